@@ -1,0 +1,93 @@
+"""Settings: what may differ between two places that run bayplan, read once from `BAYPLAN_*` and handed on.
+
+Nothing else in the package reads the environment.
+"""
+
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated
+
+import platformdirs
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from bayplan.errors import CannotStart
+
+
+class Settings(BaseSettings):
+    """Everything that can be set, with its default; immutable. Each field is the variable `BAYPLAN_<FIELD>`."""
+
+    model_config = SettingsConfigDict(env_prefix="BAYPLAN_", frozen=True, extra="ignore")
+
+    home: Path = Field(
+        default_factory=lambda: Path(platformdirs.user_data_dir("bayplan")),
+        description="Folder that holds the embedded database and the keys; made with mode 0700.",
+    )
+    database: str | None = Field(
+        default=None,
+        description="`postgresql://user:password@host/name`, or `sqlite:///path`. Unset: `bayplan.db` in the home folder.",
+    )
+    host: str = Field(default="127.0.0.1", description="Address that the server binds.")
+    port: Annotated[int, Field(ge=0, le=65535)] = Field(default=8000, description="Port that the server binds.")
+    admin_password: SecretStr | None = Field(
+        default=None, description="Password of the user `admin`, made at the first start. Unset: random, printed once."
+    )
+    secrets_key: SecretStr | None = Field(
+        default=None,
+        description="Key that encrypts registry passwords (as `bayplan secrets key` prints). "
+        "Unset: `secrets.key` in the home folder, made at the first start with mode 0600.",
+    )
+    signing_key: SecretStr | None = Field(
+        default=None,
+        description="Key of 32 or more characters that signs access tokens; the same for all server processes. "
+        "Unset: `signing.key` in the home folder, made at the first start with mode 0600.",
+    )
+    access_token_minutes: Annotated[int, Field(ge=1, le=1440)] = Field(
+        default=15, description="How long an access token is good, in minutes."
+    )
+    refresh_token_days: Annotated[int, Field(ge=1, le=365)] = Field(
+        default=14, description="How long a refresh token is good, in days."
+    )
+    login_attempts: Annotated[int, Field(ge=1)] = Field(
+        default=10, description="Failed log-ins allowed for one user from one address in five minutes."
+    )
+    max_body_bytes: Annotated[int, Field(ge=1024)] = Field(
+        default=4 * 1024 * 1024, description="Largest request body that is read, in bytes."
+    )
+    database_connections: Annotated[int, Field(ge=1, le=1000)] = Field(
+        default=10, description="Largest number of connections that one server process holds to PostgreSQL."
+    )
+    tables: Path | None = Field(
+        default=None, description="Folder with newer CSV tables (CUDA, hardware, ...) that replace the shipped ones by name."
+    )
+    log_level: Annotated[str, Field(pattern="^(debug|info|warning|error)$")] = Field(
+        default="warning", description="`debug`, `info`, `warning` or `error`."
+    )
+    server: str = Field(
+        default="http://127.0.0.1:8000", description="The server that the command line talks to, unless `--server` is given."
+    )
+
+    @field_validator("database")
+    @classmethod
+    def _known_database(cls, value: str | None) -> str | None:
+        if value is not None and not value.startswith(("postgresql://", "postgres://", "sqlite:///")):
+            raise ValueError("must begin with postgresql:// or sqlite:///")
+        return value
+
+    @cached_property
+    def database_url(self) -> str:
+        """The database's address, `sqlite:///...` or `postgresql://...`."""
+        return self.database or f"sqlite:///{self.home / 'bayplan.db'}"
+
+
+def load_settings(**overrides: object) -> Settings:
+    """Gives the settings from the environment, with `overrides` first.
+
+    Raises `CannotStart` naming the variable that is wrong, without its value.
+    """
+    try:
+        return Settings(**{key: value for key, value in overrides.items() if value is not None})  # type: ignore[arg-type]  # overrides are validated here
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_url=False)[0]
+        name = "_".join(str(part) for part in first["loc"]).upper()
+        raise CannotStart(f"BAYPLAN_{name}: {first['msg'].removeprefix('Value error, ')}.") from None
