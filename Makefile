@@ -1,0 +1,48 @@
+# Everything that a newcomer or a robot does here. `make` alone prints the list.
+
+.DEFAULT_GOAL := help
+.PHONY: help install run test lint check bench truth tour clean
+
+BIN := .venv/bin
+# Options for the command that a target runs: make run ARGS="--port 8080", make test ARGS="-k licences".
+ARGS ?=
+
+# A tree that was moved or copied has an environment that points to the old place: make it anew.
+$(shell [ ! -e .venv/.here ] || [ "$$(cat .venv/.here)" = "$(CURDIR)" ] || rm -f .venv/.runtime .venv/.dev)
+
+help: ## Show this list (the default)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-9s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+
+install: .venv/.runtime ## Make the environment in .venv, with what bayplan needs to run
+
+run: .venv/.runtime ## Serve on http://127.0.0.1:8000 (installs first; options in ARGS="--port 8080")
+	@exec $(BIN)/bayplan serve $(ARGS)
+
+test: .venv/.dev ## Run all tests (installs what they need; options in ARGS="-k name")
+	$(BIN)/pytest -n auto $(ARGS)
+
+lint: .venv/.dev ## Check style and types: ruff check, ruff format --check, mypy
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+
+check: lint test ## Everything that has to pass: lint, then test
+
+bench: .venv/.dev ## Measure the server against a bare one; prints a table in Markdown
+	@$(BIN)/python -m benchmarks $(ARGS)
+
+truth: .venv/.dev ## Hold the judge against real reports; prints the table of agreement
+	@$(BIN)/python -m benchmarks.truth $(ARGS)
+
+tour: .venv/.dev ## Run the README's tour on a fresh server and write its real output into README.md
+	@$(BIN)/python -m docs.tour --write
+
+clean: ## Remove the environment and everything that tools left behind (never your data)
+	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+.venv/.runtime: pyproject.toml uv.lock scripts/install
+	@scripts/install runtime
+
+.venv/.dev: pyproject.toml uv.lock scripts/install
+	@scripts/install dev
