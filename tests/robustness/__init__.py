@@ -1,0 +1,1 @@
+"""What hostile, broken or simultaneous use does to the real server: nothing."""
