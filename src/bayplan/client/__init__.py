@@ -1,0 +1,19 @@
+"""The Python client of the API: what the command line, the agent on a node and other people's programs talk through.
+
+    from bayplan.client import Client, contains, exact
+
+    with Client("http://127.0.0.1:8000", username="admin", password="...") as bayplan:
+        for image in bayplan.images.list(exact("tasks", "train"), contains("name", "torch"), order_by=["-name"]):
+            print(image["pk"], image["name"], image["version"])
+        answer = bayplan.match(worker={"driver_version": "535.104.05", "compute_capability": "8.6"}, task="train")
+        print(answer["matches"][0]["image"]["url"])
+
+Answers are plain dictionaries, exactly the API's JSON, typed in `bayplan.client.answers`. Refusals are the exceptions of
+`bayplan.errors`, with the server's sentence in `detail` and every single problem in `problems`.
+"""
+
+from bayplan.client.client import Client
+from bayplan.client.filters import any_of, both, compare, contains, exact, is_null
+from bayplan.client.transport import Tokens
+
+__all__ = ["Client", "Tokens", "any_of", "both", "compare", "contains", "exact", "is_null"]

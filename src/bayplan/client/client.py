@@ -1,0 +1,145 @@
+"""The client itself: who is asked, as whom, and the questions that belong to no single resource."""
+
+from collections.abc import Callable, Mapping, Sequence
+from types import TracebackType
+from typing import Any, Self
+
+from bayplan.client.answers import Catalogue, Cuda, Domain, Framework, MatchAnswer, Plan, User, Worker
+from bayplan.client.filters import Expression
+from bayplan.client.resources import Collection, Generations, Images, Licences, Nodes
+from bayplan.client.transport import Tokens, Transport
+
+APPLY_TIMEOUT_SECONDS = 600  # a file of some ten thousand images
+
+
+class Client:
+    """A server's catalogue. Close it when done, or use it in a `with` block.
+
+    Log in by `username` and `password`, by a `token` that was obtained before, or by `tokens` of which the refresh
+    token gets a new access token when the old one has run out; `on_tokens` is told of every new pair, to keep it.
+    """
+
+    def __init__(
+        self,
+        server: str = "http://127.0.0.1:8000",
+        *,
+        username: str | None = None,
+        password: str | None = None,
+        token: str | None = None,
+        tokens: Tokens | None = None,
+        on_tokens: Callable[[Tokens], None] | None = None,
+        timeout_seconds: float = 30,
+    ) -> None:
+        login = None if username is None or password is None else (username, password)
+        self._transport = Transport(
+            server,
+            tokens=tokens or Tokens(access=token),
+            login=login,
+            on_tokens=on_tokens,
+            timeout_seconds=timeout_seconds,
+        )
+        self.images = Images(
+            self._transport,
+            "/v1/docker",
+            ("cuda_version", "framework", "min_hardware_generation", "licence", "creator"),
+        )
+        self.nodes = Nodes(self._transport, "/v1/nodes", ("hardware_generation",))
+        self.cuda: Collection[Cuda, Cuda] = Collection(self._transport, "/v1/cuda")
+        self.hardware = Generations(self._transport, "/v1/hardware")
+        self.frameworks: Collection[Framework, Framework] = Collection(self._transport, "/v1/frameworks")
+        self.domains: Collection[Domain, Domain] = Collection(self._transport, "/v1/domains")
+        self.licences = Licences(self._transport, "/v1/licences")
+        self.users: Collection[User, User] = Collection(self._transport, "/v1/users")
+        self.catalogue = CatalogueFile(self._transport)
+
+    @property
+    def server(self) -> str:
+        """The server's address, without a slash at the end."""
+        return self._transport.server
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Closes the connections."""
+        self._transport.close()
+
+    def log_in(self, username: str, password: str) -> Tokens:
+        """Gives tokens for a user name and a password, and goes on as that user.
+
+        Raises `Unauthenticated`, and `TooManyAttempts` after too many wrong ones.
+        """
+        return self._transport.log_in(username, password)
+
+    def match(
+        self,
+        *,
+        node: int | None = None,
+        worker: Worker | None = None,
+        task: str | None = None,
+        domain: str | None = None,
+        framework: str | None = None,
+        expressions: Sequence[Expression] | None = None,
+        grades: Sequence[str] | None = None,
+        limit: int | None = None,
+        explain: bool = False,
+    ) -> MatchAnswer:
+        """Which images run on a node of the catalogue, or on a worker described here, best first.
+
+        `framework` may carry versions as pip writes them ("pytorch>=2.1,<3"); `explain` adds the images that do not
+        run there, each with every reason.
+        """
+        question: dict[str, object] = {
+            "node": node,
+            "worker": worker,
+            "task": task,
+            "domain": domain,
+            "framework": framework,
+            "filter": None if expressions is None else {"expressions": list(expressions)},
+            "grades": None if grades is None else list(grades),
+            "limit": limit,
+            "explain": explain,
+        }
+        asked = {name: value for name, value in question.items() if value is not None}
+        answer: MatchAnswer = self._transport.ask("POST", "/v1/docker/match", asked)
+        return answer
+
+    def health(self) -> Any:
+        """What `/readyz` says of the server."""
+        return self._transport.ask("GET", "/readyz")
+
+
+class CatalogueFile:
+    """The whole catalogue as one document: frameworks, images and nodes in create bodies with natural keys."""
+
+    def __init__(self, transport: Transport) -> None:
+        self._ask = transport.ask
+
+    def export(self, *, secrets: bool = False) -> Catalogue:
+        """The document that describes the catalogue as it is; with `secrets` also the registry log-ins."""
+        exported: Catalogue = self._ask(
+            "GET", "/v1/catalogue/export", params={"secrets": secrets or None}, timeout_seconds=APPLY_TIMEOUT_SECONDS
+        )
+        return exported
+
+    def apply(
+        self, document: Mapping[str, object], *, dry_run: bool = False, prune: bool = False, if_match: str | None = None
+    ) -> Plan:
+        """Makes the catalogue as the document says, all of it or nothing, and gives what changed.
+
+        `dry_run` only says what would. `prune` removes what the document does not name, in the sections that it has.
+        With the `version` of a dry run in `if_match`, exactly what that showed is done: otherwise `PreconditionFailed`.
+        The `field` of each problem is its path in the document: `images.3.cuda_version`.
+        """
+        plan: Plan = self._ask(
+            "POST",
+            "/v1/catalogue/apply",
+            document,
+            params={"dry_run": "true" if dry_run else "false", "prune": "true" if prune else "false"},
+            headers={} if if_match is None else {"If-Match": f'"{if_match}"'},
+            timeout_seconds=APPLY_TIMEOUT_SECONDS,
+        )
+        return plan
