@@ -58,14 +58,24 @@ class Settings(BaseSettings):
         default=10, description="Largest number of connections that one server process holds to PostgreSQL."
     )
     tables: Path | None = Field(
-        default=None, description="Folder with newer CSV tables (CUDA, hardware, ...) that replace the shipped ones by name."
+        default=None,
+        description="Folder with newer CSV tables (CUDA, hardware, ...) that replace the shipped ones by name.",
     )
     log_level: Annotated[str, Field(pattern="^(debug|info|warning|error)$")] = Field(
         default="warning", description="`debug`, `info`, `warning` or `error`."
     )
     server: str = Field(
-        default="http://127.0.0.1:8000", description="The server that the command line talks to, unless `--server` is given."
+        default="http://127.0.0.1:8000",
+        description="The server that the command line talks to, unless `--server` is given.",
     )
+    token: SecretStr | None = Field(
+        default=None, description="Access token that the command line uses in place of the stored log-in."
+    )
+    username: str | None = Field(
+        default=None,
+        description="With `BAYPLAN_PASSWORD`: whom the command line logs in as, in place of the stored log-in.",
+    )
+    password: SecretStr | None = Field(default=None, description="Password of `BAYPLAN_USERNAME`, for scripts.")
 
     @field_validator("database")
     @classmethod

@@ -10,6 +10,7 @@
     |-- PreconditionFailed           somebody else was faster
     |-- TooLarge                     more than will be read
     |-- TooManyAttempts              wait before trying to log in again
+    |-- Unreachable                  the server does not answer, or not as bayplan does
     `-- CannotStart                  the program cannot run here: one line, exit code 1
 
 No HTTP here: `bayplan.api.errors` gives each its status.
@@ -101,6 +102,12 @@ class TooManyAttempts(BayplanError):
     def __init__(self, detail: str, *, retry_after_seconds: int) -> None:
         super().__init__(detail)
         self.retry_after_seconds = retry_after_seconds
+
+
+class Unreachable(BayplanError):
+    """Nobody answers at the server's address, or somebody who is not bayplan."""
+
+    code = "unreachable"
 
 
 class CannotStart(BayplanError):
