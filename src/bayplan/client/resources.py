@@ -1,4 +1,4 @@
-"""The resources of the API as collections that are listed, loaded, added to and changed: six actions, once, and what only some have."""
+"""The resources of the API as collections: the six actions that all have, once, and what only some have."""
 
 from collections.abc import Mapping
 from typing import Any, Generic, Literal, TypeVar, overload
@@ -99,7 +99,7 @@ class Collection(Generic[Item, Expanded]):
         return updated
 
     def delete(self, pk: int, *, if_match: str | None = None) -> None:
-        """Deletes an object (images and users: until they are reinstated). Raises `Conflict` while others refer to it."""
+        """Deletes an object (an image can be reinstated). Raises `Conflict` while others refer to it."""
         self._ask("DELETE", f"{self._path}/{pk}", headers=_precondition(if_match))
 
 

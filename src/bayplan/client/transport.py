@@ -6,6 +6,7 @@ httpx is imported when the first client is made: it takes longer to load than `b
 import ssl
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import urlsplit
@@ -99,12 +100,12 @@ class Transport:
 
         Raises what `bayplan.errors` has for the refusal, and `Unreachable` where nobody, or somebody else, answers.
         """
-        request = {"params": params, "headers": headers, "timeout_seconds": timeout_seconds}
+        send = partial(self._send, method, path, body, params=params, headers=headers, timeout_seconds=timeout_seconds)
         if self._tokens.access is None:
             self._renew()
-        response = self._send(method, path, body, **request)
+        response = send()
         if response.status_code == 401 and self._renew():
-            response = self._send(method, path, body, **request)
+            response = send()
         return self._content(response)
 
     def log_in(self, username: str, password: str) -> Tokens:
@@ -184,9 +185,8 @@ class Transport:
             raise refusal(response.status_code, answer, response.headers.get("Retry-After"))
         moved = response.headers.get("Location")
         instead = f" and sends on to {moved}" if moved else ""
-        raise Unreachable(
-            f"{self.server} does not answer as bayplan does (status {response.status_code}{instead}); check the address."
-        )
+        status = f"status {response.status_code}{instead}"
+        raise Unreachable(f"{self.server} does not answer as bayplan does ({status}); check the address.")
 
 
 def refusal(status: int, problem: Mapping[str, Any], retry_after: str | None = None) -> BayplanError:
