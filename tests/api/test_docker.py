@@ -57,7 +57,7 @@ def test_references_are_answered_as_ids_and_the_domain_as_its_name(service: Serv
         ("cuda_version", "cuda", "full_version", "12.4.1"),
         ("min_hardware_generation", "hardware", "generation", "Pascal"),
         ("framework", "frameworks", "version", "2.4"),
-        ("licence", "licences", "name", "MIT"),
+        ("licence", "licences", "name", "MIT License"),
         ("creator", "users", "username", "admin"),
     ):
         assert service.staff.get(f"/v1/{resource}/{made[field]}").json()[key] == value

@@ -1,0 +1,360 @@
+"""The filter language, section 6 of the API: every type, its options, and what is refused."""
+
+from typing import Any
+
+import pytest
+
+from tests import catalogue
+from tests.answers import refused
+from tests.conftest import Service
+
+Expression = dict[str, Any]
+
+
+def exact(field: str, value: object, **options: bool) -> Expression:
+    return {"type": "exact", "field": field, "value": value, **options}
+
+
+def contains(field: str, text: str, **options: bool) -> Expression:
+    return {"type": "contains", "field": field, "sub_string": text, **options}
+
+
+def is_null(field: str, **options: bool) -> Expression:
+    return {"type": "is_null", "field": field, **options}
+
+
+def compare(field: str, operator: str, value: object, **options: bool) -> Expression:
+    return {"type": "compare", "field": field, "operator": operator, "value": value, **options}
+
+
+def all_of(*parts: Expression, **options: bool) -> Expression:
+    return {"type": "and", "sub_expressions": list(parts), **options}
+
+
+def any_of(*parts: Expression, **options: bool) -> Expression:
+    return {"type": "or", "sub_expressions": list(parts), **options}
+
+
+@pytest.fixture(scope="module")
+def stocked(shared: Service) -> Service:
+    """Four images: `alpha` and `Alpha2` for GPUs, `beta` for both, `gamma%_` for CPUs with no CUDA."""
+    shared.make("frameworks", name="PyTorch", version="10.1")
+    shared.make("frameworks", name="TensorFlow", version="9.2")
+    for body in (
+        {"name": "alpha", "cuda_version": "9.2.148", "framework": "PyTorch 2.4", "tasks": ["train"]},
+        {"name": "Alpha2", "cuda_version": "10.1.243", "framework": "PyTorch 10.1", "tasks": ["Predict"]},
+        {"name": "beta", "cuda_version": "12.4.1", "framework": "TensorFlow 9.2", "licence": "Apache-2.0", "cpu": True},
+        {
+            "name": "gamma%_",
+            "cuda_version": None,
+            "min_hardware_generation": None,
+            "cpu": True,
+            "domain": "ic",
+            "registry_username": "Robot",
+            "registry_password": "x",
+        },
+    ):
+        shared.make("docker", **body)
+    return shared
+
+
+def names(service: Service, *expressions: Expression, **specification: object) -> list[str]:
+    """The names of the images that the expressions find, in order."""
+    answer = service.staff.post("/v1/docker/list", json={"expressions": expressions, **specification})
+    assert answer.status_code == 200, answer.text
+    return [image["name"] for image in answer.json()]
+
+
+A, A2, B, G = "alpha", "Alpha2", "beta", "gamma%_"
+FINDS: tuple[tuple[Expression, list[str]], ...] = (
+    (exact("name", "alpha"), [A]),
+    (exact("name", "ALPHA"), []),
+    (exact("name", "ALPHA", case_insensitive=True), [A]),
+    (exact("name", "alpha", case_insensitive=False), [A]),
+    (exact("name", "alpha", invert=True), [A2, B, G]),
+    (exact("name", "alpha", invert=False), [A]),
+    (exact("cpu", True), [B, G]),
+    (exact("cpu", False, invert=True), [B, G]),
+    (exact("domain", "ic"), [G]),
+    (exact("domain.name", "IC", case_insensitive=True), [G]),
+    (exact("domain.description", "Object Detection"), [A, A2, B]),
+    (exact("framework.name", "PyTorch"), [A, A2, G]),
+    (exact("framework.version", "10.1"), [A2]),
+    (exact("cuda_version.version", "12.4"), [B]),
+    (exact("cuda_version.version", "12.4", invert=True), [A, A2, G]),
+    (exact("cuda_version.full_version", "12.4.1"), [B]),
+    (exact("creator.username", "admin"), [A, A2, B, G]),
+    (exact("creator.username", "casey"), []),
+    (exact("licence.permissions", "commercial-use"), [A, A2, B, G]),
+    (exact("licence.permissions", "patent-use"), [B]),
+    (exact("licence.permissions", "patent-use", invert=True), [A, A2, G]),
+    (exact("min_hardware_generation.generation", "Pascal"), [A, A2, B]),
+    (exact("tasks", "train"), [A, B, G]),
+    (exact("tasks", "predict"), [A2, B, G]),
+    (exact("tasks", "PREDICT"), [A2, B, G]),
+    (exact("tasks", "train", invert=True), [A2]),
+    (exact("registry_username", "Robot"), [G]),
+    (exact("registry_username", "Robot", invert=True), [A, A2, B]),
+    (contains("name", "lpha"), [A, A2]),
+    (contains("name", "Alpha"), [A2]),
+    (contains("name", "ALPHA", case_insensitive=True), [A, A2]),
+    (contains("name", "%"), [G]),
+    (contains("name", "_"), [G]),
+    (contains("name", "*"), []),
+    (contains("name", "%", case_insensitive=True), [G]),
+    (contains("name", "a", invert=True), []),
+    (contains("name", "lpha", invert=True), [B, G]),
+    (contains("registry_username", "bot"), [G]),
+    (contains("registry_username", "bot", invert=True), [A, A2, B]),
+    (contains("tasks", "rai"), [A, B, G]),
+    (contains("cuda_version.version", "0.1", invert=True), [A, B, G]),
+    ({"type": "contains", "field": "name", "value": "bet"}, [B]),
+    (is_null("cuda_version"), [G]),
+    (is_null("cuda_version", invert=True), [A, A2, B]),
+    (is_null("cuda_version.version"), [G]),
+    (is_null("registry_username"), [A, A2, B]),
+    (is_null("deletion_time"), [A, A2, B, G]),
+    (is_null("name"), []),
+    ({"type": "isnull", "field": "cuda_version"}, [G]),
+    (compare("cuda_version.version", ">=", "10.1"), [A2, B]),
+    (compare("cuda_version.version", "<", "10.1"), [A]),
+    (compare("cuda_version.version", "<=", "9.2"), [A]),
+    (compare("cuda_version.version", ">", "9.2"), [A2, B]),
+    (compare("cuda_version.version", ">", "9.2", invert=True), [A, G]),
+    (compare("cuda_version.full_version", ">", "12.4"), [B]),
+    (compare("framework.version", ">", "9.2"), [A2]),
+    (compare("framework.version", "<", "9.10"), [A, B, G]),
+    (compare("cuda_version.min_driver_version", ">=", "418.39"), [A2, B]),
+    (compare("name", ">", "Z"), [A, B, G]),
+    (compare("min_hardware_generation.min_compute_capability", ">=", 6.0), [A, A2, B]),
+    (compare("min_hardware_generation.min_compute_capability", ">", 6), []),
+    (compare("creation_time", ">", "2020-01-01T00:00:00Z"), [A, A2, B, G]),
+    (compare("creation_time", ">", "2120-01-01T00:00:00Z"), []),
+    (all_of(exact("tasks", "train"), exact("tasks", "predict")), [B, G]),
+    (all_of(exact("tasks", "train"), exact("tasks", "predict"), invert=True), [A, A2]),
+    (any_of(exact("name", "alpha"), exact("domain", "ic")), [A, G]),
+    (any_of(exact("cuda_version.version", "9.2"), exact("name", "beta"), invert=True), [A2, G]),
+    (all_of(any_of(exact("name", "alpha"), exact("name", "beta")), exact("cpu", True)), [B]),
+    (any_of(all_of(exact("name", "alpha"))), [A]),
+    (exact("framework.name", "PyTorch", invert=True), [B]),
+)
+
+
+@pytest.mark.parametrize(("expression", "expected"), FINDS, ids=str)
+def test_an_expression_finds_what_it_says(stocked: Service, expression: Expression, expected: list[str]) -> None:
+    assert names(stocked, expression) == expected
+
+
+def test_expressions_are_anded(stocked: Service) -> None:
+    assert names(stocked, contains("name", "lpha"), exact("framework.version", "2.4")) == [A]
+    assert names(stocked) == [A, A2, B, G]
+
+
+def test_the_id_of_a_reference_is_compared_as_a_number(stocked: Service) -> None:
+    (image,) = stocked.staff.post("/v1/docker/list", json={"expressions": [exact("name", A)]}).json()
+    assert names(stocked, exact("cuda_version", image["cuda_version"])) == [A]
+    assert names(stocked, compare("pk", "<=", image["pk"])) == [A]
+
+
+ORDERS: tuple[tuple[list[dict[str, object]], list[str]], ...] = (
+    ([{"field": "name"}], [A2, A, B, G]),
+    ([{"field": "name", "ascending": False}], [G, B, A, A2]),
+    ([{"field": "cuda_version.version", "nulls_first": True}], [G, A, A2, B]),
+    ([{"field": "cuda_version.version", "nulls_first": False}], [A, A2, B, G]),
+    ([{"field": "cuda_version.version", "ascending": False, "nulls_first": False}], [B, A2, A, G]),
+    ([{"field": "cuda_version.version", "ascending": False, "nulls_first": True}], [G, B, A2, A]),
+    ([{"field": "framework.version"}], [A, G, B, A2]),
+    ([{"field": "cpu", "ascending": True}], [A, A2, B, G]),
+    ([{"field": "cpu", "ascending": False}], [B, G, A, A2]),
+    ([{"field": "framework.name"}, {"field": "framework.version", "ascending": False}], [A2, A, G, B]),
+    ([{"field": "creation_time"}], [A, A2, B, G]),
+)
+
+
+@pytest.mark.parametrize(("order", "expected"), ORDERS, ids=str)
+def test_a_list_is_ordered(stocked: Service, order: list[dict[str, object]], expected: list[str]) -> None:
+    assert names(stocked, order_by=order) == expected
+
+
+def test_nulls_have_one_place_whatever_the_database(stocked: Service) -> None:
+    order = [{"field": "cuda_version.version"}]
+    assert names(stocked, order_by=order) == [A, A2, B, G]
+
+
+@pytest.mark.parametrize(
+    ("resource", "field", "texts"),
+    [
+        ("cuda", "min_driver_version", ("450.36.06", "450.119.04")),
+        ("frameworks", "version", ("9.2", "10.1", "12.4.1")),
+        ("nodes", "driver_version", ("450.36.06", "450.119.04", "535.54.03")),
+        ("nodes", "compute_capability", ("8.6", "8.9", "10.0", "12.0")),
+    ],
+)
+def test_versions_compare_and_order_as_versions(
+    shared: Service, resource: str, field: str, texts: tuple[str, ...]
+) -> None:
+    made = {shared.make(resource, **{field: text})["pk"]: text for text in reversed(texts)}
+    ours = any_of(*(exact("pk", pk) for pk in made))
+
+    def found(*expressions: Expression, **specification: object) -> list[str]:
+        body = {"expressions": [ours, *expressions], "order_by": [{"field": field}], **specification}
+        return [item[field] for item in shared.staff.post(f"/v1/{resource}/list", json=body).json()]
+
+    assert found() == list(texts)
+    assert found(order_by=[{"field": field, "ascending": False}]) == list(reversed(texts))
+    for place, text in enumerate(texts):
+        assert found(compare(field, "<", text)) == list(texts[:place])
+        assert found(compare(field, ">=", text)) == list(texts[place:])
+
+
+WRONG: tuple[tuple[object, str], ...] = (
+    (exact("colour", 1), "colour"),
+    (exact("registry_password", "x"), "registry_password"),
+    (is_null("registry_password"), "registry_password"),
+    (exact("creator.password", "x"), "creator.password"),
+    (exact("creator.password_hash", "x"), "creator.password_hash"),
+    (contains("creator.password_hash", "$argon2"), "creator.password_hash"),
+    (exact("framework.colour", 1), "framework.colour"),
+    (exact("name.length", 1), "name.length"),
+    (exact("framework.pk.x", 1), "framework.pk.x"),
+    (exact("__class__", 1), "__class__"),
+    (exact("name; DROP TABLE images", 1), "name"),
+    (exact("", 1), "field"),
+    (exact("name", 1), "value"),
+    (exact("name", None), "value"),
+    (exact("name", True), "value"),
+    (exact("name", ["a"]), "value"),
+    (exact("name", {"a": 1}), "value"),
+    (exact("cpu", 1), "value"),
+    (exact("cpu", "true"), "value"),
+    (exact("pk", "1"), "value"),
+    (exact("pk", True), "value"),
+    (exact("tasks", 1), "value"),
+    (exact("creation_time", "yesterday"), "value"),
+    (exact("creation_time", 5), "value"),
+    (compare("creation_time", ">", "2024-13-45T00:00:00Z"), "value"),
+    (contains("name", 1), "sub_string"),  # type: ignore[arg-type]  # wrong on purpose
+    (contains("pk", "1"), "pk"),
+    (contains("cpu", "t"), "cpu"),
+    (compare("name", "=", "x"), "operator"),
+    (compare("name", "like", "x"), "operator"),
+    (compare("name", ">", 1), "value"),
+    (compare("pk", ">", "1"), "value"),
+    (compare("min_hardware_generation.min_compute_capability", ">", "8"), "value"),
+    ({"type": "exact", "field": "name"}, "value"),
+    ({"type": "exact", "value": "x"}, "field"),
+    ({"type": "contains", "field": "name"}, "sub_string"),
+    ({"type": "regex", "field": "name", "value": "x"}, "type"),
+    ({"type": "exact", "field": "name", "value": "x", "flavour": 1}, "flavour"),
+    ({"field": "name", "value": "x"}, "type"),
+    ({"type": ["exact"], "field": "name", "value": "x"}, "type"),
+    (exact("name", "x", invert="yes"), "invert"),  # type: ignore[arg-type]  # wrong on purpose
+    (all_of(), "sub_expressions"),
+    (any_of(), "sub_expressions"),
+    ({"type": "and"}, "sub_expressions"),
+    ({"type": "or", "sub_expressions": {}}, "sub_expressions"),
+    (any_of(all_of(exact("colour", 1))), "colour"),
+    ("name", "expressions.0"),
+    (None, "expressions.0"),
+)
+
+
+@pytest.mark.parametrize(("expression", "named"), WRONG, ids=str)
+def test_a_wrong_expression_is_refused_where_it_is_wrong(stocked: Service, expression: object, named: str) -> None:
+    body = refused(stocked.staff.post("/v1/docker/list", json={"expressions": [expression]}), 422)
+    assert body["errors"], body
+    assert all(part["field"].startswith("expressions.0") for part in body["errors"]), body
+    assert named in str(body["errors"]), body
+
+
+def test_a_field_that_is_not_there_is_answered_with_those_that_are(stocked: Service) -> None:
+    body = refused(stocked.user.post("/v1/docker/list", json={"expressions": [exact("framework.nam", "x")]}), 422)
+    for field in ("name", "framework.name", "cuda_version.version", "creator.username", "licence.permissions", "tasks"):
+        assert field in body["detail"] + str(body["errors"])
+    assert "password" not in body["detail"] + str(body["errors"])
+
+
+@pytest.mark.parametrize(
+    ("specification", "named"),
+    [
+        ({"expressions": {}}, "expressions"),
+        ({"expressions": None}, "expressions"),
+        ({"order_by": "name"}, "order_by"),
+        ({"order_by": [{"field": "colour"}]}, "order_by.0.field"),
+        ({"order_by": [{"field": "registry_password"}]}, "order_by.0.field"),
+        ({"order_by": [{"field": "creator.password_hash"}]}, "order_by.0.field"),
+        ({"order_by": [{"field": "name", "ascending": "no"}]}, "order_by.0.ascending"),
+        ({"order_by": [{"field": "name", "nulls_first": 1}]}, "order_by.0.nulls_first"),
+        ({"order_by": [{"ascending": True}]}, "order_by.0.field"),
+        ({"order_by": [{"field": "name", "direction": "up"}]}, "order_by.0.direction"),
+        ({"include_inactive": "yes"}, "include_inactive"),
+        ({"filters": []}, "filters"),
+    ],
+    ids=str,
+)
+def test_a_wrong_specification_is_refused_where_it_is_wrong(
+    stocked: Service, specification: dict[str, object], named: str
+) -> None:
+    refused(stocked.staff.post("/v1/docker/list", json=specification), 422, field=named)
+
+
+def nested(levels: int) -> Expression:
+    """An expression of so many levels."""
+    expression = exact("cpu", True)
+    for _ in range(levels - 1):
+        expression = all_of(expression)
+    return expression
+
+
+def test_32_levels_are_read_and_33_refused(stocked: Service) -> None:
+    assert names(stocked, nested(32)) == [B, G]
+    refused(stocked.staff.post("/v1/docker/list", json={"expressions": [nested(33)]}), 422)
+
+
+def test_1000_expressions_are_read_and_1001_refused(stocked: Service) -> None:
+    assert names(stocked, *[exact("name", A)] * 1000) == [A]
+    refused(stocked.staff.post("/v1/docker/list", json={"expressions": [exact("name", A)] * 1001}), 422)
+    assert names(stocked, any_of(*[exact("name", A)] * 999)) == [A]
+    refused(stocked.staff.post("/v1/docker/list", json={"expressions": [any_of(*[exact("name", A)] * 1000)]}), 422)
+
+
+def test_a_path_of_more_than_4_dots_is_refused_at_once(stocked: Service) -> None:
+    body = refused(stocked.staff.post("/v1/docker/list", json={"expressions": [exact("a.b.c.d.e.f", 1)]}), 422)
+    assert "4" in body["detail"]
+
+
+ACROSS = (
+    ("cuda", exact("version", "12.4"), 1),
+    ("hardware", exact("generation", "Ampere"), 1),
+    ("frameworks", exact("name", "TensorFlow"), 1),
+    ("domains", exact("name", "od"), 1),
+    ("licences", exact("conditions", "include-copyright"), 2),
+    ("users", exact("username", "casey"), 1),
+    ("users", exact("is_staff", True), 1),
+)
+
+
+@pytest.mark.parametrize(("resource", "expression", "at_least"), ACROSS, ids=str)
+def test_every_resource_is_filtered(stocked: Service, resource: str, expression: Expression, at_least: int) -> None:
+    found = stocked.staff.post(f"/v1/{resource}/list", json={"expressions": [expression]}).json()
+    assert len(found) >= at_least
+    others = stocked.staff.post(f"/v1/{resource}/list", json={"expressions": [expression | {"invert": True}]}).json()
+    everything = stocked.staff.post(f"/v1/{resource}/list", json={"include_inactive": False}).json()
+    assert sorted(item["pk"] for item in found + others) == [item["pk"] for item in everything]
+
+
+@pytest.mark.parametrize("field", ["password", "password_hash", "token_epoch"])
+def test_secrets_of_users_are_on_no_list_not_even_for_staff(stocked: Service, field: str) -> None:
+    for specification in (
+        {"expressions": [contains(field, "$argon2id$")]},
+        {"expressions": [is_null(field)]},
+        {"order_by": [{"field": field}]},
+    ):
+        refused(stocked.staff.post("/v1/users/list", json=specification), 422)
+
+
+def test_nodes_are_filtered_through_their_generation(stocked: Service) -> None:
+    made = catalogue.node(compute_capability="8.6")
+    answer = stocked.staff.post("/v1/nodes/create", json=made)
+    body = {"expressions": [exact("hardware_generation.generation", "Ampere"), exact("ip", made["ip"])]}
+    assert stocked.staff.post("/v1/nodes/list", json=body).json() == [answer.json()]
