@@ -1,0 +1,114 @@
+"""Reads JSON into nodes that know their line; the standard library's reader forgets where a value stood, and lets the
+last of two equal keys win."""
+
+import bisect
+import json
+import re
+
+from bayplan.cli.document.node import MAX_DEPTH, Node, Unreadable, scalar
+
+_SPACE = re.compile(r"[ \t\r\n]*")
+_NUMBER = re.compile(r"-?(0|[1-9][0-9]{0,40})(\.[0-9]+)?([eE][-+]?[0-9]+)?")
+_DECODER = json.JSONDecoder()
+_SURROGATE = re.compile("[\ud800-\udfff]")
+_WORDS = re.compile(r"true|false|null")
+
+
+class _Reader:
+    """A text, and how far it was read."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._at = 0
+        self._lines = [0, *(match.end() for match in re.finditer("\n", text))]
+
+    def document(self) -> Node:
+        root = self._value(1)
+        self._skip()
+        if self._at < len(self._text):
+            raise self._unreadable("The value ends before this; nothing may follow it.")
+        return root
+
+    def _value(self, depth: int) -> Node:
+        self._skip()
+        if depth > MAX_DEPTH:
+            raise self._unreadable(f"This is nested more than {MAX_DEPTH} levels deep.")
+        line, column = self._place(self._at)
+        match self._text[self._at : self._at + 1]:
+            case "{":
+                return Node(self._mapping(depth), line, column)
+            case "[":
+                return Node(self._list(depth), line, column)
+            case '"':
+                return Node(self._string(), line, column)
+        found = _NUMBER.match(self._text, self._at) or _WORDS.match(self._text, self._at)
+        if found is None:
+            raise self._unreadable("A value is missing here (a text stands in double quotes).")
+        self._at = found.end()
+        return Node(scalar(found.group()), line, column, found.group())
+
+    def _mapping(self, depth: int) -> dict[str, Node]:
+        members: dict[str, Node] = {}
+        self._at += 1
+        while not self._closes("}", first=not members):
+            self._skip()
+            line, column = self._place(self._at)
+            if not self._text.startswith('"', self._at):
+                raise self._unreadable("A key in double quotes is missing here.")
+            key = self._string()
+            if key in members:
+                raise Unreadable(line, column, f"{key!r} was given already on line {members[key].line}.")
+            self._skip()
+            if not self._text.startswith(":", self._at):
+                raise self._unreadable("A colon is missing here.")
+            self._at += 1
+            node = self._value(depth + 1)
+            members[key] = Node(node.value, line, column, node.source)
+        return members
+
+    def _list(self, depth: int) -> list[Node]:
+        members: list[Node] = []
+        self._at += 1
+        while not self._closes("]", first=not members):
+            members.append(self._value(depth + 1))
+        return members
+
+    def _closes(self, bracket: str, *, first: bool) -> bool:
+        """Whether the list or mapping ends here; goes past the bracket, or past the comma before the next member."""
+        self._skip()
+        if self._text.startswith(bracket, self._at):
+            self._at += 1
+            return True
+        if not first:
+            if not self._text.startswith(",", self._at):
+                raise self._unreadable(f"A comma or {bracket} is missing here.")
+            self._at += 1
+        return False
+
+    def _string(self) -> str:
+        begin = self._at
+        text: str
+        try:
+            text, self._at = _DECODER.raw_decode(self._text, begin)
+        except json.JSONDecodeError as error:
+            raise Unreadable(*self._place(error.pos), f"This is not JSON: {error.msg}.") from None
+        if _SURROGATE.search(text):
+            raise Unreadable(*self._place(begin), "This text holds half of a character (a lone surrogate).")
+        return text
+
+    def _skip(self) -> None:
+        found = _SPACE.match(self._text, self._at)
+        assert found is not None
+        self._at = found.end()
+
+    def _place(self, offset: int) -> tuple[int, int]:
+        line = bisect.bisect_right(self._lines, offset)
+        return line, offset - self._lines[line - 1] + 1
+
+    def _unreadable(self, detail: str) -> Unreadable:
+        return Unreadable(*self._place(self._at), f"This is not JSON: {detail}")
+
+
+def read_json(text: str) -> Node:
+    """The document that the text holds. Raises `Unreadable` with the place of the first mistake."""
+    return _Reader(text).document()

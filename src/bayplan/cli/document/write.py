@@ -1,0 +1,40 @@
+"""Writes a catalogue file that reads back as exactly the same: texts that look like numbers get quotes."""
+
+from collections.abc import Mapping, Sequence
+
+import yaml
+
+from bayplan.cli.document import SECTIONS
+from bayplan.cli.document.node import scalar
+
+_HEAD = "# A bayplan catalogue. `bayplan apply FILE` makes a server's catalogue like it.\n"
+
+
+class _Dumper(getattr(yaml, "CSafeDumper", yaml.SafeDumper)):  # type: ignore[misc]  # which one, only the machine knows
+    """Plain data, with quotes wherever a reader of YAML 1.1 or 1.2 might take a text for something else."""
+
+
+def _text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
+    quoted = not isinstance(scalar(text), str)
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style='"' if quoted else None)
+
+
+_Dumper.add_representer(str, _text)
+
+
+def as_yaml(catalogue: Mapping[str, Sequence[Mapping[str, object]]]) -> str:
+    """The catalogue as YAML: a section after the other, an empty line between entries."""
+    text = _HEAD
+    for section in SECTIONS:
+        if section not in catalogue:
+            continue
+        entries = [_entry(entry) for entry in catalogue[section]]
+        text += f"\n{section}:\n" + "\n".join(entries) if entries else f"\n{section}: []\n"
+    return text
+
+
+def _entry(entry: Mapping[str, object]) -> str:
+    text: str = yaml.dump(
+        [dict(entry)], Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=1_000_000, default_flow_style=False
+    )
+    return text

@@ -1,0 +1,152 @@
+"""Reads YAML into nodes that know their line, without the surprises: duplicate keys are refused, `no` is a text,
+aliases cannot blow up, nothing is ever constructed.
+
+PyYAML's own loaders forget where a value stood, follow YAML 1.1 and let the last of two equal keys win; so only its
+events are used, and a stack makes the tree.
+"""
+
+from dataclasses import dataclass, field
+
+import yaml
+
+from bayplan.cli.document.node import MAX_DEPTH, MAX_VALUES, Node, Unreadable, scalar
+
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_TEXT_TAGS = ("tag:yaml.org,2002:str", "!")
+
+
+@dataclass(slots=True)
+class _Open:
+    """A list or mapping whose end has not come yet."""
+
+    node: Node
+    anchor: str | None
+    values_before: int
+    key: Node | None = None
+    merged: list[Node] = field(default_factory=list)
+
+
+class _Tree:
+    """Puts events together. `values` counts what the document holds once its aliases are followed."""
+
+    def __init__(self) -> None:
+        self.root: Node | None = None
+        self.values = 0
+        self._stack: list[_Open] = []
+        self._anchors: dict[str, tuple[Node, int] | None] = {}
+
+    def begin(self, event: yaml.CollectionStartEvent, node: Node, anchor: str | None) -> None:
+        if event.tag is not None:
+            raise _at(event, f"The tag {event.tag} is not read here; write the plain list or mapping.")
+        if len(self._stack) >= MAX_DEPTH:
+            raise _at(event, f"This is nested more than {MAX_DEPTH} levels deep.")
+        if anchor:
+            self._anchors[anchor] = None
+        self._stack.append(_Open(node, anchor, self.values))
+
+    def end(self, event: yaml.Event) -> None:
+        done = self._stack.pop()
+        for base in done.merged:
+            _merge(done.node, base, event)
+        if done.anchor:
+            self._anchors[done.anchor] = (done.node, self.values - done.values_before + 1)
+        self.put(event, done.node)
+
+    def alias(self, event: yaml.Event, anchor: str) -> None:
+        if anchor not in self._anchors:
+            raise _at(event, f"*{anchor} is the name of nothing before this line; name it with &{anchor}.")
+        named = self._anchors[anchor]
+        if named is None:
+            raise _at(event, f"*{anchor} stands inside of what it names, so it would never end.")
+        node, size = named
+        self.values += size - 1
+        self.put(event, Node(node.value, *_place(event), node.source))
+
+    def scalar(self, event: yaml.ScalarEvent) -> None:
+        if event.tag is not None and event.tag not in _TEXT_TAGS:
+            raise _at(event, f"The tag {event.tag} is not read here; write the plain value.")
+        plain = event.tag is None and event.implicit[0]
+        value = scalar(event.value) if plain else event.value
+        node = Node(value, *_place(event), event.value)
+        if event.anchor:
+            self._anchors[event.anchor] = (node, 1)
+        self.put(event, node)
+
+    def put(self, event: yaml.Event, node: Node) -> None:
+        self.values += 1
+        if self.values > MAX_VALUES:
+            raise _at(event, f"The aliases make more than {MAX_VALUES:,} values of this file; write fewer.")
+        if not self._stack:
+            self.root = node
+            return
+        into = self._stack[-1]
+        if isinstance(into.node.value, list):
+            into.node.value.append(node)
+        elif into.key is None:
+            if isinstance(node.value, (list, dict)):
+                raise _at(event, "A list or a mapping cannot be a key here.")
+            into.key = node
+        else:
+            self._put_at_key(into, into.key, node)
+            into.key = None
+
+    def _put_at_key(self, into: _Open, key: Node, node: Node) -> None:
+        assert isinstance(into.node.value, dict)
+        if key.source == "<<":
+            into.merged += node.value if isinstance(node.value, list) else [node]
+            return
+        earlier = into.node.value.get(key.source)
+        if earlier is not None:
+            raise Unreadable(key.line, key.column, f"{key.source!r} was given already on line {earlier.line}.")
+        into.node.value[key.source] = Node(node.value, key.line, key.column, node.source)
+
+
+def _merge(into: Node, base: Node, event: yaml.Event) -> None:
+    if not isinstance(base.value, dict):
+        raise _at(event, "<< takes a mapping, as in `<<: *name`.")
+    assert isinstance(into.value, dict)
+    for key, node in base.value.items():
+        into.value.setdefault(key, node)
+
+
+def read_yaml(text: str) -> Node:
+    """The document that the text holds. Raises `Unreadable` with the place of the first mistake."""
+    tree = _Tree()
+    documents = 0
+    try:
+        for event in yaml.parse(text, Loader=_LOADER):
+            match event:
+                case yaml.ScalarEvent():
+                    tree.scalar(event)
+                case yaml.AliasEvent():
+                    tree.alias(event, str(event.anchor))
+                case yaml.MappingStartEvent():
+                    tree.begin(event, Node({}, *_place(event)), event.anchor)
+                case yaml.SequenceStartEvent():
+                    tree.begin(event, Node([], *_place(event)), event.anchor)
+                case yaml.CollectionEndEvent():
+                    tree.end(event)
+                case yaml.DocumentStartEvent():
+                    documents += 1
+                    if documents > 1:
+                        raise _at(event, "A second document begins here; one file holds one.")
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        assert mark is not None
+        line, column = mark.line + 1, mark.column + 1
+        raise Unreadable(line, column, f"This is not YAML: {error.problem or error.context}.") from None
+    except yaml.reader.ReaderError as error:
+        before = text.encode()[: error.position].decode(errors="ignore")
+        line, column = before.count("\n") + 1, len(before) - (before.rfind("\n") + 1) + 1
+        raise Unreadable(line, column, f"This is not YAML: {error.reason}.") from None
+    return tree.root or Node(None, 1, 1)
+
+
+def _place(event: yaml.Event) -> tuple[int, int]:
+    mark = event.start_mark
+    assert mark is not None
+    return mark.line + 1, mark.column + 1
+
+
+def _at(event: yaml.Event, detail: str) -> Unreadable:
+    return Unreadable(*_place(event), detail)
