@@ -1,0 +1,79 @@
+"""Reads the CSV tables, and says in which file and line a mistake is.
+
+The tables may be replaced by newer files without a release of bayplan, so they are input like any other: a typing
+mistake in one must be found at the start, by name, and not become a wrong verdict later.
+"""
+
+import csv
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TypeVar
+
+from bayplan.errors import CannotStart, Invalid
+
+SHIPPED = Path(__file__).parent
+
+T = TypeVar("T")
+Row = dict[str, str]
+
+
+def table_path(name: str, folder: Path | None) -> Path:
+    """The file that counts: the one in `folder` where there is one of that name, else the shipped one."""
+    if folder is not None and (folder / name).is_file():
+        return folder / name
+    return SHIPPED / name
+
+
+def rows(name: str, folder: Path | None = None) -> list[Row]:
+    """The rows of a table, as text by column; raises CannotStart, naming file and line, for one that is no table."""
+    return [row for _, row in numbered_rows(table_path(name, folder))]
+
+
+def numbered_rows(path: Path) -> Iterator[tuple[int, Row]]:
+    """Each row with the number of the line on which it ends."""
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            reader = csv.reader(file, strict=True)
+            try:
+                header = next(reader, [])
+                if not header or len(set(header)) < len(header):
+                    raise CannotStart(f"{path}:1: the first line must name the columns, each once.")
+                for cells in reader:
+                    if not cells:
+                        continue
+                    if len(cells) != len(header):
+                        raise _at(path, reader.line_num, f"{len(cells)} values, but {len(header)} columns.")
+                    yield reader.line_num, dict(zip(header, (cell.strip() for cell in cells), strict=True))
+            except csv.Error as error:
+                raise _at(path, reader.line_num, f"not CSV: {error}.") from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise CannotStart(f"{path} cannot be read: {error}.") from error
+
+
+def parsed(
+    path: Path, columns: tuple[str, ...], parse: Callable[[Row], T], key: Callable[[T], object]
+) -> tuple[T, ...]:
+    """Every row as `parse` makes it; no two with the same `key`, none without its source."""
+    seen: dict[object, int] = {}
+    result: list[T] = []
+    for line, row in numbered_rows(path):
+        missing = [column for column in columns if column not in row]
+        if missing:
+            raise CannotStart(f"{path}:1: the column {missing[0]} is missing.")
+        if not row["source"]:
+            raise _at(path, line, "every row needs its source.")
+        try:
+            item = parse(row)
+        except (Invalid, ValueError) as error:
+            raise _at(path, line, str(error)) from error
+        if key(item) in seen:
+            raise _at(path, line, f"the same as line {seen[key(item)]}.")
+        seen[key(item)] = line
+        result.append(item)
+    if not result:
+        raise CannotStart(f"{path}:1: the table has no rows.")
+    return tuple(result)
+
+
+def _at(path: Path, line: int, what: str) -> CannotStart:
+    return CannotStart(f"{path}:{line}: {what}")

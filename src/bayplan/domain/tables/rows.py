@@ -1,0 +1,102 @@
+"""What a row of each table says, once parsed.
+
+The types hold parsed versions, so that the rules compare and never parse a table's text.
+"""
+
+from dataclasses import dataclass
+
+from packaging.specifiers import SpecifierSet
+
+from bayplan.domain.versions import ComputeCapability, CudaVersion, DriverVersion
+
+
+@dataclass(frozen=True, slots=True)
+class CudaRelease:
+    """A CUDA release and the oldest driver that has everything it needs; None where no driver is published for it."""
+
+    version: str
+    full_version: str
+    min_driver: str | None
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class Generation:
+    """A GPU generation: compute capabilities from `min_cc` up to, but without, `max_cc`; `rank` says which is newer."""
+
+    name: str
+    min_cc: str
+    max_cc: str
+    rank: float
+    source: str
+
+    @property
+    def low(self) -> ComputeCapability:
+        """The lowest capability in it."""
+        return ComputeCapability.parse(self.min_cc)
+
+    @property
+    def high(self) -> ComputeCapability:
+        """The lowest capability above it."""
+        return ComputeCapability.parse(self.max_cc)
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """A CUDA major version and the oldest driver for minor-version compatibility within it."""
+
+    cuda_major: int
+    min_driver: DriverVersion
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class Capability:
+    """A compute capability, and the first and last CUDA release that make code for it (None: still does)."""
+
+    capability: ComputeCapability
+    generation: str
+    first_cuda: CudaVersion
+    last_cuda: CudaVersion | None
+    last_driver_branch: int | None
+    tegra: bool
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class DriverBranch:
+    """A driver branch and the newest CUDA that it supports."""
+
+    branch: int
+    max_cuda: CudaVersion
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class CompatBranch:
+    """A driver branch that the forward-compatibility package of a CUDA release accepts."""
+
+    cuda: CudaVersion
+    driver_branch: int
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class ArchList:
+    """The capabilities for which the official builds of a framework were compiled, for one CUDA release."""
+
+    framework: str
+    versions: SpecifierSet
+    cuda: CudaVersion
+    architecture: str
+    kernel_architectures: tuple[str, ...]
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class GpuModel:
+    """Words in a GPU's name that say whether it is a data-centre GPU."""
+
+    words: str
+    data_centre: bool
+    source: str
