@@ -1,0 +1,147 @@
+"""Facts about an image that docker.md has no field for: shown with where they came from, entered by staff."""
+
+from typing import Any
+
+import pytest
+
+from tests.answers import refused
+from tests.conftest import Service
+
+FACTS = (
+    "architectures",
+    "requirements",
+    "disable_require",
+    "compat_package",
+    "compat_on_loader_path",
+    "kernel_architectures",
+    "compiles_at_runtime",
+    "min_driver",
+    "min_compute_capability",
+    "end_of_life",
+)
+
+VALUES: tuple[tuple[str, Any], ...] = (
+    ("architectures", ["amd64", "arm64"]),
+    ("requirements", {"NVIDIA_REQUIRE_CUDA": "cuda>=12.4 brand=tesla,driver>=470,driver<471"}),
+    ("disable_require", True),
+    ("compat_package", {"cuda": "12.4", "driver": "550.54.15"}),
+    ("compat_on_loader_path", False),
+    ("kernel_architectures", ["7.0", "8.0", "8.6", "9.0", "12.0+PTX"]),
+    ("compiles_at_runtime", True),
+    ("min_driver", "570.0"),
+    ("min_compute_capability", "7.5"),
+    ("end_of_life", "2027-01-31"),
+)
+
+
+def facts_of(service: Service, pk: int) -> dict[str, Any]:
+    """The facts of an image, of the specified shape."""
+    answer = service.user.get(f"/v1/docker/{pk}/facts")
+    assert answer.status_code == 200
+    facts: dict[str, Any] = answer.json()
+    assert set(facts) == set(FACTS)
+    for fact in facts.values():
+        assert set(fact) == {"value", "origin"}
+        assert fact["origin"] in ("registry", "staff", "table", None)
+        assert (fact["value"] is None) == (fact["origin"] is None)
+    return facts
+
+
+def plain(service: Service) -> dict[str, Any]:
+    """An image of whose framework no table knows anything."""
+    return service.make("docker", framework=service.make("frameworks")["pk"])
+
+
+def test_a_fact_is_null_until_it_is_known(shared: Service) -> None:
+    assert all(fact == {"value": None, "origin": None} for fact in facts_of(shared, plain(shared)["pk"]).values())
+
+
+@pytest.mark.parametrize(("name", "value"), VALUES)
+def test_staff_enter_a_fact_and_take_it_back(shared: Service, name: str, value: object) -> None:
+    pk = plain(shared)["pk"]
+    before = facts_of(shared, pk)
+    entered = shared.staff.patch(f"/v1/docker/{pk}/facts", json={name: value})
+    assert entered.status_code == 200, entered.text
+    assert entered.json() == before | {name: {"value": value, "origin": "staff"}}
+    assert facts_of(shared, pk) == entered.json()
+    taken_back = shared.staff.patch(f"/v1/docker/{pk}/facts", json={name: None})
+    assert taken_back.json() == before
+    assert facts_of(shared, pk) == before
+
+
+def test_a_fact_of_the_table_comes_back_when_staff_take_theirs_back(service: Service) -> None:
+    pk = service.make("docker", framework="PyTorch 2.4", cuda_version="12.4.1")["pk"]
+    known = facts_of(service, pk)["kernel_architectures"]
+    assert known["origin"] in ("table", None)
+    service.staff.patch(f"/v1/docker/{pk}/facts", json={"kernel_architectures": ["9.0"]})
+    assert facts_of(service, pk)["kernel_architectures"] == {"value": ["9.0"], "origin": "staff"}
+    service.staff.patch(f"/v1/docker/{pk}/facts", json={"kernel_architectures": None})
+    assert facts_of(service, pk)["kernel_architectures"] == known
+
+
+WRONG: tuple[tuple[str, Any], ...] = (
+    ("architectures", "amd64"),
+    ("architectures", []),
+    ("architectures", [1]),
+    ("requirements", "cuda>=12.4"),
+    ("requirements", {"NVIDIA_REQUIRE_CUDA": 12.4}),
+    ("requirements", {"PATH": "/usr/bin"}),
+    ("disable_require", "true"),
+    ("compat_package", "550"),
+    ("compat_package", {"cuda": "twelve", "driver": None}),
+    ("compat_package", {"colour": "red"}),
+    ("compat_on_loader_path", 1),
+    ("kernel_architectures", ["sm_86"]),
+    ("kernel_architectures", ["8.6+SASS"]),
+    ("kernel_architectures", "8.6"),
+    ("compiles_at_runtime", "yes"),
+    ("min_driver", "newest"),
+    ("min_driver", 570),
+    ("min_compute_capability", "eight"),
+    ("min_compute_capability", 7.5),
+    ("end_of_life", "2027-02-31"),
+    ("end_of_life", "soon"),
+    ("end_of_life", 20270131),
+    ("colour", "red"),
+)
+
+
+@pytest.mark.parametrize(("name", "value"), WRONG)
+def test_a_wrong_fact_is_refused_by_name_and_nothing_is_stored(shared: Service, name: str, value: object) -> None:
+    pk = plain(shared)["pk"]
+    answer = shared.staff.patch(f"/v1/docker/{pk}/facts", json={"compiles_at_runtime": True, name: value})
+    body = refused(answer, 422)
+    assert name in {part["field"].split(".")[0] for part in body["errors"]}, body
+    assert facts_of(shared, pk)["compiles_at_runtime"]["value"] is None
+
+
+@pytest.mark.parametrize("method", ["GET", "PATCH"])
+def test_no_such_image_is_404(shared: Service, method: str) -> None:
+    body = {"min_driver": "570.0"} if method == "PATCH" else None
+    refused(shared.staff.request(method, "/v1/docker/999999/facts", json=body), 404)
+
+
+def test_facts_carry_an_etag_that_guards_them(service: Service) -> None:
+    path = f"/v1/docker/{plain(service)['pk']}/facts"
+    stale = service.staff.get(path).headers["etag"]
+    assert service.staff.get(path, headers={"If-None-Match": stale}).status_code == 304
+    service.staff.patch(path, json={"min_driver": "570.0"})
+    assert service.staff.get(path, headers={"If-None-Match": stale}).status_code == 200
+    refused(service.staff.patch(path, json={"min_driver": "580.0"}, headers={"If-Match": stale}), 412)
+    assert facts_of(service, int(path.split("/")[3]))["min_driver"]["value"] == "570.0"
+
+
+def test_a_fact_changes_the_verdict(service: Service) -> None:
+    pk = plain(service)["pk"]
+    question = {"worker": {"driver_version": "560.35.03", "compute_capability": "8.6"}, "explain": True}
+
+    def verdict() -> str:
+        answer = service.user.post("/v1/docker/match", json=question).json()
+        (entry,) = answer["matches"] + answer["rejected"]
+        return str(entry["grade"])
+
+    assert verdict() == "native"
+    service.staff.patch(f"/v1/docker/{pk}/facts", json={"min_driver": "570.0"})
+    assert verdict() == "no"
+    service.staff.patch(f"/v1/docker/{pk}/facts", json={"min_driver": None})
+    assert verdict() == "native"
