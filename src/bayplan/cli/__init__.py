@@ -1,1 +1,64 @@
-"""x"""
+"""The command `bayplan`: what is typed, and how it fails.
+
+A command is: parse, one call, render. Everything that takes long to load (the server, the database, httpx, rich) is
+imported by the command that needs it, so that `bayplan --help` answers at once.
+"""
+
+import os
+import sys
+from typing import Annotated
+
+import typer
+
+from bayplan import __version__
+from bayplan.cli import apply, images, login, match, nodes, reference
+from bayplan.errors import BayplanError
+
+app = typer.Typer(
+    name="bayplan",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+login.register(app)
+images.register(app)
+nodes.register(app)
+reference.register(app)
+match.register(app)
+apply.register(app)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"bayplan {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def bayplan(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    """The catalogue of docker images for a fleet of GPU workers, and the judge of which image runs where."""
+
+
+def main() -> None:
+    """Runs the command line. Exit codes: 0 done, 1 could not be done (one sentence says why), 2 typed wrongly."""
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # both are real text streams here
+    try:
+        app()
+    except BayplanError as error:
+        _complain(error)
+        sys.exit(1)
+
+
+def _complain(error: BayplanError) -> None:
+    red, normal = ("\x1b[31m", "\x1b[0m") if sys.stderr.isatty() and not os.environ.get("NO_COLOR") else ("", "")
+    sys.stderr.write(f"{red}{error.detail}{normal}\n")
+    for problem in error.problems:
+        if problem.detail not in error.detail:
+            sys.stderr.write(f"  {problem.field}: {problem.detail}\n")

@@ -1,0 +1,97 @@
+"""Images and their facts on the screen."""
+
+from collections.abc import Mapping, Sequence
+
+from rich.text import Text
+
+from bayplan.cli.screen import MUTED, Column, count, fields, show, table, words
+from bayplan.client.answers import ExpandedImage, Fact, Framework
+
+
+def show_list(images: Sequence[ExpandedImage]) -> None:
+    """The images as a table, a line for each."""
+    columns = (
+        Column("pk", right=True),
+        Column("image", gives_way=True),
+        Column("framework", gives_way=True),
+        Column("cuda"),
+        Column("from gpu"),
+        Column("domain"),
+        Column("tasks", gives_way=True),
+    )
+    rows = [
+        (
+            image["pk"],
+            named(image["name"], image["version"]),
+            framework(image["framework"]),
+            cuda(image),
+            generation(image),
+            image["domain"],
+            image["tasks"],
+        )
+        for image in images
+    ]
+    if not rows:
+        return show(Text("No images.", style=MUTED))
+    return show(table(columns, rows), Text(count(len(rows), "image"), style=MUTED))
+
+
+def show_one(image: ExpandedImage) -> None:
+    """All fields of one image; a password only as being there."""
+    licence, creator = image["licence"], image["creator"]
+    username = image["registry_username"]
+    show(
+        fields(
+            [
+                ("image", named(image["name"], image["version"])),
+                ("pk", image["pk"]),
+                ("url", image["url"]),
+                ("registry", image["registry"]),
+                ("registry log-in", f"{username}, with a password" if username else None),
+                ("framework", framework(image["framework"])),
+                ("cuda", cuda(image)),
+                ("oldest gpu", generation(image)),
+                ("without gpu", image["cpu"]),
+                ("domain", image["domain"]),
+                ("tasks", image["tasks"]),
+                ("licence", licence["name"] if licence else None),
+                ("added", f"{image['creation_time']} by {creator['username'] if creator else 'nobody'}"),
+                ("deleted", image["deletion_time"]),
+            ]
+        )
+    )
+
+
+def show_facts(facts: Mapping[str, Fact]) -> None:
+    """The facts, what is not known too."""
+    columns = (Column("fact"), Column("value", gives_way=True), Column("from"))
+    rows = [(name, _fact(fact["value"]), fact["origin"]) for name, fact in facts.items()]
+    show(table(columns, rows))
+
+
+def named(name: str, version: str) -> Text:
+    """An image's name, and its version in bold."""
+    return Text(f"{words(name)} ") + Text(words(version), style="bold")
+
+
+def framework(release: Framework | None) -> str:
+    """A framework with its version."""
+    return f"{release['name']} {release['version']}" if release else "-"
+
+
+def cuda(image: ExpandedImage) -> str:
+    """The CUDA release in an image."""
+    return image["cuda_version"]["full_version"] if image["cuda_version"] else "-"
+
+
+def generation(image: ExpandedImage) -> str:
+    """The oldest generation of GPUs that an image runs on."""
+    return image["min_hardware_generation"]["generation"] if image["min_hardware_generation"] else "-"
+
+
+def _fact(value: object) -> str:
+    if value is None:
+        return "not known"
+    if isinstance(value, dict):
+        return "; ".join(f"{name} {words(inner)}" for name, inner in value.items())
+    return words(value)

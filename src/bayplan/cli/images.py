@@ -1,0 +1,235 @@
+"""`bayplan images ...`: the images of the catalogue, one command for each thing that is done with them."""
+
+import sys
+from collections.abc import Mapping
+from typing import Annotated
+
+import typer
+
+from bayplan.cli import facts
+from bayplan.cli.options import NONE, AsJson, Domain, ImageWords, Server, Task, Yes
+from bayplan.errors import Invalid
+
+group = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="The images of the catalogue.")
+
+Framework = Annotated[
+    str | None, typer.Option(metavar="'NAME VERSION'", help="The framework, as 'PyTorch 2.4' (or its key).")
+]
+Url = Annotated[str, typer.Option(metavar="REFERENCE", help="What `docker pull` takes.", show_default=False)]
+Registry = Annotated[str | None, typer.Option(metavar="HOST", help="The registry [default: the one that --url names]")]
+Cuda = Annotated[
+    str | None, typer.Option("--cuda", metavar="VERSION", help="The CUDA release in it: 12.4, 12.4.1, or none.")
+]
+MinGeneration = Annotated[
+    str | None, typer.Option(metavar="NAME", help="The oldest GPU generation that it runs on: Ampere, ..., or none.")
+]
+Cpu = Annotated[bool | None, typer.Option("--cpu/--no-cpu", help="Whether it runs without GPU.", show_default=False)]
+DomainName = Annotated[str | None, typer.Option("--domain", metavar="NAME", help="Its domain: ic, od, ...")]
+Tasks = Annotated[list[str] | None, typer.Option("--task", metavar="TASK", help="What it does: train, ...; repeat it.")]
+LicenceName = Annotated[str | None, typer.Option("--licence", metavar="NAME", help="Its licence: MIT, Apache-2.0, ...")]
+RegistryUser = Annotated[
+    str | None, typer.Option(metavar="NAME", help="Who logs in to the registry; the password is asked for. Or none.")
+]
+RegistryPasswordStdin = Annotated[
+    bool, typer.Option("--registry-password-stdin", help="Read that password from the input.")
+]
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the group."""
+    app.add_typer(group, name="images")
+
+
+@group.command("list")
+def list_(
+    task: Task = None,
+    domain: Domain = None,
+    framework: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Only with that framework: PyTorch, or 'PyTorch 2.4'.")
+    ] = None,
+    name: Annotated[str | None, typer.Option(metavar="TEXT", help="Only with that in their name.")] = None,
+    deleted: Annotated[bool, typer.Option("--deleted", help="The deleted ones.")] = False,
+    limit: Annotated[int | None, typer.Option(min=1, metavar="N", help="At most so many.")] = None,
+    server: Server = None,
+    as_json: AsJson = False,
+) -> None:
+    """List images, by name and version."""
+    from bayplan.cli import image_view, screen, session
+    from bayplan.client import any_of, both, contains, exact, is_null
+
+    wanted = []
+    if task is not None:
+        wanted.append(exact("tasks", task, case_insensitive=True))
+    if domain is not None:
+        wanted.append(exact("domain", domain, case_insensitive=True))
+    if framework is not None:
+        release = framework.rpartition(" ")
+        named = exact("framework.name", framework, case_insensitive=True)
+        both_named = both(
+            exact("framework.name", release[0], case_insensitive=True),
+            exact("framework.version", release[2], case_insensitive=True),
+        )
+        wanted.append(any_of(named, both_named))
+    if name is not None:
+        wanted.append(contains("name", name, case_insensitive=True))
+    if deleted:
+        wanted.append(is_null("deletion_time", invert=True))
+    order = ("name", "version")
+    with session.connect(server) as client:
+        if as_json:
+            return screen.show_json(client.images.list(*wanted, order_by=order, include_inactive=deleted, limit=limit))
+        found = client.images.list(*wanted, order_by=order, include_inactive=deleted, limit=limit, expand=True)
+    return image_view.show_list(found)
+
+
+@group.command()
+def show(image: ImageWords, server: Server = None, as_json: AsJson = False) -> None:
+    """Show everything about an image."""
+    from bayplan.cli import find, image_view, screen, session
+
+    with session.connect(server) as client:
+        found = find.image(client, image)
+        if as_json:
+            return screen.show_json(client.images.get(found["pk"]))
+        return image_view.show_one(found)
+
+
+@group.command()
+def add(
+    name: Annotated[str, typer.Argument(help="Its name.", show_default=False)],
+    version: Annotated[str, typer.Argument(help="Its version.", show_default=False)],
+    url: Url,
+    registry: Registry = None,
+    cuda: Cuda = None,
+    min_generation: MinGeneration = None,
+    cpu: Cpu = None,
+    framework: Framework = None,
+    domain: DomainName = None,
+    task: Tasks = None,
+    licence: LicenceName = None,
+    registry_username: RegistryUser = None,
+    registry_password_stdin: RegistryPasswordStdin = False,
+    server: Server = None,
+    as_json: AsJson = False,
+) -> None:
+    """Add an image."""
+    from bayplan.cli import screen, session
+
+    given = {
+        "url": url,
+        "registry": registry,
+        "cuda_version": cuda,
+        "min_hardware_generation": min_generation,
+        "cpu": cpu,
+        "framework": framework,
+        "domain": domain,
+        "tasks": task,
+        "licence": licence,
+    }
+    log_in = _registry_login(registry_username, registry_password_stdin)
+    with session.connect(server) as client:
+        added = client.images.create({"name": name, "version": version} | _body(given) | log_in)
+    if as_json:
+        return screen.show_json(added)
+    return typer.echo(f"Added {name} {version} as image {added['pk']}.")
+
+
+@group.command()
+def edit(
+    image: ImageWords,
+    name: Annotated[str | None, typer.Option(metavar="NAME", help="Its new name.")] = None,
+    version: Annotated[str | None, typer.Option(metavar="VERSION", help="Its new version.")] = None,
+    url: Annotated[str | None, typer.Option(metavar="REFERENCE", help="What `docker pull` takes.")] = None,
+    registry: Registry = None,
+    cuda: Cuda = None,
+    min_generation: MinGeneration = None,
+    cpu: Cpu = None,
+    framework: Framework = None,
+    domain: DomainName = None,
+    task: Tasks = None,
+    licence: LicenceName = None,
+    registry_username: RegistryUser = None,
+    registry_password_stdin: RegistryPasswordStdin = False,
+    server: Server = None,
+    as_json: AsJson = False,
+) -> None:
+    """Change what is given of an image; the rest stays."""
+    from bayplan.cli import find, screen, session
+
+    given = {
+        "name": name,
+        "version": version,
+        "url": url,
+        "registry": registry,
+        "cuda_version": cuda,
+        "min_hardware_generation": min_generation,
+        "cpu": cpu,
+        "framework": framework,
+        "domain": domain,
+        "tasks": task,
+        "licence": licence,
+    }
+    changes = _body(given) | _registry_login(registry_username, registry_password_stdin)
+    if not changes:
+        raise typer.BadParameter("Say what to change, as in `--cuda 12.4.1`; --help lists what there is.")
+    with session.connect(server) as client:
+        changed = client.images.update(find.image(client, image)["pk"], changes)
+    if as_json:
+        return screen.show_json(changed)
+    return typer.echo(f"Changed {', '.join(sorted(changes))} of {changed['name']} {changed['version']}.")
+
+
+@group.command()
+def rm(
+    image: ImageWords,
+    hard: Annotated[bool, typer.Option("--hard", help="For good: nothing is left to reinstate.")] = False,
+    yes: Yes = False,
+    server: Server = None,
+) -> None:
+    """Delete an image; it can be reinstated, unless it is --hard."""
+    from bayplan.cli import ask, find, session
+
+    with session.connect(server) as client:
+        found = find.image(client, image)
+        named = f"{found['name']} {found['version']}"
+        if not hard:
+            client.images.delete(found["pk"])
+            return typer.echo(f"Deleted {named}; `bayplan images reinstate {found['pk']}` brings it back.")
+        if ask.agreed(f"Remove {named} for good?", yes=yes):
+            client.images.delete_for_good(found["pk"])
+            typer.echo(f"Removed {named} for good.")
+        return None
+
+
+@group.command()
+def reinstate(image: ImageWords, server: Server = None) -> None:
+    """Bring a deleted image back."""
+    from bayplan.cli import find, session
+
+    with session.connect(server) as client:
+        back = client.images.reinstate(find.image(client, image, deleted=True)["pk"])
+    typer.echo(f"{back['name']} {back['version']} is back.")
+
+
+group.command("facts")(facts.show)
+group.command("set-facts")(facts.enter)
+
+
+def _body(given: Mapping[str, object]) -> dict[str, object]:
+    """The fields that were given; the word "none" takes a value away."""
+    return {name: None if value == NONE else value for name, value in given.items() if value not in (None, [])}
+
+
+def _registry_login(username: str | None, password_stdin: bool) -> dict[str, object]:
+    """The fields of a log-in to the registry; the password is never on the command line, where others can see it."""
+    if username is None:
+        return {}
+    if username == NONE:
+        return {"registry_username": None, "registry_password": None}
+    if password_stdin:
+        password = sys.stdin.readline().rstrip("\r\n")
+    elif sys.stdin.isatty():
+        password = typer.prompt(f"Password of {username} at the registry", hide_input=True)
+    else:
+        raise Invalid("There is no terminal to ask for the registry's password at; give --registry-password-stdin.")
+    return {"registry_username": username, "registry_password": password}

@@ -1,0 +1,82 @@
+"""Nodes on the screen."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rich.text import Text
+
+from bayplan.cli.screen import MUTED, Column, count, fields, memory, show, table, words
+from bayplan.client.answers import ExpandedNode
+
+
+def show_list(nodes: Sequence[ExpandedNode]) -> None:
+    """The nodes as a table, a line for each."""
+    columns = (
+        Column("pk", right=True),
+        Column("node", gives_way=True),
+        Column("gpu", gives_way=True),
+        Column("cc"),
+        Column("generation", gives_way=True),
+        Column("driver"),
+        Column("gpu mem", right=True),
+        Column("last seen", gives_way=True),
+    )
+    rows = [
+        (
+            node["pk"],
+            f"{node['ip']}#{node['index']}",
+            node["gpu_name"] or ("none" if node["driver_version"] is None else "not known"),
+            node["compute_capability"],
+            generation(node),
+            node["driver_version"],
+            memory(node["gpu_mem"]),
+            node["last_seen"] or "never",
+        )
+        for node in nodes
+    ]
+    if not rows:
+        return show(Text("No nodes.", style=MUTED))
+    return show(table(columns, rows), Text(count(len(rows), "node"), style=MUTED))
+
+
+def show_one(node: ExpandedNode) -> None:
+    """All fields of one node that are known."""
+    show(
+        fields(
+            [
+                ("node", Text(f"{node['ip']}#{node['index']}", style="bold")),
+                ("pk", node["pk"]),
+                ("gpu", node["gpu_name"]),
+                ("brand", node["gpu_brand"]),
+                ("compute capability", node["compute_capability"]),
+                ("generation", generation(node)),
+                ("driver", node["driver_version"] or "none"),
+                ("gpu memory", memory(node["gpu_mem"])),
+                ("memory", memory(node["cpu_mem"])),
+                ("architecture", node["architecture"]),
+                ("container runtime", node["runtime_mode"]),
+                ("container toolkit", node["toolkit_version"]),
+                ("fabric ready", node["fabric_ready"]),
+                ("last seen", node["last_seen"] or "never"),
+            ]
+        )
+    )
+
+
+def generation(node: ExpandedNode) -> str:
+    """The generation of a node's GPU."""
+    return node["hardware_generation"]["generation"] if node["hardware_generation"] else "-"
+
+
+def described(worker: Mapping[str, Any]) -> str:
+    """A worker in a phrase: "NVIDIA RTX A6000, compute capability 8.6, driver 535.104.05, amd64"."""
+    gpu = worker.get("gpu_name")
+    capability = worker.get("compute_capability")
+    driver = worker.get("driver_version")
+    parts = (
+        gpu,
+        f"compute capability {capability}" if capability else None,
+        f"driver {driver}" if driver else "no driver" if gpu else "no GPU",
+        worker.get("architecture"),
+    )
+    return ", ".join(words(part) for part in parts if part)

@@ -1,0 +1,157 @@
+"""`bayplan nodes ...`: the worker nodes, each one GPU of one machine, or a machine without a GPU."""
+
+from collections.abc import Mapping
+from typing import Annotated
+
+import typer
+
+from bayplan.cli.options import (
+    NONE,
+    Architecture,
+    AsJson,
+    Brand,
+    ComputeCapability,
+    Driver,
+    FabricReady,
+    Gpu,
+    NodeWord,
+    RuntimeMode,
+    Server,
+    ToolkitVersion,
+    size,
+)
+
+group = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="The worker nodes.")
+
+GpuMemory = Annotated[int | None, typer.Option(metavar="SIZE", parser=size, help="The GPU's memory, like 48GiB.")]
+CpuMemory = Annotated[int | None, typer.Option(metavar="SIZE", parser=size, help="The machine's memory, like 256GiB.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the group."""
+    app.add_typer(group, name="nodes")
+
+
+@group.command("list")
+def list_(server: Server = None, as_json: AsJson = False) -> None:
+    """List the nodes, by address."""
+    from bayplan.cli import node_view, screen, session
+
+    with session.connect(server) as client:
+        if as_json:
+            return screen.show_json(client.nodes.list(order_by=("ip", "index")))
+        return node_view.show_list(client.nodes.list(order_by=("ip", "index"), expand=True))
+
+
+@group.command()
+def show(node: NodeWord, server: Server = None, as_json: AsJson = False) -> None:
+    """Show everything about a node."""
+    from bayplan.cli import find, node_view, screen, session
+
+    with session.connect(server) as client:
+        found = find.node(client, node)
+        if as_json:
+            return screen.show_json(client.nodes.get(found["pk"]))
+        return node_view.show_one(found)
+
+
+@group.command()
+def add(
+    ip: Annotated[str, typer.Argument(metavar="ADDRESS", help="Its address or host name.", show_default=False)],
+    index: Annotated[int, typer.Option(min=0, metavar="N", help="Which GPU of the machine it is.")] = 0,
+    driver: Driver = None,
+    compute_capability: ComputeCapability = None,
+    gpu: Gpu = None,
+    brand: Brand = None,
+    gpu_mem: GpuMemory = None,
+    cpu_mem: CpuMemory = None,
+    architecture: Architecture = None,
+    runtime_mode: RuntimeMode = None,
+    toolkit_version: ToolkitVersion = None,
+    fabric_ready: FabricReady = None,
+    server: Server = None,
+    as_json: AsJson = False,
+) -> None:
+    """Add a node; without --driver it is one without GPU."""
+    from bayplan.cli import screen, session
+
+    given = {
+        "ip": ip,
+        "index": index,
+        "driver_version": driver,
+        "compute_capability": compute_capability,
+        "gpu_name": gpu,
+        "gpu_brand": brand,
+        "gpu_mem": gpu_mem,
+        "cpu_mem": cpu_mem,
+        "architecture": architecture,
+        "runtime_mode": runtime_mode,
+        "toolkit_version": toolkit_version,
+        "fabric_ready": fabric_ready,
+    }
+    with session.connect(server) as client:
+        added = client.nodes.create(_body(given))
+    if as_json:
+        return screen.show_json(added)
+    return typer.echo(f"Added {added['ip']}#{added['index']} as node {added['pk']}.")
+
+
+@group.command()
+def edit(
+    node: NodeWord,
+    ip: Annotated[str | None, typer.Option(metavar="ADDRESS", help="Its new address or host name.")] = None,
+    index: Annotated[int | None, typer.Option(min=0, metavar="N", help="Which GPU of the machine it is.")] = None,
+    driver: Driver = None,
+    compute_capability: ComputeCapability = None,
+    gpu: Gpu = None,
+    brand: Brand = None,
+    gpu_mem: GpuMemory = None,
+    cpu_mem: CpuMemory = None,
+    architecture: Architecture = None,
+    runtime_mode: RuntimeMode = None,
+    toolkit_version: ToolkitVersion = None,
+    fabric_ready: FabricReady = None,
+    server: Server = None,
+    as_json: AsJson = False,
+) -> None:
+    """Change what is given of a node; the rest stays, and `none` takes a text away."""
+    from bayplan.cli import find, screen, session
+
+    given = {
+        "ip": ip,
+        "index": index,
+        "driver_version": driver,
+        "compute_capability": compute_capability,
+        "gpu_name": gpu,
+        "gpu_brand": brand,
+        "gpu_mem": gpu_mem,
+        "cpu_mem": cpu_mem,
+        "architecture": architecture,
+        "runtime_mode": runtime_mode,
+        "toolkit_version": toolkit_version,
+        "fabric_ready": fabric_ready,
+    }
+    changes = _body(given)
+    if not changes:
+        raise typer.BadParameter("Say what to change, as in `--driver 550.54.15`; --help lists what there is.")
+    with session.connect(server) as client:
+        changed = client.nodes.update(find.node(client, node)["pk"], changes)
+    if as_json:
+        return screen.show_json(changed)
+    return typer.echo(f"Changed {', '.join(sorted(changes))} of {changed['ip']}#{changed['index']}.")
+
+
+@group.command()
+def rm(node: NodeWord, server: Server = None) -> None:
+    """Remove a node."""
+    from bayplan.cli import find, session
+
+    with session.connect(server) as client:
+        found = find.node(client, node)
+        client.nodes.delete(found["pk"])
+    typer.echo(f"Removed {found['ip']}#{found['index']}.")
+
+
+def _body(given: Mapping[str, object]) -> dict[str, object]:
+    """The fields that were given; the word "none" takes a value away."""
+    return {name: None if value == NONE else value for name, value in given.items() if value is not None}

@@ -1,0 +1,54 @@
+"""Options that several commands share, each defined once: its names, its help and how its text is read."""
+
+import re
+from typing import Annotated
+
+import typer
+
+_SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([KMGT]?)(i?)B?", re.IGNORECASE)
+_POWERS = {"": 0, "K": 1, "M": 2, "G": 3, "T": 4}
+NONE = "none"
+"""What an option is given to take a value away."""
+
+
+def size(text: str) -> int:
+    """Bytes, from "51527024640", "48GiB" (of 1024) or "48GB" (of 1000)."""
+    found = _SIZE.fullmatch(text.strip())
+    if found is None:
+        raise typer.BadParameter(f"{text!r} is no size; write it like 48GiB, or in bytes.")
+    number, unit, binary = found.groups()
+    factor: int = (1024 if binary else 1000) ** _POWERS[unit.upper()]
+    return round(float(number) * factor)
+
+
+Server = Annotated[
+    str | None, typer.Option(metavar="URL", help="The server to ask [default: BAYPLAN_SERVER, or this machine]")
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print the API's JSON.")]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
+
+ImageWords = Annotated[
+    list[str], typer.Argument(metavar="IMAGE", help="Its key, name:version, or name and version.", show_default=False)
+]
+NodeWord = Annotated[str, typer.Argument(metavar="NODE", help="Its key, or address#index.", show_default=False)]
+
+Task = Annotated[str | None, typer.Option(metavar="TASK", help="Only images for that task: train, predict, ...")]
+Domain = Annotated[str | None, typer.Option(metavar="DOMAIN", help="Only images of that domain: ic, od, ...")]
+
+Node = Annotated[str | None, typer.Option(metavar="NODE", help="A node of the catalogue: its key, or address#index.")]
+Driver = Annotated[str | None, typer.Option(metavar="VERSION", help="The NVIDIA driver, like 535.104.05.")]
+ComputeCapability = Annotated[
+    str | None, typer.Option("--compute-capability", "--cc", metavar="X.Y", help="The GPU's, like 8.6.")
+]
+Gpu = Annotated[str | None, typer.Option(metavar="NAME", help="The GPU's name, like 'NVIDIA RTX A6000'.")]
+Brand = Annotated[str | None, typer.Option(metavar="BRAND", help="The GPU's brand as NVML names it, like NvidiaRTX.")]
+Architecture = Annotated[str | None, typer.Option(metavar="ARCH", help="The machine's: amd64 or arm64.")]
+RuntimeMode = Annotated[
+    str | None, typer.Option(metavar="MODE", help="Of the NVIDIA container runtime: legacy, csv or cdi.")
+]
+ToolkitVersion = Annotated[str | None, typer.Option(metavar="VERSION", help="Of the NVIDIA container toolkit.")]
+FabricReady = Annotated[
+    bool | None,
+    typer.Option("--fabric-ready/--fabric-not-ready", help="Whether the NVSwitch fabric is up.", show_default=False),
+]
+CpuOnly = Annotated[bool, typer.Option("--cpu-only", help="A worker without GPU.")]

@@ -1,0 +1,68 @@
+"""`bayplan list RESOURCE`: what an image may refer to, with the names that the options and catalogue files take."""
+
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from bayplan.cli.options import AsJson, Server
+
+if TYPE_CHECKING:
+    from bayplan.client.resources import Collection
+
+
+class Resource(StrEnum):
+    """The resources that are shown by this command."""
+
+    cuda = "cuda"
+    hardware = "hardware"
+    frameworks = "frameworks"
+    domains = "domains"
+    licences = "licences"
+
+
+COLUMNS: dict[str, tuple[str, ...]] = {
+    "cuda": ("pk", "version", "full_version", "min_driver_version"),
+    "hardware": ("pk", "generation", "min_compute_capability", "max_compute_capability"),
+    "frameworks": ("pk", "name", "version"),
+    "domains": ("name", "description"),
+    "licences": ("pk", "name", "permissions", "conditions", "limitations"),
+}
+ORDER: dict[str, tuple[str, ...]] = {
+    "cuda": ("full_version",),
+    "hardware": ("min_compute_capability",),
+    "frameworks": ("name", "version"),
+    "domains": ("name",),
+    "licences": ("name",),
+}
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the command."""
+    app.command("list")(list_)
+
+
+def list_(
+    resource: Annotated[Resource, typer.Argument(help="What to list.", show_default=False)],
+    server: Server = None,
+    as_json: AsJson = False,
+) -> None:
+    """List the CUDA releases, GPU generations, ... that there are."""
+    from bayplan.cli import screen, session
+
+    with session.connect(server) as client:
+        collections: dict[str, Collection[Any, Any]] = {
+            "cuda": client.cuda,
+            "hardware": client.hardware,
+            "frameworks": client.frameworks,
+            "domains": client.domains,
+            "licences": client.licences,
+        }
+        found = collections[resource].list(order_by=ORDER[resource])
+    if as_json:
+        return screen.show_json(found)
+    columns = [
+        screen.Column(name.replace("_", " "), right=name == "pk", gives_way=resource == "licences")
+        for name in COLUMNS[resource]
+    ]
+    return screen.show(screen.table(columns, [[one[name] for name in COLUMNS[resource]] for one in found]))

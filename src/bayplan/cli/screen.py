@@ -1,0 +1,122 @@
+"""What all output has in common: tables that fit a terminal and stay plain in a pipe, colours by grade, JSON.
+
+rich decides about colour (a terminal, NO_COLOR); in a pipe nothing is wrapped or cut, so that other programs can read
+every row as one line.
+"""
+
+import json
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from rich.console import Console, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+GRADE_STYLES = {
+    "native": "bold green",
+    "minor": "green",
+    "forward": "cyan",
+    "cpu": "blue",
+    "jit": "magenta",
+    "unknown": "yellow",
+    "no": "bold red",
+    "caveat": "yellow",
+}
+MUTED = "bright_black"
+
+_PIPE_WIDTH = 100_000
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column of a table; one that gives way is cut or wrapped first when the terminal is narrow."""
+
+    title: str
+    right: bool = False
+    gives_way: bool = False
+    style: str = ""
+
+
+def show(*parts: RenderableType) -> None:
+    """Prints the parts, one below the other."""
+    console = Console(highlight=False, markup=False, emoji=False)
+    if console.is_terminal:
+        for part in parts:
+            console.print(part)
+        return
+    console.width = _PIPE_WIDTH
+    with console.capture() as capture:
+        for part in parts:
+            console.print(part)
+    sys.stdout.write("".join(f"{line.rstrip()}\n" for line in capture.get().splitlines()))
+
+
+def show_json(answer: object) -> None:
+    """Prints the API's answer, indented."""
+    sys.stdout.write(json.dumps(answer, indent=2, ensure_ascii=False) + "\n")
+
+
+def table(columns: Sequence[Column], rows: Iterable[Sequence[object]]) -> Table:
+    """A table with a title line; a cell is a text, or anything that has one."""
+    drawn = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style=MUTED)
+    for column in columns:
+        drawn.add_column(
+            column.title.upper(),
+            justify="right" if column.right else "left",
+            no_wrap=not column.gives_way,
+            overflow="fold",
+            style=column.style,
+        )
+    for row in rows:
+        drawn.add_row(*(cell if isinstance(cell, Text) else Text(words(cell)) for cell in row))
+    return drawn
+
+
+def fields(pairs: Iterable[tuple[str, object]]) -> Table:
+    """An object's fields below each other: what is not set is left out."""
+    drawn = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, show_header=False)
+    drawn.add_column(style=MUTED, no_wrap=True)
+    drawn.add_column(overflow="fold")
+    for name, value in pairs:
+        if value is not None and value != []:
+            drawn.add_row(name, value if isinstance(value, Text) else words(value))
+    return drawn
+
+
+def grade(name: str) -> Text:
+    """A grade in its colour."""
+    return Text(name, style=GRADE_STYLES.get(name, ""))
+
+
+def words(value: object) -> str:
+    """A value as people read it; nothing in it can steer the terminal."""
+    if value is None:
+        return "-"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, (list, tuple)):
+        return ", ".join(words(one) for one in value)
+    return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in str(value))
+
+
+def memory(size_bytes: int | None) -> str:
+    """A size in GiB."""
+    return "-" if size_bytes is None else f"{size_bytes / 1024**3:.0f} GiB"
+
+
+def count(number: int, noun: str) -> str:
+    """ "1 image", "2 images"."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+@contextmanager
+def working(what: str) -> Iterator[None]:
+    """A spinner on a terminal while something takes its time."""
+    console = Console(stderr=True)
+    if console.is_terminal:
+        with console.status(f"{what} ..."):
+            yield
+    else:
+        yield

@@ -1,0 +1,60 @@
+"""The connection of a command to its server: which one, and as whom."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from bayplan.cli import logins
+from bayplan.client import Client, Tokens
+from bayplan.client.transport import server_address
+from bayplan.errors import Unauthenticated
+
+
+def address(server: str | None) -> str:
+    """The server's address: `--server`, or else the setting."""
+    if server is None:
+        from bayplan.config import load_settings
+
+        server = load_settings().server
+    return server_address(server)
+
+
+@contextmanager
+def connect(server: str | None) -> Iterator[Client]:
+    """A client that is logged in: by BAYPLAN_TOKEN, by BAYPLAN_USERNAME and BAYPLAN_PASSWORD, or by `bayplan login`."""
+    from bayplan.config import load_settings
+
+    settings = load_settings()
+    url = address(server)
+    if settings.token is not None:
+        with Client(url, token=settings.token.get_secret_value()) as client:
+            yield client
+    elif settings.username is not None and settings.password is not None:
+        with Client(url, username=settings.username, password=settings.password.get_secret_value()) as client:
+            yield client
+    else:
+        with _as_before(url) as client:
+            yield client
+
+
+@contextmanager
+def _as_before(url: str) -> Iterator[Client]:
+    login = logins.find(url)
+    if login is None:
+        raise Unauthenticated(f"Nobody is logged in to {url}; run `bayplan login{_at(url)}` first.")
+    username = login.username
+
+    def keep(tokens: Tokens) -> None:
+        logins.keep(url, logins.Login(username, tokens.access, tokens.refresh))
+
+    with Client(url, tokens=login.tokens, on_tokens=keep) as client:
+        try:
+            yield client
+        except Unauthenticated as error:
+            detail = f"The log-in of {username} at {url} has ended; run `bayplan login{_at(url)}` again."
+            raise Unauthenticated(detail, code=error.code) from None
+
+
+def _at(url: str) -> str:
+    from bayplan.config import load_settings
+
+    return "" if url == server_address(load_settings().server) else f" --server {url}"
