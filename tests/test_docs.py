@@ -1,0 +1,208 @@
+"""Documentation that goes stale fails: what exists is documented, and what is documented exists."""
+
+import ast
+import importlib
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import typer.main
+
+import bayplan
+from bayplan.config import Settings
+from tests.process import ADMIN_PASSWORD, PROGRAM, environment, running_server
+from tests.tour import README, ROOT, SERVED_AT, toured_on_a_fresh_server
+
+DOCS = ROOT / "docs"
+PACKAGE = Path(bayplan.__file__).parent
+PAGES = sorted([ROOT / "README.md", ROOT / "CHANGELOG.md", *DOCS.glob("*.md")])
+TAUGHT_BY_HAND = {"/docs", "/openapi.json"}
+"""Paths that the server answers and its own description leaves out."""
+
+
+def page(name: str) -> str:
+    """The text of a page in docs/."""
+    return (DOCS / name).read_text(encoding="utf-8")
+
+
+def without_names(path: str) -> str:
+    """A path with its parameters' names left out: "/v1/docker/{PK}" and "/v1/docker/{pk}" are one."""
+    return re.sub(r"{[^}]*}", "{}", path)
+
+
+@pytest.fixture(scope="module")
+def operations(tmp_path_factory: pytest.TempPathFactory) -> set[tuple[str, str]]:
+    """Every method and path of the API, from the description that the application itself gives."""
+    from bayplan.api.app import create_app
+
+    description = create_app(Settings(home=tmp_path_factory.mktemp("home"))).openapi()
+    return {
+        (method.upper(), without_names(path))
+        for path, methods in description["paths"].items()
+        for method in methods
+        if method in ("get", "post", "put", "patch", "delete")
+    }
+
+
+def documented_operations() -> set[tuple[str, str]]:
+    """Every method and path that docs/api.md names, as in `GET /v1/docker/{PK}`."""
+    found = re.findall(r"`(GET|POST|PUT|PATCH|DELETE) (/[^\s`?]*)", page("api.md"))
+    return {(method, without_names(path)) for method, path in found}
+
+
+def test_every_operation_is_documented(operations: set[tuple[str, str]]) -> None:
+    """docs/api.md names all of the API."""
+    assert operations - documented_operations() == set()
+
+
+def test_every_documented_operation_exists(operations: set[tuple[str, str]]) -> None:
+    """docs/api.md names nothing that the API does not have."""
+    assert {(m, p) for m, p in documented_operations() - operations if p not in TAUGHT_BY_HAND} == set()
+
+
+def test_every_setting_is_documented() -> None:
+    """The table in docs/operations.md has a row for each setting, with its default where that is a plain value."""
+    text = page("operations.md")
+    rows = dict(re.findall(r"^\| `(BAYPLAN_[A-Z_]+)` \| ([^|]*) \|", text, re.MULTILINE))
+    assert set(rows) == {f"BAYPLAN_{name.upper()}" for name in Settings.model_fields}
+    for name, field in Settings.model_fields.items():
+        if isinstance(field.default, (str, int)):
+            assert f"`{field.default}`" in rows[f"BAYPLAN_{name.upper()}"], name
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)
+def test_every_setting_that_is_named_exists(path: Path) -> None:
+    """No page names a setting that there is not."""
+    named = set(re.findall(r"BAYPLAN_[A-Z]+(?:_[A-Z]+)*", path.read_text(encoding="utf-8")))
+    assert named <= {f"BAYPLAN_{name.upper()}" for name in Settings.model_fields}
+
+
+def commands() -> dict[str, set[str]]:
+    """Every command by what is typed ("images list", "serve"), with its long options."""
+    from bayplan.cli import app
+
+    found: dict[str, set[str]] = {}
+
+    def look(command: Any, words: tuple[str, ...]) -> None:
+        inner = getattr(command, "commands", None)
+        if inner is None:
+            options = (
+                option for parameter in command.params for option in (*parameter.opts, *parameter.secondary_opts)
+            )
+            found[" ".join(words)] = {option for option in options if option.startswith("--")}
+        for name, one in (inner or {}).items():
+            look(one, (*words, name))
+
+    look(typer.main.get_command(app), ())
+    return found
+
+
+def test_every_command_is_documented() -> None:
+    """docs/cli.md names all commands and all of their options."""
+    text = page("cli.md")
+    for name, options in commands().items():
+        assert f"bayplan {name}" in text, name
+        assert [option for option in sorted(options) if f"{option}" not in text] == [], name
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)
+def test_every_command_that_is_named_exists(path: Path) -> None:
+    """What a page shows as typed, in code that begins with `bayplan`, is a command that there is."""
+    known = commands()
+    groups = {name.split()[0] for name in known}
+    code = re.findall(r"(?:`|^(?:\$ )?)bayplan ([a-z]+(?: [a-z]+)?)", path.read_text(encoding="utf-8"), re.MULTILINE)
+    for typed in code:
+        first = typed.split()[0]
+        assert first in groups, typed
+        assert first in known or typed == first or typed in known, typed
+
+
+def test_every_reason_code_is_documented() -> None:
+    """docs/rules.md says what each reason code means."""
+    reasons = importlib.import_module("bayplan.domain.match").REASON_CODES
+    text = page("rules.md")
+    assert [code for code in reasons if f"`{code}`" not in text] == []
+
+
+def error_codes() -> Iterator[tuple[str, str]]:
+    """Every code that an error of the server can have, and the file that says so: from the sources, as they are written."""
+    for module in sorted(PACKAGE.rglob("*.py")):
+        if module.relative_to(PACKAGE).parts[0] in ("cli", "client"):
+            continue
+        for node in ast.walk(ast.parse(module.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ClassDef) and module.name == "errors.py" and module.parent == PACKAGE:
+                constants = [one.value for one in node.body if isinstance(one, ast.Assign)]
+            elif isinstance(node, ast.Call):
+                callee = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+                constants = [word.value for word in node.keywords if word.arg == "code"]
+                if callee in ("at", "Problem") and len(node.args) > 1:
+                    constants.append(node.args[1])
+            else:
+                continue
+            for constant in constants:
+                if isinstance(constant, ast.Constant) and isinstance(constant.value, str):
+                    yield constant.value, str(module.relative_to(PACKAGE))
+
+
+def test_every_error_code_is_documented() -> None:
+    """docs/api.md says what each error code means, those of reasons aside."""
+    reasons = importlib.import_module("bayplan.domain.match").REASON_CODES
+    text = page("api.md")
+    missing = {(code, where) for code, where in error_codes() if f"`{code}`" not in text and code not in reasons}
+    assert {one for one in missing if one[0] not in ("error", "cannot_start")} == set()
+
+
+def anchors(text: str) -> set[str]:
+    """The anchors that a Markdown page's headings get."""
+    headings = re.findall(r"^#+ (.*)$", text, re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)
+def test_every_link_leads_somewhere(path: Path) -> None:
+    """Relative links name a file of the repository, and an anchor in it where they name one."""
+    text = re.sub(r"^```.*?^```$", "", path.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
+    for target in re.findall(r"\]\(([^)\s]+)\)", text):
+        if re.match(r"[a-z]+:", target):
+            continue
+        name, _, anchor = target.partition("#")
+        file = path.parent / name if name else path
+        assert file.exists(), target
+        assert not anchor or anchor in anchors(file.read_text(encoding="utf-8")), target
+
+
+def test_the_readme_shows_what_is_printed() -> None:
+    """The README's tour, run on a fresh server, prints what the README shows; `make tour` writes it."""
+    shown = README.read_text(encoding="utf-8")
+    assert toured_on_a_fresh_server(shown) == shown
+
+
+@pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
+def test_the_curl_examples_work(tmp_path: Path) -> None:
+    """The `sh` blocks of docs/api.md, run as one script on a fresh server, all succeed."""
+    script = "\n".join(re.findall(r"^```sh\n(.*?)^```$", page("api.md"), re.MULTILINE | re.DOTALL))
+    assert script.count("curl ") >= 20
+    with running_server(tmp_path / "home") as server:
+        done = subprocess.run(
+            ["bash", "-euo", "pipefail", "-x", "-c", script.replace(SERVED_AT, server.url)],
+            cwd=tmp_path,
+            env=environment({})
+            | {"PASSWORD": ADMIN_PASSWORD, "PATH": f"{PROGRAM.parent}{os.pathsep}{os.environ['PATH']}"},
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_servers_own_pages_answer(tmp_path: Path) -> None:
+    """What `TAUGHT_BY_HAND` leaves out of the comparison is really there."""
+    with running_server(tmp_path / "home") as server:
+        assert {httpx.get(server.url + path).status_code for path in TAUGHT_BY_HAND} == {200}
