@@ -127,7 +127,7 @@ def running_postgres() -> Iterator[Postgres]:
                 "trust",
                 "-E",
                 "UTF8",
-                "--locale=C",
+                "--locale=C.UTF-8",
                 "--no-sync",
             ],
             capture_output=True,

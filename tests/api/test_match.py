@@ -130,7 +130,7 @@ def test_a_question_is_narrowed(stocked: Service, narrowing: dict[str, Any], exp
 
 def test_considered_counts_what_the_question_is_about(stocked: Service) -> None:
     assert ask(stocked, worker=A6000, domain="ic")["considered"] == 1
-    assert ask(stocked, worker=A6000, framework="pytorch", limit=1)["considered"] == 4
+    assert ask(stocked, worker=A6000, framework="pytorch", limit=1)["considered"] == 5
     assert ask(stocked, worker=A6000, task="no such task")["considered"] == 0
 
 
