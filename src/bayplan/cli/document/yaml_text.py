@@ -44,13 +44,13 @@ class _Tree:
             self._anchors[anchor] = None
         self._stack.append(_Open(node, anchor, self.values))
 
-    def end(self, event: yaml.Event) -> None:
+    def end(self) -> None:
         done = self._stack.pop()
         for base in done.merged:
-            _merge(done.node, base, event)
+            _merge(done.node, base)
         if done.anchor:
             self._anchors[done.anchor] = (done.node, self.values - done.values_before + 1)
-        self.put(event, done.node)
+        self._put(done.node)
 
     def alias(self, event: yaml.Event, anchor: str) -> None:
         if anchor not in self._anchors:
@@ -60,7 +60,7 @@ class _Tree:
             raise _at(event, f"*{anchor} stands inside of what it names, so it would never end.")
         node, size = named
         self.values += size - 1
-        self.put(event, Node(node.value, *_place(event), node.source))
+        self._put(Node(node.value, *_place(event), node.source))
 
     def scalar(self, event: yaml.ScalarEvent) -> None:
         if event.tag is not None and event.tag not in _TEXT_TAGS:
@@ -70,12 +70,12 @@ class _Tree:
         node = Node(value, *_place(event), event.value)
         if event.anchor:
             self._anchors[event.anchor] = (node, 1)
-        self.put(event, node)
+        self._put(node)
 
-    def put(self, event: yaml.Event, node: Node) -> None:
+    def _put(self, node: Node) -> None:
         self.values += 1
         if self.values > MAX_VALUES:
-            raise _at(event, f"The aliases make more than {MAX_VALUES:,} values of this file; write fewer.")
+            raise _wrong(node, f"The aliases make more than {MAX_VALUES:,} values of this file; write fewer.")
         if not self._stack:
             self.root = node
             return
@@ -84,7 +84,7 @@ class _Tree:
             into.node.value.append(node)
         elif into.key is None:
             if isinstance(node.value, (list, dict)):
-                raise _at(event, "A list or a mapping cannot be a key here.")
+                raise _wrong(node, "A list or a mapping cannot be a key here.")
             into.key = node
         else:
             self._put_at_key(into, into.key, node)
@@ -97,13 +97,13 @@ class _Tree:
             return
         earlier = into.node.value.get(key.source)
         if earlier is not None:
-            raise Unreadable(key.line, key.column, f"{key.source!r} was given already on line {earlier.line}.")
+            raise _wrong(key, f"{key.source!r} was given already on line {earlier.line}.")
         into.node.value[key.source] = Node(node.value, key.line, key.column, node.source)
 
 
-def _merge(into: Node, base: Node, event: yaml.Event) -> None:
+def _merge(into: Node, base: Node) -> None:
     if not isinstance(base.value, dict):
-        raise _at(event, "<< takes a mapping, as in `<<: *name`.")
+        raise _wrong(base, "<< takes a mapping, as in `<<: *name`.")
     assert isinstance(into.value, dict)
     for key, node in base.value.items():
         into.value.setdefault(key, node)
@@ -125,7 +125,7 @@ def read_yaml(text: str) -> Node:
                 case yaml.SequenceStartEvent():
                     tree.begin(event, Node([], *_place(event)), event.anchor)
                 case yaml.CollectionEndEvent():
-                    tree.end(event)
+                    tree.end()
                 case yaml.DocumentStartEvent():
                     documents += 1
                     if documents > 1:
@@ -146,6 +146,10 @@ def _place(event: yaml.Event) -> tuple[int, int]:
     mark = event.start_mark
     assert mark is not None
     return mark.line + 1, mark.column + 1
+
+
+def _wrong(node: Node, detail: str) -> Unreadable:
+    return Unreadable(node.line, node.column, detail)
 
 
 def _at(event: yaml.Event, detail: str) -> Unreadable:
