@@ -1,0 +1,1 @@
+"""The HTTP API: every handler parses, makes one call, and renders."""

@@ -1,0 +1,171 @@
+"""From a request to types: bodies and query strings are parsed here, completely and within bounds, or refused by name."""
+
+from collections.abc import Sequence
+from typing import Any, TypeVar
+
+import orjson
+from pydantic import BaseModel, ValidationError
+from starlette.convertors import Convertor, register_url_convertor
+from starlette.requests import Request
+
+from bayplan.errors import Invalid, Malformed, Problem, TooLarge
+from bayplan.schemas.common import MAX_INTEGER
+from bayplan.schemas.filters import EVERYTHING, EXPRESSION_TYPES, Filter
+
+Model = TypeVar("Model", bound=BaseModel)
+
+# What Pydantic puts into a place beside the names of fields: the branches of a union.
+_BRANCHES = frozenset({"int", "str", "float", "bool", "list", *EXPRESSION_TYPES})
+_MOST_PROBLEMS = 100
+
+
+class PkConvertor(Convertor[int]):
+    """A primary key in a path; one too large for any row is one that no row has."""
+
+    regex = "[0-9]+"
+
+    def convert(self, value: str) -> int:
+        """Gives the number, 0 where it is beyond 64 bits."""
+        return int(value) if len(value) < 20 and int(value) <= MAX_INTEGER else 0
+
+    def to_string(self, value: int) -> str:
+        """Gives the path's text."""
+        return str(value)
+
+
+register_url_convertor("pk", PkConvertor())
+
+
+def pk_of(request: Request) -> int:
+    """Gives the primary key in the request's path."""
+    return int(request.path_params["pk"])
+
+
+async def read_body(request: Request, limit_bytes: int) -> bytes:
+    """Gives the whole body; raises `TooLarge` as soon as it is seen to be more than `limit_bytes`."""
+    announced = request.headers.get("content-length", "0")
+    if announced.isdigit() and int(announced[:20]) > limit_bytes:
+        raise _too_large(limit_bytes)
+    parts, size = [], 0
+    async for part in request.stream():
+        size += len(part)
+        if size > limit_bytes:
+            raise _too_large(limit_bytes)
+        parts.append(part)
+    return b"".join(parts)
+
+
+async def read(request: Request, model: type[Model], limit_bytes: int) -> Model:
+    """Gives the body as `model`; raises `Malformed`, `Invalid` with every problem in it, or `TooLarge`."""
+    return parse(await read_body(request, limit_bytes), model)
+
+
+async def read_filter(request: Request, limit_bytes: int) -> Filter:
+    """Gives the filter in the body, the one that lets everything through where there is no body."""
+    body = await read_body(request, limit_bytes)
+    return parse(body, Filter) if body else EVERYTHING
+
+
+def parse(body: bytes, model: type[Model]) -> Model:
+    """Gives the JSON in `body` as `model`."""
+    try:
+        content = orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        raise Malformed(f"The body is not valid JSON: {error}.") from None
+    if b"\\u0000" in body:
+        _refuse_nul(content)
+    try:
+        return model.model_validate(content)
+    except ValidationError as error:
+        raise invalid(error, model) from None
+
+
+def invalid(error: ValidationError, model: type[BaseModel]) -> Invalid:
+    """Gives what a failed validation found, each problem at its place once."""
+    said: dict[str, list[tuple[str, str]]] = {}
+    for one in error.errors(include_url=False, include_context=False, include_input=False)[:_MOST_PROBLEMS]:
+        place = _place(one["loc"])
+        message = one["msg"].removeprefix("Value error, ").replace("Input should", "must", 1)
+        said.setdefault(place, []).append((one["type"], message))
+    problems = [_problem(place, found, model) for place, found in said.items()]
+    only = problems[0].code if len(problems) == 1 else "invalid"
+    return Invalid(" ".join(p.detail for p in problems[:5]), code=only, problems=problems)
+
+
+def _place(loc: Sequence[int | str]) -> str:
+    """The place without the names of a union's branches, which Pydantic puts between those of the fields."""
+    last = len(loc) - 1
+    kept = []
+    for index, step in enumerate(loc):
+        branch = isinstance(step, str) and index > 0 and (step in _BRANCHES or "[" in step or "constrained" in step)
+        if not branch or (index == last and step in EXPRESSION_TYPES and loc[index - 1] in EXPRESSION_TYPES):
+            kept.append(str(step))
+    return ".".join(kept)
+
+
+def _problem(place: str, found: list[tuple[str, str]], model: type[BaseModel]) -> Problem:
+    kind, message = found[0]
+    name = place.rsplit(".", 1)[-1]
+    if kind == "missing":
+        return Problem(place, "missing", f"The field '{place}' is required.")
+    if kind == "extra_forbidden":
+        fields = f" The fields are: {', '.join(model.model_fields)}." if "." not in place else ""
+        return Problem(place, "unknown_field", f"There is no field '{name}' here.{fields}")
+    code = kind if len(found) == 1 else "wrong_type"
+    if len(found) > 1:
+        message = " or ".join(dict.fromkeys(text for _, text in found))
+    subject = f"The field '{place}'" if place else "The body"
+    separator = " " if message.startswith(("must", "should")) else ": "
+    return Problem(place, code, f"{subject}{separator}{message.rstrip('.')}.")
+
+
+def _refuse_nul(content: Any) -> None:
+    """Raises `Invalid` where any text, however deep, holds the character NUL: no database takes it."""
+    open_: list[tuple[str, Any]] = [("", content)]
+    while open_:
+        place, value = open_.pop()
+        if isinstance(value, str) and "\0" in value:
+            raise Invalid.at(place, "not_printable", f"The field '{place}' holds the character NUL.")
+        if isinstance(value, dict):
+            if any("\0" in key for key in value):
+                raise Invalid.at(place, "not_printable", "A field's name holds the character NUL.")
+            open_ += [(f"{place}.{key}".lstrip("."), inner) for key, inner in value.items()]
+        elif isinstance(value, list):
+            open_ += [(f"{place}.{index}".lstrip("."), inner) for index, inner in enumerate(value)]
+
+
+def query(request: Request, *known: str) -> dict[str, str]:
+    """Gives the query string's parameters; raises `Invalid` for one that is not `known`, or is there twice."""
+    if not request.scope["query_string"]:
+        return {}
+    given: dict[str, str] = {}
+    for name, value in request.query_params.multi_items():
+        if name not in known:
+            choices = f"known are: {', '.join(known)}" if known else "there are none here"
+            raise Invalid.at(name[:100], "unknown_parameter", f"There is no parameter '{name[:100]}': {choices}.")
+        if name in given:
+            raise Invalid.at(name, "repeated_parameter", f"The parameter '{name}' is there more than once.")
+        given[name] = value
+    return given
+
+
+def whole_number(given: dict[str, str], name: str, *, least: int) -> int | None:
+    """Gives a parameter as a number, None where it was not given."""
+    text = given.get(name)
+    if text is None:
+        return None
+    if not (text.isascii() and text.isdigit() and len(text) < 19 and int(text) >= least):
+        raise Invalid.at(name, "wrong_type", f"The parameter '{name}' must be a whole number, {least} or more.")
+    return int(text)
+
+
+def flag(given: dict[str, str], name: str) -> bool:
+    """Gives a parameter that is true or false, false where it was not given."""
+    text = given.get(name, "false").lower()
+    if text not in ("true", "false", "1", "0"):
+        raise Invalid.at(name, "wrong_type", f"The parameter '{name}' must be true or false.")
+    return text in ("true", "1")
+
+
+def _too_large(limit_bytes: int) -> TooLarge:
+    return TooLarge(f"The body is larger than {limit_bytes:,} bytes, the most that is read (BAYPLAN_MAX_BODY_BYTES).")

@@ -1,0 +1,84 @@
+"""What logging in needs of the store: users by name, whether a token is still good, and failed attempts."""
+
+import hashlib
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+
+from bayplan.db import tables
+from bayplan.db.engine import Database, fetch_all
+
+WINDOW_SECONDS = 300
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """What a token or a password is checked against; `pk` is a user's or a node's."""
+
+    pk: int
+    token_epoch: int
+    is_staff: bool = False
+    password_hash: str = ""
+
+
+async def active_user(db: Database, *, username: str | None = None, pk: int | None = None) -> Account | None:
+    """Gives the active user of that name or pk, or None."""
+    table = tables.users
+    condition = table.c.username == username if username is not None else table.c.pk == pk
+    statement = sa.select(table.c.pk, table.c.token_epoch, table.c.is_staff, table.c.password_hash).where(
+        condition, table.c.is_active
+    )
+    rows = await fetch_all(db, statement)
+    return Account(**rows[0]._mapping) if rows else None
+
+
+async def node(db: Database, pk: int) -> Account | None:
+    """Gives the node with that pk, or None."""
+    table = tables.nodes
+    rows = await fetch_all(db, sa.select(table.c.pk, table.c.token_epoch).where(table.c.pk == pk))
+    return Account(**rows[0]._mapping) if rows else None
+
+
+async def logged_in(db: Database, pk: int, now: str) -> None:
+    """Notes when a user last logged in."""
+    async with db.write(moves=False) as tx:
+        await tx.execute(sa.update(tables.users).where(tables.users.c.pk == pk).values(last_login=now))
+
+
+async def seen(db: Database, pk: int, now: str) -> None:
+    """Notes when a node was last heard of."""
+    async with db.write(moves=False) as tx:
+        await tx.execute(sa.update(tables.nodes).where(tables.nodes.c.pk == pk).values(last_seen=now))
+
+
+def subject(username: str, address: str) -> str:
+    """Gives what failed attempts are counted under: one user name from one address."""
+    return hashlib.sha256(f"{username.casefold()}\0{address}".encode()).hexdigest()
+
+
+async def seconds_locked(db: Database, who: str, allowed: int, now: int) -> int:
+    """Gives for how many seconds no further attempt is heard, 0 where one is; `now` in seconds since 1970."""
+    table = tables.login_failures
+    rows = await fetch_all(db, sa.select(table.c.failures, table.c.window_start).where(table.c.subject == who))
+    if not rows or rows[0].failures < allowed:
+        return 0
+    return max(0, int(rows[0].window_start) + WINDOW_SECONDS - now)
+
+
+async def failed(db: Database, who: str, now: int) -> None:
+    """Counts a failed attempt, and forgets those of windows that are over."""
+    table = tables.login_failures
+    async with db.write(moves=False) as tx:
+        await tx.execute(sa.delete(table).where(table.c.window_start <= now - WINDOW_SECONDS))
+        # One statement on both databases: two first failures at once are both counted.
+        upsert = sa.text(
+            "INSERT INTO login_failures (subject, failures, window_start) VALUES (:who, 1, :now) "
+            "ON CONFLICT (subject) DO UPDATE SET failures = login_failures.failures + 1"
+        )
+        await tx.execute(upsert, {"who": who, "now": now})
+
+
+async def forget_failures(db: Database, who: str) -> None:
+    """Forgets the failed attempts of one user from one address."""
+    async with db.write(moves=False) as tx:
+        await tx.execute(sa.delete(tables.login_failures).where(tables.login_failures.c.subject == who))

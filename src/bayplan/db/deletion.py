@@ -1,0 +1,36 @@
+"""Images are not simply gone: deleted softly, so that old jobs can say what they ran in, then reinstated or erased."""
+
+import sqlalchemy as sa
+
+from bayplan.db import store, tables
+from bayplan.db.engine import Transaction
+from bayplan.db.shapes import SHAPES
+from bayplan.errors import Conflict
+
+IMAGES = SHAPES["docker"]
+
+
+async def delete_softly(tx: Transaction, pk: int, now: str, *, if_match: str | None = None) -> None:
+    """Marks an image as deleted; raises `NotFound`, `Conflict` or `PreconditionFailed`."""
+    store.check_not_deleted(IMAGES, await store.current(tx, IMAGES, pk, if_match))
+    await _mark(tx, pk, now)
+
+
+async def reinstate(tx: Transaction, pk: int, *, if_match: str | None = None) -> None:
+    """Brings a deleted image back; raises `Conflict` where it is not deleted, or its name and version were taken."""
+    row = await store.current(tx, IMAGES, pk, if_match)
+    if row["deletion_time"] is None:
+        raise Conflict(f"The docker image with pk {pk} is not deleted.", code="not_deleted")
+    await store.check_unique(tx, IMAGES, row, pk)
+    await _mark(tx, pk, None)
+
+
+async def erase(tx: Transaction, pk: int, *, if_match: str | None = None) -> None:
+    """Removes an image for good, with all that is known of it."""
+    await store.remove(tx, IMAGES, pk, if_match=if_match)
+
+
+async def _mark(tx: Transaction, pk: int, moment: str | None) -> None:
+    await tx.execute(
+        sa.update(tables.images).where(tables.images.c.pk == pk).values(deletion_time=moment, revision=tx.version)
+    )

@@ -1,0 +1,116 @@
+"""What must hold of a whole object before it is stored, beyond what its body's schema can say: one function for each resource.
+
+Each is given the row as it would be (references resolved to pks), the row as it is (None for a new one) and the names of the
+fields that the request gave; it gives the row to store, or raises `Invalid` or `Conflict`.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping, Set
+from typing import Any
+
+import sqlalchemy as sa
+
+from bayplan.db import tables
+from bayplan.db.engine import Transaction
+from bayplan.domain.reference import check_agreement
+from bayplan.errors import Conflict, Invalid, Problem
+
+Row = dict[str, Any]
+Invariant = Callable[[Transaction, Row, Row | None, Set[str]], Awaitable[Row]]
+
+
+async def _image(_tx: Transaction, row: Row, _old: Row | None, _given: Set[str]) -> Row:
+    check_agreement(row["url"], row["registry"])
+    if (row["registry_username"] is None) != (row["registry_password"] is None):
+        missing = "registry_password" if row["registry_password"] is None else "registry_username"
+        raise Invalid.at(
+            missing, "incomplete_login", "'registry_username' and 'registry_password' are both set or both null."
+        )
+    if not row["cpu"]:
+        problems = [
+            Problem(name, "required_for_gpu", f"'{name}' may be null only where 'cpu' is true: {hint}.")
+            for name, hint in (
+                ("cuda_version", "name the CUDA release in the image, such as '12.4.1'"),
+                ("min_hardware_generation", "name the oldest generation that the image supports, such as 'Pascal'"),
+            )
+            if row[name] is None
+        ]
+        if problems:
+            raise Invalid(" ".join(p.detail for p in problems), code="required_for_gpu", problems=problems)
+    return row
+
+
+async def _cuda(_tx: Transaction, row: Row, _old: Row | None, _given: Set[str]) -> Row:
+    if not f"{row['full_version']}.".startswith(f"{row['version']}."):
+        raise Invalid.at(
+            "full_version",
+            "versions_disagree",
+            f"'full_version' ({row['full_version']}) must be a release of 'version' ({row['version']}), as 12.4.1 is of 12.4.",
+        )
+    return row
+
+
+async def _hardware(tx: Transaction, row: Row, old: Row | None, _given: Set[str]) -> Row:
+    low, high = row["min_compute_capability"], row["max_compute_capability"]
+    if low >= high:
+        raise Invalid.at(
+            "max_compute_capability",
+            "inverted_range",
+            f"The range is empty: 'max_compute_capability' ({high}) is exclusive and must be more than "
+            f"'min_compute_capability' ({low}).",
+        )
+    table = tables.hardware
+    statement = sa.select(table.c.generation, table.c.min_compute_capability, table.c.max_compute_capability).where(
+        table.c.min_compute_capability < high, table.c.max_compute_capability > low
+    )
+    if old is not None:
+        statement = statement.where(table.c.pk != old["pk"])
+    taken = await tx.fetch(statement.order_by(table.c.min_compute_capability))
+    if taken:
+        name, its_low, its_high = tuple(taken[0])
+        raise Invalid.at(
+            "min_compute_capability",
+            "overlapping_range",
+            f"The range {low} to {high} overlaps that of '{name}', which is {its_low} to {its_high} (exclusive).",
+        )
+    return row
+
+
+async def _user(tx: Transaction, row: Row, old: Row | None, _given: Set[str]) -> Row:
+    if old is None:
+        return row
+    if old["is_staff"] and old["is_active"] and not (row["is_staff"] and row["is_active"]):
+        table = tables.users
+        others = await tx.fetch(
+            sa.select(table.c.pk).where(table.c.is_staff, table.c.is_active, table.c.pk != old["pk"]).limit(1)
+        )
+        if not others:
+            raise Conflict(
+                "This is the last active staff user: make another user staff before this one is taken away.",
+                code="last_staff_user",
+            )
+    if row["password_hash"] != old["password_hash"] or (old["is_active"] and not row["is_active"]):
+        row["token_epoch"] = old["token_epoch"] + 1
+    return row
+
+
+async def _node(tx: Transaction, row: Row, _old: Row | None, given: Set[str]) -> Row:
+    generation_open = row["hardware_generation"] is None or "hardware_generation" not in given
+    if generation_open and "compute_capability" in given and row["compute_capability"] is not None:
+        table = tables.hardware
+        capability = float(row["compute_capability"])
+        found = await tx.fetch(
+            sa.select(table.c.pk).where(
+                table.c.min_compute_capability <= capability, table.c.max_compute_capability > capability
+            )
+        )
+        row["hardware_generation"] = found[0][0] if found else None
+    return row
+
+
+INVARIANTS: Mapping[str, Invariant] = {
+    "docker": _image,
+    "cuda": _cuda,
+    "hardware": _hardware,
+    "users": _user,
+    "nodes": _node,
+}

@@ -1,0 +1,174 @@
+"""The keys that encrypt registry passwords at rest: AES-256-GCM, the newest key first, older ones still read.
+
+A stored secret is `v1:<key id>:<base64 of nonce and ciphertext>`. The keys lie in `secrets.key` in the home folder, one on
+a line, or come from `BAYPLAN_SECRETS_KEY`, separated by commas. The file is read again where it changed, so that the keys
+can be rotated beside a running server.
+"""
+
+import base64
+import hashlib
+import os
+import secrets
+import stat
+from pathlib import Path
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from bayplan.errors import BayplanError, CannotStart
+
+_NONCE_BYTES = 12
+_KEY_BYTES = 32
+
+
+class UnknownKey(BayplanError):
+    """A secret was encrypted with a key that is not at hand."""
+
+    code = "unknown_key"
+
+
+def new_key() -> str:
+    """Gives a new random key, as text for the key file or the setting."""
+    return base64.urlsafe_b64encode(secrets.token_bytes(_KEY_BYTES)).decode()
+
+
+class Keyring:
+    """Encrypts with the first key, decrypts with any; raises `CannotStart` where there is no usable key."""
+
+    def __init__(self, keys: str | None, file: Path) -> None:
+        self._file = None if keys else file
+        self._stamp: tuple[int, int] | None = None
+        self._ciphers: dict[str, AESGCM] = {}
+        self._first = ""
+        if keys:
+            self._take(keys.split(","), "BAYPLAN_SECRETS_KEY")
+        else:
+            make_private_file(file, new_key)
+            self._reread()
+
+    def encrypt(self, text: str) -> str:
+        """Gives `text` encrypted with the newest key."""
+        self._reread()
+        nonce = os.urandom(_NONCE_BYTES)
+        sealed = self._ciphers[self._first].encrypt(nonce, text.encode(), self._first.encode())
+        return f"v1:{self._first}:{base64.b64encode(nonce + sealed).decode()}"
+
+    def decrypt(self, stored: str) -> str:
+        """Gives the text that was stored; raises `UnknownKey` where its key is not at hand."""
+        _, key_id, sealed = stored.split(":", 2)
+        if key_id not in self._ciphers:
+            self._reread()
+        cipher = self._ciphers.get(key_id)
+        if cipher is None:
+            raise UnknownKey(
+                f"A registry password was encrypted with the key {key_id}, which is not in {self._source}."
+            )
+        data = base64.b64decode(sealed)
+        try:
+            return cipher.decrypt(data[:_NONCE_BYTES], data[_NONCE_BYTES:], key_id.encode()).decode()
+        except InvalidTag:
+            raise UnknownKey(
+                f"A registry password cannot be decrypted with the key {key_id}: it was altered."
+            ) from None
+
+    def is_current(self, stored: str) -> bool:
+        """Whether `stored` is encrypted with the newest key."""
+        return stored.startswith(f"v1:{self._first}:")
+
+    def add_new_key(self) -> None:
+        """Puts a new key first in the key file; what the older keys encrypted can still be read."""
+        if self._file is None:
+            raise CannotStart(
+                "The keys come from BAYPLAN_SECRETS_KEY: put a new one ('bayplan secrets key' prints one) before the old "
+                "one there, with a comma between, restart the servers, then rotate with --no-new-key."
+            )
+        old = self._file.read_text()
+        replace_private_file(self._file, f"{new_key()}\n{old}")
+        self._reread()
+
+    @property
+    def _source(self) -> str:
+        return "BAYPLAN_SECRETS_KEY" if self._file is None else str(self._file)
+
+    def _reread(self) -> None:
+        if self._file is None:
+            return
+        try:
+            status = self._file.stat()
+            stamp = (status.st_mtime_ns, status.st_ino)
+            if stamp == self._stamp:
+                return
+            lines = self._file.read_text().split()
+        except (OSError, UnicodeDecodeError) as error:
+            raise CannotStart(f"The key file {self._file} cannot be read: {_why(error)}.") from None
+        self._take(lines, str(self._file))
+        self._stamp = stamp
+
+    def _take(self, keys: list[str], source: str) -> None:
+        ciphers = {}
+        for key in (key.strip() for key in keys):
+            try:
+                raw = base64.urlsafe_b64decode(key)
+            except ValueError:
+                raw = b""
+            if len(raw) != _KEY_BYTES:
+                raise CannotStart(
+                    f"{source} holds no usable key: each must be 32 bytes as 'bayplan secrets key' prints them."
+                )
+            ciphers[hashlib.sha256(raw).hexdigest()[:8]] = AESGCM(raw)
+        if not ciphers:
+            raise CannotStart(f"{source} is empty: it must hold a key as 'bayplan secrets key' prints one.")
+        self._ciphers = ciphers
+        self._first = next(iter(ciphers))
+
+
+def signing_key(given: str | None, file: Path) -> str:
+    """Gives the key that signs access tokens: the one that was given, or the file's, made where there is none."""
+    if given is None:
+        make_private_file(file, lambda: secrets.token_urlsafe(48))
+        try:
+            given = file.read_text().strip()
+        except (OSError, UnicodeDecodeError) as error:
+            raise CannotStart(f"The key file {file} cannot be read: {_why(error)}.") from None
+    if len(given) < 32:
+        raise CannotStart("The signing key (BAYPLAN_SIGNING_KEY, or signing.key) must have 32 characters or more.")
+    return given
+
+
+def make_private_file(file: Path, content: object) -> None:
+    """Makes the file with mode 0600 and what `content()` gives, unless it exists; two that try at once agree on one."""
+    assert callable(content)
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        if not file.exists():
+            fresh = _write_private(file, str(content()))
+            try:
+                os.link(fresh, file)
+            except FileExistsError:
+                pass
+            finally:
+                fresh.unlink()
+    except OSError as error:
+        raise CannotStart(f"The key file {file} cannot be made: {_why(error)}.") from None
+
+
+def replace_private_file(file: Path, content: str) -> None:
+    """Replaces the file's content at once: a reader sees the old or the new, and never a part."""
+    try:
+        _write_private(file, content).replace(file)
+    except OSError as error:
+        raise CannotStart(f"The key file {file} cannot be written: {_why(error)}.") from None
+
+
+def _write_private(file: Path, content: str) -> Path:
+    fresh = file.with_name(f".{file.name}.{secrets.token_hex(8)}")
+    handle = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, stat.S_IRUSR | stat.S_IWUSR)
+    with os.fdopen(handle, "w") as stream:
+        stream.write(content)
+        stream.flush()
+        os.fsync(stream.fileno())
+    return fresh
+
+
+def _why(error: Exception) -> str:
+    return (error.strerror or str(error)) if isinstance(error, OSError) else "it holds no text"

@@ -1,0 +1,99 @@
+"""The database of a fleet: PostgreSQL through psycopg's asynchronous driver and a pool, shared by many server processes."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager
+
+import orjson
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
+from sqlalchemy.sql.base import Executable
+
+from bayplan.db.engine import (
+    LOOP_ROWS,
+    MOVE_VERSION,
+    READ_VERSION,
+    DatabaseUnavailable,
+    Made,
+    Parameters,
+    Rows,
+    Transaction,
+    to_json,
+)
+
+POOL_TIMEOUT_SECONDS = 10
+CONNECT_TIMEOUT_SECONDS = 5
+MIGRATION_LOCK = 0x62617970  # "bayp", so that it is nobody else's
+
+
+class PostgresDatabase:
+    """A catalogue in a PostgreSQL database, through at most `connections` connections."""
+
+    def __init__(self, url: str, *, connections: int) -> None:
+        parsed = sa.make_url(url).set(drivername="postgresql+psycopg")
+        self._place = f"{parsed.host or 'local socket'}/{parsed.database}"
+        self._engine = create_async_engine(
+            parsed,
+            pool_size=connections,
+            max_overflow=0,
+            pool_timeout=POOL_TIMEOUT_SECONDS,
+            pool_pre_ping=True,
+            connect_args={"connect_timeout": CONNECT_TIMEOUT_SECONDS},
+            json_serializer=to_json,
+            json_deserializer=orjson.loads,
+        )
+        # A read is one statement: its own transaction would only cost two more ways to the server and back.
+        self._readers = self._engine.execution_options(isolation_level="AUTOCOMMIT")
+
+    async def fetch(self, statement: Executable, then: Callable[[Rows], Made], parameters: Parameters = None) -> Made:
+        """See `Database.fetch`."""
+        try:
+            async with self._readers.connect() as connection:
+                rows = (await connection.execute(statement, parameters)).fetchall()
+        except (sa.exc.OperationalError, sa.exc.InterfaceError, sa.exc.TimeoutError) as error:
+            raise self._unavailable(error) from error
+        return then(rows) if len(rows) <= LOOP_ROWS else await asyncio.to_thread(then, rows)
+
+    async def version(self) -> int:
+        """See `Database.version`."""
+        return await self.fetch(READ_VERSION, lambda rows: int(rows[0][0]))
+
+    @asynccontextmanager
+    async def write(self, *, moves: bool = True) -> AsyncGenerator[Transaction]:
+        """See `Database.write`."""
+        try:
+            async with self._engine.begin() as connection:
+                version = int((await connection.execute(MOVE_VERSION)).scalar_one()) if moves else 0
+                yield _PostgresTransaction(connection, version)
+        except (sa.exc.OperationalError, sa.exc.InterfaceError, sa.exc.TimeoutError) as error:
+            raise self._unavailable(error) from error
+
+    async def run_sync(self, work: Callable[[sa.Connection], Made]) -> Made:
+        """See `Database.run_sync`."""
+        try:
+            async with self._engine.begin() as connection:
+                # Server processes that start at once migrate one after the other.
+                await connection.execute(sa.text("SELECT pg_advisory_xact_lock(:key)"), {"key": MIGRATION_LOCK})
+                return await connection.run_sync(work)
+        except (sa.exc.OperationalError, sa.exc.InterfaceError, sa.exc.TimeoutError) as error:
+            raise self._unavailable(error) from error
+
+    async def close(self) -> None:
+        """See `Database.close`."""
+        await self._engine.dispose()
+
+    def _unavailable(self, error: Exception) -> DatabaseUnavailable:
+        said = str(error.orig) if isinstance(error, sa.exc.DBAPIError) else str(error)
+        return DatabaseUnavailable(f"The database at {self._place} cannot be used: {said.strip().splitlines()[0]}.")
+
+
+class _PostgresTransaction:
+    def __init__(self, connection: AsyncConnection, version: int) -> None:
+        self._connection = connection
+        self.version = version
+
+    async def fetch(self, statement: Executable, parameters: Parameters = None) -> Rows:
+        return (await self._connection.execute(statement, parameters)).fetchall()
+
+    async def execute(self, statement: Executable, parameters: Parameters = None) -> int:
+        return (await self._connection.execute(statement, parameters)).rowcount

@@ -1,0 +1,250 @@
+"""From a filter specification to SQL: every name is looked up in an allow-list, every value is a bound parameter."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.sql.elements import Grouping
+
+from bayplan.db.dialects import elements_of, folded, position_of
+from bayplan.db.natural import names
+from bayplan.db.shapes import SHAPES, Field, Kind, Shape, Viewer
+from bayplan.domain.versions import sort_key
+from bayplan.errors import Invalid
+from bayplan.schemas.common import MAX_INTEGER, timestamp
+from bayplan.schemas.filters import MAX_DOTS, Both, Compare, Contains, Either, Exact, Expression, Filter, IsNull, Order
+
+Clause = sa.ColumnElement[bool]
+Value = bool | int | float | str
+
+_COMPARE = {
+    "<": lambda column, value: column < value,
+    "<=": lambda column, value: column <= value,
+    ">": lambda column, value: column > value,
+    ">=": lambda column, value: column >= value,
+}
+_ORDERED = (Kind.INTEGER, Kind.NUMBER, Kind.TEXT, Kind.TIME, Kind.VERSION, Kind.REFERENCE)
+_TEXTUAL = (Kind.TEXT, Kind.VERSION, Kind.MANY)
+# A flat chain of more ANDs than this is too deep a tree for SQLite.
+_CHAIN = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Path:
+    """A field as a filter names it: the references that lead to it, and the field at their end."""
+
+    through: tuple[Field, ...]
+    shape: Shape
+    field: Field
+
+    @property
+    def column(self) -> sa.Column[Any]:
+        """The column at the end of the path."""
+        return self.shape.column(self.field.name)
+
+    @property
+    def compared(self) -> sa.Column[Any]:
+        """The column that orders: for a version, its sort key."""
+        return self.shape.column(f"{self.field.name}_key") if self.field.kind is Kind.VERSION else self.column
+
+
+def allowed(shape: Shape, viewer: Viewer) -> list[str]:
+    """Gives the names that a filter on `shape` may use, those through one reference included."""
+    found = []
+    for field in _open_fields(shape, viewer):
+        found.append(field.name)
+        if field.target is not None:
+            target = SHAPES[field.target]
+            found += [f"{field.name}.{inner.name}" for inner in _open_fields(target, viewer, shared=True)]
+    return found
+
+
+def find(shape: Shape, viewer: Viewer, name: str, at: str) -> Path:
+    """Gives the path that `name` is, or raises `Invalid` at the place `at` with the names that are allowed."""
+    through: list[Field] = []
+    current, steps = shape, name.split(".")
+    field: Field | None = None
+    if len(steps) <= MAX_DOTS + 1:
+        for step in steps:
+            if field is not None:
+                if field.target is None:
+                    field = None
+                    break
+                through.append(field)
+                current = SHAPES[field.target]
+            field = next((f for f in _open_fields(current, viewer, shared=bool(through)) if f.name == step), None)
+            if field is None:
+                break
+    if field is None:
+        choices = ", ".join(allowed(shape, viewer))
+        raise Invalid.at(at, "unknown_field", f"A {shape.singular} has no field '{name}'. Fields: {choices}.")
+    if field.shown_as is not None:
+        assert field.target is not None
+        shown = SHAPES[field.target].field(field.shown_as)
+        assert shown is not None
+        return Path((*through, field), SHAPES[field.target], shown)
+    return Path(tuple(through), current, field)
+
+
+def _open_fields(shape: Shape, viewer: Viewer, *, shared: bool = False) -> list[Field]:
+    return [f for f in shape.fields if f.kind is not Kind.SECRET and viewer.sees(f, through_reference=shared)]
+
+
+def where(shape: Shape, viewer: Viewer, specification: Filter, at: str = "") -> list[Clause]:
+    """Gives the conditions of a filter, soft deletion included; raises `Invalid` at `<at>expressions.<i>...`."""
+    clauses = _clauses(shape, viewer, specification.expressions, f"{at}expressions")
+    if shape.soft_delete is not None and not specification.include_inactive:
+        clauses.append(shape.column(shape.soft_delete).is_(None))
+    return clauses
+
+
+def order_by(shape: Shape, viewer: Viewer, orders: Sequence[Order], at: str = "") -> list[sa.ColumnElement[Any]]:
+    """Gives a total order: the named fields, nulls where they are asked for, then the pk."""
+    terms: list[sa.ColumnElement[Any]] = []
+    for index, order in enumerate(orders):
+        place = f"{at}order_by.{index}.field"
+        path = find(shape, viewer, order.field, place)
+        if path.field.kind is Kind.MANY:
+            raise Invalid.at(place, "not_ordered", f"'{order.field}' holds many values and cannot order a list.")
+        column: sa.ColumnElement[Any] = path.compared
+        owner: Shape = path.shape
+        for step, holder in zip(reversed(path.through), reversed(_holders(shape, path)), strict=True):
+            target = owner.table.alias()
+            column = (
+                sa.select(_on(target, column))
+                .where(target.c.pk == holder.column(step.name))
+                .correlate(holder.table)
+                .scalar_subquery()
+            )
+            owner = holder
+        directed = column.asc() if order.ascending else column.desc()
+        terms.append(directed.nulls_first() if order.nulls_first else directed.nulls_last())
+    return [*terms, shape.column("pk").asc()]
+
+
+def _holders(shape: Shape, path: Path) -> list[Shape]:
+    holders = [shape]
+    for step in path.through[:-1]:
+        assert step.target is not None
+        holders.append(SHAPES[step.target])
+    return holders[: len(path.through)]
+
+
+def _on(target: sa.FromClause, column: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
+    return target.c[column.name] if isinstance(column, sa.Column) else column
+
+
+def _clauses(shape: Shape, viewer: Viewer, expressions: Sequence[Expression], at: str) -> list[Clause]:
+    return [_clause(shape, viewer, expression, f"{at}.{i}") for i, expression in enumerate(expressions)]
+
+
+def _clause(shape: Shape, viewer: Viewer, expression: Expression, at: str) -> Clause:
+    if isinstance(expression, Both | Either):
+        parts = _clauses(shape, viewer, expression.sub_expressions, f"{at}.sub_expressions")
+        clause = _join(sa.and_ if isinstance(expression, Both) else sa.or_, parts)
+    else:
+        path = find(shape, viewer, expression.field, f"{at}.field")
+        clause = _condition(path, expression, at)
+        for step, holder in zip(reversed(path.through), reversed(_holders(shape, path)), strict=True):
+            assert step.target is not None
+            target = SHAPES[step.target]
+            clause = holder.column(step.name).in_(sa.select(target.column("pk")).where(clause).correlate(None))
+        if isinstance(expression, IsNull):
+            clause = sa.not_(sa.func.coalesce(clause, sa.false()))
+    # NOT would drop the rows whose field is null: they do not match, so their inverse does.
+    return sa.not_(sa.func.coalesce(clause, sa.false())) if expression.invert else clause
+
+
+def _join(operator: Any, parts: list[Clause]) -> Clause:
+    while len(parts) > _CHAIN:
+        parts = [Grouping(operator(*parts[i : i + _CHAIN])) for i in range(0, len(parts), _CHAIN)]
+    return Grouping(operator(*parts))
+
+
+def conjunction(clauses: list[Clause]) -> Clause:
+    """Gives the AND of any number of conditions, shallow enough for both databases; true where there is none."""
+    return _join(sa.and_, clauses) if clauses else sa.true()
+
+
+def _condition(path: Path, expression: Exact | Contains | IsNull | Compare, at: str) -> Clause:
+    """The condition on the path's last table; for `is_null` its opposite, that there is a value."""
+    column, kind = path.column, path.field.kind
+    if isinstance(expression, IsNull):
+        return column.is_not(None)
+    if isinstance(expression, Contains):
+        if kind not in _TEXTUAL:
+            raise _wrong(at, "field", expression.field, "holds no text, so 'contains' does not apply to it")
+        part = expression.sub_string.lower() if expression.case_insensitive else expression.sub_string
+        return _text(path, lambda text: position_of(text, part) > 0, expression.case_insensitive)
+    if isinstance(expression, Compare):
+        if kind not in _ORDERED:
+            raise _wrong(at, "field", expression.field, "has no order, so 'compare' does not apply to it")
+        value = _value(path, expression.value, at, expression.field)
+        if kind is Kind.REFERENCE and isinstance(value, str):
+            raise _wrong(
+                at,
+                "value",
+                expression.field,
+                "compares as a pk here; for its version use a path such as "
+                f"'{expression.field}.{SHAPES[path.field.target or ''].natural_keys[-1]}'",
+            )
+        if kind is Kind.VERSION:
+            value = sort_key(str(value))
+        clause: Clause = _COMPARE[expression.operator](path.compared, value)
+        return clause
+    value = _value(path, expression.value, at, expression.field)
+    if kind is Kind.REFERENCE and isinstance(value, str):
+        assert path.field.target is not None
+        target = SHAPES[path.field.target]
+        return column.in_(sa.select(target.column("pk")).where(names(target.name, value)).correlate(None))
+    if kind in _TEXTUAL:
+        wanted = str(value).lower() if expression.case_insensitive else value
+        return _text(path, lambda text: text == wanted, expression.case_insensitive)
+    return column == value
+
+
+def _text(path: Path, condition: Any, fold: bool) -> Clause:
+    if path.field.kind is not Kind.MANY:
+        return condition(folded(path.column) if fold else path.column)  # type: ignore[no-any-return]  # a condition on text
+    each = elements_of(path.column).table_valued("value")
+    element = folded(each.c.value) if fold else each.c.value
+    return sa.exists(sa.select(sa.literal(1)).select_from(each).where(condition(element)).correlate(path.shape.table))
+
+
+_TYPES: dict[Kind, tuple[tuple[type, ...], str]] = {
+    Kind.INTEGER: ((int,), "a whole number"),
+    Kind.NUMBER: ((int, float), "a number"),
+    Kind.TEXT: ((str,), "a text"),
+    Kind.VERSION: ((str,), 'a version as text, such as "12.4"'),
+    Kind.MANY: ((str,), "a text"),
+    Kind.BOOLEAN: ((bool,), "true or false"),
+    Kind.TIME: ((str,), 'a time such as "2026-11-23T10:00:00Z"'),
+    Kind.REFERENCE: ((int, str), "a pk or a name"),
+}
+
+
+def _value(path: Path, value: Value, at: str, name: str) -> Value:
+    types, said = _TYPES[path.field.kind]
+    if not isinstance(value, types) or (isinstance(value, bool) and bool not in types):
+        raise _wrong(at, "value", name, f"takes {said}")
+    if isinstance(value, int) and abs(value) > MAX_INTEGER:
+        raise _wrong(at, "value", name, "takes no number beyond 64 bits")
+    if path.field.kind is Kind.TIME:
+        try:
+            moment = datetime.fromisoformat(str(value))
+        except ValueError:
+            raise _wrong(at, "value", name, f"takes {said}") from None
+        if moment.tzinfo is None:
+            raise _wrong(at, "value", name, f"takes a time with its zone, such as {said.split()[-1]}")
+        try:
+            return timestamp(moment)
+        except OverflowError:
+            raise _wrong(at, "value", name, f"takes {said}") from None
+    return value
+
+
+def _wrong(at: str, part: str, name: str, why: str) -> Invalid:
+    code = "wrong_type" if part == "value" else "wrong_field"
+    return Invalid.at(f"{at}.{part}", code, f"The field '{name}' {why}.")

@@ -1,0 +1,62 @@
+"""Brings the database's schema to the one that this program knows, or says in one line why it cannot."""
+
+from pathlib import Path
+
+import sqlalchemy as sa
+
+from bayplan.db.engine import Database
+from bayplan.errors import CannotStart
+
+# Every schema that this program knows, oldest first; a test holds it to the migration scripts.
+REVISIONS = ("0001",)
+HEAD = REVISIONS[-1]
+
+
+async def revision(db: Database) -> str | None:
+    """Gives the schema that the database has, None where it is empty."""
+    return await db.run_sync(_revision)
+
+
+async def upgrade(db: Database, target: str = HEAD) -> tuple[str | None, str]:
+    """Brings the schema up to `target`; gives where it was and where it is. One transaction: all or nothing.
+
+    Raises `CannotStart` for a schema newer than the program, and for a database that is not bayplan's.
+    """
+
+    def work(connection: sa.Connection) -> tuple[str | None, str]:
+        before = _revision(connection)
+        if before is not None and before not in REVISIONS:
+            raise CannotStart(
+                f"The database has the schema '{before}', which is newer than this bayplan (it knows '{HEAD}'): "
+                "run the bayplan that made it, or a later one."
+            )
+        if before is None and set(sa.inspect(connection).get_table_names()) - {"alembic_version"}:
+            raise CannotStart("The database holds tables that are not bayplan's: give bayplan a database of its own.")
+        if before != target:
+            _alembic(connection, "upgrade", target)
+        return before, target
+
+    return await db.run_sync(work)
+
+
+async def downgrade(db: Database, target: str) -> None:
+    """Takes the schema back to `target` ("base": to nothing, and with it all data)."""
+    await db.run_sync(lambda connection: _alembic(connection, "downgrade", target))
+
+
+def _revision(connection: sa.Connection) -> str | None:
+    if not sa.inspect(connection).has_table("alembic_version"):
+        return None
+    found = connection.execute(sa.text("SELECT version_num FROM alembic_version")).scalar_one_or_none()
+    return None if found is None else str(found)
+
+
+def _alembic(connection: sa.Connection, command: str, target: str) -> None:
+    # Imported here: a start over a schema that is up to date does not need it, and it is slow to import.
+    from alembic import command as commands
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    config.attributes["connection"] = connection
+    getattr(commands, command)(config, target)

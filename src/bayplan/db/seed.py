@@ -1,0 +1,84 @@
+"""What a new catalogue starts with: the shipped reference tables, and the user `admin`."""
+
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+
+from bayplan.db import tables
+from bayplan.db.engine import Database, Transaction
+from bayplan.domain.tables import load, rows
+from bayplan.domain.versions import sort_key
+
+
+async def fill(db: Database, admin_password_hash: str, now: str, folder: Path | None = None) -> bool:
+    """Fills a catalogue in which nothing was ever written; gives whether it was this call that did.
+
+    `folder` holds newer tables than the shipped ones. Raises `CannotStart` for one that cannot be read.
+    """
+    async with db.write() as tx:
+        if tx.version != 1:
+            return False
+        await _reference_tables(tx, folder)
+        await tx.execute(
+            sa.insert(tables.users),
+            {
+                "username": "admin",
+                "first_name": "",
+                "last_name": "",
+                "email": "",
+                "is_active": True,
+                "is_staff": True,
+                "date_joined": now,
+                "password_hash": admin_password_hash,
+                "token_epoch": 0,
+                "revision": tx.version,
+            },
+        )
+        return True
+
+
+async def _reference_tables(tx: Transaction, folder: Path | None) -> None:
+    facts = load(folder)
+    contents: dict[sa.Table, list[dict[str, Any]]] = {
+        tables.cuda: [
+            {
+                "version": release.version,
+                "version_key": sort_key(release.version),
+                "full_version": release.full_version,
+                "full_version_key": sort_key(release.full_version),
+                "min_driver_version": release.min_driver,
+                "min_driver_version_key": None if release.min_driver is None else sort_key(release.min_driver),
+            }
+            for release in facts.cuda
+        ],
+        tables.hardware: [
+            {
+                "generation": generation.name,
+                "min_compute_capability": float(generation.min_cc),
+                "max_compute_capability": float(generation.max_cc),
+            }
+            for generation in facts.generations
+        ],
+        tables.domains: [
+            {"name": row["name"], "description": row["description"]} for row in rows("domains.csv", folder)
+        ],
+        tables.licences: [
+            {
+                "name": row["name"],
+                "url": row["url"],
+                "domains": _words(row["domains"]),
+                "permissions": _words(row["permissions"]),
+                "limitations": _words(row["limitations"]),
+                "conditions": _words(row["conditions"]),
+                "aliases": [row["spdx"], *_words(row["aliases"])],
+            }
+            for row in rows("licences.csv", folder)
+        ],
+    }
+    for table, content in contents.items():
+        await tx.execute(sa.insert(table), [{**row, "revision": tx.version} for row in content])
+
+
+def _words(text: str) -> list[str]:
+    return [word.strip() for word in text.split(";") if word.strip()]

@@ -1,0 +1,207 @@
+"""What each resource looks like to the store: its table and its fields, as data that queries and writes are made from.
+
+A field's name on the wire is its column's name. Its kind says how it compares, how it is written and what may filter it.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum, auto
+from typing import Any
+
+import sqlalchemy as sa
+
+from bayplan.db import tables
+
+
+class Kind(Enum):
+    """How a field compares and is stored."""
+
+    INTEGER = auto()
+    NUMBER = auto()
+    TEXT = auto()
+    BOOLEAN = auto()
+    TIME = auto()  # RFC 3339 in UTC, one width
+    VERSION = auto()  # text with a sort key in the column `<name>_key`
+    MANY = auto()  # a JSON array of text
+    REFERENCE = auto()  # the pk of a row of another resource
+    SECRET = auto()  # encrypted at rest, on no allow-list
+
+
+class Sight(Enum):
+    """Who is shown a field, and may filter by it; everyone else gets null, or is told that there is no such field."""
+
+    ALL = auto()
+    LOG_INS = auto()  # staff and workers
+    PERSONAL = auto()  # staff, and the user whose row it is
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One field: its name, its kind, what it refers to, and who sees it."""
+
+    name: str
+    kind: Kind
+    target: str | None = None
+    shown_as: str | None = None  # the target's field that stands for it on the wire, in place of the pk
+    sight: Sight = Sight.ALL
+    server_sets: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Viewer:
+    """Whoever asks: what is shown, and what may be filtered by, depends on it."""
+
+    user: int | None = None
+    is_staff: bool = False
+    is_worker: bool = False
+
+    def sees(self, field: Field, *, through_reference: bool = False) -> bool:
+        """Whether the field is shown; `through_reference`: of an object that another one refers to, perhaps not theirs."""
+        if field.sight is Sight.LOG_INS:
+            return self.is_staff or self.is_worker
+        return field.sight is Sight.ALL or self.is_staff or not through_reference
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """One resource: its table, its fields in the order of the wire, and how a text names one of its rows."""
+
+    name: str
+    singular: str
+    table: sa.Table
+    fields: tuple[Field, ...]
+    natural_keys: tuple[str, ...]
+    soft_delete: str | None = None
+    # Fields that change without a new version of the catalogue (heartbeats): they are in the ETag beside the revision.
+    restless: tuple[str, ...] = ()
+
+    def field(self, name: str) -> Field | None:
+        """Gives the field of that name, or None."""
+        return next((field for field in self.fields if field.name == name), None)
+
+    def column(self, name: str) -> sa.Column[Any]:
+        """Gives the table's column of that name."""
+        return self.table.c[name]
+
+
+def _shape(
+    name: str, singular: str, table: sa.Table, *fields: Field, keys: tuple[str, ...], **more: Any
+) -> tuple[str, Shape]:
+    pk = Field("pk", Kind.INTEGER, server_sets=True)
+    return name, Shape(name, singular, table, (pk, *fields), keys, **more)
+
+
+SHAPES: Mapping[str, Shape] = dict(
+    (
+        _shape(
+            "docker",
+            "docker image",
+            tables.images,
+            Field("name", Kind.TEXT),
+            Field("version", Kind.TEXT),
+            Field("url", Kind.TEXT),
+            Field("registry", Kind.TEXT),
+            Field("registry_username", Kind.TEXT, sight=Sight.LOG_INS),
+            Field("registry_password", Kind.SECRET, sight=Sight.LOG_INS),
+            Field("cuda_version", Kind.REFERENCE, target="cuda"),
+            Field("min_hardware_generation", Kind.REFERENCE, target="hardware"),
+            Field("cpu", Kind.BOOLEAN),
+            Field("framework", Kind.REFERENCE, target="frameworks"),
+            Field("domain", Kind.REFERENCE, target="domains", shown_as="name"),
+            Field("tasks", Kind.MANY),
+            Field("licence", Kind.REFERENCE, target="licences"),
+            Field("creator", Kind.REFERENCE, target="users", server_sets=True),
+            Field("creation_time", Kind.TIME, server_sets=True),
+            Field("deletion_time", Kind.TIME, server_sets=True),
+            keys=("name", "version"),
+            soft_delete="deletion_time",
+        ),
+        _shape(
+            "cuda",
+            "CUDA release",
+            tables.cuda,
+            Field("version", Kind.VERSION),
+            Field("full_version", Kind.VERSION),
+            Field("min_driver_version", Kind.VERSION),
+            keys=("full_version",),
+        ),
+        _shape(
+            "hardware",
+            "hardware generation",
+            tables.hardware,
+            Field("generation", Kind.TEXT),
+            Field("min_compute_capability", Kind.NUMBER),
+            Field("max_compute_capability", Kind.NUMBER),
+            keys=("generation",),
+        ),
+        _shape(
+            "frameworks",
+            "framework",
+            tables.frameworks,
+            Field("name", Kind.TEXT),
+            Field("version", Kind.VERSION),
+            keys=("name", "version"),
+        ),
+        _shape(
+            "domains",
+            "domain",
+            tables.domains,
+            Field("name", Kind.TEXT),
+            Field("description", Kind.TEXT),
+            keys=("name",),
+        ),
+        _shape(
+            "licences",
+            "licence",
+            tables.licences,
+            Field("name", Kind.TEXT),
+            Field("url", Kind.TEXT),
+            Field("domains", Kind.MANY),
+            Field("permissions", Kind.MANY),
+            Field("limitations", Kind.MANY),
+            Field("conditions", Kind.MANY),
+            keys=("name",),
+        ),
+        _shape(
+            "users",
+            "user",
+            tables.users,
+            Field("username", Kind.TEXT),
+            Field("first_name", Kind.TEXT, sight=Sight.PERSONAL),
+            Field("last_name", Kind.TEXT, sight=Sight.PERSONAL),
+            Field("email", Kind.TEXT, sight=Sight.PERSONAL),
+            Field("is_active", Kind.BOOLEAN, sight=Sight.PERSONAL),
+            Field("is_staff", Kind.BOOLEAN, sight=Sight.PERSONAL),
+            Field("date_joined", Kind.TIME, sight=Sight.PERSONAL, server_sets=True),
+            Field("last_login", Kind.TIME, sight=Sight.PERSONAL, server_sets=True),
+            keys=("username",),
+            restless=("last_login",),
+        ),
+        _shape(
+            "nodes",
+            "node",
+            tables.nodes,
+            Field("ip", Kind.TEXT),
+            Field("index", Kind.INTEGER),
+            Field("cpu_mem", Kind.INTEGER),
+            Field("driver_version", Kind.VERSION),
+            Field("hardware_generation", Kind.REFERENCE, target="hardware"),
+            Field("gpu_mem", Kind.INTEGER),
+            Field("last_seen", Kind.TIME, server_sets=True),
+            Field("compute_capability", Kind.VERSION),
+            Field("gpu_name", Kind.TEXT),
+            Field("gpu_brand", Kind.TEXT),
+            Field("architecture", Kind.TEXT),
+            Field("runtime_mode", Kind.TEXT),
+            Field("toolkit_version", Kind.TEXT),
+            Field("fabric_ready", Kind.BOOLEAN),
+            keys=("ip", "index"),
+            restless=("last_seen",),
+        ),
+    )
+)
+
+
+def referrers(target: str) -> list[tuple[Shape, Field]]:
+    """Gives every field of every resource that refers to rows of `target`."""
+    return [(shape, field) for shape in SHAPES.values() for field in shape.fields if field.target == target]

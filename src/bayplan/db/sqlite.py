@@ -1,0 +1,197 @@
+"""The embedded database: SQLite, called in the event loop, where a query costs less than the way to a thread and back.
+
+A query that turns out long is stopped and begun again in a thread. There is one writer at a time; what waits for a lock
+or for the disk (BEGIN, COMMIT) waits in a thread.
+"""
+
+import asyncio
+import sqlite3
+import time
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import orjson
+import sqlalchemy as sa
+from sqlalchemy.sql.base import Executable
+
+from bayplan.db.engine import (
+    LOOP_ROWS,
+    MOVE_VERSION,
+    READ_VERSION,
+    DatabaseUnavailable,
+    Made,
+    Parameters,
+    Rows,
+    Transaction,
+    to_json,
+)
+
+# How long a query may hold the event loop, and how often SQLite looks at the clock (in steps of its own machine).
+LOOP_BUDGET_SECONDS = 0.002
+STEPS_BETWEEN_LOOKS = 2_000
+BUSY_TIMEOUT_MS = 5_000
+THREAD_CONNECTIONS = 4
+
+
+class SqliteDatabase:
+    """A catalogue in one file, made with mode 0600 where there is none."""
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self._deadline = float("inf")
+        self._writing = asyncio.Lock()
+        self._threads = asyncio.Semaphore(THREAD_CONNECTIONS)
+
+    @cached_property
+    def _engine(self) -> sa.Engine:
+        Path(self._path).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        Path(self._path).touch(mode=0o600)
+        engine = sa.create_engine(
+            sa.URL.create("sqlite", database=self._path),
+            connect_args={"check_same_thread": False},
+            poolclass=sa.QueuePool,
+            pool_size=THREAD_CONNECTIONS + 2,
+            json_serializer=to_json,
+            json_deserializer=orjson.loads,
+        )
+        sa.event.listen(engine, "connect", _prepare)
+        return engine
+
+    @cached_property
+    def _reader(self) -> sa.Connection:
+        connection = self._connect()
+        driver: sqlite3.Connection = connection.connection.driver_connection  # type: ignore[assignment]  # it is SQLite's
+        driver.set_progress_handler(lambda: time.monotonic() > self._deadline, STEPS_BETWEEN_LOOKS)
+        return connection
+
+    @cached_property
+    def _writer(self) -> sa.Connection:
+        return self._connect()
+
+    def _connect(self) -> sa.Connection:
+        try:
+            return self._engine.connect().execution_options(isolation_level="AUTOCOMMIT")
+        except (sa.exc.DBAPIError, OSError) as error:
+            raise _unavailable(error, self._path) from error
+
+    async def fetch(self, statement: Executable, then: Callable[[Rows], Made], parameters: Parameters = None) -> Made:
+        """See `Database.fetch`."""
+        self._deadline = time.monotonic() + LOOP_BUDGET_SECONDS
+        try:
+            rows = self._reader.execute(statement, parameters).fetchall()
+        except sa.exc.OperationalError as error:
+            if "interrupted" not in str(error.orig):
+                raise _unavailable(error, self._path) from error
+            return await self._fetch_in_thread(statement, then, parameters)
+        finally:
+            self._deadline = float("inf")
+        return then(rows) if len(rows) <= LOOP_ROWS else await asyncio.to_thread(then, rows)
+
+    async def _fetch_in_thread(
+        self, statement: Executable, then: Callable[[Rows], Made], parameters: Parameters
+    ) -> Made:
+        def work() -> Made:
+            with self._connect() as connection:
+                return then(connection.execute(statement, parameters).fetchall())
+
+        async with self._threads:
+            return await asyncio.to_thread(work)
+
+    async def version(self) -> int:
+        """See `Database.version`."""
+        try:
+            return int(self._reader.execute(READ_VERSION).scalar_one())
+        except sa.exc.DBAPIError as error:
+            raise _unavailable(error, self._path) from error
+
+    @asynccontextmanager
+    async def write(self, *, moves: bool = True) -> AsyncGenerator[Transaction]:
+        """See `Database.write`."""
+        async with self._writing:
+            connection = self._writer
+            try:
+                await _settled(connection, "BEGIN IMMEDIATE")
+                version = int(connection.execute(MOVE_VERSION).scalar_one()) if moves else 0
+                yield _SqliteTransaction(connection, version)
+                await _settled(connection, "COMMIT")
+            except BaseException as error:
+                if _in_transaction(connection):
+                    connection.exec_driver_sql("ROLLBACK")
+                if isinstance(error, sa.exc.OperationalError):
+                    raise _unavailable(error, self._path) from error
+                raise
+
+    async def run_sync(self, work: Callable[[sa.Connection], Made]) -> Made:
+        """See `Database.run_sync`."""
+
+        def in_transaction() -> Made:
+            with self._connect() as connection:
+                connection.exec_driver_sql("BEGIN IMMEDIATE")
+                try:
+                    made = work(connection)
+                except BaseException:
+                    connection.exec_driver_sql("ROLLBACK")
+                    raise
+                connection.exec_driver_sql("COMMIT")
+                return made
+
+        try:
+            return await asyncio.to_thread(in_transaction)
+        except sa.exc.OperationalError as error:
+            raise _unavailable(error, self._path) from error
+
+    async def close(self) -> None:
+        """See `Database.close`."""
+        for name in ("_reader", "_writer"):
+            if name in self.__dict__:
+                self.__dict__.pop(name).close()
+        if "_engine" in self.__dict__:
+            self._engine.dispose()
+
+
+class _SqliteTransaction:
+    def __init__(self, connection: sa.Connection, version: int) -> None:
+        self._connection = connection
+        self.version = version
+
+    async def fetch(self, statement: Executable, parameters: Parameters = None) -> Rows:
+        return self._connection.execute(statement, parameters).fetchall()
+
+    async def execute(self, statement: Executable, parameters: Parameters = None) -> int:
+        return self._connection.execute(statement, parameters).rowcount
+
+
+async def _settled(connection: sa.Connection, sql: str) -> None:
+    """Runs `sql` in a thread and waits for its end even when cancelled: the connection is nobody else's until then."""
+    running = asyncio.ensure_future(asyncio.to_thread(connection.exec_driver_sql, sql))
+    try:
+        await asyncio.shield(running)
+    except asyncio.CancelledError:
+        await asyncio.wait([running])
+        raise
+
+
+def _in_transaction(connection: sa.Connection) -> bool:
+    driver: sqlite3.Connection = connection.connection.driver_connection  # type: ignore[assignment]  # it is SQLite's
+    return driver.in_transaction
+
+
+def _prepare(connection: sqlite3.Connection, _record: Any) -> None:
+    connection.isolation_level = None  # BEGIN is ours to say
+    connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA foreign_keys = ON")
+    connection.execute("PRAGMA synchronous = FULL")
+    connection.create_function("bayplan_folded", 1, _folded, deterministic=True)
+
+
+def _folded(text: str | None) -> str | None:
+    return None if text is None else text.lower()
+
+
+def _unavailable(error: Exception, path: str) -> DatabaseUnavailable:
+    said = str(error.orig) if isinstance(error, sa.exc.DBAPIError) else str(error)
+    return DatabaseUnavailable(f"The database file {path} cannot be used: {said}.")

@@ -1,0 +1,217 @@
+"""Get, list, insert, change and remove objects of any resource. What writes takes a transaction: the caller says how much is one."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+
+from bayplan.db.engine import Database, Rows, Transaction
+from bayplan.db.invariants import INVARIANTS
+from bayplan.db.keyring import Keyring
+from bayplan.db.natural import resolve
+from bayplan.db.query import conjunction, order_by, where
+from bayplan.db.selection import Object, Selection
+from bayplan.db.shapes import Kind, Shape, Viewer, referrers
+from bayplan.domain.versions import sort_key
+from bayplan.errors import Conflict, Invalid, NotFound, PreconditionFailed, Problem
+from bayplan.schemas.filters import Filter
+
+Values = Mapping[str, Any]
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A part of a list: its objects, and how many there are in all where that was asked for."""
+
+    objects: list[Object]
+    total: int | None
+    tags: list[str]
+
+
+async def load(db: Database, chosen: Selection, pk: int, keyring: Keyring) -> tuple[Object, str]:
+    """Gives the object with that pk and its entity tag; raises `NotFound`."""
+    rows = await db.fetch(_one(chosen), _same, {"pk": pk})
+    return _single(chosen, rows, pk, keyring)
+
+
+async def load_in(tx: Transaction, chosen: Selection, pk: int, keyring: Keyring) -> tuple[Object, str]:
+    """The same within a transaction: what it has just written."""
+    return _single(chosen, await tx.fetch(_one(chosen), {"pk": pk}), pk, keyring)
+
+
+def _one(chosen: Selection) -> sa.Select[Any]:
+    return chosen.statement.where(chosen.shape.column("pk") == sa.bindparam("pk", type_=sa.BigInteger))
+
+
+def _same(rows: Rows) -> Rows:
+    return rows
+
+
+def _single(chosen: Selection, rows: Rows, pk: int, keyring: Keyring) -> tuple[Object, str]:
+    if not rows:
+        raise NotFound(f"No {chosen.shape.singular} with pk {pk}.")
+    return chosen.objects(rows, keyring.decrypt)[0], chosen.tag(rows[0])
+
+
+async def list_(
+    db: Database,
+    chosen: Selection,
+    viewer: Viewer,
+    specification: Filter,
+    keyring: Keyring,
+    *,
+    limit: int | None = None,
+    offset: int = 0,
+    only: Sequence[sa.ColumnElement[bool]] = (),
+) -> Page:
+    """Gives the objects that the filter lets through, in its order; counts them all where a page is asked for."""
+    shape = chosen.shape
+    condition = conjunction([*only, *where(shape, viewer, specification)])
+    statement = chosen.statement.where(condition).order_by(*order_by(shape, viewer, specification.order_by))
+    paged = limit is not None or offset > 0
+    count = sa.select(sa.func.count()).select_from(shape.table).where(condition)
+    if paged:
+        # A scalar of the same statement: one way to the database, and one moment for both.
+        statement = statement.add_columns(count.scalar_subquery().correlate(None)).offset(offset)
+        statement = statement.limit(limit) if limit is not None else statement.limit(2**62)
+
+    def page(rows: Rows) -> Page:
+        total = int(rows[0][-1]) if paged and rows else None
+        return Page(chosen.objects(rows, keyring.decrypt), total, [chosen.tag(row) for row in rows])
+
+    found = await db.fetch(statement, page)
+    if paged and found.total is None:
+        total = await db.fetch(count, lambda rows: int(rows[0][0]))
+        return Page([], total, [])
+    return found
+
+
+async def pks(db: Database, shape: Shape, viewer: Viewer, specification: Filter, at: str = "") -> frozenset[int]:
+    """Gives the pks of the objects that the filter lets through."""
+    statement = sa.select(shape.column("pk")).where(conjunction(where(shape, viewer, specification, at)))
+    return await db.fetch(statement, lambda rows: frozenset(row[0] for row in rows))
+
+
+async def insert(tx: Transaction, shape: Shape, values: Values, keyring: Keyring) -> int:
+    """Stores a new object and gives its pk; raises `Invalid` or `Conflict`."""
+    row = await _checked(tx, shape, values, None)
+    row["revision"] = tx.version
+    rows = await tx.fetch(sa.insert(shape.table).returning(shape.column("pk")), _stored(shape, row, None, keyring))
+    return int(rows[0][0])
+
+
+async def change(
+    tx: Transaction, shape: Shape, pk: int, values: Values, keyring: Keyring, *, if_match: str | None = None
+) -> None:
+    """Changes the named fields of an object; raises `Invalid`, `NotFound`, `Conflict` or `PreconditionFailed`."""
+    old = await current(tx, shape, pk, if_match)
+    check_not_deleted(shape, old)
+    row = await _checked(tx, shape, values, old)
+    row["revision"] = tx.version
+    await tx.execute(
+        sa.update(shape.table).where(shape.column("pk") == pk).values(_stored(shape, row, old, keyring)),
+    )
+    await _touch_what_shows_it(tx, shape, pk)
+
+
+async def remove(tx: Transaction, shape: Shape, pk: int, *, if_match: str | None = None) -> None:
+    """Removes an object that nothing refers to; raises `NotFound`, `Conflict` or `PreconditionFailed`."""
+    await current(tx, shape, pk, if_match)
+    await _check_unused(tx, shape, pk)
+    await tx.execute(sa.delete(shape.table).where(shape.column("pk") == pk))
+
+
+async def current(tx: Transaction, shape: Shape, pk: int, if_match: str | None = None) -> Row:
+    """Gives the stored row, all of it; raises `NotFound`, or `PreconditionFailed` where it is not what `if_match` says."""
+    rows = await tx.fetch(sa.select(shape.table).where(shape.column("pk") == pk))
+    if not rows:
+        raise NotFound(f"No {shape.singular} with pk {pk}.")
+    row: Row = dict(rows[0]._mapping)
+    if if_match is not None and if_match.strip() != "*":
+        tags = [tag.strip().strip('"').split("-")[0] for tag in if_match.split(",")]
+        if str(row["revision"]) not in tags:
+            raise PreconditionFailed(
+                f"The {shape.singular} with pk {pk} was changed since you read it: load it again, then repeat your change."
+            )
+    return row
+
+
+def check_not_deleted(shape: Shape, row: Row) -> None:
+    """Raises `Conflict` for an object that was softly deleted."""
+    if shape.soft_delete is not None and row[shape.soft_delete] is not None:
+        raise Conflict(
+            f"The {shape.singular} with pk {row['pk']} was deleted: reinstate it before you change it "
+            f"(DELETE /v1/{shape.name}/{row['pk']}/reinstate).",
+            code="deleted",
+        )
+
+
+async def check_unique(tx: Transaction, shape: Shape, row: Row, pk: int | None) -> None:
+    """Raises `Conflict` where another object, not deleted, has the same natural key."""
+    same = [shape.column(key) == row[key] for key in shape.natural_keys]
+    if shape.soft_delete is not None:
+        same.append(shape.column(shape.soft_delete).is_(None))
+    if pk is not None:
+        same.append(shape.column("pk") != pk)
+    rows = await tx.fetch(sa.select(shape.column("pk")).where(*same).limit(1))
+    if rows:
+        said = " and ".join(f"{key} '{row[key]}'" for key in shape.natural_keys)
+        detail = f"There is a {shape.singular} with {said} already: pk {rows[0][0]}."
+        raise Conflict(
+            detail, code="duplicate", problems=[Problem(key, "duplicate", detail) for key in shape.natural_keys]
+        )
+
+
+async def _checked(tx: Transaction, shape: Shape, values: Values, old: Row | None) -> Row:
+    """The row that the values make of the old one, with references resolved and every invariant held."""
+    row: Row = {column.name: None for column in shape.table.columns} if old is None else dict(old)
+    if old is None:
+        del row["pk"]
+    row.update(values)
+    problems: list[Problem] = []
+    for field in shape.fields:
+        if field.kind is Kind.REFERENCE and not field.server_sets and values.get(field.name) is not None:
+            row[field.name], problem = await resolve(tx, field, values[field.name])
+            if problem is not None:
+                problems.append(problem)
+    if problems:
+        raise Invalid(" ".join(p.detail for p in problems), code="unknown_reference", problems=problems)
+    if shape.name in INVARIANTS:
+        row = await INVARIANTS[shape.name](tx, row, old, values.keys())
+    await check_unique(tx, shape, row, None if old is None else old["pk"])
+    return row
+
+
+def _stored(shape: Shape, row: Row, old: Row | None, keyring: Keyring) -> Row:
+    """The row's columns as they are stored: with the sort keys of versions, and secrets encrypted where they are new."""
+    stored = dict(row)
+    for field in shape.fields:
+        value = row.get(field.name)
+        if field.kind is Kind.VERSION and f"{field.name}_key" in shape.table.c:
+            stored[f"{field.name}_key"] = None if value is None else sort_key(value)
+        elif field.kind is Kind.SECRET and value is not None and (old is None or value != old[field.name]):
+            stored[field.name] = keyring.encrypt(value)
+    return stored
+
+
+async def _check_unused(tx: Transaction, shape: Shape, pk: int) -> None:
+    uses = []
+    for holder, field in referrers(shape.name):
+        statement = sa.select(sa.func.count()).select_from(holder.table).where(holder.column(field.name) == pk)
+        count = (await tx.fetch(statement))[0][0]
+        if count:
+            uses.append(f"{count:,} {holder.singular}{'s' if count > 1 else ''}")
+    if uses:
+        raise Conflict(
+            f"The {shape.singular} with pk {pk} is still in use by {' and '.join(uses)}: change or remove those first.",
+            code="in_use",
+        )
+
+
+async def _touch_what_shows_it(tx: Transaction, shape: Shape, pk: int) -> None:
+    """Moves the revision of every object whose own answer shows a field of this one."""
+    for holder, field in referrers(shape.name):
+        if field.shown_as is not None:
+            await tx.execute(sa.update(holder.table).where(holder.column(field.name) == pk).values(revision=tx.version))

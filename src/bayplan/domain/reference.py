@@ -1,0 +1,105 @@
+"""Image references as `docker pull` takes them, as a type: parsed once at the edge, so that nothing inside cuts strings.
+
+The grammar is the distribution project's own (`distribution/reference`), through its Python port.
+"""
+
+from dataclasses import dataclass
+from urllib.parse import SplitResult, urlsplit
+
+from docker_image import reference as grammar
+
+from bayplan.errors import Invalid
+
+DOCKER_HUB = "docker.io"
+DOCKER_HUB_NAMES = frozenset({DOCKER_HUB, "index.docker.io", "registry-1.docker.io", "registry.hub.docker.com"})
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """`registry/repository:tag@digest`; `registry` is a host with an optional port, `docker.io` where none was named."""
+
+    registry: str
+    repository: str
+    tag: str | None
+    digest: str | None
+    names_registry: bool
+
+    @classmethod
+    def parse(cls, text: str, *, field: str = "url") -> "Reference":
+        """Gives the reference that `text` is, or raises `Invalid` at `field` saying what is wrong."""
+        if "://" in text:
+            raise Invalid.at(
+                field,
+                "bad_reference",
+                "An image reference has no scheme: write it as for 'docker pull', for example 'registry.example.org:5000/team/image:1.0'.",
+            )
+        try:
+            parsed = grammar.Reference.parse_normalized_named(text)
+        except (grammar.InvalidReference, ValueError) as error:
+            said = str(error) or type(error).__name__
+            raise Invalid.at(
+                field,
+                "bad_reference",
+                f"Not an image reference ({said}): write it as for 'docker pull', for example 'nvidia/cuda:12.4.1-base-ubuntu22.04'.",
+            ) from None
+        domain, path = parsed.repository["domain"], parsed.repository["path"]
+        return cls(
+            registry=canonical_host(domain),
+            repository=path,
+            tag=parsed["tag"],
+            digest=parsed["digest"],
+            names_registry=text.split("/", 1)[0].casefold() == domain.casefold() and "/" in text,
+        )
+
+
+def registry_host(registry: str, *, field: str = "registry") -> str:
+    """Gives the host, with its port if it has one, of a registry given as URL or host; `docker.io` for every name of Docker Hub.
+
+    Raises `Invalid` at `field` for anything else, a URL with credentials in it included.
+    """
+    split = _split(registry if "://" in registry else f"https://{registry}", field)
+    scheme, netloc = split.scheme, split.netloc
+    if scheme not in ("http", "https"):
+        raise _bad_registry(field, "its scheme must be https or http")
+    if "@" in netloc:
+        raise _bad_registry(field, "log-ins belong in registry_username and registry_password, not in the address")
+    if not split.hostname or split.query or split.fragment or any(c.isspace() or c == "\\" for c in registry):
+        raise _bad_registry(field, "it must be a host, or a URL of one")
+    if grammar.ImageRegexps.ANCHORED_DOMAIN_REGEXP.match(netloc) is None:
+        raise _bad_registry(field, "its host is not one that an image reference can name")
+    return canonical_host(netloc)
+
+
+def canonical_host(host: str) -> str:
+    """Gives the one spelling of a registry's host: lower case, no default port, `docker.io` for every name of Docker Hub."""
+    name = host.lower().removesuffix(":443")
+    return DOCKER_HUB if name in DOCKER_HUB_NAMES else name
+
+
+def check_agreement(url: str, registry: str) -> None:
+    """Raises `Invalid` where `url` names another registry than `registry`: a worker would log in to the wrong one."""
+    reference = Reference.parse(url)
+    host = registry_host(registry)
+    if reference.names_registry and reference.registry != host:
+        raise Invalid.at(
+            "registry",
+            "registry_mismatch",
+            f"'url' names the registry '{reference.registry}', 'registry' says '{host}': they must be the same.",
+        )
+
+
+def _split(text: str, field: str) -> SplitResult:
+    try:
+        split = urlsplit(text)
+        split.port  # noqa: B018  # reading it is what checks it
+    except ValueError as error:
+        raise _bad_registry(field, str(error)) from None
+    return split
+
+
+def _bad_registry(field: str, why: str) -> Invalid:
+    return Invalid.at(
+        field,
+        "bad_registry",
+        f"Not the address of a registry ({why}): write a URL or a host, for example 'https://registry.example.org:5000' or 'docker.io'.",
+    )

@@ -1,0 +1,31 @@
+"""CUDA releases on the wire."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from bayplan.domain.versions import CudaVersion, DriverVersion
+from bayplan.schemas.common import Answer, Body, Name, parsed_by, partial
+
+CudaText = Annotated[Name, parsed_by(CudaVersion.parse)]
+DriverText = Annotated[Name, parsed_by(DriverVersion.parse), Field(examples=["550.54.15"])]
+
+
+class CudaCreate(Body):
+    """A CUDA release and the oldest driver that has everything it needs."""
+
+    version: CudaText = Field(examples=["12.4"])
+    full_version: CudaText = Field(examples=["12.4.1"])
+    min_driver_version: DriverText | None = None
+
+
+CudaPatch = partial(CudaCreate, "CudaPatch", "Any of the fields of a CUDA release.")
+
+
+class Cuda(Answer):
+    """A CUDA release."""
+
+    pk: int
+    version: str
+    full_version: str
+    min_driver_version: str | None

@@ -1,0 +1,71 @@
+"""Docker images on the wire, word for word as docker.md has them."""
+
+from typing import Annotated, Any
+
+from pydantic import AliasChoices, BeforeValidator, Field
+
+from bayplan.schemas.common import Answer, Body, Key, Line, Name, Timestamp, Words, partial
+
+
+def _no_cuda(value: Any) -> Any:
+    return None if value == "0.0" else value
+
+
+Url = Annotated[str, Field(min_length=1, max_length=2_000, examples=["nvidia/cuda:12.4.1-base-ubuntu22.04"])]
+Registry = Annotated[str, Field(min_length=1, max_length=500, examples=["https://registry.example.org:5000"])]
+Username = Annotated[Line, Field(min_length=1, max_length=500)]
+Password = Annotated[Line, Field(min_length=1, max_length=5_000, examples=["a registry's token"])]
+CudaKey = Annotated[Key | None, BeforeValidator(_no_cuda), Field(examples=["12.4.1", 12])]
+GenerationKey = Annotated[Key | None, Field(examples=["Ampere", 7])]
+FrameworkKey = Annotated[Key, Field(examples=["PyTorch 2.4", 3])]
+DomainKey = Annotated[Key, Field(examples=["od"])]
+LicenceKey = Annotated[Key, Field(examples=["Apache-2.0", 2])]
+Tasks = Annotated[Words, Field(min_length=1, examples=[["train", "predict"]])]
+
+_REGISTRY_NAMES = AliasChoices("registry", "registry_url")
+_LICENCE_NAMES = AliasChoices("licence", "license")
+
+
+class ImageCreate(Body):
+    """A docker image to add, or to put in the place of another."""
+
+    name: Name
+    version: Name
+    url: Url
+    registry: Registry = Field(validation_alias=_REGISTRY_NAMES)
+    registry_username: Username | None = None
+    registry_password: Password | None = None
+    cuda_version: CudaKey = None
+    min_hardware_generation: GenerationKey = None
+    cpu: bool = False
+    framework: FrameworkKey
+    domain: DomainKey
+    tasks: Tasks
+    licence: LicenceKey = Field(validation_alias=_LICENCE_NAMES)
+
+
+ImagePatch = partial(
+    ImageCreate, "ImagePatch", "Any of the fields of a docker image; those not named stay as they are."
+)
+
+
+class Image(Answer):
+    """A docker image. The log-in is null for everyone but staff and workers."""
+
+    pk: int
+    name: str
+    version: str
+    url: str
+    registry: str
+    registry_username: str | None
+    registry_password: str | None
+    cuda_version: int | dict[str, Any] | None
+    min_hardware_generation: int | dict[str, Any] | None
+    cpu: bool
+    framework: int | dict[str, Any]
+    domain: str
+    tasks: list[str]
+    licence: int | dict[str, Any]
+    creator: int | dict[str, Any]
+    creation_time: Timestamp
+    deletion_time: Timestamp | None

@@ -1,0 +1,116 @@
+"""The filter specification: the body of every `list`, as api.md section 6 defines it."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import AliasChoices, Field, model_validator
+from pydantic_core import PydanticCustomError
+
+from bayplan.schemas.common import Body
+
+MAX_LEVELS = 32
+MAX_EXPRESSIONS = 1_000
+MAX_DOTS = 4
+
+FieldPath = Annotated[str, Field(min_length=1, max_length=200, examples=["framework.name"])]
+
+
+class Exact(Body):
+    """Rows whose field is the value; a reference is given by its pk or its natural key."""
+
+    type: Literal["exact"]
+    field: FieldPath
+    value: bool | int | float | str
+    case_insensitive: bool = False
+    invert: bool = False
+
+
+class Contains(Body):
+    """Rows whose field contains the text."""
+
+    type: Literal["contains"]
+    field: FieldPath
+    sub_string: str = Field(validation_alias=AliasChoices("sub_string", "value"))
+    case_insensitive: bool = False
+    invert: bool = False
+
+
+class IsNull(Body):
+    """Rows whose field is null."""
+
+    type: Literal["is_null", "isnull"]
+    field: FieldPath
+    invert: bool = False
+
+
+class Compare(Body):
+    """Rows whose field lies on one side of the value; versions compare as versions."""
+
+    type: Literal["compare"]
+    field: FieldPath
+    operator: Literal["<", "<=", ">", ">="]
+    value: int | float | str
+    invert: bool = False
+
+
+class Both(Body):
+    """Rows that all the sub-expressions match."""
+
+    type: Literal["and"]
+    sub_expressions: list["Expression"] = Field(min_length=1)
+    invert: bool = False
+
+
+class Either(Body):
+    """Rows that any of the sub-expressions matches."""
+
+    type: Literal["or"]
+    sub_expressions: list["Expression"] = Field(min_length=1)
+    invert: bool = False
+
+
+Expression = Annotated[Exact | Contains | IsNull | Compare | Both | Either, Field(discriminator="type")]
+EXPRESSION_TYPES = ("exact", "contains", "is_null", "isnull", "compare", "and", "or")
+
+
+class Order(Body):
+    """A field to order by. Null comes last unless `nulls_first`; the pk breaks ties."""
+
+    field: FieldPath
+    ascending: bool = True
+    nulls_first: bool = False
+
+
+class Filter(Body):
+    """Which rows, in which order. The expressions are ANDed."""
+
+    expressions: list[Expression] = Field(default=[])
+    order_by: list[Order] = Field(default=[], max_length=20)
+    include_inactive: bool = False
+
+    @model_validator(mode="before")
+    @classmethod
+    def _bounded(cls, value: Any) -> Any:
+        if isinstance(value, dict):
+            _check_size(value.get("expressions"))
+        return value
+
+
+EVERYTHING = Filter()
+
+
+def _check_size(expressions: Any) -> None:
+    """Raises where the tree is too large, before anything walks it with recursion."""
+    level, count = [expressions], 0
+    for depth in range(MAX_LEVELS + 1):
+        following = []
+        for siblings in level:
+            if isinstance(siblings, list):
+                count += len(siblings)
+                following += [item.get("sub_expressions") for item in siblings if isinstance(item, dict)]
+        if count > MAX_EXPRESSIONS:
+            raise PydanticCustomError("too_many_expressions", f"at most {MAX_EXPRESSIONS:,} expressions are allowed")
+        level = [siblings for siblings in following if isinstance(siblings, list)]
+        if not level:
+            return
+        if depth + 1 == MAX_LEVELS:
+            raise PydanticCustomError("too_deep", f"at most {MAX_LEVELS} levels of expressions are allowed")

@@ -1,0 +1,70 @@
+"""Worker nodes on the wire: one slot that runs containers, a GPU of a machine or a machine without one."""
+
+import ipaddress
+import re
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, Field
+from pydantic_core import PydanticCustomError
+
+from bayplan.domain.versions import ComputeCapability
+from bayplan.schemas.common import Answer, Body, Count, Name, Timestamp, Word, parsed_by, partial
+from bayplan.schemas.cuda import DriverText
+from bayplan.schemas.docker import GenerationKey
+
+_HOST_NAME = re.compile(r"(?=.{1,253}$)[A-Za-z0-9_]([A-Za-z0-9_-]{0,62})(\.[A-Za-z0-9_]([A-Za-z0-9_-]{0,62}))*\.?")
+
+
+def _host(text: str) -> str:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        if _HOST_NAME.fullmatch(text) is None:
+            raise PydanticCustomError("not_a_host", "must be an IP address or a host name") from None
+    return text
+
+
+Host = Annotated[str, Field(max_length=253, examples=["192.0.2.17"]), AfterValidator(_host)]
+CapabilityText = Annotated[Name, parsed_by(ComputeCapability.parse), Field(examples=["8.6"])]
+RuntimeMode = Annotated[Literal["legacy", "csv", "cdi"], Field(description="Of the NVIDIA container runtime.")]
+
+
+class NodeCreate(Body):
+    """A worker node. Memory in bytes. `hardware_generation` is found from `compute_capability` where only that is given."""
+
+    ip: Host
+    index: Annotated[int, Field(ge=0, le=65_535)] = 0
+    cpu_mem: Count = Field(examples=[270_582_939_648])
+    driver_version: DriverText | None = None
+    hardware_generation: GenerationKey = None
+    gpu_mem: Count | None = Field(default=None, examples=[51_527_024_640])
+    compute_capability: CapabilityText | None = None
+    gpu_name: Name | None = Field(default=None, examples=["NVIDIA RTX A6000"])
+    gpu_brand: Name | None = Field(default=None, examples=["NvidiaRTX"])
+    architecture: Word | None = Field(default=None, examples=["amd64"])
+    runtime_mode: RuntimeMode | None = None
+    toolkit_version: Name | None = Field(default=None, examples=["1.17.8"])
+    fabric_ready: bool | None = None
+
+
+NodePatch = partial(NodeCreate, "NodePatch", "Any of the fields of a node.")
+
+
+class Node(Answer):
+    """A worker node."""
+
+    pk: int
+    ip: str
+    index: int
+    cpu_mem: int
+    driver_version: str | None
+    hardware_generation: int | dict[str, Any] | None
+    gpu_mem: int | None
+    last_seen: Timestamp | None
+    compute_capability: str | None
+    gpu_name: str | None
+    gpu_brand: str | None
+    architecture: str | None
+    runtime_mode: str | None
+    toolkit_version: str | None
+    fabric_ready: bool | None

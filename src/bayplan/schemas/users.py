@@ -1,0 +1,44 @@
+"""Users on the wire; a password goes in and never out."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from bayplan.schemas.common import Answer, Body, Line, Name, Timestamp, partial
+
+Password = Annotated[str, Field(min_length=8, max_length=1_000, examples=["correct horse battery staple"])]
+
+
+class UserReplace(Body):
+    """A user, as PUT takes one: without `password` the old one stays."""
+
+    username: Name = Field(examples=["kim"])
+    first_name: Line = ""
+    last_name: Line = ""
+    email: Line = ""
+    is_active: bool = True
+    is_staff: bool = False
+    password: Password | None = None
+
+
+class UserCreate(UserReplace):
+    """A new user."""
+
+    password: Password
+
+
+UserPatch = partial(UserReplace, "UserPatch", "Any of the fields of a user.")
+
+
+class User(Answer):
+    """A user. All but `pk` and `username` is null where it is somebody else's and the caller is not staff."""
+
+    pk: int
+    username: str
+    first_name: str | None
+    last_name: str | None
+    email: str | None
+    is_active: bool | None
+    is_staff: bool | None
+    date_joined: Timestamp | None
+    last_login: Timestamp | None
