@@ -1,0 +1,168 @@
+"""Nothing is lost and nothing is half done: `kill -9`, eight clients at once, and races for one object; on both databases."""
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests import catalogue
+from tests.process import Server
+
+Start = Callable[..., AbstractContextManager[Server]]
+CLIENTS = 8
+
+
+@pytest.fixture
+def settings(kind: str, database_url: str, tmp_path: Path) -> dict[str, str]:
+    """The settings of a server that is started more than once over the same data."""
+    return {"home": str(tmp_path / "home")} | ({"database": database_url} if kind == "postgresql" else {})
+
+
+@pytest.fixture
+def running(start_server: Start, settings: dict[str, str]) -> Iterator[Server]:
+    """A server with the framework that `catalogue.image` names."""
+    with start_server(**settings) as server, server.client() as client:
+        client.post("/v1/frameworks/create", json={"name": "PyTorch", "version": "2.4"})
+        yield server
+
+
+def at_once(server: Server, work: Callable[[httpx.Client, int], list[int]], token: str) -> Counter[int]:
+    """The statuses that eight clients get who do `work` at the same time."""
+
+    def one(number: int) -> list[int]:
+        with httpx.Client(base_url=server.url, headers={"Authorization": f"Bearer {token}"}, timeout=60) as client:
+            return work(client, number)
+
+    with ThreadPoolExecutor(CLIENTS) as pool:
+        return Counter(status for statuses in pool.map(one, range(CLIENTS)) for status in statuses)
+
+
+def test_what_was_answered_survives_kill_9_the_next_moment(start_server: Start, settings: dict[str, str]) -> None:
+    written: dict[str, dict[str, object]] = {}
+    for turn in range(3):
+        with start_server(**settings) as server, server.client() as client:
+            for path, answered in written.items():
+                assert client.get(path).json() == answered
+            if turn == 0:
+                client.post("/v1/frameworks/create", json={"name": "PyTorch", "version": "2.4"})
+            for _ in range(3):
+                made = client.post(
+                    "/v1/docker/create", json=catalogue.image(registry_username="u", registry_password="p")
+                )
+                assert made.status_code == 201
+                written[f"/v1/docker/{made.json()['pk']}"] = made.json()
+            last = client.patch(next(iter(written)), json={"tasks": [f"turn-{turn}"]})
+            server.kill()
+            assert last.status_code == 200
+            written[next(iter(written))] = last.json()
+    with start_server(**settings) as server, server.client() as client:
+        assert client.post("/v1/docker/list").json() == list(written.values())
+
+
+def test_eight_clients_that_write_different_things_all_succeed(running: Server) -> None:
+    def work(client: httpx.Client, number: int) -> list[int]:
+        statuses = []
+        for turn in range(12):
+            made = client.post("/v1/docker/create", json=catalogue.image(name=f"client-{number}", version=str(turn)))
+            path = f"/v1/docker/{made.json()['pk']}"
+            statuses += [
+                made.status_code,
+                client.patch(path, json={"cpu": True}).status_code,
+                client.put(path, json=catalogue.image(name=f"client-{number}", version=f"{turn}.1")).status_code,
+                client.post("/v1/docker/list?limit=5").status_code,
+            ]
+        return statuses
+
+    statuses = at_once(running, work, running.token())
+    assert statuses == {201: CLIENTS * 12, 200: CLIENTS * 36}
+    with running.client() as client:
+        images = client.post("/v1/docker/list").json()
+    assert len({image["pk"] for image in images}) == len(images) == CLIENTS * 12
+    assert all(image["version"].endswith(".1") and image["cpu"] is False for image in images)
+
+
+def test_of_eight_clients_that_want_one_name_one_gets_it_and_the_others_a_conflict(running: Server) -> None:
+    names = 10
+
+    def work(client: httpx.Client, _number: int) -> list[int]:
+        return [
+            client.post("/v1/docker/create", json=catalogue.image(name=f"wanted-{turn}", version="1")).status_code
+            for turn in range(names)
+        ]
+
+    assert at_once(running, work, running.token()) == {201: names, 409: names * (CLIENTS - 1)}
+    with running.client() as client:
+        assert len(client.post("/v1/docker/list").json()) == names
+
+
+def test_if_match_prevents_lost_updates(running: Server) -> None:
+    rounds = 6
+    with running.client() as client:
+        path = f"/v1/docker/{client.post('/v1/docker/create', json=catalogue.image(tasks=['start'])).json()['pk']}"
+
+    def work(client: httpx.Client, number: int) -> list[int]:
+        statuses = []
+        for turn in range(rounds):
+            while True:
+                seen = client.get(path)
+                tasks = [*seen.json()["tasks"], f"c{number}-{turn}"]
+                method, body = ("PATCH", {"tasks": tasks})
+                if number % 2:
+                    method = "PUT"
+                    body = {name: seen.json()[name] for name in catalogue.WRITABLE} | {"tasks": tasks}
+                answer = client.request(method, path, json=body, headers={"If-Match": seen.headers["etag"]})
+                statuses.append(answer.status_code)
+                if answer.status_code != 412:
+                    break
+        return statuses
+
+    statuses = at_once(running, work, running.token())
+    assert set(statuses) <= {200, 412}
+    assert statuses[200] == CLIENTS * rounds
+    with running.client() as client:
+        assert len(client.get(path).json()["tasks"]) == 1 + CLIENTS * rounds
+
+
+def test_what_is_deleted_while_others_refer_to_it_is_kept_or_gone_never_both(running: Server) -> None:
+    with running.client() as client:
+        frameworks = [client.post("/v1/frameworks/create", json=catalogue.framework()).json()["pk"] for _ in range(10)]
+
+    def work(client: httpx.Client, number: int) -> list[int]:
+        if number % 2:
+            return [client.delete(f"/v1/frameworks/{pk}").status_code for pk in frameworks]
+        return [client.post("/v1/docker/create", json=catalogue.image(framework=pk)).status_code for pk in frameworks]
+
+    assert set(at_once(running, work, running.token())) <= {201, 204, 404, 409, 422}
+    with running.client() as client:
+        for image in client.post("/v1/docker/list").json():
+            assert client.get(f"/v1/frameworks/{image['framework']}").status_code == 200
+
+
+def test_of_eight_who_hard_delete_one_image_one_does(running: Server) -> None:
+    with running.client() as client:
+        pk = client.post("/v1/docker/create", json=catalogue.image()).json()["pk"]
+
+    def work(client: httpx.Client, _number: int) -> list[int]:
+        return [client.delete(f"/v1/docker/{pk}/hard").status_code]
+
+    assert at_once(running, work, running.token()) == {200: 1, 404: CLIENTS - 1}
+
+
+def test_two_servers_share_one_postgresql(
+    kind: str, start_server: Start, settings: dict[str, str], running: Server
+) -> None:
+    if kind == "sqlite":
+        pytest.skip("an embedded database has one server")
+    with start_server(**settings) as second, running.client() as here:
+        token = running.token()
+        made = here.post("/v1/docker/create", json=catalogue.image()).json()
+        with httpx.Client(base_url=second.url, headers={"Authorization": f"Bearer {token}"}, timeout=30) as there:
+            question = {"worker": {"driver_version": "580.65.06", "compute_capability": "8.6"}}
+            assert there.get(f"/v1/docker/{made['pk']}").json() == made
+            assert there.post("/v1/docker/match", json=question).json()["considered"] == 1
+            here.delete(f"/v1/docker/{made['pk']}")
+            assert there.post("/v1/docker/match", json=question).json()["considered"] == 0
