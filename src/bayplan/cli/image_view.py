@@ -71,7 +71,7 @@ def show_facts(facts: Mapping[str, Fact]) -> None:
 
 def named(name: str, version: str) -> Text:
     """An image's name, and its version in bold."""
-    return Text(f"{words(name)} ") + Text(words(version), style="bold")
+    return Text.assemble(words(name), " ", (words(version), "bold"))
 
 
 def framework(release: Framework | None) -> str:

@@ -76,7 +76,7 @@ class Notes:
                 self.numbers[key] = len(self.reasons)
             numbers.append(self.numbers[key])
         self.images.update(numbers)
-        return ", ".join(str(number) for number in numbers)
+        return ", ".join(str(number) for number in sorted(numbers))
 
     def table(self) -> Table:
         """All reasons, numbered, with what would mend each."""
@@ -108,8 +108,9 @@ def show_verdict(
     image: ExpandedImage, judged: JudgedImage | None, worker: Mapping[str, Any], node: ExpandedNode | None
 ) -> None:
     """Whether the image runs on the worker, in sentences."""
-    head = Text("Image   ", style=MUTED) + Text(f"{words(image['name'])} {words(image['version'])}", style="bold")
-    head += Text(f", {image_view.framework(image['framework'])}, CUDA {image_view.cuda(image)}", style="")
+    release = image_view.framework(image["framework"])
+    inside = f", {release}, CUDA {image_view.cuda(image)}" if image["cuda_version"] else f", {release}, no CUDA"
+    head = Text.assemble(("Image   ", MUTED), image_view.named(image["name"], image["version"]), inside)
     if judged is None:
         gone = (
             "It was deleted, so no worker gets it." if image["deletion_time"] else "The server gave no verdict on it."
@@ -123,10 +124,10 @@ def show_verdict(
 
 
 def _worker(worker: Mapping[str, Any], node: ExpandedNode | None) -> Text:
-    text = Text("Worker  ", style=MUTED)
-    if node is not None:
-        text += Text(f"{words(node['ip'])}#{node['index']}", style="bold") + Text(", ", style="")
-    return text + Text(node_view.described(worker), style="")
+    described = node_view.described(worker)
+    if node is None:
+        return Text.assemble(("Worker  ", MUTED), described)
+    return Text.assemble(("Worker  ", MUTED), (f"{words(node['ip'])}#{node['index']}", "bold"), f", {described}")
 
 
 def _head(answer: MatchAnswer, limit: int) -> Text:
@@ -137,7 +138,7 @@ def _head(answer: MatchAnswer, limit: int) -> Text:
         said = f"The best {found} of those that run here, of {considered} considered."
     else:
         said = f"{found} of {considered} run{'s' if found == 1 else ''} here, best first."
-    return Text("Result  ", style=MUTED) + Text(said, style="")
+    return Text.assemble(("Result  ", MUTED), said)
 
 
 def _images(judged: Sequence[JudgedImage], names: Names, notes: Notes) -> Table:

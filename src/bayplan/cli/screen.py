@@ -1,10 +1,11 @@
 """What all output has in common: tables that fit a terminal and stay plain in a pipe, colours by grade, JSON.
 
-rich decides about colour (a terminal, NO_COLOR); in a pipe nothing is wrapped or cut, so that other programs can read
-every row as one line.
+rich decides about colour (a terminal, NO_COLOR). In a pipe nothing is wrapped or cut, so that other programs can read
+every row as one line, unless COLUMNS asks for a width.
 """
 
 import json
+import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -46,7 +47,8 @@ def show(*parts: RenderableType) -> None:
         for part in parts:
             console.print(part)
         return
-    console.width = _PIPE_WIDTH
+    if "COLUMNS" not in os.environ:
+        console.width = _PIPE_WIDTH
     with console.capture() as capture:
         for part in parts:
             console.print(part)

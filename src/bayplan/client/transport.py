@@ -207,9 +207,8 @@ def server_address(text: str) -> str:
 
     Raises `Invalid` where the text is none.
     """
-    address = text.strip().rstrip("/")
-    if "://" not in address:
-        address = f"http://{address}"
+    address = text.strip() if "://" in text else f"http://{text.strip()}"
+    address = address.rstrip("/")
     try:
         parts = urlsplit(address)
         usable = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port is None or parts.port > 0)

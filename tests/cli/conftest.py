@@ -1,0 +1,112 @@
+"""A real server with the examples in it, and a terminal to type at: everything is run as a person runs it."""
+
+import fcntl
+import os
+import pty
+import struct
+import subprocess
+import termios
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import pytest
+
+from tests.process import ADMIN_PASSWORD, PROGRAM, Server, environment, running_server
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+
+
+@dataclass(frozen=True)
+class Ended:
+    """A command that ended: its exit code and what it printed."""
+
+    code: int
+    out: str
+    err: str = ""
+
+
+@dataclass(frozen=True)
+class Shell:
+    """Somebody's shell: a home folder of its own, and `BAYPLAN_*` settings."""
+
+    home: Path
+    settings: dict[str, str] = field(default_factory=dict)
+
+    def run(self, *arguments: str, typed: str = "", code: int = 0) -> Ended:
+        """Runs `bayplan` in a pipe; it must end with that exit code, and never with a traceback."""
+        done = subprocess.run(
+            [PROGRAM, *arguments],
+            env=self._environment(),
+            input=typed,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert "Traceback" not in done.stderr, done.stderr
+        assert done.returncode == code, f"{done.returncode}: {done.stdout}{done.stderr}"
+        return Ended(done.returncode, done.stdout, done.stderr)
+
+    def at_terminal(self, *arguments: str, columns: int = 80, typed: str = "") -> Ended:
+        """Runs `bayplan` on a terminal that is so wide; what it prints comes with its colours."""
+        process, terminal = pty.fork()
+        if process == 0:
+            os.execve(PROGRAM, [str(PROGRAM), *arguments], self._environment() | {"TERM": "xterm-256color"})
+        fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
+        os.write(terminal, typed.encode())
+        printed = b""
+        while True:
+            try:
+                part = os.read(terminal, 65536)
+            except OSError:  # Linux says that the other end is closed so
+                break
+            if not part:
+                break
+            printed += part
+        _, status = os.waitpid(process, 0)
+        os.close(terminal)
+        return Ended(os.waitstatus_to_exitcode(status), printed.decode().replace("\r\n", "\n"))
+
+    def with_settings(self, **settings: str) -> "Shell":
+        """The same shell with other settings."""
+        return replace(self, settings=settings)
+
+    def _environment(self) -> dict[str, str]:
+        return environment(self.settings) | {
+            "HOME": str(self.home),
+            "XDG_CONFIG_HOME": str(self.home / "config"),
+            "LANG": "C.UTF-8",
+        }
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server whose catalogue is the examples; tests add to it under names of their own."""
+    with running_server(tmp_path_factory.mktemp("server") / "home") as running:
+        shell = _staff(running, tmp_path_factory.mktemp("filling"))
+        shell.run("apply", str(EXAMPLES / "catalogue.yaml"), "--yes")
+        shell.run("apply", str(EXAMPLES / "fleet.yaml"), "--yes")
+        yield running
+
+
+@pytest.fixture
+def shell(server: Server, tmp_path: Path) -> Shell:
+    """The shell of staff, who are let in by their environment."""
+    return _staff(server, tmp_path)
+
+
+@pytest.fixture
+def stranger(tmp_path: Path) -> Shell:
+    """A shell that knows no server and no log-in."""
+    return Shell(tmp_path)
+
+
+def _staff(server: Server, home: Path) -> Shell:
+    return Shell(home, {"server": server.url, "token": server.token()})
+
+
+@pytest.fixture
+def password() -> str:
+    """The password of the user `admin`."""
+    return ADMIN_PASSWORD

@@ -1,0 +1,159 @@
+"""How the command line starts: at once, with help for everything, and without a traceback when nothing is there."""
+
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import Shell
+from tests.process import PROGRAM
+
+COMMANDS = (
+    "login",
+    "logout",
+    "list",
+    "match",
+    "why",
+    "apply",
+    "export",
+    "images list",
+    "images show",
+    "images add",
+    "images edit",
+    "images rm",
+    "images reinstate",
+    "images facts",
+    "images set-facts",
+    "nodes list",
+    "nodes show",
+    "nodes add",
+    "nodes edit",
+    "nodes rm",
+)
+HEAVY = (
+    "fastapi",
+    "starlette",
+    "sqlalchemy",
+    "alembic",
+    "httpx",
+    "pydantic",
+    "uvicorn",
+    "cryptography",
+    "rich",
+    "yaml",
+)
+
+
+def test_help_answers_within_three_tenths_of_a_second() -> None:
+    took = []
+    for _ in range(5):
+        began = time.perf_counter()
+        subprocess.run([PROGRAM, "--help"], stdout=subprocess.DEVNULL, check=True)
+        took.append(time.perf_counter() - began)
+    assert min(took) < 0.3, took
+
+
+def test_help_loads_nothing_heavy() -> None:
+    script = (
+        "import sys; sys.argv = ['bayplan', '--help']\n"
+        "from bayplan.cli import main\n"
+        "try: main()\n"
+        "except SystemExit: pass\n"
+        "print('LOADED', *sorted({name.partition('.')[0] for name in sys.modules}))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    loaded = set(done.stdout.rpartition("LOADED")[2].split())
+    assert "typer" in loaded
+    assert loaded.isdisjoint(HEAVY), sorted(loaded & set(HEAVY))
+
+
+def test_the_client_loads_httpx_only_when_one_is_made() -> None:
+    script = "import sys, bayplan.client; print('httpx' in sys.modules, 'pydantic' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["False", "False"]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_has_help(stranger: Shell, command: str) -> None:
+    said = stranger.run(*command.split(), "--help").out
+    assert f"Usage: bayplan {command}" in said
+    usage, _, after = said.partition("\n\n")
+    assert after.strip(), usage
+    assert all(len(line) <= 80 for line in said.splitlines())
+
+
+def test_without_a_command_it_shows_the_help(stranger: Shell) -> None:
+    assert "Commands:" in stranger.run(code=2).err
+
+
+def test_version(stranger: Shell) -> None:
+    assert stranger.run("--version").out == "bayplan 0.1.0\n"
+
+
+def test_what_is_typed_wrongly_ends_with_2(stranger: Shell) -> None:
+    assert "No such command 'imags'" in stranger.run("imags", code=2).err
+    assert "No such option: --nod" in stranger.run("match", "--nod", "3", code=2).err
+    assert "Missing argument 'IMAGE" in stranger.run("images", "show", code=2).err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("match",), "Say for which worker: --node, or --driver and --compute-capability, or --cpu-only"),
+        (("match", "--node", "3", "--driver", "535.104.05"), "--node says all about the worker"),
+        (("match", "--cpu-only", "--driver", "535.104.05"), "--cpu-only is a worker without GPU"),
+        (("images", "edit", "3"), "Say what to change, as in `--cuda 12.4.1`"),
+        (("nodes", "edit", "3"), "Say what to change, as in `--driver 550.54.15`"),
+        (("nodes", "add", "a", "--gpu-mem", "much"), "'much' is no size; write it like 48GiB, or in bytes."),
+        (("images", "set-facts", "3"), "Say what is known, as in `--min-driver 570.0`"),
+        (("images", "set-facts", "3", "--requirement", "cuda>12"), "--requirement takes NAME=VALUE"),
+        (("images", "set-facts", "3", "--compat-package", "12.4"), "--compat-package takes its CUDA and its driver"),
+    ],
+)
+def test_options_that_make_no_sense_together_end_with_2(stranger: Shell, arguments: tuple[str, ...], said: str) -> None:
+    assert said in " ".join(stranger.run(*arguments, code=2).err.split())
+
+
+def test_no_server(stranger: Shell) -> None:
+    nowhere = stranger.with_settings(server="http://127.0.0.1:9", token="x")
+    (line,) = nowhere.run("images", "list", code=1).err.splitlines()
+    assert line.startswith("No server answers at http://127.0.0.1:9 (")
+    assert line.endswith("); start it with `bayplan serve`, or check the address.")
+
+
+def test_no_address(stranger: Shell) -> None:
+    said = stranger.run("images", "list", "--server", "ftp://x", code=1).err
+    assert said == "'ftp://x' is no server's address; write it like http://127.0.0.1:8000.\n"
+
+
+def test_nobody_logged_in(stranger: Shell) -> None:
+    assert stranger.run("nodes", "list", code=1).err == (
+        "Nobody is logged in to http://127.0.0.1:8000; run `bayplan login` first.\n"
+    )
+    assert stranger.run("nodes", "list", "--server", "example.org:81/", code=1).err == (
+        "Nobody is logged in to http://example.org:81; run `bayplan login --server http://example.org:81` first.\n"
+    )
+
+
+def test_a_setting_that_is_wrong(stranger: Shell) -> None:
+    assert stranger.with_settings(port="http").run("nodes", "list", code=1).err.startswith("BAYPLAN_PORT: ")
+
+
+def test_a_file_that_cannot_be_read(stranger: Shell, tmp_path: Path) -> None:
+    assert (
+        stranger.run("apply", "nothing.yaml", code=1).err == "nothing.yaml cannot be read: No such file or directory.\n"
+    )
+    latin = tmp_path / "latin.yaml"
+    latin.write_bytes(b"images:\n- name: caf\xe9\n")
+    said = stranger.run("apply", str(latin), code=1).err
+    assert said == f"{latin}:2: This is not UTF-8; save the file as UTF-8.\n"
+
+
+def test_a_bad_file_is_refused_before_any_server_is_asked(stranger: Shell) -> None:
+    said = stranger.run("apply", "-", typed="images:\n- name: a\n  version: 2.4\n- cpu: yes\n", code=1).err
+    assert said.splitlines() == [
+        '<stdin>:3: images.0.version: Write it in quotes, "2.4": without them it is a number, not text.',
+        "<stdin>:4: images.1.cpu: Write true or false in place of 'yes'.",
+    ]

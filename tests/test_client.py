@@ -1,0 +1,323 @@
+"""The Python client against a real server, and against things that are none."""
+
+import json
+import re
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from bayplan.client import Client, Tokens, any_of, both, compare, contains, exact, is_null
+from bayplan.client.transport import refusal, server_address
+from bayplan.errors import (
+    Conflict,
+    Forbidden,
+    Invalid,
+    NotFound,
+    PreconditionFailed,
+    TooManyAttempts,
+    Unauthenticated,
+    Unreachable,
+)
+from tests import catalogue
+from tests.process import ADMIN_PASSWORD, Server, running_server
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server with reference tables and nothing else; each test adds what it needs."""
+    with running_server(tmp_path_factory.mktemp("client") / "home") as running:
+        with Client(running.url, token=running.token()) as bayplan:
+            bayplan.frameworks.create({"name": "PyTorch", "version": "2.4"})
+        yield running
+
+
+@pytest.fixture
+def bayplan(server: Server) -> Iterator[Client]:
+    """A client of staff."""
+    with Client(server.url, token=server.token()) as client:
+        yield client
+
+
+@contextmanager
+def answering(status: int, body: str, headers: dict[str, str], wait_seconds: float = 0) -> Iterator[str]:
+    """The address of a small server that gives that answer to everything."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["Content-Length"]))
+            time.sleep(wait_seconds)
+            self.send_response(status)
+            for name, value in (headers | {"Content-Length": str(len(body))}).items():
+                self.send_header(name, value)
+            self.end_headers()
+            self.wfile.write(body.encode())
+
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002  # the name is the standard library's
+            """Says nothing."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as running:
+        threading.Thread(target=running.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{running.server_port}"
+        running.shutdown()
+
+
+@pytest.mark.parametrize(
+    ("typed", "address"),
+    [
+        ("http://127.0.0.1:8000", "http://127.0.0.1:8000"),
+        ("http://127.0.0.1:8000/", "http://127.0.0.1:8000"),
+        (" localhost:8000 ", "http://localhost:8000"),
+        ("bayplan.example.org", "http://bayplan.example.org"),
+        ("https://example.org/bayplan//", "https://example.org/bayplan"),
+        ("http://[::1]:8000", "http://[::1]:8000"),
+    ],
+)
+def test_a_servers_address(typed: str, address: str) -> None:
+    assert server_address(typed) == address
+
+
+@pytest.mark.parametrize("typed", ["", "ftp://x", "a b", "http://", "http://x:99999", "http://x?y", "http://[::1"])
+def test_what_is_no_address(typed: str) -> None:
+    with pytest.raises(Invalid, match=re.escape("is no server's address; write it like http://127.0.0.1:8000.")):
+        server_address(typed)
+
+
+def test_nobody_answers() -> None:
+    said = r"No server answers at http://127.0.0.1:9 \(.*\); start it with `bayplan serve`, or check the address."
+    with Client("http://127.0.0.1:9", token="x") as client, pytest.raises(Unreachable, match=said):
+        client.images.list()
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "headers", "said"),
+    [
+        (200, "<html>", {"Content-Type": "text/html"}, "does not answer as bayplan does (status 200); check"),
+        (200, "{", {"Content-Type": "application/json"}, "does not answer as bayplan does (status 200); check"),
+        (502, "Bad gateway", {"Content-Type": "text/plain"}, "does not answer as bayplan does (status 502); check"),
+        (404, '{"error": "?"}', {"Content-Type": "application/json"}, "(status 404); check the address."),
+        (301, "", {"Location": "https://example.org/"}, "(status 301 and sends on to https://example.org/); check"),
+    ],
+)
+def test_somebody_else_answers(status: int, body: str, headers: dict[str, str], said: str) -> None:
+    with answering(status, body, headers) as url, Client(url, token="x") as client:
+        with pytest.raises(Unreachable) as refused:
+            client.images.list()
+        assert said in refused.value.detail
+
+
+def test_a_server_that_does_not_answer_in_time() -> None:
+    with (
+        answering(200, "[]", {}, wait_seconds=1) as url,
+        Client(url, token="x", timeout_seconds=0.1) as client,
+        pytest.raises(Unreachable, match=r"did not answer within 0.1 seconds; try again"),
+    ):
+        client.images.list()
+
+
+def test_a_server_that_breaks_says_so() -> None:
+    problem = {"code": "internal", "detail": "Something broke here.", "status": 500}
+    with (
+        answering(500, json.dumps(problem), {"Content-Type": "application/problem+json"}) as url,
+        Client(url, token="x") as client,
+        pytest.raises(Unreachable, match=r"^Something broke here\.$"),
+    ):
+        client.images.list()
+
+
+def test_a_refusal_keeps_its_problems_and_when_to_come_back() -> None:
+    answer = {
+        "detail": "Two fields are wrong.",
+        "code": "invalid",
+        "errors": [{"field": "name", "code": "too_long", "detail": "It is too long."}, {"field": "cpu"}],
+    }
+    refused = refusal(422, answer)
+    assert isinstance(refused, Invalid)
+    assert [(one.field, one.code, one.detail) for one in refused.problems] == [
+        ("name", "too_long", "It is too long."),
+        ("cpu", "", ""),
+    ]
+    slow_down = refusal(429, {"detail": "Wait.", "code": "too_many_attempts"}, "17")
+    assert isinstance(slow_down, TooManyAttempts)
+    assert slow_down.retry_after_seconds == 17
+
+
+def test_filters_are_the_apis_own_json() -> None:
+    assert exact("cpu", False) == {"type": "exact", "field": "cpu", "value": False}
+    assert exact("name", "a", case_insensitive=True, invert=True) == {
+        "type": "exact",
+        "field": "name",
+        "value": "a",
+        "case_insensitive": True,
+        "invert": True,
+    }
+    assert contains("name", "torch") == {"type": "contains", "field": "name", "sub_string": "torch"}
+    assert is_null("last_seen", invert=True) == {"type": "is_null", "field": "last_seen", "invert": True}
+    assert compare("index", "<", 0) == {"type": "compare", "field": "index", "operator": "<", "value": 0}
+    assert both(exact("a", 1), any_of()) == {
+        "type": "and",
+        "sub_expressions": [{"type": "exact", "field": "a", "value": 1}, {"type": "or", "sub_expressions": []}],
+    }
+
+
+def test_logging_in(server: Server) -> None:
+    kept: list[Tokens] = []
+    with Client(server.url + "/", on_tokens=kept.append) as client:
+        tokens = client.log_in("admin", ADMIN_PASSWORD)
+        assert client.domains.list()
+    assert kept == [tokens]
+    with Client(server.url, token=tokens.access) as client:
+        assert client.domains.list()
+
+
+def test_a_wrong_password(server: Server) -> None:
+    with Client(server.url, username="admin", password="wrong") as client, pytest.raises(Unauthenticated):
+        client.images.list()
+
+
+def test_no_credentials(server: Server) -> None:
+    with Client(server.url) as client, pytest.raises(Unauthenticated):
+        client.images.list()
+
+
+def test_a_token_that_has_ended_is_renewed_once_and_kept(server: Server) -> None:
+    with Client(server.url) as client:
+        refresh = client.log_in("admin", ADMIN_PASSWORD).refresh
+    kept: list[Tokens] = []
+    with Client(server.url, tokens=Tokens("ended", refresh), on_tokens=kept.append) as client:
+        client.domains.list()
+        client.domains.list()
+    assert len(kept) == 1
+    assert kept[0].refresh == refresh
+    with Client(server.url, tokens=Tokens("ended", "ended too")) as client, pytest.raises(Unauthenticated):
+        client.domains.list()
+    with Client(server.url, tokens=Tokens(None, "ended"), username="admin", password=ADMIN_PASSWORD) as client:
+        assert client.domains.list()
+
+
+def test_an_images_life(bayplan: Client) -> None:
+    body = catalogue.image(name="life", version="1")
+    image = bayplan.images.create(body)
+    pk = image["pk"]
+    assert bayplan.images.get(pk) == image
+    expanded = bayplan.images.get(pk, expand=True)
+    assert expanded["framework"]["name"] == "PyTorch"
+    assert expanded["cuda_version"] is not None
+    assert expanded["cuda_version"]["full_version"] == "12.4.1"
+    assert bayplan.images.update(pk, {"tasks": ["export"]})["tasks"] == ["export"]
+    assert bayplan.images.replace(pk, body | {"version": "2"})["version"] == "2"
+    with pytest.raises(Conflict):
+        bayplan.images.create(body | {"version": "2"})
+    bayplan.images.delete(pk)
+    assert bayplan.images.list(exact("name", "life")) == []
+    assert bayplan.images.list(exact("name", "life"), include_inactive=True)[0]["deletion_time"] is not None
+    with pytest.raises(Conflict):
+        bayplan.images.update(pk, {"version": "3"})
+    assert bayplan.images.reinstate(pk)["deletion_time"] is None
+    assert bayplan.images.delete_for_good(pk)["pk"] == pk
+    with pytest.raises(NotFound):
+        bayplan.images.get(pk)
+
+
+def test_lists_are_filtered_ordered_and_paged(bayplan: Client) -> None:
+    for number in range(5):
+        bayplan.images.create(catalogue.image(name="paged", version=str(number), tasks=["train"]))
+    mine = both(exact("name", "paged"), exact("tasks", "TRAIN", case_insensitive=True))
+    versions = [one["version"] for one in bayplan.images.list(mine, order_by=["-version"], limit=2, offset=1)]
+    assert versions == ["3", "2"]
+    names = {one["framework"]["name"] for one in bayplan.images.list(mine, expand=True)}
+    assert names == {"PyTorch"}
+
+
+def test_a_refusal_names_the_field(bayplan: Client) -> None:
+    with pytest.raises(Invalid) as refused:
+        bayplan.images.create(catalogue.image(framework="Nothing 1.0"))
+    assert [problem.field for problem in refused.value.problems] == ["framework"]
+
+
+def test_what_is_out_of_date_is_not_written(bayplan: Client) -> None:
+    image = bayplan.images.create(catalogue.image())
+    with pytest.raises(PreconditionFailed):
+        bayplan.images.update(image["pk"], {"version": "9"}, if_match='"no such version"')
+
+
+def test_facts(bayplan: Client) -> None:
+    pk = bayplan.images.create(catalogue.image())["pk"]
+    assert bayplan.images.facts(pk)["min_driver"] == {"value": None, "origin": None}
+    entered = bayplan.images.set_facts(pk, {"min_driver": "570.0", "architectures": ["amd64"]})
+    assert entered["min_driver"] == {"value": "570.0", "origin": "staff"}
+    assert bayplan.images.set_facts(pk, {"min_driver": None})["min_driver"]["value"] is None
+
+
+def test_nodes_and_verdicts(bayplan: Client) -> None:
+    node = bayplan.nodes.create(catalogue.node())
+    image = bayplan.images.create(catalogue.image())
+    assert bayplan.nodes.get(node["pk"], expand=True)["hardware_generation"] is not None
+    by_image = bayplan.images.verdicts(image["pk"])["nodes"]
+    by_node = bayplan.nodes.verdicts(node["pk"])["images"]
+    assert [one["grade"] for one in by_image if one["node"]["pk"] == node["pk"]] == ["minor"]
+    assert [one["grade"] for one in by_node if one["image"]["pk"] == image["pk"]] == ["minor"]
+    bayplan.nodes.ping(node["pk"])
+    assert bayplan.nodes.get(node["pk"])["last_seen"] is not None
+    bayplan.nodes.delete(node["pk"])
+
+
+def test_matching(bayplan: Client) -> None:
+    image = bayplan.images.create(catalogue.image(tasks=["matching"]))
+    answer = bayplan.match(
+        worker={"driver_version": "550.54.15", "compute_capability": "8.6", "architecture": "amd64"},
+        task="Matching",
+        framework="pytorch>=2,<3",
+    )
+    assert [(one["image"]["pk"], one["grade"]) for one in answer["matches"]] == [(image["pk"], "native")]
+    assert "rejected" not in answer
+    old = bayplan.match(worker={"driver_version": "390.48", "compute_capability": "8.6"}, task="matching", explain=True)
+    assert old["matches"] == []
+    assert [one["grade"] for one in old["rejected"]] == ["no"]
+    assert old["summary"][0]["code"] == "driver_too_old"
+
+
+def test_the_other_resources(bayplan: Client) -> None:
+    assert bayplan.hardware.of("8.6")["generation"] == "Ampere"
+    with pytest.raises(NotFound):
+        bayplan.hardware.of("99.0")
+    assert bayplan.cuda.list(exact("full_version", "12.4.1"))[0]["version"] == "12.4"
+    assert {"ic", "od"} <= {one["name"] for one in bayplan.domains.list()}
+    licence = bayplan.licences.list(contains("name", "MIT"))[0]
+    changed = bayplan.licences.change_words(licence["pk"], "add", "conditions", ["say-please"])
+    assert "say-please" in changed["conditions"]
+    user = bayplan.users.create(catalogue.user(username="reader", password="a long password indeed"))
+    with Client(bayplan.server, username="reader", password="a long password indeed") as reader:
+        assert reader.images.list() is not None
+        with pytest.raises(Forbidden):
+            reader.images.create(catalogue.image())
+    bayplan.users.delete(user["pk"])
+
+
+def test_the_catalogue_as_a_document(bayplan: Client) -> None:
+    document = {"frameworks": [{"name": "Applied", "version": "1.0"}]}
+    plan = bayplan.catalogue.apply(document, dry_run=True)
+    assert [(one["action"], one["key"]) for one in plan["changes"]] == [("add", "Applied 1.0")]
+    assert not plan["applied"]
+    bayplan.frameworks.create({"name": "Meanwhile", "version": "1.0"})
+    with pytest.raises(PreconditionFailed):
+        bayplan.catalogue.apply(document, if_match=plan["version"])
+    plan = bayplan.catalogue.apply(document, dry_run=True)
+    assert bayplan.catalogue.apply(document, if_match=plan["version"])["applied"]
+    exported = bayplan.catalogue.export()
+    assert "Applied" in {one["name"] for one in exported["frameworks"]}
+    assert bayplan.catalogue.apply(dict(exported))["changes"] == []
+
+
+def test_the_documented_examples_run(server: Server) -> None:
+    page = (Path(__file__).parents[1] / "docs" / "cli.md").read_text(encoding="utf-8")
+    examples = re.findall(r"^```python\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
+    assert examples
+    names: dict[str, object] = {}
+    for example in examples:
+        here = example.replace("http://127.0.0.1:8000", server.url).replace("the admin password", ADMIN_PASSWORD)
+        exec(compile(here, "docs/cli.md", "exec"), names)
