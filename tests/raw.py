@@ -19,7 +19,7 @@ class Answer:
     seconds: float
 
 
-def request(method: str, path: str, body: bytes = b"", **headers: str) -> bytes:
+def request(method: str, path: str, body: bytes = b"", /, **headers: str) -> bytes:
     """The bytes of a request with a length; `content_type="x"` is the header `Content-Type: x`."""
     fields = {"Host": "bayplan.test", "Content-Type": "application/json", "Content-Length": str(len(body))}
     fields |= {name.replace("_", "-").title(): value for name, value in headers.items()}
@@ -27,7 +27,7 @@ def request(method: str, path: str, body: bytes = b"", **headers: str) -> bytes:
     return "\r\n".join(lines).encode("latin-1") + body
 
 
-def chunked(method: str, path: str, chunks: Iterable[bytes], **headers: str) -> Iterable[bytes]:
+def chunked(method: str, path: str, chunks: Iterable[bytes], /, **headers: str) -> Iterable[bytes]:
     """The bytes of a request whose length nobody knows before its end."""
     yield request(method, path, content_length="", transfer_encoding="chunked", **headers)
     for chunk in chunks:

@@ -170,7 +170,7 @@ def test_a_missing_field_is_named(shared: Service, field: str) -> None:
     refused(shared.staff.put(f"/v1/docker/{made['pk']}", json=body), 422, field=field)
 
 
-WRONG = (
+WRONG: tuple[tuple[str, Any], ...] = (
     ("name", ""),
     ("name", "x" * 201),
     ("name", "two\nlines"),

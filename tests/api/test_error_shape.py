@@ -132,8 +132,8 @@ BAD_KEYS = ("x", "1.5", "1e3", "%00", "%F0%9F%98%80", "-", "0x10", "1%20", "%2e%
 def test_a_key_that_is_no_key_is_404_or_422(shared: Service, key: str) -> None:
     for method, path, operation in operations(shared):
         if "{" in path and "get-hardware" not in path:
-            body = {"json": {}} if "requestBody" in operation else {}
-            answer = shared.staff.request(method, concrete(path, key), **body)  # type: ignore[arg-type]  # a body or none
+            body: dict[str, Any] = {"json": {}} if "requestBody" in operation else {}
+            answer = shared.staff.request(method, concrete(path, key), **body)
             assert answer.status_code in (404, 405, 422), (method, path, answer.text)
             refused(answer, answer.status_code)
 

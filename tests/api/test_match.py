@@ -177,7 +177,7 @@ def test_a_node_is_asked_for_by_its_key(stocked: Service) -> None:
     assert by_key["worker"]["driver_version"] == "535.104.05"
 
 
-WORKER_OR_NODE = (
+WORKER_OR_NODE: tuple[tuple[dict[str, Any], int], ...] = (
     ({}, 422),
     ({"node": 1, "worker": A6000}, 422),
     ({"node": None, "worker": None}, 422),

@@ -79,9 +79,9 @@ UNKNOWN = ("999999", "0", "-1", "one", "1.5", "", " ", "1 OR 1=1", "999999999999
 @pytest.mark.parametrize("node", UNKNOWN)
 def test_an_unknown_node_id_is_400(shared: Service, node: str) -> None:
     headers = {b"Node-Id": node.encode("latin-1", "replace")}
-    refused(shared.staff.get("/v1/nodes/ping", headers=headers), 400)  # type: ignore[arg-type]  # httpx takes bytes
+    refused(shared.staff.get("/v1/nodes/ping", headers=headers), 400)
     if node.strip():
-        refused(shared.staff.post("/v1/docker/list", headers=headers), 400)  # type: ignore[arg-type]
+        refused(shared.staff.post("/v1/docker/list", headers=headers), 400)
 
 
 def test_a_ping_in_nobodys_name_is_refused(shared: Service) -> None:

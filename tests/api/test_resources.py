@@ -171,7 +171,7 @@ def test_everyone_logged_in_may_read_and_nobody_else(shared: Service, resource: 
     refused(shared.anonymous.request(call[0], path), 401, code="unauthenticated")
 
 
-EXTRAS = (
+EXTRAS: tuple[tuple[str, str, dict[str, Any] | None, int], ...] = (
     ("POST", "/v1/docker/match", {"worker": {}}, 200),
     ("GET", "/v1/docker/{image}/nodes", None, 200),
     ("GET", "/v1/docker/{image}/facts", None, 200),

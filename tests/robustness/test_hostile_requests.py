@@ -28,7 +28,7 @@ def send(server: Server, *pieces: bytes) -> Answer:
     return exchange(server.port, pieces)
 
 
-def authorised(server: Server, method: str, path: str, body: bytes = b"", **headers: str) -> Answer:
+def authorised(server: Server, method: str, path: str, body: bytes = b"", /, **headers: str) -> Answer:
     """Sends a request with the admin's token."""
     return send(server, request(method, path, body, **{"authorization": f"Bearer {server.token()}", **headers}))
 

@@ -28,7 +28,7 @@ def stored_bytes(kind: str, home: Path, database_url: str) -> bytes:
         with psycopg.connect(database_url) as connection:
             tables = connection.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'").fetchall()
             for (table,) in tables:
-                rows = connection.execute(f'SELECT t::text FROM "{table}" t').fetchall()  # type: ignore[arg-type]
+                rows = connection.execute(f'SELECT t::text FROM "{table}" t').fetchall()
                 stored += "\n".join(row[0] for row in rows).encode()
     assert b"robot" in stored, "the image itself must have been found"
     return stored

@@ -1,0 +1,98 @@
+"""Requests made up from the OpenAPI document, thousands of them: no 5xx, and every answer as documented."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, Phase, given, settings
+from schemathesis import checks
+from schemathesis.core.result import Ok
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+)
+
+from tests import catalogue
+from tests.process import Server
+
+HELD = [
+    checks.not_a_server_error,
+    status_code_conformance,
+    content_type_conformance,
+    response_schema_conformance,
+]
+EXAMPLES = 25
+
+
+@pytest.fixture(scope="module")
+def stocked(server: Server) -> Iterator[Server]:
+    """A server with something to find, so that not everything is 404."""
+    with server.client() as client:
+        client.post("/v1/frameworks/create", json={"name": "PyTorch", "version": "2.4"})
+        for _ in range(3):
+            assert client.post("/v1/docker/create", json=catalogue.image()).status_code == 201
+            assert client.post("/v1/nodes/create", json=catalogue.node()).status_code == 201
+    yield server
+    assert "Traceback" not in server.log
+
+
+def operations(server: Server) -> list[tuple[str, Any]]:
+    """The documented operations, by name."""
+    schema = schemathesis.openapi.from_url(f"{server.url}/openapi.json")
+    found = [result.ok() for result in schema.get_all_operations() if isinstance(result, Ok)]
+    return [(f"{operation.method.upper()} {operation.path}", operation) for operation in found]
+
+
+def test_the_document_is_a_valid_openapi_document(stocked: Server) -> None:
+    schema = schemathesis.openapi.from_url(f"{stocked.url}/openapi.json")
+    schema.validate()
+    assert len(operations(stocked)) > 50
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("who", ["staff", "nobody"])
+def test_no_request_that_the_document_allows_gets_a_5xx_or_an_undocumented_answer(stocked: Server, who: str) -> None:
+    token = stocked.token()
+    headers = {"Authorization": f"Bearer {token}"} if who == "staff" else {}
+    failures: list[str] = []
+    for name, operation in operations(stocked):
+        if name.startswith(("PUT /v1/users", "PATCH /v1/users", "DELETE /v1/users")) and who == "staff":
+            continue  # it would take its own rights away
+
+        @settings(
+            max_examples=EXAMPLES if who == "staff" else 3,
+            deadline=None,
+            derandomize=True,
+            database=None,
+            phases=[Phase.explicit, Phase.generate],
+            suppress_health_check=list(HealthCheck),
+        )
+        @given(case=operation.as_strategy())
+        def hold(case: Any) -> None:
+            response = case.call(headers=headers)
+            case.validate_response(response, checks=HELD)
+
+        try:
+            hold()
+        except Exception as error:  # all of them are reported, not the first
+            failures.append(f"{name}: {str(error)[:1500]}")
+    assert not failures, "\n\n".join(failures)
+
+
+def test_the_examples_of_the_document_work_as_they_stand(stocked: Server) -> None:
+    document = httpx.get(f"{stocked.url}/openapi.json").json()
+    with stocked.client() as client:
+        for path, methods in document["paths"].items():
+            body = methods.get("post", {}).get("requestBody")
+            if body is None or path.startswith("/v1/auth"):
+                continue
+            content = body["content"]["application/json"]
+            examples = [content["example"]] if "example" in content else []
+            examples += [example["value"] for example in content.get("examples", {}).values()]
+            assert examples, f"POST {path} has no example"
+            for example in examples:
+                answer = client.post(path, json=example)
+                assert answer.status_code in (200, 201), (path, example, answer.text)
