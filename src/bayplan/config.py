@@ -89,6 +89,11 @@ class Settings(BaseSettings):
         """The database's address, `sqlite:///...` or `postgresql://...`."""
         return self.database or f"sqlite:///{self.home / 'bayplan.db'}"
 
+    @property
+    def is_embedded(self) -> bool:
+        """Whether the database is the embedded one."""
+        return self.database_url.startswith("sqlite:///")
+
 
 def load_settings(**overrides: object) -> Settings:
     """Gives the settings from the environment, with `overrides` first.

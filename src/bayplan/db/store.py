@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import orjson
 import sqlalchemy as sa
 
 from bayplan.db.engine import Database, Rows, Transaction
@@ -23,11 +24,10 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A part of a list: its objects, and how many there are in all where that was asked for."""
+    """A part of a list: its objects as ready JSON, and how many there are in all where a page was asked for."""
 
-    objects: list[Object]
+    body: bytes
     total: int | None
-    tags: list[str]
 
 
 async def load(db: Database, chosen: Selection, pk: int, keyring: Keyring) -> tuple[Object, str]:
@@ -79,12 +79,11 @@ async def list_(
 
     def page(rows: Rows) -> Page:
         total = int(rows[0][-1]) if paged and rows else None
-        return Page(chosen.objects(rows, keyring.decrypt), total, [chosen.tag(row) for row in rows])
+        return Page(orjson.dumps(chosen.objects(rows, keyring.decrypt)), total)
 
     found = await db.fetch(statement, page)
     if paged and found.total is None:
-        total = await db.fetch(count, lambda rows: int(rows[0][0]))
-        return Page([], total, [])
+        return Page(found.body, await db.fetch(count, lambda rows: int(rows[0][0])))
     return found
 
 

@@ -95,9 +95,6 @@ class Filter(Body):
         return value
 
 
-EVERYTHING = Filter()
-
-
 def _check_size(expressions: Any) -> None:
     """Raises where the tree is too large, before anything walks it with recursion."""
     level, count = [expressions], 0
@@ -114,3 +111,6 @@ def _check_size(expressions: Any) -> None:
             return
         if depth + 1 == MAX_LEVELS:
             raise PydanticCustomError("too_deep", f"at most {MAX_LEVELS} levels of expressions are allowed")
+
+
+EVERYTHING = Filter()

@@ -1,0 +1,72 @@
+"""From objects to responses: JSON, entity tags and 304, and the links of a page."""
+
+import hashlib
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urlencode
+
+import orjson
+from starlette.requests import Request
+from starlette.responses import Response
+
+
+class Json(Response):
+    """A JSON answer."""
+
+    media_type = "application/json"
+
+    def render(self, content: Any) -> bytes:
+        """Gives the content as JSON; ready bytes as they are."""
+        return content if isinstance(content, bytes) else orjson.dumps(content)
+
+
+def tagged(
+    request: Request, content: Any, tag: str, status: int = 200, headers: Mapping[str, str] | None = None
+) -> Response:
+    """Gives the answer with its ETag, or 304 where the request has it already."""
+    if status == 200 and is_known(request, tag):
+        return unchanged(tag)
+    return Json(content, status, headers={**_cached_under(tag), **(headers or {})})
+
+
+def is_known(request: Request, tag: str) -> bool:
+    """Whether the request says, by `If-None-Match`, that it has the answer with this tag."""
+    header = request.headers.get("if-none-match")
+    if header is None:
+        return False
+    return header.strip() == "*" or f'"{tag}"' in (part.strip().removeprefix("W/") for part in header.split(","))
+
+
+def unchanged(tag: str) -> Response:
+    """Gives 304."""
+    return Response(status_code=304, headers=_cached_under(tag))
+
+
+def fingerprint(*parts: bytes) -> str:
+    """Gives a short hash of what an answer depends on, or of the answer."""
+    return hashlib.blake2b(b"\0".join(parts), digest_size=12).hexdigest()
+
+
+def _cached_under(tag: str) -> dict[str, str]:
+    return {"ETag": f'"{tag}"', "Vary": "Authorization", "Cache-Control": "private, no-cache"}
+
+
+def page_headers(
+    request: Request, given: Mapping[str, str], total: int, limit: int | None, offset: int
+) -> dict[str, str]:
+    """Gives `X-Total-Count` and the RFC 8288 links to the first, previous, next and last page."""
+    headers = {"X-Total-Count": str(total)}
+    if limit is not None:
+        last = max(0, (total - 1) // limit * limit)
+        places = {"first": 0, "prev": max(0, offset - limit), "next": offset + limit, "last": last}
+        if offset == 0:
+            del places["prev"]
+        if offset + limit >= total:
+            del places["next"]
+        path = request.url.path
+        links = (
+            f'<{path}?{urlencode({**given, "limit": limit, "offset": place})}>; rel="{rel}"'
+            for rel, place in places.items()
+        )
+        headers["Link"] = ", ".join(links)
+    return headers

@@ -1,0 +1,135 @@
+"""Wires the application together, and nothing else."""
+
+import secrets
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import fastapi_offline
+from fastapi import FastAPI
+from fastapi.openapi.docs import get_swagger_ui_html
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.staticfiles import StaticFiles
+
+import bayplan
+from bayplan.api import describe, errors, passwords
+from bayplan.api.answers import Json
+from bayplan.api.auth import auth_router
+from bayplan.api.crud import crud_router
+from bayplan.api.extras import extras_router
+from bayplan.api.paths import TidyPaths
+from bayplan.api.resources import RESOURCES
+from bayplan.api.runtime import Runtime, now
+from bayplan.api.tokens import Tokens
+from bayplan.config import Settings
+from bayplan.db import schema, seed
+from bayplan.db.engine import open_database
+from bayplan.db.keyring import Keyring, signing_key
+
+_SWAGGER = Path(fastapi_offline.__file__).parent / "static"
+
+
+def open_runtime(settings: Settings) -> Runtime:
+    """Gives what a server holds, with the keys made where there are none; raises `CannotStart`."""
+    given = settings.signing_key
+    return Runtime(
+        settings,
+        open_database(settings.database_url, connections=settings.database_connections),
+        Keyring(
+            settings.secrets_key.get_secret_value() if settings.secrets_key else None, settings.home / "secrets.key"
+        ),
+        Tokens(
+            signing_key(given.get_secret_value() if given else None, settings.home / "signing.key"),
+            timedelta(minutes=settings.access_token_minutes),
+            timedelta(days=settings.refresh_token_days),
+        ),
+    )
+
+
+async def prepare(runtime: Runtime) -> str | None:
+    """Brings the database to the schema of this program and fills a new one; gives the admin's password if it made one up."""
+    await schema.upgrade(runtime.db)
+    if await runtime.db.version() > 0:
+        return None
+    given = runtime.settings.admin_password
+    password = given.get_secret_value() if given else secrets.token_urlsafe(12)
+    filled = await seed.fill(runtime.db, await passwords.hash_of(password), now(), runtime.settings.tables)
+    return password if filled and given is None else None
+
+
+def create_app(settings: Settings) -> FastAPI:
+    """Gives the application; its lifespan opens the database, brings it up to date, and closes it."""
+    runtime = open_runtime(settings)
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncGenerator[None]:
+        try:
+            await prepare(runtime)
+            yield
+        finally:
+            await runtime.db.close()
+
+    app = FastAPI(
+        title="bayplan",
+        summary="Which docker image runs on which worker, and why the others do not.",
+        version=bayplan.__version__,
+        license_info={"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        lifespan=lifespan,
+    )
+    errors.install(app)
+    app.add_middleware(TidyPaths)
+    app.include_router(auth_router(runtime))
+    app.include_router(extras_router(runtime))
+    for resource in RESOURCES:
+        app.include_router(crud_router(resource, runtime))
+    _add_health(app, runtime)
+    _add_documentation(app)
+    return app
+
+
+def _add_health(app: FastAPI, runtime: Runtime) -> None:
+    async def healthz(_request: Request) -> Response:
+        return Json({"status": "ok", "version": bayplan.__version__})
+
+    async def readyz(_request: Request) -> Response:
+        return Json({"status": "ready", "catalogue_version": await runtime.db.version()})
+
+    for path, handler, words in (
+        ("/healthz", healthz, "The process is alive"),
+        ("/readyz", readyz, "The database answers"),
+    ):
+        documented = describe.action(words, name=path[1:], answer={"type": "object"}, public=True)
+        app.add_api_route(path, handler, methods=["GET"], tags=["health"], **documented)
+
+
+def _add_documentation(app: FastAPI) -> None:
+    app.mount("/docs/assets", StaticFiles(directory=_SWAGGER), name="assets")
+
+    async def docs(_request: Request) -> Response:
+        return get_swagger_ui_html(
+            openapi_url="/openapi.json",
+            title="bayplan: the API",
+            swagger_js_url="/docs/assets/swagger-ui-bundle.js",
+            swagger_css_url="/docs/assets/swagger-ui.css",
+            swagger_favicon_url="data:,",
+        )
+
+    app.add_api_route("/docs", docs, methods=["GET"], include_in_schema=False)
+    plain = app.openapi
+
+    def with_components() -> dict[str, Any]:
+        if app.openapi_schema is None:
+            document = plain()
+            parts = document.setdefault("components", {})
+            parts["schemas"] = describe.components()
+            parts["securitySchemes"] = {"bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}}
+            app.openapi_schema = document
+        return app.openapi_schema
+
+    app.openapi = with_components  # type: ignore[method-assign]  # FastAPI's documented way to extend its OpenAPI

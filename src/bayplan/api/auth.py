@@ -1,0 +1,65 @@
+"""Logging in: tokens for a password, a new access token for a refresh token, and whether a token is good."""
+
+import time
+
+from fastapi import APIRouter
+from starlette.requests import Request
+from starlette.responses import Response
+
+from bayplan.api import passwords
+from bayplan.api.answers import Json
+from bayplan.api.describe import action, reference
+from bayplan.api.requests import read
+from bayplan.api.runtime import Runtime, now
+from bayplan.db import accounts
+from bayplan.errors import TooManyAttempts, Unauthenticated
+from bayplan.schemas.auth import Access, Credentials, Nothing, Refresh, Tokens, Verify
+
+_UNCACHED = {"Cache-Control": "no-store"}
+
+
+def auth_router(runtime: Runtime) -> APIRouter:
+    """Gives the routes under `/v1/auth`."""
+    router = APIRouter(prefix="/v1/auth", tags=["log-in"])
+    limit_bytes = min(runtime.settings.max_body_bytes, 65_536)
+
+    async def obtain(request: Request) -> Response:
+        given = await read(request, Credentials, limit_bytes)
+        address = request.client.host if request.client else ""
+        who, moment = accounts.subject(given.username, address), int(time.time())
+        locked = await accounts.seconds_locked(runtime.db, who, runtime.settings.login_attempts, moment)
+        if locked:
+            raise TooManyAttempts(
+                f"Too many failed log-ins for this user from this address: try again in {locked} seconds.",
+                retry_after_seconds=locked,
+            )
+        account = await accounts.active_user(runtime.db, username=given.username)
+        if not await passwords.is_right(given.password, account.password_hash if account else None) or account is None:
+            await accounts.failed(runtime.db, who, moment)
+            raise Unauthenticated("The user name or the password is wrong.", code="wrong_credentials")
+        await accounts.forget_failures(runtime.db, who)
+        await accounts.logged_in(runtime.db, account.pk, now())
+        tokens = {
+            use: runtime.tokens.make("user", account.pk, account.token_epoch, use) for use in ("access", "refresh")
+        }
+        return Json(tokens, headers=_UNCACHED)
+
+    async def refresh(request: Request) -> Response:
+        given = await read(request, Refresh, limit_bytes)
+        claim = runtime.tokens.read(given.refresh)
+        await runtime.caller_of(given.refresh, "refresh")
+        return Json({"access": runtime.tokens.make(claim.subject, claim.pk, claim.epoch, "access")}, headers=_UNCACHED)
+
+    async def verify(request: Request) -> Response:
+        given = await read(request, Verify, limit_bytes)
+        await runtime.caller_of(given.token, "access", "refresh")
+        return Json({}, headers=_UNCACHED)
+
+    for path, handler, summary, body, answer, errors in (
+        ("/obtain", obtain, "Get tokens for a user name and a password", Credentials, Tokens, [401, 429]),
+        ("/refresh", refresh, "Get a new access token for a refresh token", Refresh, Access, [401]),
+        ("/verify", verify, "Ask whether a token is good", Verify, Nothing, [401]),
+    ):
+        words = action(summary, name=path[1:], body=body, answer=reference(answer), errors=errors, public=True)
+        router.add_api_route(path, handler, methods=["POST"], **words)
+    return router

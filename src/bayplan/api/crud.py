@@ -1,0 +1,122 @@
+"""The six actions that every resource has, once, as plain closures."""
+
+from fastapi import APIRouter
+from starlette.requests import Request
+from starlette.responses import Response
+
+from bayplan.api import describe
+from bayplan.api.answers import fingerprint, is_known, page_headers, tagged, unchanged
+from bayplan.api.requests import parse, pk_of, query, read, read_body, whole_number
+from bayplan.api.resources import Resource
+from bayplan.api.runtime import Runtime
+from bayplan.db import store
+from bayplan.db.selection import expandable
+from bayplan.db.shapes import Shape
+from bayplan.errors import Forbidden, Invalid
+from bayplan.schemas.common import Body
+from bayplan.schemas.filters import EVERYTHING, Filter
+
+
+def expansion(shape: Shape, given: dict[str, str]) -> tuple[str, ...]:
+    """Gives the references that `?expand=` names, in their order on the wire; raises `Invalid` for any other name."""
+    names = [name.strip() for name in given["expand"].split(",") if name.strip()] if "expand" in given else []
+    choices = [field.name for field in expandable(shape)]
+    for name in names:
+        if name not in choices:
+            said = f"these can: {', '.join(choices)}" if choices else f"a {shape.singular} has no references"
+            raise Invalid.at("expand", "unknown_field", f"'{name[:100]}' cannot be expanded; {said}.")
+    return tuple(name for name in choices if name in names)
+
+
+def crud_router(resource: Resource, runtime: Runtime) -> APIRouter:
+    """Gives the routes of a resource: list, load, create, replace, change and delete."""
+    shape, limit_bytes = resource.shape, runtime.settings.max_body_bytes
+    router = APIRouter(prefix=f"/v1/{resource.name}", tags=[resource.plural])
+
+    async def expanded(tag: str, expand: tuple[str, ...]) -> str:
+        # What is nested may change without the object's own revision.
+        return f"{tag}-{await runtime.db.version()}-{'.'.join(expand)}" if expand else tag
+
+    async def list_(request: Request) -> Response:
+        caller = await runtime.caller(request)
+        given = query(request, "expand", "limit", "offset")
+        expand = expansion(shape, given)
+        limit = whole_number(given, "limit", least=1)
+        offset = whole_number(given, "offset", least=0) or 0
+        body = await read_body(request, limit_bytes)
+        specification = parse(body, Filter) if body else EVERYTHING
+        # The version is read before the rows: were they newer than their tag, they would only be sent once more.
+        tag = f"{await runtime.db.version()}-{fingerprint(body, request.scope['query_string'], repr(caller).encode())}"
+        if not shape.restless and is_known(request, tag):
+            return unchanged(tag)
+        only = resource.readable(caller)
+        page = await store.list_(
+            runtime.db,
+            caller.select(shape.name, expand),
+            caller.viewer,
+            specification,
+            runtime.keyring,
+            limit=limit,
+            offset=offset,
+            only=() if only is None else (only,),
+        )
+        headers = {} if page.total is None else page_headers(request, given, page.total, limit, offset)
+        return tagged(request, page.body, fingerprint(page.body) if shape.restless else tag, headers=headers)
+
+    async def load(request: Request) -> Response:
+        caller = await runtime.caller(request)
+        expand = expansion(shape, query(request, "expand"))
+        pk = pk_of(request)
+        if resource.readable(caller) is not None and pk != caller.user:
+            raise Forbidden(f"Only staff may read other {resource.plural}.")
+        found, tag = await store.load(runtime.db, caller.select(shape.name, expand), pk, runtime.keyring)
+        return tagged(request, found, await expanded(tag, expand))
+
+    async def create(request: Request) -> Response:
+        caller = await runtime.caller(request)
+        caller.must_be_staff()
+        expand = expansion(shape, query(request, "expand"))
+        body = await read(request, resource.create, limit_bytes)
+        values = {**await resource.prepare(body.model_dump()), **resource.born(caller)}
+        async with runtime.db.write() as tx:
+            pk = await store.insert(tx, shape, values, runtime.keyring)
+            made, tag = await store.load_in(tx, caller.select(shape.name, expand), pk, runtime.keyring)
+        headers = {"Location": f"/v1/{resource.name}/{pk}"}
+        return tagged(request, made, await expanded(tag, expand), 201, headers)
+
+    async def write(request: Request, model: type[Body]) -> Response:
+        caller = await runtime.caller(request)
+        caller.must_be_staff()
+        expand = expansion(shape, query(request, "expand"))
+        pk, if_match = pk_of(request), request.headers.get("if-match")
+        body = await read(request, model, limit_bytes)
+        values = await resource.prepare(body.model_dump(exclude_unset=model is resource.patch))
+        async with runtime.db.write() as tx:
+            await store.change(tx, shape, pk, values, runtime.keyring, if_match=if_match)
+            changed, tag = await store.load_in(tx, caller.select(shape.name, expand), pk, runtime.keyring)
+        return tagged(request, changed, await expanded(tag, expand))
+
+    async def replace(request: Request) -> Response:
+        return await write(request, resource.replace)
+
+    async def change(request: Request) -> Response:
+        return await write(request, resource.patch)
+
+    async def delete(request: Request) -> Response:
+        caller = await runtime.caller(request)
+        caller.must_be_staff()
+        query(request)
+        async with runtime.db.write() as tx:
+            await resource.remove(tx, shape, pk_of(request), request.headers.get("if-match"), runtime.keyring)
+        return Response(status_code=204)
+
+    for path, method, handler, words in (
+        ("/list", "POST", list_, describe.list_(resource)),
+        ("/create", "POST", create, describe.create(resource)),
+        ("/{pk:pk}", "GET", load, describe.load(resource)),
+        ("/{pk:pk}", "PUT", replace, describe.replace(resource)),
+        ("/{pk:pk}", "PATCH", change, describe.change(resource)),
+        ("/{pk:pk}", "DELETE", delete, describe.delete(resource)),
+    ):
+        router.add_api_route(path, handler, methods=[method], **words)
+    return router

@@ -1,0 +1,101 @@
+"""The few actions that only one of the small resources has: a licence's sub-descriptors, the generation of a GPU."""
+
+from fastapi import APIRouter
+from starlette.requests import Request
+from starlette.responses import Response
+
+from bayplan.api.answers import Json, tagged
+from bayplan.api.describe import action, reference
+from bayplan.api.requests import pk_of, query, read
+from bayplan.api.runtime import Runtime
+from bayplan.db import store, tables
+from bayplan.db.shapes import SHAPES
+from bayplan.domain.versions import ComputeCapability
+from bayplan.errors import Invalid, NotFound
+from bayplan.schemas.hardware import Hardware
+from bayplan.schemas.licences import Licence, SubDescriptors
+
+LICENCES, HARDWARE = SHAPES["licences"], SHAPES["hardware"]
+
+
+def extras_router(runtime: Runtime) -> APIRouter:
+    """Gives those routes."""
+    router = APIRouter()
+
+    async def subdescriptors(request: Request) -> Response:
+        caller = await runtime.caller(request)
+        caller.must_be_staff()
+        query(request)
+        given = await read(request, SubDescriptors, runtime.settings.max_body_bytes)
+        pk = pk_of(request)
+        async with runtime.db.write() as tx:
+            row = await store.current(tx, LICENCES, pk, request.headers.get("if-match"))
+            names = {name.casefold(): name for name in given.names}
+            kept = [name for name in row[given.type] if name.casefold() not in names]
+            has = {name.casefold() for name in row[given.type]}
+            added = [name for folded, name in names.items() if folded not in has]
+            values: dict[str, list[str]] = {given.type: kept if given.method == "remove" else [*row[given.type], *added]}
+            await store.change(tx, LICENCES, pk, values, runtime.keyring)
+            changed, tag = await store.load_in(tx, caller.select("licences"), pk, runtime.keyring)
+        return tagged(request, changed, tag)
+
+    async def generation(request: Request) -> Response:
+        caller = await runtime.caller(request)
+        query(request)
+        text = request.path_params["capability"]
+        try:
+            capability = float(str(ComputeCapability.parse(text)))
+        except Invalid as error:
+            raise Invalid.at("capability", "bad_format", error.detail) from None
+        chosen = caller.select("hardware")
+        columns = tables.hardware.c
+        rows = await runtime.db.fetch(
+            chosen.statement.where(
+                columns.min_compute_capability <= capability, columns.max_compute_capability > capability
+            ),
+            lambda rows: chosen.objects(rows, runtime.keyring.decrypt),
+        )
+        if not rows:
+            raise NotFound(
+                f"No hardware generation has the compute capability {text}; /v1/hardware/list shows them all."
+            )
+        return Json(rows[0])
+
+    router.add_api_route(
+        "/v1/licences/{pk:pk}/subdescriptors",
+        subdescriptors,
+        methods=["PATCH"],
+        tags=["licences"],
+        **action(
+            "Add or remove sub-descriptors of a licence",
+            text="Adds names to one of a licence's lists, or removes them; staff only.",
+            name="subdescriptors",
+            body=SubDescriptors,
+            example={"method": "add", "type": "permissions", "names": ["patent-use"]},
+            answer=reference(Licence),
+            errors=[404, 412],
+            parameters=[{"name": "pk", "in": "path", "required": True, "schema": {"type": "integer", "minimum": 1}}],
+        ),
+    )
+    router.add_api_route(
+        "/v1/hardware/get-hardware-generation/{capability}",
+        generation,
+        methods=["GET"],
+        tags=["hardware generations"],
+        **action(
+            "Find the generation of a compute capability",
+            name="get_hardware_generation",
+            answer=reference(Hardware),
+            errors=[404],
+            parameters=[
+                {
+                    "name": "capability",
+                    "in": "path",
+                    "required": True,
+                    "schema": {"type": "string", "pattern": r"^[0-9]{1,3}(\.[0-9]{1,2})?$"},
+                    "example": "8.6",
+                }
+            ],
+        ),
+    )
+    return router

@@ -1,0 +1,41 @@
+"""Passwords: hashed with argon2id in a thread, a few at a time, so that neither the event loop nor the memory suffers."""
+
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+from typing import Any
+
+from argon2 import PasswordHasher
+from argon2.exceptions import InvalidHashError, VerificationError
+
+# OWASP's recommendation for argon2id: 19 MiB, two passes, one lane.
+_HASHER = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
+_THREADS = ThreadPoolExecutor(max_workers=2, thread_name_prefix="argon2")
+
+
+@cache
+def _nobodys_hash() -> str:
+    return _HASHER.hash("a password that is nobody's")
+
+
+async def hash_of(password: str) -> str:
+    """Gives the hash to store."""
+    return await asyncio.get_running_loop().run_in_executor(_THREADS, _HASHER.hash, password)
+
+
+async def is_right(password: str, stored: str | None) -> bool:
+    """Whether the password is the stored one; takes as long where there is none (None), so that nobody learns who exists."""
+    return await asyncio.get_running_loop().run_in_executor(_THREADS, _verify, password, stored)
+
+
+def _verify(password: str, stored: str | None) -> bool:
+    try:
+        return _HASHER.verify(stored or _nobodys_hash(), password) and stored is not None
+    except (VerificationError, InvalidHashError):
+        return False
+
+
+async def hashed_in(values: dict[str, Any]) -> dict[str, Any]:
+    """Gives a user's values with the password's hash in the place of the password."""
+    password = values.pop("password", None)
+    return values if password is None else {**values, "password_hash": await hash_of(password)}

@@ -1,0 +1,187 @@
+"""The table of contents: one entry for each resource, with its shape, its bodies, and what is its own."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+
+from bayplan.api import passwords
+from bayplan.api.runtime import Caller, now
+from bayplan.db import deletion, store
+from bayplan.db.engine import Transaction
+from bayplan.db.keyring import Keyring
+from bayplan.db.shapes import SHAPES, Shape
+from bayplan.schemas.common import Answer, Body
+from bayplan.schemas.cuda import Cuda, CudaCreate, CudaPatch
+from bayplan.schemas.docker import Image, ImageCreate, ImagePatch
+from bayplan.schemas.domains import Domain, DomainCreate, DomainPatch
+from bayplan.schemas.frameworks import Framework, FrameworkCreate, FrameworkPatch
+from bayplan.schemas.hardware import Hardware, HardwareCreate, HardwarePatch
+from bayplan.schemas.licences import Licence, LicenceCreate, LicencePatch
+from bayplan.schemas.nodes import Node, NodeCreate, NodePatch
+from bayplan.schemas.users import User, UserCreate, UserPatch, UserReplace
+
+Values = dict[str, Any]
+Remove = Callable[[Transaction, Shape, int, str | None, Keyring], Awaitable[None]]
+
+
+async def _as_sent(values: Values) -> Values:
+    return values
+
+
+async def _remove(tx: Transaction, shape: Shape, pk: int, if_match: str | None, _keyring: Keyring) -> None:
+    await store.remove(tx, shape, pk, if_match=if_match)
+
+
+async def _delete_softly(tx: Transaction, _shape: Shape, pk: int, if_match: str | None, _keyring: Keyring) -> None:
+    await deletion.delete_softly(tx, pk, now(), if_match=if_match)
+
+
+async def _deactivate(tx: Transaction, shape: Shape, pk: int, if_match: str | None, keyring: Keyring) -> None:
+    await store.change(tx, shape, pk, {"is_active": False}, keyring, if_match=if_match)
+
+
+@dataclass(frozen=True, slots=True)
+class Resource:
+    """One resource: what its bodies are, and where its actions differ from those of the others."""
+
+    shape: Shape
+    plural: str
+    create: type[Body]
+    replace: type[Body]
+    patch: type[Body]
+    answer: type[Answer]
+    example: Values
+    # What the server adds to a new object's columns.
+    born: Callable[[Caller], Values] = lambda _caller: {}
+    # What becomes of a body before it is stored; not in the transaction, so it may take its time.
+    prepare: Callable[[Values], Awaitable[Values]] = _as_sent
+    remove: Remove = _remove
+    removal: str = "Removes it. What is still referred to cannot be removed: 409, saying by what."
+    # Where the caller may read only some of the objects: the condition on their rows.
+    readable: Callable[[Caller], sa.ColumnElement[bool] | None] = lambda _caller: None
+
+    @property
+    def name(self) -> str:
+        """The resource's name in paths."""
+        return self.shape.name
+
+
+def _own_user(caller: Caller) -> sa.ColumnElement[bool] | None:
+    return None if caller.is_staff else SHAPES["users"].column("pk") == (caller.user or 0)
+
+
+RESOURCES: tuple[Resource, ...] = (
+    Resource(
+        SHAPES["docker"],
+        "docker images",
+        ImageCreate,
+        ImageCreate,
+        ImagePatch,
+        Image,
+        example={
+            "name": "pytorch",
+            "version": "2.4.1-cuda12.4",
+            "url": "pytorch/pytorch:2.4.1-cuda12.4-cudnn9-runtime",
+            "registry": "https://docker.io",
+            "cuda_version": "12.4.1",
+            "min_hardware_generation": "Maxwell",
+            "cpu": False,
+            "framework": "PyTorch 2.4.1",
+            "domain": "od",
+            "tasks": ["train", "predict"],
+            "licence": "BSD-3-Clause",
+        },
+        born=lambda caller: {"creator": caller.user, "creation_time": now()},
+        remove=_delete_softly,
+        removal="Deletes it softly: it is still loaded by its pk, but not listed, not matched and not changed.",
+    ),
+    Resource(
+        SHAPES["cuda"],
+        "CUDA releases",
+        CudaCreate,
+        CudaCreate,
+        CudaPatch,
+        Cuda,
+        example={"version": "13.9", "full_version": "13.9.0", "min_driver_version": "640.10.01"},
+    ),
+    Resource(
+        SHAPES["hardware"],
+        "hardware generations",
+        HardwareCreate,
+        HardwareCreate,
+        HardwarePatch,
+        Hardware,
+        example={"generation": "Feynman", "min_compute_capability": 14.0, "max_compute_capability": 15.0},
+    ),
+    Resource(
+        SHAPES["frameworks"],
+        "frameworks",
+        FrameworkCreate,
+        FrameworkCreate,
+        FrameworkPatch,
+        Framework,
+        example={"name": "PyTorch", "version": "2.4.1"},
+    ),
+    Resource(
+        SHAPES["domains"],
+        "domains",
+        DomainCreate,
+        DomainCreate,
+        DomainPatch,
+        Domain,
+        example={"name": "pe", "description": "Pose Estimation"},
+    ),
+    Resource(
+        SHAPES["licences"],
+        "licences",
+        LicenceCreate,
+        LicenceCreate,
+        LicencePatch,
+        Licence,
+        example={
+            "name": "Example Licence 1.0",
+            "url": "https://example.org/licence",
+            "domains": [],
+            "permissions": ["commercial-use"],
+            "limitations": ["liability"],
+            "conditions": ["include-copyright"],
+        },
+        born=lambda _caller: {"aliases": []},
+    ),
+    Resource(
+        SHAPES["users"],
+        "users",
+        UserCreate,
+        UserReplace,
+        UserPatch,
+        User,
+        example={"username": "kim", "first_name": "Kim", "last_name": "Doe", "password": "correct horse battery"},
+        born=lambda _caller: {"date_joined": now(), "token_epoch": 0},
+        prepare=passwords.hashed_in,
+        remove=_deactivate,
+        removal="Deactivates the user and ends their tokens. The last active staff user stays.",
+        readable=_own_user,
+    ),
+    Resource(
+        SHAPES["nodes"],
+        "nodes",
+        NodeCreate,
+        NodeCreate,
+        NodePatch,
+        Node,
+        example={
+            "ip": "192.0.2.17",
+            "index": 0,
+            "cpu_mem": 270_582_939_648,
+            "driver_version": "535.104.05",
+            "gpu_mem": 51_527_024_640,
+            "compute_capability": "8.6",
+            "gpu_name": "NVIDIA RTX A6000",
+            "gpu_brand": "NvidiaRTX",
+            "architecture": "amd64",
+        },
+        born=lambda _caller: {"token_epoch": 0},
+    ),
+)

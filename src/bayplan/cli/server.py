@@ -1,0 +1,85 @@
+"""Commands for the machine that the server runs on: `serve`, `migrate`, and the rotation of the keys."""
+
+import asyncio
+import socket
+
+import uvicorn
+
+import bayplan
+from bayplan.api.app import create_app, open_runtime, prepare
+from bayplan.config import Settings
+from bayplan.db import schema
+from bayplan.errors import CannotStart
+
+
+class _Server(uvicorn.Server):
+    """A uvicorn server that says in one line where it serves, once it does."""
+
+    def __init__(self, config: uvicorn.Config, greeting: str) -> None:
+        super().__init__(config)
+        self._greeting = greeting
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets=sockets)
+        if self.started:
+            print(self._greeting, flush=True)
+
+
+def serve(settings: Settings) -> None:
+    """Serves until it is told to stop; raises `CannotStart` or `DatabaseUnavailable` where it cannot."""
+    listener = _listen(settings.host, settings.port)
+    # Before the server starts, so that what is wrong is said in one line and not as the end of a start.
+    password = asyncio.run(_prepare(settings))
+    if password is not None:
+        print(f"The first user is 'admin', the password: {password}\nIt is not shown again.", flush=True)
+    host, port = listener.getsockname()[:2]
+    shown = f"[{host}]" if ":" in host else host
+    place = settings.database_url.removeprefix("sqlite:///") if settings.is_embedded else "PostgreSQL"
+    config = uvicorn.Config(
+        create_app(settings),
+        loop="uvloop",
+        http="httptools",
+        log_level=settings.log_level,
+        access_log=settings.log_level == "debug",
+        lifespan="on",
+        server_header=False,
+        timeout_keep_alive=30,
+        timeout_graceful_shutdown=10,
+    )
+    greeting = f"bayplan {bayplan.__version__} serves http://{shown}:{port}\nIts data lies in {place}"
+    _Server(config, greeting).run(sockets=[listener])
+
+
+async def _prepare(settings: Settings) -> str | None:
+    runtime = open_runtime(settings)
+    try:
+        return await prepare(runtime)
+    finally:
+        await runtime.db.close()
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        listener = socket.socket(family, kind, protocol)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+    except OSError as error:
+        why = error.strerror or str(error)
+        raise CannotStart(
+            f"Cannot serve on {host}:{port}: {why}. Choose another with --port or BAYPLAN_PORT."
+        ) from None
+    return listener
+
+
+def migrate(settings: Settings) -> tuple[str | None, str]:
+    """Brings the database to this program's schema; gives the schema before and after."""
+
+    async def work() -> tuple[str | None, str]:
+        runtime = open_runtime(settings)
+        try:
+            return await schema.upgrade(runtime.db)
+        finally:
+            await runtime.db.close()
+
+    return asyncio.run(work())
