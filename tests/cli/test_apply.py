@@ -1,0 +1,210 @@
+"""`bayplan apply` and `export`: what changes is shown, then done, all of it or nothing."""
+
+import json
+import stat
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from bayplan.cli.document.write import as_yaml
+from bayplan.client import Client
+from tests.cli.conftest import EXAMPLES, Shell
+from tests.process import Server, running_server
+
+FILE = """\
+frameworks:
+- {name: Mine, version: "1.0"}
+images:
+- &image
+  name: mine
+  version: "1.0"
+  url: registry.example.org/mine:1.0
+  registry: registry.example.org
+  registry_username: robot
+  registry_password: s3cret-word
+  cuda_version: "12.4.1"
+  min_hardware_generation: Turing
+  cpu: false
+  framework: Mine 1.0
+  domain: od
+  tasks: [train]
+  licence: MIT
+  facts: {min_driver: "550.54.15"}
+- {<<: *image, version: "2.0"}
+nodes:
+- {ip: 10.0.0.7, index: 0, driver_version: "550.54.15", compute_capability: "8.6"}
+"""
+
+
+@pytest.fixture(scope="module")
+def empty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server of this module alone, for what is applied to nothing."""
+    with running_server(tmp_path_factory.mktemp("empty") / "home") as running:
+        yield running
+
+
+@pytest.fixture
+def here(empty: Server, tmp_path: Path) -> Shell:
+    """The shell of staff at a server without images and nodes."""
+    with Client(empty.url, token=empty.token()) as bayplan:
+        bayplan.catalogue.apply({"images": [], "nodes": []}, prune=True)
+        for image in bayplan.images.list(include_inactive=True):
+            bayplan.images.delete_for_good(image["pk"])
+        bayplan.catalogue.apply({"frameworks": []}, prune=True)
+    return Shell(tmp_path, {"server": empty.url, "token": empty.token()})
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    """A catalogue file."""
+    path = tmp_path / "catalogue.yaml"
+    path.write_text(FILE)
+    return path
+
+
+def test_a_dry_run_shows_and_does_nothing(here: Shell, file: Path) -> None:
+    shown = here.run("apply", str(file), "--dry-run").out
+    assert shown == (
+        "frameworks\n  + Mine 1.0\nimages\n  + mine 1.0\n  + mine 2.0\nnodes\n  + 10.0.0.7#0\n\n"
+        "4 to add; 0 are as the file says.\nThis was a dry run: nothing was applied.\n"
+    )
+    assert here.run("images", "list").out == "No images.\n"
+
+
+def test_applied_once_it_changes_nothing_the_second_time(here: Shell, file: Path) -> None:
+    assert here.run("apply", str(file), "--yes").out.endswith("Done: 4 added; 0 are as the file says.\n")
+    assert here.run("apply", str(file)).out == "Nothing to change: 4 are as the file says.\n"
+    assert here.run("apply", str(file), "--dry-run", "--prune").out == "Nothing to change: 4 are as the file says.\n"
+
+
+def test_changes_are_shown_by_field_without_passwords(here: Shell, file: Path) -> None:
+    here.run("apply", str(file), "--yes")
+    file.write_text(
+        FILE.replace("s3cret-word", "an0ther-word")
+        .replace("tasks: [train]", "tasks: [train, predict]")
+        .replace("Turing", "Ampere")
+    )
+    printed = here.run("apply", str(file), "--yes").out
+    assert "  ~ mine 1.0\n" in printed
+    assert "min_hardware_generation  Turing -> Ampere\n" in printed
+    assert "train -> train, predict\n" in printed
+    assert "(set) -> (changed)\n" in printed
+    assert "-word" not in printed
+    assert printed.endswith("2 to change; 2 are as the file says.\nDone: 2 changed; 2 are as the file says.\n")
+
+
+def test_prune_removes_what_is_not_named(here: Shell, file: Path) -> None:
+    here.run("apply", str(file), "--yes")
+    file.write_text("images: []\n")
+    assert here.run("apply", str(file), "--yes").out == "Nothing to change: 0 are as the file says.\n"
+    printed = here.run("apply", str(file), "--prune", "--yes").out
+    assert "  - mine 1.0\n  - mine 2.0\n" in printed
+    assert printed.endswith("Done: 2 removed; 0 are as the file says.\n")
+    assert "10.0.0.7#0" in here.run("nodes", "list").out
+    assert "mine 1.0" in here.run("images", "list", "--deleted").out
+
+
+def test_it_asks(here: Shell, file: Path) -> None:
+    refused = here.run("apply", str(file), code=1)
+    assert "  + mine 1.0\n" in refused.out
+    assert refused.err == "Apply 4 changes? There is no terminal to ask at: add --yes. Nothing was done.\n"
+    said = here.at_terminal("apply", str(file), typed="n\n")
+    assert said.code == 1
+    assert "Apply 4 changes? [y/N]" in said.out
+    assert "Nothing was done." in said.out
+    assert here.run("images", "list").out == "No images.\n"
+    said = here.at_terminal("apply", str(file), typed="y\n")
+    assert said.code == 0
+    assert "\x1b[32m  + mine 1.0" in said.out
+    assert "Done: 4 added" in said.out
+
+
+def test_from_the_input_as_json(here: Shell) -> None:
+    text = json.dumps({"frameworks": [{"name": "Mine", "version": "1.0"}]})
+    plan = json.loads(here.run("apply", "-", "--yes", "--json", typed=text).out)
+    assert plan["applied"] is True
+    assert [(one["action"], one["key"]) for one in plan["changes"]] == [("add", "Mine 1.0")]
+
+
+def test_what_the_server_refuses_has_its_line_and_nothing_is_applied(here: Shell, file: Path) -> None:
+    file.write_text(FILE.replace('"12.4.1"', '"12.44"').replace("domain: od", "domain: xx").replace("ip:", "adress:"))
+    lines = here.run("apply", str(file), "--yes", code=1).err.splitlines()
+    assert any(line.startswith(f"{file}:11: images.0.cuda_version: ") for line in lines), lines
+    assert any(line.startswith(f"{file}:15: images.0.domain: ") for line in lines), lines
+    assert any(line.startswith(f"{file}:21: nodes.0") and "adress" in line for line in lines), lines
+    assert here.run("images", "list").out == "No images.\n"
+    assert "Mine" not in here.run("list", "frameworks").out
+
+
+def test_a_conflict_has_its_line(here: Shell, file: Path) -> None:
+    file.write_text(FILE.replace('{<<: *image, version: "2.0"}', "*image"))
+    (line,) = here.run("apply", str(file), "--yes", code=1).err.splitlines()
+    assert line.startswith(f"{file}:19: images.1")
+
+
+def test_somebody_who_was_faster_stops_it(here: Shell, empty: Server, file: Path) -> None:
+    with Client(empty.url, token=empty.token()) as bayplan:
+        plan = bayplan.catalogue.apply({"frameworks": [{"name": "Mine", "version": "1.0"}]}, dry_run=True)
+        bayplan.frameworks.create({"name": "Faster", "version": "1.0"})
+        from bayplan.errors import PreconditionFailed
+
+        with pytest.raises(PreconditionFailed):
+            bayplan.catalogue.apply({"frameworks": [{"name": "Mine", "version": "1.0"}]}, if_match=plan["version"])
+    assert here.run("apply", str(file), "--yes").out.endswith("Done: 4 added; 0 are as the file says.\n")
+
+
+def test_an_export_applies_without_a_change(here: Shell, tmp_path: Path) -> None:
+    for example in ("catalogue.yaml", "fleet.yaml"):
+        here.run("apply", str(EXAMPLES / example), "--yes")
+    written = tmp_path / "export.yaml"
+    said = here.run("export", "--output", str(written)).out
+    assert said.endswith(f" to {written}.\n")
+    assert "16 nodes" in said
+    assert here.run("apply", str(written), "--prune").out.startswith("Nothing to change: ")
+    assert here.run("export").out == written.read_text()
+    as_json = tmp_path / "export.json"
+    as_json.write_text(here.run("export", "--json").out)
+    assert here.run("apply", str(as_json), "--prune").out.startswith("Nothing to change: ")
+
+
+def test_secrets_are_exported_only_when_asked_for_and_for_their_owner_alone(
+    here: Shell, file: Path, tmp_path: Path
+) -> None:
+    here.run("apply", str(file), "--yes")
+    assert "s3cret-word" not in here.run("export").out
+    written = tmp_path / "secret.yaml"
+    here.run("export", "--secrets", "--output", str(written))
+    assert "s3cret-word" in written.read_text()
+    assert stat.S_IMODE(written.stat().st_mode) == 0o600
+    assert here.run("apply", str(written)).out.startswith("Nothing to change: ")
+
+
+def test_an_export_that_cannot_be_written(here: Shell) -> None:
+    said = here.run("export", "--output", "/nowhere/catalogue.yaml", code=1).err
+    assert said == "/nowhere/catalogue.yaml cannot be written: No such file or directory.\n"
+
+
+def test_thousands_of_images_in_seconds(here: Shell, tmp_path: Path) -> None:
+    image = {
+        "name": "many",
+        "url": "registry.example.org/many:1.0",
+        "registry": "registry.example.org",
+        "cuda_version": "12.4.1",
+        "min_hardware_generation": "Turing",
+        "cpu": False,
+        "framework": "Many 1.0",
+        "domain": "od",
+        "tasks": ["train"],
+        "licence": "MIT",
+    }
+    images = [image | {"version": f"1.{number}"} for number in range(3000)]
+    path = tmp_path / "many.yaml"
+    path.write_text(as_yaml({"frameworks": [{"name": "Many", "version": "1.0"}], "images": images}))
+    began = time.monotonic()
+    assert here.run("apply", str(path), "--yes").out.endswith("Done: 3,001 added; 0 are as the file says.\n")
+    assert time.monotonic() - began < 30
+    began = time.monotonic()
+    assert here.run("apply", str(path)).out == "Nothing to change: 3,001 are as the file says.\n"
+    assert time.monotonic() - began < 15

@@ -1,0 +1,228 @@
+"""`bayplan images`: what is typed, what is shown, what is refused."""
+
+import json
+import re
+
+import pytest
+
+from bayplan.client import Client
+from tests.cli.conftest import Shell
+from tests.process import Server
+
+NEW = [
+    "--url",
+    "registry.example.org/team/detector:1.0",
+    "--registry",
+    "registry.example.org",
+    "--cuda",
+    "12.4.1",
+    "--min-generation",
+    "Turing",
+    "--no-cpu",
+    "--domain",
+    "od",
+    "--task",
+    "train",
+    "--task",
+    "predict",
+    "--licence",
+    "MIT",
+]
+
+
+def rows(printed: str) -> list[list[str]]:
+    """The cells of a table in a pipe: columns are two or more spaces apart."""
+    return [re.split(r"\s{2,}", line.strip()) for line in printed.splitlines()]
+
+
+@pytest.fixture
+def name(request: pytest.FixtureRequest) -> str:
+    """A name for an image of this test alone."""
+    return f"my-{request.node.name.replace('_', '-')}"
+
+
+@pytest.fixture
+def image(shell: Shell, name: str) -> str:
+    """An image of this test alone, version 1.0."""
+    shell.run("images", "add", name, "1.0", *NEW, "--framework", "PyTorch 2.4.1")
+    return name
+
+
+def test_a_list_in_a_pipe_is_a_line_for_each(shell: Shell) -> None:
+    head, *lines, total = rows(shell.run("images", "list", "--name", "NVIDIA-cuda").out)
+    assert head == ["PK", "IMAGE", "FRAMEWORK", "CUDA", "FROM GPU", "DOMAIN", "TASKS"]
+    assert [line[1] for line in lines][0] == "nvidia-cuda 9.0-cudnn7-runtime-ubuntu16.04"
+    assert {line[1].split()[0] for line in lines} == {"nvidia-cuda"}
+    assert total == [f"{len(lines)} images"]
+    assert "\x1b" not in shell.run("images", "list").out
+
+
+@pytest.mark.parametrize("columns", [80, 120])
+def test_a_list_fits_a_terminal(shell: Shell, columns: int) -> None:
+    printed = shell.at_terminal("images", "list", columns=columns).out
+    assert "\x1b[1m" in printed
+    plain = re.sub(r"\x1b\[[0-9;]*m", "", printed)
+    assert max(len(line) for line in plain.splitlines()) <= columns
+    assert "2.4.1-cuda12.4-cudnn9-runtime" in plain.replace("\n", "") or "2.4.1-cuda12" in plain
+
+
+def test_no_color_is_honoured(shell: Shell) -> None:
+    plain = Shell(shell.home, shell.settings)
+    import os
+
+    os.environ["NO_COLOR"] = "1"
+    try:
+        printed = plain.at_terminal("images", "list", "--limit", "1").out
+    finally:
+        del os.environ["NO_COLOR"]
+    assert not re.search(r"\x1b\[[0-9;]*3[0-9]m|\x1b\[9[0-9]m", printed)
+
+
+def test_filters(shell: Shell) -> None:
+    def listed(*options: str) -> list[dict[str, object]]:
+        found: list[dict[str, object]] = json.loads(shell.run("images", "list", "--json", *options).out)
+        return found
+
+    everything = listed()
+    assert listed("--task", "TRAIN") == [one for one in everything if "train" in one["tasks"]]  # type: ignore[operator]  # tasks are a list
+    assert listed("--domain", "SC") == [one for one in everything if one["domain"] == "sc"]
+    assert {one["name"] for one in listed("--framework", "vllm")} == {"vllm-openai"}
+    assert [one["version"] for one in listed("--framework", "vLLM 0.9.2")] == ["v0.9.2"]
+    assert len(listed("--limit", "3")) == 3
+    assert listed("--name", "nothing like it") == []
+    assert shell.run("images", "list", "--name", "nothing like it").out == "No images.\n"
+
+
+def test_json_is_the_apis_own(server: Server, shell: Shell) -> None:
+    with Client(server.url, token=server.token()) as bayplan:
+        listed = bayplan.images.list(order_by=("name", "version"))
+        assert json.loads(shell.run("images", "list", "--json").out) == listed
+        pk = listed[0]["pk"]
+        assert json.loads(shell.run("images", "show", str(pk), "--json").out) == bayplan.images.get(pk)
+        assert json.loads(shell.run("images", "facts", str(pk), "--json").out) == bayplan.images.facts(pk)
+
+
+def test_one_is_found_however_it_is_typed(shell: Shell, image: str) -> None:
+    shown = shell.run("images", "show", image).out
+    assert shell.run("images", "show", f"{image}:1.0").out == shown
+    assert shell.run("images", "show", f"{image} 1.0").out == shown
+    assert shell.run("images", "show", image, "1.0").out == shown
+    pk = dict(line[:2] for line in rows(shown))["pk"]
+    assert shell.run("images", "show", pk).out == shown
+    assert dict(line[:2] for line in rows(shown)) | {"added": ""} == {
+        "image": f"{image} 1.0",
+        "pk": pk,
+        "url": "registry.example.org/team/detector:1.0",
+        "registry": "registry.example.org",
+        "framework": "PyTorch 2.4.1",
+        "cuda": "12.4.1",
+        "oldest gpu": "Turing",
+        "without gpu": "no",
+        "domain": "od",
+        "tasks": "train, predict",
+        "licence": "MIT",
+        "added": "",
+    }
+
+
+def test_what_is_not_found_says_what_there_is(shell: Shell) -> None:
+    assert shell.run("images", "show", "999999", code=1).err.startswith("No ")
+    said = shell.run("images", "show", "vllm-openai:v9", code=1).err
+    assert said == "There is no image 'vllm-openai:v9'; there are vllm-openai v0.9.2, vllm-openai v0.11.0.\n"
+    said = shell.run("images", "show", "nothing", code=1).err
+    assert said == "There is no image 'nothing'; `bayplan images list` shows those there are.\n"
+    said = shell.run("images", "show", "vllm-openai", code=1).err
+    assert re.fullmatch(
+        r"'vllm-openai' may be any of 2 images; say which version \(or key\): v0.9.2 \(\d+\), v0.11.0 \(\d+\).\n", said
+    )
+
+
+def test_adding_editing_deleting_reinstating(shell: Shell, name: str) -> None:
+    said = shell.run("images", "add", name, "1.0", *NEW, "--framework", "PyTorch 2.4.1").out
+    assert re.fullmatch(rf"Added {name} 1\.0 as image \d+\.\n", said)
+    said = shell.run("images", "edit", name, "--version", "1.1", "--cpu", "--cuda", "none", "--min-generation", "none")
+    assert said.out == f"Changed cpu, cuda_version, min_hardware_generation, version of {name} 1.1.\n"
+    changed = json.loads(shell.run("images", "edit", name, "--task", "export", "--json").out)
+    assert (changed["cuda_version"], changed["cpu"], changed["tasks"]) == (None, True, ["export"])
+
+    pk = changed["pk"]
+    said = shell.run("images", "rm", name)
+    assert said.out == f"Deleted {name} 1.1; `bayplan images reinstate {pk}` brings it back.\n"
+    assert f"{name} 1.1" in shell.run("images", "list", "--deleted").out
+    assert shell.run("images", "show", name, code=1)
+    assert shell.run("images", "reinstate", name).out == f"{name} 1.1 is back.\n"
+    assert shell.run("images", "reinstate", name, code=1).err.startswith(f"There is no deleted image '{name}'")
+
+
+def test_removing_for_good_asks(shell: Shell, image: str) -> None:
+    said = shell.run("images", "rm", image, "--hard", code=1).err
+    assert said == f"Remove {image} 1.0 for good? There is no terminal to ask at: add --yes. Nothing was done.\n"
+    said = shell.at_terminal("images", "rm", image, "--hard", typed="n\n").out
+    assert "Nothing was done." in said
+    assert f"Removed {image} 1.0 for good." in shell.at_terminal("images", "rm", image, "--hard", typed="y\n").out
+    shell.run("images", "show", image, code=1)
+
+
+def test_a_conflict_is_a_sentence(shell: Shell, image: str) -> None:
+    (line,) = shell.run("images", "add", image, "1.0", *NEW, "--framework", "PyTorch 2.4.1", code=1).err.splitlines()
+    assert image in line
+
+
+def test_what_the_server_refuses_names_the_field(shell: Shell, name: str) -> None:
+    said = shell.run("images", "add", name, "1.0", *NEW, "--framework", "Nothing 1.0", code=1).err
+    assert "Nothing 1.0" in said
+
+
+def test_a_registrys_password_is_read_and_not_shown(shell: Shell, image: str) -> None:
+    arguments = ("images", "edit", image, "--registry-username", "robot")
+    assert "give --registry-password-stdin" in shell.run(*arguments, code=1).err
+    said = shell.run(*arguments, "--registry-password-stdin", typed="s3cret-word\n").out
+    assert said == f"Changed registry_password, registry_username of {image} 1.0.\n"
+    shown = shell.run("images", "show", image).out
+    assert "robot, with a password" in shown
+    assert "s3cret-word" not in shown
+    assert json.loads(shell.run("images", "show", image, "--json").out)["registry_password"] == "s3cret-word"
+    shell.run("images", "edit", image, "--registry-username", "none")
+    assert "robot" not in shell.run("images", "show", image).out
+
+
+def test_facts(shell: Shell, image: str) -> None:
+    entered = [
+        "--architecture",
+        "amd64",
+        "--architecture",
+        "arm64",
+        "--requirement",
+        "NVIDIA_REQUIRE_CUDA=cuda>=12.4",
+        "--no-disable-require",
+        "--compat-on-loader-path",
+        "--kernel-architecture",
+        "8.0",
+        "--kernel-architecture",
+        "9.0+PTX",
+        "--no-compiles-at-runtime",
+        "--min-driver",
+        "550.54.15",
+        "--min-compute-capability",
+        "8.0",
+        "--end-of-life",
+        "2031-01-31",
+    ]
+    printed = shell.run("images", "set-facts", image, *entered, "--compat-package", "12.4 550.54.15").out
+    assert rows(printed) == [
+        ["FACT", "VALUE", "FROM"],
+        ["architectures", "amd64, arm64", "staff"],
+        ["requirements", "NVIDIA_REQUIRE_CUDA cuda>=12.4", "staff"],
+        ["disable_require", "no", "staff"],
+        ["compat_package", "cuda 12.4; driver 550.54.15", "staff"],
+        ["compat_on_loader_path", "yes", "staff"],
+        ["kernel_architectures", "8.0, 9.0+PTX", "staff"],
+        ["compiles_at_runtime", "no", "staff"],
+        ["min_driver", "550.54.15", "staff"],
+        ["min_compute_capability", "8.0", "staff"],
+        ["end_of_life", "2031-01-31", "staff"],
+    ]
+    known = json.loads(shell.run("images", "set-facts", image, "--forget", "min-driver", "--json").out)
+    assert known["min_driver"] == {"value": None, "origin": None}
+    assert "not known" in shell.run("images", "facts", image).out
+    assert "min_drivers" in shell.run("images", "set-facts", image, "--forget", "min_drivers", code=1).err

@@ -1,0 +1,136 @@
+"""`bayplan match` and `bayplan why`: the answer, its reasons, and what is said where nothing runs."""
+
+import json
+import re
+
+import pytest
+
+from bayplan.client import Client
+from tests.cli.conftest import Shell
+from tests.cli.test_images import rows
+from tests.process import Server
+
+L4 = ("--driver", "535.183.01", "--cc", "8.9", "--gpu", "NVIDIA L4", "--brand", "Nvidia", "--architecture", "amd64")
+
+
+def test_by_node_best_first(shell: Shell) -> None:
+    printed = shell.run("match", "--node", "t4.example.org", "--framework", "pytorch>=2", "--limit", "4").out
+    lines = printed.splitlines()
+    assert lines[0] == "Worker  t4.example.org#0, Tesla T4, compute capability 7.5, driver 525.147.05, amd64"
+    assert re.fullmatch(r"Result  The best 4 of those that run here, of \d+ images considered\.", lines[1])
+    table = rows(printed)[3:8]
+    assert table[0] == ["GRADE", "IMAGE", "FRAMEWORK", "CUDA", "NOTES"]
+    assert len(table) == 5
+    assert all(row[2].startswith("PyTorch 2.") for row in table[1:])
+
+
+def test_by_what_the_options_say(shell: Shell) -> None:
+    printed = shell.run("match", *L4, "--task", "train", "--limit", "3").out
+    assert printed.startswith("Worker  NVIDIA L4, compute capability 8.9, driver 535.183.01, amd64\n")
+    assert "native" in printed
+
+
+def test_without_gpu(shell: Shell) -> None:
+    printed = shell.run("match", "--cpu-only", "--task", "predict").out
+    assert printed.startswith("Worker  no GPU\n")
+    assert {row[0] for row in rows(printed) if row[0] in ("native", "minor", "cpu")} == {"cpu"}
+
+
+def test_json_is_the_apis_own(server: Server, shell: Shell) -> None:
+    printed = shell.run("match", *L4, "--task", "train", "--limit", "3", "--grade", "minor", "--explain", "--json").out
+    with Client(server.url, token=server.token()) as bayplan:
+        answer = bayplan.match(
+            worker={
+                "driver_version": "535.183.01",
+                "compute_capability": "8.9",
+                "gpu_name": "NVIDIA L4",
+                "gpu_brand": "Nvidia",
+                "architecture": "amd64",
+            },
+            task="train",
+            limit=3,
+            grades=["minor"],
+            explain=True,
+        )
+    assert json.loads(printed) == answer
+    assert {one["grade"] for one in answer["matches"]} == {"minor"}
+
+
+def test_explain_tells_each_reason_once(shell: Shell) -> None:
+    printed = shell.run("match", "--node", "p100.example.org", "--explain", "--limit", "100").out
+    left_out = re.search(r"^(\d+) images? left out:$", printed, re.MULTILINE)
+    assert left_out
+    notes = re.findall(r"^ *(\d+)  ([a-z_]+) \((\d+) images?\)$", printed, re.MULTILINE)
+    assert [int(number) for number, _, _ in notes] == list(range(1, len(notes) + 1))
+    assert "gpu_dropped_by_cuda" in {code for _, code, _ in notes}
+    assert sum(row[0] in ("no", "jit", "unknown") for row in rows(printed)) == int(left_out.group(1))
+
+
+def test_where_nothing_runs_it_says_what_stands_in_the_way(shell: Shell) -> None:
+    printed = shell.run("match", "--driver", "304.137", "--cc", "3.0", "--architecture", "amd64", "--task", "train").out
+    assert re.search(r"^Result  None of \d+ images runs here\.$", printed, re.MULTILINE)
+    head, *lines = rows(printed)[3:]
+    assert head == ["IMAGES", "WHAT STANDS IN THE WAY", "THE CHANGE"]
+    assert [int(line[0]) for line in lines] == sorted((int(line[0]) for line in lines), reverse=True)
+
+
+def test_a_task_that_no_image_has(shell: Shell) -> None:
+    printed = shell.run("match", "--cpu-only", "--task", "juggle").out
+    assert "no_such_task" in printed
+    assert "train" in printed
+
+
+def test_what_the_server_refuses_is_a_sentence(shell: Shell) -> None:
+    assert "framework" in shell.run("match", *L4, "--framework", "pytorch>>2", code=1).err
+    assert "grade" in shell.run("match", *L4, "--grade", "good", code=1).err
+
+
+@pytest.mark.parametrize("columns", [80, 120])
+def test_it_fits_a_terminal_in_colour(shell: Shell, columns: int) -> None:
+    printed = shell.at_terminal("match", *L4, "--explain", columns=columns).out
+    assert "\x1b[1;32mnative" in printed
+    assert "\x1b[1;31mno" in printed
+    plain = re.sub(r"\x1b\[[0-9;]*m", "", printed)
+    assert max(len(line) for line in plain.splitlines()) <= columns
+
+
+def test_why_not(shell: Shell) -> None:
+    printed = shell.run("why", "pytorch:2.9.1-cuda13.0-cudnn9-runtime", "--node", "p100.example.org").out
+    lines = printed.splitlines()
+    assert lines[0] == "Image   pytorch 2.9.1-cuda13.0-cudnn9-runtime, PyTorch 2.9.1, CUDA 13.0.0"
+    assert lines[1].startswith("Worker  p100.example.org#0, Tesla P100")
+    assert lines[3] == "no  It will not run."
+    assert "  driver_too_old" in lines
+    assert re.search(r"^  Needed: .*\. Found: 535\.183\.01\.$", printed, re.MULTILINE)
+    assert re.search(r"^  -> ", printed, re.MULTILINE)
+
+
+def test_why_it_does(shell: Shell) -> None:
+    printed = shell.run("why", "pytorch", "2.4.1-cuda12.4-cudnn9-runtime", *L4).out
+    assert "minor  It runs, by the minor-version compatibility of its CUDA family." in printed
+
+
+def test_why_as_json(shell: Shell) -> None:
+    verdict = json.loads(shell.run("why", "vllm-openai:v0.11.0", "--cpu-only", "--json").out)
+    assert verdict["grade"] == "no"
+    assert verdict["image"]["name"] == "vllm-openai"
+    assert [reason["code"] for reason in verdict["reasons"]] == ["needs_gpu"]
+
+
+def test_why_of_a_deleted_image(shell: Shell) -> None:
+    options = [
+        "--url",
+        "example.org/gone:1",
+        "--registry",
+        "example.org",
+        "--cpu",
+        "--domain",
+        "od",
+        "--task",
+        "train",
+        "--licence",
+        "MIT",
+    ]
+    added = json.loads(shell.run("images", "add", "gone", "1", *options, "--framework", "PyTorch 2.4.1", "--json").out)
+    shell.run("images", "rm", "gone")
+    assert "deleted" in shell.run("why", str(added["pk"]), "--cpu-only").out

@@ -1,0 +1,113 @@
+"""`bayplan nodes` and `bayplan list`."""
+
+import json
+import re
+
+import pytest
+
+from bayplan.cli.options import size
+from tests.cli.conftest import Shell
+from tests.cli.test_images import rows
+
+
+@pytest.fixture
+def address(request: pytest.FixtureRequest) -> str:
+    """An address of this test alone."""
+    return f"{request.node.name.replace('_', '-')}.example.net"
+
+
+def test_the_list(shell: Shell) -> None:
+    head, *lines, total = rows(shell.run("nodes", "list").out)
+    assert head == ["PK", "NODE", "GPU", "CC", "GENERATION", "DRIVER", "GPU MEM", "LAST SEEN"]
+    by_node = {line[1]: line[2:] for line in lines}
+    assert by_node["t4.example.org#0"] == ["Tesla T4", "7.5", "Turing", "525.147.05", "15 GiB", "never"]
+    assert by_node["cpu.example.org#0"] == ["none", "-", "-", "-", "-", "never"]
+    assert total == [f"{len(lines)} nodes"]
+
+
+@pytest.mark.parametrize("columns", [80, 120])
+def test_the_list_fits_a_terminal(shell: Shell, columns: int) -> None:
+    plain = re.sub(r"\x1b\[[0-9;]*m", "", shell.at_terminal("nodes", "list", columns=columns).out)
+    assert max(len(line) for line in plain.splitlines()) <= columns
+
+
+def test_adding_showing_editing_removing(shell: Shell, address: str) -> None:
+    described = [
+        "--index",
+        "1",
+        "--driver",
+        "550.54.15",
+        "--cc",
+        "8.6",
+        "--brand",
+        "NvidiaRTX",
+        "--gpu-mem",
+        "48GiB",
+        "--cpu-mem",
+        "256GB",
+        "--architecture",
+        "amd64",
+        "--runtime-mode",
+        "cdi",
+        "--toolkit-version",
+        "1.17.0",
+        "--fabric-ready",
+    ]
+    said = shell.run("nodes", "add", address, *described, "--gpu", "NVIDIA RTX A6000").out
+    found = re.fullmatch(rf"Added {re.escape(address)}#1 as node (\d+)\.\n", said)
+    assert found
+    shown = shell.run("nodes", "show", address).out
+    assert shell.run("nodes", "show", f"{address}#1").out == shown
+    assert shell.run("nodes", "show", found.group(1)).out == shown
+    assert dict(line[:2] for line in rows(shown)) == {
+        "node": f"{address}#1",
+        "pk": found.group(1),
+        "gpu": "NVIDIA RTX A6000",
+        "brand": "NvidiaRTX",
+        "compute capability": "8.6",
+        "generation": "Ampere",
+        "driver": "550.54.15",
+        "gpu memory": "48 GiB",
+        "memory": "238 GiB",
+        "architecture": "amd64",
+        "container runtime": "cdi",
+        "container toolkit": "1.17.0",
+        "fabric ready": "yes",
+        "last seen": "never",
+    }
+    said = shell.run("nodes", "edit", address, "--driver", "570.86.10", "--runtime-mode", "none").out
+    assert said == f"Changed driver_version, runtime_mode of {address}#1.\n"
+    assert json.loads(shell.run("nodes", "show", address, "--json").out)["runtime_mode"] is None
+    assert shell.run("nodes", "rm", address).out == f"Removed {address}#1.\n"
+    assert shell.run("nodes", "show", address, code=1).err == (
+        f"There is no node '{address}'; `bayplan nodes list` shows those there are.\n"
+    )
+
+
+def test_an_address_with_several_nodes(shell: Shell) -> None:
+    said = shell.run("nodes", "show", "192.0.2.10", code=1).err
+    assert said == "'192.0.2.10' has 2 nodes; say which: 192.0.2.10#0, 192.0.2.10#1.\n"
+    assert "address#index like 10.0.0.7#0" in shell.run("nodes", "show", "192.0.2.10#x", code=1).err
+
+
+def test_what_the_server_refuses_is_a_sentence(shell: Shell, address: str) -> None:
+    assert "driver" in shell.run("nodes", "add", address, "--driver", "new", code=1).err
+
+
+@pytest.mark.parametrize(
+    ("typed", "size_bytes"),
+    [("48GiB", 48 * 1024**3), ("48 GB", 48 * 10**9), ("1.5TiB", 1536 * 1024**3), ("51527024640", 51527024640)],
+)
+def test_sizes(typed: str, size_bytes: int) -> None:
+    assert size(typed) == size_bytes
+
+
+def test_what_images_refer_to(shell: Shell) -> None:
+    assert rows(shell.run("list", "domains").out)[0] == ["NAME", "DESCRIPTION"]
+    assert ["od", "Object Detection"] in rows(shell.run("list", "domains").out)
+    releases = [line[2] for line in rows(shell.run("list", "cuda").out)]
+    assert releases.index("9.2.148") < releases.index("10.1.105") < releases.index("12.4.1")
+    assert {"Ampere", "Rubin"} <= {line[1] for line in rows(shell.run("list", "hardware").out)}
+    assert json.loads(shell.run("list", "licences", "--json").out)[0]["permissions"]
+    assert "PyTorch" in shell.run("list", "frameworks").out
+    assert "'nothing' is not one of" in shell.run("list", "nothing", code=2).err
