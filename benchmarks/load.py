@@ -1,0 +1,116 @@
+"""The load generator: as many connections as are asked for, each with one request under way at a time.
+
+A protocol on a bare transport, because a comfortable client costs more than the servers that are measured. It reads no
+more of an answer than its status and its length.
+"""
+
+import asyncio
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import uvloop
+
+WARM_UP_SECONDS = 0.3
+
+
+@dataclass
+class Measured:
+    """Requests that were answered, the seconds that each took, and the seconds that all took."""
+
+    latencies: list[float] = field(default_factory=list)
+    seconds: float = 0.0
+
+    @property
+    def rate(self) -> float:
+        """Requests per second."""
+        return len(self.latencies) / self.seconds
+
+    def milliseconds(self, share: float) -> float:
+        """The latency below which this share of the requests lies, in milliseconds: 0.5 for the median."""
+        ordered = sorted(self.latencies)
+        return 1000 * ordered[min(len(ordered) - 1, int(share * len(ordered)))]
+
+    def add(self, other: "Measured") -> None:
+        """Counts another round in."""
+        self.latencies += other.latencies
+        self.seconds += other.seconds
+
+
+class WrongAnswerError(Exception):
+    """A server answered otherwise than the measurement needs."""
+
+
+class Connection(asyncio.Protocol):
+    """One connection: sends a request, waits for its answer, sends the next, until the time is up."""
+
+    def __init__(self, requests: Iterator[bytes], status: int, until: float) -> None:
+        self.requests, self.status, self.until = requests, b"%d" % status, until
+        self.latencies: list[float] = []
+        self.head, self.missing, self.began = b"", -1, 0.0
+        self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Sends the first request."""
+        assert isinstance(transport, asyncio.Transport)
+        self.transport = transport
+        self._send()
+
+    def _send(self) -> None:
+        self.missing = -1
+        self.began = time.perf_counter()
+        self.transport.write(next(self.requests))
+
+    def data_received(self, data: bytes) -> None:
+        """Counts the answer's bytes; at its end, notes how long it took."""
+        if self.missing >= 0:
+            self.missing -= len(data)
+        else:
+            data = self.head + data
+            end = data.find(b"\r\n\r\n")
+            if end < 0:
+                self.head = data
+                return
+            self.head = b""
+            if data[9:12] != self.status:
+                self._fail(WrongAnswerError(data[:1000].decode(errors="replace")))
+                return
+            at = data.find(b"content-length: ", 0, end)
+            length = int(data[at + 16 : data.index(b"\r\n", at)]) if at > 0 else 0
+            self.missing = length - (len(data) - end - 4)
+        if self.missing == 0:
+            now = time.perf_counter()
+            self.latencies.append(now - self.began)
+            if now < self.until:
+                self._send()
+            else:
+                self.done.set_result(None)
+                self.transport.close()
+
+    def _fail(self, error: Exception) -> None:
+        if not self.done.done():
+            self.done.set_exception(error)
+        self.transport.close()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Reports a connection that the server ended."""
+        if not self.done.done():
+            self.done.set_exception(exc or WrongAnswerError("The server closed the connection."))
+
+
+async def _drive(port: int, connections: int, requests: Iterator[bytes], status: int, seconds: float) -> Measured:
+    loop = asyncio.get_running_loop()
+    begin = time.perf_counter()
+    until = begin + seconds
+    opened = [
+        (await loop.create_connection(lambda: Connection(requests, status, until), "127.0.0.1", port))[1]
+        for _ in range(connections)
+    ]
+    await asyncio.gather(*(connection.done for connection in opened))
+    took = time.perf_counter() - begin
+    return Measured([latency for connection in opened for latency in connection.latencies], took)
+
+
+def drive(port: int, connections: int, requests: Iterator[bytes], status: int, seconds: float) -> Measured:
+    """Asks the server at `port` for `seconds`; raises `WrongAnswerError` where an answer has another status."""
+    return uvloop.run(_drive(port, connections, requests, status, seconds))
