@@ -2,6 +2,7 @@
 
 import json
 import re
+import shlex
 
 import pytest
 
@@ -9,25 +10,10 @@ from bayplan.client import Client
 from tests.cli.conftest import Shell
 from tests.process import Server
 
-NEW = [
-    "--url",
-    "registry.example.org/team/detector:1.0",
-    "--registry",
-    "registry.example.org",
-    "--cuda",
-    "12.4.1",
-    "--min-generation",
-    "Turing",
-    "--no-cpu",
-    "--domain",
-    "od",
-    "--task",
-    "train",
-    "--task",
-    "predict",
-    "--licence",
-    "MIT",
-]
+NEW = shlex.split(
+    "--url registry.example.org/team/detector:1.0 --registry registry.example.org --cuda 12.4.1 --min-generation Turing "
+    "--no-cpu --domain od --task train --task predict --licence MIT"
+)
 
 
 def rows(printed: str) -> list[list[str]]:
@@ -51,7 +37,7 @@ def image(shell: Shell, name: str) -> str:
 def test_a_list_in_a_pipe_is_a_line_for_each(shell: Shell) -> None:
     head, *lines, total = rows(shell.run("images", "list", "--name", "NVIDIA-cuda").out)
     assert head == ["PK", "IMAGE", "FRAMEWORK", "CUDA", "FROM GPU", "DOMAIN", "TASKS"]
-    assert [line[1] for line in lines][0] == "nvidia-cuda 9.0-cudnn7-runtime-ubuntu16.04"
+    assert lines[0][1] == "nvidia-cuda 9.0-cudnn7-runtime-ubuntu16.04"
     assert {line[1].split()[0] for line in lines} == {"nvidia-cuda"}
     assert total == [f"{len(lines)} images"]
     assert "\x1b" not in shell.run("images", "list").out
@@ -63,19 +49,13 @@ def test_a_list_fits_a_terminal(shell: Shell, columns: int) -> None:
     assert "\x1b[1m" in printed
     plain = re.sub(r"\x1b\[[0-9;]*m", "", printed)
     assert max(len(line) for line in plain.splitlines()) <= columns
-    assert "2.4.1-cuda12.4-cudnn9-runtime" in plain.replace("\n", "") or "2.4.1-cuda12" in plain
 
 
-def test_no_color_is_honoured(shell: Shell) -> None:
-    plain = Shell(shell.home, shell.settings)
-    import os
-
-    os.environ["NO_COLOR"] = "1"
-    try:
-        printed = plain.at_terminal("images", "list", "--limit", "1").out
-    finally:
-        del os.environ["NO_COLOR"]
-    assert not re.search(r"\x1b\[[0-9;]*3[0-9]m|\x1b\[9[0-9]m", printed)
+def test_no_color_is_honoured(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+    printed = shell.at_terminal("images", "list", "--limit", "1").out
+    assert "PyTorch" in printed or "image" in printed
+    assert not re.search(r"\x1b\[(?:\d+;)*(?:3|9)\d", printed)
 
 
 def test_filters(shell: Shell) -> None:
@@ -140,16 +120,17 @@ def test_what_is_not_found_says_what_there_is(shell: Shell) -> None:
 def test_adding_editing_deleting_reinstating(shell: Shell, name: str) -> None:
     said = shell.run("images", "add", name, "1.0", *NEW, "--framework", "PyTorch 2.4.1").out
     assert re.fullmatch(rf"Added {name} 1\.0 as image \d+\.\n", said)
-    said = shell.run("images", "edit", name, "--version", "1.1", "--cpu", "--cuda", "none", "--min-generation", "none")
-    assert said.out == f"Changed cpu, cuda_version, min_hardware_generation, version of {name} 1.1.\n"
+    nothing = ("--cuda", "none", "--min-generation", "none")
+    said = shell.run("images", "edit", name, "--version", "1.1", "--cpu", *nothing).out
+    assert said == f"Changed cpu, cuda_version, min_hardware_generation, version of {name} 1.1.\n"
     changed = json.loads(shell.run("images", "edit", name, "--task", "export", "--json").out)
     assert (changed["cuda_version"], changed["cpu"], changed["tasks"]) == (None, True, ["export"])
 
     pk = changed["pk"]
-    said = shell.run("images", "rm", name)
-    assert said.out == f"Deleted {name} 1.1; `bayplan images reinstate {pk}` brings it back.\n"
+    said = shell.run("images", "rm", name).out
+    assert said == f"Deleted {name} 1.1; `bayplan images reinstate {pk}` brings it back.\n"
     assert f"{name} 1.1" in shell.run("images", "list", "--deleted").out
-    assert shell.run("images", "show", name, code=1)
+    shell.run("images", "show", name, code=1)
     assert shell.run("images", "reinstate", name).out == f"{name} 1.1 is back.\n"
     assert shell.run("images", "reinstate", name, code=1).err.startswith(f"There is no deleted image '{name}'")
 
@@ -187,28 +168,12 @@ def test_a_registrys_password_is_read_and_not_shown(shell: Shell, image: str) ->
 
 
 def test_facts(shell: Shell, image: str) -> None:
-    entered = [
-        "--architecture",
-        "amd64",
-        "--architecture",
-        "arm64",
-        "--requirement",
-        "NVIDIA_REQUIRE_CUDA=cuda>=12.4",
-        "--no-disable-require",
-        "--compat-on-loader-path",
-        "--kernel-architecture",
-        "8.0",
-        "--kernel-architecture",
-        "9.0+PTX",
-        "--no-compiles-at-runtime",
-        "--min-driver",
-        "550.54.15",
-        "--min-compute-capability",
-        "8.0",
-        "--end-of-life",
-        "2031-01-31",
-    ]
-    printed = shell.run("images", "set-facts", image, *entered, "--compat-package", "12.4 550.54.15").out
+    entered = shlex.split(
+        "--architecture amd64 --architecture arm64 --requirement 'NVIDIA_REQUIRE_CUDA=cuda>=12.4' --no-disable-require "
+        "--compat-on-loader-path --kernel-architecture 8.0 --kernel-architecture 9.0+PTX --no-compiles-at-runtime "
+        "--min-driver 550.54.15 --min-compute-capability 8.0 --end-of-life 2031-01-31 --compat-package '12.4 550.54.15'"
+    )
+    printed = shell.run("images", "set-facts", image, *entered).out
     assert rows(printed) == [
         ["FACT", "VALUE", "FROM"],
         ["architectures", "amd64, arm64", "staff"],

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shlex
 
 import pytest
 
@@ -32,28 +33,11 @@ def test_the_list_fits_a_terminal(shell: Shell, columns: int) -> None:
 
 
 def test_adding_showing_editing_removing(shell: Shell, address: str) -> None:
-    described = [
-        "--index",
-        "1",
-        "--driver",
-        "550.54.15",
-        "--cc",
-        "8.6",
-        "--brand",
-        "NvidiaRTX",
-        "--gpu-mem",
-        "48GiB",
-        "--cpu-mem",
-        "256GB",
-        "--architecture",
-        "amd64",
-        "--runtime-mode",
-        "cdi",
-        "--toolkit-version",
-        "1.17.0",
-        "--fabric-ready",
-    ]
-    said = shell.run("nodes", "add", address, *described, "--gpu", "NVIDIA RTX A6000").out
+    described = shlex.split(
+        "--index 1 --driver 550.54.15 --cc 8.6 --gpu 'NVIDIA RTX A6000' --brand NvidiaRTX --gpu-mem 48GiB --cpu-mem 256GB "
+        "--architecture amd64 --runtime-mode cdi --toolkit-version 1.17.0 --fabric-ready"
+    )
+    said = shell.run("nodes", "add", address, *described).out
     found = re.fullmatch(rf"Added {re.escape(address)}#1 as node (\d+)\.\n", said)
     assert found
     shown = shell.run("nodes", "show", address).out
