@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from bayplan import __version__
-from bayplan.cli import apply, images, login, match, nodes, reference
+from bayplan.cli import apply, images, login, match, nodes, operate, reference
 from bayplan.errors import BayplanError
 
 app = typer.Typer(
@@ -22,6 +22,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
+operate.register(app)
 login.register(app)
 images.register(app)
 nodes.register(app)

@@ -1,4 +1,4 @@
-"""Commands for the machine that the server runs on: `serve`, `migrate`, and the rotation of the keys."""
+"""What `serve`, `migrate` and `secrets rotate` do; apart from their definitions because it takes long to import."""
 
 import asyncio
 import socket
@@ -9,6 +9,7 @@ import bayplan
 from bayplan.api.app import create_app, open_runtime, prepare
 from bayplan.config import Settings
 from bayplan.db import schema
+from bayplan.db.secrets_rotation import encrypt_again
 from bayplan.errors import CannotStart
 
 
@@ -79,6 +80,22 @@ def migrate(settings: Settings) -> tuple[str | None, str]:
         runtime = open_runtime(settings)
         try:
             return await schema.upgrade(runtime.db)
+        finally:
+            await runtime.db.close()
+
+    return asyncio.run(work())
+
+
+def rotate(settings: Settings, *, new_key: bool) -> tuple[int, int]:
+    """Encrypts the registry passwords again; gives how many of how many. The old keys stay in the key file, behind."""
+
+    async def work() -> tuple[int, int]:
+        runtime = open_runtime(settings)
+        try:
+            await prepare(runtime)
+            if new_key:
+                runtime.keyring.add_new_key()
+            return await encrypt_again(runtime.db, runtime.keyring)
         finally:
             await runtime.db.close()
 
