@@ -28,9 +28,9 @@ _LOCAL_CUDA = re.compile(r"cu([0-9]{1,2})([0-9])", re.ASCII)
 _FRAMEWORK_ALIASES = {"torch": "pytorch", "tf": "tensorflow"}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Tables:
-    """Everything that the judge knows about drivers, CUDA and GPUs in general."""
+    """Everything that the judge knows about drivers, CUDA and GPUs in general. Compared by identity: it is large."""
 
     cuda: tuple[CudaRelease, ...]
     generations: tuple[Generation, ...]

@@ -1,0 +1,86 @@
+"""Which image runs on which worker, and why not: the judge, and the answer to a whole question.
+
+`judge` is a pure function of an image, a worker, the tables and the day. `match` judges each distinct image of a
+catalogue once, `verdicts_for_workers` each distinct worker, so the cost grows with what is distinct and not with
+images times workers.
+"""
+
+import datetime
+from collections.abc import Container, Iterable
+from dataclasses import dataclass
+
+from bayplan.domain.catalogue import Candidate, Catalogue, Question
+from bayplan.domain.image import Image
+from bayplan.domain.judge import judge, judge_parsed
+from bayplan.domain.offered import Offered
+from bayplan.domain.summary import SummaryLine, summarize, summarize_nothing
+from bayplan.domain.tables import Tables
+from bayplan.domain.verdict import MATCHED_BY_DEFAULT, ORDER, REASON_CODES, Grade, Reason, Verdict
+from bayplan.domain.wanted import Wanted
+from bayplan.domain.worker import Worker
+
+__all__ = [
+    "MATCHED_BY_DEFAULT",
+    "REASON_CODES",
+    "Answer",
+    "Candidate",
+    "Catalogue",
+    "Grade",
+    "Question",
+    "Reason",
+    "SummaryLine",
+    "Verdict",
+    "judge",
+    "match",
+    "verdicts_for_workers",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a question gives: how many images were looked at, those that match, best first, and all others."""
+
+    considered: int
+    matches: tuple[tuple[int, Verdict], ...]
+    rejected: tuple[tuple[int, Verdict], ...]
+    summary: tuple[SummaryLine, ...]
+
+
+def match(
+    question: Question,
+    catalogue: Catalogue,
+    tables: Tables,
+    today: datetime.date,
+    eligible: Container[int] | None = None,
+) -> Answer:
+    """The images for a question. Deleted images are not considered, nor those whose pk is not in `eligible`.
+
+    Order of both lists: the grade, the newest framework version, the newest CUDA, the newest image version, the pk.
+    Raises Invalid at `framework` for a version specifier that pip would not take.
+    """
+    selected = catalogue.select(question, eligible)
+    verdicts = catalogue.verdicts(question.worker.needs(), tables, today)
+    by_grade: dict[Grade, list[tuple[int, Verdict]]] = {grade: [] for grade in ORDER}
+    append = [by_grade[verdict.grade].append for verdict in verdicts]
+    for pk, need in selected:
+        append[need]((pk, verdicts[need]))
+    matches = tuple(pair for grade in ORDER if grade in question.grades for pair in by_grade[grade])
+    rejected = tuple(pair for grade in ORDER if grade not in question.grades for pair in by_grade[grade])
+    summary = summarize(question, verdicts, selected) if selected else summarize_nothing(question, catalogue, eligible)
+    return Answer(len(selected), matches, rejected, summary)
+
+
+def verdicts_for_workers(
+    image: Image, workers: Iterable[tuple[int, Worker]], tables: Tables, today: datetime.date
+) -> tuple[tuple[int, Verdict], ...]:
+    """One image on many workers, each with its key, in the order given; every distinct worker is judged once."""
+    wanted = Wanted(image, tables)
+    known: dict[Worker, Verdict] = {}
+    answer: list[tuple[int, Verdict]] = []
+    for key, worker in workers:
+        needs = worker.needs()
+        verdict = known.get(needs)
+        if verdict is None:
+            verdict = known[needs] = judge_parsed(wanted, Offered(needs, tables), today)
+        answer.append((key, verdict))
+    return tuple(answer)

@@ -1,0 +1,173 @@
+"""Rules 3, 9, 10 and the driver's half of 11: the driver against the image's CUDA, its PTX and its own wishes."""
+
+from bayplan.domain.case import Case, compat_dropped_gpu
+from bayplan.domain.rules.making import COMPATIBILITY, RELEASE_NOTES, at_least, caveat, fitting_cuda, no, unknown
+from bayplan.domain.verdict import Grade, Reason
+
+PUT_DRIVER_FIRST = (
+    "set LD_LIBRARY_PATH so that the driver's libraries come first, remove the image's compat folder, "
+    "or run it with cuda-compat-mode=disabled"
+)
+
+
+def driver(case: Case) -> Reason | None:
+    """Rule 3: the driver is at least the one that the CUDA release ships with, or something makes up for it."""
+    wanted, grade = case.wanted, case.by_driver
+    if grade is Grade.NATIVE:
+        return None
+    if grade is Grade.UNKNOWN:
+        return _undecided(case)
+    ships_with = wanted.ships_with or wanted.smallest_driver
+    assert ships_with is not None, "a grade was found"
+    found = case.offered.driver
+    older = f"The driver {found} is older than {ships_with}, which CUDA {wanted.cuda} ships with"
+    if grade is Grade.MINOR:
+        detail = f"{older}; minor-version compatibility within CUDA {_major(case)} covers it."
+        remedy = f"Nothing is needed; a driver of {ships_with} or later would make it native."
+        return Reason(grade, "driver_too_old", at_least(ships_with), str(found), detail, remedy, COMPATIBILITY)
+    if grade is Grade.FORWARD:
+        detail = f"{older}; the image's forward-compatibility package, on a data-centre GPU, makes up for it."
+        remedy = f"Nothing is needed; a driver of {ships_with} or later would make it native."
+        return Reason(grade, "driver_too_old", at_least(ships_with), str(found), detail, remedy, COMPATIBILITY)
+    smallest = wanted.smallest_driver or ships_with
+    native = "" if smallest == ships_with else f" ({ships_with} or later for native)"
+    return no(
+        "driver_too_old",
+        needed=at_least(smallest),
+        found=found,
+        detail=f"{older}, and {_why_nothing_helps(case)}.",
+        remedy=f"Upgrade the driver to {smallest} or later{native}{fitting_cuda(case)}.",
+        source=RELEASE_NOTES,
+    )
+
+
+def _major(case: Case) -> str:
+    return f"{case.wanted.cuda.major}.x" if case.wanted.cuda is not None else ""
+
+
+def _why_nothing_helps(case: Case) -> str:
+    wanted, offered = case.wanted, case.offered
+    floor = "" if wanted.floor is None else f"older than {wanted.floor}, the floor of CUDA {_major(case)}; "
+    if not wanted.has_compat:
+        return f"{floor}the image is not known to carry the forward-compatibility package"
+    if wanted.image.compat_on_loader_path is False:
+        return f"{floor}the image's forward-compatibility libraries are not on the loader path"
+    if offered.data_centre is False:
+        return f"{floor}forward compatibility needs a data-centre GPU, which {offered.gpu} is not"
+    if compat_dropped_gpu(wanted, offered):
+        return f"{floor}the image's forward-compatibility package no longer supports {offered.gpu}"
+    return f"{floor}the image's forward-compatibility package does not accept this driver branch"
+
+
+def _undecided(case: Case) -> Reason:
+    wanted, offered = case.wanted, case.offered
+    if wanted.image.cuda is None:
+        return unknown("It is not known with which CUDA release the image was built.", remedy="Enter its CUDA version.")
+    if wanted.cuda is None:
+        said = wanted.image.cuda
+        return unknown(f"The image's CUDA {said!r} is not a version.", needed="12.4.1", remedy="Correct it.")
+    if offered.driver is None:
+        reported = offered.worker.driver_version
+        return unknown(
+            f"The worker's driver {reported!r} is not a version.", remedy="Report it as nvidia-smi prints it."
+        )
+    if wanted.smallest_driver is None:
+        return unknown(
+            f"No table says which driver CUDA {wanted.cuda} needs.", remedy="Add the release to the CUDA releases."
+        )
+    smallest = wanted.smallest_driver
+    if offered.data_centre is None:
+        return unknown(
+            f"The driver {offered.driver} needs the image's forward-compatibility package, which works on data-centre "
+            "GPUs only; whether the worker has one is not known.",
+            needed=at_least(smallest),
+            remedy=f"Report the worker's gpu_name and gpu_brand, or upgrade the driver to {smallest} or later.",
+            source=COMPATIBILITY,
+        )
+    return unknown(
+        f"No table says which drivers the forward-compatibility package of CUDA {wanted.compat_cuda} accepts.",
+        needed=at_least(smallest),
+        remedy=f"Upgrade the driver to {smallest} or later.",
+        source=COMPATIBILITY,
+    )
+
+
+def compat_libraries(case: Case) -> Reason | None:
+    """Rule 9: forward-compatibility libraries that come before the driver's must be newer, on a data-centre GPU."""
+    wanted, offered = case.wanted, case.offered
+    on_path, compat, found = wanted.image.compat_on_loader_path, wanted.compat_driver, offered.driver
+    if not wanted.has_compat or on_path is False or compat is None or found is None or offered.is_tegra:
+        return None
+    same_branch_only = len(compat.parts) == 1 and compat.branch == found.branch
+    if found > compat and not same_branch_only:
+        if on_path is None:
+            return None
+        return no(
+            "compat_older_than_driver",
+            needed=f"<={compat}",
+            found=found,
+            detail=f"The image puts the libraries of driver {compat} before those of the worker's newer driver {found}; "
+            "CUDA then fails with error 803.",
+            remedy=f"To use the driver's own: {PUT_DRIVER_FIRST}.",
+            source=COMPATIBILITY,
+        )
+    if found >= compat or same_branch_only or offered.data_centre is True:
+        return None
+    if on_path is None:
+        return caveat(
+            "compat_on_wrong_gpu",
+            found=found,
+            detail=f"The image carries the forward-compatibility libraries of driver {compat}. Where they come before the "
+            "driver's, CUDA fails with error 804 on GPUs that are not of the data-centre class.",
+            remedy=f"Where that happens: {PUT_DRIVER_FIRST}.",
+            source=COMPATIBILITY,
+        )
+    if offered.data_centre is None:
+        return unknown(
+            f"The image puts the libraries of driver {compat} first, which fails with error 804 unless the GPU is of the "
+            "data-centre class; whether it is, is not known.",
+            remedy=f"Report the worker's gpu_name and gpu_brand, or {PUT_DRIVER_FIRST}.",
+            source=COMPATIBILITY,
+        )
+    return no(
+        "compat_on_wrong_gpu",
+        needed="a data-centre GPU",
+        found=offered.worker.gpu_name or offered.worker.gpu_brand,
+        detail=f"The image puts the forward-compatibility libraries of driver {compat} before those of the worker's {found}; "
+        f"{offered.gpu} may not use them, and CUDA fails with error 804.",
+        remedy=f"To use the driver's own libraries: {PUT_DRIVER_FIRST}; or upgrade the driver to {compat} or later.",
+        source=COMPATIBILITY,
+    )
+
+
+def compiles_at_runtime(case: Case) -> Reason | None:
+    """Rule 10: kernels compiled while running are PTX of the image's release, which only its own driver can read."""
+    compiles = case.wanted.image.compiles_at_runtime
+    if compiles is False or case.by_driver not in (Grade.MINOR, Grade.FORWARD):
+        return None
+    ships_with = case.wanted.ships_with or case.wanted.smallest_driver
+    about = f"the driver {case.offered.driver} is older than {ships_with} and cannot read its PTX (error 222)"
+    remedy = f"Upgrade the driver to {ships_with} or later{fitting_cuda(case)}."
+    needed, found = f">={ships_with}", case.offered.driver
+    if compiles is None:
+        detail = f"It is not known whether the image compiles kernels while it runs. If it does: {about}."
+        return caveat(
+            "ptx_needs_newer_driver", needed=needed, found=found, detail=detail, remedy=remedy, source=COMPATIBILITY
+        )
+    detail = f"The image compiles kernels with CUDA {case.wanted.cuda} while it runs, but {about}."
+    return no("ptx_needs_newer_driver", needed=needed, found=found, detail=detail, remedy=remedy, source=COMPATIBILITY)
+
+
+def own_driver(case: Case) -> Reason | None:
+    """Rule 11: the driver that the application itself asks for."""
+    wanted, found = case.wanted.own_driver, case.offered.driver
+    if wanted is None or found is None or found >= wanted:
+        return None
+    return no(
+        "below_own_minimum",
+        needed=at_least(wanted),
+        found=found,
+        detail=f"The image itself needs a driver of {wanted} or later; the worker has {found}.",
+        remedy=f"Upgrade the driver to {wanted} or later.",
+        source="the image's min_driver",
+    )

@@ -1,0 +1,51 @@
+"""How the rules make their reasons, and the documents that they come from."""
+
+from bayplan.domain.case import Case
+from bayplan.domain.verdict import Grade, Reason
+from bayplan.domain.versions import ComputeCapability, CudaVersion, DriverVersion
+
+RELEASE_NOTES = "NVIDIA CUDA Toolkit Release Notes, tables 2 and 3"
+COMPATIBILITY = "NVIDIA CUDA Compatibility"
+PROGRAMMING_GUIDE = "NVIDIA CUDA C++ Programming Guide, Binary and PTX Compatibility"
+MATRIX = "NVIDIA CUDA Toolkit, Driver, and Architecture Matrix"
+TOOLKIT = "NVIDIA Container Toolkit"
+CATALOGUE = "the catalogue"
+
+
+def no(
+    code: str, *, needed: object = None, found: object = None, detail: str, remedy: str | None = None, source: str
+) -> Reason:
+    """A reason that the image will not run."""
+    return Reason(Grade.NO, code, _text(needed), _text(found), detail, remedy, source)
+
+
+def unknown(what: str, *, needed: object = None, remedy: str, source: str = CATALOGUE) -> Reason:
+    """The reason that a fact which decides the verdict is missing; `what` is a sentence."""
+    return Reason(Grade.UNKNOWN, "fact_missing", _text(needed), None, what, remedy, source)
+
+
+def caveat(
+    code: str, *, needed: object = None, found: object = None, detail: str, remedy: str | None = None, source: str
+) -> Reason:
+    """A reason that changes no verdict, but has bitten others."""
+    return Reason(Grade.CAVEAT, code, _text(needed), _text(found), detail, remedy, source)
+
+
+def _text(value: object) -> str | None:
+    return None if value is None else str(value)
+
+
+def at_least(version: DriverVersion | ComputeCapability | CudaVersion) -> str:
+    """A minimum as `needed` shows it."""
+    return f">={version}"
+
+
+def fitting_cuda(case: Case) -> str:
+    """Which CUDA releases run on the worker, as the end of a remedy's sentence."""
+    span = case.offered.cuda_range
+    if span is None:
+        return ""
+    low, high = span
+    return (
+        f", or use an image built with CUDA {low}" if low == high else f", or use one built with CUDA {low} to {high}"
+    )

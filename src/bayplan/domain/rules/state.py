@@ -1,0 +1,157 @@
+"""Rules 1, 2, 7 and 12: the platform, a worker without GPU, images out of use, and the worker's own state."""
+
+from bayplan.domain.case import Case
+from bayplan.domain.rules.making import CATALOGUE, PROGRAMMING_GUIDE, caveat, no
+from bayplan.domain.verdict import Grade, Reason
+
+VIRTUAL_GPUS = "NVIDIA Virtual GPU Software documentation, CUDA and unified memory"
+FABRIC = "NVIDIA Fabric Manager for NVSwitch documentation"
+
+
+def platform(case: Case) -> Reason | None:
+    """Rule 1: the image's architectures include the worker's."""
+    built, found = case.wanted.platforms, case.offered.platform
+    if not built or found in built:
+        return None
+    listed = ", ".join(built)
+    if found is None:
+        return caveat(
+            "wrong_platform",
+            needed=listed,
+            detail=f"The image is built for {listed}, and the worker's architecture is not known.",
+            remedy="Report the worker's architecture.",
+            source="OCI Image Index Specification",
+        )
+    return no(
+        "wrong_platform",
+        needed=listed,
+        found=found,
+        detail=f"The image is built for {listed}; the worker is {found}.",
+        remedy=f"Use an image that is built for {found}.",
+        source="OCI Image Index Specification",
+    )
+
+
+def needs_gpu(case: Case) -> Reason | None:
+    """Rule 2: without a GPU or its driver, only images that work on the CPU run."""
+    if case.offered.has_gpu or case.wanted.image.cpu:
+        return None
+    return no(
+        "needs_gpu",
+        needed="a GPU with its driver",
+        found="none",
+        detail="The image needs a GPU, and the worker has none, or no driver for it.",
+        remedy="Use a worker with a GPU, or an image that works on the CPU.",
+        source=CATALOGUE,
+    )
+
+
+def withdrawn(case: Case) -> Reason | None:
+    """Rule 7: deleted and withdrawn images are not used."""
+    image = case.wanted.image
+    if image.deleted:
+        return no(
+            "withdrawn",
+            detail="The image was deleted from the catalogue.",
+            remedy="Reinstate it, or use another.",
+            source=CATALOGUE,
+        )
+    if image.withdrawn_reason is not None:
+        return no(
+            "withdrawn",
+            detail=f"The image was withdrawn: {image.withdrawn_reason.strip().rstrip('.')}.",
+            remedy="Use another image.",
+            source=CATALOGUE,
+        )
+    return None
+
+
+def end_of_life(case: Case) -> Reason | None:
+    """Rule 7: past its last day an image is not used; until then that day is a caveat."""
+    last = case.wanted.image.end_of_life
+    if last is None:
+        return None
+    if case.today > last:
+        return no(
+            "end_of_life",
+            needed=f"<={last}",
+            found=case.today,
+            detail=f"The image was maintained until {last}.",
+            remedy="Use a newer version of it.",
+            source="the image's end_of_life",
+        )
+    return caveat(
+        "end_of_life",
+        found=last,
+        detail=f"The image is maintained until {last}, and refused from then on.",
+        remedy="Plan for a newer version of it.",
+        source="the image's end_of_life",
+    )
+
+
+def missing_in_registry(case: Case) -> Reason | None:
+    """Rule 7: what its registry no longer has cannot be pulled."""
+    if not case.wanted.image.missing_in_registry:
+        return None
+    return no(
+        "missing_in_registry",
+        detail="The image was not in its registry at the last look.",
+        remedy="Push it again, or correct its url.",
+        source=CATALOGUE,
+    )
+
+
+def fabric(case: Case) -> Reason | None:
+    """Rule 12: on NVSwitch machines CUDA waits for the fabric manager."""
+    if case.offered.worker.fabric_ready is not False:
+        return None
+    return no(
+        "fabric_not_ready",
+        needed="a fabric that is set up",
+        found="not ready",
+        detail="The machine's NVSwitch fabric is not set up; CUDA fails with error 802.",
+        remedy="Start nvidia-fabricmanager, of exactly the driver's version.",
+        source=FABRIC,
+    )
+
+
+def tegra(case: Case) -> Reason | None:
+    """Rule 12: Tegra is a family of its own; its images and those for other GPUs do not mix."""
+    on_tegra, for_tegra = case.offered.is_tegra, case.wanted.image.is_for_tegra
+    if on_tegra and for_tegra:
+        return caveat(
+            "tegra",
+            found=case.offered.driver,
+            detail="On L4T an image runs only with the JetPack that it was made for; driver numbers say nothing there.",
+            remedy="Compare the image's L4T release with the worker's.",
+            source="NVIDIA JetPack documentation",
+        )
+    if on_tegra == for_tegra:
+        return None
+    detail = (
+        f"{case.offered.gpu} is a Tegra, for which images for desktop and server GPUs are not made."
+        if on_tegra
+        else f"The image is made for Tegra (L4T); {case.offered.gpu} is none."
+    )
+    return Reason(
+        Grade.UNKNOWN,
+        "tegra",
+        "an image for L4T" if on_tegra else "a Tegra worker",
+        case.offered.gpu,
+        detail,
+        "Use an image for L4T." if on_tegra else "Use an image for desktop and server GPUs.",
+        PROGRAMMING_GUIDE,
+    )
+
+
+def virtual_gpu(case: Case) -> Reason | None:
+    """The caveat of rule 12: a virtual GPU lacks functions."""
+    if not case.offered.is_virtual:
+        return None
+    return caveat(
+        "virtual_gpu",
+        found=case.offered.worker.gpu_name or case.offered.worker.gpu_brand,
+        detail="The GPU is a virtual one; unified memory and memory pools may be missing ('operation not supported').",
+        remedy="Where that happens, enable unified memory for the vGPU, or use a whole GPU.",
+        source=VIRTUAL_GPUS,
+    )
