@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from rich.text import Text
 
-from bayplan.cli.screen import MUTED, Column, count, fields, show, table, words
+from bayplan.cli.screen import MUTED, Column, count, fields, moment, show, table, words
 from bayplan.client.answers import ExpandedImage, Fact, Framework
 
 
@@ -13,11 +13,11 @@ def show_list(images: Sequence[ExpandedImage]) -> None:
     columns = (
         Column("pk", right=True),
         Column("image", gives_way=True),
-        Column("framework", gives_way=True),
+        Column("framework", spare=1),
         Column("cuda"),
-        Column("from gpu"),
-        Column("domain"),
-        Column("tasks", gives_way=True),
+        Column("from gpu", spare=4),
+        Column("domain", spare=3),
+        Column("tasks", spare=2),
     )
     rows = [
         (
@@ -55,8 +55,8 @@ def show_one(image: ExpandedImage) -> None:
                 ("domain", image["domain"]),
                 ("tasks", image["tasks"]),
                 ("licence", licence["name"] if licence else None),
-                ("added", f"{image['creation_time']} by {creator['username'] if creator else 'nobody'}"),
-                ("deleted", image["deletion_time"]),
+                ("added", f"{moment(image['creation_time'])} by {creator['username'] if creator else 'nobody'}"),
+                ("deleted", moment(image["deletion_time"]) if image["deletion_time"] else None),
             ]
         )
     )

@@ -145,7 +145,7 @@ def _images(judged: Sequence[JudgedImage], names: Names, notes: Notes) -> Table:
     columns = (
         Column("grade"),
         Column("image", gives_way=True),
-        Column("framework", gives_way=True),
+        Column("framework", spare=1),
         Column("cuda"),
         Column("notes", gives_way=True),
     )

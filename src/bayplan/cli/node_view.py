@@ -5,7 +5,7 @@ from typing import Any
 
 from rich.text import Text
 
-from bayplan.cli.screen import MUTED, Column, count, fields, memory, show, table, words
+from bayplan.cli.screen import MUTED, Column, ago, count, fields, memory, show, table, words
 from bayplan.client.answers import ExpandedNode
 
 
@@ -16,10 +16,10 @@ def show_list(nodes: Sequence[ExpandedNode]) -> None:
         Column("node", gives_way=True),
         Column("gpu", gives_way=True),
         Column("cc"),
-        Column("generation", gives_way=True),
+        Column("generation", spare=3),
         Column("driver"),
-        Column("gpu mem", right=True),
-        Column("last seen", gives_way=True),
+        Column("gpu mem", right=True, spare=2),
+        Column("last seen", spare=1),
     )
     rows = [
         (
@@ -30,7 +30,7 @@ def show_list(nodes: Sequence[ExpandedNode]) -> None:
             generation(node),
             node["driver_version"],
             memory(node["gpu_mem"]),
-            node["last_seen"] or "never",
+            ago(node["last_seen"]),
         )
         for node in nodes
     ]
@@ -57,7 +57,7 @@ def show_one(node: ExpandedNode) -> None:
                 ("container runtime", node["runtime_mode"]),
                 ("container toolkit", node["toolkit_version"]),
                 ("fabric ready", node["fabric_ready"]),
-                ("last seen", node["last_seen"] or "never"),
+                ("last seen", ago(node["last_seen"])),
             ]
         )
     )

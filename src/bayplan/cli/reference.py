@@ -36,6 +36,9 @@ ORDER: dict[str, tuple[str, ...]] = {
     "licences": ("name",),
 }
 
+WRAPPED = {"name": 0, "permissions": 0, "conditions": 1, "limitations": 2}
+"""Columns that may be wrapped, and how soon each is left out where there is no room."""
+
 
 def register(app: typer.Typer) -> None:
     """Adds the command."""
@@ -62,7 +65,7 @@ def list_(
     if as_json:
         return screen.show_json(found)
     columns = [
-        screen.Column(name.replace("_", " "), right=name == "pk", gives_way=resource == "licences")
+        screen.Column(name.replace("_", " "), right=name == "pk", gives_way=name in WRAPPED, spare=WRAPPED.get(name, 0))
         for name in COLUMNS[resource]
     ]
     return screen.show(screen.table(columns, [[one[name] for name in COLUMNS[resource]] for one in found]))

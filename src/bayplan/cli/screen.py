@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from rich.console import Console, RenderableType
 from rich.table import Table
@@ -28,27 +29,35 @@ GRADE_STYLES = {
 MUTED = "bright_black"
 
 _PIPE_WIDTH = 100_000
+_GAP = 2
+_UNITS = (("day", 86_400), ("hour", 3_600), ("minute", 60))
 
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column of a table; one that gives way is cut or wrapped first when the terminal is narrow."""
+    """A column of a table. Where the terminal is too narrow for all, those that give way are wrapped, and those with
+    the highest `spare` are left out."""
 
     title: str
     right: bool = False
     gives_way: bool = False
-    style: str = ""
+    spare: int = 0
+
+
+def _console() -> Console:
+    console = Console(highlight=False, markup=False, emoji=False)
+    if not console.is_terminal and "COLUMNS" not in os.environ:
+        console.width = _PIPE_WIDTH
+    return console
 
 
 def show(*parts: RenderableType) -> None:
     """Prints the parts, one below the other."""
-    console = Console(highlight=False, markup=False, emoji=False)
+    console = _console()
     if console.is_terminal:
         for part in parts:
             console.print(part)
         return
-    if "COLUMNS" not in os.environ:
-        console.width = _PIPE_WIDTH
     with console.capture() as capture:
         for part in parts:
             console.print(part)
@@ -61,24 +70,39 @@ def show_json(answer: object) -> None:
 
 
 def table(columns: Sequence[Column], rows: Iterable[Sequence[object]]) -> Table:
-    """A table with a title line; a cell is a text, or anything that has one."""
-    drawn = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style=MUTED)
-    for column in columns:
+    """A table with a title line, of as many columns as there is room for; a cell is a text, or anything that has one."""
+    cells = [[cell if isinstance(cell, Text) else Text(words(cell)) for cell in row] for row in rows]
+    kept = _with_room(columns, cells)
+    drawn = Table(box=None, padding=(0, _GAP, 0, 0), pad_edge=False, header_style=MUTED)
+    for column in (columns[number] for number in kept):
         drawn.add_column(
             column.title.upper(),
             justify="right" if column.right else "left",
             no_wrap=not column.gives_way,
             overflow="fold",
-            style=column.style,
         )
-    for row in rows:
-        drawn.add_row(*(cell if isinstance(cell, Text) else Text(words(cell)) for cell in row))
+    for row in cells:
+        drawn.add_row(*(row[number] for number in kept))
     return drawn
+
+
+def _with_room(columns: Sequence[Column], cells: Sequence[Sequence[Text]]) -> list[int]:
+    """Which columns fit beside each other, the least spare first. What gives way counts with half of the room at most."""
+    room = _console().width
+    widths = []
+    for number, column in enumerate(columns):
+        width = max([len(column.title), *(row[number].cell_len for row in cells)])
+        widths.append(_GAP + (min(width, room // 2) if column.gives_way else width))
+    kept: list[int] = []
+    for number in sorted(range(len(columns)), key=lambda one: columns[one].spare):
+        if not columns[number].spare or sum(widths[one] for one in (*kept, number)) - _GAP <= room:
+            kept.append(number)
+    return sorted(kept)
 
 
 def fields(pairs: Iterable[tuple[str, object]]) -> Table:
     """An object's fields below each other: what is not set is left out."""
-    drawn = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, show_header=False)
+    drawn = Table(box=None, padding=(0, _GAP, 0, 0), pad_edge=False, show_header=False)
     drawn.add_column(style=MUTED, no_wrap=True)
     drawn.add_column(overflow="fold")
     for name, value in pairs:
@@ -106,6 +130,22 @@ def words(value: object) -> str:
 def memory(size_bytes: int | None) -> str:
     """A size in GiB."""
     return "-" if size_bytes is None else f"{size_bytes / 1024**3:.0f} GiB"
+
+
+def moment(timestamp: str | None) -> str:
+    """A timestamp of the API to the minute: "2026-01-31 12:00 UTC"."""
+    return "never" if timestamp is None else f"{timestamp[:10]} {timestamp[11:16]} UTC"
+
+
+def ago(timestamp: str | None) -> str:
+    """How long ago a timestamp of the API was: "3 minutes ago"."""
+    if timestamp is None:
+        return "never"
+    passed_seconds = (datetime.now(UTC) - datetime.fromisoformat(timestamp)).total_seconds()
+    for unit, unit_seconds in _UNITS:
+        if passed_seconds >= unit_seconds:
+            return f"{count(int(passed_seconds // unit_seconds), unit)} ago"
+    return "just now"
 
 
 def count(number: int, noun: str) -> str:
