@@ -115,7 +115,7 @@ def test_what_is_referred_to_is_kept_and_by_how_many_is_said(
 ) -> None:
     target = shared.make(resource)
     referrers = [shared.make(by, **_reference(field, target)) for _ in range(3)]
-    noun = "image" if by == "docker" else "node"
+    noun = "docker image" if by == "docker" else "node"
     path = f"/v1/{resource}/{target['pk']}"
     assert f"3 {noun}s" in refused(shared.staff.delete(path), 409, code="in_use")["detail"]
     for referrer in referrers[:2]:

@@ -23,7 +23,7 @@ GOOD_URLS = (
 BAD_URLS = (
     " ",
     "ubuntu :1",
-    "UPPER/case",
+    "registry.example.com/UPPER/case",
     "registry.example.com/",
     "registry.example.com/a//b",
     "registry.example.com/team/image:",

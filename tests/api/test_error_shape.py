@@ -151,7 +151,7 @@ NOWHERE = (
 )
 
 
-@pytest.mark.parametrize(("path", "method"), itertools.product(NOWHERE, METHODS))
+@pytest.mark.parametrize(("path", "method"), tuple(itertools.product(NOWHERE, METHODS)))
 def test_a_path_that_is_none_is_404(shared: Service, path: str, method: str) -> None:
     answer = shared.staff.request(method, path)
     if path in ("/", "/favicon.ico") and answer.is_success:

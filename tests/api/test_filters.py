@@ -319,8 +319,8 @@ def test_1000_expressions_are_read_and_1001_refused(stocked: Service) -> None:
 
 
 def test_a_path_of_more_than_4_dots_is_refused_at_once(stocked: Service) -> None:
-    body = refused(stocked.staff.post("/v1/docker/list", json={"expressions": [exact("a.b.c.d.e.f", 1)]}), 422)
-    assert "4" in body["detail"]
+    for path in ("a.b.c.d.e.f", "framework." * 100_000 + "name"):
+        refused(stocked.staff.post("/v1/docker/list", json={"expressions": [exact(path, 1)]}), 422)
 
 
 ACROSS = (

@@ -44,7 +44,7 @@ def _(element: folded, compiler: SQLCompiler, **options: Any) -> str:
 @compiles(folded, "postgresql")
 def _(element: folded, compiler: SQLCompiler, **options: Any) -> str:
     (text,) = element.clauses
-    return f'lower({compiler.process(text, **options)} COLLATE "default") COLLATE "C"'
+    return f'lower(({compiler.process(text, **options)}) COLLATE "default") COLLATE "C"'
 
 
 @compiles(position_of, "sqlite")

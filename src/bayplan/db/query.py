@@ -157,10 +157,17 @@ def _clause(shape: Shape, viewer: Viewer, expression: Expression, at: str) -> Cl
     return sa.not_(sa.func.coalesce(clause, sa.false())) if expression.invert else clause
 
 
+class _Enclosed(Grouping[bool]):
+    """Parentheses that stay: SQLAlchemy looks through its own, and makes one flat chain of an AND of ANDs."""
+
+    inherit_cache = True
+    operator = None
+
+
 def _join(operator: Any, parts: list[Clause]) -> Clause:
     while len(parts) > _CHAIN:
-        parts = [Grouping(operator(*parts[i : i + _CHAIN])) for i in range(0, len(parts), _CHAIN)]
-    return Grouping(operator(*parts))
+        parts = [_Enclosed(operator(*parts[i : i + _CHAIN])) for i in range(0, len(parts), _CHAIN)]
+    return _Enclosed(operator(*parts))
 
 
 def conjunction(clauses: list[Clause]) -> Clause:

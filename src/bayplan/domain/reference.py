@@ -33,6 +33,8 @@ class Reference:
                 "bad_reference",
                 "An image reference has no scheme: write it as for 'docker pull', for example 'registry.example.org:5000/team/image:1.0'.",
             )
+        if not text.isprintable():  # the grammar's "$" lets a line break at the end through
+            raise Invalid.at(field, "bad_reference", "An image reference holds no line breaks, tabs or NUL.")
         try:
             parsed = grammar.Reference.parse_normalized_named(text)
         except (grammar.InvalidReference, ValueError) as error:
