@@ -19,7 +19,10 @@ from bayplan.api import describe, errors, passwords
 from bayplan.api.answers import Json
 from bayplan.api.auth import auth_router
 from bayplan.api.crud import crud_router
+from bayplan.api.docker import docker_router
 from bayplan.api.extras import extras_router
+from bayplan.api.judging import Judge
+from bayplan.api.nodes import nodes_router
 from bayplan.api.paths import TidyPaths
 from bayplan.api.resources import RESOURCES
 from bayplan.api.runtime import Runtime, now
@@ -85,6 +88,9 @@ def create_app(settings: Settings) -> FastAPI:
     errors.install(app)
     app.add_middleware(TidyPaths)
     app.include_router(auth_router(runtime))
+    judge = Judge(runtime)
+    app.include_router(docker_router(runtime, judge))
+    app.include_router(nodes_router(runtime, judge))
     app.include_router(extras_router(runtime))
     for resource in RESOURCES:
         app.include_router(crud_router(resource, runtime))

@@ -8,6 +8,7 @@ from pydantic.json_schema import models_json_schema
 
 from bayplan.api.resources import Resource
 from bayplan.db.selection import expandable
+from bayplan.db.shapes import SHAPES
 from bayplan.schemas.filters import Filter
 from bayplan.schemas.problem import ProblemDetails
 
@@ -30,20 +31,20 @@ _FILTER_EXAMPLE: Words = {
     "order_by": [{"field": "pk", "ascending": False}],
 }
 _EXPAND = "Comma-separated references to nest as objects in place of their ids: "
-_PK = {
+PK = {
     "name": "pk",
     "in": "path",
     "required": True,
     "schema": {"type": "integer", "minimum": 1},
     "description": "Primary key.",
 }
-_IF_MATCH = {
+IF_MATCH = {
     "name": "If-Match",
     "in": "header",
     "schema": {"type": "string"},
     "description": "An ETag: the change is made only if the object is still that one (412 otherwise).",
 }
-_IF_NONE_MATCH = {
+IF_NONE_MATCH = {
     "name": "If-None-Match",
     "in": "header",
     "schema": {"type": "string"},
@@ -63,6 +64,14 @@ _PAGE = [
         "description": "Leave out so many at the beginning.",
     },
 ]
+
+
+EXPAND_IMAGE: Words = {
+    "name": "expand",
+    "in": "query",
+    "schema": {"type": "string"},
+    "description": _EXPAND + ", ".join(field.name for field in expandable(SHAPES["docker"])) + ".",
+}
 
 
 def reference(model: type[BaseModel]) -> Words:
@@ -145,7 +154,7 @@ def list_(resource: Resource) -> Words:
         body_required=False,
         example=_FILTER_EXAMPLE,
         answer={"type": "array", "items": reference(resource.answer)},
-        parameters=[*expand_parameter(resource), *_PAGE, _IF_NONE_MATCH],
+        parameters=[*expand_parameter(resource), *_PAGE, IF_NONE_MATCH],
         conditional=True,
     )
 
@@ -157,7 +166,7 @@ def load(resource: Resource) -> Words:
         name=f"load_{resource.name}",
         answer=reference(resource.answer),
         errors=[404],
-        parameters=[_PK, *expand_parameter(resource), _IF_NONE_MATCH],
+        parameters=[PK, *expand_parameter(resource), IF_NONE_MATCH],
         conditional=True,
     )
 
@@ -187,7 +196,7 @@ def replace(resource: Resource) -> Words:
         example=resource.example,
         answer=reference(resource.answer),
         errors=[404, 409, 412],
-        parameters=[_PK, *expand_parameter(resource), _IF_MATCH],
+        parameters=[PK, *expand_parameter(resource), IF_MATCH],
     )
 
 
@@ -202,7 +211,7 @@ def change(resource: Resource) -> Words:
         example={first: resource.example[first]},
         answer=reference(resource.answer),
         errors=[404, 409, 412],
-        parameters=[_PK, *expand_parameter(resource), _IF_MATCH],
+        parameters=[PK, *expand_parameter(resource), IF_MATCH],
     )
 
 
@@ -214,7 +223,7 @@ def delete(resource: Resource) -> Words:
         name=f"delete_{resource.name}",
         status=204,
         errors=[404, 409, 412],
-        parameters=[_PK, _IF_MATCH],
+        parameters=[PK, IF_MATCH],
     )
 
 

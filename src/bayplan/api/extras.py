@@ -34,7 +34,9 @@ def extras_router(runtime: Runtime) -> APIRouter:
             kept = [name for name in row[given.type] if name.casefold() not in names]
             has = {name.casefold() for name in row[given.type]}
             added = [name for folded, name in names.items() if folded not in has]
-            values: dict[str, list[str]] = {given.type: kept if given.method == "remove" else [*row[given.type], *added]}
+            values: dict[str, list[str]] = {
+                given.type: kept if given.method == "remove" else [*row[given.type], *added]
+            }
             await store.change(tx, LICENCES, pk, values, runtime.keyring)
             changed, tag = await store.load_in(tx, caller.select("licences"), pk, runtime.keyring)
         return tagged(request, changed, tag)

@@ -1,17 +1,18 @@
 """How a text names a row (`"12.4"`, `"PyTorch 2.4"`, `"MIT"`), and the pk that it stands for."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
 
 from bayplan.db import tables
 from bayplan.db.dialects import elements_of, folded
-from bayplan.db.engine import Transaction
+from bayplan.db.engine import Rows
 from bayplan.db.shapes import SHAPES, Field
 from bayplan.errors import Problem
 
 Clause = sa.ColumnElement[bool]
+Fetch = Callable[[sa.Select[Any]], Awaitable[Rows]]
 
 
 def _any_element(column: sa.Column[Any], text: str) -> Clause:
@@ -64,8 +65,8 @@ def _name_column(target: str) -> sa.ColumnElement[str]:
     return name
 
 
-async def resolve(tx: Transaction, field: Field, key: int | str) -> tuple[int | None, Problem | None]:
-    """Gives the pk that `key` stands for in `field`, or what is wrong with it."""
+async def resolve(fetch: Fetch, field: Field, key: int | str) -> tuple[int | None, Problem | None]:
+    """Gives the pk that `key` stands for in `field`, or what is wrong with it; `fetch` runs the query."""
     assert field.target is not None
     shape = SHAPES[field.target]
     exact: Clause
@@ -77,7 +78,7 @@ async def resolve(tx: Transaction, field: Field, key: int | str) -> tuple[int | 
         statement = (
             sa.select(shape.column("pk")).where(condition(key)).order_by(sa.case((exact, 0), else_=1), *order).limit(1)
         )
-    rows = await tx.fetch(statement)
+    rows = await fetch(statement)
     if rows:
         return int(rows[0][0]), None
     said = f"with pk {key}" if isinstance(key, int) else f"named '{key}'"

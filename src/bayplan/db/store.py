@@ -172,7 +172,7 @@ async def _checked(tx: Transaction, shape: Shape, values: Values, old: Row | Non
     problems: list[Problem] = []
     for field in shape.fields:
         if field.kind is Kind.REFERENCE and not field.server_sets and values.get(field.name) is not None:
-            row[field.name], problem = await resolve(tx, field, values[field.name])
+            row[field.name], problem = await resolve(tx.fetch, field, values[field.name])
             if problem is not None:
                 problems.append(problem)
     if problems:

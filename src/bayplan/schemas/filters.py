@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import AliasChoices, Field, model_validator
+from pydantic import AliasChoices, Field, field_validator
 from pydantic_core import PydanticCustomError
 
 from bayplan.schemas.common import Body
@@ -87,11 +87,10 @@ class Filter(Body):
     order_by: list[Order] = Field(default=[], max_length=20)
     include_inactive: bool = False
 
-    @model_validator(mode="before")
+    @field_validator("expressions", mode="before")
     @classmethod
     def _bounded(cls, value: Any) -> Any:
-        if isinstance(value, dict):
-            _check_size(value.get("expressions"))
+        _check_size(value)
         return value
 
 

@@ -34,7 +34,7 @@ class NodeCreate(Body):
 
     ip: Host
     index: Annotated[int, Field(ge=0, le=65_535)] = 0
-    cpu_mem: Count = Field(examples=[270_582_939_648])
+    cpu_mem: Count | None = Field(default=None, examples=[270_582_939_648])
     driver_version: DriverText | None = None
     hardware_generation: GenerationKey = None
     gpu_mem: Count | None = Field(default=None, examples=[51_527_024_640])
@@ -56,7 +56,7 @@ class Node(Answer):
     pk: int
     ip: str
     index: int
-    cpu_mem: int
+    cpu_mem: int | None
     driver_version: str | None
     hardware_generation: int | dict[str, Any] | None
     gpu_mem: int | None

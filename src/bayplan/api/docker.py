@@ -1,0 +1,184 @@
+"""What only images have: reinstating, removing for good, facts, and the question what runs where."""
+
+from typing import Any
+
+from fastapi import APIRouter
+from starlette.requests import Request
+from starlette.responses import Response
+
+from bayplan.api.answers import Json, tagged
+from bayplan.api.crud import expansion
+from bayplan.api.describe import EXPAND_IMAGE, IF_MATCH, IF_NONE_MATCH, PK, action, reference
+from bayplan.api.judging import Judge
+from bayplan.api.requests import pk_of, query, read
+from bayplan.api.runtime import Runtime
+from bayplan.db import deletion, facts, store
+from bayplan.db.shapes import SHAPES
+from bayplan.domain.image import FACT_NAMES
+from bayplan.domain.wanted import Wanted
+from bayplan.errors import NotFound
+from bayplan.schemas.docker import Image
+from bayplan.schemas.facts import Facts, FactsPatch
+from bayplan.schemas.match import ImageOnNodes, MatchAnswer, Question
+
+IMAGES = SHAPES["docker"]
+
+
+def docker_router(runtime: Runtime, judge: Judge) -> APIRouter:
+    """Gives those routes."""
+    router = APIRouter(prefix="/v1/docker", tags=["docker images"])
+
+    async def reinstate(request: Request) -> Response:
+        caller = await runtime.caller(request)
+        caller.must_be_staff()
+        chosen = caller.select("docker", expansion(IMAGES, query(request, "expand")))
+        async with runtime.db.write() as tx:
+            await deletion.reinstate(tx, pk_of(request), if_match=request.headers.get("if-match"))
+            image, tag = await store.load_in(tx, chosen, pk_of(request), runtime.keyring)
+        return tagged(request, image, tag)
+
+    async def hard(request: Request) -> Response:
+        caller = await runtime.caller(request)
+        caller.must_be_staff()
+        chosen = caller.select("docker", expansion(IMAGES, query(request, "expand")))
+        async with runtime.db.write() as tx:
+            image, _ = await store.load_in(tx, chosen, pk_of(request), runtime.keyring)
+            await deletion.erase(tx, pk_of(request), if_match=request.headers.get("if-match"))
+        return Json(image)
+
+    async def load_facts(request: Request) -> Response:
+        await runtime.caller(request)
+        query(request)
+        return await answer_facts(request)
+
+    async def patch_facts(request: Request) -> Response:
+        caller = await runtime.caller(request)
+        caller.must_be_staff()
+        query(request)
+        body = await read(request, FactsPatch, runtime.settings.max_body_bytes)
+        values = body.model_dump(exclude_unset=True)
+        async with runtime.db.write() as tx:
+            await facts.enter(tx, pk_of(request), values, if_match=request.headers.get("if-match"))
+        return await answer_facts(request)
+
+    async def answer_facts(request: Request) -> Response:
+        known, pk = await judge.snapshot(), pk_of(request)
+        image = known.images.get(pk)
+        if image is None:
+            raise NotFound(f"No docker image with pk {pk}.")
+        entries: dict[str, Any] = {name: {"value": None, "origin": None} for name in FACT_NAMES}
+        build = Wanted(image, known.tables).build(None)
+        if build is not None:
+            entries["kernel_architectures"] = {"value": build.texts, "origin": "table"}
+        for name, (value, origin) in known.facts.get(pk, {}).items():
+            entries[name] = {"value": value, "origin": origin}
+        return tagged(request, entries, f"{known.version}-facts")
+
+    async def match(request: Request) -> Response:
+        caller = await runtime.caller(request)
+        query(request)
+        asked = await read(request, Question, runtime.settings.max_body_bytes)
+        return Json(await judge.answer(caller, asked))
+
+    async def nodes(request: Request) -> Response:
+        caller = await runtime.caller(request)
+        query(request)
+        return Json(await judge.image_on_nodes(caller, pk_of(request)))
+
+    example = {
+        "worker": {
+            "driver_version": "535.104.05",
+            "compute_capability": "8.6",
+            "gpu_name": "NVIDIA RTX A6000",
+            "gpu_brand": "NvidiaRTX",
+            "architecture": "amd64",
+        },
+        "task": "train",
+        "limit": 10,
+        "explain": True,
+    }
+    for path, method, handler, words in (
+        (
+            "/match",
+            "POST",
+            match,
+            action(
+                "Which images run on a worker",
+                text="Gives the images that run on a node or a described worker, best first; with `explain`, of every "
+                "other image exactly why not and what would change that. The rules are in docs/rules.md.",
+                name="match",
+                body=Question,
+                example=example,
+                answer=reference(MatchAnswer),
+            ),
+        ),
+        (
+            "/{pk:pk}/nodes",
+            "GET",
+            nodes,
+            action(
+                "On which nodes an image runs",
+                name="image_on_nodes",
+                answer=reference(ImageOnNodes),
+                errors=[404],
+                parameters=[PK],
+            ),
+        ),
+        (
+            "/{pk:pk}/facts",
+            "GET",
+            load_facts,
+            action(
+                "What is known of an image",
+                text="Gives every fact that the rules need and docker.md has no field for, with who says so.",
+                name="load_facts",
+                answer=reference(Facts),
+                errors=[404],
+                parameters=[PK, IF_NONE_MATCH],
+                conditional=True,
+            ),
+        ),
+        (
+            "/{pk:pk}/facts",
+            "PATCH",
+            patch_facts,
+            action(
+                "Enter facts about an image",
+                text="Enters what staff know of an image; null takes an entry back. Staff only.",
+                name="patch_facts",
+                body=FactsPatch,
+                example={"kernel_architectures": ["8.0", "8.6", "9.0"], "compiles_at_runtime": False},
+                answer=reference(Facts),
+                errors=[404, 409, 412],
+                parameters=[PK, IF_MATCH],
+            ),
+        ),
+        (
+            "/{pk:pk}/reinstate",
+            "DELETE",
+            reinstate,
+            action(
+                "Bring a deleted docker image back",
+                text="Reinstates an image that was deleted softly; staff only. 409 if its name and version were taken.",
+                name="reinstate_docker",
+                answer=reference(Image),
+                errors=[404, 409, 412],
+                parameters=[PK, EXPAND_IMAGE, IF_MATCH],
+            ),
+        ),
+        (
+            "/{pk:pk}/hard",
+            "DELETE",
+            hard,
+            action(
+                "Remove a docker image for good",
+                text="Removes an image, deleted or not, with all that is known of it. It answers with it for the last time. Staff only.",
+                name="hard_delete_docker",
+                answer=reference(Image),
+                errors=[404, 412],
+                parameters=[PK, EXPAND_IMAGE, IF_MATCH],
+            ),
+        ),
+    ):
+        router.add_api_route(path, handler, methods=[method], **words)
+    return router

@@ -1,0 +1,204 @@
+"""Answers to questions about what runs where: the catalogue as the judge sees it, kept for as long as nothing changes."""
+
+import asyncio
+from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, date, datetime
+from functools import cached_property, partial
+from typing import Any
+
+import orjson
+
+from bayplan.api.runtime import Caller, Runtime
+from bayplan.db import store
+from bayplan.db.engine import fetch_all
+from bayplan.db.natural import resolve
+from bayplan.db.shapes import SHAPES, Shape
+from bayplan.db.snapshot import Snapshot, take, workers
+from bayplan.domain.match import Answer, Grade, Question, Verdict, match, verdicts_for_workers
+from bayplan.domain.tables import Tables, load
+from bayplan.domain.verdict import ORDER
+from bayplan.domain.worker import Worker
+from bayplan.errors import Invalid, NotFound
+from bayplan.schemas.match import Question as Asked
+from bayplan.schemas.match import WorkerFacts
+
+Graded = Iterable[tuple[int, Verdict]]
+# Objects that are fetched by their pks in one statement; for more, all are fetched.
+_BY_PK = 500
+
+
+class Judge:
+    """The judge over one database. A snapshot of the catalogue is taken when the version has moved, once for all who wait."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        self._runtime = runtime
+        self._latest: Snapshot | None = None
+        self._taking = asyncio.Lock()
+
+    @cached_property
+    def _shipped(self) -> Tables:
+        return load(self._runtime.settings.tables)
+
+    async def snapshot(self) -> Snapshot:
+        """Gives the catalogue as it is now."""
+        db = self._runtime.db
+        latest = self._latest
+        if latest is None or latest.version != await db.version():
+            async with self._taking:
+                latest = self._latest
+                if latest is None or latest.version != await db.version():
+                    self._latest = latest = await take(db, self._shipped)
+        return latest
+
+    async def answer(self, caller: Caller, asked: Asked) -> bytes:
+        """Gives the answer to a question, as JSON; raises `Invalid`."""
+        runtime, known = self._runtime, await self.snapshot()
+        worker = await self._worker(asked, known)
+        eligible = None
+        if asked.filter is not None:
+            eligible = await store.pks(runtime.db, SHAPES["docker"], caller.viewer, asked.filter, "filter.")
+        question = Question(
+            worker,
+            task=asked.task,
+            domain=asked.domain,
+            framework=asked.framework,
+            **({} if asked.grades is None else {"grades": frozenset(Grade(grade) for grade in asked.grades)}),
+        )
+        found = match(question, known.catalogue, known.tables, today(), eligible)
+        return await self._written(caller, asked, worker, found, known)
+
+    async def _written(self, caller: Caller, asked: Asked, worker: Worker, found: Answer, known: Snapshot) -> bytes:
+        matches = found.matches[: asked.limit]
+        shown = [*matches, *(found.rejected if asked.explain else ())]
+        images = await self._objects(caller, SHAPES["docker"], [pk for pk, _ in shown])
+        body = {
+            "worker": {"node": asked.node, **_facts_of(worker, known)},
+            "considered": found.considered,
+            "matches": graded(images, "image", matches),
+            "summary": [{"code": line.code, "images": line.images, "remedy": line.remedy} for line in found.summary],
+        }
+        if asked.explain:
+            body["rejected"] = graded(images, "image", found.rejected)
+        return await _rendered(body, len(shown))
+
+    async def image_on_nodes(self, caller: Caller, pk: int) -> bytes:
+        """Gives one image's verdicts over all nodes, best first, as JSON; raises `NotFound`."""
+        known = await self.snapshot()
+        fleet = await workers(self._runtime.db)
+        image = (await self._objects(caller, SHAPES["docker"], [pk])).get(pk)
+        if image is None or pk not in known.images:
+            raise NotFound(f"No docker image with pk {pk}.")
+        verdicts = best_first(verdicts_for_workers(known.images[pk], fleet, known.tables, today()))
+        nodes = await self._objects(caller, SHAPES["nodes"], [key for key, _ in verdicts])
+        return await _rendered({"image": image, "nodes": graded(nodes, "node", verdicts)}, len(verdicts))
+
+    async def node_for_images(self, caller: Caller, pk: int) -> bytes:
+        """Gives one node's verdicts over all images that are not deleted, best first, as JSON; raises `NotFound`."""
+        known = await self.snapshot()
+        slots = await workers(self._runtime.db, pk)
+        if not slots:
+            raise NotFound(f"No node with pk {pk}.")
+        found = match(Question(slots[0][1], grades=frozenset(ORDER)), known.catalogue, known.tables, today())
+        node = (await self._objects(caller, SHAPES["nodes"], [pk]))[pk]
+        images = await self._objects(caller, SHAPES["docker"], [key for key, _ in found.matches])
+        return await _rendered({"node": node, "images": graded(images, "image", found.matches)}, len(found.matches))
+
+    async def _objects(self, caller: Caller, shape: Shape, pks: Sequence[int]) -> dict[int, Any]:
+        chosen = caller.select(shape.name)
+        statement = chosen.statement
+        if len(pks) <= _BY_PK:
+            statement = statement.where(shape.column("pk").in_(pks))
+        decrypt = self._runtime.keyring.decrypt
+        return await self._runtime.db.fetch(
+            statement, lambda rows: {item["pk"]: item for item in chosen.objects(rows, decrypt)}
+        )
+
+    async def _worker(self, asked: Asked, known: Snapshot) -> Worker:
+        if (asked.node is None) == (asked.worker is None):
+            raise Invalid.at(
+                "worker", "node_or_worker", "Give either 'node', the pk of a node, or 'worker', its facts."
+            )
+        if asked.worker is not None:
+            return await self._described(asked.worker, known)
+        found = await workers(self._runtime.db, asked.node)
+        if not found:
+            raise Invalid.at(
+                "node", "unknown_reference", f"No node with pk {asked.node}; /v1/nodes/list shows them all."
+            )
+        return found[0][1]
+
+    async def _described(self, facts: WorkerFacts, known: Snapshot) -> Worker:
+        generation = facts.hardware_generation
+        name = None
+        if generation is not None:
+            field = SHAPES["nodes"].field("hardware_generation")
+            assert field is not None
+            pk, problem = await resolve(partial(fetch_all, self._runtime.db), field, generation)
+            if problem is not None:
+                raise Invalid.at(f"worker.{problem.field}", problem.code, problem.detail)
+            name = await self._runtime.db.fetch(
+                SHAPES["hardware"].table.select().where(SHAPES["hardware"].column("pk") == pk),
+                lambda rows: str(rows[0].generation),
+            )
+        elif facts.compute_capability is not None:
+            name = known.tables.generation_of(facts.compute_capability)
+        return Worker(
+            driver_version=facts.driver_version,
+            compute_capability=facts.compute_capability,
+            hardware_generation=name,
+            gpu_name=facts.gpu_name,
+            gpu_brand=facts.gpu_brand,
+            gpu_mem_bytes=facts.gpu_mem,
+            cpu_mem_bytes=facts.cpu_mem,
+            architecture=facts.architecture,
+            runtime_mode=facts.runtime_mode,
+            toolkit_version=facts.toolkit_version,
+            fabric_ready=facts.fabric_ready,
+        )
+
+
+def today() -> date:
+    """Gives the day, in UTC."""
+    return datetime.now(UTC).date()
+
+
+def best_first(verdicts: Graded) -> list[tuple[int, Verdict]]:
+    """Gives the verdicts by grade, then by key."""
+    return sorted(verdicts, key=lambda pair: (ORDER[pair[1].grade], pair[0]))
+
+
+def graded(objects: dict[int, Any], name: str, verdicts: Graded) -> list[dict[str, Any]]:
+    """Gives each object with its grade and reasons; equal verdicts are rendered once. What is gone meanwhile is left out."""
+    ready: dict[int, orjson.Fragment] = {}
+    entries = []
+    for pk, verdict in verdicts:
+        reasons = ready.get(id(verdict))
+        if reasons is None:
+            reasons = ready[id(verdict)] = orjson.Fragment(orjson.dumps(verdict.reasons))
+        if pk in objects:
+            entries.append({name: objects[pk], "grade": verdict.grade, "reasons": reasons})
+    return entries
+
+
+def _facts_of(worker: Worker, known: Snapshot) -> dict[str, Any]:
+    generation = worker.hardware_generation
+    if generation is None and worker.compute_capability is not None:
+        generation = known.tables.generation_of(worker.compute_capability)
+    return {
+        "driver_version": worker.driver_version,
+        "compute_capability": worker.compute_capability,
+        "hardware_generation": generation,
+        "gpu_name": worker.gpu_name,
+        "gpu_brand": worker.gpu_brand,
+        "gpu_mem": worker.gpu_mem_bytes,
+        "cpu_mem": worker.cpu_mem_bytes,
+        "architecture": worker.architecture,
+        "runtime_mode": worker.runtime_mode,
+        "toolkit_version": worker.toolkit_version,
+        "fabric_ready": worker.fabric_ready,
+    }
+
+
+async def _rendered(body: dict[str, Any], size: int) -> bytes:
+    render: Callable[[dict[str, Any]], bytes] = orjson.dumps
+    return render(body) if size <= _BY_PK else await asyncio.to_thread(render, body)

@@ -1,0 +1,36 @@
+"""What is known of an image beyond its fields, and from whom: staff's word goes before the registry's."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import sqlalchemy as sa
+
+from bayplan.db import store, tables
+from bayplan.db.engine import Transaction
+from bayplan.db.shapes import SHAPES
+
+STAFF = "staff"
+# Whoever comes first is believed.
+ORIGINS = (STAFF, "registry")
+
+Known = dict[str, tuple[Any, str]]
+
+
+def believed(rows: Mapping[tuple[str, str], Any]) -> Known:
+    """Gives each fact's value and origin, from the values by (name, origin)."""
+    known: Known = {}
+    for origin in reversed(ORIGINS):
+        known |= {name: (value, origin) for (name, who), value in rows.items() if who == origin}
+    return known
+
+
+async def enter(tx: Transaction, pk: int, values: Mapping[str, Any], *, if_match: str | None = None) -> None:
+    """Enters what staff say of an image, None takes an entry back; raises `NotFound`, `Conflict`, `PreconditionFailed`."""
+    shape = SHAPES["docker"]
+    store.check_not_deleted(shape, await store.current(tx, shape, pk, if_match))
+    table = tables.image_facts
+    for name, value in values.items():
+        mine = (table.c.image == pk, table.c.name == name, table.c.origin == STAFF)
+        await tx.execute(sa.delete(table).where(*mine))
+        if value is not None:
+            await tx.execute(sa.insert(table), {"image": pk, "name": name, "origin": STAFF, "value": value})

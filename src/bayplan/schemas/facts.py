@@ -1,0 +1,91 @@
+"""Facts about an image that the rules need and docker.md has no field for."""
+
+import datetime
+import re
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic_core import PydanticCustomError
+
+from bayplan.domain.versions import ComputeCapability, CudaVersion, DriverVersion
+from bayplan.schemas.common import Answer, Body, Line, Name, Word, parsed_by
+
+_KERNEL = re.compile(r"[0-9]{1,2}\.[0-9][af]?(\+PTX)?", re.ASCII)
+_REQUIRE = re.compile(r"NVIDIA_REQUIRE_[A-Z0-9_]{1,100}", re.ASCII)
+
+
+def _kernel(text: str) -> str:
+    if _KERNEL.fullmatch(text) is None:
+        raise PydanticCustomError("bad_format", "must be a compute capability such as '8.6', '9.0a' or '12.0+PTX'")
+    return text
+
+
+def _requirement_name(text: str) -> str:
+    if _REQUIRE.fullmatch(text) is None:
+        raise PydanticCustomError("bad_format", "must be the name of a variable NVIDIA_REQUIRE_...")
+    return text
+
+
+def _date(value: Any) -> Any:
+    try:
+        if isinstance(value, str):
+            return datetime.date.fromisoformat(value).isoformat()
+    except ValueError:
+        raise PydanticCustomError("bad_format", "must be a date such as '2027-01-31'") from None
+    return value
+
+
+Kernel = Annotated[str, AfterValidator(_kernel)]
+RequirementName = Annotated[str, AfterValidator(_requirement_name)]
+Cuda = Annotated[Name, parsed_by(CudaVersion.parse)]
+Driver = Annotated[Name, parsed_by(DriverVersion.parse)]
+Capability = Annotated[Name, parsed_by(ComputeCapability.parse)]
+Date = Annotated[str, BeforeValidator(_date)]
+
+
+class CompatPackage(Body):
+    """The forward-compatibility package in an image: the CUDA that it is for, and its driver version or branch."""
+
+    cuda: Cuda | None = None
+    driver: Driver | None = None
+
+
+class FactsPatch(Body):
+    """Facts that staff know; null takes an entry back. They go before what the registry or a table says."""
+
+    architectures: Annotated[list[Word], Field(min_length=1, max_length=50)] | None = Field(None, examples=[["amd64"]])
+    requirements: Annotated[dict[RequirementName, Line], Field(max_length=50)] | None = Field(
+        None, examples=[{"NVIDIA_REQUIRE_CUDA": "cuda>=12.4"}]
+    )
+    disable_require: bool | None = None
+    compat_package: CompatPackage | None = None
+    compat_on_loader_path: bool | None = None
+    kernel_architectures: Annotated[list[Kernel], Field(max_length=50)] | None = Field(
+        None, examples=[["8.0", "8.6", "9.0", "12.0+PTX"]]
+    )
+    compiles_at_runtime: bool | None = None
+    min_driver: Driver | None = None
+    min_compute_capability: Capability | None = None
+    end_of_life: Date | None = Field(None, examples=["2027-01-31"])
+
+
+class Fact(Answer):
+    """A fact, and who says so: `staff`, the `registry`, or a `table` of bayplan's; null where it is not known."""
+
+    value: Any
+    origin: str | None
+
+
+class Facts(Answer):
+    """All facts about an image."""
+
+    architectures: Fact
+    requirements: Fact
+    disable_require: Fact
+    compat_package: Fact
+    compat_on_loader_path: Fact
+    kernel_architectures: Fact
+    compiles_at_runtime: Fact
+    min_driver: Fact
+    min_compute_capability: Fact
+    end_of_life: Fact

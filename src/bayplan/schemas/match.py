@@ -1,0 +1,104 @@
+"""The question which image runs on which worker, and its answer."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from bayplan.schemas.common import Answer, Body, Count, Line, Name, Pk, Word
+from bayplan.schemas.cuda import DriverText
+from bayplan.schemas.docker import GenerationKey, Image
+from bayplan.schemas.filters import Filter
+from bayplan.schemas.nodes import CapabilityText, Node, RuntimeMode
+
+GradeName = Literal["native", "minor", "forward", "cpu", "jit", "unknown", "no"]
+Asked = Annotated[Line, Field(min_length=1, max_length=200)]
+
+
+class WorkerFacts(Body):
+    """A worker that is no node, or not yet. Without `driver_version` it has no GPU. Memory in bytes."""
+
+    driver_version: DriverText | None = Field(default=None, examples=["535.104.05"])
+    compute_capability: CapabilityText | None = None
+    hardware_generation: GenerationKey = None
+    gpu_name: Name | None = None
+    gpu_brand: Name | None = None
+    gpu_mem: Count | None = None
+    cpu_mem: Count | None = None
+    architecture: Word | None = None
+    runtime_mode: RuntimeMode | None = None
+    toolkit_version: Name | None = None
+    fabric_ready: bool | None = None
+
+
+class Question(Body):
+    """Either `node` or `worker`; all else is optional."""
+
+    node: Pk | None = None
+    worker: WorkerFacts | None = None
+    task: Asked | None = None
+    domain: Asked | None = None
+    framework: Asked | None = Field(default=None, examples=["pytorch>=2.1,<3"])
+    filter: Filter | None = None
+    grades: Annotated[list[GradeName], Field(min_length=1, max_length=7)] | None = None
+    limit: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
+    explain: bool = False
+
+
+class Reason(Answer):
+    """One thing that counts against an image on a worker, or that should be known (`grade` is then `caveat`)."""
+
+    grade: str
+    code: str
+    needed: str | None
+    found: str | None
+    detail: str
+    remedy: str | None
+    source: str
+
+
+class GradedImage(Answer):
+    """An image with its grade on the worker, and every reason."""
+
+    image: Image
+    grade: GradeName
+    reasons: list[Reason]
+
+
+class GradedNode(Answer):
+    """A node with the grade of the image on it, and every reason."""
+
+    node: Node
+    grade: GradeName
+    reasons: list[Reason]
+
+
+class SummaryLine(Answer):
+    """What stood in the way of how many images, and which single change would give the first match."""
+
+    code: str
+    images: int
+    remedy: str | None
+
+
+class MatchAnswer(Answer):
+    """The images that run on the worker, best first; `rejected` only where it was asked for with `explain`."""
+
+    worker: dict[str, Any]
+    considered: int
+    matches: list[GradedImage]
+    rejected: list[GradedImage] = Field(default=[])
+    summary: list[SummaryLine]
+
+
+class ImageOnNodes(Answer):
+    """One image over all nodes."""
+
+    image: Image
+    nodes: list[GradedNode]
+
+
+class NodeForImages(Answer):
+    """One node over all images."""
+
+    node: Node
+    images: list[GradedImage]
