@@ -42,7 +42,7 @@ def stocked(shared: Service) -> Service:
     shared.make("frameworks", name="TensorFlow", version="9.2")
     for body in (
         {"name": "alpha", "cuda_version": "9.2.148", "framework": "PyTorch 2.4", "tasks": ["train"]},
-        {"name": "Alpha2", "cuda_version": "10.1.243", "framework": "PyTorch 10.1", "tasks": ["Predict"]},
+        {"name": "Alpha2", "cuda_version": "10.1.243", "framework": "PyTorch 10.1", "tasks": ["predict"]},
         {"name": "beta", "cuda_version": "12.4.1", "framework": "TensorFlow 9.2", "licence": "Apache-2.0", "cpu": True},
         {
             "name": "gamma%_",
@@ -91,7 +91,7 @@ FINDS: tuple[tuple[Expression, list[str]], ...] = (
     (exact("min_hardware_generation.generation", "Pascal"), [A, A2, B]),
     (exact("tasks", "train"), [A, B, G]),
     (exact("tasks", "predict"), [A2, B, G]),
-    (exact("tasks", "PREDICT"), [A2, B, G]),
+    (exact("tasks", "PREDICT", case_insensitive=True), [A2, B, G]),
     (exact("tasks", "train", invert=True), [A2]),
     (exact("registry_username", "Robot"), [G]),
     (exact("registry_username", "Robot", invert=True), [A, A2, B]),

@@ -8,9 +8,9 @@ from tests.conftest import Service
 TYPES = ("domains", "permissions", "limitations", "conditions")
 
 
-@pytest.mark.parametrize("kind", TYPES)
-def test_subdescriptors_are_added_and_removed(service: Service, kind: str) -> None:
-    made = service.make("licences", **{kind: ["first", "second"]})
+@pytest.mark.parametrize("words", TYPES)
+def test_subdescriptors_are_added_and_removed(service: Service, words: str) -> None:
+    made = service.make("licences", **{words: ["first", "second"]})
     path = f"/v1/licences/{made['pk']}/subdescriptors"
     for method, names, expected in (
         ("add", ["third", "second"], ["first", "second", "third"]),
@@ -19,10 +19,10 @@ def test_subdescriptors_are_added_and_removed(service: Service, kind: str) -> No
         ("remove", ["second", "third"], []),
         ("add", ["last"], ["last"]),
     ):
-        answer = service.staff.patch(path, json={"method": method, "type": kind, "names": names})
+        answer = service.staff.patch(path, json={"method": method, "type": words, "names": names})
         if names:
             assert answer.status_code == 200, answer.text
-            assert answer.json() == made | {kind: expected}
+            assert answer.json() == made | {words: expected}
             assert service.staff.get(f"/v1/licences/{made['pk']}").json() == answer.json()
         else:
             assert answer.status_code in (200, 422)
@@ -80,8 +80,8 @@ def test_mit_permits_what_it_permits_in_lower_case_hyphenated_words(shared: Serv
     assert "liability" in mit["limitations"]
 
 
-@pytest.mark.parametrize("kind", TYPES)
-def test_every_shipped_word_is_lower_case_and_hyphenated(shared: Service, kind: str) -> None:
+@pytest.mark.parametrize("words", TYPES)
+def test_every_shipped_word_is_lower_case_and_hyphenated(shared: Service, words: str) -> None:
     body = {"expressions": [{"type": "compare", "field": "pk", "operator": "<=", "value": 20}]}
     licences = shared.user.post("/v1/licences/list", json=body).json()
-    assert all(word == word.lower() and " " not in word for licence in licences for word in licence[kind])
+    assert all(word == word.lower() and " " not in word for licence in licences for word in licence[words])

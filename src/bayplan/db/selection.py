@@ -40,9 +40,11 @@ class Selection:
         return made
 
     def tag(self, row: sa.Row[Any]) -> str:
-        """Gives the row's entity tag: its revision, and whatever else moves an answer without moving that."""
-        restless = [str(row[self.names.index(name)]) for name in self.shape.restless]
-        return "-".join([str(row[self.revision_at]), *(["".join(restless)] if any(restless) else [])])
+        """Gives the row's entity tag: its revision, and whatever else tells an answer from another of that revision."""
+        told_apart = [str(row[self.names.index(name)]) for name in self.shape.restless]
+        # Who sees secrets and who does not must not share what they keep.
+        told_apart += ["secret"] if self.secret is not None else []
+        return "-".join([str(row[self.revision_at]), *(["".join(told_apart)] if any(told_apart) else [])])
 
 
 def _shown(shape: Shape, table: sa.FromClause, viewer: Viewer, *, through: bool) -> list[sa.ColumnElement[Any]]:
