@@ -175,17 +175,17 @@ def test_facts(shell: Shell, image: str) -> None:
     )
     printed = shell.run("images", "set-facts", image, *entered).out
     assert rows(printed) == [
-        ["FACT", "VALUE", "FROM"],
-        ["architectures", "amd64, arm64", "staff"],
-        ["requirements", "NVIDIA_REQUIRE_CUDA cuda>=12.4", "staff"],
-        ["disable_require", "no", "staff"],
-        ["compat_package", "cuda 12.4; driver 550.54.15", "staff"],
-        ["compat_on_loader_path", "yes", "staff"],
-        ["kernel_architectures", "8.0, 9.0+PTX", "staff"],
-        ["compiles_at_runtime", "no", "staff"],
-        ["min_driver", "550.54.15", "staff"],
-        ["min_compute_capability", "8.0", "staff"],
-        ["end_of_life", "2031-01-31", "staff"],
+        ["FACT", "FROM", "VALUE"],
+        ["architectures", "staff", "amd64, arm64"],
+        ["requirements", "staff", "NVIDIA_REQUIRE_CUDA cuda>=12.4"],
+        ["disable_require", "staff", "no"],
+        ["compat_package", "staff", "cuda 12.4; driver 550.54.15"],
+        ["compat_on_loader_path", "staff", "yes"],
+        ["kernel_architectures", "staff", "8.0, 9.0+PTX"],
+        ["compiles_at_runtime", "staff", "no"],
+        ["min_driver", "staff", "550.54.15"],
+        ["min_compute_capability", "staff", "8.0"],
+        ["end_of_life", "staff", "2031-01-31"],
     ]
     known = json.loads(shell.run("images", "set-facts", image, "--forget", "min-driver", "--json").out)
     assert known["min_driver"] == {"value": None, "origin": None}

@@ -64,8 +64,8 @@ def show_one(image: ExpandedImage) -> None:
 
 def show_facts(facts: Mapping[str, Fact]) -> None:
     """The facts, what is not known too."""
-    columns = (Column("fact"), Column("value", gives_way=True), Column("from"))
-    rows = [(name, _fact(fact["value"]), fact["origin"]) for name, fact in facts.items()]
+    columns = (Column("fact"), Column("from"), Column("value", gives_way=True))
+    rows = [(name, fact["origin"], _fact(fact["value"])) for name, fact in facts.items()]
     show(table(columns, rows))
 
 

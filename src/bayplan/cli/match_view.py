@@ -96,7 +96,8 @@ def show_answer(answer: MatchAnswer, names: Names, node: ExpandedNode | None, li
     if matches:
         parts += [Text(), _images(matches, names, notes)]
     if rejected:
-        parts += [Text(), Text(f"{count(len(rejected), 'image')} left out:"), Text(), _images(rejected, names, notes)]
+        left_out = Text(f"{count(len(rejected), 'image')} left out, and what decided it:")
+        parts += [Text(), left_out, Text(), _images([_decisive(one) for one in rejected], names, notes)]
     if notes.reasons:
         parts += [Text(), notes.table()]
     if not matches and answer["summary"]:
@@ -132,13 +133,24 @@ def _worker(worker: Mapping[str, Any], node: ExpandedNode | None) -> Text:
 
 def _head(answer: MatchAnswer, limit: int) -> Text:
     found, considered = len(answer["matches"]), count(answer["considered"], "image")
-    if not found:
-        said = f"None of {considered} runs here." if answer["considered"] else "No image was considered."
+    running = answer["considered"] - len(answer["rejected"]) if "rejected" in answer else found
+    if not answer["considered"]:
+        said = "No image was considered."
+    elif not found:
+        said = f"None of {considered} runs here." if answer["considered"] > 1 else "The only image considered does not."
+    elif found < running:
+        said = f"{running} of {considered} run here; the best {found}:"
     elif found == limit and found < answer["considered"]:
-        said = f"The best {found} of those that run here, of {considered} considered."
+        said = f"The best {found} that run here, of {considered} considered:"
     else:
-        said = f"{found} of {considered} run{'s' if found == 1 else ''} here, best first."
+        said = f"{found} of {considered} {'runs' if found == 1 else 'run'} here:"
     return Text.assemble(("Result  ", MUTED), said)
+
+
+def _decisive(judged: JudgedImage) -> JudgedImage:
+    """A verdict with the reasons that made it so; `why` and the JSON have all of them."""
+    reasons = [reason for reason in judged["reasons"] if reason["grade"] == judged["grade"]]
+    return {**judged, "reasons": reasons or judged["reasons"]}
 
 
 def _images(judged: Sequence[JudgedImage], names: Names, notes: Notes) -> Table:
@@ -166,8 +178,8 @@ def _summary(summary: Sequence[SummaryLine]) -> list[RenderableType]:
 
 def _told(reason: Reason, after: str = "", *, at_length: bool = False) -> Text:
     """A reason in sentences: what is the matter, and what would mend it."""
-    style = "bold yellow" if reason.get("grade") == "caveat" else "bold"
-    text = Text.assemble((reason["code"], style), (after, MUTED), "\n", words(reason["detail"]))
+    text = Text.assemble(grade(reason["grade"]), "  ", (reason["code"], "bold"), (after, MUTED))
+    text.append(f"\n{words(reason['detail'])}")
     if at_length and reason["needed"] and reason["found"]:
         text.append(f"\nNeeded: {words(reason['needed'])}. Found: {words(reason['found'])}.", style=MUTED)
     if reason["remedy"]:
