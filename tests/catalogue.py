@@ -9,6 +9,7 @@ from typing import Any
 Body = dict[str, Any]
 
 _count = itertools.count(1)
+_generations = itertools.count(1)  # apart, since their ranges end at 1,000
 
 DOCKER_FIELDS: dict[str, tuple[type, ...]] = {
     "pk": (int,),
@@ -88,11 +89,11 @@ def cuda(**changes: Any) -> Body:
 
 def hardware(**changes: Any) -> Body:
     """A create body for a GPU generation above the real ones."""
-    number = next(_count)
+    number = next(_generations)
     return {
         "generation": f"Generation{number}",
-        "min_compute_capability": 100.0 + number,
-        "max_compute_capability": 100.5 + number,
+        "min_compute_capability": 400 + number / 8,
+        "max_compute_capability": 400 + (number + 1) / 8,
     } | changes
 
 

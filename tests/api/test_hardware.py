@@ -55,7 +55,7 @@ def test_ranges_may_touch(shared: Service) -> None:
     high = shared.make("hardware", min_compute_capability=201.0, max_compute_capability=202.0)
     assert low[RANGE[1]] == high[RANGE[0]]
     answer = shared.staff.patch(f"/v1/hardware/{low['pk']}", json={"max_compute_capability": 201.5})
-    refused(answer, 422, field="max_compute_capability")
+    assert {part["field"] for part in refused(answer, 422)["errors"]} & set(RANGE)
     assert shared.staff.patch(f"/v1/hardware/{low['pk']}", json={"generation": "Touching"}).status_code == 200
 
 
