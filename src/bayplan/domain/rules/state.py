@@ -5,6 +5,7 @@ from bayplan.domain.rules.making import CATALOGUE, PROGRAMMING_GUIDE, caveat, no
 from bayplan.domain.verdict import Grade, Reason
 
 VIRTUAL_GPUS = "NVIDIA Virtual GPU Software documentation, CUDA and unified memory"
+JETPACK = "NVIDIA JetPack documentation, CUDA on Jetson"
 FABRIC = "NVIDIA Fabric Manager for NVSwitch documentation"
 
 
@@ -119,13 +120,7 @@ def tegra(case: Case) -> Reason | None:
     """Rule 12: Tegra is a family of its own; its images and those for other GPUs do not mix."""
     on_tegra, for_tegra = case.offered.is_tegra, case.wanted.image.is_for_tegra
     if on_tegra and for_tegra:
-        return caveat(
-            "tegra",
-            found=case.offered.driver,
-            detail="On L4T an image runs only with the JetPack that it was made for; driver numbers say nothing there.",
-            remedy="Compare the image's L4T release with the worker's.",
-            source="NVIDIA JetPack documentation",
-        )
+        return _other_jetpack(case)
     if on_tegra == for_tegra:
         return None
     detail = (
@@ -141,6 +136,28 @@ def tegra(case: Case) -> Reason | None:
         detail,
         "Use an image for L4T." if on_tegra else "Use an image for desktop and server GPUs.",
         PROGRAMMING_GUIDE,
+    )
+
+
+def _other_jetpack(case: Case) -> Reason:
+    """L4T has no minor-version compatibility across its major releases, each of which has one CUDA major version."""
+    cuda, driver_cuda = case.wanted.cuda, case.offered.driver_cuda
+    if cuda is not None and driver_cuda is not None and cuda.major != driver_cuda.major:
+        return no(
+            "tegra",
+            needed=f"a JetPack with CUDA {cuda.major}",
+            found=f"driver {case.offered.driver}, of CUDA {driver_cuda.major}",
+            detail=f"The image is made for a JetPack with CUDA {cuda.major}; the worker's has CUDA {driver_cuda.major}, and L4T "
+            "runs neither older nor newer ones.",
+            remedy=f"Use an image for a JetPack with CUDA {driver_cuda.major}.",
+            source=JETPACK,
+        )
+    return caveat(
+        "tegra",
+        found=case.offered.driver,
+        detail="On L4T an image runs only with the JetPack that it was made for; driver numbers say little there.",
+        remedy="Compare the image's L4T release with the worker's.",
+        source=JETPACK,
     )
 
 

@@ -177,7 +177,7 @@ class Tables:
                 return None
         except (InvalidVersion, Invalid):
             return None
-        public = Version(parsed.public)
+        public = Version(parsed.base_version)  # a release candidate is built as its release
         return next(
             (
                 row
