@@ -62,7 +62,10 @@ def docker_router(runtime: Runtime, judge: Judge) -> APIRouter:
         return await answer_facts(request)
 
     async def answer_facts(request: Request) -> Response:
-        known, pk = await judge.snapshot(), pk_of(request)
+        pk = pk_of(request)
+        # Read before the facts: were they newer than their tag, they would only be sent once more.
+        revision = await facts.revision(runtime.db, pk)
+        known = await judge.snapshot()
         image = known.images.get(pk)
         if image is None:
             raise NotFound(f"No docker image with pk {pk}.")
@@ -72,7 +75,7 @@ def docker_router(runtime: Runtime, judge: Judge) -> APIRouter:
             entries["kernel_architectures"] = {"value": build.texts, "origin": "table"}
         for name, (value, origin) in known.facts.get(pk, {}).items():
             entries[name] = {"value": value, "origin": origin}
-        return tagged(request, entries, f"{known.version}-facts")
+        return tagged(request, entries, f"{revision}-facts")
 
     async def match(request: Request) -> Response:
         caller = await runtime.caller(request)

@@ -8,6 +8,7 @@ from fastapi import FastAPI
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import BaseRoute, Match
 
 from bayplan import errors
 from bayplan.db.engine import DatabaseUnavailable
@@ -65,14 +66,43 @@ async def _ours(_request: Request, error: Exception) -> Response:
 async def _http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     code = _HTTP_CODES.get(error.status_code, "error")
+    headers = dict(error.headers or {})
     if error.status_code == 405:
-        allowed = (error.headers or {}).get("Allow", "")
+        allowed = ", ".join(_methods(request))
+        return problem(
+            405,
+            code,
+            f"{request.method} is not a method of this address; allowed: {allowed}.",
+            headers={"Allow": allowed},
+        )
         detail = f"{request.method} is not a method of this address; allowed: {allowed}."
-    elif error.status_code == 404:
+    if error.status_code == 404:
         detail = f"There is nothing at {request.url.path[:200]}; /docs shows what there is."
     else:
         detail = str(error.detail)
-    return problem(error.status_code, code, detail, headers=dict(error.headers or {}))
+    return problem(error.status_code, code, detail, headers=headers)
+
+
+def _methods(request: Request) -> list[str]:
+    """The methods of an address; the router itself names only those of the first route that fits."""
+    asked = request.scope["path"].split("/")
+    found = {
+        method.upper()
+        for path, methods in request.app.openapi()["paths"].items()
+        for method in methods
+        if len(steps := path.split("/")) == len(asked) and all(map(_fits, steps, asked))
+    }
+    return sorted(found) or ["GET"]  # what is not documented is a page
+
+
+def _fits(step: str, asked: str) -> bool:
+    return asked.isdigit() if step == "{pk}" else step.startswith("{") or step == asked
+
+
+def _methods_at(route: BaseRoute, request: Request) -> set[str]:
+    """The methods of a route, if the request's path is one of its."""
+    match, _ = route.matches(request.scope)
+    return set(getattr(route, "methods", None) or ()) if match is not Match.NONE else set()
 
 
 async def _unexpected(_request: Request, _error: Exception) -> Response:

@@ -6,8 +6,9 @@ from typing import Any
 import sqlalchemy as sa
 
 from bayplan.db import store, tables
-from bayplan.db.engine import Transaction
+from bayplan.db.engine import Database, Transaction, fetch_all
 from bayplan.db.shapes import SHAPES
+from bayplan.errors import NotFound
 
 STAFF = "staff"
 # Whoever comes first is believed.
@@ -34,3 +35,13 @@ async def enter(tx: Transaction, pk: int, values: Mapping[str, Any], *, if_match
         await tx.execute(sa.delete(table).where(*mine))
         if value is not None:
             await tx.execute(sa.insert(table), {"image": pk, "name": name, "origin": STAFF, "value": value})
+    await tx.execute(sa.update(tables.images).where(tables.images.c.pk == pk).values(revision=tx.version))
+
+
+async def revision(db: Database, pk: int) -> int:
+    """Gives the revision of an image, which its facts share; raises `NotFound`."""
+    rows = await fetch_all(db, sa.select(tables.images.c.revision).where(tables.images.c.pk == pk))
+    if not rows:
+        raise NotFound(f"No docker image with pk {pk}.")
+    return int(rows[0][0])
+    await tx.execute(sa.update(shape.table).where(shape.column("pk") == pk).values(revision=tx.version))
