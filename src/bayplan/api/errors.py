@@ -8,7 +8,6 @@ from fastapi import FastAPI
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import BaseRoute, Match
 
 from bayplan import errors
 from bayplan.db.engine import DatabaseUnavailable
@@ -69,14 +68,9 @@ async def _http(request: Request, error: Exception) -> Response:
     headers = dict(error.headers or {})
     if error.status_code == 405:
         allowed = ", ".join(_methods(request))
-        return problem(
-            405,
-            code,
-            f"{request.method} is not a method of this address; allowed: {allowed}.",
-            headers={"Allow": allowed},
-        )
+        headers["Allow"] = allowed
         detail = f"{request.method} is not a method of this address; allowed: {allowed}."
-    if error.status_code == 404:
+    elif error.status_code == 404:
         detail = f"There is nothing at {request.url.path[:200]}; /docs shows what there is."
     else:
         detail = str(error.detail)
@@ -97,12 +91,6 @@ def _methods(request: Request) -> list[str]:
 
 def _fits(step: str, asked: str) -> bool:
     return asked.isdigit() if step == "{pk}" else step.startswith("{") or step == asked
-
-
-def _methods_at(route: BaseRoute, request: Request) -> set[str]:
-    """The methods of a route, if the request's path is one of its."""
-    match, _ = route.matches(request.scope)
-    return set(getattr(route, "methods", None) or ()) if match is not Match.NONE else set()
 
 
 async def _unexpected(_request: Request, _error: Exception) -> Response:
