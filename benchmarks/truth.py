@@ -20,8 +20,7 @@ from bayplan.domain.judge import judge
 from bayplan.domain.kernels import grade_by_release
 from bayplan.domain.tables import Tables, load
 from bayplan.domain.verdict import Grade, Verdict
-from bayplan.domain.versions import ComputeCapability, CudaVersion, DriverVersion
-from bayplan.domain.wanted import read
+from bayplan.domain.versions import ComputeCapability, CudaVersion, DriverVersion, read
 from bayplan.domain.worker import Worker
 
 ROOT = Path(__file__).resolve().parents[1]

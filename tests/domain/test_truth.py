@@ -3,9 +3,9 @@
 import csv
 
 import pytest
+from benchmarks.truth import DOCUMENT, FACTS, REPORTS, document, headline, hold, read_facts, read_reports
 
 from bayplan.domain.tables import load
-from benchmarks.truth import DOCUMENT, FACTS, REPORTS, document, headline, hold, read_facts, read_reports
 
 pytestmark = pytest.mark.skipif(not REPORTS.is_file(), reason=f"the real reports are not here: no {REPORTS}")
 

@@ -12,8 +12,8 @@ from bayplan.domain.kernels import grade_by_release
 from bayplan.domain.requirement import Outcome, Properties, Requirement, evaluate
 from bayplan.domain.tables import Generation, Tables
 from bayplan.domain.verdict import Grade
-from bayplan.domain.versions import ComputeCapability, CudaVersion, DriverVersion
-from bayplan.domain.wanted import platform, read
+from bayplan.domain.versions import ComputeCapability, CudaVersion, DriverVersion, read
+from bayplan.domain.wanted import platform
 from bayplan.domain.worker import Worker
 
 # NVML's brands, in its enumeration's and in its tools' spelling, as the words of start conditions.

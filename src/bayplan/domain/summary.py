@@ -10,8 +10,7 @@ from dataclasses import dataclass, replace
 
 from bayplan.domain.catalogue import Catalogue, Entry, Filter, Question, Selected
 from bayplan.domain.verdict import REASON_CODES, Grade, Reason, Verdict
-from bayplan.domain.versions import DriverVersion, sort_key
-from bayplan.domain.wanted import read
+from bayplan.domain.versions import DriverVersion, read, sort_key
 
 _RANKS = {code: rank for rank, code in enumerate(REASON_CODES)}
 _MOST_NAMES = 10

@@ -5,10 +5,14 @@ what the rules compare; `sort_key` is for the database, which can only compare t
 """
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import lru_cache, total_ordering
+from typing import TypeVar
 
 from bayplan.errors import Invalid
+
+T = TypeVar("T")
 
 _DRIVER = re.compile(r"[0-9]{1,6}(?:\.[0-9]{1,6}){0,3}", re.ASCII)
 _CUDA = re.compile(r"([0-9]{1,4})\.([0-9]{1,4})(?:\.([0-9]{1,6})(?:\.[0-9]{1,6})?)?", re.ASCII)
@@ -113,6 +117,14 @@ def _parse_capability(text: str) -> ComputeCapability:
     if not found:
         raise Invalid(f"{text!r} is not a compute capability; write it as 8.6.")
     return ComputeCapability(int(found[1]), int(found[2] or 0))
+
+
+def read(parse: Callable[[str], T], text: str | None) -> T | None:
+    """What `parse` makes of a text; None where there is none or it cannot be read."""
+    try:
+        return None if text is None else parse(text)
+    except Invalid:
+        return None
 
 
 MAX_TEXT = 200  # what the API accepts for a version; longer text is ordered by its beginning

@@ -4,19 +4,14 @@ Texts become versions and requirements here, so that the rules only compare; a t
 known. A catalogue keeps one `Wanted` for all images with equal needs.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TypeVar
 
 from bayplan.domain.image import Image
 from bayplan.domain.kernels import Kernel, parse_kernels
 from bayplan.domain.requirement import Requirement, conditions_of
 from bayplan.domain.tables import Generation, Tables
-from bayplan.domain.versions import ComputeCapability, CudaVersion, DriverVersion
-from bayplan.errors import Invalid
-
-T = TypeVar("T")
+from bayplan.domain.versions import ComputeCapability, CudaVersion, DriverVersion, read
 
 _PLATFORMS = {"x86_64": "amd64", "x86-64": "amd64", "aarch64": "arm64"}
 
@@ -140,11 +135,3 @@ class Wanted:
         if row is None:
             return None
         return Build(row.kernel_architectures, parse_kernels(row.kernel_architectures), row.source)
-
-
-def read(parse: Callable[[str], T], text: str | None) -> T | None:
-    """What `parse` makes of a text; None where there is none or it cannot be read."""
-    try:
-        return None if text is None else parse(text)
-    except Invalid:
-        return None

@@ -11,7 +11,7 @@ from bayplan.domain.versions import ComputeCapability, CudaVersion, DriverVersio
 from bayplan.schemas.common import Answer, Body, Line, Name, Word, parsed_by
 
 _KERNEL = re.compile(r"[0-9]{1,2}\.[0-9][af]?(\+PTX)?", re.ASCII)
-_REQUIRE = re.compile(r"NVIDIA_REQUIRE_[A-Z0-9_]{1,100}", re.ASCII)
+_REQUIRE = re.compile(r"NVIDIA_REQUIRE_[A-Z0-9_]{1,100}|CUDA_VERSION", re.ASCII)
 
 
 def _kernel(text: str) -> str:
@@ -22,7 +22,7 @@ def _kernel(text: str) -> str:
 
 def _requirement_name(text: str) -> str:
     if _REQUIRE.fullmatch(text) is None:
-        raise PydanticCustomError("bad_format", "must be the name of a variable NVIDIA_REQUIRE_...")
+        raise PydanticCustomError("bad_format", "must be the name of a variable NVIDIA_REQUIRE_..., or CUDA_VERSION")
     return text
 
 

@@ -45,7 +45,5 @@ def fitting_cuda(case: Case) -> str:
     span = case.offered.cuda_range
     if span is None:
         return ""
-    low, high = span
-    return (
-        f", or use an image built with CUDA {low}" if low == high else f", or use one built with CUDA {low} to {high}"
-    )
+    releases = str(span[0]) if span[0] == span[1] else f"{span[0]} to {span[1]}"
+    return f", or use an image built with CUDA {releases}"

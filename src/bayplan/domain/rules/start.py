@@ -4,8 +4,7 @@ from bayplan.domain.case import Case
 from bayplan.domain.requirement import Outcome, Requirement
 from bayplan.domain.rules.making import TOOLKIT, no, unknown
 from bayplan.domain.verdict import Grade, Reason
-from bayplan.domain.versions import CudaVersion
-from bayplan.domain.wanted import read
+from bayplan.domain.versions import CudaVersion, read
 
 UNCHECKED_MODES = frozenset({"cdi"})
 SWITCH_OFF = "start the container with NVIDIA_DISABLE_REQUIRE=1"

@@ -21,10 +21,11 @@ from bayplan.domain.tables.rows import (
     Generation,
     GpuModel,
 )
-from bayplan.domain.versions import ComputeCapability, CudaVersion, DriverVersion
+from bayplan.domain.versions import ComputeCapability, CudaVersion, DriverVersion, read
 from bayplan.errors import Invalid
 
 _LOCAL_CUDA = re.compile(r"cu([0-9]{1,2})([0-9])", re.ASCII)
+_CATALOGUE = "the catalogue"
 _FRAMEWORK_ALIASES = {"torch": "pytorch", "tf": "tensorflow"}
 
 
@@ -49,12 +50,18 @@ class Tables:
         """These tables with the catalogue's own CUDA releases and generations, which staff may have changed.
 
         A generation of an unknown name has the rank of the shipped one that holds its lowest capability, else one
-        just above all that lie below it.
+        just above all that lie below it. What no rule could compare is left out.
         """
-        releases = tuple(CudaRelease(version, full, driver, "the catalogue") for version, full, driver in cuda)
+        releases = tuple(
+            CudaRelease(version, full, driver, _CATALOGUE)
+            for version, full, driver in cuda
+            if read(CudaVersion.parse, full) is not None
+        )
         generations = tuple(
-            Generation(name, str(low), str(high), self._rank_of(name, str(low)), "the catalogue")
+            Generation(name, str(low), str(high), self._rank_of(name, str(low)), _CATALOGUE)
             for name, low, high in hardware
+            if read(ComputeCapability.parse, str(low)) is not None
+            and read(ComputeCapability.parse, str(high)) is not None
         )
         return replace(self, cuda=releases, generations=generations)
 
@@ -112,8 +119,9 @@ class Tables:
     def _drivers_by_release(self) -> dict[CudaVersion, DriverVersion]:
         drivers: dict[CudaVersion, DriverVersion] = {}
         for release in sorted(self.cuda, key=lambda release: CudaVersion.parse(release.full_version)):
-            if release.min_driver is not None:
-                full, driver = CudaVersion.parse(release.full_version), DriverVersion.parse(release.min_driver)
+            driver = read(DriverVersion.parse, release.min_driver)
+            if driver is not None:
+                full = CudaVersion.parse(release.full_version)
                 drivers[full] = drivers[CudaVersion(full.major, full.minor)] = driver
         return drivers
 
