@@ -48,13 +48,16 @@ class Shell:
         assert done.returncode == code, f"{done.returncode}: {done.stdout}{done.stderr}"
         return Ended(done.returncode, done.stdout, done.stderr)
 
-    def at_terminal(self, *arguments: str, columns: int = 80, typed: str = "") -> Ended:
-        """Runs `bayplan` on a terminal that is so wide; what it prints comes with its colours."""
+    def at_terminal(self, *arguments: str, columns: int = 80, typed: tuple[str, ...] = ()) -> Ended:
+        """Runs `bayplan` on a terminal that is so wide, and types a line at each question that ends in a colon.
+
+        What it prints comes with its colours.
+        """
         process, terminal = pty.fork()
         if process == 0:
             os.execve(PROGRAM, [str(PROGRAM), *arguments], self._environment() | {"TERM": "xterm-256color"})
         fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
-        os.write(terminal, typed.encode())
+        lines = list(typed)
         printed = b""
         while True:
             try:
@@ -64,6 +67,8 @@ class Shell:
             if not part:
                 break
             printed += part
+            if lines and part.rstrip().endswith(b":"):
+                os.write(terminal, f"{lines.pop(0)}\n".encode())
         _, status = os.waitpid(process, 0)
         os.close(terminal)
         return Ended(os.waitstatus_to_exitcode(status), printed.decode().replace("\r\n", "\n"))

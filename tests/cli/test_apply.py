@@ -110,12 +110,12 @@ def test_it_asks(here: Shell, file: Path) -> None:
     refused = here.run("apply", str(file), code=1)
     assert "  + mine 1.0\n" in refused.out
     assert refused.err == "Apply 4 changes? There is no terminal to ask at: add --yes. Nothing was done.\n"
-    said = here.at_terminal("apply", str(file), typed="n\n")
+    said = here.at_terminal("apply", str(file), typed=("n",))
     assert said.code == 1
     assert "Apply 4 changes? [y/N]" in said.out
     assert "Nothing was done." in said.out
     assert here.run("images", "list").out == "No images.\n"
-    said = here.at_terminal("apply", str(file), typed="y\n")
+    said = here.at_terminal("apply", str(file), typed=("y",))
     assert said.code == 0
     assert "\x1b[32m  + mine 1.0" in said.out
     assert "Done: 4 added" in said.out

@@ -100,7 +100,7 @@ def test_one_is_found_however_it_is_typed(shell: Shell, image: str) -> None:
         "without gpu": "no",
         "domain": "od",
         "tasks": "train, predict",
-        "licence": "MIT",
+        "licence": "MIT License",
         "added": "",
     }
 
@@ -138,9 +138,9 @@ def test_adding_editing_deleting_reinstating(shell: Shell, name: str) -> None:
 def test_removing_for_good_asks(shell: Shell, image: str) -> None:
     said = shell.run("images", "rm", image, "--hard", code=1).err
     assert said == f"Remove {image} 1.0 for good? There is no terminal to ask at: add --yes. Nothing was done.\n"
-    said = shell.at_terminal("images", "rm", image, "--hard", typed="n\n").out
+    said = shell.at_terminal("images", "rm", image, "--hard", typed=("n",)).out
     assert "Nothing was done." in said
-    assert f"Removed {image} 1.0 for good." in shell.at_terminal("images", "rm", image, "--hard", typed="y\n").out
+    assert f"Removed {image} 1.0 for good." in shell.at_terminal("images", "rm", image, "--hard", typed=("y",)).out
     shell.run("images", "show", image, code=1)
 
 

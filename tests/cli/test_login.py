@@ -26,11 +26,12 @@ def test_logging_in_is_kept_for_its_owner_alone(server: Server, stranger: Shell,
 
 def test_a_terminal_is_asked_without_echo(server: Server, stranger: Shell, password: str) -> None:
     here = stranger.with_settings(server=server.url)
-    said = here.at_terminal("login", typed=f"admin\n{password}\n")
+    said = here.at_terminal("login", typed=("admin", password))
     assert said.code == 0, said.out
     assert f"Logged in to {server.url} as admin." in said.out
     assert "User: " in said.out
     assert "Password: " in said.out
+    assert password not in said.out
 
 
 def test_without_a_terminal_nothing_is_asked(stranger: Shell) -> None:
