@@ -190,8 +190,10 @@ def test_other_questions_are_everyones_and_other_changes_are_staffs(
     shared: Service, method: str, path: str, body: object, status: int
 ) -> None:
     where = path.format(image=shared.make("docker")["pk"], node=shared.make("nodes")["pk"])
-    assert shared.user.request(method, where, json=body).status_code == status
-    assert shared.staff.request(method, where, json=body).status_code == 200
+    answer = shared.user.request(method, where, json=body)
+    assert answer.status_code == status, answer.text
+    answer = shared.staff.request(method, where, json=body)
+    assert answer.status_code == 200, answer.text
     refused(shared.anonymous.request(method, where, json=body), 401, code="unauthenticated")
 
 
