@@ -125,6 +125,7 @@ def question_without(question: Question, code: str) -> str:
 
 
 def _listed(names: set[str]) -> str:
-    ordered = sorted(names, key=lambda name: (name.casefold(), sort_key(name)))
+    once = {name.casefold(): name for name in sorted(names, reverse=True)}
+    ordered = [once[key] for key in sorted(once, key=sort_key)]
     more = f" and {len(ordered) - _MOST_NAMES} more" if len(ordered) > _MOST_NAMES else ""
     return ", ".join(ordered[:_MOST_NAMES]) + more
