@@ -18,6 +18,7 @@ import bayplan
 from bayplan.api import describe, errors, passwords
 from bayplan.api.answers import Json
 from bayplan.api.auth import auth_router
+from bayplan.api.catalogue import catalogue_router
 from bayplan.api.crud import crud_router
 from bayplan.api.docker import docker_router
 from bayplan.api.extras import extras_router
@@ -89,6 +90,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.add_middleware(TidyPaths)
     app.include_router(auth_router(runtime))
     judge = Judge(runtime)
+    app.include_router(catalogue_router(runtime))
     app.include_router(docker_router(runtime, judge))
     app.include_router(nodes_router(runtime, judge))
     app.include_router(extras_router(runtime))

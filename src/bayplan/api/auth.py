@@ -33,7 +33,7 @@ def auth_router(runtime: Runtime) -> APIRouter:
                 f"Too many failed log-ins for this user from this address: try again in {locked} seconds.",
                 retry_after_seconds=locked,
             )
-        account = await accounts.active_user(runtime.db, username=given.username)
+        account = await accounts.active_user(runtime.db, given.username)
         if not await passwords.is_right(given.password, account.password_hash if account else None) or account is None:
             await accounts.failed(runtime.db, who, moment)
             raise Unauthenticated("The user name or the password is wrong.", code="wrong_credentials")

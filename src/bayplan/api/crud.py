@@ -28,14 +28,15 @@ def expansion(shape: Shape, given: dict[str, str]) -> tuple[str, ...]:
     return tuple(name for name in choices if name in names)
 
 
+def expanded(tag: str, expand: tuple[str, ...], version: int) -> str:
+    """Gives the tag of an object with references nested, which may change without the object's own revision."""
+    return f"{tag}-{version}-{'.'.join(expand)}" if expand else tag
+
+
 def crud_router(resource: Resource, runtime: Runtime) -> APIRouter:
     """Gives the routes of a resource: list, load, create, replace, change and delete."""
     shape, limit_bytes = resource.shape, runtime.settings.max_body_bytes
     router = APIRouter(prefix=f"/v1/{resource.name}", tags=[resource.plural])
-
-    async def expanded(tag: str, expand: tuple[str, ...]) -> str:
-        # What is nested may change without the object's own revision.
-        return f"{tag}-{await runtime.db.version()}-{'.'.join(expand)}" if expand else tag
 
     async def list_(request: Request) -> Response:
         caller = await runtime.caller(request)
@@ -45,8 +46,8 @@ def crud_router(resource: Resource, runtime: Runtime) -> APIRouter:
         offset = whole_number(given, "offset", least=0) or 0
         body = await read_body(request, limit_bytes)
         specification = parse(body, Filter) if body else EVERYTHING
-        # The version is read before the rows: were they newer than their tag, they would only be sent once more.
-        tag = f"{await runtime.db.version()}-{fingerprint(body, request.scope['query_string'], repr(caller).encode())}"
+        # The version was read before the rows: were they newer than their tag, they would only be sent once more.
+        tag = f"{caller.version}-{fingerprint(body, request.scope['query_string'], repr(caller.viewer).encode())}"
         if not shape.restless and is_known(request, tag):
             return unchanged(tag)
         only = resource.readable(caller)
@@ -70,7 +71,7 @@ def crud_router(resource: Resource, runtime: Runtime) -> APIRouter:
         if resource.readable(caller) is not None and pk != caller.user:
             raise Forbidden(f"Only staff may read other {resource.plural}.")
         found, tag = await store.load(runtime.db, caller.select(shape.name, expand), pk, runtime.keyring)
-        return tagged(request, found, await expanded(tag, expand))
+        return tagged(request, found, expanded(tag, expand, caller.version))
 
     async def create(request: Request) -> Response:
         caller = await runtime.caller(request)
@@ -82,7 +83,7 @@ def crud_router(resource: Resource, runtime: Runtime) -> APIRouter:
             pk = await store.insert(tx, shape, values, runtime.keyring)
             made, tag = await store.load_in(tx, caller.select(shape.name, expand), pk, runtime.keyring)
         headers = {"Location": f"/v1/{resource.name}/{pk}"}
-        return tagged(request, made, await expanded(tag, expand), 201, headers)
+        return tagged(request, made, expanded(tag, expand, tx.version), 201, headers)
 
     async def write(request: Request, model: type[Body]) -> Response:
         caller = await runtime.caller(request)
@@ -94,7 +95,7 @@ def crud_router(resource: Resource, runtime: Runtime) -> APIRouter:
         async with runtime.db.write() as tx:
             await store.change(tx, shape, pk, values, runtime.keyring, if_match=if_match)
             changed, tag = await store.load_in(tx, caller.select(shape.name, expand), pk, runtime.keyring)
-        return tagged(request, changed, await expanded(tag, expand))
+        return tagged(request, changed, expanded(tag, expand, tx.version))
 
     async def replace(request: Request) -> Response:
         return await write(request, resource.replace)

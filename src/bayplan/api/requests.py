@@ -100,7 +100,7 @@ def _place(loc: Sequence[int | str]) -> str:
         branch = isinstance(step, str) and index > 0 and (step in _BRANCHES or "[" in step or "constrained" in step)
         if not branch or (index == last and step in EXPRESSION_TYPES and loc[index - 1] in EXPRESSION_TYPES):
             kept.append(str(step))
-    return ".".join(kept)
+    return ".".join(kept) or "body"
 
 
 def _problem(place: str, found: list[tuple[str, str]], model: type[BaseModel]) -> Problem:
@@ -111,10 +111,12 @@ def _problem(place: str, found: list[tuple[str, str]], model: type[BaseModel]) -
     if kind == "extra_forbidden":
         fields = f" The fields are: {', '.join(model.model_fields)}." if "." not in place else ""
         return Problem(place, "unknown_field", f"There is no field '{name}' here.{fields}")
-    code = kind if len(found) == 1 else "wrong_type"
+    if kind in ("model_type", "dict_type", "model_attributes_type"):
+        message = "must be a JSON object"
+    code = "wrong_type" if kind.endswith("_type") or len(found) > 1 else kind
     if len(found) > 1:
         message = " or ".join(dict.fromkeys(text for _, text in found))
-    subject = f"The field '{place}'" if place else "The body"
+    subject = f"The field '{place}'" if place != "body" else "The body"
     separator = " " if message.startswith(("must", "should")) else ": "
     return Problem(place, code, f"{subject}{separator}{message.rstrip('.')}.")
 

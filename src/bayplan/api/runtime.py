@@ -1,7 +1,7 @@
 """What a running server holds, and who is asking: handed to every router when the application is wired."""
 
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from starlette.requests import Request
@@ -21,9 +21,10 @@ _MOST_CALLERS = 10_000
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who sent a request: a user, or a node, or staff who act for a node."""
+    """Who sent a request: a user, or a node, or staff who act for a node; and the catalogue's version when they did."""
 
     viewer: Viewer
+    version: int
     user: int | None = None
     node: int | None = None
 
@@ -50,7 +51,7 @@ class Runtime:
     db: Database
     keyring: Keyring
     tokens: Tokens
-    _callers: dict[str, tuple[Caller, float, int]] = field(default_factory=dict)
+    _callers: dict[str, tuple[Caller, float]] = field(default_factory=dict)
 
     async def caller(self, request: Request) -> Caller:
         """Gives who sent the request; raises `Unauthenticated` (401), or `Forbidden` and `Malformed` for a bad Node-Id.
@@ -58,15 +59,14 @@ class Runtime:
         A token is read once for each version of the catalogue: whoever is deactivated moves that version.
         """
         token = _bearer(request)
-        version = await self.db.version()
         known = self._callers.get(token)
-        if known is not None and known[2] == version and known[1] > time.time():
+        if known is not None and known[1] > time.time() and known[0].version == await self.db.version():
             found = known[0]
         else:
             found, expires = await self.caller_of(token, "access")
             if len(self._callers) >= _MOST_CALLERS:
                 self._callers.clear()
-            self._callers[token] = (found, expires, version)
+            self._callers[token] = (found, expires)
         named = request.headers.get("node-id")
         return found if named is None else await self._acting_for(found, named)
 
@@ -75,16 +75,12 @@ class Runtime:
         claim = self.tokens.read(token)
         if claim.use not in uses:
             raise Unauthenticated(f"This is a token for '{claim.use}': use the {' or '.join(uses)} token here.")
-        if claim.subject == "node":
-            account = await accounts.node(self.db, claim.pk)
-            caller = Caller(Viewer(is_worker=True), node=claim.pk)
-        else:
-            account = await accounts.active_user(self.db, pk=claim.pk)
-            is_staff = account is not None and account.is_staff
-            caller = Caller(Viewer(user=claim.pk, is_staff=is_staff), user=claim.pk)
+        account, version = await accounts.standing(self.db, claim.subject, claim.pk)
         if account is None or account.token_epoch != claim.epoch:
             raise Unauthenticated("The token was revoked: log in again at /v1/auth/obtain.")
-        return caller, claim.expires
+        if claim.subject == "node":
+            return Caller(Viewer(is_worker=True), version, node=claim.pk), claim.expires
+        return Caller(Viewer(user=claim.pk, is_staff=account.is_staff), version, user=claim.pk), claim.expires
 
     async def _acting_for(self, caller: Caller, named: str) -> Caller:
         pk = int(named) if named.isascii() and named.isdigit() and len(named) < 19 else 0
@@ -92,7 +88,7 @@ class Runtime:
             raise Forbidden("Only staff may act for a node by 'Node-Id', and a node only for itself.")
         if await accounts.node(self.db, pk) is None:
             raise Malformed(f"The header 'Node-Id' names no node: '{named[:40]}'.", code="unknown_node")
-        return Caller(caller.viewer, user=caller.user, node=pk)
+        return replace(caller, node=pk)
 
 
 def now() -> str:

@@ -21,22 +21,31 @@ class Account:
     password_hash: str = ""
 
 
-async def active_user(db: Database, *, username: str | None = None, pk: int | None = None) -> Account | None:
-    """Gives the active user of that name or pk, or None."""
-    table = tables.users
-    condition = table.c.username == username if username is not None else table.c.pk == pk
-    statement = sa.select(table.c.pk, table.c.token_epoch, table.c.is_staff, table.c.password_hash).where(
-        condition, table.c.is_active
-    )
+_USER = (tables.users.c.pk, tables.users.c.token_epoch, tables.users.c.is_staff, tables.users.c.password_hash)
+_NODE = (tables.nodes.c.pk, tables.nodes.c.token_epoch)
+
+
+async def active_user(db: Database, username: str) -> Account | None:
+    """Gives the active user of that name, or None."""
+    statement = sa.select(*_USER).where(tables.users.c.username == username, tables.users.c.is_active)
     rows = await fetch_all(db, statement)
     return Account(**rows[0]._mapping) if rows else None
 
 
 async def node(db: Database, pk: int) -> Account | None:
     """Gives the node with that pk, or None."""
-    table = tables.nodes
-    rows = await fetch_all(db, sa.select(table.c.pk, table.c.token_epoch).where(table.c.pk == pk))
+    rows = await fetch_all(db, sa.select(*_NODE).where(tables.nodes.c.pk == pk))
     return Account(**rows[0]._mapping) if rows else None
+
+
+async def standing(db: Database, subject: str, pk: int) -> tuple[Account | None, int]:
+    """Gives the active `user`, or the `node`, that a token names, and the catalogue's version: in one query."""
+    table, columns = (tables.users, _USER) if subject == "user" else (tables.nodes, _NODE)
+    good = table.c.pk == pk if subject == "node" else sa.and_(table.c.pk == pk, table.c.is_active)
+    statement = sa.select(tables.catalogue.c.version, *columns).select_from(tables.catalogue.outerjoin(table, good))
+    version, *values = tuple((await fetch_all(db, statement))[0])
+    names = [column.name for column in columns]
+    return (None if values[0] is None else Account(**dict(zip(names, values, strict=True)))), version
 
 
 async def logged_in(db: Database, pk: int, now: str) -> None:

@@ -6,7 +6,7 @@ from pydantic import Field
 
 from bayplan.schemas.common import Answer, Body, Name, Number, partial
 
-Capability = Annotated[Number, Field(ge=0, le=1_000)]
+Capability = Annotated[Number, Field(ge=0, le=1_000_000)]
 
 
 class HardwareCreate(Body):

@@ -1,0 +1,119 @@
+"""The whole catalogue at once: applying a document to it, and reading it out as one."""
+
+from functools import partial
+from typing import Any
+
+from fastapi import APIRouter
+from starlette.requests import Request
+from starlette.responses import Response
+
+from bayplan.api.answers import Json
+from bayplan.api.describe import IF_MATCH, action, reference
+from bayplan.api.requests import flag, query, read
+from bayplan.api.resources import RESOURCES
+from bayplan.api.runtime import Runtime, now
+from bayplan.db.apply import Birth, Given, apply
+from bayplan.db.document import SECTIONS, export
+from bayplan.db.engine import fetch_all
+from bayplan.schemas.catalogue import Document, Plan
+
+_BORN = {resource.name: resource.born for resource in RESOURCES}
+_FLAG = {"type": "boolean", "default": False}
+
+
+def catalogue_router(runtime: Runtime) -> APIRouter:
+    """Gives the routes under `/v1/catalogue`."""
+    router = APIRouter(prefix="/v1/catalogue", tags=["catalogue"])
+
+    async def apply_document(request: Request) -> Response:
+        caller = await runtime.caller(request)
+        caller.must_be_staff()
+        given = query(request, "dry_run", "prune")
+        dry_run, prune = flag(given, "dry_run"), flag(given, "prune")
+        document = await read(request, Document, runtime.settings.max_body_bytes)
+        columns = {section.name: _BORN[section.shape.name](caller) for section in SECTIONS}
+        outcome = await apply(
+            runtime.db,
+            _entries(document),
+            runtime.keyring,
+            Birth(columns, now()),
+            prune=prune,
+            dry_run=dry_run,
+            if_version=request.headers.get("if-match"),
+        )
+        plan = {
+            "changes": outcome.changes,
+            "unchanged": outcome.unchanged,
+            "applied": outcome.applied,
+            "version": str(outcome.version),
+        }
+        return Json(plan, headers={"ETag": f'"{outcome.version}"'})
+
+    async def export_document(request: Request) -> Response:
+        caller = await runtime.caller(request)
+        caller.must_be_staff()
+        secrets = flag(query(request, "secrets"), "secrets")
+        return Json(await export(partial(fetch_all, runtime.db), runtime.keyring, secrets=secrets))
+
+    router.add_api_route(
+        "/apply",
+        apply_document,
+        methods=["POST"],
+        **action(
+            "Make the catalogue what a document says",
+            text="Adds and changes what the document names and, with `prune`, removes what it does not; all of it or "
+            "nothing. A field that an entry does not mention is left as it is. Staff only.",
+            name="apply",
+            body=Document,
+            example={"frameworks": [{"name": "PyTorch", "version": "2.4.1"}]},
+            answer=reference(Plan),
+            errors=[409, 412],
+            parameters=[
+                {
+                    "name": "dry_run",
+                    "in": "query",
+                    "schema": _FLAG,
+                    "description": "Say what would change, and change nothing.",
+                },
+                {
+                    "name": "prune",
+                    "in": "query",
+                    "schema": _FLAG,
+                    "description": "Remove what the document's sections do not name.",
+                },
+                {**IF_MATCH, "description": "The `version` of a dry run: 412 if the catalogue was changed since."},
+            ],
+        ),
+    )
+    router.add_api_route(
+        "/export",
+        export_document,
+        methods=["GET"],
+        **action(
+            "Read the catalogue out as a document",
+            text="Gives all frameworks, images and nodes in create bodies with natural keys: applying it again changes "
+            "nothing. Staff only.",
+            name="export",
+            answer=reference(Document),
+            parameters=[
+                {"name": "secrets", "in": "query", "schema": _FLAG, "description": "With the registries' log-ins."}
+            ],
+        ),
+    )
+    return router
+
+
+def _entries(document: Document) -> dict[str, list[Given]]:
+    entries = {}
+    for section in SECTIONS:
+        bodies: Any = getattr(document, section.name)
+        if bodies is not None:
+            entries[section.name] = [_given(body) for body in bodies]
+    return entries
+
+
+def _given(body: Any) -> Given:
+    values = body.model_dump(exclude={"facts"})
+    if "facts" in body.model_fields_set and body.facts is not None:
+        values["facts"] = body.facts.model_dump(exclude_unset=True)
+    return Given(values, frozenset(body.model_fields_set))
