@@ -44,4 +44,3 @@ async def revision(db: Database, pk: int) -> int:
     if not rows:
         raise NotFound(f"No docker image with pk {pk}.")
     return int(rows[0][0])
-    await tx.execute(sa.update(shape.table).where(shape.column("pk") == pk).values(revision=tx.version))
