@@ -181,6 +181,7 @@ def test_every_link_leads_somewhere(path: Path) -> None:
         assert not anchor or anchor in anchors(file.read_text(encoding="utf-8")), target
 
 
+@pytest.mark.timeout(400)  # two dozen commands, each a process of its own
 def test_the_readme_shows_what_is_printed() -> None:
     """The README's tour, run on a fresh server, prints what the README shows; `make tour` writes it."""
     shown = README.read_text(encoding="utf-8")

@@ -27,7 +27,7 @@ def toured(page: str, run: Callable[[str], str]) -> str:
 
     def block(found: re.Match[str]) -> str:
         commands = [line for line in found.group().splitlines() if line.startswith("$ ")]
-        return "".join(f"{command}\n{run(command[2:])}" for command in commands)
+        return "\n".join(f"{command}\n{run(command[2:])}" for command in commands)
 
     return _BLOCK.sub(block, page)
 
