@@ -119,7 +119,9 @@ def test_every_command_that_is_named_exists(path: Path) -> None:
     """What a page shows as typed, in code that begins with `bayplan`, is a command that there is."""
     known = commands()
     groups = {name.split()[0] for name in known}
-    code = re.findall(r"(?:`|^(?:\$ )?)bayplan ([a-z]+(?: [a-z]+(?:-[a-z]+)*)?)", path.read_text(encoding="utf-8"), re.MULTILINE)
+    code = re.findall(
+        r"(?:`|^(?:\$ )?)bayplan ([a-z]+(?: [a-z]+(?:-[a-z]+)*)?)", path.read_text(encoding="utf-8"), re.MULTILINE
+    )
     for typed in code:
         first = typed.split()[0]
         assert first in groups, typed
