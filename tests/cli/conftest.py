@@ -49,7 +49,7 @@ class Shell:
         return Ended(done.returncode, done.stdout, done.stderr)
 
     def at_terminal(self, *arguments: str, columns: int = 80, typed: tuple[str, ...] = ()) -> Ended:
-        """Runs `bayplan` on a terminal that is so wide, and types a line at each question that ends in a colon.
+        """Runs `bayplan` on a terminal that is so wide, and types a line at each question ("User: ").
 
         What it prints comes with its colours.
         """
@@ -67,7 +67,7 @@ class Shell:
             if not part:
                 break
             printed += part
-            if lines and part.rstrip().endswith(b":"):
+            if lines and printed.endswith(b": "):
                 os.write(terminal, f"{lines.pop(0)}\n".encode())
         _, status = os.waitpid(process, 0)
         os.close(terminal)

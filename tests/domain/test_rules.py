@@ -242,6 +242,7 @@ def test_an_unmet_start_condition_can_be_switched_off_where_the_image_would_run(
         (STARTS, A6000, Grade.NO),
         (replace(STARTS, disable_require=True), A6000, Grade.MINOR),
         (STARTS, replace(A6000, runtime_mode="cdi"), Grade.MINOR),
+        (STARTS, replace(A6000, runtime_mode="jit-cdi"), Grade.MINOR),
         (STARTS, replace(A6000, runtime_mode="legacy"), Grade.NO),
         (STARTS, replace(A6000, runtime_mode="csv"), Grade.NO),
         (STARTS, replace(A6000, gpu_brand=None, gpu_name=None), Grade.UNKNOWN),

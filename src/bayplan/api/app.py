@@ -88,14 +88,17 @@ def create_app(settings: Settings) -> FastAPI:
     )
     errors.install(app)
     app.add_middleware(TidyPaths)
-    app.include_router(auth_router(runtime))
     judge = Judge(runtime)
-    app.include_router(catalogue_router(runtime))
+    # Routes are tried in this order: what workers ask most comes first.
+    images, *others = RESOURCES
+    app.include_router(crud_router(images, runtime))
     app.include_router(docker_router(runtime, judge))
     app.include_router(nodes_router(runtime, judge))
-    app.include_router(extras_router(runtime))
-    for resource in RESOURCES:
+    app.include_router(auth_router(runtime))
+    for resource in others:
         app.include_router(crud_router(resource, runtime))
+    app.include_router(extras_router(runtime))
+    app.include_router(catalogue_router(runtime))
     _add_health(app, runtime)
     _add_documentation(app)
     return app

@@ -1,5 +1,7 @@
 """The six actions that every resource has, once, as plain closures."""
 
+from functools import lru_cache
+
 from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
@@ -8,13 +10,16 @@ from bayplan.api import describe
 from bayplan.api.answers import fingerprint, is_known, page_headers, tagged, unchanged
 from bayplan.api.requests import parse, pk_of, query, read, read_body, whole_number
 from bayplan.api.resources import Resource
-from bayplan.api.runtime import Runtime
+from bayplan.api.runtime import Caller, Runtime
 from bayplan.db import store
 from bayplan.db.selection import expandable
-from bayplan.db.shapes import Shape
+from bayplan.db.shapes import Shape, Viewer
 from bayplan.errors import Forbidden, Invalid
 from bayplan.schemas.common import Body
 from bayplan.schemas.filters import EVERYTHING, Filter
+
+# Longer filters are not kept: what is kept has a bound.
+_KEPT_BODY_BYTES = 4_096
 
 
 def expansion(shape: Shape, given: dict[str, str]) -> tuple[str, ...]:
@@ -38,29 +43,28 @@ def crud_router(resource: Resource, runtime: Runtime) -> APIRouter:
     shape, limit_bytes = resource.shape, runtime.settings.max_body_bytes
     router = APIRouter(prefix=f"/v1/{resource.name}", tags=[resource.plural])
 
+    @lru_cache(maxsize=256)
+    def listing(viewer: Viewer, body: bytes, expand: tuple[str, ...], limit: int | None, offset: int) -> store.Listing:
+        # Workers ask the same thing again and again: parsed and compiled once.
+        caller = Caller(viewer, 0, user=viewer.user)
+        specification = parse(body, Filter) if body else EVERYTHING
+        chosen = caller.select(shape.name, expand)
+        only = resource.readable(caller)
+        return store.listing(chosen, viewer, specification, limit=limit, offset=offset, only=only)
+
     async def list_(request: Request) -> Response:
         caller = await runtime.caller(request)
         given = query(request, "expand", "limit", "offset")
-        expand = expansion(shape, given)
         limit = whole_number(given, "limit", least=1)
         offset = whole_number(given, "offset", least=0) or 0
         body = await read_body(request, limit_bytes)
-        specification = parse(body, Filter) if body else EVERYTHING
+        wanted = listing if len(body) <= _KEPT_BODY_BYTES else listing.__wrapped__
+        asked = wanted(caller.viewer, body, expansion(shape, given), limit, offset)
         # The version was read before the rows: were they newer than their tag, they would only be sent once more.
         tag = f"{caller.version}-{fingerprint(body, request.scope['query_string'], repr(caller.viewer).encode())}"
         if not shape.restless and is_known(request, tag):
             return unchanged(tag)
-        only = resource.readable(caller)
-        page = await store.list_(
-            runtime.db,
-            caller.select(shape.name, expand),
-            caller.viewer,
-            specification,
-            runtime.keyring,
-            limit=limit,
-            offset=offset,
-            only=() if only is None else (only,),
-        )
+        page = await store.page(runtime.db, asked, runtime.keyring)
         headers = {} if page.total is None else page_headers(request, given, page.total, limit, offset)
         return tagged(request, page.body, fingerprint(page.body) if shape.restless else tag, headers=headers)
 

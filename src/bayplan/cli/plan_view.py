@@ -16,15 +16,15 @@ TO_DO = {"add": "to add", "change": "to change", "remove": "to remove"}
 def show_plan(plan: Plan, *, dry_run: bool) -> None:
     """Every change, then how many of each."""
     if not plan["changes"]:
-        return show(Text(f"Nothing to change: {_unchanged(plan)}."))
-    total = f"{_counted(plan, TO_DO)}; {_unchanged(plan)}."
+        return show(Text(_as_it_is(plan["unchanged"])))
+    total = f"{_counted(plan, TO_DO)}."
     end = [Text("This was a dry run: nothing was applied.", style=MUTED)] if dry_run else []
     return show(*_lines(plan), Text(), Text(total), *end)
 
 
 def show_done(plan: Plan) -> None:
     """How much was done."""
-    show(Text(f"Done: {_counted(plan, DONE)}; {_unchanged(plan)}."))
+    show(Text(f"Done: {_counted(plan, DONE)}."))
 
 
 def _lines(plan: Plan) -> Iterator[Text]:
@@ -58,9 +58,12 @@ def _value(value: object) -> str:
 
 def _counted(plan: Plan, verbs: dict[str, str]) -> str:
     numbers: Counter[str] = Counter(change["action"] for change in plan["changes"])
-    return ", ".join(f"{numbers[action]:,} {verb}" for action, verb in verbs.items() if numbers[action])
+    counted = ", ".join(f"{numbers[action]:,} {verb}" for action, verb in verbs.items() if numbers[action])
+    return f"{counted}; {plan['unchanged']:,} unchanged" if plan["unchanged"] else counted
 
 
-def _unchanged(plan: Plan) -> str:
-    number = plan["unchanged"]
-    return f"{number:,} {'is' if number == 1 else 'are'} as the file says"
+def _as_it_is(unchanged: int) -> str:
+    if not unchanged:
+        return "Nothing to change."
+    entries = "the entry is" if unchanged == 1 else f"all {unchanged:,} entries are"
+    return f"Nothing to change: {entries} as the file says."

@@ -52,8 +52,8 @@ def listed(settings: Settings) -> bytes:
 
     async def work(runtime: Runtime) -> bytes:
         chosen = selection("users", True, True)
-        page = await store.list_(runtime.db, chosen, Viewer(is_staff=True), EVERYTHING, runtime.keyring)
-        return page.body
+        wanted = store.listing(chosen, Viewer(is_staff=True), EVERYTHING)
+        return (await store.page(runtime.db, wanted, runtime.keyring)).body
 
     return _with(settings, work)
 

@@ -133,9 +133,8 @@ class _Work:
         values, known = await self._resolved(section, given.values)
         said = facts_said(given)
         if row is None:
-            pk = await store.insert(
-                self._tx, section.shape, {**values, **self._birth.columns[section.name]}, self._keyring
-            )
+            new = {**values, **self._birth.columns[section.name]}
+            pk = await store.insert(self._tx, section.shape, new, self._keyring, resolved=True)
             await self._enter_facts(pk, said)
             self._outcome.changes.append(self._change("add", section, given.values, pk, {}))
             return

@@ -12,9 +12,11 @@ import sqlalchemy as sa
 from sqlalchemy.sql.base import Executable
 
 from bayplan.db import tables
+from bayplan.db.prepared import Prepared
 from bayplan.errors import BayplanError
 
-Rows = Sequence[sa.Row[Any]]
+Rows = Sequence[Any]
+"""Rows by position; those of a statement that is not `Prepared` also by name."""
 Parameters = Mapping[str, Any] | Sequence[Mapping[str, Any]] | None
 Made = TypeVar("Made")
 
@@ -24,7 +26,7 @@ LOOP_ROWS = 300
 MOVE_VERSION = (
     sa.update(tables.catalogue).values(version=tables.catalogue.c.version + 1).returning(tables.catalogue.c.version)
 )
-READ_VERSION = sa.select(tables.catalogue.c.version)
+READ_VERSION = Prepared(sa.select(tables.catalogue.c.version))
 
 
 class DatabaseUnavailable(BayplanError):
@@ -50,7 +52,9 @@ class Transaction(Protocol):
 class Database(Protocol):
     """A database that holds the catalogue. Every method raises `DatabaseUnavailable` where it does not answer."""
 
-    async def fetch(self, statement: Executable, then: Callable[[Rows], Made], parameters: Parameters = None) -> Made:
+    async def fetch(
+        self, statement: Executable | Prepared, then: Callable[[Rows], Made], parameters: Parameters = None
+    ) -> Made:
         """Runs one query and gives what `then` makes of its rows; where they are many, in a thread."""
         ...
 

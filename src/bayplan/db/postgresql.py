@@ -20,6 +20,7 @@ from bayplan.db.engine import (
     Transaction,
     to_json,
 )
+from bayplan.db.prepared import Prepared
 
 POOL_TIMEOUT_SECONDS = 10
 CONNECT_TIMEOUT_SECONDS = 5
@@ -45,8 +46,12 @@ class PostgresDatabase:
         # A read is one statement: its own transaction would only cost two more ways to the server and back.
         self._readers = self._engine.execution_options(isolation_level="AUTOCOMMIT")
 
-    async def fetch(self, statement: Executable, then: Callable[[Rows], Made], parameters: Parameters = None) -> Made:
+    async def fetch(
+        self, statement: Executable | Prepared, then: Callable[[Rows], Made], parameters: Parameters = None
+    ) -> Made:
         """See `Database.fetch`."""
+        if isinstance(statement, Prepared):
+            statement = statement.statement
         try:
             async with self._readers.connect() as connection:
                 rows = (await connection.execute(statement, parameters)).fetchall()

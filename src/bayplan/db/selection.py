@@ -1,17 +1,37 @@
 """From rows to the objects of the wire: which columns a viewer is shown, with what references expanded. The one place that renders."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
+import orjson
 import sqlalchemy as sa
 
 from bayplan.db.engine import Rows
+from bayplan.db.prepared import Prepared
 from bayplan.db.shapes import SHAPES, Field, Kind, Shape, Viewer
 
 Decrypt = Callable[[str], str]
 Object = dict[str, Any]
+
+
+# How a stored value is shown, where that is not as it comes: SQLite has no booleans, and a list is JSON already.
+_SHOWN: Mapping[Kind, Callable[[Any], Any]] = {
+    Kind.BOOLEAN: {0: False, 1: True, None: None}.__getitem__,
+    Kind.MANY: lambda text: None if text is None else orjson.Fragment(text),
+}
+Shower = tuple[str, Callable[[Any], Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Nested:
+    """A reference that is expanded: its columns begin at `start`, behind the object's own."""
+
+    name: str
+    start: int
+    names: tuple[str, ...]
+    shown: tuple[Shower, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,26 +40,29 @@ class Selection:
 
     shape: Shape
     statement: sa.Select[Any]
+    by_pk: Prepared
     names: tuple[str, ...]
-    # (name, first column, names) of each expanded reference; its columns follow the object's own.
-    nested: tuple[tuple[str, int, tuple[str, ...]], ...]
+    shown: tuple[Shower, ...]
+    nested: tuple[Nested, ...]
     secret: str | None
     revision_at: int
 
     def objects(self, rows: Rows, decrypt: Decrypt) -> list[Object]:
-        """Gives the rows as objects, in their order."""
+        """Gives the rows as objects, in their order, ready to be made JSON of."""
         made = [dict(zip(self.names, row, strict=False)) for row in rows]
+        _show(made, self.shown)
         if self.secret is not None:
             for item in made:
                 if item[self.secret] is not None:
                     item[self.secret] = decrypt(item[self.secret])
-        for name, start, inner in self.nested:
-            for item, row in zip(made, rows, strict=True):
-                if item[name] is not None:
-                    item[name] = dict(zip(inner, row[start : start + len(inner)], strict=True))
+        for nested in self.nested:
+            inner = [dict(zip(nested.names, row[nested.start :], strict=False)) for row in rows]
+            _show(inner, nested.shown)
+            for item, value in zip(made, inner, strict=True):
+                item[nested.name] = None if item[nested.name] is None else value
         return made
 
-    def tag(self, row: sa.Row[Any]) -> str:
+    def tag(self, row: Sequence[Any]) -> str:
         """Gives the row's entity tag: its revision, and whatever else tells an answer from another of that revision."""
         told_apart = [str(row[self.names.index(name)]) for name in self.shape.restless]
         # Who sees secrets and who does not must not share what they keep.
@@ -47,11 +70,25 @@ class Selection:
         return "-".join([str(row[self.revision_at]), *(["".join(told_apart)] if any(told_apart) else [])])
 
 
-def _shown(shape: Shape, table: sa.FromClause, viewer: Viewer, *, through: bool) -> list[sa.ColumnElement[Any]]:
-    return [
-        table.c[field.name].label(field.name) if viewer.sees(field, through_reference=through) else sa.null()
-        for field in shape.fields
-    ]
+def _show(objects: list[Object], shown: tuple[Shower, ...]) -> None:
+    for name, show in shown:
+        for item in objects:
+            item[name] = show(item[name])
+
+
+def _showers(shape: Shape) -> tuple[Shower, ...]:
+    return tuple((field.name, _SHOWN[field.kind]) for field in shape.fields if field.kind in _SHOWN)
+
+
+def _columns(shape: Shape, table: sa.FromClause, viewer: Viewer, *, through: bool) -> list[sa.ColumnElement[Any]]:
+    columns: list[sa.ColumnElement[Any]] = []
+    for field in shape.fields:
+        column = table.c[field.name]
+        if not viewer.sees(field, through_reference=through):
+            columns.append(sa.null())
+        else:
+            columns.append(sa.cast(column, sa.Text) if field.kind is Kind.MANY else column)
+    return columns
 
 
 @lru_cache(maxsize=256)
@@ -59,9 +96,9 @@ def selection(shape_name: str, sees_log_ins: bool, is_staff: bool, expand: tuple
     """Gives the selection of a resource for one kind of viewer, with the references in `expand` nested."""
     shape = SHAPES[shape_name]
     viewer = Viewer(is_staff=is_staff, is_worker=sees_log_ins)
-    columns = _shown(shape, shape.table, viewer, through=False)
+    columns = _columns(shape, shape.table, viewer, through=False)
     source: sa.FromClause = shape.table
-    nested: list[tuple[str, int, tuple[str, ...]]] = []
+    nested: list[Nested] = []
     extra: list[sa.ColumnElement[Any]] = [shape.column("revision")]
     for index, field in enumerate(shape.fields):
         if field.target is None or (field.shown_as is None and field.name not in expand):
@@ -70,16 +107,18 @@ def selection(shape_name: str, sees_log_ins: bool, is_staff: bool, expand: tuple
         alias = target.table.alias(f"{field.name}_object")
         source = source.outerjoin(alias, alias.c.pk == shape.column(field.name))
         if field.name in expand:
-            inner = _shown(target, alias, viewer, through=True)
-            nested.append((field.name, len(columns) + len(extra), tuple(f.name for f in target.fields)))
-            extra += inner
+            start = len(columns) + len(extra)
+            nested.append(Nested(field.name, start, tuple(f.name for f in target.fields), _showers(target)))
+            extra += _columns(target, alias, viewer, through=True)
         elif field.shown_as is not None:
-            columns[index] = alias.c[field.shown_as].label(field.name)
-    labelled = [*columns, *extra]
+            columns[index] = alias.c[field.shown_as]
+    statement = sa.select(*(column.label(f"c{i}") for i, column in enumerate([*columns, *extra]))).select_from(source)
     return Selection(
         shape=shape,
-        statement=sa.select(*(column.label(f"c{i}") for i, column in enumerate(labelled))).select_from(source),
+        statement=statement,
+        by_pk=Prepared(statement.where(shape.column("pk") == sa.bindparam("pk", type_=sa.BigInteger))),
         names=tuple(field.name for field in shape.fields),
+        shown=_showers(shape),
         nested=tuple(nested),
         secret=next((f.name for f in shape.fields if f.kind is Kind.SECRET and viewer.sees(f)), None),
         revision_at=len(columns),

@@ -7,7 +7,7 @@ or for the disk (BEGIN, COMMIT) waits in a thread.
 import asyncio
 import sqlite3
 import time
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import asynccontextmanager
 from functools import cached_property
 from pathlib import Path
@@ -28,6 +28,7 @@ from bayplan.db.engine import (
     Transaction,
     to_json,
 )
+from bayplan.db.prepared import Prepared
 
 # How long a query may hold the event loop, and how often SQLite looks at the clock (in steps of its own machine).
 LOOP_BUDGET_SECONDS = 0.002
@@ -63,8 +64,7 @@ class SqliteDatabase:
     @cached_property
     def _reader(self) -> sa.Connection:
         connection = self._connect()
-        driver: sqlite3.Connection = connection.connection.driver_connection  # type: ignore[assignment]  # it is SQLite's
-        driver.set_progress_handler(lambda: time.monotonic() > self._deadline, STEPS_BETWEEN_LOOKS)
+        _driver(connection).set_progress_handler(lambda: time.monotonic() > self._deadline, STEPS_BETWEEN_LOOKS)
         return connection
 
     @cached_property
@@ -77,35 +77,47 @@ class SqliteDatabase:
         except (sa.exc.DBAPIError, OSError) as error:
             raise _unavailable(error, self._path) from error
 
-    async def fetch(self, statement: Executable, then: Callable[[Rows], Made], parameters: Parameters = None) -> Made:
+    async def fetch(
+        self, statement: Executable | Prepared, then: Callable[[Rows], Made], parameters: Parameters = None
+    ) -> Made:
         """See `Database.fetch`."""
+        if isinstance(statement, Prepared) and statement.is_long:
+            return await self._fetch_in_thread(statement, then, parameters)
         self._deadline = time.monotonic() + LOOP_BUDGET_SECONDS
         try:
-            rows = self._reader.execute(statement, parameters).fetchall()
-        except sa.exc.OperationalError as error:
-            if "interrupted" not in str(error.orig):
+            rows = self._rows(self._reader, statement, parameters)
+        except (sa.exc.OperationalError, sqlite3.OperationalError) as error:
+            if "interrupted" not in str(error):
                 raise _unavailable(error, self._path) from error
+            if isinstance(statement, Prepared):
+                statement.is_long = True
             return await self._fetch_in_thread(statement, then, parameters)
         finally:
             self._deadline = float("inf")
         return then(rows) if len(rows) <= LOOP_ROWS else await asyncio.to_thread(then, rows)
 
     async def _fetch_in_thread(
-        self, statement: Executable, then: Callable[[Rows], Made], parameters: Parameters
+        self, statement: Executable | Prepared, then: Callable[[Rows], Made], parameters: Parameters
     ) -> Made:
         def work() -> Made:
             with self._connect() as connection:
-                return then(connection.execute(statement, parameters).fetchall())
+                return then(self._rows(connection, statement, parameters))
 
         async with self._threads:
             return await asyncio.to_thread(work)
 
+    def _rows(self, connection: sa.Connection, statement: Executable | Prepared, parameters: Parameters) -> Rows:
+        if not isinstance(statement, Prepared):
+            return connection.execute(statement, parameters).fetchall()
+        sql, names, values = statement.for_driver(self._engine.dialect)
+        if parameters is not None:
+            assert isinstance(parameters, Mapping)
+            values = {**values, **parameters}
+        return _driver(connection).execute(sql, [values[name] for name in names]).fetchall()
+
     async def version(self) -> int:
         """See `Database.version`."""
-        try:
-            return int(self._reader.execute(READ_VERSION).scalar_one())
-        except sa.exc.DBAPIError as error:
-            raise _unavailable(error, self._path) from error
+        return await self.fetch(READ_VERSION, lambda rows: int(rows[0][0]))
 
     @asynccontextmanager
     async def write(self, *, moves: bool = True) -> AsyncGenerator[Transaction]:
@@ -175,8 +187,13 @@ async def _settled(connection: sa.Connection, sql: str) -> None:
 
 
 def _in_transaction(connection: sa.Connection) -> bool:
-    driver: sqlite3.Connection = connection.connection.driver_connection  # type: ignore[assignment]  # it is SQLite's
-    return driver.in_transaction
+    return _driver(connection).in_transaction
+
+
+def _driver(connection: sa.Connection) -> sqlite3.Connection:
+    driver = connection.connection.driver_connection
+    assert isinstance(driver, sqlite3.Connection)
+    return driver
 
 
 def _prepare(connection: sqlite3.Connection, _record: Any) -> None:

@@ -1,6 +1,6 @@
 """Get, list, insert, change and remove objects of any resource. What writes takes a transaction: the caller says how much is one."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +11,7 @@ from bayplan.db.engine import Database, Rows, Transaction
 from bayplan.db.invariants import INVARIANTS
 from bayplan.db.keyring import Keyring
 from bayplan.db.natural import resolve
+from bayplan.db.prepared import Prepared
 from bayplan.db.query import conjunction, order_by, where
 from bayplan.db.selection import Object, Selection
 from bayplan.db.shapes import Kind, Shape, Viewer, referrers
@@ -32,17 +33,13 @@ class Page:
 
 async def load(db: Database, chosen: Selection, pk: int, keyring: Keyring) -> tuple[Object, str]:
     """Gives the object with that pk and its entity tag; raises `NotFound`."""
-    rows = await db.fetch(_one(chosen), _same, {"pk": pk})
+    rows = await db.fetch(chosen.by_pk, _same, {"pk": pk})
     return _single(chosen, rows, pk, keyring)
 
 
 async def load_in(tx: Transaction, chosen: Selection, pk: int, keyring: Keyring) -> tuple[Object, str]:
     """The same within a transaction: what it has just written."""
-    return _single(chosen, await tx.fetch(_one(chosen), {"pk": pk}), pk, keyring)
-
-
-def _one(chosen: Selection) -> sa.Select[Any]:
-    return chosen.statement.where(chosen.shape.column("pk") == sa.bindparam("pk", type_=sa.BigInteger))
+    return _single(chosen, await tx.fetch(chosen.by_pk.statement, {"pk": pk}), pk, keyring)
 
 
 def _same(rows: Rows) -> Rows:
@@ -55,35 +52,49 @@ def _single(chosen: Selection, rows: Rows, pk: int, keyring: Keyring) -> tuple[O
     return chosen.objects(rows, keyring.decrypt)[0], chosen.tag(rows[0])
 
 
-async def list_(
-    db: Database,
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """A list that can be asked for again and again: which objects, in which order, and where its page lies."""
+
+    chosen: Selection
+    objects: Prepared
+    count: Prepared
+    paged: bool
+
+
+def listing(
     chosen: Selection,
     viewer: Viewer,
     specification: Filter,
-    keyring: Keyring,
     *,
     limit: int | None = None,
     offset: int = 0,
-    only: Sequence[sa.ColumnElement[bool]] = (),
-) -> Page:
-    """Gives the objects that the filter lets through, in its order; counts them all where a page is asked for."""
+    only: sa.ColumnElement[bool] | None = None,
+) -> Listing:
+    """Gives the list of the objects that the filter lets through, in its order; raises `Invalid` for a bad filter."""
     shape = chosen.shape
-    condition = conjunction([*only, *where(shape, viewer, specification)])
+    clauses = where(shape, viewer, specification)
+    condition = conjunction(clauses if only is None else [only, *clauses])
     statement = chosen.statement.where(condition).order_by(*order_by(shape, viewer, specification.order_by))
     paged = limit is not None or offset > 0
     count = sa.select(sa.func.count()).select_from(shape.table).where(condition)
     if paged:
         # A scalar of the same statement: one way to the database, and one moment for both.
-        statement = statement.add_columns(count.scalar_subquery().correlate(None)).offset(offset)
-        statement = statement.limit(limit) if limit is not None else statement.limit(2**62)
+        statement = statement.add_columns(count.scalar_subquery().correlate(None))
+        statement = statement.offset(offset).limit(limit if limit is not None else 2**62)
+    return Listing(chosen, Prepared(statement), Prepared(count), paged)
 
-    def page(rows: Rows) -> Page:
-        total = int(rows[0][-1]) if paged and rows else None
-        return Page(orjson.dumps(chosen.objects(rows, keyring.decrypt)), total)
 
-    found = await db.fetch(statement, page)
-    if paged and found.total is None:
-        return Page(found.body, await db.fetch(count, lambda rows: int(rows[0][0])))
+async def page(db: Database, wanted: Listing, keyring: Keyring) -> Page:
+    """Gives the objects of a list; counts them all where a page is asked for."""
+
+    def made(rows: Rows) -> Page:
+        total = int(rows[0][-1]) if wanted.paged and rows else None
+        return Page(orjson.dumps(wanted.chosen.objects(rows, keyring.decrypt)), total)
+
+    found = await db.fetch(wanted.objects, made)
+    if wanted.paged and found.total is None:
+        return Page(found.body, await db.fetch(wanted.count, lambda rows: int(rows[0][0])))
     return found
 
 
@@ -93,9 +104,9 @@ async def pks(db: Database, shape: Shape, viewer: Viewer, specification: Filter,
     return await db.fetch(statement, lambda rows: frozenset(row[0] for row in rows))
 
 
-async def insert(tx: Transaction, shape: Shape, values: Values, keyring: Keyring) -> int:
-    """Stores a new object and gives its pk; raises `Invalid` or `Conflict`."""
-    row = await _checked(tx, shape, values, None)
+async def insert(tx: Transaction, shape: Shape, values: Values, keyring: Keyring, *, resolved: bool = False) -> int:
+    """Stores a new object and gives its pk; raises `Invalid` or `Conflict`. `resolved`: its references are pks that exist."""
+    row = await _checked(tx, shape, values, None, resolved)
     row["revision"] = tx.version
     rows = await tx.fetch(sa.insert(shape.table).returning(shape.column("pk")), _stored(shape, row, None, keyring))
     return int(rows[0][0])
@@ -107,7 +118,7 @@ async def change(
     """Changes the named fields of an object; raises `Invalid`, `NotFound`, `Conflict` or `PreconditionFailed`."""
     old = await current(tx, shape, pk, if_match)
     check_not_deleted(shape, old)
-    row = await _checked(tx, shape, values, old)
+    row = await _checked(tx, shape, values, old, resolved=False)
     row["revision"] = tx.version
     await tx.execute(
         sa.update(shape.table).where(shape.column("pk") == pk).values(_stored(shape, row, old, keyring)),
@@ -163,7 +174,7 @@ async def check_unique(tx: Transaction, shape: Shape, row: Row, pk: int | None) 
         )
 
 
-async def _checked(tx: Transaction, shape: Shape, values: Values, old: Row | None) -> Row:
+async def _checked(tx: Transaction, shape: Shape, values: Values, old: Row | None, resolved: bool) -> Row:
     """The row that the values make of the old one, with references resolved and every invariant held."""
     row: Row = {column.name: None for column in shape.table.columns} if old is None else dict(old)
     if old is None:
@@ -171,7 +182,7 @@ async def _checked(tx: Transaction, shape: Shape, values: Values, old: Row | Non
     row.update(values)
     problems: list[Problem] = []
     for field in shape.fields:
-        if field.kind is Kind.REFERENCE and not field.server_sets and values.get(field.name) is not None:
+        if field.kind is Kind.REFERENCE and not (resolved or field.server_sets) and values.get(field.name) is not None:
             row[field.name], problem = await resolve(tx.fetch, field, values[field.name])
             if problem is not None:
                 problems.append(problem)

@@ -5,7 +5,8 @@ are judged, and a question then walks the images in the order that they were put
 """
 
 import datetime
-from collections.abc import Callable, Container, Iterable, Sequence
+from collections import Counter
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
 from typing import NamedTuple
@@ -61,8 +62,16 @@ class Entry(NamedTuple):
     candidate: Candidate
 
 
-Selected = tuple[int, int]
-"""The pk of a candidate that a question selects, and the place of its need."""
+class Selection(NamedTuple):
+    """The candidates that a question selects, in order: each one's pk and need, and how many there are of each need."""
+
+    images: Sequence[tuple[int, int]]
+    counts: Mapping[int, int]
+
+    @classmethod
+    def of(cls, images: Sequence[tuple[int, int]]) -> "Selection":
+        """The selection of these images."""
+        return cls(images, Counter(need for _, need in images))
 
 
 @dataclass(frozen=True)
@@ -110,17 +119,17 @@ class Catalogue:
 
         return judged
 
-    def select(self, question: Question, eligible: Container[int] | None = None) -> Sequence[Selected]:
+    def select(self, question: Question, eligible: Container[int] | None = None) -> Selection:
         """The candidates for what is to be done, in order, whatever they run on."""
         selected = self._selected(question.task, question.domain, question.framework)
-        return selected if eligible is None else [pair for pair in selected if pair[0] in eligible]
+        return selected if eligible is None else Selection.of([pair for pair in selected.images if pair[0] in eligible])
 
     @cached_property
-    def _selected(self) -> Callable[[str | None, str | None, str | None], Sequence[Selected]]:
+    def _selected(self) -> Callable[[str | None, str | None, str | None], Selection]:
         @lru_cache(maxsize=SELECTIONS_KEPT)
-        def selected(task: str | None, domain: str | None, framework: str | None) -> Sequence[Selected]:
+        def selected(task: str | None, domain: str | None, framework: str | None) -> Selection:
             wanted = Filter.of(task, domain, framework)
-            return [(entry.pk, entry.need) for entry in self.entries if wanted.takes(entry)]
+            return Selection.of([(entry.pk, entry.need) for entry in self.entries if wanted.takes(entry)])
 
         return selected
 

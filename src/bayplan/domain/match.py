@@ -62,12 +62,16 @@ def match(
     verdicts = catalogue.verdicts(question.worker.needs(), tables, today)
     by_grade: dict[Grade, list[tuple[int, Verdict]]] = {grade: [] for grade in ORDER}
     append = [by_grade[verdict.grade].append for verdict in verdicts]
-    for pk, need in selected:
+    for pk, need in selected.images:
         append[need]((pk, verdicts[need]))
     matches = tuple(pair for grade in ORDER if grade in question.grades for pair in by_grade[grade])
     rejected = tuple(pair for grade in ORDER if grade not in question.grades for pair in by_grade[grade])
-    summary = summarize(question, verdicts, selected) if selected else summarize_nothing(question, catalogue, eligible)
-    return Answer(len(selected), matches, rejected, summary)
+    summary = (
+        summarize(question, verdicts, selected.counts)
+        if selected.images
+        else summarize_nothing(question, catalogue, eligible)
+    )
+    return Answer(len(selected.images), matches, rejected, summary)
 
 
 def verdicts_for_workers(

@@ -5,10 +5,10 @@ its remedy is that of the image which needs least.
 """
 
 from collections import Counter
-from collections.abc import Container, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from bayplan.domain.catalogue import Catalogue, Entry, Filter, Question, Selected
+from bayplan.domain.catalogue import Catalogue, Entry, Filter, Question
 from bayplan.domain.verdict import REASON_CODES, Grade, Reason, Verdict
 from bayplan.domain.versions import DriverVersion, read, sort_key
 
@@ -25,13 +25,12 @@ class SummaryLine:
     remedy: str | None
 
 
-def summarize(question: Question, verdicts: Sequence[Verdict], selected: Sequence[Selected]) -> tuple[SummaryLine, ...]:
-    """The lines for the images that are not accepted, most frequent first."""
-    images = Counter(need for _, need in selected)
+def summarize(question: Question, verdicts: Sequence[Verdict], counts: Mapping[int, int]) -> tuple[SummaryLine, ...]:
+    """The lines for the images that are not accepted, most frequent first; `counts` has how many images share a need."""
     blocked: Counter[str] = Counter()
     least: dict[str, tuple[bool, tuple[int, ...], Reason]] = {}
     any_match = False
-    for need, count in images.items():
+    for need, count in counts.items():
         verdict = verdicts[need]
         if verdict.grade in question.grades:
             any_match = True

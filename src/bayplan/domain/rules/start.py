@@ -6,7 +6,7 @@ from bayplan.domain.rules.making import TOOLKIT, no, unknown
 from bayplan.domain.verdict import Grade, Reason
 from bayplan.domain.versions import CudaVersion, read
 
-UNCHECKED_MODES = frozenset({"cdi"})
+UNCHECKED_MODES = frozenset({"cdi", "jit-cdi"})  # jit-cdi is what recent toolkits call their default
 SWITCH_OFF = "start the container with NVIDIA_DISABLE_REQUIRE=1"
 
 
