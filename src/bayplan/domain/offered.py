@@ -5,6 +5,7 @@ driver, the CUDA releases that would do. What cannot be found is None and never 
 """
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
@@ -159,12 +160,19 @@ class Offered:
     @cached_property
     def cuda_range(self) -> tuple[CudaVersion, CudaVersion] | None:
         """The oldest and the newest CUDA release that has code for its GPU and runs on its driver; None for none."""
-        fitting = [release for release in self.releases_with_code if self._drives(release)]
-        return (fitting[-1], fitting[0]) if fitting else None
+        return self._range(lambda release: self.tables.floors.get(release.major) or self.tables.min_driver(release))
 
-    def _drives(self, release: CudaVersion) -> bool:
-        drivers = (self.tables.floors.get(release.major), self.tables.min_driver(release))
-        return self.driver is not None and any(driver is not None and self.driver >= driver for driver in drivers)
+    @cached_property
+    def native_cuda_range(self) -> tuple[CudaVersion, CudaVersion] | None:
+        """The same, of the releases for which its driver is native."""
+        return self._range(self.tables.min_driver)
+
+    def _range(self, needed: Callable[[CudaVersion], DriverVersion | None]) -> tuple[CudaVersion, CudaVersion] | None:
+        if self.driver is None:
+            return None
+        drivers = {release: needed(release) for release in self.releases_with_code}
+        fitting = [release for release, driver in drivers.items() if driver is not None and self.driver >= driver]
+        return (fitting[-1], fitting[0]) if fitting else None
 
     def meets(self, requirement: Requirement) -> Outcome:
         """Whether it meets a start condition. What decides and is not known gives UNKNOWN."""

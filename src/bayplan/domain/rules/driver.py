@@ -147,7 +147,7 @@ def compiles_at_runtime(case: Case) -> Reason | None:
         return None
     ships_with = case.wanted.ships_with or case.wanted.smallest_driver
     about = f"the driver {case.offered.driver} is older than {ships_with} and cannot read its PTX (error 222)"
-    remedy = f"Upgrade the driver to {ships_with} or later{fitting_cuda(case)}."
+    remedy = f"Upgrade the driver to {ships_with} or later{fitting_cuda(case, native=True)}."
     needed, found = f">={ships_with}", case.offered.driver
     if compiles is None:
         detail = f"It is not known whether the image compiles kernels while it runs. If it does: {about}."

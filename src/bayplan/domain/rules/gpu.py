@@ -131,7 +131,7 @@ def jit(case: Case) -> Reason | None:
         found=case.offered.driver,
         detail=f"The image has no code for {case.offered.gpu}, and the driver {case.offered.driver} is older than "
         f"{ships_with} and cannot compile its PTX (error 222).",
-        remedy=f"Upgrade the driver to {ships_with} or later{fitting_cuda(case)}.",
+        remedy=f"Upgrade the driver to {ships_with} or later{fitting_cuda(case, native=True)}.",
         source=COMPATIBILITY,
     )
 

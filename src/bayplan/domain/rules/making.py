@@ -40,9 +40,9 @@ def at_least(version: DriverVersion | ComputeCapability | CudaVersion) -> str:
     return f">={version}"
 
 
-def fitting_cuda(case: Case) -> str:
-    """Which CUDA releases run on the worker, as the end of a remedy's sentence."""
-    span = case.offered.cuda_range
+def fitting_cuda(case: Case, *, native: bool = False) -> str:
+    """Which CUDA releases run on the worker, natively if asked for, as the end of a remedy's sentence."""
+    span = case.offered.native_cuda_range if native else case.offered.cuda_range
     if span is None:
         return ""
     releases = str(span[0]) if span[0] == span[1] else f"{span[0]} to {span[1]}"
