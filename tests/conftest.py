@@ -221,6 +221,7 @@ def start_server(
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A real server process over SQLite, shared by the tests of a module."""
+    """A real server process over SQLite, shared by the tests of a module, with what `catalogue.image` refers to."""
     with running_server(tmp_path_factory.mktemp("server") / "home") as server:
+        server.stock()
         yield server

@@ -64,6 +64,17 @@ class Server:
             base_url=self.url, headers={"Authorization": f"Bearer {self.token(username)}"}, timeout=30.0
         )
 
+    def stock(self) -> None:
+        """Makes the framework that `catalogue.image` names."""
+        with self.client() as client:
+            client.post("/v1/frameworks/create", json={"name": "PyTorch", "version": "2.4"}).raise_for_status()
+
+    @property
+    def cpu_seconds(self) -> float:
+        """The processor time that it has used: what a request costs, however busy the machine is."""
+        fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
     def kill(self) -> None:
         """Ends it with no chance to tidy up."""
         self.process.kill()

@@ -23,7 +23,7 @@ def used_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The home folder of a server that has run, and holds a registry password."""
     home = tmp_path_factory.mktemp("used") / "home"
     with running_server(home) as server, server.client() as client:
-        client.post("/v1/frameworks/create", json={"name": "PyTorch", "version": "2.4"})
+        server.stock()
         body = catalogue.image(registry_username="robot", registry_password="s3cret")
         assert client.post("/v1/docker/create", json=body).status_code == 201
     return home

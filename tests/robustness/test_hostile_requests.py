@@ -12,7 +12,8 @@ from tests.process import Server
 from tests.raw import Answer, chunked, exchange, request
 
 MEGABYTE = 1024 * 1024
-WELL_UNDER_A_SECOND = 0.9
+WELL_UNDER_A_SECOND = 0.9  # of the server's processor time
+AT_MOST_SECONDS = 10.0  # on the clock, which a busy machine stretches
 
 
 @pytest.fixture(autouse=True)
@@ -24,8 +25,17 @@ def unharmed(server: Server) -> Iterator[None]:
 
 
 def send(server: Server, *pieces: bytes) -> Answer:
-    """Sends bytes to the server."""
-    return exchange(server.port, pieces)
+    """Sends bytes to the server; asserts that they cost it little."""
+    return sent(server, pieces)
+
+
+def sent(server: Server, pieces: Iterable[bytes]) -> Answer:
+    """The same for pieces that are made while they are sent."""
+    before = server.cpu_seconds
+    answer = exchange(server.port, pieces)
+    assert server.cpu_seconds - before < WELL_UNDER_A_SECOND
+    assert answer.seconds < AT_MOST_SECONDS
+    return answer
 
 
 def authorised(server: Server, method: str, path: str, body: bytes = b"", /, **headers: str) -> Answer:
@@ -34,9 +44,8 @@ def authorised(server: Server, method: str, path: str, body: bytes = b"", /, **h
 
 
 def assert_refused(answer: Answer, *, problem: bool = True) -> None:
-    """Asserts a quick 4xx, in the one shape of errors where the application got to see the request."""
+    """Asserts a 4xx, in the one shape of errors where the application got to see the request."""
     assert 400 <= answer.status < 500, (answer.status, answer.head, answer.body[:500])
-    assert answer.seconds < WELL_UNDER_A_SECOND
     if problem:
         assert "application/problem+json" in answer.head
         assert json.loads(answer.body)["status"] == answer.status
@@ -96,7 +105,6 @@ SPOTS = {
 def test_a_filter_from_hell_is_answered(server: Server, spot: str, literal: str) -> None:
     answer = authorised(server, "POST", "/v1/docker/list", SPOTS[spot].replace(b"@", LITERALS[literal]))
     assert answer.status in (200, 400, 422), answer.body[:500]
-    assert answer.seconds < WELL_UNDER_A_SECOND
 
 
 DEEP = 100_000
@@ -148,7 +156,7 @@ def test_10_megabytes_in_chunks_are_too_large_as_well(server: Server, path: str)
     def pieces() -> Iterable[bytes]:
         return chunked("POST", path, [b"x" * 65536] * 160, authorization=f"Bearer {server.token()}")
 
-    answer = exchange(server.port, pieces())
+    answer = sent(server, pieces())
     assert_refused(answer)
     assert answer.status == 413
 
@@ -196,7 +204,6 @@ TOLERATED: dict[str, dict[str, str]] = {
 def test_an_odd_header_breaks_nothing(server: Server, headers: str) -> None:
     answer = authorised(server, "POST", "/v1/docker/list", **TOLERATED[headers])
     assert 200 <= answer.status < 500
-    assert answer.seconds < WELL_UNDER_A_SECOND
 
 
 @pytest.mark.parametrize("condition", ["what is this", '"', ",,,", '"\xff"', "5", "W/", '"a" "b"'])
@@ -267,7 +274,6 @@ def test_a_path_from_hell_is_refused(server: Server, path: str) -> None:
 def test_64_kilobytes_of_headers_are_refused(server: Server) -> None:
     junk = b"".join(b"X-Junk-%d: %b\r\n" % (number, b"j" * 1000) for number in range(200))
     answer = send(server, b"GET /healthz HTTP/1.1\r\nHost: x\r\n", junk, b"\r\n")
-    assert answer.seconds < WELL_UNDER_A_SECOND
     assert answer.status in (0, 200, 400, 431)
 
 
@@ -280,7 +286,6 @@ def test_a_client_that_hangs_up_in_the_middle_leaves_nothing_behind(server: Serv
         assert "half-sent" not in client.post("/v1/docker/list").text
 
 
-def test_everyone_else_is_answered_while_somebody_asks_the_most_there_is(server: Server) -> None:
+def test_the_most_that_may_be_asked_at_once_costs_little(server: Server) -> None:
     most = b'{"expressions": [' + b",".join([LEAF] * 1000) + b"]}"
     assert authorised(server, "POST", "/v1/docker/list", most).status == 200
-    assert httpx.get(f"{server.url}/healthz", timeout=5).elapsed.total_seconds() < WELL_UNDER_A_SECOND

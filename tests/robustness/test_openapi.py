@@ -31,7 +31,6 @@ EXAMPLES = 25
 def stocked(server: Server) -> Iterator[Server]:
     """A server with something to find, so that not everything is 404."""
     with server.client() as client:
-        client.post("/v1/frameworks/create", json={"name": "PyTorch", "version": "2.4"})
         for _ in range(3):
             assert client.post("/v1/docker/create", json=catalogue.image()).status_code == 201
             assert client.post("/v1/nodes/create", json=catalogue.node()).status_code == 201

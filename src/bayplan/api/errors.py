@@ -6,7 +6,7 @@ from http import HTTPStatus
 import orjson
 from fastapi import FastAPI
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from bayplan import errors
@@ -93,6 +93,10 @@ def _fits(step: str, asked: str) -> bool:
     return asked.isdigit() if step == "{pk}" else step.startswith("{") or step == asked
 
 
+async def _hung_up(_request: Request, _error: Exception) -> Response:
+    return problem(400, "malformed", "The connection ended before the body did.")  # nobody is there to read it
+
+
 async def _unexpected(_request: Request, _error: Exception) -> Response:
     return problem(500, "internal", "Something went wrong inside bayplan; its log says what. Nothing was changed.")
 
@@ -101,4 +105,5 @@ def install(app: FastAPI) -> None:
     """Makes the application answer every error in this shape."""
     app.add_exception_handler(errors.BayplanError, _ours)
     app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(ClientDisconnect, _hung_up)
     app.add_exception_handler(Exception, _unexpected)
