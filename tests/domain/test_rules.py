@@ -391,7 +391,7 @@ def test_compiling_at_run_time_needs_a_native_driver(worker: Worker, grade: Grad
 def test_not_knowing_whether_it_compiles_is_a_caveat_under_minor() -> None:
     found = reason(CUDA_12_4, T4, "ptx_needs_newer_driver")
     assert found.grade is Grade.CAVEAT
-    assert found.remedy == "Upgrade the driver to 550.54.15 or later, or use an image built with CUDA 10.0 to 12.2.", (
+    assert found.remedy == "Upgrade the driver to 550.54.15 or later, or use an image built with CUDA 9.0 to 12.2.", (
         "12.3 and 12.4 run on this driver, but it cannot read their PTX"
     )
     assert verdict(CUDA_12_4, T4).grade is Grade.MINOR

@@ -160,7 +160,7 @@ class Offered:
     @cached_property
     def cuda_range(self) -> tuple[CudaVersion, CudaVersion] | None:
         """The oldest and the newest CUDA release that has code for its GPU and runs on its driver; None for none."""
-        return self._range(lambda release: self.tables.floors.get(release.major) or self.tables.min_driver(release))
+        return self._range(self.tables.smallest_driver)
 
     @cached_property
     def native_cuda_range(self) -> tuple[CudaVersion, CudaVersion] | None:

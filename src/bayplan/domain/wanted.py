@@ -67,8 +67,7 @@ class Wanted:
     @cached_property
     def smallest_driver(self) -> DriverVersion | None:
         """The oldest driver that runs it without the forward-compatibility package."""
-        known = [driver for driver in (self.floor, self.ships_with) if driver is not None]
-        return min(known, default=None)
+        return None if self.cuda is None else self.tables.smallest_driver(self.cuda)
 
     @cached_property
     def min_generation(self) -> Generation | None:

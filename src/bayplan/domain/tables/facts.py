@@ -125,6 +125,11 @@ class Tables:
                 drivers[full] = drivers[CudaVersion(full.major, full.minor)] = driver
         return drivers
 
+    def smallest_driver(self, cuda: CudaVersion) -> DriverVersion | None:
+        """The oldest driver that runs a release, by minor-version compatibility or natively; None where not known."""
+        known = (self.floors.get(cuda.major), self.min_driver(cuda))
+        return min((driver for driver in known if driver is not None), default=None)
+
     def _first_branch(self, cuda: CudaVersion) -> DriverVersion | None:
         branches = [row.branch for row in self.driver_branches if row.max_cuda.release >= cuda.release]
         return DriverVersion.parse(str(min(branches))) if branches else None
