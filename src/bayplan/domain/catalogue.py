@@ -62,14 +62,18 @@ class Entry(NamedTuple):
     candidate: Candidate
 
 
+Selected = tuple[int, int]
+"""The pk of a candidate that a question selects, and the place of its need."""
+
+
 class Selection(NamedTuple):
     """The candidates that a question selects, in order: each one's pk and need, and how many there are of each need."""
 
-    images: Sequence[tuple[int, int]]
+    images: Sequence[Selected]
     counts: Mapping[int, int]
 
     @classmethod
-    def of(cls, images: Sequence[tuple[int, int]]) -> "Selection":
+    def of(cls, images: Sequence[Selected]) -> "Selection":
         """The selection of these images."""
         return cls(images, Counter(need for _, need in images))
 
