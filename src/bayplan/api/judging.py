@@ -64,17 +64,18 @@ class Judge:
             framework=asked.framework,
             **({} if asked.grades is None else {"grades": frozenset(Grade(grade) for grade in asked.grades)}),
         )
-        found = match(question, known.catalogue, known.tables, today(), eligible)
+        found = match(
+            question, known.catalogue, known.tables, today(), eligible, limit=asked.limit, explain=asked.explain
+        )
         return await self._written(caller, asked, worker, found, known)
 
     async def _written(self, caller: Caller, asked: Asked, worker: Worker, found: Answer, known: Snapshot) -> bytes:
-        matches = found.matches[: asked.limit]
-        shown = [*matches, *(found.rejected if asked.explain else ())]
+        shown = [*found.matches, *found.rejected]
         images = await self._objects(caller, SHAPES["docker"], [pk for pk, _ in shown])
         body = {
             "worker": {"node": asked.node, **_facts_of(worker, known)},
             "considered": found.considered,
-            "matches": graded(images, "image", matches),
+            "matches": graded(images, "image", found.matches),
             "summary": [{"code": line.code, "images": line.images, "remedy": line.remedy} for line in found.summary],
         }
         if asked.explain:

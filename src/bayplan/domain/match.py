@@ -8,6 +8,7 @@ images times workers.
 import datetime
 from collections.abc import Container, Iterable
 from dataclasses import dataclass
+from itertools import chain, islice
 
 from bayplan.domain.catalogue import Candidate, Catalogue, Question
 from bayplan.domain.image import Image
@@ -52,20 +53,26 @@ def match(
     tables: Tables,
     today: datetime.date,
     eligible: Container[int] | None = None,
+    *,
+    limit: int | None = None,
+    explain: bool = True,
 ) -> Answer:
     """The images for a question. Deleted images are not considered, nor those whose pk is not in `eligible`.
 
     Order of both lists: the grade, the newest framework version, the newest CUDA, the newest image version, the pk.
+    At most `limit` matches are given; without `explain` nothing of what was rejected but the summary.
     Raises Invalid at `framework` for a version specifier that pip would not take.
     """
     selected = catalogue.select(question, eligible)
     verdicts = catalogue.verdicts(question.worker.needs(), tables, today)
-    by_grade: dict[Grade, list[tuple[int, Verdict]]] = {grade: [] for grade in ORDER}
+    by_grade: dict[Grade, list[tuple[int, int]]] = {grade: [] for grade in ORDER}
     append = [by_grade[verdict.grade].append for verdict in verdicts]
-    for pk, need in selected.images:
-        append[need]((pk, verdicts[need]))
-    matches = tuple(pair for grade in ORDER if grade in question.grades for pair in by_grade[grade])
-    rejected = tuple(pair for grade in ORDER if grade not in question.grades for pair in by_grade[grade])
+    for image in selected.images:
+        append[image[1]](image)
+    accepted = chain.from_iterable(by_grade[grade] for grade in ORDER if grade in question.grades)
+    others = chain.from_iterable(by_grade[grade] for grade in ORDER if explain and grade not in question.grades)
+    matches = tuple((pk, verdicts[need]) for pk, need in islice(accepted, limit))
+    rejected = tuple((pk, verdicts[need]) for pk, need in others)
     summary = (
         summarize(question, verdicts, selected.counts)
         if selected.images
