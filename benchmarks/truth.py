@@ -252,8 +252,10 @@ The reports come from public issue threads: an image, a driver, a GPU, and what 
   GPU, a data-centre GPU that the release supports: then no rule about the driver or the GPU speaks, and all others do.
   A driver given as a branch stands for the release of that branch in the table of CUDA releases.
 
-What is left are mostly reports where the cause is in neither the image nor the worker as far as a catalogue knows them: a fabric manager that was not running (the report does not say so, only its error does), container toolkits of
-2018, WSL, functions that a virtual GPU lacks (a caveat), GPUs that the report does not name, other libraries in the image than the framework, and one that counts as running because nvidia-smi does.
+What is left are mostly reports where the cause is in neither the image nor the worker as far as a catalogue knows them:
+a fabric manager that was not running (only the error says so), container toolkits of 2018, WSL, functions that a virtual
+GPU lacks (a caveat), GPUs that the report does not name, other libraries in the image than the framework, and one that
+counts as running because nvidia-smi does.
 """
 
 
