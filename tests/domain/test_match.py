@@ -172,3 +172,9 @@ def test_workers_of_one_kind_are_judged_once() -> None:
     assert [pk for pk, _ in verdicts] == list(range(101))
     assert len({id(verdict) for _, verdict in verdicts}) == 2
     assert verdicts[100][1].grade is Grade.NO
+
+
+def test_a_limit_and_no_explanation_leave_the_rest_of_the_answer_as_it_is() -> None:
+    whole = ask()
+    short = match(Question(WORKER), CATALOGUE, TABLES, TODAY, limit=2, explain=False)
+    assert short == Answer(whole.considered, whole.matches[:2], (), whole.summary)
