@@ -1,0 +1,183 @@
+"""What holds for a transaction and a read on both databases."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+
+import pytest
+import sqlalchemy as sa
+
+from bayplan.db import schema, tables
+from bayplan.db.dialects import elements_of, folded, position_of
+from bayplan.db.engine import Database, DatabaseUnavailable, fetch_all, open_database
+from bayplan.db.prepared import Prepared
+from tests.inprocess import Loop
+
+NAMES = sa.select(tables.domains.c.name).order_by(tables.domains.c.name)
+
+
+@asynccontextmanager
+async def opened(url: str) -> AsyncGenerator[Database]:
+    """A database with the schema and nothing in it."""
+    db = open_database(url, connections=4)
+    try:
+        await schema.upgrade(db)
+        yield db
+    finally:
+        await db.close()
+
+
+def _domain(name: str) -> dict[str, object]:
+    return {"name": name, "description": "", "revision": 1}
+
+
+async def _names(db: Database) -> list[str]:
+    return [row[0] for row in await fetch_all(db, NAMES)]
+
+
+def test_an_exception_takes_everything_back_the_version_too(database_url: str, loop: Loop) -> None:
+    async def work() -> None:
+        async with opened(database_url) as db:
+
+            async def change_ones_mind() -> None:
+                async with db.write() as tx:
+                    assert tx.version == 1
+                    await tx.execute(sa.insert(tables.domains), _domain("lost"))
+                    raise RuntimeError("changed my mind")
+
+            with pytest.raises(RuntimeError, match="changed my mind"):
+                await change_ones_mind()
+            assert await _names(db) == []
+            assert await db.version() == 0
+
+    loop.run(work())
+
+
+def test_writers_come_one_after_the_other_and_none_is_lost(database_url: str, loop: Loop) -> None:
+    async def work() -> None:
+        async with opened(database_url) as db:
+            seen = []
+
+            async def add(number: int) -> None:
+                async with db.write() as tx:
+                    rows = await tx.fetch(sa.select(sa.func.count()).select_from(tables.domains))
+                    await asyncio.sleep(0)
+                    await tx.execute(sa.insert(tables.domains), _domain(f"d{rows[0][0]}"))
+                    seen.append((tx.version, number))
+
+            await asyncio.gather(*(add(number) for number in range(20)))
+            assert sorted(version for version, _ in seen) == list(range(1, 21))
+            assert await _names(db) == sorted(f"d{number}" for number in range(20))
+
+    loop.run(work())
+
+
+def test_a_writer_that_is_cancelled_leaves_nothing_and_hinders_nobody(database_url: str, loop: Loop) -> None:
+    async def work() -> None:
+        async with opened(database_url) as db:
+            entered = asyncio.Event()
+
+            async def never_ready() -> None:
+                async with db.write() as tx:
+                    await tx.execute(sa.insert(tables.domains), _domain("half"))
+                    entered.set()
+                    await asyncio.Event().wait()
+
+            task = asyncio.create_task(never_ready())
+            await entered.wait()
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+            async with db.write() as tx:
+                assert tx.version == 1
+                await tx.execute(sa.insert(tables.domains), _domain("whole"))
+            assert await _names(db) == ["whole"]
+
+    loop.run(work())
+
+
+def test_readers_see_what_is_committed_and_no_more(database_url: str, loop: Loop) -> None:
+    async def work() -> None:
+        async with opened(database_url) as db:
+            async with db.write() as tx:
+                await tx.execute(sa.insert(tables.domains), _domain("new"))
+                assert await _names(db) == []
+                assert await db.version() == 0
+            assert await _names(db) == ["new"]
+            assert await db.version() == 1
+
+    loop.run(work())
+
+
+def test_a_query_too_long_for_the_event_loop_gives_the_same_and_lets_others_in(database_url: str, loop: Loop) -> None:
+    numbers = sa.select(sa.literal(1).label("n")).cte("numbers", recursive=True)
+    numbers = numbers.union_all(sa.select(numbers.c.n + 1).where(numbers.c.n < 300_000))
+    long = Prepared(sa.select(sa.func.max(numbers.c.n)))
+
+    async def work() -> None:
+        async with opened(database_url) as db:
+            turns = 0
+
+            async def others() -> None:
+                nonlocal turns
+                while True:
+                    turns += 1
+                    await asyncio.sleep(0.001)
+
+            beside = asyncio.create_task(others())
+            for _ in range(2):
+                assert await db.fetch(long, lambda rows: rows[0][0]) == 300_000
+            beside.cancel()
+            assert turns > 5
+
+    loop.run(work())
+
+
+@pytest.mark.parametrize(
+    ("expression", "value"),
+    [
+        (folded(sa.literal("GRÜN Ω", sa.Text)), "grün ω"),
+        (position_of(sa.literal("Alphabet", sa.Text), sa.literal("bet", sa.Text)), 6),
+        (position_of(sa.literal("Alphabet", sa.Text), sa.literal("BET", sa.Text)), 0),
+        (position_of(sa.literal("100%_", sa.Text), sa.literal("%", sa.Text)), 4),
+    ],
+)
+def test_sql_that_the_two_spell_differently_means_the_same(
+    database_url: str, loop: Loop, expression: sa.ColumnElement[object], value: object
+) -> None:
+    async def work() -> None:
+        async with opened(database_url) as db:
+            assert [tuple(row) for row in await fetch_all(db, sa.select(expression))] == [(value,)]
+
+    loop.run(work())
+
+
+def test_elements_of_a_list_are_rows(database_url: str, loop: Loop) -> None:
+    async def work() -> None:
+        async with opened(database_url) as db:
+            async with db.write() as tx:
+                lists: dict[str, object] = {
+                    name: [] for name in ("domains", "permissions", "limitations", "conditions")
+                }
+                values = {"name": "x", "url": "", "aliases": ["Ö", "1"], "revision": 1}
+                await tx.execute(sa.insert(tables.licences), lists | values)
+            each = elements_of(tables.licences.c.aliases).table_valued("value")
+            statement = sa.select(each.c.value).select_from(tables.licences.join(each, sa.true()))
+            assert sorted(row[0] for row in await fetch_all(db, statement)) == ["1", "Ö"]
+
+    loop.run(work())
+
+
+def test_a_database_that_is_not_there_is_said_in_a_sentence(loop: Loop, tmp_path: object) -> None:
+    for url in ("postgresql://nobody:secret-word@127.0.0.1:1/none", "sqlite:////proc/none/bayplan.db"):
+
+        async def work(url: str = url) -> None:
+            db = open_database(url)
+            try:
+                await db.version()
+            finally:
+                await db.close()
+
+        with pytest.raises(DatabaseUnavailable, match=r"cannot be used: .+\.$") as caught:
+            loop.run(work())
+        assert "secret-word" not in str(caught.value)
