@@ -11,7 +11,7 @@ from tests.cli.conftest import Shell
 from tests.process import Server
 
 NEW = shlex.split(
-    "--url registry.example.org/team/detector:1.0 --registry registry.example.org --cuda 12.4.1 --min-generation Turing "
+    "--url registry.example.org/team/detector:1.0 --cuda 12.4.1 --min-generation Turing "
     "--no-cpu --domain od --task train --task predict --licence MIT"
 )
 

@@ -22,7 +22,10 @@ def register(app: typer.Typer) -> None:
 
 
 def apply(
-    file: Annotated[str, typer.Argument(help="A catalogue file, YAML or JSON; - reads the input.", show_default=False)],
+    file: Annotated[
+        str,
+        typer.Argument(metavar="FILE", help="A catalogue file, YAML or JSON; - reads the input.", show_default=False),
+    ],
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what would change.")] = False,
     prune: Annotated[
         bool, typer.Option("--prune", help="Remove what the file does not name, in the sections that it has.")

@@ -12,10 +12,11 @@ from bayplan.errors import Invalid
 
 group = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="The images of the catalogue.")
 
-Framework = Annotated[
-    str | None, typer.Option(metavar="'NAME VERSION'", help="The framework, as 'PyTorch 2.4' (or its key).")
-]
-Url = Annotated[str, typer.Option(metavar="REFERENCE", help="What `docker pull` takes.", show_default=False)]
+Url = typer.Option(metavar="REFERENCE", help="What `docker pull` takes.", show_default=False)
+Framework = typer.Option(metavar="'NAME VERSION'", help="The framework in it, as 'PyTorch 2.4'.", show_default=False)
+DomainName = typer.Option("--domain", metavar="NAME", help="Its domain: ic, od, ...", show_default=False)
+Tasks = typer.Option("--task", metavar="TASK", help="What it does: train, ...; repeat it.", show_default=False)
+LicenceName = typer.Option("--licence", metavar="NAME", help="Its licence: MIT, Apache-2.0, ...", show_default=False)
 Registry = Annotated[str | None, typer.Option(metavar="HOST", help="The registry [default: the one that --url names]")]
 Cuda = Annotated[
     str | None, typer.Option("--cuda", metavar="VERSION", help="The CUDA release in it: 12.4, 12.4.1, or none.")
@@ -24,9 +25,6 @@ MinGeneration = Annotated[
     str | None, typer.Option(metavar="NAME", help="The oldest GPU generation that it runs on: Ampere, ..., or none.")
 ]
 Cpu = Annotated[bool | None, typer.Option("--cpu/--no-cpu", help="Whether it runs without GPU.", show_default=False)]
-DomainName = Annotated[str | None, typer.Option("--domain", metavar="NAME", help="Its domain: ic, od, ...")]
-Tasks = Annotated[list[str] | None, typer.Option("--task", metavar="TASK", help="What it does: train, ...; repeat it.")]
-LicenceName = Annotated[str | None, typer.Option("--licence", metavar="NAME", help="Its licence: MIT, Apache-2.0, ...")]
 RegistryUser = Annotated[
     str | None, typer.Option(metavar="NAME", help="Who logs in to the registry; the password is asked for. Or none.")
 ]
@@ -96,17 +94,17 @@ def show(image: ImageWords, server: Server = None, as_json: AsJson = False) -> N
 
 @group.command()
 def add(
-    name: Annotated[str, typer.Argument(help="Its name.", show_default=False)],
-    version: Annotated[str, typer.Argument(help="Its version.", show_default=False)],
-    url: Url,
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Its name.", show_default=False)],
+    version: Annotated[str, typer.Argument(metavar="VERSION", help="Its version.", show_default=False)],
+    url: Annotated[str, Url],
+    framework: Annotated[str, Framework],
+    domain: Annotated[str, DomainName],
+    task: Annotated[list[str], Tasks],
+    licence: Annotated[str, LicenceName],
     registry: Registry = None,
     cuda: Cuda = None,
     min_generation: MinGeneration = None,
     cpu: Cpu = None,
-    framework: Framework = None,
-    domain: DomainName = None,
-    task: Tasks = None,
-    licence: LicenceName = None,
     registry_username: RegistryUser = None,
     registry_password_stdin: RegistryPasswordStdin = False,
     server: Server = None,
@@ -114,10 +112,11 @@ def add(
 ) -> None:
     """Add an image."""
     from bayplan.cli import screen, session
+    from bayplan.domain.reference import Reference
 
     given = {
         "url": url,
-        "registry": registry,
+        "registry": registry or Reference.parse(url).registry,
         "cuda_version": cuda,
         "min_hardware_generation": min_generation,
         "cpu": cpu,
@@ -139,15 +138,15 @@ def edit(
     image: ImageWords,
     name: Annotated[str | None, typer.Option(metavar="NAME", help="Its new name.")] = None,
     version: Annotated[str | None, typer.Option(metavar="VERSION", help="Its new version.")] = None,
-    url: Annotated[str | None, typer.Option(metavar="REFERENCE", help="What `docker pull` takes.")] = None,
+    url: Annotated[str | None, Url] = None,
     registry: Registry = None,
     cuda: Cuda = None,
     min_generation: MinGeneration = None,
     cpu: Cpu = None,
-    framework: Framework = None,
-    domain: DomainName = None,
-    task: Tasks = None,
-    licence: LicenceName = None,
+    framework: Annotated[str | None, Framework] = None,
+    domain: Annotated[str | None, DomainName] = None,
+    task: Annotated[list[str] | None, Tasks] = None,
+    licence: Annotated[str | None, LicenceName] = None,
     registry_username: RegistryUser = None,
     registry_password_stdin: RegistryPasswordStdin = False,
     server: Server = None,

@@ -46,7 +46,9 @@ def register(app: typer.Typer) -> None:
 
 
 def list_(
-    resource: Annotated[Resource, typer.Argument(help="What to list.", show_default=False)],
+    resource: Annotated[
+        Resource, typer.Argument(metavar="RESOURCE", help=f"What to list: {', '.join(Resource)}.", show_default=False)
+    ],
     server: Server = None,
     as_json: AsJson = False,
 ) -> None:
