@@ -13,7 +13,7 @@ from bayplan.api.resources import Resource
 from bayplan.api.runtime import Caller, Runtime
 from bayplan.db import store
 from bayplan.db.selection import expandable
-from bayplan.db.shapes import Shape, Viewer
+from bayplan.db.shapes import ALIASES, Shape, Viewer
 from bayplan.errors import Forbidden, Invalid
 from bayplan.schemas.common import Body
 from bayplan.schemas.filters import EVERYTHING, Filter
@@ -24,7 +24,8 @@ _KEPT_BODY_BYTES = 4_096
 
 def expansion(shape: Shape, given: dict[str, str]) -> tuple[str, ...]:
     """Gives the references that `?expand=` names, in their order on the wire; raises `Invalid` for any other name."""
-    names = [name.strip() for name in given["expand"].split(",") if name.strip()] if "expand" in given else []
+    asked = [name.strip() for name in given.get("expand", "").split(",") if name.strip()]
+    names = [ALIASES.get((shape.name, name), name) for name in asked]
     choices = [field.name for field in expandable(shape)]
     for name in names:
         if name not in choices:

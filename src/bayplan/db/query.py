@@ -74,8 +74,9 @@ def find(shape: Shape, viewer: Viewer, name: str, at: str) -> Path:
                     break
                 through.append(field)
                 current = SHAPES[field.target]
-            field = next((f for f in _open_fields(current, viewer, shared=bool(through)) if f.name == step), None)
-            if field is None:
+            field = current.field(step)
+            if field is None or not _is_open(field, viewer, shared=bool(through)):
+                field = None
                 break
     if field is None:
         choices = ", ".join(allowed(shape, viewer))
@@ -89,7 +90,11 @@ def find(shape: Shape, viewer: Viewer, name: str, at: str) -> Path:
 
 
 def _open_fields(shape: Shape, viewer: Viewer, *, shared: bool = False) -> list[Field]:
-    return [f for f in shape.fields if f.kind is not Kind.SECRET and viewer.sees(f, through_reference=shared)]
+    return [field for field in shape.fields if _is_open(field, viewer, shared=shared)]
+
+
+def _is_open(field: Field, viewer: Viewer, *, shared: bool) -> bool:
+    return field.kind is not Kind.SECRET and viewer.sees(field, through_reference=shared)
 
 
 def where(shape: Shape, viewer: Viewer, specification: Filter, at: str = "") -> list[Clause]:

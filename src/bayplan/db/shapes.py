@@ -47,6 +47,10 @@ class Field:
     server_sets: bool = False
 
 
+# Names that clients in use send for fields of ours.
+ALIASES = {("docker", "license"): "licence", ("docker", "registry_url"): "registry"}
+
+
 @dataclass(frozen=True, slots=True)
 class Viewer:
     """Whoever asks: what is shown, and what may be filtered by, depends on it."""
@@ -76,8 +80,9 @@ class Shape:
     restless: tuple[str, ...] = ()
 
     def field(self, name: str) -> Field | None:
-        """Gives the field of that name, or None."""
-        return next((field for field in self.fields if field.name == name), None)
+        """Gives the field of that name, or None; a request may use one of the `ALIASES`."""
+        known = ALIASES.get((self.name, name), name)
+        return next((field for field in self.fields if field.name == known), None)
 
     def column(self, name: str) -> sa.Column[Any]:
         """Gives the table's column of that name."""
