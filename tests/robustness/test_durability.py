@@ -176,4 +176,10 @@ def test_two_servers_share_one_postgresql(
         token = running.token()
         made = here.post("/v1/docker/create", json=catalogue.image()).json()
         with httpx.Client(base_url=second.url, headers={"Authorization": f"Bearer {token}"}, timeout=30) as there:
-    XX
+            worker = {"driver_version": "580.65.06", "compute_capability": "8.6"}
+            only_it = {"expressions": [{"type": "exact", "field": "pk", "value": made["pk"]}]}
+            question = {"worker": worker, "filter": only_it}
+            assert there.get(f"/v1/docker/{made['pk']}").json() == made
+            assert there.post("/v1/docker/match", json=question).json()["considered"] == 1
+            here.delete(f"/v1/docker/{made['pk']}")
+            assert there.post("/v1/docker/match", json=question).json()["considered"] == 0
