@@ -53,15 +53,16 @@ def open_runtime(settings: Settings) -> Runtime:
     )
 
 
-async def prepare(runtime: Runtime) -> str | None:
-    """Brings the database to the schema of this program and fills a new one; gives the admin's password if it made one up."""
+async def prepare(runtime: Runtime) -> None:
+    """Brings the database to the schema of this program and fills a new one, saying the admin's password if it made one up."""
     await schema.upgrade(runtime.db)
     if await runtime.db.version() > 0:
-        return None
+        return
     given = runtime.settings.admin_password
     password = given.get_secret_value() if given else secrets.token_urlsafe(12)
     filled = await seed.fill(runtime.db, await passwords.hash_of(password), now(), runtime.settings.tables)
-    return password if filled and given is None else None
+    if filled and given is None:
+        print(f"The first user is 'admin', the password: {password}\nIt is not shown again.", flush=True)
 
 
 def create_app(settings: Settings) -> FastAPI:

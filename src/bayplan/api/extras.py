@@ -4,7 +4,7 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from bayplan.api.answers import Json, tagged
+from bayplan.api.answers import tagged
 from bayplan.api.describe import action, reference
 from bayplan.api.requests import pk_of, query, read
 from bayplan.api.runtime import Runtime
@@ -55,13 +55,13 @@ def extras_router(runtime: Runtime) -> APIRouter:
             chosen.statement.where(
                 columns.min_compute_capability <= capability, columns.max_compute_capability > capability
             ),
-            lambda rows: chosen.objects(rows, runtime.keyring.decrypt),
+            lambda rows: [(chosen.objects(rows, runtime.keyring.decrypt)[0], chosen.tag(row)) for row in rows],
         )
         if not rows:
             raise NotFound(
                 f"No hardware generation has the compute capability {text}; /v1/hardware/list shows them all."
             )
-        return Json(rows[0])
+        return tagged(request, *rows[0])
 
     router.add_api_route(
         "/v1/licences/{pk:pk}/subdescriptors",

@@ -30,9 +30,7 @@ def serve(settings: Settings) -> None:
     """Serves until it is told to stop; raises `CannotStart` or `DatabaseUnavailable` where it cannot."""
     listener = _listen(settings.host, settings.port)
     # Before the server starts, so that what is wrong is said in one line and not as the end of a start.
-    password = asyncio.run(_prepare(settings))
-    if password is not None:
-        print(f"The first user is 'admin', the password: {password}\nIt is not shown again.", flush=True)
+    asyncio.run(_prepare(settings))
     host, port = listener.getsockname()[:2]
     shown = f"[{host}]" if ":" in host else host
     place = settings.database_url.removeprefix("sqlite:///") if settings.is_embedded else "PostgreSQL"
@@ -51,10 +49,10 @@ def serve(settings: Settings) -> None:
     _Server(config, greeting).run(sockets=[listener])
 
 
-async def _prepare(settings: Settings) -> str | None:
+async def _prepare(settings: Settings) -> None:
     runtime = open_runtime(settings)
     try:
-        return await prepare(runtime)
+        await prepare(runtime)
     finally:
         await runtime.db.close()
 

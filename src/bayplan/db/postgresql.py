@@ -40,6 +40,7 @@ class PostgresDatabase:
             pool_timeout=POOL_TIMEOUT_SECONDS,
             pool_pre_ping=True,
             connect_args={"connect_timeout": CONNECT_TIMEOUT_SECONDS},
+            hide_parameters=True,  # they hold secrets, and errors are logged
             json_serializer=to_json,
             json_deserializer=orjson.loads,
         )

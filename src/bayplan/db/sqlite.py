@@ -55,6 +55,7 @@ class SqliteDatabase:
             connect_args={"check_same_thread": False},
             poolclass=sa.QueuePool,
             pool_size=THREAD_CONNECTIONS + 2,
+            hide_parameters=True,  # they hold secrets, and errors are logged
             json_serializer=to_json,
             json_deserializer=orjson.loads,
         )
