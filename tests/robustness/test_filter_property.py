@@ -101,7 +101,9 @@ flags = st.booleans()
 def valued(choices: dict[str, tuple[str, ...]], extra: st.SearchStrategy[str] | None = None) -> st.SearchStrategy[Any]:
     """A field with a value that it might hold, or `extra`."""
     return st.sampled_from(sorted(choices)).flatmap(
-        lambda field: st.tuples(st.just(field), st.sampled_from(choices[field]) | (extra or st.nothing()))
+        lambda field: st.tuples(
+            st.just(field), st.sampled_from(choices[field]) | (st.nothing() if extra is None else extra)
+        )
     )
 
 
@@ -154,7 +156,7 @@ orders = st.lists(
 )
 
 unhurried = settings(
-    max_examples=250,
+    max_examples=150,
     deadline=None,
     derandomize=True,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
@@ -177,7 +179,7 @@ def test_any_filter_finds_what_a_plain_reading_of_it_finds(
 @given(specification=st.fixed_dictionaries({"expressions": st.lists(expressions, max_size=2), "order_by": orders}))
 def test_any_page_is_that_part_of_the_whole(shared: Service, rows: list[Row], specification: dict[str, Any]) -> None:
     whole = shared.staff.post("/v1/docker/list", json=specification).json()
-    for offset in (0, 5, 36):
+    for offset in (0, 5):
         page = shared.staff.post(f"/v1/docker/list?limit=5&offset={offset}", json=specification)
         assert page.json() == whole[offset : offset + 5]
         assert page.headers["x-total-count"] == str(len(whole))
