@@ -16,6 +16,9 @@ from tests.process import ADMIN_PASSWORD, PROGRAM, Server, environment, running_
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
+ABOUT_SCREENS = ("COLUMNS", "LINES", "NO_COLOR", "FORCE_COLOR", "TERM")
+"""Variables of whoever runs the tests that would change what is printed."""
+
 
 @dataclass(frozen=True)
 class Ended:
@@ -28,10 +31,11 @@ class Ended:
 
 @dataclass(frozen=True)
 class Shell:
-    """Somebody's shell: a home folder of its own, and `BAYPLAN_*` settings."""
+    """Somebody's shell: a home folder of its own, `BAYPLAN_*` settings, and other variables."""
 
     home: Path
     settings: dict[str, str] = field(default_factory=dict)
+    variables: dict[str, str] = field(default_factory=dict)
 
     def run(self, *arguments: str, typed: str = "", code: int = 0) -> Ended:
         """Runs `bayplan` in a pipe; it must end with that exit code, and never with a traceback."""
@@ -78,11 +82,9 @@ class Shell:
         return replace(self, settings=settings)
 
     def _environment(self) -> dict[str, str]:
-        return environment(self.settings) | {
-            "HOME": str(self.home),
-            "XDG_CONFIG_HOME": str(self.home / "config"),
-            "LANG": "C.UTF-8",
-        }
+        kept = {name: value for name, value in environment(self.settings).items() if name not in ABOUT_SCREENS}
+        own = {"HOME": str(self.home), "XDG_CONFIG_HOME": str(self.home / "config"), "LANG": "C.UTF-8"}
+        return kept | own | self.variables
 
 
 @pytest.fixture(scope="session")
