@@ -19,7 +19,8 @@ def test_images_with_equal_needs_are_one() -> None:
 
 def test_only_a_jetpack_requirement_makes_an_image_one_for_tegra() -> None:
     assert Image(requirements=(("NVIDIA_REQUIRE_JETPACK", "csv-mounts=all"),)).is_for_tegra
-    assert Image(requirements=(("NVIDIA_REQUIRE_JETPACK_HOST_MOUNTS", ""),)).is_for_tegra
+    assert Image(requirements=(("NVIDIA_REQUIRE_JETPACK_HOST_MOUNTS", "base-only"),)).is_for_tegra
+    assert not Image(requirements=(("NVIDIA_REQUIRE_JETPACK_HOST_MOUNTS", ""),)).is_for_tegra
     assert not Image(requirements=(("NVIDIA_REQUIRE_CUDA", "cuda>=12.4"),)).is_for_tegra
     assert not Image().is_for_tegra
 

@@ -50,6 +50,9 @@ def test_the_platform_must_be_among_the_images() -> None:
     assert verdict(both, RTX3090) == Verdict(Grade.NATIVE, ())
     assert verdict(both, replace(RTX3090, architecture="x86_64")) == Verdict(Grade.NATIVE, ())
     assert reason(arm, replace(RTX3090, architecture=None), "wrong_platform").grade is Grade.CAVEAT
+    unknown = replace(arm, architectures=None)
+    assert reason(unknown, replace(RTX3090, architecture="arm64"), "wrong_platform").grade is Grade.CAVEAT
+    assert "wrong_platform" not in codes(unknown, RTX3090)
 
 
 # 2. No GPU

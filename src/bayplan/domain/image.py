@@ -47,8 +47,11 @@ class Image:
 
     @property
     def is_for_tegra(self) -> bool:
-        """Whether the image says that it is made for L4T, which only those do that require a JetPack."""
-        return any(name.upper().startswith("NVIDIA_REQUIRE_JETPACK") for name, _ in self.requirements or ())
+        """Whether the image says that it is made for L4T: it requires a JetPack (other NVIDIA images leave the variable empty)."""
+        return any(
+            name.upper().startswith("NVIDIA_REQUIRE_JETPACK") and value.strip()
+            for name, value in self.requirements or ()
+        )
 
 
 FactKind = Literal["words", "requirements", "bool", "compat_package", "driver", "capability", "capabilities", "date"]

@@ -12,7 +12,9 @@ FABRIC = "NVIDIA Fabric Manager for NVSwitch documentation"
 def platform(case: Case) -> Reason | None:
     """Rule 1: the image's architectures include the worker's."""
     built, found = case.wanted.platforms, case.offered.platform
-    if not built or found in built:
+    if not built:
+        return _platform_not_known(found)
+    if found in built:
         return None
     listed = ", ".join(built)
     if found is None:
@@ -29,6 +31,19 @@ def platform(case: Case) -> Reason | None:
         found=found,
         detail=f"The image is built for {listed}; the worker is {found}.",
         remedy=f"Use an image that is built for {found}.",
+        source="OCI Image Index Specification",
+    )
+
+
+def _platform_not_known(found: str | None) -> Reason | None:
+    """Images are for amd64 unless somebody saw to it that they are not."""
+    if found is None or found == "amd64":
+        return None
+    return caveat(
+        "wrong_platform",
+        needed=found,
+        detail=f"It is not known whether the image is built for {found}; most are built for amd64 only.",
+        remedy="Enter the image's architectures.",
         source="OCI Image Index Specification",
     )
 
