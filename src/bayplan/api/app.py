@@ -29,7 +29,7 @@ from bayplan.api.resources import RESOURCES
 from bayplan.api.runtime import Runtime, now
 from bayplan.api.tokens import Tokens
 from bayplan.config import Settings
-from bayplan.db import schema, seed
+from bayplan.db import schema, secrets_rotation, seed
 from bayplan.db.engine import open_database
 from bayplan.db.keyring import Keyring, signing_key
 
@@ -56,6 +56,7 @@ def open_runtime(settings: Settings) -> Runtime:
 async def prepare(runtime: Runtime) -> None:
     """Brings the database to the schema of this program and fills a new one, saying the admin's password if it made one up."""
     await schema.upgrade(runtime.db)
+    await secrets_rotation.check_keys(runtime.db, runtime.keyring)
     if await runtime.db.version() > 0:
         return
     given = runtime.settings.admin_password

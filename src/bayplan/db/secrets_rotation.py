@@ -1,10 +1,26 @@
-"""Rotating the key of the registry passwords: everything encrypted again with the newest one, in one transaction."""
+"""The key of the registry passwords and what is stored: whether it opens all, and everything encrypted again with a new one."""
 
 import sqlalchemy as sa
 
 from bayplan.db import tables
-from bayplan.db.engine import Database
-from bayplan.db.keyring import Keyring
+from bayplan.db.engine import Database, fetch_all
+from bayplan.db.keyring import Keyring, UnknownKey
+from bayplan.errors import CannotStart
+
+_UP_TO_KEY_ID = len("v1:01234567")
+
+
+async def check_keys(db: Database, keyring: Keyring) -> None:
+    """Raises `CannotStart` where stored passwords were encrypted with a key that is not at hand: a lost key is missed now."""
+    column = tables.images.c.registry_password
+    one_of_each = (
+        sa.select(sa.func.min(column)).where(column.is_not(None)).group_by(sa.func.substr(column, 1, _UP_TO_KEY_ID))
+    )
+    for row in await fetch_all(db, one_of_each):
+        try:
+            keyring.decrypt(row[0])
+        except UnknownKey as error:
+            raise CannotStart(f"{error.detail} Put that key back.") from None
 
 
 async def encrypt_again(db: Database, keyring: Keyring) -> tuple[int, int]:
