@@ -4,6 +4,8 @@ import re
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.tour import toured_on_a_fresh_server
 
 PAGE = Path(__file__).parents[2] / "docs" / "cli.md"
@@ -16,6 +18,7 @@ def rewritten(page: str) -> str:
     return _TIMES.sub(A_TIME, toured_on_a_fresh_server(page))
 
 
+@pytest.mark.timeout(600)  # some forty commands, one after another
 def test_the_page_shows_what_is_printed() -> None:
     page = PAGE.read_text(encoding="utf-8")
     assert rewritten(page) == page
