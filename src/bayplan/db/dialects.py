@@ -64,4 +64,4 @@ def _(element: elements_of, compiler: SQLCompiler, **options: Any) -> str:
 
 @compiles(elements_of, "postgresql")
 def _(element: elements_of, compiler: SQLCompiler, **options: Any) -> str:
-    return _call("jsonb_array_elements_text", element, compiler, options)
+    return _call("json_array_elements_text", element, compiler, options)

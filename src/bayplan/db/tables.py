@@ -5,7 +5,6 @@ are), lists are JSON, and a version has a sort key beside it because version tex
 """
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql
 
 metadata = sa.MetaData(
     naming_convention={
@@ -16,8 +15,8 @@ metadata = sa.MetaData(
     }
 )
 
-Text = sa.Text().with_variant(postgresql.TEXT(collation="C"), "postgresql")
-Json = sa.JSON(none_as_null=True).with_variant(postgresql.JSONB(none_as_null=True), "postgresql")
+Text = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
+Json = sa.JSON(none_as_null=True)
 Key = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
 

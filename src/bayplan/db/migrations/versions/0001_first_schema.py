@@ -2,15 +2,14 @@
 
 import sqlalchemy as sa
 from alembic import op
-from sqlalchemy.dialects import postgresql
 
 revision = "0001"
 down_revision = None
 branch_labels = None
 depends_on = None
 
-Text = sa.Text().with_variant(postgresql.TEXT(collation="C"), "postgresql")
-Json = sa.JSON(none_as_null=True).with_variant(postgresql.JSONB(none_as_null=True), "postgresql")
+Text = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
+Json = sa.JSON(none_as_null=True)
 Key = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
 
