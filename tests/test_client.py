@@ -1,27 +1,19 @@
-"""The Python client against a real server, and against things that are none."""
+"""The Python client against a real server."""
 
-import json
 import re
-import threading
-import time
 from collections.abc import Iterator
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 
-from bayplan.client import Client, Tokens, any_of, both, compare, contains, exact, is_null
-from bayplan.client.transport import refusal, server_address
+from bayplan.client import Client, Tokens, both, contains, exact
 from bayplan.errors import (
     Conflict,
     Forbidden,
     Invalid,
     NotFound,
     PreconditionFailed,
-    TooManyAttempts,
     Unauthenticated,
-    Unreachable,
 )
 from tests import catalogue
 from tests.process import ADMIN_PASSWORD, Server, running_server
@@ -41,127 +33,6 @@ def bayplan(server: Server) -> Iterator[Client]:
     """A client of staff."""
     with Client(server.url, token=server.token()) as client:
         yield client
-
-
-@contextmanager
-def answering(status: int, body: str, headers: dict[str, str], wait_seconds: float = 0) -> Iterator[str]:
-    """The address of a small server that gives that answer to everything."""
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            self.rfile.read(int(self.headers["Content-Length"]))
-            time.sleep(wait_seconds)
-            self.send_response(status)
-            for name, value in (headers | {"Content-Length": str(len(body))}).items():
-                self.send_header(name, value)
-            self.end_headers()
-            self.wfile.write(body.encode())
-
-        def log_message(self, format: str, *args: object) -> None:  # noqa: A002  # the name is the standard library's
-            """Says nothing."""
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as running:
-        threading.Thread(target=running.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{running.server_port}"
-        running.shutdown()
-
-
-@pytest.mark.parametrize(
-    ("typed", "address"),
-    [
-        ("http://127.0.0.1:8000", "http://127.0.0.1:8000"),
-        ("http://127.0.0.1:8000/", "http://127.0.0.1:8000"),
-        (" localhost:8000 ", "http://localhost:8000"),
-        ("bayplan.example.org", "http://bayplan.example.org"),
-        ("https://example.org/bayplan//", "https://example.org/bayplan"),
-        ("http://[::1]:8000", "http://[::1]:8000"),
-    ],
-)
-def test_a_servers_address(typed: str, address: str) -> None:
-    assert server_address(typed) == address
-
-
-@pytest.mark.parametrize("typed", ["", "ftp://x", "a b", "http://", "http://x:99999", "http://x?y", "http://[::1"])
-def test_what_is_no_address(typed: str) -> None:
-    with pytest.raises(Invalid, match=re.escape("is no server's address; write it like http://127.0.0.1:8000.")):
-        server_address(typed)
-
-
-def test_nobody_answers() -> None:
-    said = r"No server answers at http://127.0.0.1:9 \(.*\); start it with `bayplan serve`, or check the address."
-    with Client("http://127.0.0.1:9", token="x") as client, pytest.raises(Unreachable, match=said):
-        client.images.list()
-
-
-@pytest.mark.parametrize(
-    ("status", "body", "headers", "said"),
-    [
-        (200, "<html>", {"Content-Type": "text/html"}, "does not answer as bayplan does (status 200); check"),
-        (200, "{", {"Content-Type": "application/json"}, "does not answer as bayplan does (status 200); check"),
-        (502, "Bad gateway", {"Content-Type": "text/plain"}, "does not answer as bayplan does (status 502); check"),
-        (404, '{"error": "?"}', {"Content-Type": "application/json"}, "(status 404); check the address."),
-        (301, "", {"Location": "https://example.org/"}, "(status 301 and sends on to https://example.org/); check"),
-    ],
-)
-def test_somebody_else_answers(status: int, body: str, headers: dict[str, str], said: str) -> None:
-    with answering(status, body, headers) as url, Client(url, token="x") as client:
-        with pytest.raises(Unreachable) as refused:
-            client.images.list()
-        assert said in refused.value.detail
-
-
-def test_a_server_that_does_not_answer_in_time() -> None:
-    with (
-        answering(200, "[]", {}, wait_seconds=1) as url,
-        Client(url, token="x", timeout_seconds=0.1) as client,
-        pytest.raises(Unreachable, match=r"did not answer within 0.1 seconds; try again"),
-    ):
-        client.images.list()
-
-
-def test_a_server_that_breaks_says_so() -> None:
-    problem = {"code": "internal", "detail": "Something broke here.", "status": 500}
-    with (
-        answering(500, json.dumps(problem), {"Content-Type": "application/problem+json"}) as url,
-        Client(url, token="x") as client,
-        pytest.raises(Unreachable, match=r"^Something broke here\.$"),
-    ):
-        client.images.list()
-
-
-def test_a_refusal_keeps_its_problems_and_when_to_come_back() -> None:
-    answer = {
-        "detail": "Two fields are wrong.",
-        "code": "invalid",
-        "errors": [{"field": "name", "code": "too_long", "detail": "It is too long."}, {"field": "cpu"}],
-    }
-    refused = refusal(422, answer)
-    assert isinstance(refused, Invalid)
-    assert [(one.field, one.code, one.detail) for one in refused.problems] == [
-        ("name", "too_long", "It is too long."),
-        ("cpu", "", ""),
-    ]
-    slow_down = refusal(429, {"detail": "Wait.", "code": "too_many_attempts"}, "17")
-    assert isinstance(slow_down, TooManyAttempts)
-    assert slow_down.retry_after_seconds == 17
-
-
-def test_filters_are_the_apis_own_json() -> None:
-    assert exact("cpu", False) == {"type": "exact", "field": "cpu", "value": False}
-    assert exact("name", "a", case_insensitive=True, invert=True) == {
-        "type": "exact",
-        "field": "name",
-        "value": "a",
-        "case_insensitive": True,
-        "invert": True,
-    }
-    assert contains("name", "torch") == {"type": "contains", "field": "name", "sub_string": "torch"}
-    assert is_null("last_seen", invert=True) == {"type": "is_null", "field": "last_seen", "invert": True}
-    assert compare("index", "<", 0) == {"type": "compare", "field": "index", "operator": "<", "value": 0}
-    assert both(exact("a", 1), any_of()) == {
-        "type": "and",
-        "sub_expressions": [{"type": "exact", "field": "a", "value": 1}, {"type": "or", "sub_expressions": []}],
-    }
 
 
 def test_logging_in(server: Server) -> None:

@@ -180,6 +180,7 @@ def test_secrets_are_exported_only_when_asked_for_and_for_their_owner_alone(
     here.run("apply", str(file), "--yes")
     assert "s3cret-word" not in here.run("export").out
     written = tmp_path / "secret.yaml"
+    written.touch(mode=0o644)
     here.run("export", "--secrets", "--output", str(written))
     assert "s3cret-word" in written.read_text()
     assert stat.S_IMODE(written.stat().st_mode) == 0o600

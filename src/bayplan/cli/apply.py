@@ -77,6 +77,8 @@ def export(
         return
     try:
         output.touch(mode=0o600 if secrets else 0o666)
+        if secrets:
+            output.chmod(0o600)  # also where the file was there already
         output.write_text(text, encoding="utf-8")
     except OSError as error:
         raise Invalid(f"{output} cannot be written: {error.strerror}.") from None
