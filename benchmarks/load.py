@@ -22,11 +22,17 @@ class Measured:
 
     latencies: list[float] = field(default_factory=list)
     seconds: float = 0.0
+    cpu_seconds: float = 0.0  # of the server, in all
 
     @property
     def rate(self) -> float:
         """Requests per second."""
         return len(self.latencies) / self.seconds
+
+    @property
+    def cpu_milliseconds(self) -> float:
+        """The processor time that a request cost the server, in milliseconds."""
+        return 1000 * self.cpu_seconds / len(self.latencies)
 
     def milliseconds(self, share: float) -> float:
         """The latency below which this share of the requests lies, in milliseconds: 0.5 for the median."""
@@ -37,6 +43,7 @@ class Measured:
         """Counts another round in."""
         self.latencies += other.latencies
         self.seconds += other.seconds
+        self.cpu_seconds += other.cpu_seconds
 
 
 class WrongAnswerError(Exception):

@@ -27,6 +27,12 @@ def environment(settings: Mapping[str, str]) -> dict[str, str]:
     return kept | {f"BAYPLAN_{name.upper()}": value for name, value in settings.items()}
 
 
+def cpu_seconds(pid: int) -> float:
+    """The processor time that a process has used."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 @dataclass
 class Server:
     """A running `bayplan serve`."""
@@ -72,8 +78,7 @@ class Server:
     @property
     def cpu_seconds(self) -> float:
         """The processor time that it has used: what a request costs, however busy the machine is."""
-        fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        return cpu_seconds(self.process.pid)
 
     def kill(self) -> None:
         """Ends it with no chance to tidy up."""
