@@ -52,7 +52,7 @@ class Settings(BaseSettings):
         default=10, description="Failed log-ins allowed for one user from one address in five minutes."
     )
     max_body_bytes: Annotated[int, Field(ge=1024)] = Field(
-        default=4 * 1024 * 1024, description="Largest request body that is read, in bytes."
+        default=4 * 1024 * 1024, description="Largest request body that is read, in bytes; eight times that for a whole catalogue."
     )
     database_connections: Annotated[int, Field(ge=1, le=1000)] = Field(
         default=10, description="Largest number of connections that one server process holds to PostgreSQL."

@@ -18,6 +18,8 @@ from bayplan.db.engine import fetch_all
 from bayplan.schemas.catalogue import Document, Plan
 
 _BORN = {resource.name: resource.born for resource in RESOURCES}
+# A document holds a whole catalogue, and only staff may send one: it may be so many times larger than other bodies.
+_DOCUMENT_TIMES = 8
 _FLAG = {"type": "boolean", "default": False}
 
 
@@ -30,7 +32,7 @@ def catalogue_router(runtime: Runtime) -> APIRouter:
         caller.must_be_staff()
         given = query(request, "dry_run", "prune")
         dry_run, prune = flag(given, "dry_run"), flag(given, "prune")
-        document = await read(request, Document, runtime.settings.max_body_bytes)
+        document = await read(request, Document, _DOCUMENT_TIMES * runtime.settings.max_body_bytes)
         columns = {section.name: _BORN[section.shape.name](caller) for section in SECTIONS}
         outcome = await apply(
             runtime.db,

@@ -104,7 +104,7 @@ class _Work:
             kind = Conflict if self._kinds == {Conflict} else Invalid
             first = self._problems[0]
             more = len(self._problems) - 1
-            detail = f"{first.field}: {first.detail}" + (f" (and {more:,} more)" if more else "")
+            detail = f"At {first.field}: {first.detail}" + (f" There are {more:,} more." if more else "")
             code = first.code if not more else kind.code
             raise kind(detail, code=code, problems=self._problems[:_MOST_PROBLEMS])
 
@@ -120,7 +120,7 @@ class _Work:
             if identity in seen:
                 place = f"{section.name}.{seen[identity]}"
                 self._note(
-                    at, Conflict(f"'{section.key(given.values)}' is there already, at {place}.", code="duplicate")
+                    at, Invalid(f"'{section.key(given.values)}' is there already, at {place}.", code="duplicate")
                 )
                 continue
             seen[identity] = index
@@ -171,7 +171,8 @@ class _Work:
                 else:
                     await store.remove(self._tx, section.shape, row["pk"])
             except Conflict as error:
-                self._note(section.name, error)
+                said = f"'{section.key(row)}' is not in the document, but cannot be removed. {error.detail}"
+                self._note(section.name, Conflict(said, code=error.code))
                 continue
             self._outcome.changes.append(self._change("remove", section, row, row["pk"], {}))
 
