@@ -64,4 +64,5 @@ def _(element: elements_of, compiler: SQLCompiler, **options: Any) -> str:
 
 @compiles(elements_of, "postgresql")
 def _(element: elements_of, compiler: SQLCompiler, **options: Any) -> str:
-    return _call("json_array_elements_text", element, compiler, options)
+    (text,) = element.clauses
+    return f"json_array_elements_text(({compiler.process(text, **options)})::json)"

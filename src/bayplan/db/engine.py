@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Any, Protocol, TypeVar
 
-import orjson
 import sqlalchemy as sa
 from sqlalchemy.sql.base import Executable
 
@@ -87,11 +86,6 @@ def open_database(url: str, *, connections: int = 10) -> Database:
     from bayplan.db.postgresql import PostgresDatabase
 
     return PostgresDatabase(url, connections=connections)
-
-
-def to_json(value: object) -> str:
-    """Gives the JSON text that JSON columns hold."""
-    return orjson.dumps(value).decode()
 
 
 async def fetch_all(database: Database, statement: Executable, parameters: Parameters = None) -> Rows:

@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 
-import orjson
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 from sqlalchemy.sql.base import Executable
@@ -18,7 +17,6 @@ from bayplan.db.engine import (
     Parameters,
     Rows,
     Transaction,
-    to_json,
 )
 from bayplan.db.prepared import Prepared
 
@@ -41,8 +39,6 @@ class PostgresDatabase:
             pool_pre_ping=True,
             connect_args={"connect_timeout": CONNECT_TIMEOUT_SECONDS},
             hide_parameters=True,  # they hold secrets, and errors are logged
-            json_serializer=to_json,
-            json_deserializer=orjson.loads,
         )
         # A read is one statement: its own transaction would only cost two more ways to the server and back.
         self._readers = self._engine.execution_options(isolation_level="AUTOCOMMIT")

@@ -220,9 +220,12 @@ def _condition(path: Path, expression: Exact | Contains | IsNull | Compare, at: 
 def _text(path: Path, condition: Any, fold: bool) -> Clause:
     if path.field.kind is not Kind.MANY:
         return condition(folded(path.column) if fold else path.column)  # type: ignore[no-any-return]  # a condition on text
-    each = elements_of(path.column).table_valued("value")
+    # Many rows have the same list: each different one is looked into once, and an index finds its rows.
+    lists = sa.select(path.column.label("many")).distinct().subquery()
+    each = elements_of(lists.c.many).table_valued("value")
     element = folded(each.c.value) if fold else each.c.value
-    return sa.exists(sa.select(sa.literal(1)).select_from(each).where(condition(element)).correlate(path.shape.table))
+    having = sa.exists(sa.select(sa.literal(1)).select_from(each).where(condition(element)).correlate(lists))
+    return path.column.in_(sa.select(lists.c.many).where(having).correlate(None))
 
 
 _TYPES: dict[Kind, tuple[tuple[type, ...], str]] = {

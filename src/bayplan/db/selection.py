@@ -87,7 +87,7 @@ def _columns(shape: Shape, table: sa.FromClause, viewer: Viewer, *, through: boo
         if not viewer.sees(field, through_reference=through):
             columns.append(sa.null())
         else:
-            columns.append(sa.cast(column, sa.Text) if field.kind is Kind.MANY else column)
+            columns.append(sa.type_coerce(column, sa.Text) if field.kind is Kind.MANY else column)
     return columns
 
 

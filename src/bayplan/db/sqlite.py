@@ -13,7 +13,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import orjson
 import sqlalchemy as sa
 from sqlalchemy.sql.base import Executable
 
@@ -26,7 +25,6 @@ from bayplan.db.engine import (
     Parameters,
     Rows,
     Transaction,
-    to_json,
 )
 from bayplan.db.prepared import Prepared
 
@@ -56,8 +54,6 @@ class SqliteDatabase:
             poolclass=sa.QueuePool,
             pool_size=THREAD_CONNECTIONS + 2,
             hide_parameters=True,  # they hold secrets, and errors are logged
-            json_serializer=to_json,
-            json_deserializer=orjson.loads,
         )
         sa.event.listen(engine, "connect", _prepare)
         return engine

@@ -9,7 +9,6 @@ branch_labels = None
 depends_on = None
 
 Text = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
-Json = sa.JSON(none_as_null=True)
 Key = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
 
@@ -67,11 +66,11 @@ def upgrade() -> None:
         sa.Column("pk", Key, sa.Identity(always=False), nullable=False),
         sa.Column("name", Text, nullable=False),
         sa.Column("url", Text, nullable=False),
-        sa.Column("domains", Json, nullable=False),
-        sa.Column("permissions", Json, nullable=False),
-        sa.Column("limitations", Json, nullable=False),
-        sa.Column("conditions", Json, nullable=False),
-        sa.Column("aliases", Json, nullable=False),
+        sa.Column("domains", Text, nullable=False),
+        sa.Column("permissions", Text, nullable=False),
+        sa.Column("limitations", Text, nullable=False),
+        sa.Column("conditions", Text, nullable=False),
+        sa.Column("aliases", Text, nullable=False),
         sa.Column("revision", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("pk", name=op.f("pk_licences")),
         sa.UniqueConstraint("name", name=op.f("uq_licences_name")),
@@ -116,7 +115,7 @@ def upgrade() -> None:
         sa.Column("cpu", sa.Boolean(), nullable=False),
         sa.Column("framework", Key, nullable=False),
         sa.Column("domain", Key, nullable=False),
-        sa.Column("tasks", Json, nullable=False),
+        sa.Column("tasks", Text, nullable=False),
         sa.Column("licence", Key, nullable=False),
         sa.Column("creator", Key, nullable=False),
         sa.Column("creation_time", Text, nullable=False),
@@ -146,6 +145,7 @@ def upgrade() -> None:
     op.create_index(op.f("ix_images_framework"), "images", ["framework"], unique=False)
     op.create_index(op.f("ix_images_licence"), "images", ["licence"], unique=False)
     op.create_index(op.f("ix_images_min_hardware_generation"), "images", ["min_hardware_generation"], unique=False)
+    op.create_index(op.f("ix_images_tasks"), "images", ["tasks"], unique=False)
     op.create_index(
         "uq_images_live_name_version",
         "images",
@@ -188,7 +188,7 @@ def upgrade() -> None:
         sa.Column("image", Key, nullable=False),
         sa.Column("name", Text, nullable=False),
         sa.Column("origin", Text, nullable=False),
-        sa.Column("value", Json, nullable=False),
+        sa.Column("value", Text, nullable=False),
         sa.ForeignKeyConstraint(["image"], ["images.pk"], name=op.f("fk_image_facts_image"), ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("image", "name", "origin", name=op.f("pk_image_facts")),
     )
