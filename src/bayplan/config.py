@@ -3,15 +3,19 @@
 Nothing else in the package reads the environment.
 """
 
+import re
 from functools import cached_property
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated
 
 import platformdirs
 from pydantic import Field, SecretStr, ValidationError, field_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from bayplan.errors import CannotStart
+
+_HOST = re.compile(r"[A-Za-z0-9._:\[\]-]{1,255}", re.ASCII)
 
 
 class Settings(BaseSettings):
@@ -52,7 +56,8 @@ class Settings(BaseSettings):
         default=10, description="Failed log-ins allowed for one user from one address in five minutes."
     )
     max_body_bytes: Annotated[int, Field(ge=1024)] = Field(
-        default=4 * 1024 * 1024, description="Largest request body that is read, in bytes; eight times that for a whole catalogue."
+        default=4 * 1024 * 1024,
+        description="Largest request body that is read, in bytes; eight times that for a whole catalogue.",
     )
     database_connections: Annotated[int, Field(ge=1, le=1000)] = Field(
         default=10, description="Largest number of connections that one server process holds to PostgreSQL."
@@ -60,6 +65,20 @@ class Settings(BaseSettings):
     tables: Path | None = Field(
         default=None,
         description="Folder with newer CSV tables (CUDA, hardware, ...) that replace the shipped ones by name.",
+    )
+    registry_allow_private: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(),
+        description="Hosts, addresses and networks, with commas between, that may be asked as registries although they "
+        "are loopback, private or link-local.",
+    )
+    registry_insecure: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(), description="Registries as `host:port`, with commas between, that are asked in plain HTTP."
+    )
+    registry_ca: Path | None = Field(
+        default=None, description="File of certificates (PEM) that registries may have besides the system's."
+    )
+    registry_concurrency: Annotated[int, Field(ge=1, le=100)] = Field(
+        default=8, description="Largest number of connections that one process holds to one registry."
     )
     log_level: Annotated[str, Field(pattern="^(debug|info|warning|error)$")] = Field(
         default="warning", description="`debug`, `info`, `warning` or `error`."
@@ -84,6 +103,29 @@ class Settings(BaseSettings):
             raise ValueError("must begin with postgresql:// or sqlite:///")
         return value
 
+    @field_validator("registry_allow_private", "registry_insecure", mode="before")
+    @classmethod
+    def _listed(cls, value: object) -> object:
+        if isinstance(value, str):
+            return tuple(entry for part in value.split(",") if (entry := part.strip()))
+        return value
+
+    @field_validator("registry_allow_private")
+    @classmethod
+    def _hosts_and_networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for entry in value:
+            if not _HOST.fullmatch(entry) and not _is_network(entry):
+                raise ValueError("each entry must be a host, an address or a network, with commas between")
+        return value
+
+    @field_validator("registry_insecure")
+    @classmethod
+    def _hosts_with_ports(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for entry in value:
+            if not _HOST.fullmatch(entry) or not entry.rpartition(":")[2].isdigit():
+                raise ValueError("each entry must be host:port, with commas between")
+        return value
+
     @cached_property
     def database_url(self) -> str:
         """The database's address, `sqlite:///...` or `postgresql://...`."""
@@ -93,6 +135,14 @@ class Settings(BaseSettings):
     def is_embedded(self) -> bool:
         """Whether the database is the embedded one."""
         return self.database_url.startswith("sqlite:///")
+
+
+def _is_network(text: str) -> bool:
+    try:
+        ip_network(text, strict=False)
+    except ValueError:
+        return False
+    return True
 
 
 def load_settings(**overrides: object) -> Settings:

@@ -1,0 +1,145 @@
+"""Which addresses may be asked: a registry's name comes from users, and must not lead into the server's own network.
+
+A name is resolved once, every address that it has is checked, and only those are connected to: a name that resolves
+to something else a moment later (DNS rebinding) gains nothing.
+"""
+
+import asyncio
+import socket
+from collections.abc import Iterable
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from urllib.parse import urlsplit
+
+from bayplan.registry.errors import RegistryError, RegistryNotAllowed, RegistryUnreachable
+
+Address = IPv4Address | IPv6Address
+Network = IPv4Network | IPv6Network
+
+PORTS = {"https": 443, "http": 80}
+HUB = "registry-1.docker.io"
+"""The host that serves the images of docker.io."""
+
+_NAT64 = IPv6Network("64:ff9b::/96")
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Where a connection goes: scheme, host in lower case without brackets, port."""
+
+    scheme: str
+    host: str
+    port: int
+
+    @property
+    def authority(self) -> str:
+        """The host as a Host header has it: with the port where it is not the scheme's own, IPv6 in brackets."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return host if self.port == PORTS[self.scheme] else f"{host}:{self.port}"
+
+    @property
+    def is_secure(self) -> bool:
+        """Whether TLS protects it."""
+        return self.scheme == "https"
+
+    @property
+    def names_loopback(self) -> bool:
+        """Whether the host is this machine by its very name; what other names resolve to does not count."""
+        try:
+            return ip_address(self.host).is_loopback
+        except ValueError:
+            return self.host == "localhost"
+
+    @classmethod
+    def of_registry(cls, registry: str, scheme: str) -> "Endpoint":
+        """The endpoint of a registry as references name it: `registry.example.org:5000`, `docker.io`."""
+        return cls.of_url(f"{scheme}://{HUB if registry == 'docker.io' else registry}/")[0]
+
+    @classmethod
+    def of_url(cls, url: str) -> "tuple[Endpoint, str]":
+        """The endpoint of a URL and what to ask there (path and query); user, password and fragment are dropped.
+
+        Raises RegistryError, which does not repeat the URL, for one that is not HTTP.
+        """
+        try:
+            split = urlsplit(url)
+            port = split.port
+        except ValueError:
+            raise RegistryError(
+                "The registry names an address that is not a URL; report it to its operators."
+            ) from None
+        if split.scheme not in PORTS or not split.hostname or not url.isprintable() or " " in url:
+            raise RegistryError("The registry names an address that is not HTTP; report it to its operators.")
+        target = (split.path or "/") + (f"?{split.query}" if split.query else "")
+        return cls(split.scheme, split.hostname, PORTS[split.scheme] if port is None else port), target
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """What the settings allow beyond public registries with TLS."""
+
+    networks: tuple[Network, ...] = ()
+    hosts: frozenset[str] = frozenset()
+    insecure: frozenset[str] = frozenset()
+
+    @classmethod
+    def of(cls, allow_private: Iterable[str] = (), insecure: Iterable[str] = ()) -> "Access":
+        """Reads BAYPLAN_REGISTRY_ALLOW_PRIVATE (hosts, addresses, networks) and BAYPLAN_REGISTRY_INSECURE."""
+        networks: list[Network] = []
+        hosts: set[str] = set()
+        for entry in allow_private:
+            try:
+                networks.append(ip_network(entry.strip("[]"), strict=False))
+            except ValueError:
+                hosts.add(entry.lower())
+        return cls(tuple(networks), frozenset(hosts), frozenset(entry.lower() for entry in insecure))
+
+    def is_insecure(self, endpoint: Endpoint) -> bool:
+        """Whether plain HTTP was allowed for that host and port."""
+        bare = endpoint.authority
+        return bare in self.insecure or f"{bare.removesuffix(f':{endpoint.port}')}:{endpoint.port}" in self.insecure
+
+    def permits(self, endpoint: Endpoint, address: Address) -> bool:
+        """Whether this address may be connected to for that endpoint."""
+        if endpoint.host in self.hosts or f"{endpoint.host}:{endpoint.port}" in self.hosts:
+            return True
+        return all(
+            (one.is_global and not one.is_multicast)
+            or any(one.version == net.version and one in net for net in self.networks)
+            for one in _meant(address)
+        )
+
+
+def _meant(address: Address) -> tuple[Address, ...]:
+    """The address, or the IPv4 addresses that packets to it end at where it is a form of those."""
+    if not isinstance(address, IPv6Address):
+        return (address,)
+    inner = address.ipv4_mapped or address.sixtofour
+    if inner is not None:
+        return (inner,)
+    if address.teredo is not None:
+        return address.teredo
+    if address in _NAT64:
+        return (IPv4Address(int(address) & 0xFFFFFFFF),)
+    return (address,)
+
+
+async def resolve(endpoint: Endpoint, access: Access) -> tuple[Address, ...]:
+    """All addresses of an endpoint's host, each of them allowed.
+
+    Raises RegistryUnreachable where there are none, RegistryNotAllowed where one of them may not be asked.
+    """
+    try:
+        found = await asyncio.get_running_loop().getaddrinfo(endpoint.host, endpoint.port, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError):
+        raise RegistryUnreachable(
+            f"The host '{endpoint.host}' cannot be found; check the image's registry for a typing mistake."
+        ) from None
+    addresses = tuple(dict.fromkeys(ip_address(str(entry[4][0]).partition("%")[0]) for entry in found))
+    for address in addresses:
+        if not access.permits(endpoint, address):
+            raise RegistryNotAllowed(
+                f"'{endpoint.authority}' is at {address}, which is not a public address; "
+                f"if it may be asked, add {endpoint.host} to BAYPLAN_REGISTRY_ALLOW_PRIVATE."
+            )
+    return addresses

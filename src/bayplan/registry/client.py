@@ -1,0 +1,208 @@
+"""Asks OCI registries for digests, manifests and configurations, and verifies what comes.
+
+Redirects are followed by hand: each target's address is checked like the registry's own, no log-in goes to another
+host, and none leads out of TLS. Source: github.com/opencontainers/distribution-spec.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+from urllib.parse import quote, urljoin
+
+from bayplan.domain.reference import Reference
+from bayplan.errors import Invalid
+from bayplan.registry.address import Access, Endpoint
+from bayplan.registry.challenge import Login
+from bayplan.registry.connection import Answer, Connections, Limits, Question
+from bayplan.registry.content import (
+    ACCEPT,
+    CONFIGS,
+    Config,
+    Descriptor,
+    Index,
+    Manifest,
+    is_digest,
+    parse_config,
+    parse_manifest,
+    sha256,
+    verify,
+)
+from bayplan.registry.errors import (
+    DigestMismatch,
+    ImageNotFound,
+    ManifestInvalid,
+    ManifestTooLarge,
+    NotTls,
+    RegistryError,
+    RegistryNotAllowed,
+)
+from bayplan.registry.tokens import Purpose, Tokens, denied
+
+MANIFEST_BYTES = 4 * 1024 * 1024
+"""What registries themselves are told to take at most (distribution-spec, "Pushing Manifests")."""
+CONFIG_BYTES = 8 * 1024 * 1024
+REDIRECTS = 5
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A manifest or an index as it was read, under the digest that its bytes have."""
+
+    digest: str
+    media_type: str
+    content: Index | Manifest
+
+
+class RegistryClient:
+    """Asks registries within `access` and `limits`; one for the whole process, used as `async with`.
+
+    What it raises is a `RegistryError`, whose tree `bayplan.registry.errors` draws; `Invalid` (bad_reference) for a
+    digest of a kind that cannot be verified.
+    """
+
+    def __init__(self, access: Access, *, limits: Limits | None = None, ca: Path | None = None) -> None:
+        """`ca` is a file of certificates that are trusted besides the system's; CannotStart where it is none."""
+        self._access = access
+        self._connections = Connections(access, limits or Limits(), ca)
+        self._tokens = Tokens(self._connections, access)
+        self._plain: set[str] = set()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._connections.close()
+
+    async def digest(self, reference: Reference, login: Login | None = None) -> str:
+        """The digest that a reference points to now, asked by HEAD; read and computed where HEAD does not tell."""
+        answer = await self._ask("HEAD", reference, login, f"manifests/{_name(reference)}", ACCEPT, 0)
+        if answer.status == 404:
+            raise _not_there(reference)
+        told = _told(answer)
+        if answer.status != 200 or told is None:
+            return (await self.manifest(reference, login)).digest
+        if reference.digest not in (None, told):
+            raise DigestMismatch(
+                f"'{reference.registry}' has another digest for '{reference.repository}' than the one asked for."
+            )
+        return told
+
+    async def manifest(self, reference: Reference, login: Login | None = None) -> Document:
+        """The manifest or index that a reference names, by its digest where it has one, else by its tag."""
+        asked = _name(reference)
+        what = f"The manifest of '{reference.repository}' ({asked[:19]})"
+        answer = await self._get(reference, login, f"manifests/{asked}", ACCEPT, MANIFEST_BYTES)
+        digest = reference.digest or _told(answer) or sha256(answer.body)
+        verify(answer.body, digest, what)
+        media_type, content = parse_manifest(answer.body, answer.headers.get("Content-Type", ""), what)
+        return Document(digest, media_type, content)
+
+    async def config(self, reference: Reference, descriptor: Descriptor, login: Login | None = None) -> Config:
+        """The configuration that a manifest of the reference's repository names."""
+        what = f"The configuration of '{reference.repository}'"
+        if descriptor.media_type not in CONFIGS:
+            kind = descriptor.media_type[:100]
+            raise ManifestInvalid(f"'{reference.repository}' is no container image: its configuration is {kind!r}.")
+        if descriptor.size > CONFIG_BYTES:
+            raise ManifestTooLarge(f"{what} has {descriptor.size} bytes; no more than {CONFIG_BYTES} are read.")
+        answer = await self._get(reference, login, f"blobs/{descriptor.digest}", "*/*", CONFIG_BYTES)
+        verify(answer.body, descriptor.digest, what)
+        return parse_config(answer.body, what)
+
+    async def _get(self, reference: Reference, login: Login | None, target: str, accept: str, limit: int) -> Answer:
+        answer = await self._ask("GET", reference, login, target, accept, limit)
+        if answer.status == 200:
+            return answer
+        if answer.status == 404:
+            raise _not_there(reference)
+        raise RegistryError(
+            f"'{reference.registry}' answers with status {answer.status} for '{reference.repository}'; "
+            "ask its operators, or try again later."
+        )
+
+    async def _ask(
+        self, method: str, reference: Reference, login: Login | None, target: str, accept: str, limit: int
+    ) -> Answer:
+        """The answer to a question about the reference's repository, logged in where the registry wants it.
+
+        Raises RegistryDenied where that does not help.
+        """
+        path = f"/v2/{quote(reference.repository)}/{target}"
+        secure = reference.registry not in self._plain
+        secure = secure and not self._access.is_insecure(Endpoint.of_registry(reference.registry, "http"))
+        endpoint = Endpoint.of_registry(reference.registry, "https" if secure else "http")
+        try:
+            return await self._ask_logged_in(
+                method, Purpose(endpoint, reference.repository, login), path, accept, limit
+            )
+        except NotTls:
+            if not endpoint.names_loopback:
+                raise
+            self._plain.add(reference.registry)
+        endpoint = Endpoint.of_registry(reference.registry, "http")
+        return await self._ask_logged_in(method, Purpose(endpoint, reference.repository, login), path, accept, limit)
+
+    async def _ask_logged_in(self, method: str, purpose: Purpose, path: str, accept: str, limit: int) -> Answer:
+        authorization, is_new = self._tokens.known(purpose), False
+        while True:
+            answer, last = await self._follow(method, purpose.registry, path, accept, authorization, limit)
+            if last != purpose.registry or answer.status not in (401, 403):
+                return answer
+            if answer.status == 403 or is_new:
+                self._tokens.forget(purpose)
+                raise denied(purpose)
+            authorization, is_new = await self._tokens.answer(purpose, answer, authorization), True
+
+    async def _follow(
+        self, method: str, registry: Endpoint, path: str, accept: str, authorization: str | None, limit: int
+    ) -> tuple[Answer, Endpoint]:
+        """The answer where redirects end, and who gave it."""
+        endpoint, target = registry, path
+        for _ in range(REDIRECTS + 1):
+            headers = {"Accept": accept}
+            if authorization is not None and endpoint == registry:
+                headers["Authorization"] = authorization
+            answer = await self._connections.ask(Question(method, endpoint, target, headers, limit))
+            location = answer.headers.get("Location")
+            if answer.status not in _REDIRECTS or location is None:
+                return answer, endpoint
+            before = endpoint
+            endpoint, target = Endpoint.of_url(_absolute(endpoint, target, location))
+            if not endpoint.is_secure and endpoint != before and (before.is_secure or not self._may_be_plain(endpoint)):
+                raise RegistryNotAllowed(
+                    f"'{registry.authority}' leads out of TLS to '{endpoint.authority}'; its operators have to mend that."
+                )
+        raise RegistryError(f"'{registry.authority}' leads in circles (more than {REDIRECTS} redirects).")
+
+    def _may_be_plain(self, endpoint: Endpoint) -> bool:
+        return endpoint.names_loopback or self._access.is_insecure(endpoint)
+
+
+def _absolute(endpoint: Endpoint, target: str, location: str) -> str:
+    try:
+        return urljoin(f"{endpoint.scheme}://{endpoint.authority}{target}", location)
+    except ValueError:
+        raise RegistryError(f"'{endpoint.authority}' redirects to something that is no address.") from None
+
+
+def _told(answer: Answer) -> str | None:
+    told: str = answer.headers.get("Docker-Content-Digest", "")
+    return told if is_digest(told) else None
+
+
+def _name(reference: Reference) -> str:
+    if reference.digest is not None and not is_digest(reference.digest):
+        raise Invalid.at("url", "bad_reference", "The digest of an image must be a sha256 or a sha512 in lower case.")
+    return reference.digest or reference.tag or "latest"
+
+
+def _not_there(reference: Reference) -> ImageNotFound:
+    name = f"@{reference.digest}" if reference.digest else f":{reference.tag or 'latest'}"
+    return ImageNotFound(
+        f"'{reference.registry}' has no '{reference.repository}{name}', or does not show it to this log-in: "
+        "check the name and the tag, and whether the image was pushed."
+    )

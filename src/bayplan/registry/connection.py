@@ -1,0 +1,253 @@
+"""One question to one host and its whole answer: checked addresses, bounded sizes and times, patience.
+
+Each host has connections of its own: that is what limits them by host, and what keeps one host's TLS session from
+carrying another's questions where both are at one address. Connections go to the address that was checked; the
+host's name goes along for TLS and in the Host header. httpx's transport is used without its client, which would
+follow redirects, keep cookies, read proxies from the environment and log addresses with the signatures in them.
+"""
+
+import asyncio
+import datetime
+import random
+import ssl
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import httpx
+
+from bayplan.errors import CannotStart
+from bayplan.registry.address import Access, Address, Endpoint, resolve
+from bayplan.registry.errors import (
+    ManifestTooLarge,
+    NotTls,
+    RegistryError,
+    RegistryTimeout,
+    RegistryUnreachable,
+)
+from bayplan.registry.patience import AGAIN, Patience, retry_after
+
+_PLAIN_ANSWERS = ("WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "HTTP_REQUEST", "PACKET_LENGTH_TOO_LONG")
+_ERROR_BYTES = 64 * 1024  # of an error's body, only so that the connection can be used again
+_ADDRESS_SECONDS = 60.0  # how long a checked address is connected to before the name is resolved again
+_HOSTS = 64  # with open connections at a time; idle ones beyond that are closed
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one host may cost."""
+
+    connections: int = 8
+    connect_seconds: float = 10.0
+    answer_seconds: float = 30.0
+    """For one answer from the question to its last byte, however steadily it drips."""
+    patience: Patience = field(default_factory=Patience)
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A request without a body, and the most bytes of an answer that are read."""
+
+    method: str
+    endpoint: Endpoint
+    target: str
+    headers: Mapping[str, str]
+    limit_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A whole answer."""
+
+    status: int
+    headers: httpx.Headers
+    body: bytes
+
+
+@dataclass(slots=True, eq=False)
+class _Host:
+    turns: asyncio.Semaphore
+    transport: httpx.AsyncHTTPTransport
+    addresses: tuple[Address, ...] = ()
+    good_until: float = 0.0
+    asking: int = 0
+
+
+class Connections:
+    """The connections to all hosts; to be closed with `close`."""
+
+    def __init__(self, access: Access, limits: Limits, ca: Path | None = None) -> None:
+        self._access = access
+        self._limits = limits
+        self._tls = tls_context(ca)
+        self._hosts: dict[Endpoint, _Host] = {}
+
+    async def close(self) -> None:
+        """Closes all connections."""
+        hosts, self._hosts = list(self._hosts.values()), {}
+        for host in hosts:
+            await host.transport.aclose()
+
+    async def ask(self, question: Question) -> Answer:
+        """The answer to one question, asked again where that may help; redirects and errors are answers too.
+
+        Raises RegistryNotAllowed, RegistryUnreachable, RegistryTimeout, ManifestTooLarge, and RegistryError where a
+        registry does not stop to fail.
+        """
+        host = self._host(question.endpoint)
+        host.asking += 1
+        try:
+            await self._close_idle()
+            return await self._ask_patiently(host, question)
+        finally:
+            host.asking -= 1
+
+    async def _ask_patiently(self, host: _Host, question: Question) -> Answer:
+        attempt = 0
+        while True:
+            attempt += 1
+            asked_for: float | None = None
+            try:
+                async with host.turns:
+                    answer = await self._ask_once(host, question)
+                if answer.status not in AGAIN:
+                    return answer
+                failure = _refused(question.endpoint, answer)
+                asked_for = retry_after(answer.headers.get("Retry-After"), datetime.datetime.now(datetime.UTC))
+            except RegistryUnreachable as error:
+                if isinstance(error.__cause__, ssl.SSLError):  # a certificate does not get better by asking again
+                    raise
+                failure = error
+            wait = self._limits.patience.wait(attempt, asked_for, random.random())  # noqa: S311  # jitter, no secret
+            if wait is None:
+                raise failure
+            await asyncio.sleep(wait)
+
+    async def _ask_once(self, host: _Host, question: Question) -> Answer:
+        where = question.endpoint.authority
+        try:
+            async with asyncio.timeout(self._limits.answer_seconds):
+                return await self._ask_addresses(host, question)
+        except (TimeoutError, httpx.TimeoutException):
+            raise RegistryTimeout(
+                f"'{where}' took longer than {self._limits.answer_seconds:g} s; try again later."
+            ) from None
+        except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError):
+            raise RegistryUnreachable(
+                f"The connection to '{where}' broke before its answer was complete; try again later."
+            ) from None
+
+    async def _ask_addresses(self, host: _Host, question: Question) -> Answer:
+        endpoint = question.endpoint
+        if time.monotonic() >= host.good_until:
+            host.addresses = await resolve(endpoint, self._access)
+            host.good_until = time.monotonic() + _ADDRESS_SECONDS
+        for address in host.addresses:
+            try:
+                return await self._ask_address(host.transport, address, question)
+            except (httpx.ConnectError, httpx.ConnectTimeout) as error:
+                _refuse_tls(error, endpoint)
+        host.good_until = 0.0
+        raise RegistryUnreachable(
+            f"Nobody answers at '{endpoint.authority}'; check the registry's name, its port and whether it is up."
+        )
+
+    async def _ask_address(self, transport: httpx.AsyncHTTPTransport, address: Address, question: Question) -> Answer:
+        endpoint = question.endpoint
+        numeric = f"[{address}]" if address.version == 6 else str(address)
+        request = httpx.Request(
+            question.method,
+            f"{endpoint.scheme}://{numeric}:{endpoint.port}{question.target}",
+            headers={
+                "Host": endpoint.authority,
+                "Accept-Encoding": "identity",
+                "User-Agent": "bayplan",
+                **question.headers,
+            },
+            extensions={
+                "sni_hostname": endpoint.host,
+                "timeout": {"connect": self._limits.connect_seconds, "read": self._limits.answer_seconds},
+            },
+        )
+        response = await transport.handle_async_request(request)
+        try:
+            body = b"" if question.method == "HEAD" else await _body(response, endpoint, question.limit_bytes)
+        finally:
+            await response.aclose()
+        return Answer(response.status_code, response.headers, body)
+
+    def _host(self, endpoint: Endpoint) -> _Host:
+        if endpoint not in self._hosts:
+            count = self._limits.connections
+            limits = httpx.Limits(max_connections=count)
+            transport = httpx.AsyncHTTPTransport(verify=self._tls, trust_env=False, limits=limits)
+            self._hosts[endpoint] = _Host(asyncio.Semaphore(count), transport)
+        return self._hosts[endpoint]
+
+    async def _close_idle(self) -> None:
+        idle = [endpoint for endpoint, host in self._hosts.items() if not host.asking]
+        surplus = [self._hosts.pop(endpoint) for endpoint in idle[: max(0, len(self._hosts) - _HOSTS)]]
+        for host in surplus:
+            await host.transport.aclose()
+
+
+def tls_context(ca: Path | None) -> ssl.SSLContext:
+    """Trusts the system's authorities, and those in the file `ca`; raises CannotStart where that cannot be read."""
+    context = ssl.create_default_context()
+    if ca is not None:
+        try:
+            context.load_verify_locations(ca)
+        except (OSError, ssl.SSLError) as error:
+            reason = error.strerror if type(error) is not ssl.SSLError else "it holds no certificate in PEM form"
+            raise CannotStart(f"BAYPLAN_REGISTRY_CA: {ca} cannot be used: {reason}.") from None
+    return context
+
+
+async def _body(response: httpx.Response, endpoint: Endpoint, limit: int) -> bytes:
+    """The body as it was sent; beyond `limit` nothing is read. Of errors only the beginning is."""
+    failed = response.status_code >= 300
+    limit = min(limit, _ERROR_BYTES) if failed else limit
+    announced = response.headers.get("Content-Length", "")
+    parts: list[bytes] = []
+    size = int(announced) if announced.isdigit() else 0
+    if size <= limit:
+        size = 0
+        async for part in response.aiter_raw():
+            size += len(part)
+            if size > limit:
+                break
+            parts.append(part)
+    if size > limit and not failed:
+        raise ManifestTooLarge(
+            f"'{endpoint.authority}' sends more than {limit // 1024} KiB, which is the most that is read of such a "
+            "document; it is no image of the usual kind."
+        )
+    if not failed and response.headers.get("Content-Encoding", "identity").lower() != "identity":
+        raise RegistryError(f"'{endpoint.authority}' compresses its answer although it was asked not to.")
+    return b"".join(parts)
+
+
+def _refuse_tls(error: Exception, endpoint: Endpoint) -> None:
+    """Raises what is to be said where a connection failed because of TLS; asking again would not help."""
+    cause: BaseException | None = error
+    while cause is not None and not isinstance(cause, ssl.SSLError):
+        cause = cause.__cause__ or cause.__context__
+    if cause is None:
+        return
+    if cause.reason in _PLAIN_ANSWERS:
+        raise NotTls(
+            f"'{endpoint.authority}' does not speak TLS; "
+            f"if plain HTTP is right there, add {endpoint.host}:{endpoint.port} to BAYPLAN_REGISTRY_INSECURE."
+        ) from cause
+    why = cause.verify_message if isinstance(cause, ssl.SSLCertVerificationError) else "the handshake failed"
+    raise RegistryUnreachable(
+        f"The certificate of '{endpoint.authority}' is not to be trusted ({why}); "
+        "name the file of its authority in BAYPLAN_REGISTRY_CA."
+    ) from cause
+
+
+def _refused(endpoint: Endpoint, answer: Answer) -> RegistryError:
+    if answer.status == 429:
+        return RegistryError(f"'{endpoint.authority}' wants fewer questions (429); try again later, or log in.")
+    return RegistryError(f"'{endpoint.authority}' fails with status {answer.status}; try again later.")

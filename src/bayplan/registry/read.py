@@ -1,0 +1,93 @@
+"""Reads a whole image: its manifest, and for each platform the manifest and configuration, all of one moment.
+
+Everything below the first answer is asked by digest, so that a tag that moves in the middle cannot mix two images.
+"""
+
+import asyncio
+from dataclasses import dataclass, replace
+
+from bayplan.domain.reference import Reference
+from bayplan.registry.challenge import Login
+from bayplan.registry.client import Document, RegistryClient
+from bayplan.registry.content import Descriptor, Index
+from bayplan.registry.errors import ImageNotFound, ManifestInvalid, RegistryTimeout
+from bayplan.registry.inspect import PlatformFacts, platform_facts
+
+MOST_PLATFORMS = 64
+INSPECTION_SECONDS = 90.0
+
+
+@dataclass(frozen=True, slots=True)
+class Inspection:
+    """What a registry holds under a reference: the digest of what the reference names, and each platform's facts."""
+
+    reference: Reference
+    digest: str
+    media_type: str
+    platforms: tuple[PlatformFacts, ...]
+
+
+async def inspect(
+    client: RegistryClient, reference: Reference, login: Login | None = None, *, seconds: float = INSPECTION_SECONDS
+) -> Inspection:
+    """Everything that an image says about itself, within `seconds` for all of it.
+
+    Raises a RegistryError of any kind; ManifestInvalid for what is no image.
+    """
+    try:
+        async with asyncio.timeout(seconds):
+            return await _read(client, reference, login)
+    except TimeoutError:
+        raise RegistryTimeout(
+            f"Reading '{reference.repository}' took longer than {seconds:g} s; try again later."
+        ) from None
+
+
+async def _read(client: RegistryClient, reference: Reference, login: Login | None) -> Inspection:
+    document = await client.manifest(reference, login)
+    try:
+        return await _read_all(client, reference, document, login)
+    except ImageNotFound:
+        # The old image may be gone because its tag was just given to another one: then that one counts.
+        again = await client.manifest(reference, login)
+        if again.digest == document.digest:
+            raise ManifestInvalid(
+                f"'{reference.registry}' has the manifest of '{reference.repository}' but not all that it names: "
+                "push the image again."
+            ) from None
+        return await _read_all(client, reference, again, login)
+
+
+async def _read_all(
+    client: RegistryClient, reference: Reference, document: Document, login: Login | None
+) -> Inspection:
+    content = document.content
+    if not isinstance(content, Index):
+        platforms = [await _platform(client, reference, document, None, login)]
+        return Inspection(reference, document.digest, document.media_type, tuple(platforms))
+    entries = [entry for entry in content.manifests if not entry.is_attestation]
+    if len(entries) > MOST_PLATFORMS:
+        raise ManifestInvalid(
+            f"The index of '{reference.repository}' has {len(entries)} entries; no more than {MOST_PLATFORMS} are read."
+        )
+    try:
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(_entry(client, reference, entry, login)) for entry in entries]
+    except ExceptionGroup as failures:
+        raise failures.exceptions[0] from None
+    return Inspection(reference, document.digest, document.media_type, tuple(task.result() for task in tasks))
+
+
+async def _entry(client: RegistryClient, reference: Reference, entry: Descriptor, login: Login | None) -> PlatformFacts:
+    document = await client.manifest(replace(reference, tag=None, digest=entry.digest), login)
+    return await _platform(client, reference, document, entry, login)
+
+
+async def _platform(
+    client: RegistryClient, reference: Reference, document: Document, entry: Descriptor | None, login: Login | None
+) -> PlatformFacts:
+    manifest = document.content
+    if isinstance(manifest, Index):
+        raise ManifestInvalid(f"The index of '{reference.repository}' holds another index, which engines do not pull.")
+    config = await client.config(reference, manifest.config, login)
+    return platform_facts(document.digest, manifest, config, entry.platform if entry else None)

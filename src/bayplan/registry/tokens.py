@@ -1,0 +1,123 @@
+"""What to send in Authorization: log-ins and tokens, remembered in memory for as long as they are good.
+
+Kept by registry, repository and log-in, because a token is for one repository; never written anywhere.
+"""
+
+import asyncio
+import json
+import re
+import time
+from collections import OrderedDict
+from dataclasses import dataclass
+
+from bayplan.registry.address import Access, Endpoint
+from bayplan.registry.challenge import Login, TokenRequest, follow, parse
+from bayplan.registry.connection import Answer, Connections, Question
+from bayplan.registry.errors import ManifestTooLarge, RegistryDenied, RegistryError
+
+TOKEN_BYTES = 256 * 1024
+_REMEMBERED = 4096
+_MARGIN_SECONDS = 5.0  # a token is given up that long before it ends
+_DEFAULT_SECONDS = 60.0  # what the specification gives a token that does not say
+_SENDABLE = re.compile(r"[\x21-\x7e]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Purpose:
+    """What an Authorization header is for."""
+
+    registry: Endpoint
+    repository: str
+    login: Login | None
+
+
+class Tokens:
+    """Gives the Authorization header for a purpose, and finds out about it where a registry asks."""
+
+    def __init__(self, connections: Connections, access: Access) -> None:
+        self._connections = connections
+        self._access = access
+        self._known: OrderedDict[Purpose, tuple[str, float]] = OrderedDict()
+        self._turns: OrderedDict[Purpose, asyncio.Lock] = OrderedDict()
+
+    def known(self, purpose: Purpose) -> str | None:
+        """The header that was good the last time; None where none is known or it has run out."""
+        header, until = self._known.get(purpose, ("", 0.0))
+        return header if time.monotonic() < until else None
+
+    async def answer(self, purpose: Purpose, refusal: Answer, tried: str | None) -> str:
+        """The header to send after a 401, where `tried` was sent in vain; many questions at once ask for one token.
+
+        Raises RegistryDenied where there is no other one, and what `challenge.follow` raises.
+        """
+        lock = self._turns.setdefault(purpose, asyncio.Lock())
+        self._turns.move_to_end(purpose)
+        async with lock:
+            known = self.known(purpose)
+            if known is not None and known != tried:
+                return known
+            challenges = parse(refusal.headers.get_list("WWW-Authenticate"))
+            step = follow(challenges, purpose.registry, purpose.repository, purpose.login, self._access)
+            if isinstance(step, Login):
+                header, seconds = step.basic, float("inf")
+            else:
+                header, seconds = await self._token(step, purpose)
+            if header == tried:
+                raise denied(purpose)
+            self._remember(purpose, header, seconds)
+            return header
+
+    def forget(self, purpose: Purpose) -> None:
+        """Drops what is known: the registry did not take it."""
+        self._known.pop(purpose, None)
+
+    def _remember(self, purpose: Purpose, header: str, seconds: float) -> None:
+        self._known[purpose] = (header, time.monotonic() + seconds - _MARGIN_SECONDS)
+        self._known.move_to_end(purpose)
+        while len(self._known) > _REMEMBERED:
+            self._known.popitem(last=False)
+        for old in [one for one, lock in self._turns.items() if not lock.locked()][: len(self._turns) - _REMEMBERED]:
+            del self._turns[old]
+
+    async def _token(self, step: TokenRequest, purpose: Purpose) -> tuple[str, float]:
+        headers = {"Accept": "application/json"}
+        if step.login is not None:
+            headers["Authorization"] = step.login.basic
+        service = step.endpoint.authority
+        try:
+            answer = await self._connections.ask(Question("GET", step.endpoint, step.target, headers, TOKEN_BYTES))
+        except ManifestTooLarge:
+            raise RegistryError(f"The token service '{service}' sends far more than a token.") from None
+        if answer.status in (400, 401, 403):
+            raise denied(purpose)
+        if answer.status != 200:
+            raise RegistryError(f"The token service '{service}' answers with status {answer.status} and no token.")
+        return _read(answer.body, service)
+
+
+def denied(purpose: Purpose) -> RegistryDenied:
+    """The error that says who refused what, and what to do."""
+    where = f"'{purpose.registry.authority}'"
+    if purpose.login is None:
+        return RegistryDenied(
+            f"{where} does not show '{purpose.repository}' without a log-in: check the image's name, "
+            "or give registry_username and registry_password."
+        )
+    return RegistryDenied(
+        f"{where} refuses '{purpose.repository}' to the user '{purpose.login.username}': "
+        "check the password, and whether that user may pull it."
+    )
+
+
+def _read(body: bytes, service: str) -> tuple[str, float]:
+    """The header and its seconds from a token service's answer."""
+    try:
+        document = json.loads(body)
+        token = document.get("token") or document.get("access_token")
+        seconds = document.get("expires_in")
+    except (ValueError, RecursionError, AttributeError):
+        token = seconds = None
+    if not isinstance(token, str) or _SENDABLE.fullmatch(token) is None:
+        raise RegistryError(f"The token service '{service}' answers with something that is no token.")
+    known = isinstance(seconds, (int, float)) and 0 < seconds < 1e9
+    return f"Bearer {token}", max(float(seconds), _DEFAULT_SECONDS) if known else _DEFAULT_SECONDS
