@@ -92,6 +92,7 @@ FINDS: tuple[tuple[Expression, list[str]], ...] = (
     (exact("tasks", "train"), [A, B, G]),
     (exact("tasks", "predict"), [A2, B, G]),
     (exact("tasks", "PREDICT", case_insensitive=True), [A2, B, G]),
+    (exact("tasks", "PREDICT"), [A2, B, G]),
     (exact("tasks", "train", invert=True), [A2]),
     (exact("registry_username", "Robot"), [G]),
     (exact("registry_username", "Robot", invert=True), [A, A2, B]),

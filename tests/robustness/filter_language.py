@@ -26,16 +26,21 @@ def _holds(value: Any, test: Callable[[Any], bool]) -> bool:
     return any(test(each) for each in values if each is not None)
 
 
+def _minds_case(expression: Expression) -> bool:
+    """Tasks match whatever the case."""
+    return not expression.get("case_insensitive") and expression["field"] != "tasks"
+
+
 def _exact(expression: Expression, value: Any) -> bool:
     wanted = expression["value"]
-    if expression.get("case_insensitive") and isinstance(wanted, str):
+    if isinstance(wanted, str) and not _minds_case(expression):
         return _holds(value, lambda each: each.lower() == wanted.lower())
     return _holds(value, lambda each: bool(each == wanted))
 
 
 def _contains(expression: Expression, value: Any) -> bool:
     part = expression["sub_string"]
-    if expression.get("case_insensitive"):
+    if not _minds_case(expression):
         return _holds(value, lambda each: part.lower() in each.lower())
     return _holds(value, lambda each: part in each)
 

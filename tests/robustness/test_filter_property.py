@@ -83,7 +83,7 @@ TEXTUAL = {
     "domain.description": ("Object Detection", "object detection"),
     "domain": ("od", "IC", "is"),
 }
-MANY = {"tasks": ("train", "predict", "fine-tune", "none"), "licence.permissions": ("commercial-use", "patent-use")}
+MANY = {"tasks": ("train", "Predict", "fine-tune", "none"), "licence.permissions": ("commercial-use", "patent-use")}
 VERSIONS = {
     "cuda_version.version": ("9.2", "10.1", "11.8", "12.2", "12.4", "12.10"),
     "cuda_version.min_driver_version": ("396.37", "418.39", "520.61.05", "535.54.03", "550.54.15", "550.54.9"),

@@ -188,8 +188,9 @@ def _condition(path: Path, expression: Exact | Contains | IsNull | Compare, at: 
     if isinstance(expression, Contains):
         if kind not in _TEXTUAL:
             raise _wrong(at, "field", expression.field, "holds no text, so 'contains' does not apply to it")
-        part = expression.sub_string.lower() if expression.case_insensitive else expression.sub_string
-        return _text(path, lambda text: position_of(text, part) > 0, expression.case_insensitive)
+        fold = expression.case_insensitive or path.field.any_case
+        part = expression.sub_string.lower() if fold else expression.sub_string
+        return _text(path, lambda text: position_of(text, part) > 0, fold)
     if isinstance(expression, Compare):
         if kind not in _ORDERED:
             raise _wrong(at, "field", expression.field, "has no order, so 'compare' does not apply to it")
@@ -212,8 +213,9 @@ def _condition(path: Path, expression: Exact | Contains | IsNull | Compare, at: 
         target = SHAPES[path.field.target]
         return column.in_(sa.select(target.column("pk")).where(names(target.name, value)).correlate(None))
     if kind in _TEXTUAL:
-        wanted = str(value).lower() if expression.case_insensitive else value
-        return _text(path, lambda text: text == wanted, expression.case_insensitive)
+        fold = expression.case_insensitive or path.field.any_case
+        wanted = str(value).lower() if fold else value
+        return _text(path, lambda text: text == wanted, fold)
     return column == value
 
 

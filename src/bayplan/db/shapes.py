@@ -45,6 +45,7 @@ class Field:
     shown_as: str | None = None  # the target's field that stands for it on the wire, in place of the pk
     sight: Sight = Sight.ALL
     server_sets: bool = False
+    any_case: bool = False  # a text matches it whatever the case, also where a filter does not ask for that
 
 
 # Names that clients in use send for fields of ours.
@@ -113,7 +114,7 @@ SHAPES: Mapping[str, Shape] = dict(
             Field("cpu", Kind.BOOLEAN),
             Field("framework", Kind.REFERENCE, target="frameworks"),
             Field("domain", Kind.REFERENCE, target="domains", shown_as="name"),
-            Field("tasks", Kind.MANY),
+            Field("tasks", Kind.MANY, any_case=True),
             Field("licence", Kind.REFERENCE, target="licences"),
             Field("creator", Kind.REFERENCE, target="users", server_sets=True),
             Field("creation_time", Kind.TIME, server_sets=True),

@@ -6,7 +6,7 @@ from pydantic import Field
 
 from bayplan.schemas.common import Answer, Body
 
-Token = Annotated[str, Field(min_length=1, max_length=5_000)]
+Token = Annotated[str, Field(max_length=5_000)]
 
 
 class Credentials(Body):
