@@ -10,7 +10,7 @@ from starlette.requests import Request
 
 from bayplan.errors import Invalid, Malformed, Problem, TooLarge
 from bayplan.schemas.common import MAX_INTEGER
-from bayplan.schemas.filters import EVERYTHING, EXPRESSION_TYPES, Filter
+from bayplan.schemas.filters import EXPRESSION_TYPES
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -58,12 +58,6 @@ async def read_body(request: Request, limit_bytes: int) -> bytes:
 async def read(request: Request, model: type[Model], limit_bytes: int) -> Model:
     """Gives the body as `model`; raises `Malformed`, `Invalid` with every problem in it, or `TooLarge`."""
     return parse(await read_body(request, limit_bytes), model)
-
-
-async def read_filter(request: Request, limit_bytes: int) -> Filter:
-    """Gives the filter in the body, the one that lets everything through where there is no body."""
-    body = await read_body(request, limit_bytes)
-    return parse(body, Filter) if body else EVERYTHING
 
 
 def parse(body: bytes, model: type[Model]) -> Model:
