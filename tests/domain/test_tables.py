@@ -124,6 +124,25 @@ def test_official_builds_are_found_by_framework_version_and_cuda() -> None:
         assert TABLES.arch_list(*asked) is None
 
 
+def test_nvidias_own_builds_are_listed_by_the_release_of_their_image() -> None:
+    ngc = TABLES.arch_list("PyTorch", "2.6.0a0+ecf3bae40a.nv25.01", "12.8.0")
+    assert ngc is not None
+    assert ngc.kernel_architectures[0] == "7.5"
+    older = TABLES.arch_list("PyTorch", "2.4.0a0+07cecf4168.nv24.05", "12.4.1")
+    assert older is not None
+    assert older.kernel_architectures[-1] == "9.0+PTX"
+    # They are not what the project itself builds of the same version.
+    assert TABLES.arch_list("PyTorch", "2.1.0a0+32f93b1.nv23.07", "12.1.1") is None
+    assert TABLES.arch_list("PyTorch", "2.1.0", "12.1.1") is not None
+
+
+def test_pytorch_2_11_has_no_code_for_volta_with_cuda_12_8() -> None:
+    for version, has_volta in [("2.10.0", True), ("2.11.0", False)]:
+        build = TABLES.arch_list("PyTorch", version, "12.8.1")
+        assert build is not None
+        assert ("7.0" in build.kernel_architectures) is has_volta
+
+
 def test_a_release_could_make_what_its_builds_contain() -> None:
     for row in TABLES.arch_lists:
         for kernel in row.kernel_architectures:

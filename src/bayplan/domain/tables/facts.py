@@ -25,6 +25,7 @@ from bayplan.domain.versions import ComputeCapability, CudaVersion, DriverVersio
 from bayplan.errors import Invalid
 
 _LOCAL_CUDA = re.compile(r"cu([0-9]{1,2})([0-9])", re.ASCII)
+_NGC_RELEASE = re.compile(r"(?:^|\.)nv([0-9]{2}\.[0-9]{1,2})(?:\.|$)", re.ASCII)
 _CATALOGUE = "the catalogue"
 _FRAMEWORK_ALIASES = {"torch": "pytorch", "tf": "tensorflow"}
 
@@ -166,19 +167,17 @@ class Tables:
     def arch_list(
         self, framework: str | None, version: str | None, cuda: str | None, architecture: str | None = None
     ) -> ArchList | None:
-        """What the official build of a framework was compiled for; None where it is not listed.
+        """What the published build of a framework was compiled for; None where it is not listed.
 
-        A local version such as "2.4.0+cu121" names the build's own CUDA, which need not be the image's.
+        A local version such as "2.4.0+cu121" names the build's own CUDA, which need not be the image's, and one such
+        as "2.6.0a0+ecf3bae40a.nv25.01" is NVIDIA's own build, listed by the release of its image.
         """
         if framework is None or version is None:
             return None
         return self._arch_list(framework, version, cuda, architecture)
 
     def _arch_list(self, framework: str, version: str, cuda: str | None, architecture: str | None) -> ArchList | None:
-        name = framework.casefold()
-        rows = self._arch_lists_by_name.get(_FRAMEWORK_ALIASES.get(name, name))
-        if rows is None:
-            return None
+        name = _FRAMEWORK_ALIASES.get(framework.casefold(), framework.casefold())
         try:
             parsed = Version(version)
             local = _LOCAL_CUDA.fullmatch(parsed.local or "")
@@ -190,7 +189,10 @@ class Tables:
                 return None
         except (InvalidVersion, Invalid):
             return None
-        public = Version(parsed.base_version)  # a release candidate is built as its release
+        ngc = _NGC_RELEASE.search(parsed.local or "")
+        rows = self._arch_lists_by_name.get(name if ngc is None else f"ngc {name}", ())
+        # A release candidate is built as its release.
+        public = Version(parsed.base_version if ngc is None else ngc[1])
         return next(
             (
                 row
