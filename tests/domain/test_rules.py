@@ -1,6 +1,7 @@
 """Every rule by small cases: the grade, the reason's code, and what the remedy tells people to do."""
 
 import datetime
+import re
 from dataclasses import replace
 
 import pytest
@@ -232,10 +233,49 @@ def test_an_unmet_start_condition_can_be_switched_off_where_the_image_would_run(
     assert "unsatisfied condition: cuda>=12.4" in found.detail
     assert found.found == "cuda 12.2, driver 535.104.05, arch 8.6, brand nvidiartx"
     assert found.remedy == (
-        "Start the container with NVIDIA_DISABLE_REQUIRE=1, or upgrade the driver to 550.54.15 or later."
+        "Start the container with NVIDIA_DISABLE_REQUIRE=1, or upgrade the driver to 550.54.14 or later."
     )
     too_old = reason(STARTS, replace(A6000, driver_version="470.57.02"), "start_condition")
-    assert too_old.remedy == "Upgrade the driver to 550.54.15 or later."
+    assert too_old.remedy == "Upgrade the driver to 550.54.14 or later."
+
+
+LISTED = "cuda>=12.6 brand=tesla,driver>=470,driver<471 brand=tesla,driver>=535,driver<536 brand=nvidia,driver>=535,driver<536"
+
+
+@pytest.mark.parametrize(
+    ("cuda", "condition", "driver", "remedy"),
+    [
+        ("12.6.3", LISTED, "530.30.02", "branch 535"),
+        ("12.6.3", LISTED, "450.119.04", "branch 535"),
+        ("12.6.3", LISTED, "545.23.08", "560.28.03 or later"),
+        ("11.2.2", "cuda>=11.2 brand=tesla,driver>=450,driver<451", "440.33.01", "450.80.02 or later of branch 450"),
+        ("11.2.2", "brand=tesla,driver<=440", "445.1", None),
+        ("99.1", "cuda>=99.1", "535.104.05", None),
+    ],
+)
+def test_the_remedy_of_a_start_condition_is_the_smallest_driver_that_meets_it_and_runs_the_image(
+    cuda: str, condition: str, driver: str, remedy: str | None
+) -> None:
+    image = Image(cuda=cuda, requirements=(("NVIDIA_REQUIRE_CUDA", condition),))
+    found = reason(image, replace(T4, driver_version=driver), "start_condition").remedy or ""
+    assert re.findall(r"upgrade the driver to (.*)\.$", found, re.IGNORECASE) == ([] if remedy is None else [remedy])
+
+
+def test_no_remedy_asks_for_a_driver_that_does_not_support_the_gpu() -> None:
+    k80 = Worker("418.226.00", "3.7", gpu_name="Tesla K80", gpu_brand="Tesla", architecture="amd64")
+    image = Image(cuda="11.8.0", kernel_architectures=("3.7",), compiles_at_runtime=True)
+    assert reason(image, k80, "driver_too_old").remedy == (
+        "Upgrade the driver to 450.80.02 or later, or use an image built with CUDA 7.0 to 10.1."
+    )
+    newest = replace(k80, driver_version="470.256.02")
+    assert reason(image, newest, "driver_too_old").remedy == "Nothing is needed."
+    last = "the last driver branch that supports Tesla K80 (compute capability 3.7) is 470."
+    assert reason(image, newest, "ptx_needs_newer_driver").remedy == f"Use an image built with CUDA 7.0 to 11.4; {last}"
+    cuda_12 = replace(image, cuda="12.1.1", requirements=(("NVIDIA_REQUIRE_CUDA", "cuda>=12.1"),))
+    assert reason(cuda_12, newest, "driver_too_old").remedy == f"Use an image built with CUDA 7.0 to 11.8; {last}"
+    assert reason(cuda_12, newest, "start_condition").remedy == "Use a worker that meets it."
+    own = replace(image, min_driver="550")
+    assert reason(own, newest, "below_own_minimum").remedy == f"Use a newer GPU; {last}"
 
 
 @pytest.mark.parametrize(

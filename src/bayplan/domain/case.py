@@ -66,10 +66,7 @@ def _by_compat_package(wanted: Wanted, offered: Offered) -> Grade:
 
 def compat_dropped_gpu(wanted: Wanted, offered: Offered) -> bool:
     """Whether the driver branch of the image's compat package no longer supports the GPU."""
-    compat = wanted.compat_driver
-    rows = [wanted.tables.by_capability.get(gpu) for gpu in offered.capabilities]
-    lasts = [None if row is None else row.last_driver_branch for row in rows]
-    return compat is not None and bool(lasts) and all(last is not None and compat.branch > last for last in lasts)
+    return wanted.compat_driver is not None and not offered.may_have(wanted.compat_driver)
 
 
 def _by_kernels(build: Build | None, wanted: Wanted, offered: Offered) -> Grade:

@@ -62,6 +62,7 @@ class Offered:
     tables: Tables
     _outcomes: dict[str, Outcome] = field(default_factory=dict, compare=False)
     _releases: dict[tuple[int, int], Grade] = field(default_factory=dict, compare=False)
+    _with_drivers: dict[DriverVersion, "Offered"] = field(default_factory=dict, compare=False)
 
     @cached_property
     def has_gpu(self) -> bool:
@@ -108,6 +109,17 @@ class Offered:
         """Its GPU's generation: by its capability, else as it says."""
         name = self.tables.generation_of(str(self.capability)) if self.capability else self.worker.hardware_generation
         return None if name is None else self.tables.generation(name)
+
+    @cached_property
+    def last_driver_branch(self) -> int | None:
+        """The last driver branch that supports its GPU; None where newer ones still do, or where that is not known."""
+        rows = [self.tables.by_capability.get(gpu) for gpu in self.capabilities]
+        lasts = [row.last_driver_branch for row in rows if row is not None and row.last_driver_branch is not None]
+        return max(lasts) if lasts and len(lasts) == len(rows) else None
+
+    def may_have(self, driver: DriverVersion) -> bool:
+        """Whether a driver still supports its GPU."""
+        return self.last_driver_branch is None or driver.branch <= self.last_driver_branch
 
     @cached_property
     def is_tegra(self) -> bool:
@@ -182,6 +194,14 @@ class Offered:
             known = outcomes.pop() if len(outcomes) == 1 else Outcome.UNKNOWN
             self._outcomes[requirement.text] = known
         return known
+
+    def would_meet(self, requirement: Requirement, driver: DriverVersion) -> bool:
+        """Whether it would meet a start condition with another driver."""
+        known = self._with_drivers.get(driver)
+        if known is None:
+            known = Offered(replace(self.worker, driver_version=str(driver)), self.tables)
+            self._with_drivers[driver] = known
+        return known.meets(requirement) is Outcome.MET
 
     @cached_property
     def _properties(self) -> tuple[Properties, ...]:

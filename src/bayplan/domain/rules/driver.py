@@ -1,7 +1,16 @@
 """Rules 3, 9, 10 and the driver's half of 11: the driver against the image's CUDA, its PTX and its own wishes."""
 
 from bayplan.domain.case import Case, compat_dropped_gpu
-from bayplan.domain.rules.making import COMPATIBILITY, RELEASE_NOTES, at_least, caveat, fitting_cuda, no, unknown
+from bayplan.domain.rules.making import (
+    COMPATIBILITY,
+    RELEASE_NOTES,
+    at_least,
+    caveat,
+    fitting_cuda,
+    newer_driver,
+    no,
+    unknown,
+)
 from bayplan.domain.verdict import Grade, Reason
 
 PUT_DRIVER_FIRST = (
@@ -21,22 +30,23 @@ def driver(case: Case) -> Reason | None:
     assert ships_with is not None, "a grade was found"
     found = case.offered.driver
     older = f"The driver {found} is older than {ships_with}, which CUDA {wanted.cuda} ships with"
+    reachable = case.offered.may_have(ships_with)
+    nothing = "Nothing is needed"
+    nothing += f"; a driver of {ships_with} or later would make it native." if reachable else "."
     if grade is Grade.MINOR:
         detail = f"{older}; minor-version compatibility within CUDA {_major(case)} covers it."
-        remedy = f"Nothing is needed; a driver of {ships_with} or later would make it native."
-        return Reason(grade, "driver_too_old", at_least(ships_with), str(found), detail, remedy, COMPATIBILITY)
+        return Reason(grade, "driver_too_old", at_least(ships_with), str(found), detail, nothing, COMPATIBILITY)
     if grade is Grade.FORWARD:
         detail = f"{older}; the image's forward-compatibility package, on a data-centre GPU, makes up for it."
-        remedy = f"Nothing is needed; a driver of {ships_with} or later would make it native."
-        return Reason(grade, "driver_too_old", at_least(ships_with), str(found), detail, remedy, COMPATIBILITY)
+        return Reason(grade, "driver_too_old", at_least(ships_with), str(found), detail, nothing, COMPATIBILITY)
     smallest = wanted.smallest_driver or ships_with
-    native = "" if smallest == ships_with else f" ({ships_with} or later for native)"
+    native = f" ({ships_with} or later for native)" if reachable and smallest != ships_with else ""
     return no(
         "driver_too_old",
         needed=at_least(smallest),
         found=found,
         detail=f"{older}, and {_why_nothing_helps(case)}.",
-        remedy=f"Upgrade the driver to {smallest} or later{native}{fitting_cuda(case)}.",
+        remedy=newer_driver(case, smallest, also=native, instead=fitting_cuda(case)),
         source=RELEASE_NOTES,
     )
 
@@ -129,13 +139,14 @@ def compat_libraries(case: Case) -> Reason | None:
             remedy=f"Report the worker's gpu_name and gpu_brand, or {PUT_DRIVER_FIRST}.",
             source=COMPATIBILITY,
         )
+    newer = f"; or upgrade the driver to {compat} or later" if offered.may_have(compat) else ""
     return no(
         "compat_on_wrong_gpu",
         needed="a data-centre GPU",
         found=offered.worker.gpu_name or offered.worker.gpu_brand,
         detail=f"The image puts the forward-compatibility libraries of driver {compat} before those of the worker's {found}; "
         f"{offered.gpu} may not use them, and CUDA fails with error 804.",
-        remedy=f"To use the driver's own libraries: {PUT_DRIVER_FIRST}; or upgrade the driver to {compat} or later.",
+        remedy=f"To use the driver's own libraries: {PUT_DRIVER_FIRST}{newer}.",
         source=COMPATIBILITY,
     )
 
@@ -146,8 +157,9 @@ def compiles_at_runtime(case: Case) -> Reason | None:
     if compiles is False or case.by_driver not in (Grade.MINOR, Grade.FORWARD):
         return None
     ships_with = case.wanted.ships_with or case.wanted.smallest_driver
+    assert ships_with is not None, "a grade was found"
     about = f"the driver {case.offered.driver} is older than {ships_with} and cannot read its PTX (error 222)"
-    remedy = f"Upgrade the driver to {ships_with} or later{fitting_cuda(case, native=True)}."
+    remedy = newer_driver(case, ships_with, instead=fitting_cuda(case, native=True))
     needed, found = f">={ships_with}", case.offered.driver
     if compiles is None:
         detail = f"It is not known whether the image compiles kernels while it runs. If it does: {about}."
@@ -168,6 +180,6 @@ def own_driver(case: Case) -> Reason | None:
         needed=at_least(wanted),
         found=found,
         detail=f"The image itself needs a driver of {wanted} or later; the worker has {found}.",
-        remedy=f"Upgrade the driver to {wanted} or later.",
+        remedy=newer_driver(case, wanted),
         source="the image's min_driver",
     )

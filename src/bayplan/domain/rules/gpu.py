@@ -8,6 +8,7 @@ from bayplan.domain.rules.making import (
     at_least,
     caveat,
     fitting_cuda,
+    newer_driver,
     no,
     unknown,
 )
@@ -125,13 +126,14 @@ def jit(case: Case) -> Reason | None:
     if case.by_kernels is not Grade.JIT or case.by_driver not in (Grade.MINOR, Grade.FORWARD):
         return None
     ships_with = case.wanted.ships_with or case.wanted.smallest_driver
+    assert ships_with is not None, "a grade was found"
     return no(
         "ptx_needs_newer_driver",
         needed=f">={ships_with}",
         found=case.offered.driver,
         detail=f"The image has no code for {case.offered.gpu}, and the driver {case.offered.driver} is older than "
         f"{ships_with} and cannot compile its PTX (error 222).",
-        remedy=f"Upgrade the driver to {ships_with} or later{fitting_cuda(case, native=True)}.",
+        remedy=newer_driver(case, ships_with, instead=fitting_cuda(case, native=True)),
         source=COMPATIBILITY,
     )
 

@@ -40,6 +40,15 @@ def at_least(version: DriverVersion | ComputeCapability | CudaVersion) -> str:
     return f">={version}"
 
 
+def newer_driver(case: Case, driver: DriverVersion, *, also: str = "", instead: str = "") -> str:
+    """The remedy for a driver that is too old: that one, where it still supports the GPU, or what `instead` says."""
+    if case.offered.may_have(driver):
+        return f"Upgrade the driver to {driver} or later{also}{instead}."
+    other = instead.removeprefix(", or ") or "use a newer GPU"
+    last = case.offered.last_driver_branch
+    return f"{other[0].upper()}{other[1:]}; the last driver branch that supports {case.offered.gpu} is {last}."
+
+
 def fitting_cuda(case: Case, *, native: bool = False) -> str:
     """Which CUDA releases run on the worker, natively if asked for, as the end of a remedy's sentence."""
     span = case.offered.native_cuda_range if native else case.offered.cuda_range

@@ -1,10 +1,13 @@
 """Rule 6: the start conditions that the NVIDIA container runtime checks before a container starts."""
 
+from collections.abc import Iterator
+from itertools import chain
+
 from bayplan.domain.case import Case
 from bayplan.domain.requirement import Outcome, Requirement
 from bayplan.domain.rules.making import TOOLKIT, no, unknown
 from bayplan.domain.verdict import Grade, Reason
-from bayplan.domain.versions import CudaVersion, read
+from bayplan.domain.versions import CudaVersion, DriverVersion, read
 
 UNCHECKED_MODES = frozenset({"cdi", "jit-cdi"})  # jit-cdi is what recent toolkits call their default
 SWITCH_OFF = "start the container with NVIDIA_DISABLE_REQUIRE=1"
@@ -52,7 +55,7 @@ def start_condition(case: Case) -> Reason | None:
 
 def _unmet(case: Case, requirement: Requirement) -> Reason:
     driver = _driver_for(case, requirement)
-    upgrade = None if driver is None else f"upgrade the driver to {driver} or later"
+    upgrade = None if driver is None else f"upgrade the driver to {driver}"
     runs = case.by_driver in (Grade.NATIVE, Grade.MINOR, Grade.FORWARD) and case.by_kernels is Grade.NATIVE
     remedies = [remedy for remedy in (SWITCH_OFF if runs else None, upgrade) if remedy is not None]
     remedy = ", or ".join(remedies) or "use a worker that meets it"
@@ -68,14 +71,31 @@ def _unmet(case: Case, requirement: Requirement) -> Reason:
 
 
 def _driver_for(case: Case, requirement: Requirement) -> str | None:
-    """The driver that would meet the condition by its CUDA alone."""
-    for alternative in requirement.alternatives:
-        if len(alternative) == 1 and alternative[0].property == "cuda":
-            cuda = read(CudaVersion.parse, alternative[0].value)
-            driver = None if cuda is None else case.tables.min_driver(cuda)
-            if driver is not None and case.offered.driver is not None and driver > case.offered.driver:
-                return str(driver)
+    """The smallest newer driver that meets the condition and runs the image's CUDA, as words of a remedy."""
+    found, runs = case.offered.driver, case.wanted.smallest_driver
+    named = set(_drivers_named(case, requirement)) | ({runs} if runs is not None else set())
+    for driver in sorted(named):
+        if found is None or driver <= found or (runs is not None and driver < runs):
+            continue
+        if case.offered.may_have(driver) and case.offered.would_meet(requirement, driver):
+            next_branch = DriverVersion.parse(str(driver.branch + 1))
+            if case.offered.would_meet(requirement, next_branch):
+                return f"{driver} or later"
+            return (
+                f"{driver} or later of branch {driver.branch}" if len(driver.parts) > 1 else f"branch {driver.branch}"
+            )
     return None
+
+
+def _drivers_named(case: Case, requirement: Requirement) -> Iterator[DriverVersion]:
+    for condition in chain.from_iterable(requirement.alternatives):
+        if condition.property == "driver":
+            driver = read(DriverVersion.parse, condition.value)
+        else:
+            cuda = read(CudaVersion.parse, condition.value) if condition.property == "cuda" else None
+            driver = None if cuda is None else case.tables.first_driver(cuda)
+        if driver is not None:
+            yield driver
 
 
 def _found(case: Case) -> str:

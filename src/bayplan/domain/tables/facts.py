@@ -131,6 +131,14 @@ class Tables:
         known = (self.floors.get(cuda.major), self.min_driver(cuda))
         return min((driver for driver in known if driver is not None), default=None)
 
+    def first_driver(self, cuda: CudaVersion) -> DriverVersion | None:
+        """The oldest driver known to support a release at all, by any of its patches; None where nothing is known."""
+        branch = self._first_branch(cuda)
+        if branch is None:
+            return None
+        published = (driver for driver in self._drivers_by_release.values() if driver.branch == branch.branch)
+        return min(published, default=branch)
+
     def _first_branch(self, cuda: CudaVersion) -> DriverVersion | None:
         branches = [row.branch for row in self.driver_branches if row.max_cuda.release >= cuda.release]
         return DriverVersion.parse(str(min(branches))) if branches else None
