@@ -8,6 +8,7 @@ follow redirects, keep cookies, read proxies from the environment and log addres
 
 import asyncio
 import datetime
+import logging
 import random
 import ssl
 import time
@@ -28,7 +29,8 @@ from bayplan.registry.errors import (
 )
 from bayplan.registry.patience import AGAIN, Patience, retry_after
 
-_PLAIN_ANSWERS = ("WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "HTTP_REQUEST", "PACKET_LENGTH_TOO_LONG")
+_NO_TLS = ("WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "HTTP_REQUEST", "PACKET_LENGTH_TOO_LONG")
+_WAITING = (ssl.SSLWantReadError, ssl.SSLWantWriteError)  # how a handshake says that it is not done: no failure
 _ERROR_BYTES = 64 * 1024  # of an error's body, only so that the connection can be used again
 _ADDRESS_SECONDS = 60.0  # how long a checked address is connected to before the name is resolved again
 _HOSTS = 64  # with open connections at a time; idle ones beyond that are closed
@@ -65,6 +67,10 @@ class Answer:
     body: bytes
 
 
+class _Broken(RegistryUnreachable):
+    """A connection that was there ended before the answer did: the one failure that another try may mend."""
+
+
 @dataclass(slots=True, eq=False)
 class _Host:
     turns: asyncio.Semaphore
@@ -82,6 +88,8 @@ class Connections:
         self._limits = limits
         self._tls = tls_context(ca)
         self._hosts: dict[Endpoint, _Host] = {}
+        if (wire := logging.getLogger("httpcore")).level == logging.NOTSET:
+            wire.setLevel(logging.INFO)  # below that it logs whole headers, with the signatures of redirects in them
 
     async def close(self) -> None:
         """Closes all connections."""
@@ -115,9 +123,7 @@ class Connections:
                     return answer
                 failure = _refused(question.endpoint, answer)
                 asked_for = retry_after(answer.headers.get("Retry-After"), datetime.datetime.now(datetime.UTC))
-            except RegistryUnreachable as error:
-                if isinstance(error.__cause__, ssl.SSLError):  # a certificate does not get better by asking again
-                    raise
+            except _Broken as error:
                 failure = error
             wait = self._limits.patience.wait(attempt, asked_for, random.random())  # noqa: S311  # jitter, no secret
             if wait is None:
@@ -134,7 +140,7 @@ class Connections:
                 f"'{where}' took longer than {self._limits.answer_seconds:g} s; try again later."
             ) from None
         except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError):
-            raise RegistryUnreachable(
+            raise _Broken(
                 f"The connection to '{where}' broke before its answer was complete; try again later."
             ) from None
 
@@ -231,11 +237,11 @@ async def _body(response: httpx.Response, endpoint: Endpoint, limit: int) -> byt
 def _refuse_tls(error: Exception, endpoint: Endpoint) -> None:
     """Raises what is to be said where a connection failed because of TLS; asking again would not help."""
     cause: BaseException | None = error
-    while cause is not None and not isinstance(cause, ssl.SSLError):
+    while cause is not None and (not isinstance(cause, ssl.SSLError) or isinstance(cause, _WAITING)):
         cause = cause.__cause__ or cause.__context__
     if cause is None:
         return
-    if cause.reason in _PLAIN_ANSWERS:
+    if cause.reason in _NO_TLS:
         raise NotTls(
             f"'{endpoint.authority}' does not speak TLS; "
             f"if plain HTTP is right there, add {endpoint.host}:{endpoint.port} to BAYPLAN_REGISTRY_INSECURE."

@@ -20,6 +20,7 @@ from bayplan.errors import Invalid
 from bayplan.registry.content import Config, Manifest, Platform
 from bayplan.registry.facts import FRAMEWORKS, TELLERS, Certainty, Value, framework_version, version
 
+CUDART = Path(__file__).parent / "cudart.csv"
 _REQUIRE = re.compile(r"NVIDIA_REQUIRE_[A-Z0-9_]{1,100}", re.ASCII)
 _COMPAT = re.compile(r"cuda-compat-([0-9]{1,3})-([0-9]{1,3})(?:=([0-9]+(?:\.[0-9]+)+)(?:-[0-9]+)?)?", re.ASCII)
 
@@ -140,7 +141,7 @@ def _minor(text: str | None) -> str | None:
 @cache
 def _cudart_releases() -> dict[str, str]:
     """CUDA releases by the version of the cudart package where that belongs to a single one."""
-    with (Path(__file__).parent / "cudart.csv").open(encoding="utf-8", newline="") as file:
+    with CUDART.open(encoding="utf-8", newline="") as file:
         return {row["cudart"]: row["release"] for row in csv.DictReader(file)}
 
 
