@@ -157,6 +157,7 @@ def test_a_release_could_make_what_its_builds_contain() -> None:
         ("NVIDIA A100-SXM4-40GB", True), ("Tesla T4", True), ("NVIDIA L4", True), ("GRID V100D-32C", True),
         ("NVIDIA RTX PRO 6000 Blackwell Server Edition", True), ("NVIDIA RTX A6000", False), ("TITAN V", False),
         ("NVIDIA GeForce RTX 3090", False), ("Quadro M6000", False), ("NVIDIA Graphics Device", None), ("", None),
+        ("RTX3090", False), ("GRID RTX6000-24Q", False), ("A6000", False), ("NVIDIA T1000 8GB", False),
     ],
 )  # fmt: skip
 def test_names_tell_data_centre_gpus(name: str, data_centre: bool | None) -> None:

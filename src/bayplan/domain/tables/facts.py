@@ -221,5 +221,5 @@ class Tables:
 
     def names_data_centre_gpu(self, gpu_name: str) -> bool | None:
         """Whether a GPU's name is that of a data-centre GPU; None where no word of it is listed."""
-        words = f" {re.sub(r'[^a-z0-9]+', ' ', gpu_name.casefold())} "
+        words = f" {re.sub(r'[^a-z0-9]+|(?<=[rg]tx)(?=[0-9])', ' ', gpu_name.casefold())} "  # "RTX3090" too
         return next((row.data_centre for row in self.gpu_models if f" {row.words.casefold()} " in words), None)
