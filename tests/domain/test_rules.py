@@ -261,6 +261,30 @@ def test_the_remedy_of_a_start_condition_is_the_smallest_driver_that_meets_it_an
     assert re.findall(r"upgrade the driver to (.*)\.$", found, re.IGNORECASE) == ([] if remedy is None else [remedy])
 
 
+def test_forward_compatibility_has_a_caveat_where_nothing_says_that_its_libraries_come_first() -> None:
+    image = replace(CUDA_12_4, compat_package=CompatPackage("12.4", "550.54.15"))
+    old = replace(T4, driver_version="470.57.02")
+    found = reason(image, old, "fact_missing")
+    assert (verdict(image, old).grade, found.grade, found.needed) == (
+        Grade.FORWARD,
+        Grade.CAVEAT,
+        "compat_on_loader_path",
+    )
+    assert "fact_missing" not in codes(replace(image, compat_on_loader_path=True), old)
+    assert "fact_missing" not in codes(image, T4)
+
+
+@pytest.mark.parametrize(
+    ("driver", "architecture", "windows"),
+    [("551.78", "amd64", True), ("550.142", "amd64", False), ("470.14", "amd64", False), ("540.4.0", "arm64", False),
+     ("430.50", "amd64", False), ("999.1", "amd64", False)],
+)  # fmt: skip
+def test_a_driver_for_windows_is_a_caveat(driver: str, architecture: str, windows: bool) -> None:
+    worker = replace(RTX3090, driver_version=driver, architecture=architecture)
+    found = [reason for reason in verdict(replace(TORCH, cuda="10.2"), worker).reasons if "WSL 2" in reason.detail]
+    assert [reason.grade for reason in found] == [Grade.CAVEAT] * windows
+
+
 def test_no_remedy_asks_for_a_driver_that_does_not_support_the_gpu() -> None:
     k80 = Worker("418.226.00", "3.7", gpu_name="Tesla K80", gpu_brand="Tesla", architecture="amd64")
     image = Image(cuda="11.8.0", kernel_architectures=("3.7",), compiles_at_runtime=True)

@@ -51,6 +51,7 @@ _BRANDS_BY_NAME = (
     ("nvs", ("nvs",)),
     ("tesla", ("tesla", "nvidia")),
 )
+_FIRST_WITH_WSL = 470  # from here on the table of driver branches has all of Linux
 _BEFORE_NVIDIA_BRAND = 470  # older drivers call every data-centre GPU Tesla
 
 
@@ -125,6 +126,14 @@ class Offered:
     def is_tegra(self) -> bool:
         """Whether it is a Jetson board."""
         return self.capability in self.tables.tegra and self.platform in (None, "arm64")
+
+    @cached_property
+    def has_windows_driver(self) -> bool:
+        """Whether its driver is of a branch that exists for Windows only: then it is a container under WSL 2."""
+        if self.driver is None or self.platform == "arm64":
+            return False
+        linux = {row.branch for row in self.tables.driver_branches}
+        return _FIRST_WITH_WSL < self.driver.branch < max(linux, default=0) and self.driver.branch not in linux
 
     @cached_property
     def is_virtual(self) -> bool:

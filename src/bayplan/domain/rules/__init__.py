@@ -34,6 +34,7 @@ GPU_RULES: tuple[Rule, ...] = (
     state.fabric,
     state.tegra,
     state.virtual_gpu,
+    state.wsl,
     gpu.arch_list,
 )
 """What holds for an image that uses the GPU of its worker."""

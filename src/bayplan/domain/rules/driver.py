@@ -121,8 +121,10 @@ def compat_libraries(case: Case) -> Reason | None:
             remedy=f"To use the driver's own: {PUT_DRIVER_FIRST}.",
             source=COMPATIBILITY,
         )
-    if found >= compat or same_branch_only or offered.data_centre is True:
+    if found >= compat or same_branch_only:
         return None
+    if offered.data_centre is True:
+        return _not_known_to_be_first(case) if on_path is None and case.by_driver is Grade.FORWARD else None
     if on_path is None:
         return caveat(
             "compat_on_wrong_gpu",
@@ -147,6 +149,17 @@ def compat_libraries(case: Case) -> Reason | None:
         detail=f"The image puts the forward-compatibility libraries of driver {compat} before those of the worker's {found}; "
         f"{offered.gpu} may not use them, and CUDA fails with error 804.",
         remedy=f"To use the driver's own libraries: {PUT_DRIVER_FIRST}{newer}.",
+        source=COMPATIBILITY,
+    )
+
+
+def _not_known_to_be_first(case: Case) -> Reason:
+    return caveat(
+        "fact_missing",
+        needed="compat_on_loader_path",
+        detail="Forward compatibility needs the image's forward-compatibility libraries to come before the driver's; whether "
+        f"they do is not known. The driver {case.offered.driver} alone is too old (error 35).",
+        remedy="Enter the image's compat_on_loader_path; where they do not, put their folder first in LD_LIBRARY_PATH.",
         source=COMPATIBILITY,
     )
 

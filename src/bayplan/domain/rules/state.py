@@ -6,6 +6,7 @@ from bayplan.domain.verdict import Grade, Reason
 
 VIRTUAL_GPUS = "NVIDIA Virtual GPU Software documentation, CUDA and unified memory"
 JETPACK = "NVIDIA JetPack documentation, CUDA on Jetson"
+WSL = "NVIDIA CUDA on WSL User Guide, known limitations"
 FABRIC = "NVIDIA Fabric Manager for NVSwitch documentation"
 
 
@@ -186,4 +187,19 @@ def virtual_gpu(case: Case) -> Reason | None:
         detail="The GPU is a virtual one; unified memory and memory pools may be missing ('operation not supported').",
         remedy="Where that happens, enable unified memory for the vGPU, or use a whole GPU.",
         source=VIRTUAL_GPUS,
+    )
+
+
+def wsl(case: Case) -> Reason | None:
+    """The caveat of WSL 2, where the driver is that of Windows."""
+    driver = case.offered.driver
+    if driver is None or not case.offered.has_windows_driver:
+        return None
+    return caveat(
+        "fact_missing",
+        found=driver,
+        detail=f"Drivers of branch {driver.branch} exist for Windows only, so this is WSL 2, "
+        "which lacks functions, and where the container runtime has refused images that the driver would run.",
+        remedy="Where that happens, update WSL, the driver and the container toolkit.",
+        source=WSL,
     )
