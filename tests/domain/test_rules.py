@@ -239,6 +239,16 @@ def test_an_unmet_start_condition_can_be_switched_off_where_the_image_would_run(
     assert too_old.remedy == "Upgrade the driver to 550.54.14 or later."
 
 
+@pytest.mark.parametrize("variable", [("NVIDIA_REQUIRE_CUDA", "cuda>=x"), ("CUDA_VERSION", "cu12")])
+def test_conditions_that_cannot_be_read_are_switched_off_only_where_the_image_would_run(
+    variable: tuple[str, str],
+) -> None:
+    image = replace(TORCH, requirements=(variable,))
+    assert "NVIDIA_DISABLE_REQUIRE=1" in (reason(image, A6000, "start_condition").remedy or "")
+    old = reason(image, replace(A6000, driver_version="470.57.02"), "start_condition")
+    assert (old.remedy or "").endswith("in the image.")
+
+
 LISTED = "cuda>=12.6 brand=tesla,driver>=470,driver<471 brand=tesla,driver>=535,driver<536 brand=nvidia,driver>=535,driver<536"
 
 

@@ -24,7 +24,7 @@ def start_condition(case: Case) -> Reason | None:
             needed="a CUDA_VERSION such as 12.4.1",
             found=bad_version,
             detail=f"The image's CUDA_VERSION {bad_version!r} is not a version, and the runtime stops at it.",
-            remedy="Correct CUDA_VERSION in the image, or start the container with NVIDIA_DISABLE_REQUIRE=1.",
+            remedy=f"Correct CUDA_VERSION in the image{_or_switch_off(case)}.",
             source=TOOLKIT,
         )
     undecided: Requirement | None = None
@@ -36,7 +36,7 @@ def start_condition(case: Case) -> Reason | None:
                 needed=requirement.text,
                 detail=f"The runtime cannot read the image's condition {_shown(requirement)} and stops with "
                 "'requirement error: invalid expression'.",
-                remedy=f"Correct it in the image, or {SWITCH_OFF}.",
+                remedy=f"Correct it in the image{_or_switch_off(case)}.",
                 source=TOOLKIT,
             )
         if outcome is Outcome.UNMET:
@@ -53,10 +53,19 @@ def start_condition(case: Case) -> Reason | None:
     )
 
 
+def _would_run(case: Case) -> bool:
+    """Whether rules 3 and 5 (or 8) say so: only then it helps to switch the conditions off."""
+    return case.by_driver in (Grade.NATIVE, Grade.MINOR, Grade.FORWARD) and case.by_kernels is Grade.NATIVE
+
+
+def _or_switch_off(case: Case) -> str:
+    return f", or {SWITCH_OFF}" if _would_run(case) else ""
+
+
 def _unmet(case: Case, requirement: Requirement) -> Reason:
     driver = _driver_for(case, requirement)
     upgrade = None if driver is None else f"upgrade the driver to {driver}"
-    runs = case.by_driver in (Grade.NATIVE, Grade.MINOR, Grade.FORWARD) and case.by_kernels is Grade.NATIVE
+    runs = _would_run(case)
     remedies = [remedy for remedy in (SWITCH_OFF if runs else None, upgrade) if remedy is not None]
     remedy = ", or ".join(remedies) or "use a worker that meets it"
     why = "; by its driver and its kernels the image would run" if runs else ""
