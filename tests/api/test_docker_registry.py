@@ -30,6 +30,9 @@ BAD_URLS = (
     "registry.example.com/team/image:bad tag",
     "registry.example.com/team/image@sha256:short",
     "registry.example.com/team/image@" + "md5:0",
+    "registry.example.com/team/image@" + DIGEST[:-2],
+    "registry.example.com/team/image@sha999:" + "0" * 64,
+    "registry.example.com/team/image@" + DIGEST.upper().replace("SHA", "sha"),
     "https://registry.example.com/team/image:1",
     "registry.example.com/team/image:" + "t" * 129,
     "registry.example.com/" + "r" * 300,
@@ -56,6 +59,7 @@ DISAGREE = (
     ("https://registry.example.com:5001", "registry.example.com:5000/a:1"),
     ("https://docker.io", "registry.example.com/a:1"),
     ("registry.example.com", "docker.io/library/ubuntu:1"),
+    ("registry.example.com", "index.docker.io/library/ubuntu:1"),
     ("localhost:5000", "localhost:5001/a:1"),
 )
 

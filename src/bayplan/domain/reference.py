@@ -3,9 +3,10 @@
 The grammar is the distribution project's own (`distribution/reference`), through its Python port.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import SplitResult, urlsplit
 
+from docker_image import digest as digests
 from docker_image import reference as grammar
 
 from bayplan.errors import Invalid
@@ -37,7 +38,7 @@ class Reference:
             raise Invalid.at(field, "bad_reference", "An image reference holds no line breaks, tabs or NUL.")
         try:
             parsed = grammar.Reference.parse_normalized_named(text)
-        except (grammar.InvalidReference, ValueError) as error:
+        except (grammar.InvalidReference, digests.InvalidDigest, ValueError) as error:
             said = str(error) or type(error).__name__
             raise Invalid.at(
                 field,
@@ -50,8 +51,25 @@ class Reference:
             repository=path,
             tag=parsed["tag"],
             digest=parsed["digest"],
-            names_registry=text.split("/", 1)[0].casefold() == domain.casefold() and "/" in text,
+            names_registry="/" in text and canonical_host(text.split("/", 1)[0]) == canonical_host(domain),
         )
+
+    def __str__(self) -> str:
+        """The reference in full; with the tag that is meant where it names neither tag nor digest."""
+        tag = self.tag or (None if self.digest else "latest")
+        named = f"{self.registry}/{self.repository}"
+        return named + (f":{tag}" if tag else "") + (f"@{self.digest}" if self.digest else "")
+
+
+def located(url: str, registry: str) -> Reference:
+    """Gives where an image of the catalogue lies: its `url`, in `registry` where that names none; raises `Invalid`."""
+    reference = Reference.parse(url)
+    if reference.names_registry:
+        return reference
+    host, repository = registry_host(registry), reference.repository
+    if host != DOCKER_HUB and not url.startswith("library/"):
+        repository = repository.removeprefix("library/")  # Docker Hub alone calls images without a team so
+    return replace(reference, registry=host, repository=repository, names_registry=True)
 
 
 def registry_host(registry: str, *, field: str = "registry") -> str:
