@@ -2,6 +2,7 @@
 
 import datetime
 from dataclasses import dataclass
+from functools import cache
 from ipaddress import ip_address
 from pathlib import Path
 
@@ -25,9 +26,15 @@ class Certificate:
         return loaded.public_bytes(serialization.Encoding.DER)
 
 
+@cache
+def _rsa() -> rsa.RSAPrivateKey:
+    """One for all: making it takes longest."""
+    return rsa.generate_private_key(public_exponent=65537, key_size=2048)
+
+
 def self_signed(folder: Path, name: str) -> Certificate:
     """A new certificate for 127.0.0.1, ::1 and localhost, good for a day."""
-    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    key = _rsa()
     who = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
     now = datetime.datetime.now(datetime.UTC)
     names = [x509.DNSName("localhost"), *(x509.IPAddress(ip_address(one)) for one in ("127.0.0.1", "::1"))]

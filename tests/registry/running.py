@@ -138,7 +138,7 @@ class Registry:
         if self.tokens is None:
             return {}
         assert self.login is not None
-        answer = httpx.get(
+        answer = self.pushing.get(
             self.tokens.realm,
             params={"service": SERVICE, "scope": f"repository:{repository}:pull,push"},
             headers={"Authorization": self.login.basic},

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from bayplan.domain.reference import Reference
+from bayplan.registry.inspect import read_facts
 from bayplan.registry.read import Inspection, inspect
 from tests.registry.conftest import client_for
 from tests.registry.running import DOCKER_LIST, DOCKER_MANIFEST, LAYER, Registry, configuration
@@ -33,10 +34,22 @@ def real_images() -> Images:
     return images
 
 
+def different_images() -> Images:
+    """Those of them that say something that none before them did: hundreds have the same configuration."""
+    images: Images = {}
+    seen: set[str] = set()
+    for tag, by_architecture in real_images().items():
+        said = {json.dumps([row["architecture"], row["env"], row["labels"]]) for row in by_architecture.values()}
+        if said - seen:
+            images[tag] = by_architecture
+        seen |= said
+    return images
+
+
 @pytest.fixture(scope="module")
 def pushed(open_registry: Registry) -> Images:
-    """All of them in the registry: an index where there are several architectures, else a manifest, as Docker has it."""
-    images = real_images()
+    """Those in the registry: an index where there are several architectures, else a manifest, as Docker has it."""
+    images = different_images()
     layer = open_registry.blob(REPOSITORY, LAYER)
     for tag, by_architecture in images.items():
         single = tag if len(by_architecture) == 1 else ""
@@ -51,13 +64,13 @@ def pushed(open_registry: Registry) -> Images:
     return images
 
 
-async def test_all_of_them_come_out_right(open_registry: Registry, pushed: Images) -> None:
-    """Architecture, CUDA release, cuDNN, NCCL, start condition, compat package and end of life of every real image."""
+async def test_they_come_out_right(open_registry: Registry, pushed: Images) -> None:
+    """Architecture, CUDA release, cuDNN, NCCL, start condition, compat package and end of life of each."""
     found: dict[str, Inspection] = {}
     async with client_for(open_registry) as client:
         for tag in pushed:
             found[tag] = await inspect(client, Reference.parse(f"{open_registry.host}/{REPOSITORY}:{tag}"))
-    assert len(found) > 400
+    assert sum(len(one.platforms) for one in found.values()) > 300
     for tag, by_architecture in pushed.items():
         assert {one.architecture for one in found[tag].platforms} == set(by_architecture), tag
         for platform in found[tag].platforms:
@@ -86,8 +99,6 @@ def expected(env: dict[str, str], labels: dict[str, str]) -> dict[str, object]:
 @pytest.mark.parametrize("variables", [("NV_CUDA_LIB_VERSION", "NV_CUDA_CUDART_VERSION"), ("NV_CUDA_CUDART_VERSION",)])
 def test_the_release_is_found_without_cuda_version(variables: tuple[str, ...]) -> None:
     """From the packages alone: never another release than the right one, and never another minor release."""
-    from bayplan.registry.inspect import read_facts
-
     exact = rows = 0
     for by_architecture in real_images().values():
         for row in by_architecture.values():

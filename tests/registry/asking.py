@@ -1,0 +1,40 @@
+"""What the tests of misbehaving registries share: an honest image, a log-in, one way to ask."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from bayplan.domain.reference import Reference
+from bayplan.registry.address import Access
+from bayplan.registry.challenge import Login
+from bayplan.registry.client import RegistryClient
+from bayplan.registry.connection import Limits
+from bayplan.registry.read import Inspection, inspect
+from tests.registry.conftest import HURRIED, LOOPBACK
+from tests.registry.misbehaving import Server, Store
+
+LOGIN = Login("casey", "hunter2-of-the-registry")
+IMAGE = Store()
+IMAGE.image("1", env={"CUDA_VERSION": "12.4.1"})
+
+
+async def inspected(
+    server: Server,
+    *,
+    login: Login | None = None,
+    limits: Limits = HURRIED,
+    access: Access = LOOPBACK,
+    ca: Path | None = None,
+) -> Inspection:
+    """What is read from the server's `ml/x:1`."""
+    async with RegistryClient(access, limits=limits, ca=ca) as client:
+        return await inspect(client, Reference.parse(f"{server.host}/ml/x:1"), login)
+
+
+@contextmanager
+def within(seconds: float) -> Iterator[None]:
+    """Fails where the block takes longer."""
+    begun = time.monotonic()
+    yield
+    assert time.monotonic() - begun < seconds

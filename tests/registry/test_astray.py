@@ -1,0 +1,171 @@
+"""Registries that lead astray: redirects, token services, and what of a log-in they ever see."""
+
+import json
+import logging
+import ssl
+import time
+from pathlib import Path
+
+import pytest
+
+from bayplan.registry.errors import (
+    RegistryDenied,
+    RegistryError,
+    RegistryNotAllowed,
+)
+from tests.registry.asking import IMAGE, LOGIN, inspected
+from tests.registry.certificates import self_signed
+from tests.registry.misbehaving import Asked, Handler, serving
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_an_endless_redirect() -> None:
+    """Followed five times, not for ever; a redirect to itself and one that grows."""
+    async with serving(lambda asked: asked.answer(307, Location=asked.target + "x")) as server:
+        with pytest.raises(RegistryError, match="leads in circles"):
+            await inspected(server)
+        assert len(server.asked) == 6
+
+
+@pytest.mark.parametrize(
+    "location",
+    ["http://169.254.169.254/latest/meta-data/", "https://10.0.0.1/", "http://[::ffff:10.0.0.1]/", "http://0.0.0.0/"],
+)
+async def test_a_redirect_into_the_network(location: str) -> None:
+    """Private and link-local addresses are refused behind a redirect as well, in every spelling."""
+    async with serving(lambda asked: asked.answer(302, Location=location)) as server:
+        with pytest.raises(RegistryNotAllowed):
+            await inspected(server)
+
+
+@pytest.mark.parametrize(
+    "location", ["ftp://127.0.0.1/", "//", "http://[bad/", "http://127.0.0.1:99999/", "file:///etc"]
+)
+async def test_a_redirect_to_nonsense(location: str) -> None:
+    """An error of the registry, in a sentence."""
+    async with serving(lambda asked: asked.answer(302, Location=location)) as server:
+        with pytest.raises(RegistryError) as caught:
+            await inspected(server)
+        assert caught.value.code == "registry_error"
+
+
+async def test_credentials_stay_behind_at_a_redirect() -> None:
+    """Blobs that lie elsewhere are read, and the log-in does not go there."""
+    async with serving(IMAGE.answer) as elsewhere:
+
+        async def handler(asked: Asked) -> None:
+            if "authorization" not in asked.headers:
+                await asked.answer(401, WWW_Authenticate='Basic realm="x"')
+            elif "/blobs/" in asked.target:
+                await asked.answer(307, Location=f"http://user:pass@{elsewhere.host}{asked.target}")
+            else:
+                await IMAGE.answer(asked)
+
+        async with serving(handler) as server:
+            assert (await inspected(server, login=LOGIN)).platforms
+            assert server.sent_credentials() == [LOGIN.basic] * 2
+        assert len(elsewhere.asked) == 1
+        assert elsewhere.sent_credentials() == []
+
+
+async def test_a_challenge_behind_a_redirect_is_not_followed() -> None:
+    """Another host that asks for the log-in does not get it."""
+    async with serving(lambda asked: asked.answer(401, WWW_Authenticate='Basic realm="give"')) as elsewhere:
+        async with serving(lambda asked: asked.answer(302, Location=f"http://{elsewhere.host}/")) as server:
+            with pytest.raises(RegistryError):
+                await inspected(server, login=LOGIN)
+        assert elsewhere.sent_credentials() == []
+
+
+def announcing(realm: str) -> Handler:
+    """A registry that names a token service."""
+    return lambda asked: asked.answer(401, WWW_Authenticate=f'Bearer realm="{realm}",service="s"')
+
+
+async def test_a_token_realm_on_another_host_without_tls() -> None:
+    """No log-in is sent there, and it is not even asked."""
+    for realm in ("http://auth.example.org/token", "http://10.0.0.1/token", "gopher://x", "", "/token"):
+        async with serving(announcing(realm)) as server:
+            with pytest.raises(RegistryError):
+                await inspected(server, login=LOGIN)
+            assert server.sent_credentials() == []
+
+
+async def test_a_registry_with_tls_cannot_lead_a_log_in_out_of_it(tmp_path: Path) -> None:
+    """Not even to a token service on loopback; nor a redirect."""
+    own = self_signed(tmp_path, "own")
+    tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    tls.load_cert_chain(own.certificate, own.key)
+    async with serving(lambda asked: asked.answer(200, b'{"token": "t"}')) as plain:
+        places = (
+            announcing(f"http://{plain.host}/token"),
+            lambda asked: asked.answer(302, Location=f"http://{plain.host}/"),
+        )
+        for handler in places:
+            async with serving(handler, tls) as server:
+                with pytest.raises(RegistryNotAllowed, match="TLS"):
+                    await inspected(server, login=LOGIN, ca=own.certificate)
+        assert plain.asked == []
+
+
+async def test_a_token_realm_in_the_network() -> None:
+    """A token service over TLS at a private address is refused before anything is sent."""
+    async with serving(announcing("https://169.254.169.254/token")) as server:
+        with pytest.raises(RegistryNotAllowed, match="not a public address"):
+            await inspected(server, login=LOGIN)
+
+
+@pytest.mark.parametrize(
+    "body", [b"", b"[]", b'{"token": 7}', b'{"token": "a\\r\\nX: y"}', b'{"token": ""}', b"x" * 10**6]
+)
+async def test_a_token_service_that_talks_nonsense(body: bytes) -> None:
+    """An error of the registry; nothing of it reaches a header."""
+
+    async def handler(asked: Asked) -> None:
+        if asked.target.startswith("/token"):
+            await asked.answer(200, body)
+        else:
+            await announcing(f"http://{asked.headers['host']}/token")(asked)
+
+    async with serving(handler) as server:
+        with pytest.raises(RegistryError) as caught:
+            await inspected(server, login=LOGIN)
+        assert caught.value.code == "registry_error"
+        assert server.sent_credentials() == [LOGIN.basic]
+
+
+async def test_tokens_that_are_never_good_enough() -> None:
+    """A registry that refuses what its own token service gave is asked twice, not for ever."""
+
+    async def handler(asked: Asked) -> None:
+        if asked.target.startswith("/token"):
+            await asked.answer(200, json.dumps({"token": f"t{time.monotonic_ns()}"}).encode())
+        else:
+            await announcing(f"http://{asked.headers['host']}/token")(asked)
+
+    async with serving(handler) as server:
+        with pytest.raises(RegistryDenied):
+            await inspected(server, login=LOGIN)
+        assert len(server.asked) == 3
+
+
+async def test_no_secret_in_any_log(caplog: pytest.LogCaptureFixture) -> None:
+    """Neither password nor token nor a redirect's signature, at the most talkative level there is."""
+    caplog.set_level(logging.DEBUG)
+
+    async def handler(asked: Asked) -> None:
+        if asked.target.startswith("/token"):
+            await asked.answer(200, b'{"token": "token-of-the-registry"}')
+        elif "authorization" not in asked.headers:
+            await announcing(f"http://{asked.headers['host']}/token")(asked)
+        elif "/blobs/" in asked.target and "?" not in asked.target:
+            await asked.answer(307, Location=f"{asked.target}?signature=of-the-redirect")
+        else:
+            asked.target = asked.target.partition("?")[0]
+            await IMAGE.answer(asked)
+
+    async with serving(handler) as server:
+        assert (await inspected(server, login=LOGIN)).platforms
+    for secret in (LOGIN.password, LOGIN.basic.split()[1], "token-of-the-registry", "of-the-redirect"):
+        assert secret not in caplog.text
