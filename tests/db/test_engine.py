@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
@@ -129,6 +130,18 @@ def test_a_query_too_long_for_the_event_loop_gives_the_same_and_lets_others_in(d
                 assert await db.fetch(long, lambda rows: rows[0][0]) == 300_000
             beside.cancel()
             assert turns > 5
+
+    loop.run(work())
+
+
+def test_a_short_query_that_was_stopped_goes_back_to_the_event_loop(loop: Loop, tmp_path: Path) -> None:
+    short = Prepared(sa.select(tables.catalogue.c.version))
+
+    async def work() -> None:
+        async with opened(f"sqlite:///{tmp_path / 'bayplan.db'}") as db:
+            short.is_long = True  # as it is after a moment in which the machine was busy
+            assert await db.fetch(short, lambda rows: rows[0][0]) == 0
+            assert not short.is_long
 
     loop.run(work())
 

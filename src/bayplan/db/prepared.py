@@ -14,7 +14,7 @@ class Prepared:
     def __init__(self, statement: sa.Select[Any]) -> None:
         self.statement = statement
         self.is_long = False
-        """Whether it was found to take too long for the event loop."""
+        """Whether it was too long for the event loop when it was last timed."""
         self._compiled: tuple[str, tuple[str, ...], dict[str, Any]] | None = None
 
     def for_driver(self, dialect: sa.Dialect) -> tuple[str, tuple[str, ...], dict[str, Any]]:

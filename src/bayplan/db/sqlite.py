@@ -86,8 +86,6 @@ class SqliteDatabase:
         except (sa.exc.OperationalError, sqlite3.OperationalError) as error:
             if "interrupted" not in str(error):
                 raise _unavailable(error, self._path) from error
-            if isinstance(statement, Prepared):
-                statement.is_long = True
             return await self._fetch_in_thread(statement, then, parameters)
         finally:
             self._deadline = float("inf")
@@ -98,7 +96,12 @@ class SqliteDatabase:
     ) -> Made:
         def work() -> Made:
             with self._connect() as connection:
-                return then(self._rows(connection, statement, parameters))
+                begun = time.thread_time()
+                rows = self._rows(connection, statement, parameters)
+                if isinstance(statement, Prepared):
+                    # It may have been stopped only because the machine was busy: the loop has it back where it is short.
+                    statement.is_long = time.thread_time() - begun > LOOP_BUDGET_SECONDS / 2
+                return then(rows)
 
         async with self._threads:
             return await asyncio.to_thread(work)
