@@ -97,6 +97,25 @@ def test_a_writer_that_is_cancelled_leaves_nothing_and_hinders_nobody(database_u
     loop.run(work())
 
 
+def test_writers_that_wait_leave_connections_to_readers(database_url: str, loop: Loop) -> None:
+    async def work() -> None:
+        async with opened(database_url) as db:
+
+            async def write(name: str) -> None:
+                async with db.write() as tx:
+                    await tx.execute(sa.insert(tables.domains), _domain(name))
+
+            async with db.write():
+                # More than there are connections.
+                waiting = [asyncio.create_task(write(f"w{number}")) for number in range(8)]
+                await asyncio.sleep(0.2)
+                assert await asyncio.wait_for(db.version(), 2) == 0
+            await asyncio.gather(*waiting)
+            assert len(await _names(db)) == 8
+
+    loop.run(work())
+
+
 def test_readers_see_what_is_committed_and_no_more(database_url: str, loop: Loop) -> None:
     async def work() -> None:
         async with opened(database_url) as db:

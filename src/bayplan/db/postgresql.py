@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
@@ -40,6 +40,8 @@ class PostgresDatabase:
             connect_args={"connect_timeout": CONNECT_TIMEOUT_SECONDS},
             hide_parameters=True,  # they hold secrets, and errors are logged
         )
+        # Writers wait for each other here and not in the database, where each would hold a connection that readers need.
+        self._writing = asyncio.Lock()
         # A read is one statement: its own transaction would only cost two more ways to the server and back.
         self._readers = self._engine.execution_options(isolation_level="AUTOCOMMIT")
 
@@ -64,7 +66,7 @@ class PostgresDatabase:
     async def write(self, *, moves: bool = True) -> AsyncGenerator[Transaction]:
         """See `Database.write`."""
         try:
-            async with self._engine.begin() as connection:
+            async with self._writing if moves else nullcontext(), self._engine.begin() as connection:
                 version = int((await connection.execute(MOVE_VERSION)).scalar_one()) if moves else 0
                 yield _PostgresTransaction(connection, version)
         except (sa.exc.OperationalError, sa.exc.InterfaceError, sa.exc.TimeoutError) as error:
