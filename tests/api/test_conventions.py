@@ -95,6 +95,14 @@ def test_a_change_makes_the_etags_new(shared: Service, resource: str) -> None:
         assert answer.headers["etag"] != old.headers["etag"]
 
 
+@pytest.mark.parametrize("method", ["PUT", "PATCH"])
+def test_what_was_written_is_never_answered_with_304(service: Service, method: str) -> None:
+    path = f"/v1/frameworks/{service.make('frameworks')['pk']}"
+    answer = service.staff.request(method, path, json=catalogue.framework(), headers={"If-None-Match": "*"})
+    assert answer.status_code == 200
+    assert answer.json() == service.staff.get(path).json()
+
+
 def test_an_expanded_object_is_new_when_what_it_shows_has_changed(service: Service) -> None:
     framework = service.make("frameworks")
     path = f"/v1/docker/{service.make('docker', framework=framework['pk'])['pk']}?expand=framework"

@@ -30,9 +30,9 @@ def tagged(
 
 
 def is_known(request: Request, tag: str) -> bool:
-    """Whether the request says, by `If-None-Match`, that it has the answer with this tag."""
+    """Whether the request reads, and says by `If-None-Match` that it has the answer with this tag."""
     header = request.headers.get("if-none-match")
-    if header is None:
+    if header is None or request.method not in ("GET", "POST"):
         return False
     return header.strip() == "*" or f'"{tag}"' in (part.strip().removeprefix("W/") for part in header.split(","))
 
