@@ -131,6 +131,7 @@ FINDS: tuple[tuple[Expression, list[str]], ...] = (
     (compare("min_hardware_generation.min_compute_capability", ">", 6), []),
     (compare("creation_time", ">", "2020-01-01T00:00:00Z"), [A, A2, B, G]),
     (compare("creation_time", ">", "2120-01-01T00:00:00Z"), []),
+    (compare("creation_time", ">", "0999-12-31T23:00:00+01:00"), [A, A2, B, G]),
     (all_of(exact("tasks", "train"), exact("tasks", "predict")), [B, G]),
     (all_of(exact("tasks", "train"), exact("tasks", "predict"), invert=True), [A, A2]),
     (any_of(exact("name", "alpha"), exact("domain", "ic")), [A, G]),

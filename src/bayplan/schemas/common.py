@@ -89,7 +89,7 @@ Timestamp = Annotated[str, WithJsonSchema({"type": "string", "format": "date-tim
 
 def timestamp(moment: datetime) -> str:
     """Gives the moment as every answer shows it and the store holds it: RFC 3339 in UTC, of one width."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return f"{moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec='microseconds')}Z"
 
 
 def parsed_by(parse: Callable[[str], object]) -> AfterValidator:
