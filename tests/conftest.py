@@ -60,7 +60,7 @@ class Template:
     tokens: dict[str, str]
 
 
-def _settings(home: Path, database: str | None) -> Settings:
+def _settings(home: Path, database: str | None, **changes: object) -> Settings:
     # A day for an access token: the template's are used until the last test.
     return Settings.model_validate(
         {
@@ -69,6 +69,7 @@ def _settings(home: Path, database: str | None) -> Settings:
             "admin_password": ADMIN_PASSWORD,
             "access_token_minutes": 1440,
             "server": "http://127.0.0.1:9",
+            **changes,
         }
     )
 
@@ -144,13 +145,14 @@ def template(kind: str, request: pytest.FixtureRequest, tmp_path_factory: pytest
 
 
 @contextlib.contextmanager
-def _serving(
-    kind: str, request: pytest.FixtureRequest, template: Template, loop: Loop, folder: Path
+def serving(
+    kind: str, request: pytest.FixtureRequest, template: Template, loop: Loop, folder: Path, **changes: object
 ) -> Iterator[Service]:
+    """The application over a copy of the template, with other settings where `changes` names some."""
     home = folder / f"home-{next(_names)}"
     shutil.copytree(template.home, home)
     with _fresh_database(kind, request, home, template.database) as url:
-        settings = _settings(home, url)
+        settings = _settings(home, url, **changes)
         with contextlib.ExitStack() as stack:
             app = stack.enter_context(running_app(settings, loop))
             clients = [
@@ -165,7 +167,7 @@ def service(
     kind: str, request: pytest.FixtureRequest, template: Template, loop: Loop, tmp_path: Path
 ) -> Iterator[Service]:
     """The application over a catalogue of this test's own."""
-    with _serving(kind, request, template, loop, tmp_path) as service:
+    with serving(kind, request, template, loop, tmp_path) as service:
         yield service
 
 
@@ -178,7 +180,7 @@ def shared(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Service]:
     """The application over a catalogue that a module's tests share: for tests that change nothing others look at."""
-    with _serving(kind, request, template, loop, tmp_path_factory.mktemp("shared")) as service:
+    with serving(kind, request, template, loop, tmp_path_factory.mktemp("shared")) as service:
         yield service
 
 

@@ -102,6 +102,13 @@ def test_a_newer_driver_makes_what_runs_no_worse_but_by_older_compat_libraries(
         assert "compat_older_than_driver" in {reason.code for reason in after.reasons if reason.grade is Grade.NO}
 
 
+@given(images, images, workers)
+def test_what_an_image_says_on_an_architecture_counts_there_alone(image: Image, there: Image, worker: Worker) -> None:
+    both = replace(image, by_architecture=(("arm64", there),))
+    meant = there if worker.architecture == "arm64" else image
+    assert judge(both, worker, TABLES, TODAY) == judge(meant, worker, TABLES, TODAY)
+
+
 @settings(max_examples=30)
 @given(st.lists(images, max_size=12), workers, st.randoms(use_true_random=False))
 def test_the_order_is_total_and_independent_of_the_input(found: list[Image], worker: Worker, shuffler: Any) -> None:
@@ -116,7 +123,7 @@ def test_the_order_is_total_and_independent_of_the_input(found: list[Image], wor
 
 
 def test_the_strategies_fill_every_field() -> None:
-    assert {field.name for field in fields(Image)} - {"deleted"} <= {
+    assert {field.name for field in fields(Image)} - {"deleted", "by_architecture"} <= {
         "cpu", "cuda", "min_generation", "framework", "framework_version", "architectures", "requirements",
         "disable_require", "compat_package", "compat_on_loader_path", "kernel_architectures", "compiles_at_runtime",
         "min_driver", "min_compute_capability", "end_of_life", "withdrawn_reason", "missing_in_registry",

@@ -22,9 +22,11 @@ from bayplan.api.catalogue import catalogue_router
 from bayplan.api.crud import crud_router
 from bayplan.api.docker import docker_router
 from bayplan.api.extras import extras_router
+from bayplan.api.inspection import inspection_router
 from bayplan.api.judging import Judge
 from bayplan.api.nodes import nodes_router
 from bayplan.api.paths import TidyPaths
+from bayplan.api.registries import Registries
 from bayplan.api.resources import RESOURCES
 from bayplan.api.runtime import Runtime, now
 from bayplan.api.tokens import Tokens
@@ -50,6 +52,7 @@ def open_runtime(settings: Settings) -> Runtime:
             timedelta(minutes=settings.access_token_minutes),
             timedelta(days=settings.refresh_token_days),
         ),
+        Registries(settings),
     )
 
 
@@ -76,6 +79,7 @@ def create_app(settings: Settings) -> FastAPI:
             await prepare(runtime)
             yield
         finally:
+            await runtime.registries.close()
             await runtime.db.close()
 
     app = FastAPI(
@@ -95,6 +99,7 @@ def create_app(settings: Settings) -> FastAPI:
     images, *others = RESOURCES
     app.include_router(crud_router(images, runtime))
     app.include_router(docker_router(runtime, judge))
+    app.include_router(inspection_router(runtime))
     app.include_router(nodes_router(runtime, judge))
     app.include_router(auth_router(runtime))
     for resource in others:

@@ -24,6 +24,8 @@ ERRORS: Mapping[int, str] = {
     413: "The body is larger than the server reads.",
     422: "Well-formed, but something in it is wrong: `errors` names each field.",
     429: "Too many failed log-ins: `Retry-After` says when to try again.",
+    502: "The registry does not answer, or not as a registry does.",
+    504: "The registry takes too long.",
 }
 
 _FILTER_EXAMPLE: Words = {

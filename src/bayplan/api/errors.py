@@ -12,6 +12,7 @@ from starlette.responses import Response
 from bayplan import errors
 from bayplan.db.engine import DatabaseUnavailable
 from bayplan.db.keyring import UnknownKey
+from bayplan.registry import errors as registries
 
 _log = logging.getLogger("bayplan")
 
@@ -27,6 +28,12 @@ STATUS: dict[type[errors.BayplanError], int] = {
     errors.TooManyAttempts: 429,
     UnknownKey: 503,
     DatabaseUnavailable: 503,
+    # What the caller can mend is theirs; the rest is the registry's.
+    registries.RegistryError: 502,
+    registries.RegistryNotAllowed: 422,
+    registries.RegistryDenied: 422,
+    registries.ImageNotFound: 404,
+    registries.RegistryTimeout: 504,
 }
 
 _HTTP_CODES = {404: "not_found", 405: "method_not_allowed", 400: "malformed"}

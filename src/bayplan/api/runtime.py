@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 from starlette.requests import Request
 
+from bayplan.api.registries import Registries
 from bayplan.api.tokens import Tokens, Use
 from bayplan.config import Settings
 from bayplan.db import accounts
@@ -45,12 +46,13 @@ class Caller:
 
 @dataclass(slots=True)
 class Runtime:
-    """The settings, the store and the keys of one server process."""
+    """The settings, the store, the keys and the way to registries of one server process."""
 
     settings: Settings
     db: Database
     keyring: Keyring
     tokens: Tokens
+    registries: Registries
     _callers: dict[str, tuple[Caller, float]] = field(default_factory=dict)
 
     async def caller(self, request: Request) -> Caller:

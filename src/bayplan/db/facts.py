@@ -10,9 +10,9 @@ from bayplan.db.engine import Database, Transaction, fetch_all
 from bayplan.db.shapes import SHAPES
 from bayplan.errors import NotFound
 
-STAFF = "staff"
+STAFF, REGISTRY = "staff", "registry"
 # Whoever comes first is believed.
-ORIGINS = (STAFF, "registry")
+ORIGINS = (STAFF, REGISTRY)
 
 Known = dict[str, tuple[Any, str]]
 
@@ -35,6 +35,20 @@ async def enter(tx: Transaction, pk: int, values: Mapping[str, Any], *, if_match
         await tx.execute(sa.delete(table).where(*mine))
         if value is not None:
             await tx.execute(sa.insert(table), {"image": pk, "name": name, "origin": STAFF, "value": value})
+    await _move(tx, pk)
+
+
+async def learn(tx: Transaction, pk: int, values: Mapping[str, Any]) -> None:
+    """Puts what an image's registry says in place of all that it said before; staff's entries stay, and stay first."""
+    table = tables.image_facts
+    await tx.execute(sa.delete(table).where(table.c.image == pk, table.c.origin == REGISTRY))
+    rows = [{"image": pk, "name": name, "origin": REGISTRY, "value": value} for name, value in values.items()]
+    if rows:
+        await tx.execute(sa.insert(table), rows)
+    await _move(tx, pk)
+
+
+async def _move(tx: Transaction, pk: int) -> None:
     await tx.execute(sa.update(tables.images).where(tables.images.c.pk == pk).values(revision=tx.version))
 
 

@@ -11,14 +11,14 @@ import sqlalchemy as sa
 
 from bayplan.db import tables
 from bayplan.db.engine import Transaction
-from bayplan.domain.reference import check_agreement
+from bayplan.domain.reference import check_agreement, located
 from bayplan.errors import Conflict, Invalid, Problem
 
 Row = dict[str, Any]
 Invariant = Callable[[Transaction, Row, Row | None, Set[str]], Awaitable[Row]]
 
 
-async def _image(_tx: Transaction, row: Row, _old: Row | None, _given: Set[str]) -> Row:
+async def _image(tx: Transaction, row: Row, old: Row | None, _given: Set[str]) -> Row:
     check_agreement(row["url"], row["registry"])
     if (row["registry_username"] is None) != (row["registry_password"] is None):
         missing = "registry_password" if row["registry_password"] is None else "registry_username"
@@ -36,7 +36,16 @@ async def _image(_tx: Transaction, row: Row, _old: Row | None, _given: Set[str])
         ]
         if problems:
             raise Invalid(" ".join(p.detail for p in problems), code="required_for_gpu", problems=problems)
+    if old is not None and located(row["url"], row["registry"]) != located(old["url"], old["registry"]):
+        await _forget_what_its_registry_said(tx, row["pk"])
     return row
+
+
+async def _forget_what_its_registry_said(tx: Transaction, pk: int) -> None:
+    """What was read of an image is true of where it lay, and of nowhere else."""
+    facts = tables.image_facts
+    await tx.execute(sa.delete(tables.inspections).where(tables.inspections.c.image == pk))
+    await tx.execute(sa.delete(facts).where(facts.c.image == pk, facts.c.origin == "registry"))
 
 
 async def _cuda(_tx: Transaction, row: Row, _old: Row | None, _given: Set[str]) -> Row:

@@ -2,14 +2,15 @@
 
 import datetime
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import sqlalchemy as sa
 
 from bayplan.db import tables
 from bayplan.db.engine import Database, Rows, fetch_all
-from bayplan.db.facts import Known, believed
+from bayplan.db.facts import STAFF, Known, believed
+from bayplan.db.learning import TOLD
 from bayplan.domain.image import CompatPackage, Image
 from bayplan.domain.match import Candidate, Catalogue
 from bayplan.domain.tables import Tables
@@ -28,7 +29,7 @@ class Snapshot:
 
 
 async def take(db: Database, shipped: Tables) -> Snapshot:
-    """Gives the catalogue as it is; three queries, whatever its size."""
+    """Gives the catalogue as it is; four queries, whatever its size."""
     version = await db.version()
     releases = await fetch_all(
         db, sa.select(tables.cuda.c.version, tables.cuda.c.full_version, tables.cuda.c.min_driver_version)
@@ -45,7 +46,7 @@ async def take(db: Database, shipped: Tables) -> Snapshot:
     used = shipped.with_catalogue([tuple(row) for row in releases], [tuple(row) for row in generations])
 
     def build(rows: Rows) -> Snapshot:
-        images = {row.pk: _image(row, known.get(row.pk, {})) for row in rows}
+        images = {row.pk: _image(row, known.get(row.pk, {}), row.by_architecture or {}) for row in rows}
         candidates = (Candidate(row.pk, row.version, images[row.pk], tuple(row.tasks), row.domain) for row in rows)
         return Snapshot(version, used, Catalogue.of(candidates), images, known)
 
@@ -64,12 +65,14 @@ _IMAGES = (
         tables.hardware.c.generation,
         tables.frameworks.c.name.label("framework"),
         tables.frameworks.c.version.label("framework_version"),
+        tables.inspections.c.by_architecture,
     )
     .select_from(tables.images)
     .join(tables.domains, tables.domains.c.pk == tables.images.c.domain)
     .join(tables.frameworks, tables.frameworks.c.pk == tables.images.c.framework)
     .outerjoin(tables.cuda, tables.cuda.c.pk == tables.images.c.cuda_version)
     .outerjoin(tables.hardware, tables.hardware.c.pk == tables.images.c.min_hardware_generation)
+    .outerjoin(tables.inspections, tables.inspections.c.image == tables.images.c.pk)
 )
 
 
@@ -80,8 +83,18 @@ def _facts(rows: Rows) -> dict[int, Known]:
     return {image: believed(values) for image, values in entries.items()}
 
 
-def _image(row: sa.Row[Any], known: Known) -> Image:
-    values = {name: value for name, (value, _) in known.items()}
+def _image(row: sa.Row[Any], known: Known, others: Mapping[str, Mapping[str, Any]]) -> Image:
+    image = _image_with(row, {name: value for name, (value, _) in known.items()})
+    if not others:
+        return image
+    kept = {name: value for name, (value, origin) in known.items() if origin == STAFF or name not in TOLD}
+    return replace(
+        image,
+        by_architecture=tuple((name, _image_with(row, {**said, **kept})) for name, said in sorted(others.items())),
+    )
+
+
+def _image_with(row: sa.Row[Any], values: Mapping[str, Any]) -> Image:
     compat = values.get("compat_package")
     requirements = values.get("requirements")
     end = values.get("end_of_life")

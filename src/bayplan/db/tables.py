@@ -212,3 +212,17 @@ login_failures = sa.Table(
 
 # One row: `version` moves with every write that changes an answer, and its row is the lock that puts writers in line.
 catalogue = sa.Table("catalogue", metadata, sa.Column("version", sa.BigInteger, nullable=False))
+
+# What an image's registry said when it was last asked; what of it the rules use is in `image_facts` too.
+inspections = sa.Table(
+    "inspections",
+    metadata,
+    sa.Column("image", Key, sa.ForeignKey("images.pk", ondelete="CASCADE"), primary_key=True),
+    sa.Column("reference", Text, nullable=False),
+    sa.Column("digest", Text, nullable=False),
+    sa.Column("media_type", Text, nullable=False),
+    sa.Column("checked", Text, nullable=False),
+    sa.Column("platforms", Json, nullable=False),
+    # Facts of the architectures for which the image says something else than `image_facts` has.
+    sa.Column("by_architecture", Json),
+)

@@ -44,6 +44,8 @@ class Image:
     withdrawn_reason: str | None = None
     """Why staff took it out of use; None when they did not."""
     missing_in_registry: bool = False
+    by_architecture: "tuple[tuple[str, Image], ...]" = ()
+    """Its needs on architectures for which it says something else, by the architecture's name."""
 
     @property
     def is_for_tegra(self) -> bool:

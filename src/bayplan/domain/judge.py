@@ -25,6 +25,7 @@ def judge(image: Image, worker: Worker, tables: Tables, today: datetime.date) ->
 
 def judge_parsed(wanted: Wanted, offered: Offered, today: datetime.date) -> Verdict:
     """The same for an image and a worker that are parsed already, against the same tables."""
+    wanted = wanted.on(offered.platform)
     case = Case.of(wanted, offered, today)
     general = [reason for rule in GENERAL_RULES if (reason := rule(case)) is not None]
     if not (wanted.uses_gpu and offered.has_gpu):

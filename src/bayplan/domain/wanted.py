@@ -39,6 +39,14 @@ class Wanted:
     image: Image
     tables: Tables
 
+    def on(self, architecture: str | None) -> "Wanted":
+        """What it wants on workers of that architecture, where it says something else for those."""
+        return self._others.get(architecture, self) if architecture is not None else self
+
+    @cached_property
+    def _others(self) -> "dict[str, Wanted]":
+        return {platform(name): Wanted(image, self.tables) for name, image in self.image.by_architecture}
+
     @cached_property
     def uses_gpu(self) -> bool:
         """Whether it is made for GPUs; one with `cpu` and no CUDA is not."""

@@ -1,0 +1,150 @@
+"""What registries say of images: asked for, stored, and held against what the catalogue says."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+import orjson
+from fastapi import APIRouter
+from starlette.requests import Request
+from starlette.responses import Response
+
+from bayplan.api.answers import Json, fingerprint, tagged
+from bayplan.api.describe import IF_MATCH, IF_NONE_MATCH, PK, action, reference
+from bayplan.api.requests import pk_of, query, read
+from bayplan.api.runtime import Runtime, now
+from bayplan.db import inspections
+from bayplan.db.learning import architecture
+from bayplan.domain.reference import Reference
+from bayplan.errors import Forbidden, Invalid
+from bayplan.schemas.inspection import Inspection, InspectionRequest
+
+if TYPE_CHECKING:
+    from bayplan.registry import read as registry
+
+Object = dict[str, Any]
+
+
+def inspection_router(runtime: Runtime) -> APIRouter:
+    """Gives those routes."""
+    router = APIRouter(prefix="/v1/docker", tags=["docker images"])
+
+    async def inspect(request: Request) -> Response:
+        caller = await runtime.caller(request)
+        if not (caller.is_staff or caller.viewer.is_worker):
+            raise Forbidden("Only staff and workers may ask registries: ask one of them, or log in as one.")
+        query(request)
+        asked = await read(request, InspectionRequest, runtime.settings.max_body_bytes)
+        username, password = asked.registry_username, asked.registry_password
+        if (username is None) != (password is None):
+            missing = "registry_password" if password is None else "registry_username"
+            raise Invalid.at(
+                missing, "incomplete_login", "Give both 'registry_username' and 'registry_password', or neither."
+            )
+        found = await runtime.registries.inspect(Reference.parse(asked.url), username, password)
+        return Json(_told(found) | {"contradictions": []})
+
+    async def stored(request: Request) -> Response:
+        await runtime.caller(request)
+        query(request)
+        return await answer(request)
+
+    async def store(request: Request) -> Response:
+        caller = await runtime.caller(request)
+        caller.must_be_staff()
+        query(request)
+        pk = pk_of(request)
+        at = await inspections.place(runtime.db, pk, runtime.keyring)
+        # The registry is asked before the transaction begins: it may take its time, and nobody is to wait for it.
+        found = await runtime.registries.inspect(at.reference, at.username, at.password)
+        async with runtime.db.write() as tx:
+            await inspections.keep(tx, pk, _told(found), at, if_match=request.headers.get("if-match"))
+        return await answer(request)
+
+    async def answer(request: Request) -> Response:
+        kept = await inspections.load(runtime.db, pk_of(request))
+        content = orjson.dumps(kept.inspection | {"contradictions": list(_contradictions(kept))})
+        # The contradictions change with the catalogue, whatever the image's own revision.
+        return tagged(request, content, fingerprint(content))
+
+    asking = [404, 409, 412, 422, 502, 504]
+    for path, method, handler, words in (
+        (
+            "/inspect",
+            "POST",
+            inspect,
+            action(
+                "What a registry says of an image",
+                text="Reads the manifest and the configuration of an image in its registry, and gives what they tell; "
+                "nothing is stored. Staff and workers only. docs/registries.md says what is read, and from where.",
+                name="inspect",
+                body=InspectionRequest,
+                example={"url": "nvidia/cuda:12.4.1-base-ubuntu22.04"},
+                answer=reference(Inspection),
+                errors=[404, 502, 504],
+            ),
+        ),
+        (
+            "/{pk:pk}/inspection",
+            "GET",
+            stored,
+            action(
+                "What the registry of an image said",
+                text="Gives the stored inspection of an image, with what the catalogue has otherwise.",
+                name="load_inspection",
+                answer=reference(Inspection),
+                errors=[404],
+                parameters=[PK, IF_NONE_MATCH],
+                conditional=True,
+            ),
+        ),
+        (
+            "/{pk:pk}/inspection",
+            "POST",
+            store,
+            action(
+                "Inspect an image and store what its registry says",
+                text="Reads the image in its registry with its own log-in, and stores what it says of itself, as facts "
+                "with the origin `registry` too. Fields and staff's entries stay as they are. Staff only.",
+                name="store_inspection",
+                answer=reference(Inspection),
+                errors=asking,
+                parameters=[PK, IF_MATCH],
+            ),
+        ),
+    ):
+        router.add_api_route(path, handler, methods=[method], **words)
+    return router
+
+
+def _told(found: "registry.Inspection") -> Object:
+    return {
+        "reference": str(found.reference),
+        "digest": found.digest,
+        "media_type": found.media_type,
+        "checked": now(),
+        "platforms": [asdict(platform) for platform in found.platforms],
+    }
+
+
+def _contradictions(kept: inspections.Kept) -> Iterable[Object]:
+    """Where the catalogue's fields, then the facts that staff entered, say something else than the image."""
+    from bayplan.registry.inspect import Fact, PlatformFacts, contradictions
+
+    platforms = kept.inspection["platforms"]
+    read_again = [
+        PlatformFacts(**platform | {"facts": {name: Fact(**fact) for name, fact in platform["facts"].items()}})
+        for platform in platforms
+    ]
+    yield from map(asdict, contradictions(kept.catalogue, read_again))
+    built = [architecture(platform) for platform in platforms]
+    yield from _otherwise("architectures", kept.entered, [(built, "manifest")], key=sorted)
+    for name in sorted(set(kept.entered) - {"architectures"}):
+        told = [(fact["value"], fact["source"]) for platform in platforms if (fact := platform["facts"].get(name))]
+        yield from _otherwise(name, kept.entered, told, key=lambda value: value)
+
+
+def _otherwise(name: str, entered: Mapping[str, Any], told: list[tuple[Any, str]], key: Any) -> Iterable[Object]:
+    """The contradiction between an entry and the platforms of an image, unless one of them agrees."""
+    if name in entered and told and key(entered[name]) not in [key(value) for value, _ in told]:
+        yield {"field": name, "catalogue": entered[name], "registry": told[0][0], "source": told[0][1]}

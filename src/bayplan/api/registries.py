@@ -1,0 +1,71 @@
+"""The registries as the server asks them: one client for the whole process, made when the first question comes."""
+
+from typing import TYPE_CHECKING
+
+import orjson
+
+from bayplan.config import Settings
+from bayplan.domain.reference import Reference
+from bayplan.registry.errors import ManifestInvalid, ManifestTooLarge
+
+if TYPE_CHECKING:
+    from bayplan.registry.client import RegistryClient
+    from bayplan.registry.read import Inspection
+
+MOST_BYTES = 1024 * 1024
+"""Of what all platforms of an image say about themselves; real images need some thousand."""
+
+
+class Registries:
+    """Asks registries within the settings. `CannotStart` where `BAYPLAN_REGISTRY_CA` holds no certificates."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._client: RegistryClient | None = None
+        if settings.registry_ca is not None:  # found wrong now, and not by the first who asks
+            self._client = self._new()
+
+    async def inspect(self, reference: Reference, username: str | None, password: str | None) -> "Inspection":
+        """Gives what the registry holds there; raises `RegistryError` of any kind."""
+        from bayplan.registry.challenge import Login
+        from bayplan.registry.read import inspect
+
+        if self._client is None:
+            self._client = self._new()
+        login = None if username is None or password is None else Login(username, password)
+        found = await inspect(self._client, reference, login)
+        _check(found)
+        return found
+
+    async def close(self) -> None:
+        """Ends all connections."""
+        client, self._client = self._client, None
+        if client is not None:
+            await client.__aexit__(None, None, None)
+
+    def _new(self) -> "RegistryClient":
+        # Imported here: a server that asks no registry need not wait for it.
+        from bayplan.registry.address import Access
+        from bayplan.registry.client import RegistryClient
+        from bayplan.registry.connection import Limits
+
+        settings = self._settings
+        return RegistryClient(
+            Access.of(settings.registry_allow_private, settings.registry_insecure),
+            limits=Limits(connections=settings.registry_concurrency),
+            ca=settings.registry_ca,
+        )
+
+
+def _check(found: "Inspection") -> None:
+    """Raises `ManifestInvalid` or `ManifestTooLarge` for what cannot be written down, or is too much of it."""
+    try:
+        size_bytes = len(orjson.dumps(found.platforms))
+    except TypeError:
+        raise ManifestInvalid(
+            f"'{found.reference.repository}' says something that is no Unicode: build it again."
+        ) from None
+    if size_bytes > MOST_BYTES:
+        raise ManifestTooLarge(
+            f"'{found.reference.repository}' says {size_bytes:,} bytes about itself; no more than {MOST_BYTES:,} are kept."
+        )

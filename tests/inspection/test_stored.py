@@ -1,0 +1,273 @@
+"""`/v1/docker/{PK}/inspection`: made with the image's own log-in, stored, and held against the catalogue."""
+
+import asyncio
+import sqlite3
+from typing import Any
+
+import httpx
+import psycopg
+import pytest
+
+from tests.answers import refused
+from tests.conftest import Service
+from tests.inprocess import Loop
+from tests.inspection.conftest import CUDA, TORCH, for_both, made, pushed, spoiled
+from tests.registry.misbehaving import Asked, Store
+from tests.registry.running import Registry, configuration
+
+Body = dict[str, Any]
+REQUIRED = CUDA["NVIDIA_REQUIRE_CUDA"]
+
+
+def place(image: Body) -> str:
+    """The path of an image's inspection."""
+    return f"/v1/docker/{image['pk']}/inspection"
+
+
+def inspected(service: Service, image: Body) -> Body:
+    """The image's inspection, made now."""
+    answer = service.staff.post(place(image))
+    assert answer.status_code == 200, answer.text
+    found: Body = answer.json()
+    return found
+
+
+def facts(service: Service, image: Body) -> Body:
+    """The image's facts that are known, each with its origin."""
+    known = service.staff.get(f"/v1/docker/{image['pk']}/facts").json()
+    return {name: (fact["value"], fact["origin"]) for name, fact in known.items() if fact["origin"] is not None}
+
+
+def registry_facts(service: Service, image: Body) -> Body:
+    """Those that its registry told."""
+    return {name: value for name, (value, origin) in facts(service, image).items() if origin == "registry"}
+
+
+def test_what_a_registry_says_is_stored_and_shown(service: Service, registry: Registry) -> None:
+    image = made(service, pushed(registry, "team/stored", TORCH))
+    refused(service.user.get(place(image)), 404, code="not_inspected")
+    found = inspected(service, image)
+    assert found["reference"] == image["url"]
+    assert found["platforms"][0]["facts"]["cuda_version"]["value"] == "12.4.1"
+    answer = service.user.get(place(image))
+    assert answer.json() == found
+    assert service.user.get(place(image), headers={"If-None-Match": answer.headers["etag"]}).status_code == 304
+
+
+def test_its_facts_are_the_images(service: Service, registry: Registry) -> None:
+    env = TORCH | {"NVIDIA_DISABLE_REQUIRE": "1", "NV_CUDA_COMPAT_PACKAGE": "cuda-compat-12-4=550.54.15-1"}
+    annotations = {"vnd.microsoft.artifact.lifecycle.end-of-life.date": "2031-01-31"}
+    url = f"{registry.host}/team/facts:1"
+    registry.image("team/facts", "1", configuration(env), annotations=annotations)
+    image = made(service, url)
+    inspected(service, image)
+    # TORCH_CUDA_ARCH_LIST says what extensions were built for, not the framework itself.
+    assert registry_facts(service, image) == {
+        "architectures": ["amd64"],
+        "requirements": {"NVIDIA_REQUIRE_CUDA": REQUIRED},
+        "disable_require": True,
+        "compat_package": {"cuda": "12.4", "driver": "550.54.15"},
+        "end_of_life": "2031-01-31",
+    }
+
+
+@pytest.mark.parametrize(
+    ("env", "requirements"),
+    [
+        ({}, {}),
+        ({"CUDA_VERSION": "12.4.1"}, {"CUDA_VERSION": "12.4.1"}),
+        ({"CUDA_VERSION": "12.4.1", "NVIDIA_REQUIRE_CUDA": "cuda>=9.0"}, {"NVIDIA_REQUIRE_CUDA": "cuda>=9.0"}),
+    ],
+)
+def test_start_conditions_are_as_the_runtime_makes_them(
+    service: Service, registry: Registry, env: dict[str, str], requirements: dict[str, str]
+) -> None:
+    image = made(service, pushed(registry, "team/conditions", env, tag=str(len(str(env)))))
+    inspected(service, image)
+    assert registry_facts(service, image)["requirements"] == requirements
+
+
+def test_what_no_staff_could_have_entered_stays_open(service: Service, registry: Registry) -> None:
+    env = {"NVIDIA_REQUIRE_CUDA": "x" * 30_000, "NVIDIA_CUDA_END_OF_LIFE": "1"}
+    image = made(service, pushed(registry, "team/odd", env, architecture="amd 64"))
+    inspected(service, image)
+    assert registry_facts(service, image) == {"disable_require": False}
+
+
+def test_staffs_word_stays_first_and_is_contradicted(service: Service, registry: Registry) -> None:
+    image = made(service, pushed(registry, "team/entered"))
+    path = f"/v1/docker/{image['pk']}/facts"
+    entered = {"requirements": {"NVIDIA_REQUIRE_CUDA": "cuda>=11.0"}, "architectures": ["amd64"], "min_driver": "550.0"}
+    assert service.staff.patch(path, json=entered).status_code == 200
+    found = inspected(service, image)
+    known = facts(service, image)
+    assert {name: known[name] for name in entered} == {name: (value, "staff") for name, value in entered.items()}
+    assert found["contradictions"] == [
+        {
+            "field": "requirements",
+            "catalogue": entered["requirements"],
+            "registry": {"NVIDIA_REQUIRE_CUDA": REQUIRED},
+            "source": "env",
+        }
+    ]
+    service.staff.patch(path, json={"requirements": None})
+    assert facts(service, image)["requirements"] == ({"NVIDIA_REQUIRE_CUDA": REQUIRED}, "registry")
+    assert service.user.get(place(image)).json()["contradictions"] == []
+
+
+def test_contradictions_are_reported_and_nothing_is_overwritten(service: Service, registry: Registry) -> None:
+    labels = {"org.opencontainers.image.licenses": "BSD-3-Clause"}
+    url = pushed(registry, "team/otherwise", TORCH | {"CUDA_VERSION": "12.2.2"})
+    registry.image("team/otherwise", "1", configuration(TORCH | {"CUDA_VERSION": "12.2.2"}, labels))
+    service.staff.post("/v1/frameworks/create", json={"name": "PyTorch", "version": "2.3"})
+    image = made(service, url, cuda_version="12.4.1", framework="PyTorch 2.3", licence="MIT")
+    found = inspected(service, image)
+    assert found["contradictions"] == [
+        {"field": "cuda_version", "catalogue": "12.4.1", "registry": "12.2.2", "source": "env CUDA_VERSION"},
+        {"field": "framework_version", "catalogue": "2.3", "registry": "2.4.1", "source": "env PYTORCH_VERSION"},
+        {
+            "field": "licence",
+            "catalogue": "MIT",
+            "registry": "BSD-3-Clause",
+            "source": "label org.opencontainers.image.licenses",
+        },
+    ]
+    assert service.staff.get(f"/v1/docker/{image['pk']}").json() == image
+    # What staff mend is seen to agree, without asking the registry again.
+    service.staff.patch(f"/v1/docker/{image['pk']}", json={"cuda_version": "12.2.2", "licence": "BSD-3-Clause"})
+    left = service.user.get(place(image)).json()["contradictions"]
+    assert [one["field"] for one in left] == ["framework_version"]
+
+
+def test_the_next_inspection_replaces_the_last(service: Service, registry: Registry) -> None:
+    compat = CUDA | {"NV_CUDA_COMPAT_PACKAGE": "cuda-compat-12-4=550.54.15-1"}
+    image = made(service, pushed(registry, "team/again", compat))
+    before = inspected(service, image)
+    assert "compat_package" in registry_facts(service, image)
+    pushed(registry, "team/again", {"CUDA_VERSION": "12.4.1"})
+    after = inspected(service, image)
+    assert after["digest"] != before["digest"]
+    assert after["checked"] > before["checked"]
+    assert registry_facts(service, image)["requirements"] == {"CUDA_VERSION": "12.4.1"}
+    assert "compat_package" not in registry_facts(service, image)
+
+
+def test_it_moves_the_image_and_the_catalogue_as_facts_do(service: Service, registry: Registry) -> None:
+    image = made(service, pushed(registry, "team/moved"))
+    path = f"/v1/docker/{image['pk']}"
+    version = service.anonymous.get("/readyz").json()["catalogue_version"]
+    tag = service.staff.get(path).headers["etag"]
+    refused(service.staff.post(place(image), headers={"If-Match": '"1"'}), 412)
+    assert service.anonymous.get("/readyz").json()["catalogue_version"] == version
+    assert service.staff.post(place(image), headers={"If-Match": tag}).status_code == 200
+    assert service.anonymous.get("/readyz").json()["catalogue_version"] == version + 1
+    assert service.staff.get(path, headers={"If-None-Match": tag}).status_code == 200
+    service.staff.get(place(image))
+    assert service.anonymous.get("/readyz").json()["catalogue_version"] == version + 1
+
+
+def test_an_image_that_lies_elsewhere_now_is_not_inspected_yet(service: Service, registry: Registry) -> None:
+    image = made(service, pushed(registry, "team/here"))
+    path = f"/v1/docker/{image['pk']}"
+    inspected(service, image)
+    service.staff.patch(path, json={"name": "another-name", "registry": registry.host})
+    assert service.staff.get(place(image)).status_code == 200
+    service.staff.patch(path, json={"url": f"{registry.host}/team/there:1"})
+    refused(service.staff.get(place(image)), 404, code="not_inspected")
+    assert registry_facts(service, image) == {}
+
+
+def test_a_failure_stores_nothing_and_loses_nothing(service: Service, registry: Registry) -> None:
+    image = made(service, pushed(registry, "team/lost", tag="1"))
+    kept = inspected(service, image)
+    version = service.anonymous.get("/readyz").json()["catalogue_version"]
+    gone = registry.pushing.delete(f"/v2/team/lost/manifests/{kept['digest']}")
+    assert gone.status_code == 202
+    refused(service.staff.post(place(image)), 404, code="image_not_found")
+    assert service.staff.get(place(image)).json() == kept
+    assert service.anonymous.get("/readyz").json()["catalogue_version"] == version
+
+
+def test_a_registry_takes_its_time_while_others_write(service: Service, loop: Loop) -> None:
+    store = Store()
+    store.image("1", env=CUDA)
+    images: list[Body] = []
+
+    async def slowly(asked: Asked) -> None:
+        if asked.method == "GET" and asked.target.endswith("/manifests/1"):
+            # The image is moved while its registry is being asked; a transaction that is open would not let it.
+            await moving(asked)
+        await store.answer(asked)
+
+    async def moving(asked: Asked) -> None:
+        elsewhere = {"url": f"{asked.headers['host']}/ml/y:1"}
+        transport = httpx.ASGITransport(service.app)
+        headers = {"Authorization": f"Bearer {service.tokens['staff']}"}
+        async with httpx.AsyncClient(transport=transport, base_url="http://bayplan.test", headers=headers) as client:
+            changed = await asyncio.wait_for(client.patch(f"/v1/docker/{images[0]['pk']}", json=elsewhere), 10)
+            assert changed.status_code == 200
+
+    with spoiled(loop, slowly) as server:
+        images.append(made(service, f"{server.host}/ml/x:1"))
+        refused(service.staff.post(place(images[0])), 409, code="conflict")
+    refused(service.staff.get(place(images[0])), 404, code="not_inspected")
+
+
+def test_only_staff_may_make_one_and_everyone_may_read_it(service: Service, registry: Registry) -> None:
+    image = made(service, pushed(registry, "team/staff"))
+    refused(service.anonymous.post(place(image)), 401)
+    refused(service.user.post(place(image)), 403, code="forbidden")
+    inspected(service, image)
+    assert service.user.get(place(image)).status_code == 200
+    refused(service.anonymous.get(place(image)), 401)
+
+
+def test_images_that_are_gone(service: Service, registry: Registry) -> None:
+    image = made(service, pushed(registry, "team/gone"))
+    kept = inspected(service, image)
+    service.staff.delete(f"/v1/docker/{image['pk']}")
+    refused(service.staff.post(place(image)), 409, code="deleted")
+    assert service.staff.get(place(image)).json() == kept
+    service.staff.delete(f"/v1/docker/{image['pk']}/hard")
+    refused(service.staff.get(place(image)), 404, code="not_found")
+    refused(service.staff.post(place(image)), 404, code="not_found")
+
+
+def test_the_images_own_log_in_is_used_and_stored_nowhere_else(service: Service, guarded: Registry) -> None:
+    url = pushed(guarded, "team/guarded")
+    refused(service.staff.post(place(made(service, url))), 422, code="registry_denied")
+    image = made(service, url, guarded.login, name="with-log-in")
+    assert guarded.login is not None
+    found = service.staff.post(place(image))
+    assert found.status_code == 200
+    assert guarded.login.password not in found.text + service.staff.get(place(image)).text
+    assert guarded.login.password not in _everything(service)
+
+
+def _everything(service: Service) -> str:
+    """All that the database holds, as text."""
+    if service.kind == "sqlite":
+        with sqlite3.connect(service.settings.database_url.removeprefix("sqlite:///")) as database:
+            return "\n".join(database.iterdump())
+    with psycopg.connect(service.settings.database_url) as postgres:
+        names = postgres.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'").fetchall()
+        rows = [postgres.execute(f'SELECT * FROM "{name}"').fetchall() for (name,) in names]
+        return repr(rows)
+
+
+def test_a_reference_without_registry_is_asked_for_where_the_catalogue_says(
+    service: Service, registry: Registry
+) -> None:
+    pushed(registry, "team/short")
+    pushed(registry, "single")
+    for url in ("team/short:1", "single:1"):
+        image = service.make("docker", url=url, registry=f"http://{registry.host}")
+        assert inspected(service, image)["reference"] == f"{registry.host}/{url}"
+
+
+def test_platforms_of_an_index_are_all_known(service: Service, registry: Registry) -> None:
+    image = made(service, for_both(registry, "team/both", arm64=CUDA | {"NVIDIA_REQUIRE_CUDA": "cuda>=12.4"}))
+    inspected(service, image)
+    known = registry_facts(service, image)
+    assert known["architectures"] == ["amd64", "arm64"]
+    assert known["requirements"] == {"NVIDIA_REQUIRE_CUDA": REQUIRED}
