@@ -1,6 +1,7 @@
 """One error shape for everything: every route of the documentation, asked in every wrong way."""
 
 import itertools
+import time
 from typing import Any
 
 import httpx
@@ -164,6 +165,15 @@ def test_every_problem_of_a_body_is_named_at_once(shared: Service) -> None:
     body = catalogue.image(name="", tasks=[], cpu="x", colour=1)
     problem = refused(shared.staff.post("/v1/docker/create", json=body), 422)
     assert {"name", "tasks", "cpu", "colour"} <= {part["field"] for part in problem["errors"]}
+
+
+@pytest.mark.parametrize("body", ["{%s}", '{"expressions": [{"type": "exact", %s}]}', '{"worker": {%s}}'])
+def test_hundreds_of_thousands_of_unknown_fields_are_refused_in_no_time(shared: Service, body: str) -> None:
+    junk = body % ",".join(f'"f{number}":0' for number in range(300_000))
+    path = "/v1/docker/match" if "worker" in body else "/v1/docker/list"
+    begun = time.process_time()
+    refused(shared.user.post(path, content=junk), 422, code="too_many_fields")
+    assert time.process_time() - begun < 0.3
 
 
 def test_an_error_does_not_repeat_what_was_sent_as_a_password(shared: Service) -> None:

@@ -9,10 +9,10 @@ from starlette.convertors import Convertor, register_url_convertor
 from starlette.requests import Request
 
 from bayplan.errors import Invalid, Malformed, Problem, TooLarge
-from bayplan.schemas.common import MAX_INTEGER
+from bayplan.schemas.common import MAX_INTEGER, Body
 from bayplan.schemas.filters import EXPRESSION_TYPES
 
-Model = TypeVar("Model", bound=BaseModel)
+Model = TypeVar("Model", bound=Body)
 
 # What Pydantic puts into a place beside the names of fields: the branches of a union.
 _BRANCHES = frozenset({"int", "str", "float", "bool", "list", *EXPRESSION_TYPES})
@@ -66,12 +66,15 @@ def parse(body: bytes, model: type[Model]) -> Model:
         content = orjson.loads(body)
     except orjson.JSONDecodeError as error:
         raise Malformed(f"The body is not valid JSON: {error}.") from None
-    if b"\\u0000" in body:
-        _refuse_nul(content)
+    if body.count(b":") > model.most_members:  # each member of an object has a colon
+        raise Invalid.at("body", "too_many_fields", f"The body names more than {model.most_members:,} fields.")
     try:
-        return model.model_validate(content)
+        made = model.model_validate(content)
     except ValidationError as error:
         raise invalid(error, model) from None
+    if b"\\u0000" in body:
+        _refuse_nul(content)
+    return made
 
 
 def invalid(error: ValidationError, model: type[BaseModel]) -> Invalid:

@@ -1,6 +1,6 @@
 """A whole catalogue as one document: what `bayplan apply` sends and `bayplan export` writes."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
@@ -21,6 +21,8 @@ class DocumentedImage(ImageCreate):
 
 class Document(Body):
     """Frameworks, images and nodes in their create bodies, with natural keys. A section that is not there is left alone."""
+
+    most_members: ClassVar[int] = 50 * MOST_ENTRIES
 
     frameworks: Annotated[list[FrameworkCreate], Field(max_length=MOST_ENTRIES)] | None = None
     images: Annotated[list[DocumentedImage], Field(max_length=MOST_ENTRIES)] | None = None

@@ -4,7 +4,7 @@ import copy
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, create_model
 from pydantic_core import PydanticCustomError
@@ -19,6 +19,9 @@ class Body(BaseModel):
     """A body that is sent to bayplan: no unknown field, no type but the one that is asked for."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, str_max_length=20_000, populate_by_name=True)
+
+    # To say what is wrong with hundreds of thousands of fields would take seconds, in which nobody else is served.
+    most_members: ClassVar[int] = 20_000
 
 
 class Answer(BaseModel):
