@@ -157,3 +157,12 @@ def test_an_expanded_creator_gives_no_secret_away(shared: Service) -> None:
     creator = shared.user.get(f"/v1/docker/{pk}?expand=creator").json()["creator"]
     assert creator["username"] == "admin"
     assert not any("password" in field or "hash" in field for field in creator)
+
+
+def test_no_two_frameworks_go_by_one_text(service: Service) -> None:
+    service.make("frameworks", name="Object Detection", version="2")
+    other = service.make("frameworks", name="Object", version="3")
+    body = {"name": "Object", "version": "Detection 2"}
+    refused(service.staff.post("/v1/frameworks/create", json=body), 409, code="duplicate")
+    refused(service.staff.put(f"/v1/frameworks/{other['pk']}", json=body), 409, code="duplicate")
+    assert service.staff.put(f"/v1/frameworks/{other['pk']}", json=body | {"version": "Detection 3"}).status_code == 200

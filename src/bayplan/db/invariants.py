@@ -84,6 +84,20 @@ async def _hardware(tx: Transaction, row: Row, old: Row | None, _given: Set[str]
     return row
 
 
+async def _framework(tx: Transaction, row: Row, old: Row | None, _given: Set[str]) -> Row:
+    if " " in row["name"] or " " in row["version"]:
+        columns = tables.frameworks.c
+        text = f"{row['name']} {row['version']}"
+        others = sa.select(columns.pk).where(columns.name + " " + columns.version == text, columns.name != row["name"])
+        found = [pk for (pk,) in await tx.fetch(others) if old is None or pk != old["pk"]]
+        if found:
+            raise Conflict(
+                f"The text '{text}' already names another framework, pk {found[0]}: references could not tell them apart.",
+                code="duplicate",
+            )
+    return row
+
+
 async def _user(tx: Transaction, row: Row, old: Row | None, _given: Set[str]) -> Row:
     if old is None:
         return row
@@ -120,6 +134,7 @@ INVARIANTS: Mapping[str, Invariant] = {
     "docker": _image,
     "cuda": _cuda,
     "hardware": _hardware,
+    "frameworks": _framework,
     "users": _user,
     "nodes": _node,
 }
