@@ -104,6 +104,23 @@ def test_prune_removes_what_the_sections_of_the_document_do_not_name(service: Se
     assert service.staff.get(f"/v1/docker/{removed}").json()["deletion_time"] is not None
 
 
+def test_an_image_is_pruned_together_with_its_framework_which_stays_until_the_image_is_gone_for_good(
+    service: Service,
+) -> None:
+    apply(service, document())
+    nothing: dict[str, Any] = {"frameworks": [], "images": []}
+    plan = apply(service, nothing, "?prune=true")
+    assert done(plan) == [
+        ("remove", "images", "one 1.0"),
+        ("remove", "images", "two 1.0"),
+        ("remove", "frameworks", "PyTorch 2.4"),
+    ]
+    assert apply(service, nothing, "?prune=true")["changes"] == []
+    for change in plan["changes"][:2]:
+        assert service.staff.delete(f"/v1/docker/{change['pk']}/hard").status_code == 200
+    assert done(apply(service, nothing, "?prune=true")) == [("remove", "frameworks", "JAX 0.4.30")]
+
+
 def test_what_an_image_still_uses_is_not_pruned_and_then_nothing_is(service: Service) -> None:
     apply(service, document())
     before = service.staff.get(EXPORT).json()
@@ -160,6 +177,15 @@ def test_an_export_applied_again_changes_nothing_and_makes_the_same_catalogue_el
     assert "s3cret-pw" in whole.text
     for content in (plain.json(), whole.json()):
         assert apply(service, content, "?prune=true")["changes"] == []
+
+
+def test_a_licence_that_has_another_ones_short_name_is_not_taken_for_it(service: Service) -> None:
+    old = service.make("docker", licence="MIT")
+    new = service.make("docker", licence=service.make("licences", name="MIT")["pk"])
+    content = service.staff.get(EXPORT).json()
+    assert apply(service, content)["changes"] == []
+    assert [entry["licence"] for entry in content["images"]] == ["MIT License", "MIT"]
+    assert old["licence"] != new["licence"]
 
 
 def test_a_whole_catalogue_may_be_larger_than_other_bodies(service: Service) -> None:

@@ -81,7 +81,7 @@ def catalogue_router(runtime: Runtime) -> APIRouter:
                     "name": "prune",
                     "in": "query",
                     "schema": _FLAG,
-                    "description": "Remove what the document's sections do not name.",
+                    "description": "Remove what the document's sections do not name; a framework that deleted images refer to stays.",
                 },
                 {**IF_MATCH, "description": "The `version` of a dry run: 412 if the catalogue was changed since."},
             ],

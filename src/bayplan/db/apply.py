@@ -159,12 +159,14 @@ class _Work:
         self._outcome.changes.append(self._change("change", section, given.values, row["pk"], shown))
 
     async def prune(self, section: Section, entries: Sequence[Given]) -> None:
-        """Removes what the section does not name; images softly."""
+        """Removes what the section does not name; images softly, so the frameworks of deleted ones stay."""
         named = {section.identity(given.values) for given in entries}
         for row in await rows_of(self._tx.fetch, section):
             if section.identity(row) in named:
                 continue
             await asyncio.sleep(0)
+            if section.name == "frameworks" and await deletion.keeps_framework(self._tx, row["pk"]):
+                continue
             try:
                 if section.shape.soft_delete is not None:
                     await deletion.delete_softly(self._tx, row["pk"], self._birth.now)

@@ -30,6 +30,13 @@ async def erase(tx: Transaction, pk: int, *, if_match: str | None = None) -> Non
     await store.remove(tx, IMAGES, pk, if_match=if_match)
 
 
+async def keeps_framework(tx: Transaction, pk: int) -> bool:
+    """Whether deleted images refer to a framework, and no other do: it stays for as long as they may be reinstated."""
+    columns = tables.images.c
+    uses = await tx.fetch(sa.select(columns.deletion_time.is_not(None)).where(columns.framework == pk).distinct())
+    return [bool(is_deleted) for (is_deleted,) in uses] == [True]
+
+
 async def _mark(tx: Transaction, pk: int, moment: str | None) -> None:
     await tx.execute(
         sa.update(tables.images).where(tables.images.c.pk == pk).values(deletion_time=moment, revision=tx.version)

@@ -54,9 +54,13 @@ _NAMES: Mapping[str, sa.Select[Any]] = {
 
 
 async def names_of(fetch: Fetch, target: str) -> dict[int, str]:
-    """Gives what each row of a resource is called in a document: a licence by its SPDX id where it has one."""
+    """Gives what each row of a resource is called in a document: a licence by its SPDX id where that means no other."""
     rows = await fetch(_NAMES[target])
-    return {row.pk: row.aliases[0] if target == "licences" and row.aliases else row.name for row in rows}
+    names = {row.pk: row.name for row in rows}
+    if target == "licences":
+        taken = set(names.values())
+        names |= {row.pk: row.aliases[0] for row in rows if row.aliases and row.aliases[0] not in taken}
+    return names
 
 
 async def rows_of(fetch: Fetch, section: Section) -> list[Entry]:
