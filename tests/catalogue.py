@@ -72,6 +72,19 @@ def node(**changes: Any) -> Body:
     } | changes
 
 
+def machine(gpus: int = 2, **changes: Any) -> Body:
+    """A join body for a machine with so many RTX A6000, at an address of its own."""
+    body = node()
+    about_gpu = {name: body[name] for name in ("compute_capability", "gpu_name", "gpu_brand", "gpu_mem")}
+    return {
+        "ip": body["ip"],
+        "architecture": "amd64",
+        "cpu_mem": body["cpu_mem"],
+        "driver_version": body["driver_version"] if gpus else None,
+        "gpus": [{"index": index, **about_gpu} for index in range(gpus)],
+    } | changes
+
+
 def framework(**changes: Any) -> Body:
     """A create body for a framework."""
     return {"name": f"Framework{next(_count)}", "version": "1.0"} | changes

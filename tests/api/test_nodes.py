@@ -1,9 +1,7 @@
 """Worker nodes: what is found from what they report, their pings, and in whose name a request acts."""
 
-from collections.abc import Iterator
 from typing import Any
 
-import httpx
 import pytest
 
 from tests import catalogue
@@ -122,51 +120,3 @@ def test_expand_nests_the_generation(shared: Service) -> None:
     made = shared.make("nodes")
     expanded = shared.user.get(f"/v1/nodes/{made['pk']}?expand=hardware_generation").json()
     assert expanded["hardware_generation"]["generation"] == "Ampere"
-
-
-@pytest.fixture
-def worker(service: Service) -> Iterator[tuple[dict[str, Any], httpx.Client]]:
-    """A node, and a client that has the node's own token."""
-    made = service.make("nodes")
-    tokens = service.staff.post(f"/v1/nodes/{made['pk']}/token").json()
-    with service.client(tokens["access"]) as client:
-        yield made, client
-
-
-def test_a_node_pings_by_its_own_token(service: Service, worker: tuple[dict[str, Any], httpx.Client]) -> None:
-    made, client = worker
-    assert client.get("/v1/nodes/ping").status_code == 200
-    timestamp(service.staff.get(f"/v1/nodes/{made['pk']}").json()["last_seen"])
-
-
-def test_a_worker_sees_the_log_ins_that_it_needs(service: Service, worker: tuple[dict[str, Any], httpx.Client]) -> None:
-    login = {"registry_username": "robot", "registry_password": "s3cret"}
-    image = service.make("docker", **login)
-    for answer in (worker[1].get(f"/v1/docker/{image['pk']}").json(), worker[1].post("/v1/docker/list").json()[0]):
-        assert answer.items() >= login.items()
-    matched = worker[1].post("/v1/docker/match", json={"node": worker[0]["pk"]}).json()["matches"]
-    assert [entry["image"]["registry_password"] for entry in matched] == ["s3cret"]
-
-
-def test_a_worker_writes_nothing_and_is_nobody_else(
-    service: Service, worker: tuple[dict[str, Any], httpx.Client]
-) -> None:
-    other, (made, client) = service.make("nodes"), worker
-    refused(client.post("/v1/docker/create", json=catalogue.image()), 403)
-    refused(client.patch(f"/v1/nodes/{made['pk']}", json={"cpu_mem": 1}), 403)
-    refused(client.get("/v1/nodes/ping", headers={"Node-Id": str(other["pk"])}), 403)
-    refused(client.post(f"/v1/nodes/{made['pk']}/token"), 403)
-    assert "admin" not in client.post("/v1/users/list").text
-    assert service.staff.get(f"/v1/nodes/{other['pk']}").json() == other
-
-
-def test_the_token_of_a_node_deleted_is_401(service: Service, worker: tuple[dict[str, Any], httpx.Client]) -> None:
-    service.staff.delete(f"/v1/nodes/{worker[0]['pk']}")
-    refused(worker[1].get("/v1/nodes/ping"), 401)
-    refused(worker[1].post("/v1/docker/list"), 401)
-
-
-def test_only_staff_get_the_token_of_a_node(service: Service) -> None:
-    made = service.make("nodes")
-    refused(service.user.post(f"/v1/nodes/{made['pk']}/token"), 403)
-    refused(service.anonymous.post(f"/v1/nodes/{made['pk']}/token"), 401)

@@ -30,6 +30,7 @@ from bayplan.api.registries import Registries
 from bayplan.api.resources import RESOURCES
 from bayplan.api.runtime import Runtime, now
 from bayplan.api.tokens import Tokens
+from bayplan.api.workers import workers_router
 from bayplan.config import Settings
 from bayplan.db import schema, secrets_rotation, seed
 from bayplan.db.engine import open_database
@@ -101,6 +102,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.include_router(docker_router(runtime, judge))
     app.include_router(inspection_router(runtime))
     app.include_router(nodes_router(runtime, judge))
+    app.include_router(workers_router(runtime))
     app.include_router(auth_router(runtime))
     for resource in others:
         app.include_router(crud_router(resource, runtime))

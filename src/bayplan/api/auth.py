@@ -1,4 +1,4 @@
-"""Logging in: tokens for a password, a new access token for a refresh token, and whether a token is good."""
+"""Logging in: tokens for a password or for a worker's secret, a new access token for a refresh token, and whether a token is good."""
 
 import time
 
@@ -9,11 +9,21 @@ from starlette.responses import Response
 from bayplan.api import passwords
 from bayplan.api.answers import Json
 from bayplan.api.describe import action, reference
-from bayplan.api.requests import read
+from bayplan.api.requests import parse, read, read_body
 from bayplan.api.runtime import Runtime, now
-from bayplan.db import accounts
+from bayplan.db import accounts, workers
 from bayplan.errors import TooManyAttempts, Unauthenticated
-from bayplan.schemas.auth import Access, Credentials, Nothing, Refresh, Tokens, Verify
+from bayplan.schemas.auth import (
+    Access,
+    Credentials,
+    Nothing,
+    Obtain,
+    Refresh,
+    Tokens,
+    Verify,
+    WorkerCredentials,
+    is_for_worker,
+)
 
 _UNCACHED = {"Cache-Control": "no-store"}
 
@@ -24,7 +34,10 @@ def auth_router(runtime: Runtime) -> APIRouter:
     limit_bytes = min(runtime.settings.max_body_bytes, 65_536)
 
     async def obtain(request: Request) -> Response:
-        given = await read(request, Credentials, limit_bytes)
+        body = await read_body(request, limit_bytes)
+        if is_for_worker(body):
+            return await obtain_for_worker(parse(body, WorkerCredentials))
+        given = parse(body, Credentials)
         address = request.client.host if request.client else ""
         who, moment = accounts.subject(given.username, address), int(time.time())
         locked = await accounts.seconds_locked(runtime.db, who, runtime.settings.login_attempts, moment)
@@ -44,6 +57,16 @@ def auth_router(runtime: Runtime) -> APIRouter:
         }
         return Json(tokens, headers=_UNCACHED)
 
+    async def obtain_for_worker(given: WorkerCredentials) -> Response:
+        # No count of failures: a secret of 256 random bits is not guessed, and nobody shall lock a worker out.
+        account = await accounts.worker(runtime.db, given.worker)
+        if account is None or not workers.is_right(given.secret, account.secret_hash):
+            raise Unauthenticated("The worker or its secret is wrong, or was revoked.", code="wrong_credentials")
+        tokens = {
+            use: runtime.tokens.make("worker", account.pk, account.token_epoch, use) for use in ("access", "refresh")
+        }
+        return Json(tokens, headers=_UNCACHED)
+
     async def refresh(request: Request) -> Response:
         given = await read(request, Refresh, limit_bytes)
         claim = runtime.tokens.read(given.refresh)
@@ -56,7 +79,7 @@ def auth_router(runtime: Runtime) -> APIRouter:
         return Json({}, headers=_UNCACHED)
 
     for path, handler, summary, body, answer, errors in (
-        ("/obtain", obtain, "Get tokens for a user name and a password", Credentials, Tokens, [401, 429]),
+        ("/obtain", obtain, "Get tokens for a user name and a password, or as a worker", Obtain, Tokens, [401, 429]),
         ("/refresh", refresh, "Get a new access token for a refresh token", Refresh, Access, [401]),
         ("/verify", verify, "Ask whether a token is good", Verify, Nothing, [401]),
     ):

@@ -9,9 +9,10 @@ from starlette.responses import Response
 from bayplan.api import describe
 from bayplan.api.answers import fingerprint, is_known, page_headers, tagged, unchanged
 from bayplan.api.requests import parse, pk_of, query, read, read_body, whole_number
-from bayplan.api.resources import Resource
+from bayplan.api.resources import Reach, Resource, Values
 from bayplan.api.runtime import Caller, Runtime
 from bayplan.db import store
+from bayplan.db.engine import Transaction
 from bayplan.db.selection import expandable
 from bayplan.db.shapes import ALIASES, Shape, Viewer
 from bayplan.errors import Forbidden, Invalid
@@ -53,8 +54,15 @@ def crud_router(resource: Resource, runtime: Runtime) -> APIRouter:
         only = resource.readable(caller)
         return store.listing(chosen, viewer, specification, limit=limit, offset=offset, only=only)
 
+    async def asking(request: Request, action: str) -> Caller:
+        reach = resource.workers_may.get(action)
+        caller = await runtime.caller(request, workers=reach is not None)
+        if reach is Reach.OWN:
+            await runtime.must_own(caller, pk_of(request))
+        return caller
+
     async def list_(request: Request) -> Response:
-        caller = await runtime.caller(request)
+        caller = await asking(request, "list")
         given = query(request, "expand", "limit", "offset")
         limit = whole_number(given, "limit", least=1)
         offset = whole_number(given, "offset", least=0) or 0
@@ -70,7 +78,7 @@ def crud_router(resource: Resource, runtime: Runtime) -> APIRouter:
         return tagged(request, page.body, fingerprint(page.body) if shape.restless else tag, headers=headers)
 
     async def load(request: Request) -> Response:
-        caller = await runtime.caller(request)
+        caller = await asking(request, "load")
         expand = expansion(shape, query(request, "expand"))
         pk = pk_of(request)
         if resource.readable(caller) is not None and pk != caller.user:
@@ -90,23 +98,34 @@ def crud_router(resource: Resource, runtime: Runtime) -> APIRouter:
         headers = {"Location": f"/v1/{resource.name}/{pk}"}
         return tagged(request, made, expanded(tag, expand, tx.version), 201, headers)
 
-    async def write(request: Request, model: type[Body]) -> Response:
-        caller = await runtime.caller(request)
-        caller.must_be_staff()
+    async def write(request: Request, action: str, model: type[Body]) -> Response:
+        caller = await asking(request, action)
+        if caller.worker is None:
+            caller.must_be_staff()
         expand = expansion(shape, query(request, "expand"))
         pk, if_match = pk_of(request), request.headers.get("if-match")
         body = await read(request, model, limit_bytes)
         values = await resource.prepare(body.model_dump(exclude_unset=model is resource.patch))
         async with runtime.db.write() as tx:
+            if caller.worker is not None:
+                await keep_fixed(tx, pk, values)
             await store.change(tx, shape, pk, values, runtime.keyring, if_match=if_match)
             changed, tag = await store.load_in(tx, caller.select(shape.name, expand), pk, runtime.keyring)
         return tagged(request, changed, expanded(tag, expand, tx.version))
 
+    async def keep_fixed(tx: Transaction, pk: int, values: Values) -> None:
+        old = await store.current(tx, shape, pk)
+        for name in resource.fixed_for_workers:
+            if values.get(name, old[name]) != old[name]:
+                raise Forbidden(
+                    f"A worker cannot change '{name}' of a {shape.singular}: it joins anew, or staff do it."
+                )
+
     async def replace(request: Request) -> Response:
-        return await write(request, resource.replace)
+        return await write(request, "replace", resource.replace)
 
     async def change(request: Request) -> Response:
-        return await write(request, resource.patch)
+        return await write(request, "change", resource.patch)
 
     async def delete(request: Request) -> Response:
         caller = await runtime.caller(request)

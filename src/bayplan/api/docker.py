@@ -16,7 +16,7 @@ from bayplan.db import deletion, facts, store
 from bayplan.db.shapes import SHAPES
 from bayplan.domain.image import FACT_NAMES
 from bayplan.domain.wanted import Wanted
-from bayplan.errors import NotFound
+from bayplan.errors import Forbidden, NotFound
 from bayplan.schemas.docker import Image
 from bayplan.schemas.facts import Facts, FactsPatch
 from bayplan.schemas.match import ImageOnNodes, MatchAnswer, Question
@@ -78,9 +78,13 @@ def docker_router(runtime: Runtime, judge: Judge) -> APIRouter:
         return tagged(request, entries, f"{revision}-facts")
 
     async def match(request: Request) -> Response:
-        caller = await runtime.caller(request)
+        caller = await runtime.caller(request, workers=True)
         query(request)
         asked = await read(request, Question, runtime.settings.max_body_bytes)
+        if caller.worker is not None and asked.node is None:
+            raise Forbidden("A worker may match for its own nodes only: give 'node', the pk of one.")
+        if asked.node is not None:
+            await runtime.must_own(caller, asked.node)
         return Json(await judge.answer(caller, asked))
 
     async def nodes(request: Request) -> Response:

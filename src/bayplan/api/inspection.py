@@ -30,7 +30,7 @@ def inspection_router(runtime: Runtime) -> APIRouter:
     router = APIRouter(prefix="/v1/docker", tags=["docker images"])
 
     async def inspect(request: Request) -> Response:
-        caller = await runtime.caller(request)
+        caller = await runtime.caller(request, workers=True)
         if not (caller.is_staff or caller.viewer.is_worker):
             raise Forbidden("Only staff and workers may ask registries: ask one of them, or log in as one.")
         query(request)

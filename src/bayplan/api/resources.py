@@ -1,7 +1,8 @@
 """The table of contents: one entry for each resource, with its shape, its bodies, and what is its own."""
 
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from enum import Enum, auto
 from typing import Any
 
 import sqlalchemy as sa
@@ -42,6 +43,13 @@ async def _deactivate(tx: Transaction, shape: Shape, pk: int, if_match: str | No
     await store.change(tx, shape, pk, {"is_active": False}, keyring, if_match=if_match)
 
 
+class Reach(Enum):
+    """With which objects a worker may do something."""
+
+    ALL = auto()
+    OWN = auto()  # the nodes that are its own
+
+
 @dataclass(frozen=True, slots=True)
 class Resource:
     """One resource: what its bodies are, and where its actions differ from those of the others."""
@@ -61,6 +69,9 @@ class Resource:
     removal: str = "Removes it. What is still referred to cannot be removed: 409, saying by what."
     # Where the caller may read only some of the objects: the condition on their rows.
     readable: Callable[[Caller], sa.ColumnElement[bool] | None] = lambda _caller: None
+    # What workers may do, with which objects, and the fields that they cannot change; all else is for users.
+    workers_may: Mapping[str, Reach] = field(default_factory=dict)
+    fixed_for_workers: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
@@ -96,6 +107,7 @@ RESOURCES: tuple[Resource, ...] = (
         born=lambda caller: {"creator": caller.user, "creation_time": now()},
         remove=_delete_softly,
         removal="Deletes it softly: it is still loaded by its pk, but not listed, not matched and not changed.",
+        workers_may=dict.fromkeys(("list", "load"), Reach.ALL),
     ),
     Resource(
         SHAPES["cuda"],
@@ -182,6 +194,7 @@ RESOURCES: tuple[Resource, ...] = (
             "gpu_brand": "NvidiaRTX",
             "architecture": "amd64",
         },
-        born=lambda _caller: {"token_epoch": 0},
+        workers_may=dict.fromkeys(("load", "replace", "change"), Reach.OWN),
+        fixed_for_workers=("ip", "index"),
     ),
 )

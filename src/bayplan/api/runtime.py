@@ -18,15 +18,17 @@ from bayplan.errors import Forbidden, Malformed, Unauthenticated
 from bayplan.schemas.common import timestamp
 
 _MOST_CALLERS = 10_000
+_WORKERS_MAY = "A worker may list and load images, and match for, ping, load and update its own nodes; nothing else."
 
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who sent a request: a user, or a node, or staff who act for a node; and the catalogue's version when they did."""
+    """Who sent a request: a user or a worker, perhaps for a node; and the catalogue's version when they did."""
 
     viewer: Viewer
     version: int
     user: int | None = None
+    worker: int | None = None
     node: int | None = None
 
     @property
@@ -55,12 +57,13 @@ class Runtime:
     registries: Registries
     _callers: dict[str, tuple[Caller, float]] = field(default_factory=dict)
 
-    async def caller(self, request: Request) -> Caller:
+    async def caller(self, request: Request, *, workers: bool = False) -> Caller:
         """Gives who sent the request; raises `Unauthenticated` (401), or `Forbidden` and `Malformed` for a bad Node-Id.
 
-        A token is read once for each version of the catalogue: whoever is deactivated moves that version.
+        Workers are refused unless the caller says that they may: what is forgotten is forbidden. A token is read once for
+        each version of the catalogue: whoever is deactivated or revoked moves that version.
         """
-        token = _bearer(request)
+        token = bearer(request)
         known = self._callers.get(token)
         if known is not None and known[1] > time.time() and known[0].version == await self.db.version():
             found = known[0]
@@ -69,6 +72,8 @@ class Runtime:
             if len(self._callers) >= _MOST_CALLERS:
                 self._callers.clear()
             self._callers[token] = (found, expires)
+        if found.worker is not None and not workers:
+            raise Forbidden(_WORKERS_MAY)
         named = request.headers.get("node-id")
         return found if named is None else await self._acting_for(found, named)
 
@@ -80,16 +85,27 @@ class Runtime:
         account, version = await accounts.standing(self.db, claim.subject, claim.pk)
         if account is None or account.token_epoch != claim.epoch:
             raise Unauthenticated("The token was revoked: log in again at /v1/auth/obtain.")
-        if claim.subject == "node":
-            return Caller(Viewer(is_worker=True), version, node=claim.pk), claim.expires
+        if claim.subject == "worker":
+            return Caller(Viewer(is_worker=True), version, worker=claim.pk), claim.expires
         return Caller(Viewer(user=claim.pk, is_staff=account.is_staff), version, user=claim.pk), claim.expires
+
+    async def must_own(self, caller: Caller, pk: int) -> None:
+        """Raises `Forbidden` for a worker where the node is another's; users pass, and so does a pk that no node has."""
+        if caller.worker is None:
+            return
+        slot = await accounts.node(self.db, pk)
+        if slot is not None and slot.worker != caller.worker:
+            raise Forbidden(f"The node with pk {pk} is not this worker's. {_WORKERS_MAY}")
 
     async def _acting_for(self, caller: Caller, named: str) -> Caller:
         pk = int(named) if named.isascii() and named.isdigit() and len(named) < 19 else 0
-        if not caller.is_staff and caller.node != pk:
-            raise Forbidden("Only staff may act for a node by 'Node-Id', and a node only for itself.")
-        if await accounts.node(self.db, pk) is None:
+        if not caller.is_staff and caller.worker is None:
+            raise Forbidden("Only staff may act for a node by 'Node-Id', and a worker for its own.")
+        slot = await accounts.node(self.db, pk)
+        if slot is None:
             raise Malformed(f"The header 'Node-Id' names no node: '{named[:40]}'.", code="unknown_node")
+        if caller.worker not in (None, slot.worker):
+            raise Forbidden(f"The node with pk {pk}, which 'Node-Id' names, is not this worker's.")
         return replace(caller, node=pk)
 
 
@@ -98,7 +114,8 @@ def now() -> str:
     return timestamp(datetime.now(UTC))
 
 
-def _bearer(request: Request) -> str:
+def bearer(request: Request) -> str:
+    """Gives the token that the request carries; raises `Unauthenticated`."""
     header = request.headers.get("authorization")
     if header is None:
         raise Unauthenticated("Log in first: send 'Authorization: Bearer <access token>', from /v1/auth/obtain.")

@@ -1,4 +1,4 @@
-"""Access and refresh tokens: signed JWTs that name a user or a node, and the epoch that ends them all when it moves on."""
+"""Access and refresh tokens: signed JWTs that name a user or a worker, and the epoch that ends them all when it moves on."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -8,7 +8,7 @@ import jwt
 
 from bayplan.errors import Unauthenticated
 
-Subject = Literal["user", "node"]
+Subject = Literal["user", "worker"]
 Use = Literal["access", "refresh"]
 _ALGORITHM = "HS256"
 

@@ -1,4 +1,4 @@
-"""What logging in needs of the store: users by name, whether a token is still good, and failed attempts."""
+"""What logging in needs of the store: users and workers by name, whether a token is still good, and failed attempts."""
 
 import hashlib
 from dataclasses import dataclass
@@ -13,16 +13,25 @@ WINDOW_SECONDS = 300
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """What a token or a password is checked against; `pk` is a user's or a node's."""
+    """What a token or a secret is checked against; `pk` is a user's or a worker's."""
 
     pk: int
     token_epoch: int
     is_staff: bool = False
     password_hash: str = ""
+    secret_hash: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """A node, and the worker that it is of, None where staff made it."""
+
+    pk: int
+    worker: int | None
 
 
 _USER = (tables.users.c.pk, tables.users.c.token_epoch, tables.users.c.is_staff, tables.users.c.password_hash)
-_NODE = (tables.nodes.c.pk, tables.nodes.c.token_epoch)
+_WORKER = (tables.workers.c.pk, tables.workers.c.token_epoch, tables.workers.c.secret_hash)
 
 
 async def active_user(db: Database, username: str) -> Account | None:
@@ -32,16 +41,24 @@ async def active_user(db: Database, username: str) -> Account | None:
     return Account(**rows[0]._mapping) if rows else None
 
 
-async def node(db: Database, pk: int) -> Account | None:
-    """Gives the node with that pk, or None."""
-    rows = await fetch_all(db, sa.select(*_NODE).where(tables.nodes.c.pk == pk))
+async def worker(db: Database, name: str) -> Account | None:
+    """Gives the worker of that name, or None."""
+    rows = await fetch_all(db, sa.select(*_WORKER).where(tables.workers.c.name == name))
     return Account(**rows[0]._mapping) if rows else None
 
 
+async def node(db: Database, pk: int) -> Slot | None:
+    """Gives the node with that pk, or None."""
+    held = tables.nodes.outerjoin(tables.worker_nodes)
+    statement = sa.select(tables.nodes.c.pk, tables.worker_nodes.c.worker).select_from(held)
+    rows = await fetch_all(db, statement.where(tables.nodes.c.pk == pk))
+    return Slot(**rows[0]._mapping) if rows else None
+
+
 async def standing(db: Database, subject: str, pk: int) -> tuple[Account | None, int]:
-    """Gives the active `user`, or the `node`, that a token names, and the catalogue's version: in one query."""
-    table, columns = (tables.users, _USER) if subject == "user" else (tables.nodes, _NODE)
-    good = table.c.pk == pk if subject == "node" else sa.and_(table.c.pk == pk, table.c.is_active)
+    """Gives the active `user`, or the `worker`, that a token names, and the catalogue's version: in one query."""
+    table, columns = (tables.users, _USER) if subject == "user" else (tables.workers, _WORKER)
+    good = table.c.pk == pk if subject == "worker" else sa.and_(table.c.pk == pk, table.c.is_active)
     statement = sa.select(tables.catalogue.c.version, *columns).select_from(tables.catalogue.outerjoin(table, good))
     version, *values = tuple((await fetch_all(db, statement))[0])
     names = [column.name for column in columns]

@@ -8,7 +8,7 @@ from bayplan.db.engine import Database
 from bayplan.errors import CannotStart
 
 # Every schema that this program knows, oldest first; a test holds it to the migration scripts.
-REVISIONS = ("0001", "0002")
+REVISIONS = ("0001", "0002", "0003")
 HEAD = REVISIONS[-1]
 
 

@@ -196,7 +196,6 @@ nodes = sa.Table(
     sa.Column("runtime_mode", Text),
     sa.Column("toolkit_version", Text),
     sa.Column("fabric_ready", sa.Boolean),
-    sa.Column("token_epoch", sa.Integer, nullable=False),
     _revision(),
     sa.UniqueConstraint("ip", "index"),
     sqlite_autoincrement=True,
@@ -212,6 +211,40 @@ login_failures = sa.Table(
 
 # One row: `version` moves with every write that changes an answer, and its row is the lock that puts writers in line.
 catalogue = sa.Table("catalogue", metadata, sa.Column("version", sa.BigInteger, nullable=False))
+
+# Machines that joined, each with a credential of its own. `name` is what they log in as.
+workers = sa.Table(
+    "workers",
+    metadata,
+    _pk(),
+    sa.Column("name", Text, nullable=False, unique=True),
+    sa.Column("ip", Text, nullable=False, unique=True),
+    sa.Column("secret_hash", Text, nullable=False),
+    sa.Column("token_epoch", sa.Integer, nullable=False),
+    sa.Column("joined", Text, nullable=False),
+    sqlite_autoincrement=True,
+)
+
+# Which worker a node is of, where it is of one. Apart from `nodes`: whoever edits a node has no business with it.
+worker_nodes = sa.Table(
+    "worker_nodes",
+    metadata,
+    sa.Column("node", Key, sa.ForeignKey("nodes.pk", ondelete="CASCADE"), primary_key=True, autoincrement=False),
+    sa.Column("worker", Key, sa.ForeignKey("workers.pk", ondelete="CASCADE"), nullable=False, index=True),
+)
+
+join_tokens = sa.Table(
+    "join_tokens",
+    metadata,
+    _pk(),
+    sa.Column("token_hash", Text, nullable=False, unique=True),
+    sa.Column("creator", Key, sa.ForeignKey("users.pk", ondelete="RESTRICT"), nullable=False),
+    sa.Column("created", Text, nullable=False),
+    sa.Column("expires", Text, nullable=False),
+    sa.Column("uses", sa.Integer, nullable=False),
+    sa.Column("uses_left", sa.Integer, nullable=False),
+    sqlite_autoincrement=True,
+)
 
 # What an image's registry said when it was last asked; what of it the rules use is in `image_facts` too.
 inspections = sa.Table(

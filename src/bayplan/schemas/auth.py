@@ -1,8 +1,9 @@
 """Logging in on the wire."""
 
+import json
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import Field, RootModel
 
 from bayplan.schemas.common import Answer, Body
 
@@ -14,6 +15,26 @@ class Credentials(Body):
 
     username: Annotated[str, Field(max_length=200, examples=["admin"])]
     password: Annotated[str, Field(max_length=1_000)]
+
+
+class WorkerCredentials(Body):
+    """What a worker got when it joined."""
+
+    worker: Annotated[str, Field(max_length=200, examples=["w-5f2b8c1d9e3a7046"])]
+    secret: Annotated[str, Field(max_length=1_000)]
+
+
+class Obtain(RootModel[Credentials | WorkerCredentials]):
+    """The credentials of a user or of a worker: for the documentation, since each is read as what it is."""
+
+
+def is_for_worker(body: bytes) -> bool:
+    """Whether a body is a worker's credentials, also where something is wrong with them."""
+    try:
+        content = json.loads(body)
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(content, dict) and not content.keys().isdisjoint(WorkerCredentials.model_fields)
 
 
 class Refresh(Body):

@@ -1,0 +1,233 @@
+"""How machines join: tokens that staff make, joining and reporting with one call, and taking a worker's rights away."""
+
+import secrets
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from fastapi import APIRouter
+from starlette.requests import Request
+from starlette.responses import Response
+
+from bayplan.api.answers import Json
+from bayplan.api.describe import PK, action, reference
+from bayplan.api.requests import flag, parse, pk_of, query, read, read_body
+from bayplan.api.runtime import Runtime, bearer, now
+from bayplan.db import join_tokens, store, workers
+from bayplan.db.engine import Transaction
+from bayplan.db.selection import selection
+from bayplan.errors import Forbidden
+from bayplan.schemas.common import timestamp
+from bayplan.schemas.workers import (
+    Everything,
+    Join,
+    JoinAnswer,
+    JoinToken,
+    JoinTokenCreate,
+    JoinTokenMade,
+    Worker,
+)
+
+# So that nobody takes one for an access token, and none begins with a dash on a command line.
+_PREFIX = "join_"
+_UNCACHED = {"Cache-Control": "no-store"}
+_WORKER = {"name": "worker", "in": "path", "required": True, "schema": {"type": "string"}, "description": "Its name."}
+_NODES = {
+    "name": "nodes",
+    "in": "query",
+    "schema": {"type": "boolean", "default": False},
+    "description": "Remove its nodes as well.",
+}
+_EXAMPLE = {
+    "ip": "192.0.2.17",
+    "architecture": "amd64",
+    "cpu_mem": 270_582_939_648,
+    "driver_version": "535.104.05",
+    "gpus": [
+        {
+            "index": 0,
+            "compute_capability": "8.6",
+            "gpu_name": "NVIDIA RTX A6000",
+            "gpu_brand": "NvidiaRTX",
+            "gpu_mem": 51_527_024_640,
+        }
+    ],
+}
+
+
+def workers_router(runtime: Runtime) -> APIRouter:
+    """Gives those routes."""
+    router = APIRouter(prefix="/v1/nodes", tags=["workers"])
+    limit_bytes = runtime.settings.max_body_bytes
+
+    async def make_token(request: Request) -> Response:
+        caller = await runtime.caller(request)
+        caller.must_be_staff()
+        query(request)
+        asked = await read(request, JoinTokenCreate, limit_bytes)
+        token = _PREFIX + secrets.token_urlsafe(32)
+        moment = datetime.now(UTC)
+        expires = timestamp(moment + timedelta(seconds=asked.expires_in))
+        assert caller.user is not None
+        pk = await join_tokens.add(
+            runtime.db,
+            workers.hashed(token),
+            creator=caller.user,
+            created=timestamp(moment),
+            expires=expires,
+            uses=asked.uses,
+        )
+        return Json({"pk": pk, "token": token, "expires": expires}, 201, headers=_UNCACHED)
+
+    async def everything(request: Request) -> None:
+        caller = await runtime.caller(request)
+        caller.must_be_staff()
+        query(request)
+        body = await read_body(request, limit_bytes)
+        if body:
+            parse(body, Everything)
+
+    async def list_tokens(request: Request) -> Response:
+        await everything(request)
+        return Json(await join_tokens.all_of_them(runtime.db))
+
+    async def delete_token(request: Request) -> Response:
+        caller = await runtime.caller(request)
+        caller.must_be_staff()
+        query(request)
+        await join_tokens.remove(runtime.db, pk_of(request))
+        return Response(status_code=204)
+
+    async def join(request: Request) -> Response:
+        query(request)
+        token = bearer(request)
+        if not token.startswith(_PREFIX):
+            return await report(request)
+        token_hash = workers.hashed(token)
+        await join_tokens.check(runtime.db, token_hash, now())
+        machine = await read(request, Join, limit_bytes)
+        secret = secrets.token_urlsafe(32)
+        async with runtime.db.write() as tx:
+            moment = now()
+            await join_tokens.spend(tx, token_hash, moment)
+            joined = await workers.join(
+                tx, machine.ip, machine.slots(), workers.hashed(secret), moment, runtime.keyring
+            )
+            return Json(await shown(tx, joined, secret), 201, headers=_UNCACHED)
+
+    async def report(request: Request) -> Response:
+        caller = await runtime.caller(request, workers=True)
+        if caller.worker is None:
+            raise Forbidden("Joining takes a join token as the bearer: staff make one at /v1/nodes/join-tokens.")
+        machine = await read(request, Join, limit_bytes)
+        async with runtime.db.write() as tx:
+            joined = await workers.report(tx, caller.worker, machine.ip, machine.slots(), now(), runtime.keyring)
+            return Json(await shown(tx, joined, None), headers=_UNCACHED)
+
+    async def shown(tx: Transaction, joined: workers.Joined, secret: str | None) -> dict[str, Any]:
+        chosen = selection("nodes", True, False)
+        nodes = [(await store.load_in(tx, chosen, pk, runtime.keyring))[0] for pk in joined.nodes]
+        return {"worker": joined.name, "secret": secret, "nodes": nodes}
+
+    async def list_workers(request: Request) -> Response:
+        await everything(request)
+        return Json(await workers.all_of_them(runtime.db))
+
+    async def revoke(request: Request) -> Response:
+        caller = await runtime.caller(request, workers=True)
+        if caller.worker is None:
+            caller.must_be_staff()
+        with_nodes = flag(query(request, "nodes"), "nodes")
+        async with runtime.db.write() as tx:
+            await workers.revoke(tx, request.path_params["worker"], with_nodes=with_nodes, only=caller.worker)
+        return Response(status_code=204)
+
+    def listed(model: Any) -> dict[str, Any]:
+        return {"type": "array", "items": reference(model)}
+
+    joining = action(
+        "Join as a worker, or report what has changed",
+        text="With a join token: takes a machine in and gives it a credential of its own (201). The same address again gets its "
+        "old nodes, updated, and a new secret. With a worker's access token: makes its nodes what it reports (200).",
+        name="join",
+        status=201,
+        body=Join,
+        example=_EXAMPLE,
+        answer=reference(JoinAnswer),
+        errors=[409],
+    )
+    responses = joining["openapi_extra"]["responses"]
+    responses["200"] = {**responses["201"], "description": "The worker's nodes are what it reported."}
+    for path, method, handler, words in (
+        (
+            "/join-tokens",
+            "POST",
+            make_token,
+            action(
+                "Make a join token",
+                text="Gives a token with which machines can join, for a time and a number of uses; shown once. Staff only.",
+                name="make_join_token",
+                status=201,
+                body=JoinTokenCreate,
+                example={"expires_in": 3600, "uses": 100},
+                answer=reference(JoinTokenMade),
+            ),
+        ),
+        (
+            "/join-tokens/list",
+            "POST",
+            list_tokens,
+            action(
+                "List the join tokens",
+                text="Gives all join tokens that have not expired long ago, without the tokens themselves. Staff only.",
+                name="list_join_tokens",
+                body=Everything,
+                body_required=False,
+                example={},
+                answer=listed(JoinToken),
+            ),
+        ),
+        (
+            "/join-tokens/{pk:pk}",
+            "DELETE",
+            delete_token,
+            action(
+                "Take a join token back",
+                text="Ends a join token; who has joined with it stays. Staff only.",
+                name="delete_join_token",
+                status=204,
+                errors=[404],
+                parameters=[PK],
+            ),
+        ),
+        ("/join", "POST", join, joining),
+        (
+            "/workers/list",
+            "POST",
+            list_workers,
+            action(
+                "List the workers",
+                text="Gives every machine that has joined, by address, with the pks of its nodes. Staff only.",
+                name="list_workers",
+                body=Everything,
+                body_required=False,
+                example={},
+                answer=listed(Worker),
+            ),
+        ),
+        (
+            "/workers/{worker}",
+            "DELETE",
+            revoke,
+            action(
+                "Revoke a worker",
+                text="Ends a worker's secret and all of its tokens at once; its nodes stay unless `nodes` is true. For staff, and "
+                "for the worker itself when it leaves.",
+                name="revoke_worker",
+                status=204,
+                errors=[404],
+                parameters=[_WORKER, _NODES],
+            ),
+        ),
+    ):
+        router.add_api_route(path, handler, methods=[method], **words)
+    return router

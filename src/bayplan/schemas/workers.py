@@ -1,0 +1,99 @@
+"""Joining on the wire: join tokens, what a machine says of itself, and what it gets back."""
+
+from typing import Annotated
+
+from pydantic import AfterValidator, Field
+from pydantic_core import PydanticCustomError
+
+from bayplan.schemas.common import Answer, Body, Count, Name, Timestamp, Word
+from bayplan.schemas.cuda import DriverText
+from bayplan.schemas.nodes import CapabilityText, Host, Node
+
+MOST_SECONDS = 31 * 24 * 3600
+
+
+class JoinTokenCreate(Body):
+    """For how long, in seconds, and for how many machines a join token is good."""
+
+    expires_in: Annotated[int, Field(ge=1, le=MOST_SECONDS)] = 3600
+    uses: Annotated[int, Field(ge=1, le=100_000)] = 1
+
+
+class Everything(Body):
+    """No filter: the list is whole."""
+
+
+class JoinTokenMade(Answer):
+    """A new join token; it is shown this once."""
+
+    pk: int
+    token: str
+    expires: Timestamp
+
+
+class JoinToken(Answer):
+    """What is known of a join token; the token itself nobody can read back."""
+
+    pk: int
+    created: Timestamp
+    expires: Timestamp
+    uses: int
+    uses_left: int
+    creator: int
+
+
+class Gpu(Body):
+    """One GPU as NVML names it. Memory in bytes. `fabric_ready` stays as it is known where it is not given."""
+
+    index: Annotated[int, Field(ge=0, le=65_535)]
+    compute_capability: CapabilityText | None = None
+    gpu_name: Name | None = None
+    gpu_brand: Name | None = None
+    gpu_mem: Count | None = None
+    fabric_ready: bool | None = None
+
+
+def _each_once(gpus: list[Gpu]) -> list[Gpu]:
+    if len({gpu.index for gpu in gpus}) < len(gpus):
+        raise PydanticCustomError("repeated_index", "must have each index once")
+    return gpus
+
+
+class Join(Body):
+    """A machine and all of its GPUs; none makes it one node without GPU. Memory in bytes."""
+
+    ip: Host
+    architecture: Word | None = None
+    cpu_mem: Count | None = None
+    driver_version: DriverText | None = None
+    gpus: Annotated[list[Gpu], Field(max_length=1_024), AfterValidator(_each_once)] = Field(default=[])
+
+    def slots(self) -> list[dict[str, object]]:
+        """Gives the machine's nodes, as the columns that it says something about."""
+        machine = {"architecture": self.architecture, "cpu_mem": self.cpu_mem}
+        if not self.gpus:
+            # A driver without a GPU runs nothing: to the rules, no driver is what says "no GPU".
+            nothing = dict.fromkeys(("driver_version", "compute_capability", "gpu_name", "gpu_brand", "gpu_mem"))
+            return [{"index": 0, **machine, **nothing}]
+        gpus = [gpu.model_dump() for gpu in self.gpus]
+        for gpu in gpus:
+            if gpu["fabric_ready"] is None:
+                del gpu["fabric_ready"]
+        return [{**machine, "driver_version": self.driver_version, **gpu} for gpu in gpus]
+
+
+class JoinAnswer(Answer):
+    """The worker's credential, and its nodes by index. The secret is shown this once; null where the worker has it already."""
+
+    worker: str
+    secret: str | None
+    nodes: list[Node]
+
+
+class Worker(Answer):
+    """A machine that joined, with the pks of its nodes."""
+
+    worker: str
+    ip: str
+    joined: Timestamp
+    nodes: list[int]

@@ -1,0 +1,59 @@
+"""A machine that has joined, for tests: its credential, its nodes, and a client that is logged in as the worker."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+
+from tests import catalogue
+from tests.conftest import Service
+
+
+@dataclass(frozen=True)
+class Joined:
+    """A worker: what joining answered, what the machine had said, and its client."""
+
+    answer: dict[str, Any]
+    body: dict[str, Any]
+    client: httpx.Client
+
+    @property
+    def nodes(self) -> list[int]:
+        """The pks of its nodes."""
+        return [node["pk"] for node in self.answer["nodes"]]
+
+    def as_node(self, index: int = 0) -> dict[str, str]:
+        """The header with which it acts for one of them."""
+        return {"Node-Id": str(self.nodes[index])}
+
+
+def join_token(service: Service, **wanted: int) -> str:
+    """A new join token."""
+    made = service.staff.post("/v1/nodes/join-tokens", json=wanted)
+    assert made.status_code == 201, made.text
+    token: str = made.json()["token"]
+    return token
+
+
+def join(service: Service, body: dict[str, Any], token: str | None = None) -> httpx.Response:
+    """Joins, with a join token of its own unless one is given."""
+    headers = {"Authorization": f"Bearer {token or join_token(service)}"}
+    return service.anonymous.post("/v1/nodes/join", json=body, headers=headers)
+
+
+def obtain(service: Service, worker: str, secret: str) -> httpx.Response:
+    """Logs in as a worker."""
+    return service.anonymous.post("/v1/auth/obtain", json={"worker": worker, "secret": secret})
+
+
+@contextmanager
+def joined(service: Service, gpus: int = 2, **changes: Any) -> Iterator[Joined]:
+    """A machine that joins and logs in."""
+    body = catalogue.machine(gpus, **changes)
+    answer = join(service, body)
+    assert answer.status_code == 201, answer.text
+    tokens = obtain(service, answer.json()["worker"], answer.json()["secret"]).json()
+    with service.client(tokens["access"]) as client:
+        yield Joined(answer.json(), body, client)
