@@ -95,6 +95,11 @@ class Settings(BaseSettings):
         description="With `BAYPLAN_PASSWORD`: whom the command line logs in as, in place of the stored log-in.",
     )
     password: SecretStr | None = Field(default=None, description="Password of `BAYPLAN_USERNAME`, for scripts.")
+    worker_state: Path | None = Field(
+        default=None,
+        description="File that holds what this machine got when it joined as a worker. "
+        "Unset: `bayplan/worker.json` in the user's configuration folder.",
+    )
 
     @field_validator("database")
     @classmethod

@@ -11,8 +11,28 @@ from typing import Annotated
 import typer
 
 from bayplan import __version__
-from bayplan.cli import apply, images, login, match, nodes, operate, reference
-from bayplan.errors import BayplanError
+from bayplan.cli import apply, images, login, match, nodes, operate, reference, worker
+from bayplan.errors import BayplanError, CannotStart
+
+SERVER_PARTS = frozenset(
+    (
+        "alembic",
+        "argon2",
+        "cryptography",
+        "fastapi",
+        "fastapi_offline",
+        "httptools",
+        "jwt",
+        "orjson",
+        "psycopg",
+        "psycopg_pool",
+        "sqlalchemy",
+        "starlette",
+        "uvicorn",
+        "uvloop",
+    )
+)
+"""What the extra `server` brings: a worker's machine has the other commands without it."""
 
 app = typer.Typer(
     name="bayplan",
@@ -29,6 +49,7 @@ nodes.register(app)
 reference.register(app)
 match.register(app)
 apply.register(app)
+worker.register(app)
 
 
 def _version(wanted: bool) -> None:
@@ -54,6 +75,11 @@ def main() -> None:
         app()
     except BayplanError as error:
         _complain(error)
+        sys.exit(1)
+    except ModuleNotFoundError as error:
+        if error.name is None or error.name.partition(".")[0] not in SERVER_PARTS:
+            raise
+        _complain(CannotStart(f"{error.name} is not installed, which the server needs: install bayplan[server]."))
         sys.exit(1)
 
 

@@ -6,7 +6,7 @@ from typing import Any
 from rich.text import Text
 
 from bayplan.cli.screen import MUTED, Column, ago, count, fields, memory, show, table, words
-from bayplan.client.answers import ExpandedNode
+from bayplan.client.answers import ExpandedNode, JoinedWorker
 
 
 def show_list(nodes: Sequence[ExpandedNode]) -> None:
@@ -37,6 +37,15 @@ def show_list(nodes: Sequence[ExpandedNode]) -> None:
     if not rows:
         return show(Text("No nodes.", style=MUTED))
     return show(table(columns, rows), Text(count(len(rows), "node"), style=MUTED))
+
+
+def show_workers(found: Sequence[JoinedWorker]) -> None:
+    """The machines that have joined, a line for each."""
+    columns = (Column("worker"), Column("address", gives_way=True), Column("nodes", right=True), Column("joined"))
+    rows = [(one["worker"], one["ip"], len(one["nodes"]), ago(one["joined"])) for one in found]
+    if not rows:
+        return show(Text("No workers.", style=MUTED))
+    return show(table(columns, rows), Text(count(len(rows), "worker"), style=MUTED))
 
 
 def show_one(node: ExpandedNode) -> None:

@@ -18,6 +18,7 @@ from bayplan.cli.options import (
     RuntimeMode,
     Server,
     ToolkitVersion,
+    duration,
     size,
 )
 
@@ -150,6 +151,57 @@ def rm(node: NodeWord, server: Server = None) -> None:
         found = find.node(client, node)
         client.nodes.delete(found["pk"])
     typer.echo(f"Removed {found['ip']}#{found['index']}.")
+
+
+@group.command("join-token")
+def join_token(
+    expires_in: Annotated[
+        int,
+        typer.Option(metavar="DURATION", parser=duration, help="For how long it is good, like 90s, 15m, 12h or 7d."),
+    ] = "1h",  # type: ignore[assignment]  # the parser reads the default too
+    uses: Annotated[int, typer.Option(min=1, metavar="N", help="How many machines can join with it.")] = 1,
+    server: Server = None,
+    as_json: AsJson = False,
+) -> None:
+    """Make a token with which machines join as workers."""
+    from bayplan.cli import screen, session
+
+    with session.connect(server) as client:
+        made = client.nodes.make_join_token(expires_in=expires_in, uses=uses)
+        if as_json:
+            return screen.show_json(made)
+        typer.echo(made["token"])
+        machines = "1 machine" if uses == 1 else f"{uses} machines"
+        typer.echo(
+            f"Good for {machines} until {made['expires'][:16].replace('T', ' ')} UTC. It is not shown again:", err=True
+        )
+        return typer.echo(f"  bayplan worker join {client.server} --token {made['token']}", err=True)
+
+
+@group.command()
+def workers(server: Server = None, as_json: AsJson = False) -> None:
+    """List the machines that have joined, by address."""
+    from bayplan.cli import node_view, screen, session
+
+    with session.connect(server) as client:
+        found = client.nodes.workers()
+    return screen.show_json(found) if as_json else node_view.show_workers(found)
+
+
+@group.command()
+def revoke(
+    worker: Annotated[
+        str, typer.Argument(metavar="WORKER", help="Its name, like w-5f2b8c1d9e3a7046.", show_default=False)
+    ],
+    with_nodes: Annotated[bool, typer.Option("--nodes", help="Remove its nodes as well.")] = False,
+    server: Server = None,
+) -> None:
+    """End a worker's credential at once."""
+    from bayplan.cli import session
+
+    with session.connect(server) as client:
+        client.nodes.revoke(worker, nodes=with_nodes)
+    typer.echo(f"Revoked {worker}{' and removed its nodes' if with_nodes else '; its nodes stay'}.")
 
 
 def _body(given: Mapping[str, object]) -> dict[str, object]:

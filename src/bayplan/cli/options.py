@@ -7,6 +7,8 @@ import typer
 
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([KMGT]?)(i?)B?", re.IGNORECASE)
 _POWERS = {"": 0, "K": 1, "M": 2, "G": 3, "T": 4}
+_DURATION = re.compile(r"(\d{1,9})\s*([smhd]?)", re.IGNORECASE)
+_SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
 NONE = "none"
 """What an option is given to take a value away."""
 
@@ -19,6 +21,14 @@ def size(text: str) -> int:
     number, unit, binary = found.groups()
     factor: int = (1024 if binary else 1000) ** _POWERS[unit.upper()]
     return round(float(number) * factor)
+
+
+def duration(text: str) -> int:
+    """Seconds, from "90", "90s", "15m", "12h" or "7d"."""
+    found = _DURATION.fullmatch(text.strip())
+    if found is None or int(found.group(1)) == 0:
+        raise typer.BadParameter(f"{text!r} is no duration; write it like 90s, 15m, 12h or 7d.")
+    return int(found.group(1)) * _SECONDS[found.group(2).lower()]
 
 
 Server = Annotated[

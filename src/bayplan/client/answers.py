@@ -214,6 +214,46 @@ class Fact(TypedDict):
     origin: Literal["staff", "registry", "table"] | None
 
 
+class ToldFact(TypedDict):
+    """What an image says, where it says so ("env CUDA_VERSION"), and whether in so many words or worked out."""
+
+    value: Any
+    source: str
+    certainty: Literal["stated", "derived"]
+
+
+class ToldPlatform(TypedDict):
+    """An image for one platform, and what it says about itself; what it does not say is not there."""
+
+    os: str
+    architecture: str
+    variant: str | None
+    digest: str
+    size_bytes: int
+    created: str | None
+    facts: dict[str, ToldFact]
+
+
+class Contradiction(TypedDict):
+    """A field, or a fact that staff entered, that says something else than the image does."""
+
+    field: str
+    catalogue: Any
+    registry: Any
+    source: str
+
+
+class Inspection(TypedDict):
+    """What a registry holds under a reference, when that was looked at, and where the catalogue has it otherwise."""
+
+    reference: str
+    digest: str
+    media_type: str
+    checked: str
+    platforms: list[ToldPlatform]
+    contradictions: list[Contradiction]
+
+
 class Change(TypedDict):
     """One thing that applying a catalogue file adds, changes or removes."""
 
@@ -239,3 +279,28 @@ class Catalogue(TypedDict, total=False):
     frameworks: list[dict[str, Any]]
     images: list[dict[str, Any]]
     nodes: list[dict[str, Any]]
+
+
+class JoinToken(TypedDict):
+    """A new join token, which is shown only once."""
+
+    pk: int
+    token: str
+    expires: str
+
+
+class Joined(TypedDict):
+    """What a machine gets that joins: its name, its secret (None where it has that already) and its nodes by index."""
+
+    worker: str
+    secret: str | None
+    nodes: list[Node]
+
+
+class JoinedWorker(TypedDict):
+    """A machine that has joined, with the keys of its nodes."""
+
+    worker: str
+    ip: str
+    joined: str
+    nodes: list[int]

@@ -7,7 +7,7 @@ from typing import Any, Self
 from bayplan.client.answers import Catalogue, Cuda, Domain, Framework, MatchAnswer, Plan, User, Worker
 from bayplan.client.filters import Expression
 from bayplan.client.resources import Collection, Generations, Images, Licences, Nodes
-from bayplan.client.transport import Tokens, Transport
+from bayplan.client.transport import Login, Tokens, Transport
 
 APPLY_TIMEOUT_SECONDS = 600  # a file of some ten thousand images
 
@@ -15,8 +15,9 @@ APPLY_TIMEOUT_SECONDS = 600  # a file of some ten thousand images
 class Client:
     """A server's catalogue. Close it when done, or use it in a `with` block.
 
-    Log in by `username` and `password`, by a `token` that was obtained before, or by `tokens` of which the refresh
-    token gets a new access token when the old one has run out; `on_tokens` is told of every new pair, to keep it.
+    Log in by `username` and `password`, as a `worker` by its `secret`, by a `token` that was obtained before, or by `tokens`
+    of which the refresh token gets a new access token when the old one has run out; `on_tokens` is told of every new
+    pair, to keep it.
     """
 
     def __init__(
@@ -25,12 +26,18 @@ class Client:
         *,
         username: str | None = None,
         password: str | None = None,
+        worker: str | None = None,
+        secret: str | None = None,
         token: str | None = None,
         tokens: Tokens | None = None,
         on_tokens: Callable[[Tokens], None] | None = None,
         timeout_seconds: float = 30,
     ) -> None:
-        login = None if username is None or password is None else (username, password)
+        login: Login | None = None
+        if username is not None and password is not None:
+            login = {"username": username, "password": password}
+        elif worker is not None and secret is not None:
+            login = {"worker": worker, "secret": secret}
         self._transport = Transport(
             server,
             tokens=tokens or Tokens(access=token),
@@ -72,7 +79,7 @@ class Client:
 
         Raises `Unauthenticated`, and `TooManyAttempts` after too many wrong ones.
         """
-        return self._transport.log_in(username, password)
+        return self._transport.log_in({"username": username, "password": password})
 
     def match(
         self,

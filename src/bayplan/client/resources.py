@@ -1,5 +1,6 @@
 """The resources of the API as collections: the six actions that all have, once, and what only some have."""
 
+import builtins
 from collections.abc import Mapping
 from typing import Any, Generic, Literal, TypeVar, overload
 
@@ -10,6 +11,10 @@ from bayplan.client.answers import (
     Hardware,
     Image,
     ImageVerdicts,
+    Inspection,
+    Joined,
+    JoinedWorker,
+    JoinToken,
     Licence,
     Node,
     NodeVerdicts,
@@ -20,6 +25,8 @@ from bayplan.client.transport import Transport
 Item = TypeVar("Item")
 Expanded = TypeVar("Expanded")
 Body = Mapping[str, object]
+
+INSPECTION_TIMEOUT_SECONDS = 120  # the server gives a registry 90
 
 
 class Collection(Generic[Item, Expanded]):
@@ -126,6 +133,27 @@ class Images(Collection[Image, ExpandedImage]):
         entered: dict[str, Fact] = self._ask("PATCH", f"{self._path}/{pk}/facts", facts)
         return entered
 
+    def inspect(self, url: str, *, username: str | None = None, password: str | None = None) -> Inspection:
+        """What the registry holds under `url` ("nvidia/cuda:12.4.1-base-ubuntu22.04"), asked now; nothing is stored.
+
+        Raises `NotFound` and `Invalid`; `Unreachable` where the registry does not answer as it should.
+        """
+        body = {"url": url, "registry_username": username, "registry_password": password}
+        found: Inspection = self._ask("POST", f"{self._path}/inspect", body, timeout_seconds=INSPECTION_TIMEOUT_SECONDS)
+        return found
+
+    def inspection(self, pk: int) -> Inspection:
+        """What the image's registry said when it was last asked. Raises `NotFound` where it never was."""
+        stored: Inspection = self._ask("GET", f"{self._path}/{pk}/inspection")
+        return stored
+
+    def store_inspection(self, pk: int) -> Inspection:
+        """Asks the image's registry now, with the image's own log-in, and stores what it says. Raises as `inspect` does."""
+        stored: Inspection = self._ask(
+            "POST", f"{self._path}/{pk}/inspection", timeout_seconds=INSPECTION_TIMEOUT_SECONDS
+        )
+        return stored
+
     def verdicts(self, pk: int) -> ImageVerdicts:
         """How the image would run on every node."""
         verdicts: ImageVerdicts = self._ask("GET", f"{self._path}/{pk}/nodes")
@@ -140,9 +168,29 @@ class Nodes(Collection[Node, ExpandedNode]):
         verdicts: NodeVerdicts = self._ask("GET", f"{self._path}/{pk}/images")
         return verdicts
 
-    def ping(self, node: int | None = None) -> Any:
-        """Tells the server that a node is alive: the one whose token this is, or `node` where staff speak for it."""
-        return self._ask("GET", f"{self._path}/ping", headers={} if node is None else {"Node-Id": str(node)})
+    def ping(self, node: int) -> Any:
+        """Tells the server that a node is alive: by its worker, or by staff."""
+        return self._ask("GET", f"{self._path}/ping", headers={"Node-Id": str(node)})
+
+    def join(self, machine: Body) -> Joined:
+        """Takes a machine in (by a join token), or says what it is now (by the worker that it is)."""
+        joined: Joined = self._ask("POST", f"{self._path}/join", machine)
+        return joined
+
+    def make_join_token(self, *, expires_in: int, uses: int) -> JoinToken:
+        """A token with which so many machines can join, for so many seconds."""
+        body = {"expires_in": expires_in, "uses": uses}
+        made: JoinToken = self._ask("POST", f"{self._path}/join-tokens", body)
+        return made
+
+    def workers(self) -> "builtins.list[JoinedWorker]":
+        """The machines that have joined, by address."""
+        workers: builtins.list[JoinedWorker] = self._ask("POST", f"{self._path}/workers/list")
+        return workers
+
+    def revoke(self, worker: str, *, nodes: bool = False) -> None:
+        """Ends a worker's credential at once, and with `nodes` removes its nodes."""
+        self._ask("DELETE", f"{self._path}/workers/{worker}", params={"nodes": "true" if nodes else None})
 
 
 class Generations(Collection[Hardware, Hardware]):

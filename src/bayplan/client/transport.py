@@ -51,6 +51,10 @@ class Tokens:
     refresh: str | None = None
 
 
+Login = Mapping[str, str]
+"""What `/v1/auth/obtain` takes: `username` and `password`, or `worker` and `secret`."""
+
+
 class Transport:
     """One server, and whatever is at hand to be let in."""
 
@@ -59,7 +63,7 @@ class Transport:
         server: str,
         *,
         tokens: Tokens,
-        login: tuple[str, str] | None,
+        login: Login | None,
         on_tokens: Callable[[Tokens], None] | None,
         timeout_seconds: float,
     ) -> None:
@@ -108,10 +112,9 @@ class Transport:
             response = send()
         return self._content(response)
 
-    def log_in(self, username: str, password: str) -> Tokens:
-        """Gives new tokens for a user name and a password, and goes on with them."""
-        body = {"username": username, "password": password}
-        answer = self._content(self._send("POST", "/v1/auth/obtain", body, anonymous=True))
+    def log_in(self, login: Login) -> Tokens:
+        """Gives new tokens for a log-in, and goes on with them."""
+        answer = self._content(self._send("POST", "/v1/auth/obtain", login, anonymous=True))
         return self._keep(Tokens(access=answer["access"], refresh=answer["refresh"]))
 
     def _renew(self) -> bool:
@@ -124,7 +127,7 @@ class Transport:
                 return True
         if self._login is None:
             return False
-        self.log_in(*self._login)
+        self.log_in(self._login)
         return True
 
     def _keep(self, tokens: Tokens) -> Tokens:

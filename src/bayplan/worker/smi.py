@@ -1,0 +1,72 @@
+"""Reads what `nvidia-smi -q -x` prints, and the compute capabilities that it leaves out.
+
+The document's form is NVIDIA's `nvsmi_device_v12.dtd` (up to the drivers 550) and `v13` (from 560). What is read is the same in both:
+`driver_version` (which v13 will replace with `kmd_version`), and of each `gpu`, in the order of the indices, `product_name`,
+`product_brand`, `fb_memory_usage/total` in MiB and `fabric/state`. No version of it has the compute capability; that is
+`nvidia-smi --query-gpu=index,compute_cap --format=csv,noheader`, which drivers before 510 do not know.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+
+# nvidia-smi is the driver's own program, run by us: no stranger writes its documents.
+from xml.etree import ElementTree
+
+from bayplan.errors import Invalid
+from bayplan.worker.hardware import Gpu, Gpus, brand
+
+_NOTHING = ("", "N/A", "[N/A]", "Not Supported", "[Not Supported]", "Unknown Error", "[Unknown Error]")
+_LOST = "GPU is lost"
+_MEMORY = re.compile(r"(\d+) MiB")
+_CAPABILITY = re.compile(r"\s*(\d+)\s*,\s*(\d+\.\d+)\s*")
+
+
+def parse(document: str) -> Gpus:
+    """Gives the GPUs in the document, without their compute capabilities; raises `Invalid` where it is none of nvidia-smi's."""
+    try:
+        root = ElementTree.fromstring(document)  # noqa: S314
+    except ElementTree.ParseError as error:
+        raise Invalid(f"What nvidia-smi -q -x printed cannot be read: {error}.") from None
+    if root.tag != "nvidia_smi_log":
+        raise Invalid(f"What nvidia-smi -q -x printed is not its log but <{root.tag}>.")
+    driver = _text(root, "driver_version") or _text(root, "kmd_version")
+    gpus = tuple(_gpu(index, element) for index, element in enumerate(root.findall("gpu")))
+    if gpus and driver is None:
+        raise Invalid("What nvidia-smi -q -x printed has GPUs and no driver version.")
+    return Gpus(driver, gpus)
+
+
+def capabilities(lines: str) -> dict[int, str]:
+    """Gives the compute capabilities by index ("8.6"); what is not in the form of a line is left out."""
+    found = (_CAPABILITY.fullmatch(line) for line in lines.splitlines())
+    return {int(one.group(1)): one.group(2) for one in found if one}
+
+
+def with_capabilities(gpus: Gpus, by_index: Mapping[int, str]) -> Gpus:
+    """Gives the same GPUs with their compute capabilities."""
+    told = (replace(gpu, compute_capability=by_index.get(gpu.index)) for gpu in gpus.gpus)
+    return replace(gpus, gpus=tuple(told))
+
+
+def _gpu(index: int, element: ElementTree.Element) -> Gpu:
+    name = _text(element, "product_name")
+    if name == _LOST:
+        raise Invalid(
+            f"GPU {index} is lost: nvidia-smi sees it and cannot talk to it. Restarting the machine is what helps."
+        )
+    memory = _MEMORY.fullmatch(_text(element, "fb_memory_usage/total") or "")
+    state = (_text(element, "fabric/state") or "").casefold()
+    known = {"completed": True, "in progress": False, "not started": False}
+    return Gpu(
+        index,
+        name=name,
+        brand=brand(_text(element, "product_brand") or ""),
+        memory_bytes=int(memory.group(1)) * 1024**2 if memory else None,
+        fabric_ready=known.get(state),
+    )
+
+
+def _text(element: ElementTree.Element, path: str) -> str | None:
+    text = (element.findtext(path) or "").strip()
+    return None if text in _NOTHING else text
