@@ -1,6 +1,8 @@
 """What holds for a transaction and a read on both databases."""
 
 import asyncio
+import gc
+import weakref
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -149,6 +151,19 @@ def test_a_query_too_long_for_the_event_loop_gives_the_same_and_lets_others_in(d
                 assert await db.fetch(long, lambda rows: rows[0][0]) == 300_000
             beside.cancel()
             assert turns > 5
+
+    loop.run(work())
+
+
+def test_a_prepared_statement_is_kept_for_as_long_as_its_owner_keeps_it(database_url: str, loop: Loop) -> None:
+    async def work() -> None:
+        async with opened(database_url) as db:
+            statement = sa.select(tables.domains.c.pk).where(tables.domains.c.name == "a filter of the moment")
+            assert await db.fetch(Prepared(statement), lambda rows: list(rows)) == []
+            kept = weakref.ref(statement)
+            del statement
+            gc.collect()
+            assert kept() is None
 
     loop.run(work())
 

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager, nullcontext
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
@@ -49,11 +50,13 @@ class PostgresDatabase:
         self, statement: Executable | Prepared, then: Callable[[Rows], Made], parameters: Parameters = None
     ) -> Made:
         """See `Database.fetch`."""
+        options: dict[str, Any] = {}
         if isinstance(statement, Prepared):
+            options = {"compiled_cache": statement.compiled_cache}
             statement = statement.statement
         try:
             async with self._readers.connect() as connection:
-                rows = (await connection.execute(statement, parameters)).fetchall()
+                rows = (await connection.execute(statement, parameters, execution_options=options)).fetchall()
         except (sa.exc.OperationalError, sa.exc.InterfaceError, sa.exc.TimeoutError) as error:
             raise self._unavailable(error) from error
         return then(rows) if len(rows) <= LOOP_ROWS else await asyncio.to_thread(then, rows)

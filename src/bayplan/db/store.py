@@ -101,7 +101,7 @@ async def page(db: Database, wanted: Listing, keyring: Keyring) -> Page:
 async def pks(db: Database, shape: Shape, viewer: Viewer, specification: Filter, at: str = "") -> frozenset[int]:
     """Gives the pks of the objects that the filter lets through."""
     statement = sa.select(shape.column("pk")).where(conjunction(where(shape, viewer, specification, at)))
-    return await db.fetch(statement, lambda rows: frozenset(row[0] for row in rows))
+    return await db.fetch(Prepared(statement), lambda rows: frozenset(row[0] for row in rows))
 
 
 async def insert(tx: Transaction, shape: Shape, values: Values, keyring: Keyring, *, resolved: bool = False) -> int:
