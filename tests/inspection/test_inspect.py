@@ -11,6 +11,7 @@ from tests.answers import refused, timestamp
 from tests.conftest import Service
 from tests.inprocess import Loop
 from tests.inspection.conftest import TORCH, for_both, pushed, spoiled
+from tests.joining import joined
 from tests.registry.misbehaving import Asked
 from tests.registry.running import DOCKER_MANIFEST, LAYER, OCI_INDEX, OCI_MANIFEST, Registry, configuration
 
@@ -100,11 +101,14 @@ def test_half_a_log_in_is_refused(service: Service, half: str) -> None:
     refused(service.staff.post(PATH, json={"url": "a/b", half: "x"}), 422, code="incomplete_login", field=other)
 
 
-def test_not_everyone_may_ask(service: Service, registry: Registry) -> None:
+def test_staff_and_workers_may_ask_and_nobody_else(service: Service, registry: Registry) -> None:
     body = {"url": pushed(registry, "ml/who")}
     refused(service.anonymous.post(PATH, json=body), 401)
     refused(service.user.post(PATH, json=body), 403, code="forbidden")
     assert service.staff.post(PATH, json=body).status_code == 200
+    with joined(service) as worker:
+        assert worker.client.post(PATH, json=body).status_code == 200
+        refused(worker.client.post(f"/v1/docker/{service.make('docker')['pk']}/inspection"), 403, code="forbidden")
 
 
 @pytest.mark.parametrize(

@@ -65,7 +65,7 @@ def show_one(image: ExpandedImage) -> None:
 def show_facts(facts: Mapping[str, Fact]) -> None:
     """The facts, what is not known too."""
     columns = (Column("fact"), Column("from"), Column("value", gives_way=True))
-    rows = [(name, fact["origin"], _fact(fact["value"])) for name, fact in facts.items()]
+    rows = [(name, fact["origin"], fact_value(fact["value"])) for name, fact in facts.items()]
     show(table(columns, rows))
 
 
@@ -89,7 +89,8 @@ def generation(image: ExpandedImage) -> str:
     return image["min_hardware_generation"]["generation"] if image["min_hardware_generation"] else "-"
 
 
-def _fact(value: object) -> str:
+def fact_value(value: object) -> str:
+    """The value of a fact as people read it."""
     if value is None:
         return "not known"
     if isinstance(value, dict):

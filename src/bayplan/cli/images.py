@@ -1,36 +1,28 @@
 """`bayplan images ...`: the images of the catalogue, one command for each thing that is done with them."""
 
-import sys
-from collections.abc import Mapping
 from typing import Annotated
 
 import typer
 
-from bayplan.cli import facts
-from bayplan.cli.options import NONE, AsJson, Domain, ImageWords, Server, Task, Yes
-from bayplan.errors import Invalid
+from bayplan.cli import adding, facts, inspecting
+from bayplan.cli.image_options import (
+    Cpu,
+    Cuda,
+    DomainName,
+    Framework,
+    LicenceName,
+    MinGeneration,
+    Registry,
+    RegistryPasswordStdin,
+    RegistryUser,
+    Tasks,
+    Url,
+    body,
+    registry_login,
+)
+from bayplan.cli.options import AsJson, Domain, ImageWords, Server, Task, Yes
 
 group = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="The images of the catalogue.")
-
-Url = typer.Option(metavar="REFERENCE", help="What `docker pull` takes.", show_default=False)
-Framework = typer.Option(metavar="'NAME VERSION'", help="The framework in it, as 'PyTorch 2.4'.", show_default=False)
-DomainName = typer.Option("--domain", metavar="NAME", help="Its domain: ic, od, ...", show_default=False)
-Tasks = typer.Option("--task", metavar="TASK", help="What it does: train, ...; repeat it.", show_default=False)
-LicenceName = typer.Option("--licence", metavar="NAME", help="Its licence: MIT, Apache-2.0, ...", show_default=False)
-Registry = Annotated[str | None, typer.Option(metavar="HOST", help="The registry [default: the one that --url names]")]
-Cuda = Annotated[
-    str | None, typer.Option("--cuda", metavar="VERSION", help="The CUDA release in it: 12.4, 12.4.1, or none.")
-]
-MinGeneration = Annotated[
-    str | None, typer.Option(metavar="NAME", help="The oldest GPU generation that it runs on: Ampere, ..., or none.")
-]
-Cpu = Annotated[bool | None, typer.Option("--cpu/--no-cpu", help="Whether it runs without GPU.", show_default=False)]
-RegistryUser = Annotated[
-    str | None, typer.Option(metavar="NAME", help="Who logs in to the registry; the password is asked for. Or none.")
-]
-RegistryPasswordStdin = Annotated[
-    bool, typer.Option("--registry-password-stdin", help="Read that password from the input.")
-]
 
 
 def register(app: typer.Typer) -> None:
@@ -93,47 +85,6 @@ def show(image: ImageWords, server: Server = None, as_json: AsJson = False) -> N
 
 
 @group.command()
-def add(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="Its name.", show_default=False)],
-    version: Annotated[str, typer.Argument(metavar="VERSION", help="Its version.", show_default=False)],
-    url: Annotated[str, Url],
-    framework: Annotated[str, Framework],
-    domain: Annotated[str, DomainName],
-    task: Annotated[list[str], Tasks],
-    licence: Annotated[str, LicenceName],
-    registry: Registry = None,
-    cuda: Cuda = None,
-    min_generation: MinGeneration = None,
-    cpu: Cpu = None,
-    registry_username: RegistryUser = None,
-    registry_password_stdin: RegistryPasswordStdin = False,
-    server: Server = None,
-    as_json: AsJson = False,
-) -> None:
-    """Add an image."""
-    from bayplan.cli import screen, session
-    from bayplan.domain.reference import Reference
-
-    given = {
-        "url": url,
-        "registry": registry or Reference.parse(url).registry,
-        "cuda_version": cuda,
-        "min_hardware_generation": min_generation,
-        "cpu": cpu,
-        "framework": framework,
-        "domain": domain,
-        "tasks": task,
-        "licence": licence,
-    }
-    log_in = _registry_login(registry_username, registry_password_stdin)
-    with session.connect(server) as client:
-        added = client.images.create({"name": name, "version": version} | _body(given) | log_in)
-    if as_json:
-        return screen.show_json(added)
-    return typer.echo(f"Added {name} {version} as image {added['pk']}.")
-
-
-@group.command()
 def edit(
     image: ImageWords,
     name: Annotated[str | None, typer.Option(metavar="NAME", help="Its new name.")] = None,
@@ -168,7 +119,7 @@ def edit(
         "tasks": task,
         "licence": licence,
     }
-    changes = _body(given) | _registry_login(registry_username, registry_password_stdin)
+    changes = body(given) | registry_login(registry_username, registry_password_stdin)
     if not changes:
         raise typer.BadParameter("Say what to change, as in `--cuda 12.4.1`; --help lists what there is.")
     with session.connect(server) as client:
@@ -210,25 +161,7 @@ def reinstate(image: ImageWords, server: Server = None) -> None:
     typer.echo(f"{back['name']} {back['version']} is back.")
 
 
+group.command("add")(adding.add)
+group.command("inspect")(inspecting.inspect)
 group.command("facts")(facts.show)
 group.command("set-facts")(facts.enter)
-
-
-def _body(given: Mapping[str, object]) -> dict[str, object]:
-    """The fields that were given; the word "none" takes a value away."""
-    return {name: None if value == NONE else value for name, value in given.items() if value not in (None, [])}
-
-
-def _registry_login(username: str | None, password_stdin: bool) -> dict[str, object]:
-    """The fields of a log-in to the registry; the password is never on the command line, where others can see it."""
-    if username is None:
-        return {}
-    if username == NONE:
-        return {"registry_username": None, "registry_password": None}
-    if password_stdin:
-        password = sys.stdin.readline().rstrip("\r\n")
-    elif sys.stdin.isatty():
-        password = typer.prompt(f"Password of {username} at the registry", hide_input=True)
-    else:
-        raise Invalid("There is no terminal to ask for the registry's password at; give --registry-password-stdin.")
-    return {"registry_username": username, "registry_password": password}
