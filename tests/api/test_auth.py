@@ -2,6 +2,7 @@
 
 import base64
 import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import httpx
@@ -163,6 +164,19 @@ def test_too_many_attempts_are_429_and_say_when_to_come_back(service: Service) -
     refused(service.anonymous.post("/v1/auth/obtain", json=right), 429)
     other = service.anonymous.post("/v1/auth/obtain", json={"username": "admin", "password": "wrong"})
     refused(other, 401)
+
+
+def test_guesses_sent_at_once_are_counted_one_by_one(service: Service) -> None:
+    allowed = service.settings.login_attempts
+
+    def guess(number: int) -> int:
+        body = {"username": USER[0], "password": f"guess {number}"}
+        with service.client() as client:
+            return client.post("/v1/auth/obtain", json=body).status_code
+
+    with ThreadPoolExecutor(2 * allowed) as threads:
+        statuses = list(threads.map(guess, range(2 * allowed)))
+    assert (statuses.count(401), statuses.count(429)) == (allowed, allowed)
 
 
 def test_a_good_log_in_forgets_the_bad_ones(service: Service) -> None:

@@ -1,6 +1,8 @@
 """Logging in: tokens for a password or for a worker's secret, a new access token for a refresh token, and whether a token is good."""
 
+import asyncio
 import time
+from weakref import WeakValueDictionary
 
 from fastapi import APIRouter
 from starlette.requests import Request
@@ -32,14 +34,24 @@ def auth_router(runtime: Runtime) -> APIRouter:
     """Gives the routes under `/v1/auth`."""
     router = APIRouter(prefix="/v1/auth", tags=["log-in"])
     limit_bytes = min(runtime.settings.max_body_bytes, 65_536)
+    turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     async def obtain(request: Request) -> Response:
         body = await read_body(request, limit_bytes)
         if is_for_worker(body):
             return await obtain_for_worker(parse(body, WorkerCredentials))
         given = parse(body, Credentials)
-        address = request.client.host if request.client else ""
-        who, moment = accounts.subject(given.username, address), int(time.time())
+        who = accounts.subject(given.username, request.client.host if request.client else "")
+        # One after the other: of many guesses sent at once, each finds those before it counted.
+        async with turns.setdefault(who, asyncio.Lock()):
+            account = await logged_in(given, who)
+        tokens = {
+            use: runtime.tokens.make("user", account.pk, account.token_epoch, use) for use in ("access", "refresh")
+        }
+        return Json(tokens, headers=_UNCACHED)
+
+    async def logged_in(given: Credentials, who: str) -> accounts.Account:
+        moment = int(time.time())
         locked = await accounts.seconds_locked(runtime.db, who, runtime.settings.login_attempts, moment)
         if locked:
             raise TooManyAttempts(
@@ -52,10 +64,7 @@ def auth_router(runtime: Runtime) -> APIRouter:
             raise Unauthenticated("The user name or the password is wrong.", code="wrong_credentials")
         await accounts.forget_failures(runtime.db, who)
         await accounts.logged_in(runtime.db, account.pk, now())
-        tokens = {
-            use: runtime.tokens.make("user", account.pk, account.token_epoch, use) for use in ("access", "refresh")
-        }
-        return Json(tokens, headers=_UNCACHED)
+        return account
 
     async def obtain_for_worker(given: WorkerCredentials) -> Response:
         # No count of failures: a secret of 256 random bits is not guessed, and nobody shall lock a worker out.
