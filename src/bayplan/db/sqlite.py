@@ -63,7 +63,7 @@ class SqliteDatabase:
     @cached_property
     def _reader(self) -> sa.Connection:
         connection = self._connect()
-        _driver(connection).set_progress_handler(lambda: time.monotonic() > self._deadline, STEPS_BETWEEN_LOOKS)
+        _driver(connection).set_progress_handler(lambda: time.thread_time() > self._deadline, STEPS_BETWEEN_LOOKS)
         return connection
 
     @cached_property
@@ -82,7 +82,8 @@ class SqliteDatabase:
         """See `Database.fetch`."""
         if isinstance(statement, Prepared) and statement.is_long:
             return await self._fetch_in_thread(statement, then, parameters)
-        self._deadline = time.monotonic() + LOOP_BUDGET_SECONDS
+        # Processor time: what other threads and programs take does not make a query long.
+        self._deadline = time.thread_time() + LOOP_BUDGET_SECONDS
         try:
             rows = self._rows(self._reader, statement, parameters)
         except (sa.exc.OperationalError, sqlite3.OperationalError) as error:
@@ -101,8 +102,8 @@ class SqliteDatabase:
                 begun = time.thread_time()
                 rows = self._rows(connection, statement, parameters)
                 if isinstance(statement, Prepared):
-                    # It may have been stopped only because the machine was busy: the loop has it back where it is short.
-                    statement.is_long = time.thread_time() - begun > LOOP_BUDGET_SECONDS / 2
+                    # Long enough for a thread, until it is clearly short: rows may have gone.
+                    statement.is_long = time.thread_time() - begun > LOOP_BUDGET_SECONDS / 4
                 return then(rows)
 
         async with self._threads:
