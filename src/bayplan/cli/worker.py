@@ -108,7 +108,8 @@ def run(
     from bayplan.worker.run import Worker
 
     # Wherever it is: whatever is kept is kept whole, and what the server was told it has done or not.
-    signal.signal(signal.SIGTERM, lambda _number, _frame: sys.exit(0))
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda _number, _frame: sys.exit(0))
     Worker(_path(state), interval, look, lambda text: print(text, file=sys.stderr, flush=True)).run()
 
 

@@ -37,7 +37,9 @@ def read(path: Path) -> State:
         ) from None
     except PermissionError:
         raise Invalid(f"{path} belongs to another user: run this as the one who joined.") from None
-    except (OSError, ValueError, TypeError, KeyError):
+    except OSError as error:
+        raise Invalid(f"{path} cannot be read: {error.strerror}.") from None
+    except (ValueError, TypeError, KeyError):
         raise Invalid(f"{path} cannot be understood: remove it and join again.") from None
 
 
