@@ -9,6 +9,7 @@ import pytest
 from tests import catalogue
 from tests.answers import refused
 from tests.conftest import Service
+from tests.process import ADMIN_PASSWORD
 
 RESOURCES = tuple(catalogue.BODIES)
 
@@ -111,6 +112,21 @@ def test_an_expanded_object_is_new_when_what_it_shows_has_changed(service: Servi
     after = service.staff.get(path, headers={"If-None-Match": before.headers["etag"]})
     assert after.status_code == 200
     assert after.json()["framework"]["version"] == "9"
+
+
+@pytest.mark.parametrize("path", ["/v1/docker/{pk}?expand=creator", "/v1/docker/list?expand=creator"])
+def test_what_shows_when_its_creator_logged_in_is_new_when_they_did_again(service: Service, path: str) -> None:
+    path = path.format(pk=service.make("docker")["pk"])
+    method = "POST" if "list" in path else "GET"
+    before = service.staff.request(method, path)
+    service.anonymous.post("/v1/auth/obtain", json={"username": "admin", "password": ADMIN_PASSWORD})
+    after = service.staff.request(method, path, headers={"If-None-Match": before.headers["etag"]})
+    assert after.status_code == 200
+    assert after.content != before.content
+    again = service.staff.request(method, path, headers={"If-None-Match": after.headers["etag"]})
+    assert again.status_code == 304
+    order = {"order_by": [{"field": "creator.last_login"}]}
+    refused(service.staff.post("/v1/docker/list", json=order), 422, code="unknown_field")
 
 
 def test_different_views_of_an_object_have_different_etags(service: Service) -> None:

@@ -71,11 +71,12 @@ def crud_router(resource: Resource, runtime: Runtime) -> APIRouter:
         asked = wanted(caller.viewer, body, expansion(shape, given), limit, offset)
         # The version was read before the rows: were they newer than their tag, they would only be sent once more.
         tag = f"{caller.version}-{fingerprint(body, request.scope['query_string'], repr(caller.viewer).encode())}"
-        if not shape.restless and is_known(request, tag):
+        restless = asked.chosen.is_restless
+        if not restless and is_known(request, tag):
             return unchanged(tag)
         page = await store.page(runtime.db, asked, runtime.keyring)
         headers = {} if page.total is None else page_headers(request, given, page.total, limit, offset)
-        return tagged(request, page.body, fingerprint(page.body) if shape.restless else tag, headers=headers)
+        return tagged(request, page.body, fingerprint(page.body) if restless else tag, headers=headers)
 
     async def load(request: Request) -> Response:
         caller = await asking(request, "load")

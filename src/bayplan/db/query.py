@@ -75,7 +75,7 @@ def find(shape: Shape, viewer: Viewer, name: str, at: str) -> Path:
                 through.append(field)
                 current = SHAPES[field.target]
             field = current.field(step)
-            if field is None or not _is_open(field, viewer, shared=bool(through)):
+            if field is None or not _is_open(current, field, viewer, shared=bool(through)):
                 field = None
                 break
     if field is None:
@@ -90,11 +90,13 @@ def find(shape: Shape, viewer: Viewer, name: str, at: str) -> Path:
 
 
 def _open_fields(shape: Shape, viewer: Viewer, *, shared: bool = False) -> list[Field]:
-    return [field for field in shape.fields if _is_open(field, viewer, shared=shared)]
+    return [field for field in shape.fields if _is_open(shape, field, viewer, shared=shared)]
 
 
-def _is_open(field: Field, viewer: Viewer, *, shared: bool) -> bool:
-    return field.kind is not Kind.SECRET and viewer.sees(field, through_reference=shared)
+def _is_open(shape: Shape, field: Field, viewer: Viewer, *, shared: bool) -> bool:
+    # What changes without a new version of the catalogue would change lists under an ETag that stays.
+    stays = not (shared and field.name in shape.restless)
+    return stays and field.kind is not Kind.SECRET and viewer.sees(field, through_reference=shared)
 
 
 def where(shape: Shape, viewer: Viewer, specification: Filter, at: str = "") -> list[Clause]:

@@ -32,6 +32,7 @@ class Nested:
     start: int
     names: tuple[str, ...]
     shown: tuple[Shower, ...]
+    restless_at: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,9 +63,15 @@ class Selection:
                 item[nested.name] = None if item[nested.name] is None else value
         return made
 
+    @property
+    def is_restless(self) -> bool:
+        """Whether the objects show fields that change without a new version of the catalogue."""
+        return bool(self.shape.restless) or any(nested.restless_at for nested in self.nested)
+
     def tag(self, row: Sequence[Any]) -> str:
         """Gives the row's entity tag: its revision, and whatever else tells an answer from another of that revision."""
         told_apart = [str(row[self.names.index(name)]) for name in self.shape.restless]
+        told_apart += [str(row[at]) for nested in self.nested for at in nested.restless_at]
         # Who sees secrets and who does not must not share what they keep.
         told_apart += ["secret"] if self.secret is not None else []
         return "-".join([str(row[self.revision_at]), *(["".join(told_apart)] if any(told_apart) else [])])
@@ -108,7 +115,9 @@ def selection(shape_name: str, sees_log_ins: bool, is_staff: bool, expand: tuple
         source = source.outerjoin(alias, alias.c.pk == shape.column(field.name))
         if field.name in expand:
             start = len(columns) + len(extra)
-            nested.append(Nested(field.name, start, tuple(f.name for f in target.fields), _showers(target)))
+            names = tuple(f.name for f in target.fields)
+            restless_at = tuple(start + names.index(name) for name in target.restless)
+            nested.append(Nested(field.name, start, names, _showers(target), restless_at))
             extra += _columns(target, alias, viewer, through=True)
         elif field.shown_as is not None:
             columns[index] = alias.c[field.shown_as]
