@@ -141,3 +141,9 @@ def _reference(field: str, target: dict[str, Any]) -> dict[str, Any]:
     if field == "hardware_generation":
         return {"hardware_generation": target["pk"], "compute_capability": None}
     return {field: target["pk"]}
+
+
+def test_a_reinstated_image_has_the_etag_that_it_is_loaded_with(service: Service, gone: dict[str, Any]) -> None:
+    path = LOADED.format(**gone)
+    back = service.staff.delete(f"{path}/reinstate?expand=framework")
+    assert back.headers["etag"] == service.staff.get(f"{path}?expand=framework").headers["etag"]

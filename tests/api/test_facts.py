@@ -131,6 +131,17 @@ def test_facts_carry_an_etag_that_guards_them(service: Service) -> None:
     assert facts_of(service, int(path.split("/")[3]))["min_driver"]["value"] == "570.0"
 
 
+def test_a_fact_of_the_table_has_a_new_etag_when_the_framework_is_another(service: Service) -> None:
+    framework = service.make("frameworks", name="PyTorch", version="2.4.1")
+    path = f"/v1/docker/{service.make('docker', framework=framework['pk'])['pk']}/facts"
+    before = service.staff.get(path)
+    service.staff.patch(f"/v1/frameworks/{framework['pk']}", json={"name": "Something Else"})
+    after = service.staff.get(path, headers={"If-None-Match": before.headers["etag"]})
+    assert after.status_code == 200
+    assert before.json()["kernel_architectures"]["origin"] == "table"
+    assert after.json()["kernel_architectures"]["origin"] is None
+
+
 def test_a_fact_changes_the_verdict(service: Service) -> None:
     pk = plain(service)["pk"]
     question = {"worker": {"driver_version": "560.35.03", "compute_capability": "8.6"}, "explain": True}

@@ -2,12 +2,13 @@
 
 from typing import Any
 
+import orjson
 from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from bayplan.api.answers import Json, tagged
-from bayplan.api.crud import expansion
+from bayplan.api.answers import Json, fingerprint, tagged
+from bayplan.api.crud import expanded, expansion
 from bayplan.api.describe import EXPAND_IMAGE, IF_MATCH, IF_NONE_MATCH, PK, action, reference
 from bayplan.api.judging import Judge
 from bayplan.api.requests import pk_of, query, read
@@ -31,11 +32,11 @@ def docker_router(runtime: Runtime, judge: Judge) -> APIRouter:
     async def reinstate(request: Request) -> Response:
         caller = await runtime.caller(request)
         caller.must_be_staff()
-        chosen = caller.select("docker", expansion(IMAGES, query(request, "expand")))
+        expand = expansion(IMAGES, query(request, "expand"))
         async with runtime.db.write() as tx:
             await deletion.reinstate(tx, pk_of(request), if_match=request.headers.get("if-match"))
-            image, tag = await store.load_in(tx, chosen, pk_of(request), runtime.keyring)
-        return tagged(request, image, tag)
+            image, tag = await store.load_in(tx, caller.select("docker", expand), pk_of(request), runtime.keyring)
+        return tagged(request, image, expanded(tag, expand, tx.version))
 
     async def hard(request: Request) -> Response:
         caller = await runtime.caller(request)
@@ -75,7 +76,8 @@ def docker_router(runtime: Runtime, judge: Judge) -> APIRouter:
             entries["kernel_architectures"] = {"value": build.texts, "origin": "table"}
         for name, (value, origin) in known.facts.get(pk, {}).items():
             entries[name] = {"value": value, "origin": origin}
-        return tagged(request, entries, f"{revision}-facts")
+        # A fact of the tables goes by what the image refers to, which changes without the image's revision.
+        return tagged(request, entries, f"{revision}-{fingerprint(orjson.dumps(entries))}")
 
     async def match(request: Request) -> Response:
         caller = await runtime.caller(request, workers=True)
