@@ -13,6 +13,7 @@ from tests.registry.misbehaving import Handler, Server
 from tests.registry.misbehaving import serving as misbehaving
 from tests.registry.running import Registry, configuration, running_registry
 
+Body = dict[str, Any]
 CUDA = {"CUDA_VERSION": "12.4.1", "NVIDIA_REQUIRE_CUDA": "cuda>=12.4 brand=tesla,driver>=470,driver<471"}
 TORCH = CUDA | {"NV_CUDNN_VERSION": "9.1.0.70", "PYTORCH_VERSION": "2.4.1", "TORCH_CUDA_ARCH_LIST": "8.0 9.0+PTX"}
 
@@ -83,9 +84,33 @@ def for_both(registry: Registry, repository: str, arm64: dict[str, str], amd64: 
     return f"{registry.host}/{repository}:1"
 
 
-def made(service: Service, url: str, login: Login | None = None, **changes: object) -> dict[str, Any]:
+def made(service: Service, url: str, login: Login | None = None, **changes: object) -> Body:
     """An image of the catalogue at that place, with its log-in."""
     registry = url.split("/")[0]
     if login is not None:
         changes |= {"registry_username": login.username, "registry_password": login.password}
     return service.make("docker", url=url, registry=f"http://{registry}", **changes)
+
+
+def place(image: Body) -> str:
+    """The path of an image's inspection."""
+    return f"/v1/docker/{image['pk']}/inspection"
+
+
+def inspected(service: Service, image: Body) -> Body:
+    """The image's inspection, made now."""
+    answer = service.staff.post(place(image))
+    assert answer.status_code == 200, answer.text
+    found: Body = answer.json()
+    return found
+
+
+def facts(service: Service, image: Body) -> Body:
+    """The image's facts that are known, each with its origin."""
+    known = service.staff.get(f"/v1/docker/{image['pk']}/facts").json()
+    return {name: (fact["value"], fact["origin"]) for name, fact in known.items() if fact["origin"] is not None}
+
+
+def registry_facts(service: Service, image: Body) -> Body:
+    """Those that its registry told."""
+    return {name: value for name, (value, origin) in facts(service, image).items() if origin == "registry"}

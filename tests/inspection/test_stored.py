@@ -2,7 +2,6 @@
 
 import asyncio
 import sqlite3
-from typing import Any
 
 import httpx
 import psycopg
@@ -11,36 +10,22 @@ import pytest
 from tests.answers import refused
 from tests.conftest import Service
 from tests.inprocess import Loop
-from tests.inspection.conftest import CUDA, TORCH, for_both, made, pushed, spoiled
+from tests.inspection.conftest import (
+    CUDA,
+    TORCH,
+    Body,
+    for_both,
+    inspected,
+    made,
+    place,
+    pushed,
+    registry_facts,
+    spoiled,
+)
 from tests.registry.misbehaving import Asked, Store
 from tests.registry.running import Registry, configuration
 
-Body = dict[str, Any]
 REQUIRED = CUDA["NVIDIA_REQUIRE_CUDA"]
-
-
-def place(image: Body) -> str:
-    """The path of an image's inspection."""
-    return f"/v1/docker/{image['pk']}/inspection"
-
-
-def inspected(service: Service, image: Body) -> Body:
-    """The image's inspection, made now."""
-    answer = service.staff.post(place(image))
-    assert answer.status_code == 200, answer.text
-    found: Body = answer.json()
-    return found
-
-
-def facts(service: Service, image: Body) -> Body:
-    """The image's facts that are known, each with its origin."""
-    known = service.staff.get(f"/v1/docker/{image['pk']}/facts").json()
-    return {name: (fact["value"], fact["origin"]) for name, fact in known.items() if fact["origin"] is not None}
-
-
-def registry_facts(service: Service, image: Body) -> Body:
-    """Those that its registry told."""
-    return {name: value for name, (value, origin) in facts(service, image).items() if origin == "registry"}
 
 
 def test_what_a_registry_says_is_stored_and_shown(service: Service, registry: Registry) -> None:
@@ -94,49 +79,21 @@ def test_what_no_staff_could_have_entered_stays_open(service: Service, registry:
     assert registry_facts(service, image) == {"disable_require": False}
 
 
-def test_staffs_word_stays_first_and_is_contradicted(service: Service, registry: Registry) -> None:
-    image = made(service, pushed(registry, "team/entered"))
-    path = f"/v1/docker/{image['pk']}/facts"
-    entered = {"requirements": {"NVIDIA_REQUIRE_CUDA": "cuda>=11.0"}, "architectures": ["amd64"], "min_driver": "550.0"}
-    assert service.staff.patch(path, json=entered).status_code == 200
-    found = inspected(service, image)
-    known = facts(service, image)
-    assert {name: known[name] for name in entered} == {name: (value, "staff") for name, value in entered.items()}
-    assert found["contradictions"] == [
-        {
-            "field": "requirements",
-            "catalogue": entered["requirements"],
-            "registry": {"NVIDIA_REQUIRE_CUDA": REQUIRED},
-            "source": "env",
-        }
-    ]
-    service.staff.patch(path, json={"requirements": None})
-    assert facts(service, image)["requirements"] == ({"NVIDIA_REQUIRE_CUDA": REQUIRED}, "registry")
-    assert service.user.get(place(image)).json()["contradictions"] == []
-
-
-def test_contradictions_are_reported_and_nothing_is_overwritten(service: Service, registry: Registry) -> None:
-    labels = {"org.opencontainers.image.licenses": "BSD-3-Clause"}
-    url = pushed(registry, "team/otherwise", TORCH | {"CUDA_VERSION": "12.2.2"})
-    registry.image("team/otherwise", "1", configuration(TORCH | {"CUDA_VERSION": "12.2.2"}, labels))
-    service.staff.post("/v1/frameworks/create", json={"name": "PyTorch", "version": "2.3"})
-    image = made(service, url, cuda_version="12.4.1", framework="PyTorch 2.3", licence="MIT")
-    found = inspected(service, image)
-    assert found["contradictions"] == [
-        {"field": "cuda_version", "catalogue": "12.4.1", "registry": "12.2.2", "source": "env CUDA_VERSION"},
-        {"field": "framework_version", "catalogue": "2.3", "registry": "2.4.1", "source": "env PYTORCH_VERSION"},
-        {
-            "field": "licence",
-            "catalogue": "MIT",
-            "registry": "BSD-3-Clause",
-            "source": "label org.opencontainers.image.licenses",
-        },
-    ]
-    assert service.staff.get(f"/v1/docker/{image['pk']}").json() == image
-    # What staff mend is seen to agree, without asking the registry again.
-    service.staff.patch(f"/v1/docker/{image['pk']}", json={"cuda_version": "12.2.2", "licence": "BSD-3-Clause"})
-    left = service.user.get(place(image)).json()["contradictions"]
-    assert [one["field"] for one in left] == ["framework_version"]
+def test_the_catalogue_as_a_file_is_staffs_word_alone(service: Service, registry: Registry) -> None:
+    image = made(service, pushed(registry, "team/filed"))
+    inspected(service, image)
+    document = service.staff.get("/v1/catalogue/export").json()
+    (entry,) = [one for one in document["images"] if one["url"] == image["url"]]
+    assert "facts" not in entry
+    again = service.staff.post("/v1/catalogue/apply", json={"images": [entry]}).json()
+    assert again["changes"] == []
+    assert service.staff.get(place(image)).status_code == 200
+    moved = {"images": [entry | {"url": f"{registry.host}/team/refiled:1"}]}
+    assert service.staff.post("/v1/catalogue/apply?dry_run=true", json=moved).json()["applied"] is False
+    assert service.staff.get(place(image)).status_code == 200
+    assert service.staff.post("/v1/catalogue/apply", json=moved).json()["applied"] is True
+    refused(service.staff.get(place(image)), 404, code="not_inspected")
+    assert registry_facts(service, image) == {}
 
 
 def test_the_next_inspection_replaces_the_last(service: Service, registry: Registry) -> None:

@@ -137,14 +137,22 @@ def _contradictions(kept: inspections.Kept) -> Iterable[Object]:
         for platform in platforms
     ]
     yield from map(asdict, contradictions(kept.catalogue, read_again))
-    built = [architecture(platform) for platform in platforms]
-    yield from _otherwise("architectures", kept.entered, [(built, "manifest")], key=sorted)
-    for name in sorted(set(kept.entered) - {"architectures"}):
-        told = [(fact["value"], fact["source"]) for platform in platforms if (fact := platform["facts"].get(name))]
-        yield from _otherwise(name, kept.entered, told, key=lambda value: value)
+
+    def told(name: str) -> list[tuple[Any, str]]:
+        return [(fact["value"], fact["source"]) for one in platforms if (fact := one["facts"].get(name))]
+
+    if kept.catalogue["cuda_version"] is None:  # which says that there is no CUDA in it
+        yield from _otherwise("cuda_version", {"cuda_version": None}, told("cuda_version"))
+    built = sorted({architecture(platform) for platform in platforms})
+    entered = dict(kept.entered)
+    if "architectures" in entered:
+        entered["architectures"] = sorted(set(entered["architectures"]))
+    yield from _otherwise("architectures", entered, [(built, "manifest")])
+    for name in sorted(set(entered) - {"architectures"}):
+        yield from _otherwise(name, entered, told(name))
 
 
-def _otherwise(name: str, entered: Mapping[str, Any], told: list[tuple[Any, str]], key: Any) -> Iterable[Object]:
+def _otherwise(name: str, entered: Mapping[str, Any], told: list[tuple[Any, str]]) -> Iterable[Object]:
     """The contradiction between an entry and the platforms of an image, unless one of them agrees."""
-    if name in entered and told and key(entered[name]) not in [key(value) for value, _ in told]:
+    if name in entered and told and entered[name] not in [value for value, _ in told]:
         yield {"field": name, "catalogue": entered[name], "registry": told[0][0], "source": told[0][1]}

@@ -9,7 +9,7 @@ import typer
 
 from bayplan.cli import screen
 from bayplan.client import Client, exact
-from bayplan.client.answers import Inspection
+from bayplan.client.inspections import Inspection
 from bayplan.domain.reference import Reference
 from bayplan.errors import BayplanError, Invalid
 

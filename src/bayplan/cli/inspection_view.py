@@ -5,7 +5,8 @@ from rich.text import Text
 
 from bayplan.cli.image_view import fact_value, named
 from bayplan.cli.screen import MUTED, Column, fields, moment, show, table, words
-from bayplan.client.answers import Contradiction, ExpandedImage, Inspection, ToldPlatform
+from bayplan.client.answers import ExpandedImage
+from bayplan.client.inspections import Contradiction, Inspection, ToldPlatform
 
 _UNITS = (("GiB", 1024**3), ("MiB", 1024**2), ("KiB", 1024))
 
@@ -62,7 +63,8 @@ def _facts(platforms: list[ToldPlatform]) -> RenderableType:
 
 
 def _contradiction(found: Contradiction) -> Text:
-    catalogue, registry = fact_value(found["catalogue"]), fact_value(found["registry"])
+    catalogue = "none" if found["catalogue"] is None else fact_value(found["catalogue"])
+    registry = fact_value(found["registry"])
     text = Text.assemble(("contradiction", "bold yellow"), "  ", (words(found["field"]), "bold"))
     return text.append(f"\nThe catalogue says {catalogue}; the image says {registry} ({words(found['source'])}).")
 

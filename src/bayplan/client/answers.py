@@ -214,46 +214,6 @@ class Fact(TypedDict):
     origin: Literal["staff", "registry", "table"] | None
 
 
-class ToldFact(TypedDict):
-    """What an image says, where it says so ("env CUDA_VERSION"), and whether in so many words or worked out."""
-
-    value: Any
-    source: str
-    certainty: Literal["stated", "derived"]
-
-
-class ToldPlatform(TypedDict):
-    """An image for one platform, and what it says about itself; what it does not say is not there."""
-
-    os: str
-    architecture: str
-    variant: str | None
-    digest: str
-    size_bytes: int
-    created: str | None
-    facts: dict[str, ToldFact]
-
-
-class Contradiction(TypedDict):
-    """A field, or a fact that staff entered, that says something else than the image does."""
-
-    field: str
-    catalogue: Any
-    registry: Any
-    source: str
-
-
-class Inspection(TypedDict):
-    """What a registry holds under a reference, when that was looked at, and where the catalogue has it otherwise."""
-
-    reference: str
-    digest: str
-    media_type: str
-    checked: str
-    platforms: list[ToldPlatform]
-    contradictions: list[Contradiction]
-
-
 class Change(TypedDict):
     """One thing that applying a catalogue file adds, changes or removes."""
 

@@ -11,7 +11,6 @@ from bayplan.client.answers import (
     Hardware,
     Image,
     ImageVerdicts,
-    Inspection,
     Joined,
     JoinedWorker,
     JoinToken,
@@ -20,6 +19,7 @@ from bayplan.client.answers import (
     NodeVerdicts,
 )
 from bayplan.client.filters import Expression, order
+from bayplan.client.inspections import Inspection
 from bayplan.client.transport import Transport
 
 Item = TypeVar("Item")
