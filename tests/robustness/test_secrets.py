@@ -127,7 +127,10 @@ def test_rotating_the_key_leaves_nothing_that_the_old_one_opens(
         assert client.patch(path, json={"registry_password": SECOND}).json()["registry_password"] == SECOND
 
 
-def test_the_admins_password_is_printed_once_and_only_where_it_was_not_given(tmp_path: Path) -> None:
+@pytest.mark.parametrize("given", [{}, {"admin_password": ""}], ids=["not given", "empty"])
+def test_the_admins_password_is_printed_once_and_only_where_it_was_not_given(
+    tmp_path: Path, given: dict[str, str]
+) -> None:
     said = []
     for turn in range(2):
         out = tmp_path / f"out-{turn}"
@@ -136,7 +139,7 @@ def test_the_admins_password_is_printed_once_and_only_where_it_was_not_given(tmp
                 [PROGRAM, "serve", "--port", "0"],
                 stdout=sink,
                 stderr=sink,
-                env=environment({"home": str(tmp_path / "home")}),
+                env=environment({"home": str(tmp_path / "home"), **given}),
             )
         deadline = time.monotonic() + 20
         while "serves http" not in out.read_text() and time.monotonic() < deadline:

@@ -66,7 +66,7 @@ async def prepare(runtime: Runtime) -> None:
     given = runtime.settings.admin_password
     password = given.get_secret_value() if given else secrets.token_urlsafe(12)
     filled = await seed.fill(runtime.db, await passwords.hash_of(password), now(), runtime.settings.tables)
-    if filled and given is None:
+    if filled and not given:
         print(f"The first user is 'admin', the password: {password}\nIt is not shown again.", flush=True)
 
 
