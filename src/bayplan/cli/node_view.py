@@ -1,12 +1,16 @@
 """Nodes on the screen."""
 
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 from rich.text import Text
 
 from bayplan.cli.screen import MUTED, Column, ago, count, fields, memory, show, table, words
 from bayplan.client.answers import ExpandedNode, JoinedWorker
+
+# Workers ping every minute unless told otherwise: five that are missing are no jitter.
+SILENT_AFTER_SECONDS = 300
 
 
 def show_list(nodes: Sequence[ExpandedNode]) -> None:
@@ -30,7 +34,7 @@ def show_list(nodes: Sequence[ExpandedNode]) -> None:
             generation(node),
             node["driver_version"],
             memory(node["gpu_mem"]),
-            ago(node["last_seen"]),
+            seen(node["last_seen"]),
         )
         for node in nodes
     ]
@@ -66,10 +70,20 @@ def show_one(node: ExpandedNode) -> None:
                 ("container runtime", node["runtime_mode"]),
                 ("container toolkit", node["toolkit_version"]),
                 ("fabric ready", node["fabric_ready"]),
-                ("last seen", ago(node["last_seen"])),
+                ("last seen", seen(node["last_seen"])),
             ]
         )
     )
+
+
+def seen(last_seen: str | None) -> Text:
+    """When a node was last heard of; one that has pinged and stopped is called silent."""
+    if last_seen is None:
+        return Text(ago(None))
+    passed_seconds = (datetime.now(UTC) - datetime.fromisoformat(last_seen)).total_seconds()
+    if passed_seconds < SILENT_AFTER_SECONDS:
+        return Text(ago(last_seen))
+    return Text(f"{ago(last_seen)}, silent", style="yellow")
 
 
 def generation(node: ExpandedNode) -> str:
