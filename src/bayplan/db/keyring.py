@@ -148,6 +148,7 @@ def make_private_file(file: Path, content: object) -> None:
                 pass
             finally:
                 fresh.unlink()
+            _keep_name(file)
     except OSError as error:
         raise CannotStart(f"The key file {file} cannot be made: {_why(error)}.") from None
 
@@ -156,6 +157,7 @@ def replace_private_file(file: Path, content: str) -> None:
     """Replaces the file's content at once: a reader sees the old or the new, and never a part."""
     try:
         _write_private(file, content).replace(file)
+        _keep_name(file)
     except OSError as error:
         raise CannotStart(f"The key file {file} cannot be written: {_why(error)}.") from None
 
@@ -168,6 +170,15 @@ def _write_private(file: Path, content: str) -> Path:
         stream.flush()
         os.fsync(stream.fileno())
     return fresh
+
+
+def _keep_name(file: Path) -> None:
+    """Has the name of a new file on the disk, as its content is: what a key encrypts may be safe elsewhere at once."""
+    folder = os.open(file.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
 
 
 def _why(error: Exception) -> str:
