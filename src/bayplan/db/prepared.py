@@ -11,9 +11,9 @@ import sqlalchemy as sa
 class Prepared:
     """A SELECT whose rows are plain values, which need no processing by SQLAlchemy's types."""
 
-    def __init__(self, statement: sa.Select[Any]) -> None:
+    def __init__(self, statement: sa.Select[Any], *, is_long: bool = False) -> None:
         self.statement = statement
-        self.is_long = False
+        self.is_long = is_long
         """Whether it was too long for the event loop when it was last timed."""
         self.compiled_cache: dict[Any, Any] = {}
         """Where SQLAlchemy keeps it compiled, if it runs it: gone with the statement, and not among those of the engine."""

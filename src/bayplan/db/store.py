@@ -1,5 +1,6 @@
 """Get, list, insert, change and remove objects of any resource. What writes takes a transaction: the caller says how much is one."""
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -82,7 +83,8 @@ def listing(
         # A scalar of the same statement: one way to the database, and one moment for both.
         statement = statement.add_columns(count.scalar_subquery().correlate(None))
         statement = statement.offset(offset).limit(limit if limit is not None else 2**62)
-    return Listing(chosen, Prepared(statement), Prepared(count), paged)
+    large = specification.is_large
+    return Listing(chosen, Prepared(statement, is_long=large), Prepared(count, is_long=large), paged)
 
 
 async def page(db: Database, wanted: Listing, keyring: Keyring) -> Page:
@@ -100,8 +102,13 @@ async def page(db: Database, wanted: Listing, keyring: Keyring) -> Page:
 
 async def pks(db: Database, shape: Shape, viewer: Viewer, specification: Filter, at: str = "") -> frozenset[int]:
     """Gives the pks of the objects that the filter lets through."""
-    statement = sa.select(shape.column("pk")).where(conjunction(where(shape, viewer, specification, at)))
-    return await db.fetch(Prepared(statement), lambda rows: frozenset(row[0] for row in rows))
+
+    def prepared() -> Prepared:
+        condition = conjunction(where(shape, viewer, specification, at))
+        return Prepared(sa.select(shape.column("pk")).where(condition), is_long=specification.is_large)
+
+    statement = await asyncio.to_thread(prepared) if specification.is_large else prepared()
+    return await db.fetch(statement, lambda rows: frozenset(row[0] for row in rows))
 
 
 async def insert(tx: Transaction, shape: Shape, values: Values, keyring: Keyring, *, resolved: bool = False) -> int:

@@ -10,6 +10,7 @@ from bayplan.schemas.common import Body
 MAX_LEVELS = 32
 MAX_EXPRESSIONS = 1_000
 MAX_DOTS = 4
+LARGE = 50
 
 FieldPath = Annotated[str, Field(min_length=1, max_length=200, examples=["framework.name"])]
 
@@ -92,6 +93,15 @@ class Filter(Body):
     def _bounded(cls, value: Any) -> Any:
         _check_size(value)
         return value
+
+    @property
+    def is_large(self) -> bool:
+        """Whether it takes so long to make SQL of it that the event loop should not wait."""
+        return _count(self.expressions) > LARGE
+
+
+def _count(expressions: list[Expression]) -> int:
+    return sum(1 + (_count(one.sub_expressions) if isinstance(one, Both | Either) else 0) for one in expressions)
 
 
 def _check_size(expressions: Any) -> None:
