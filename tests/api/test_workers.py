@@ -162,6 +162,11 @@ def test_only_staff_list_and_revoke_workers(service: Service, worker: Joined) ->
         refused(client.delete(f"/v1/nodes/workers/{worker.answer['worker']}"), status)
 
 
+@pytest.mark.parametrize("name", ["w-1", "%00", "%ED%A0%80", "w%20x", "%F0%9F%92%A9", "x" * 3000])
+def test_a_worker_that_there_is_not_cannot_be_revoked(shared: Service, name: str) -> None:
+    refused(shared.staff.delete(f"/v1/nodes/workers/{name}"), 404)
+
+
 def test_a_worker_gets_new_access_tokens(service: Service, worker: Joined) -> None:
     tokens = obtain(service, worker.answer["worker"], worker.answer["secret"])
     assert tokens.headers["cache-control"] == "no-store"

@@ -116,9 +116,9 @@ def workers_router(runtime: Runtime) -> APIRouter:
 
     async def report(request: Request) -> Response:
         caller = await runtime.caller(request, workers=True)
+        machine = await read(request, Join, limit_bytes)
         if caller.worker is None:
             raise Forbidden("Joining takes a join token as the bearer: staff make one at /v1/nodes/join-tokens.")
-        machine = await read(request, Join, limit_bytes)
         async with runtime.db.write() as tx:
             joined = await workers.report(tx, caller.worker, machine.ip, machine.slots(), now(), runtime.keyring)
             return Json(await shown(tx, joined, None), headers=_UNCACHED)

@@ -138,7 +138,12 @@ async def all_of_them(db: Database) -> list[dict[str, Any]]:
 async def revoke(tx: Transaction, name: str, *, with_nodes: bool, only: int | None = None) -> None:
     """Ends a worker's credential and its tokens; raises `NotFound`. `only`: the worker that may be meant, None for any."""
     statement = sa.select(_WORKERS.c.pk).where(_WORKERS.c.name == name)
-    rows = await tx.fetch(statement if only is None else statement.where(_WORKERS.c.pk == only))
+    # Names are printable; what a path may hold besides, no database takes.
+    rows = (
+        await tx.fetch(statement if only is None else statement.where(_WORKERS.c.pk == only))
+        if name.isprintable()
+        else ()
+    )
     if not rows:
         raise NotFound(f"No worker '{name}'; POST /v1/nodes/workers/list shows them all.")
     if with_nodes:
