@@ -281,6 +281,22 @@ def test_64_kilobytes_of_headers_are_refused(server: Server) -> None:
     assert answer.status in (0, 200, 400, 431)
 
 
+@pytest.mark.parametrize("part", ["path", "header", "trailer"])
+def test_what_never_ends_is_cut_off(server: Server, part: str) -> None:
+    starts = {
+        "path": b"GET /",
+        "header": b"GET /healthz HTTP/1.1\r\nHost: x\r\nX-Junk: ",
+        "trailer": request("POST", "/v1/auth/verify", content_length="", transfer_encoding="chunked")
+        + b"1\r\n{\r\n0\r\nX-Junk: ",
+    }
+
+    def pieces() -> Iterable[bytes]:
+        yield starts[part]
+        yield from [b"j" * 65536] * 400
+
+    assert sent(server, pieces()).status in (0, 400)
+
+
 def test_a_client_that_hangs_up_in_the_middle_leaves_nothing_behind(server: Server) -> None:
     body = json.dumps(catalogue.image(name="half-sent")).encode()
     whole = request("POST", "/v1/docker/create", body, authorization=f"Bearer {server.token()}")

@@ -4,6 +4,7 @@ import asyncio
 import socket
 
 import uvicorn
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 import bayplan
 from bayplan.api.app import create_app, open_runtime, prepare
@@ -11,6 +12,34 @@ from bayplan.config import Settings
 from bayplan.db import schema
 from bayplan.db.secrets_rotation import encrypt_again
 from bayplan.errors import CannotStart
+
+# Of a request line and headers, or of what stands between two pieces of a body.
+MOST_HEAD_BYTES = 64 * 1024
+
+
+class _Http(HttpToolsProtocol):
+    """uvicorn's HTTP, where a header may not go on for ever: its parser keeps what has no end yet, however long."""
+
+    _head_bytes = 0
+
+    def data_received(self, data: bytes) -> None:
+        if self._head_bytes > MOST_HEAD_BYTES:
+            self.send_400_response(f"More than {MOST_HEAD_BYTES} bytes of headers.")
+            return
+        self._head_bytes += len(data)
+        super().data_received(data)
+
+    def on_headers_complete(self) -> None:
+        self._head_bytes = 0
+        super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        self._head_bytes = 0
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        self._head_bytes = 0
+        super().on_message_complete()
 
 
 class _Server(uvicorn.Server):
@@ -37,7 +66,7 @@ def serve(settings: Settings) -> None:
     config = uvicorn.Config(
         create_app(settings),
         loop="uvloop",
-        http="httptools",
+        http=_Http,
         log_level=settings.log_level,
         access_log=settings.log_level == "debug",
         lifespan="on",
