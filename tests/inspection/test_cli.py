@@ -85,6 +85,8 @@ def test_what_goes_wrong_is_a_sentence(shell: Shell, registry: Registry, guarded
     assert "BAYPLAN_REGISTRY_ALLOW_PRIVATE" in shell.run("images", "inspect", "10.0.0.1/cli/x:1", code=1).err
     assert shell.run("images", "inspect", "999999", code=1).err.startswith("No ")
     assert "image reference" in shell.run("images", "inspect", "http://a/b", code=1).err
+    said = shell.run("images", "inspect", "no-such-image-of-anybody:1", code=1).err
+    assert said.endswith(" Nor is there an image 'no-such-image-of-anybody:1' in the catalogue.\n")
     url = pushed(guarded, "cli/guarded")
     assert "registry_username" in shell.run("images", "inspect", url, code=1).err
     assert guarded.login is not None

@@ -27,7 +27,7 @@ def add(
         str, typer.Argument(metavar="NAME|REFERENCE", help="Its name; or its reference alone.", show_default=False)
     ],
     version: Annotated[
-        str | None, typer.Argument(metavar="[VERSION]", help="Its version, after its name.", show_default=False)
+        str | None, typer.Argument(metavar="VERSION", help="Its version, after its name.", show_default=False)
     ] = None,
     url: Annotated[str | None, Url] = None,
     named: Annotated[

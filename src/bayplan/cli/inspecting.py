@@ -1,17 +1,18 @@
 """`bayplan images inspect`: what an image says about itself in its registry, shown, or stored for an image of the catalogue."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from bayplan.cli.image_options import RegistryPasswordStdin, RegistryUser, registry_login
 from bayplan.cli.options import AsJson, Server
-from bayplan.errors import Invalid, NotFound
+from bayplan.errors import BayplanError, Invalid, NotFound
 
 if TYPE_CHECKING:
     from bayplan.client import Client
     from bayplan.client.answers import ExpandedImage
+    from bayplan.client.inspections import Inspection
 
 
 def inspect(
@@ -48,9 +49,7 @@ def inspect(
                 )
             login = registry_login(registry_username, registry_password_stdin)
             with screen.working(f"Asking for {text}"):
-                found = client.images.inspect(
-                    text, username=login.get("registry_username"), password=login.get("registry_password")
-                )
+                found = _asked(client, text, login)
         elif registry_username is not None:
             raise typer.BadParameter("An image of the catalogue is asked for with its own log-in: see `images edit`.")
         elif store:
@@ -67,6 +66,19 @@ def inspect(
     if as_json:
         return screen.show_json(found)
     return inspection_view.show_inspection(found, image)
+
+
+def _asked(client: "Client", reference: str, login: Mapping[str, str | None]) -> "Inspection":
+    from bayplan.domain.reference import Reference
+
+    try:
+        return client.images.inspect(
+            reference, username=login.get("registry_username"), password=login.get("registry_password")
+        )
+    except BayplanError as error:
+        if not Reference.parse(reference).names_registry:  # perhaps it was meant as a name of the catalogue's
+            error.detail += f" Nor is there an image {reference!r} in the catalogue."
+        raise
 
 
 def _of_catalogue(client: "Client", words: Sequence[str]) -> "ExpandedImage | None":

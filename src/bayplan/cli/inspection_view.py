@@ -55,7 +55,7 @@ def _facts(platforms: list[ToldPlatform]) -> RenderableType:
     if len(platforms) > 1:
         columns.append(Column("on"))
     rows = []
-    for (name, value, source, certainty), on in sorted(told.items()):
+    for (name, value, source, certainty), on in sorted(told.items(), key=lambda one: one[0][0]):
         where = source if certainty == "stated" else f"{source} (worked out)"
         everywhere = "all" if len(on) == len(platforms) else ", ".join(on)
         rows.append((name, value, where, everywhere)[: len(columns)])
