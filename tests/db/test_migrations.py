@@ -55,6 +55,31 @@ def test_the_migrations_make_the_tables_that_the_program_uses(database_url: str,
     assert loop.run(work()) == []
 
 
+def test_nodes_of_a_server_without_workers_stay_through_the_migration_and_back(database_url: str, loop: Loop) -> None:
+    def add(connection: sa.Connection) -> None:
+        connection.execute(
+            sa.text("INSERT INTO nodes (ip, \"index\", token_epoch, revision) VALUES ('192.0.2.1', 0, 3, 1)")
+        )
+
+    def ips(connection: sa.Connection) -> list[str]:
+        return [row[0] for row in connection.execute(sa.text("SELECT ip FROM nodes"))]
+
+    async def work() -> None:
+        db = open_database(database_url)
+        try:
+            await schema.upgrade(db, "0002")
+            await db.run_sync(add)
+            await schema.upgrade(db)
+            assert await db.run_sync(ips) == ["192.0.2.1"]
+            await schema.downgrade(db, "0002")
+            assert await db.run_sync(ips) == ["192.0.2.1"]
+            assert not await _table_names(db) & {"workers", "worker_nodes", "join_tokens"}
+        finally:
+            await db.close()
+
+    loop.run(work())
+
+
 def test_the_program_knows_every_migration_script() -> None:
     config = Config()
     config.set_main_option("script_location", str(Path(bayplan.db.__file__).parent / "migrations"))

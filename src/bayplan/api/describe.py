@@ -188,11 +188,15 @@ def create(resource: Resource) -> Words:
     )
 
 
+def _writers(resource: Resource, action: str) -> str:
+    return "staff, and workers their own" if action in resource.workers_may else "staff only"
+
+
 def replace(resource: Resource) -> Words:
     """Documents `PUT {pk}`."""
     return action(
         f"Update a {resource.shape.singular}",
-        text=f"Replaces all fields of a {resource.shape.singular}; staff only.",
+        text=f"Replaces all fields of a {resource.shape.singular}; {_writers(resource, 'replace')}.",
         name=f"update_{resource.name}",
         body=resource.replace,
         example=resource.example,
@@ -207,7 +211,7 @@ def change(resource: Resource) -> Words:
     first = next(iter(resource.example))
     return action(
         f"Partially update a {resource.shape.singular}",
-        text=f"Changes the fields of a {resource.shape.singular} that the body names; staff only.",
+        text=f"Changes the fields of a {resource.shape.singular} that the body names; {_writers(resource, 'change')}.",
         name=f"patch_{resource.name}",
         body=resource.patch,
         example={first: resource.example[first]},
