@@ -34,7 +34,14 @@ def document() -> dict[str, Any]:
     return {
         "frameworks": [JAX],
         "images": [image("one", facts={"min_driver": "550.54.15"}), image("two", tasks=["train", "predict"])],
-        "nodes": [{"ip": "192.0.2.1", "driver_version": "550.54.15", "compute_capability": "8.6"}],
+        "nodes": [
+            {
+                "ip": "192.0.2.1",
+                "driver_version": "550.54.15",
+                "compute_capability": "8.6",
+                "hardware_generation": None,  # found from the capability, the second time too
+            }
+        ],
     }
 
 

@@ -119,6 +119,9 @@ def test_it_moves_the_image_and_the_catalogue_as_facts_do(service: Service, regi
     assert service.staff.post(place(image), headers={"If-Match": tag}).status_code == 200
     assert service.anonymous.get("/readyz").json()["catalogue_version"] == version + 1
     assert service.staff.get(path, headers={"If-None-Match": tag}).status_code == 200
+    stored = service.staff.get(place(image)).headers["etag"]
+    assert service.staff.get(place(image), headers={"If-None-Match": stored}).status_code == 304
+    assert service.staff.post(place(image), headers={"If-Match": stored}).status_code == 200
     service.staff.get(place(image))
     assert service.anonymous.get("/readyz").json()["catalogue_version"] == version + 1
 

@@ -13,7 +13,7 @@ from bayplan.api.answers import Json, fingerprint, tagged
 from bayplan.api.describe import IF_MATCH, IF_NONE_MATCH, PK, action, reference
 from bayplan.api.requests import pk_of, query, read
 from bayplan.api.runtime import Runtime, now
-from bayplan.db import inspections
+from bayplan.db import facts, inspections
 from bayplan.db.learning import architecture
 from bayplan.domain.reference import Reference
 from bayplan.errors import Forbidden, Invalid
@@ -64,8 +64,9 @@ def inspection_router(runtime: Runtime) -> APIRouter:
     async def answer(request: Request) -> Response:
         kept = await inspections.load(runtime.db, pk_of(request))
         content = orjson.dumps(kept.inspection | {"contradictions": list(_contradictions(kept))})
-        # The contradictions change with the catalogue, whatever the image's own revision.
-        return tagged(request, content, fingerprint(content))
+        # `If-Match` goes by the image's revision; the contradictions change with the catalogue, whatever that is.
+        revision = await facts.revision(runtime.db, pk_of(request))
+        return tagged(request, content, f"{revision}-{fingerprint(content)}")
 
     asking = [404, 409, 412, 422, 502, 504]
     for path, method, handler, words in (

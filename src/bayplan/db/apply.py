@@ -141,7 +141,9 @@ class _Work:
         changed = {
             name: values[name]
             for name in given.mentioned
-            if name in values and values[name] != self._plain(section, row, name)
+            if name in values
+            and values[name] != self._plain(section, row, name)
+            and not _is_found(section, values, name)
         }
         new_facts = {name: value for name, value in said.items() if row["facts"].get(name) != value}
         if not changed and not new_facts:
@@ -231,6 +233,17 @@ class _Work:
         action: str, section: Section, entry: Mapping[str, Any], pk: int, fields: dict[str, Any]
     ) -> dict[str, Any]:
         return {"action": action, "resource": section.name, "key": section.key(entry), "pk": pk, "fields": fields}
+
+
+def _is_found(section: Section, values: Entry, name: str) -> bool:
+    """Whether the entry leaves the field to the server, which finds its value from another."""
+    item = section.shape.field(name)
+    return (
+        item is not None
+        and item.found_from is not None
+        and values[name] is None
+        and values[item.found_from] is not None
+    )
 
 
 def facts_said(given: Given) -> Entry:

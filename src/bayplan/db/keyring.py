@@ -6,6 +6,7 @@ can be rotated beside a running server.
 """
 
 import base64
+import fcntl
 import hashlib
 import os
 import secrets
@@ -82,8 +83,10 @@ class Keyring:
                 "The keys come from BAYPLAN_SECRETS_KEY: put a new one ('bayplan secrets key' prints one) before the old "
                 "one there, with a comma between, restart the servers, then rotate with --no-new-key."
             )
-        old = self._file.read_text()
-        replace_private_file(self._file, f"{new_key()}\n{old}")
+        with self._file.with_suffix(".lock").open("w") as lock:
+            # Two that rotate at once: neither may lose the other's key.
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            replace_private_file(self._file, f"{new_key()}\n{self._file.read_text()}")
         self._reread()
 
     @property

@@ -45,6 +45,7 @@ class Field:
     shown_as: str | None = None  # the target's field that stands for it on the wire, in place of the pk
     sight: Sight = Sight.ALL
     server_sets: bool = False
+    found_from: str | None = None  # where null is given and this field is not null, the server finds the value
     any_case: bool = False  # a text matches it whatever the case, also where a filter does not ask for that
 
 
@@ -191,7 +192,7 @@ SHAPES: Mapping[str, Shape] = dict(
             Field("index", Kind.INTEGER),
             Field("cpu_mem", Kind.INTEGER),
             Field("driver_version", Kind.VERSION),
-            Field("hardware_generation", Kind.REFERENCE, target="hardware"),
+            Field("hardware_generation", Kind.REFERENCE, target="hardware", found_from="compute_capability"),
             Field("gpu_mem", Kind.INTEGER),
             Field("last_seen", Kind.TIME, server_sets=True),
             Field("compute_capability", Kind.VERSION),
