@@ -35,7 +35,7 @@ truth: .venv/.dev ## Hold the judge against real reports; prints the table of ag
 	@$(BIN)/python -m benchmarks.truth $(ARGS)
 
 tour: .venv/.dev ## Run the tour of README.md on a fresh server and write its real output there
-	@$(BIN)/python -m tests.tour || true
+	@$(BIN)/python -m tests.tour
 
 clean: ## Remove the environment and everything that tools left behind (never your data)
 	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -16,6 +16,7 @@ import typer.main
 
 import bayplan
 from bayplan.config import Settings
+from bayplan.domain.rules import RULES
 from tests.process import ADMIN_PASSWORD, PROGRAM, environment, running_server
 from tests.tour import README, ROOT, SERVED_AT, toured_on_a_fresh_server
 
@@ -213,3 +214,13 @@ def test_the_servers_own_pages_answer(tmp_path: Path) -> None:
     """What `TAUGHT_BY_HAND` leaves out of the comparison is really there."""
     with running_server(tmp_path / "home") as server:
         assert {httpx.get(server.url + path).status_code for path in TAUGHT_BY_HAND} == {200}
+
+
+def test_every_rule_says_which_of_the_page_it_is_and_none_is_missing() -> None:
+    page = (ROOT / "docs" / "rules.md").read_text(encoding="utf-8")
+    told = {int(number) for number in re.findall(r"^([0-9]+)\. \*\*", page, re.MULTILINE)}
+    # "Rule 3: ...", "Rules 5 and 8: ...", "The caveat of rule 12: ..."
+    beginnings = [(rule.__doc__ or "").split(":")[0] for rule in RULES]
+    made = {int(number) for said in beginnings if "ule" in said for number in re.findall(r"[0-9]+", said)}
+    assert made == told == set(range(1, 13))
+    assert all(re.search(r"[Rr]ules? [0-9]|caveat", said) for said in beginnings), beginnings

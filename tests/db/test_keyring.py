@@ -1,6 +1,7 @@
 """The keys of the registry passwords: made once, private, rotated without losing what older keys encrypted."""
 
 import stat
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -45,6 +46,28 @@ def test_a_new_key_encrypts_and_the_old_one_is_still_read_by_a_keyring_that_was_
     assert running.decrypt(new) == "new"
     assert running.is_current(running.encrypt("later"))
     assert rotating.decrypt(old) == "old"
+
+
+def test_a_home_in_which_no_key_can_be_made_is_said_in_a_sentence(file: Path) -> None:
+    keyring = Keyring(None, file)
+    file.with_suffix(".lock").mkdir()
+    before = file.read_text()
+    with pytest.raises(CannotStart, match=r"secrets\.key cannot be replaced: .+ Nothing was changed\.$"):
+        keyring.add_new_key()
+    assert file.read_text() == before
+
+
+def test_keys_of_two_that_rotate_at_once_are_all_kept(file: Path) -> None:
+    Keyring(None, file)
+    with ThreadPoolExecutor(8) as threads:
+        stored = list(threads.map(_rotated, [file] * 8))
+    assert [Keyring(None, file).decrypt(secret) for secret in stored] == ["s3cret"] * 8
+
+
+def _rotated(file: Path) -> str:
+    keyring = Keyring(None, file)
+    keyring.add_new_key()
+    return keyring.encrypt("s3cret")
 
 
 def test_an_altered_secret_is_not_decrypted(file: Path) -> None:

@@ -23,7 +23,7 @@ def image(cuda: str | None, framework: str | None = "PyTorch", version: str | No
     base = Image(
         cpu=cuda is None, cuda=cuda, framework=framework, framework_version=version, kernel_architectures=KERNELS
     )
-    return replace(base, **more)  # type: ignore[arg-type]
+    return replace(base, **more)  # type: ignore[arg-type]  # a test names fields of Image
 
 
 CANDIDATES = [
@@ -42,7 +42,7 @@ CATALOGUE = Catalogue.of(CANDIDATES)
 
 
 def ask(worker: Worker = WORKER, catalogue: Catalogue = CATALOGUE, **question: object) -> Answer:
-    return match(Question(worker, **question), catalogue, TABLES, TODAY)  # type: ignore[arg-type]
+    return match(Question(worker, **question), catalogue, TABLES, TODAY)  # type: ignore[arg-type]  # fields of Question
 
 
 def pks(pairs: tuple[tuple[int, object], ...]) -> list[int]:

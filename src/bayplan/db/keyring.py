@@ -83,10 +83,15 @@ class Keyring:
                 "The keys come from BAYPLAN_SECRETS_KEY: put a new one ('bayplan secrets key' prints one) before the old "
                 "one there, with a comma between, restart the servers, then rotate with --no-new-key."
             )
-        with self._file.with_suffix(".lock").open("w") as lock:
-            # Two that rotate at once: neither may lose the other's key.
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            replace_private_file(self._file, f"{new_key()}\n{self._file.read_text()}")
+        try:
+            with self._file.with_suffix(".lock").open("w") as lock:
+                # Two that rotate at once: neither may lose the other's key.
+                fcntl.flock(lock, fcntl.LOCK_EX)
+                replace_private_file(self._file, f"{new_key()}\n{self._file.read_text()}")
+        except OSError as error:
+            raise CannotStart(
+                f"The key file {self._file} cannot be replaced: {_why(error)}. Nothing was changed."
+            ) from None
         self._reread()
 
     @property

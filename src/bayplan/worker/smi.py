@@ -25,7 +25,7 @@ _CAPABILITY = re.compile(r"\s*(\d+)\s*,\s*(\d+\.\d+)\s*")
 def parse(document: str) -> Gpus:
     """Gives the GPUs in the document, without their compute capabilities; raises `Invalid` where it is none of nvidia-smi's."""
     try:
-        root = ElementTree.fromstring(document)  # noqa: S314
+        root = ElementTree.fromstring(document)  # noqa: S314  # from nvidia-smi on this machine, not from a stranger
     except ElementTree.ParseError as error:
         raise Invalid(f"What nvidia-smi -q -x printed cannot be read: {error}.") from None
     if root.tag != "nvidia_smi_log":

@@ -14,7 +14,7 @@ SWITCH_OFF = "start the container with NVIDIA_DISABLE_REQUIRE=1"
 
 
 def start_condition(case: Case) -> Reason | None:
-    """Every condition of the image is met by the worker, where its runtime checks them at all."""
+    """Rule 6: every condition of the image is met by the worker, where its runtime checks them at all."""
     if (case.offered.worker.runtime_mode or "").strip().lower() in UNCHECKED_MODES:
         return None
     requirements, bad_version = case.wanted.conditions
