@@ -1,7 +1,7 @@
 # Everything that a newcomer or a robot does here. `make` alone prints the list.
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test lint check bench truth tour clean
+.PHONY: help install run test lint check bench bench-registries bench-log-ins truth tour clean
 
 BIN := .venv/bin
 # Options for the command that a target runs: make run ARGS="--port 8080", make test ARGS="-k licences".
@@ -11,7 +11,7 @@ ARGS ?=
 $(shell [ ! -e .venv/.here ] || [ "$$(cat .venv/.here)" = "$(CURDIR)" ] || rm -f .venv/.runtime .venv/.dev)
 
 help: ## Show this list (the default)
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-9s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-17s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 
 install: .venv/.runtime ## Make the environment in .venv, with what bayplan needs to run
 
@@ -31,11 +31,17 @@ check: lint test ## Everything that has to pass: lint, then test
 bench: .venv/.dev ## Measure the server against a bare one; prints a table in Markdown
 	@$(BIN)/python -m benchmarks $(ARGS)
 
+bench-registries: .venv/.dev ## Measure inspections, checks of registries and the worker; prints a table in Markdown
+	@$(BIN)/python -m benchmarks.registries $(ARGS)
+
+bench-log-ins: .venv/.dev ## Measure what a log-in in an answer costs, on both databases; prints a table in Markdown
+	@$(BIN)/python -m benchmarks.log_ins $(ARGS)
+
 truth: .venv/.dev ## Hold the judge against real reports; prints the table of agreement
 	@$(BIN)/python -m benchmarks.truth $(ARGS)
 
 tour: .venv/.dev ## Run the tour of README.md on a fresh server and write its real output there
-	@$(BIN)/python -m tests.tour
+	@$(BIN)/python -m tests.readme
 
 clean: ## Remove the environment and everything that tools left behind (never your data)
 	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis

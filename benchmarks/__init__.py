@@ -1,1 +1,1 @@
-"""Measurements that anybody can repeat: `make bench` for speed, `make truth` for the rules."""
+"""Measurements that anybody can repeat: `make bench` and `make bench-registries` for speed, `make truth` for the rules."""

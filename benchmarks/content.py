@@ -35,13 +35,14 @@ def image(number: int, **changes: Any) -> Body:
     } | changes
 
 
-def fill(client: httpx.Client, images: int, to_find: int) -> None:
+def fill(client: httpx.Client, images: int, to_find: int, **changes: Any) -> None:
     """Puts so many images into an empty catalogue; `to_find` of them use the framework `RARE`."""
     names = [dict(zip(("name", "version"), text.split(), strict=True)) for text in (*FRAMEWORKS, RARE)]
     step = max(1, images // to_find)
     every = (
-        image(number, framework=RARE, tasks=["train", "export"]) if number % step == 0 and number // step < to_find
-        else image(number)
+        image(number, framework=RARE, tasks=["train", "export"], **changes)
+        if number % step == 0 and number // step < to_find
+        else image(number, **changes)
         for number in range(images)
     )  # fmt: skip
     while batch := list(itertools.islice(every, BATCH)):

@@ -5,8 +5,9 @@ more of an answer than its status and its length.
 """
 
 import asyncio
+import math
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import cast
 
@@ -51,7 +52,7 @@ class WrongAnswerError(Exception):
 
 
 class Connection(asyncio.Protocol):
-    """One connection: sends a request, waits for its answer, sends the next, until the time is up."""
+    """One connection: sends a request, waits for its answer, sends the next, until the time is up or there is none."""
 
     def __init__(self, requests: Iterator[bytes], status: int, until: float) -> None:
         self.requests, self.status, self.until = requests, b"%d" % status, until
@@ -65,9 +66,13 @@ class Connection(asyncio.Protocol):
         self._send()
 
     def _send(self) -> None:
-        self.missing = -1
+        request = next(self.requests, None)
+        if request is None:
+            self._finish()
+            return
+        self.missing, self.has_body = -1, not request.startswith(b"HEAD ")
         self.began = time.perf_counter()
-        self.transport.write(next(self.requests))
+        self.transport.write(request)
 
     def data_received(self, data: bytes) -> None:
         """Counts the answer's bytes; at its end, notes how long it took."""
@@ -83,8 +88,9 @@ class Connection(asyncio.Protocol):
             if data[9:12] != self.status:
                 self._fail(WrongAnswerError(data[:1000].decode(errors="replace")))
                 return
-            at = data.find(b"content-length: ", 0, end)
-            length = int(data[at + 16 : data.index(b"\r\n", at)]) if at > 0 else 0
+            head = data[: end + 2].lower()
+            at = head.find(b"content-length: ")
+            length = int(head[at + 16 : head.index(b"\r\n", at)]) if at > 0 and self.has_body else 0
             self.missing = length - (len(data) - end - 4)
         if self.missing == 0:
             now = time.perf_counter()
@@ -92,8 +98,11 @@ class Connection(asyncio.Protocol):
             if now < self.until:
                 self._send()
             else:
-                self.done.set_result(None)
-                self.transport.close()
+                self._finish()
+
+    def _finish(self) -> None:
+        self.done.set_result(None)
+        self.transport.close()
 
     def _fail(self, error: Exception) -> None:
         if not self.done.done():
@@ -122,3 +131,21 @@ async def _drive(port: int, connections: int, requests: Iterator[bytes], status:
 def drive(port: int, connections: int, requests: Iterator[bytes], status: int, seconds: float) -> Measured:
     """Asks the server at `port` for `seconds`; raises `WrongAnswerError` where an answer has another status."""
     return uvloop.run(_drive(port, connections, requests, status, seconds))
+
+
+async def _exhaust(asked: Mapping[int, Iterable[bytes]], connections: int, status: int) -> float:
+    loop = asyncio.get_running_loop()
+    begin = time.perf_counter()
+    opened = []
+    for port, requests in asked.items():
+        waiting = iter(list(requests))
+        for _ in range(connections):
+            made = loop.create_connection(lambda left=waiting: Connection(left, status, math.inf), "127.0.0.1", port)  # type: ignore[misc]  # bound now, not later
+            opened.append((await made)[1])
+    await asyncio.gather(*(connection.done for connection in opened))
+    return time.perf_counter() - begin
+
+
+def exhaust(asked: Mapping[int, Iterable[bytes]], connections: int, status: int) -> float:
+    """The seconds until each port was asked all of its requests, over so many connections to each."""
+    return uvloop.run(_exhaust(asked, connections, status))

@@ -143,6 +143,19 @@ def user(**changes: Any) -> Body:
     } | changes
 
 
+def prefetch(**changes: Any) -> Body:
+    """A create body for a prefetch rule that no node of the tests is in."""
+    number = next(_count)
+    return {
+        "name": f"rule {number}",
+        "nodes": {"expressions": [{"type": "exact", "field": "ip", "value": f"{number}.example.net"}], "order_by": []},
+        "images": {
+            "expressions": [{"type": "exact", "field": "tasks", "value": "train"}],
+            "order_by": [{"field": "name", "ascending": False}],
+        },
+    } | changes
+
+
 BODIES = {
     "docker": image,
     "cuda": cuda,
@@ -152,5 +165,6 @@ BODIES = {
     "licences": licence,
     "users": user,
     "nodes": node,
+    "prefetch": prefetch,
 }
 """What makes a create body, by resource."""

@@ -39,9 +39,9 @@ class Service:
     staff: httpx.Client
     user: httpx.Client
 
-    def client(self, token: str | None = None) -> httpx.Client:
-        """One more client, with a token or anonymous."""
-        return client(self.app, self.loop, token)
+    def client(self, token: str | None = None, address: str = "127.0.0.1") -> httpx.Client:
+        """One more client, with a token or anonymous, asking from that address."""
+        return client(self.app, self.loop, token, address)
 
     def make(self, resource: str, **changes: object) -> catalogue.Body:
         """Creates an object as staff; gives it as answered."""
@@ -69,6 +69,7 @@ def _settings(home: Path, database: str | None, **changes: object) -> Settings:
             "admin_password": ADMIN_PASSWORD,
             "access_token_minutes": 1440,
             "server": "http://127.0.0.1:9",
+            "verify_interval": "0",  # no test asks public registries
             **changes,
         }
     )

@@ -45,8 +45,8 @@ class Loop:
 class InLoop(httpx.BaseTransport):
     """Carries a synchronous client's requests to an application in a loop; raises what the application raises."""
 
-    def __init__(self, app: FastAPI, loop: Loop) -> None:
-        self._transport = httpx.ASGITransport(app)
+    def __init__(self, app: FastAPI, loop: Loop, address: str) -> None:
+        self._transport = httpx.ASGITransport(app, client=(address, 1))
         self._loop = loop
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
@@ -101,7 +101,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         yield
 
 
-def client(app: FastAPI, loop: Loop, token: str | None = None) -> httpx.Client:
-    """A client of the application, with an access token or anonymous."""
+def client(app: FastAPI, loop: Loop, token: str | None = None, address: str = "127.0.0.1") -> httpx.Client:
+    """A client of the application, with an access token or anonymous; `address` is where its requests come from."""
     headers = {} if token is None else {"Authorization": f"Bearer {token}"}
-    return httpx.Client(transport=InLoop(app, loop), base_url=ADDRESS, headers=headers)
+    return httpx.Client(transport=InLoop(app, loop, address), base_url=ADDRESS, headers=headers)

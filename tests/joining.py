@@ -37,10 +37,12 @@ def join_token(service: Service, **wanted: int) -> str:
     return token
 
 
-def join(service: Service, body: dict[str, Any], token: str | None = None) -> httpx.Response:
-    """Joins, with a join token of its own unless one is given."""
-    headers = {"Authorization": f"Bearer {token or join_token(service)}"}
-    return service.anonymous.post("/v1/nodes/join", json=body, headers=headers)
+def join(
+    service: Service, body: dict[str, Any], token: str | None = None, address: str = "127.0.0.1"
+) -> httpx.Response:
+    """Joins from that network address, with a join token of its own unless one is given."""
+    with service.client(token or join_token(service), address) as client:
+        return client.post("/v1/nodes/join", json=body)
 
 
 def obtain(service: Service, worker: str, secret: str) -> httpx.Response:

@@ -18,7 +18,8 @@ import bayplan
 from bayplan.config import Settings
 from bayplan.domain.rules import RULES
 from tests.process import ADMIN_PASSWORD, PROGRAM, environment, running_server
-from tests.tour import README, ROOT, SERVED_AT, toured_on_a_fresh_server
+from tests.readme import README, toured_readme
+from tests.tour import ROOT, SERVED_AT
 
 DOCS = ROOT / "docs"
 PACKAGE = Path(bayplan.__file__).parent
@@ -188,7 +189,7 @@ def test_every_link_leads_somewhere(path: Path) -> None:
 def test_the_readme_shows_what_is_printed() -> None:
     """The README's tour, run on a fresh server, prints what the README shows; `make tour` writes it."""
     shown = README.read_text(encoding="utf-8")
-    assert toured_on_a_fresh_server(shown) == shown
+    assert toured_readme(shown) == shown
 
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")

@@ -19,7 +19,7 @@ DOMAIN = PURE | {"domain"}
 SERVER = DOMAIN | {"config", "schemas", "registry", "db"}
 MAY_IMPORT: dict[str, frozenset[str]] = {
     "errors": frozenset(),
-    "config": PURE,
+    "config": DOMAIN,
     "domain": DOMAIN,
     "schemas": DOMAIN | {"schemas"},
     "registry": DOMAIN | {"registry"},

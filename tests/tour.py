@@ -1,23 +1,24 @@
-"""Runs the commands that README.md shows, on a fresh server, and puts what they really print under them.
+"""Runs the commands that a page shows, on a fresh server, and puts what they really print under them.
 
-`make tour` (or `python -m tests.tour`) writes the page; `tests/test_docs.py` runs the same and fails where the page
-shows anything else. A command is a line that begins with `$ ` in a block marked `console`; what follows it, up to the
-next command, is its output.
+A command is a line that begins with `$ ` in a block marked `console`; what follows it, up to the next command, is its
+output. Each page has a module that writes it, and a test that runs the same and fails where the page shows anything else.
 """
 
 import os
 import re
 import subprocess
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from tests.process import ADMIN_PASSWORD, PROGRAM, environment, running_server
 
 ROOT = Path(__file__).parents[1]
-README = ROOT / "README.md"
 SERVED_AT = "http://127.0.0.1:8000"
 COLUMNS = 120
+TIMES = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d UTC")
+A_TIME = "2026-01-31 12:00 UTC"
+"""What a page shows in place of every time."""
 _BLOCK = re.compile(r"(?<=^```console\n).*?(?=^```$)", re.MULTILINE | re.DOTALL)
 
 
@@ -31,19 +32,32 @@ def toured(page: str, run: Callable[[str], str]) -> str:
     return _BLOCK.sub(block, page)
 
 
-def toured_on_a_fresh_server(page: str) -> str:
-    """The page with what its commands print on a new server, one after another, from the repository's folder."""
-    with tempfile.TemporaryDirectory() as folder, running_server(Path(folder) / "home") as server:
-        settings = {"server": server.url, "username": "admin", "password": ADMIN_PASSWORD}
-        surroundings = environment(settings) | {
-            "PATH": f"{PROGRAM.parent}{os.pathsep}{os.environ['PATH']}",
-            "HOME": folder,
-            "COLUMNS": str(COLUMNS),
-            "NO_COLOR": "1",
-            "TERM": "dumb",
-        }
+def toured_on_a_fresh_server(
+    page: str, *, names: Mapping[str, str] | None = None, variables: Mapping[str, str] | None = None, **settings: str
+) -> str:
+    """The page with what its commands print on a new server, one after another, from the repository's folder.
+
+    `names` has what the page shows in place of a real name, both ways; `variables` the commands find in their environment.
+    Names that are as long as the real ones move no column.
+    """
+    with tempfile.TemporaryDirectory() as folder, running_server(Path(folder) / "home", **settings) as server:
+        known = {"server": server.url, "username": "admin", "password": ADMIN_PASSWORD}
+        surroundings = (
+            environment(known)
+            | {
+                "PATH": f"{PROGRAM.parent}{os.pathsep}{os.environ['PATH']}",
+                "HOME": folder,
+                "COLUMNS": str(COLUMNS),
+                "NO_COLOR": "1",
+                "TERM": "dumb",
+            }
+            | dict(variables or {})
+        )
+        shown_as = {server.url: SERVED_AT} | dict(names or {})
 
         def run(command: str) -> str:
+            for real, shown in shown_as.items():
+                command = command.replace(shown, real)
             done = subprocess.run(
                 ["bash", "-c", command],
                 cwd=ROOT,
@@ -57,19 +71,9 @@ def toured_on_a_fresh_server(page: str) -> str:
             )
             if done.returncode not in (0, 1):
                 raise RuntimeError(f"{command!r} ended with {done.returncode}:\n{done.stdout}")
-            lines = [line.rstrip() for line in done.stdout.replace(server.url, SERVED_AT).splitlines()]
-            return "".join(f"{line}\n" for line in lines)
+            printed = done.stdout
+            for real, shown in shown_as.items():
+                printed = printed.replace(real, shown)
+            return "".join(f"{line.rstrip()}\n" for line in printed.splitlines())
 
-        return toured(page, run)
-
-
-def main() -> None:
-    """Writes README.md anew, and says whether it was as it should be."""
-    before = README.read_text(encoding="utf-8")
-    after = toured_on_a_fresh_server(before)
-    README.write_text(after, encoding="utf-8")
-    print("README.md was as it should be." if before == after else "README.md has changed: read it, then commit it.")
-
-
-if __name__ == "__main__":
-    main()
+        return TIMES.sub(A_TIME, toured(page, run))

@@ -13,7 +13,8 @@ import platformdirs
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from bayplan.errors import CannotStart
+from bayplan.domain.duration import seconds
+from bayplan.errors import CannotStart, Invalid
 
 _HOST = re.compile(r"[A-Za-z0-9._:\[\]-]{1,255}", re.ASCII)
 
@@ -80,6 +81,14 @@ class Settings(BaseSettings):
     registry_concurrency: Annotated[int, Field(ge=1, le=100)] = Field(
         default=8, description="Largest number of connections that one process holds to one registry."
     )
+    verify_interval: str = Field(
+        default="6h",
+        description="How often each image is looked at again in its registry, like `90m`, `6h` or `7d`; "
+        "`0` leaves it to those who ask.",
+    )
+    audit_days: Annotated[int, Field(ge=1, le=36500)] = Field(
+        default=365, description="How long the audit trail is kept, in days."
+    )
     log_level: Annotated[str, Field(pattern="^(debug|info|warning|error)$")] = Field(
         default="warning", description="`debug`, `info`, `warning` or `error`."
     )
@@ -106,6 +115,15 @@ class Settings(BaseSettings):
     def _known_database(cls, value: str | None) -> str | None:
         if value is not None and not value.startswith(("postgresql://", "postgres://", "sqlite:///")):
             raise ValueError("must begin with postgresql:// or sqlite:///")
+        return value
+
+    @field_validator("verify_interval")
+    @classmethod
+    def _is_duration(cls, value: str) -> str:
+        try:
+            seconds(value)
+        except Invalid as error:
+            raise ValueError(error.detail.rstrip(".")) from None
         return value
 
     @field_validator("registry_allow_private", "registry_insecure", mode="before")
@@ -135,6 +153,11 @@ class Settings(BaseSettings):
     def database_url(self) -> str:
         """The database's address, `sqlite:///...` or `postgresql://...`."""
         return self.database or f"sqlite:///{self.home / 'bayplan.db'}"
+
+    @property
+    def verify_seconds(self) -> int:
+        """How often each image is looked at again, in seconds; 0 where only on being asked."""
+        return seconds(self.verify_interval)
 
     @property
     def is_embedded(self) -> bool:

@@ -132,6 +132,17 @@ def test_staff_see_the_log_in_and_an_ordinary_user_sees_null(shared: Service) ->
         assert len(matched) == 1
 
 
+@pytest.mark.parametrize("field", [*LOGIN, "creator.email", "creator.last_login", "creator.is_staff"])
+def test_what_a_user_does_not_see_cannot_be_found_out_by_a_filter(shared: Service, field: str) -> None:
+    shared.make("docker", **LOGIN)
+    for specification in (
+        {"expressions": [{"type": "is_null", "field": field}]},
+        {"expressions": [{"type": "contains", "field": field, "sub_string": "a"}]},
+        {"order_by": [{"field": field}]},
+    ):
+        refused(shared.user.post("/v1/docker/list", json=specification), 422, code="unknown_field")
+
+
 def test_a_passwords_reader_does_not_share_a_cached_answer_with_others(shared: Service) -> None:
     path = f"/v1/docker/{shared.make('docker', **LOGIN)['pk']}"
     seen_by_staff = shared.staff.get(path)

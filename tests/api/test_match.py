@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from tests.answers import refused
-from tests.catalogue import DOCKER_FIELDS
+from tests.catalogue import DOCKER_FIELDS, image
 from tests.conftest import Service
 
 A6000: dict[str, Any] = {
@@ -291,3 +291,15 @@ def test_what_staff_change_in_the_hardware_table_is_what_the_rules_use(service: 
     codes = [[reason["code"] for reason in entry["reasons"]] for entry in answer["rejected"]]
     assert len(codes) == 1
     assert "generation_too_old" in codes[0]
+
+
+def test_only_what_a_long_answer_shows_is_in_the_audit_trail(service: Service) -> None:
+    """So many images are read at once that all of the catalogue is; the passwords of the others stay where they are."""
+    log_in = {"registry_username": "robot", "registry_password": "a registry's password"}
+    images = [image(tasks=["train"], **log_in) for _ in range(505)] + [image(tasks=["predict"], **log_in)]
+    service.staff.post("/v1/catalogue/apply", json={"images": images}).raise_for_status()
+    asked = {"worker": A6000, "task": "train"}
+    shown = [one["image"]["pk"] for one in service.staff.post("/v1/docker/match", json=asked).json()["matches"]]
+    (entry,) = [one for one in service.staff.get("/v1/audit").json() if one["action"] == "match"]
+    assert entry["passwords"] == len(shown) == 505
+    assert entry["images"] == [[min(shown), max(shown)]]

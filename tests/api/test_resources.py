@@ -1,4 +1,4 @@
-"""The seven resources beside the images: their fields, the six actions that all have, and who may do what."""
+"""The eight resources beside the images: their fields, the six actions that all have, and who may do what."""
 
 import itertools
 from typing import Any
@@ -56,6 +56,14 @@ FIELDS: dict[str, dict[str, tuple[type, ...]]] = {
         "runtime_mode": (str, Null),
         "toolkit_version": (str, Null),
         "fabric_ready": (bool, Null),
+    },
+    "prefetch": {
+        "pk": (int,),
+        "name": (str,),
+        "nodes": (dict,),
+        "images": (dict,),
+        "creator": (int,),
+        "creation_time": (str,),
     },
 }
 RESOURCES = tuple(FIELDS)
@@ -132,6 +140,7 @@ UNIQUE = (
     ("licences", ("name",)),
     ("users", ("username",)),
     ("nodes", ("ip", "index")),
+    ("prefetch", ("name",)),
 )
 
 
@@ -197,7 +206,7 @@ def test_other_questions_are_everyones_and_other_changes_are_staffs(
     refused(shared.anonymous.request(method, where, json=body), 401, code="unauthenticated")
 
 
-WRONG = (
+WRONG: tuple[tuple[str, dict[str, object], str], ...] = (
     ("cuda", {"version": "twelve"}, "version"),
     ("cuda", {"version": ""}, "version"),
     ("cuda", {"full_version": "12.x"}, "full_version"),
@@ -233,6 +242,11 @@ WRONG = (
     ("nodes", {"hardware_generation": "Ampre"}, "hardware_generation"),
     ("nodes", {"runtime_mode": "magic"}, "runtime_mode"),
     ("nodes", {"fabric_ready": "yes"}, "fabric_ready"),
+    ("prefetch", {"name": ""}, "name"),
+    ("prefetch", {"images": None}, "images"),
+    ("prefetch", {"nodes": []}, "nodes"),
+    ("prefetch", {"images": {"include_inactive": True}}, "images"),
+    ("prefetch", {"creation_time": "2024-01-01T00:00:00Z"}, "creation_time"),
 )
 
 

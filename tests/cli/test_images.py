@@ -94,6 +94,7 @@ def test_one_is_found_however_it_is_typed(shell: Shell, image: str) -> None:
         "pk": pk,
         "url": "registry.example.org/team/detector:1.0",
         "registry": "registry.example.org",
+        "in registry": "not looked at yet",
         "framework": "PyTorch 2.4.1",
         "cuda": "12.4.1",
         "oldest gpu": "Turing",

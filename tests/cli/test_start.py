@@ -27,6 +27,7 @@ COMMANDS = (
     "secrets key",
     "images list",
     "images show",
+    "images verify",
     "images add",
     "images edit",
     "images rm",
@@ -38,6 +39,7 @@ COMMANDS = (
     "nodes add",
     "nodes edit",
     "nodes rm",
+    "worker pull",
 )
 HEAVY = (
     "fastapi",

@@ -46,6 +46,14 @@ def test_a_start_condition_changes_the_verdict(service: Service, registry: Regis
     assert verdict(service, image, OLD_DRIVER) == ("minor", [])
 
 
+def test_an_empty_start_condition_leaves_that_of_the_cuda_version(service: Service, registry: Registry) -> None:
+    env = {"CUDA_VERSION": "12.4.1", "NVIDIA_REQUIRE_CUDA": ""}
+    image = image_at(service, pushed(registry, "judged/empty", env))
+    inspect(service, image)
+    assert verdict(service, image, OLD_DRIVER) == ("no", ["start_condition"])
+    assert verdict(service, image, NEW_DRIVER) == ("native", [])
+
+
 def test_an_image_for_another_platform_is_seen(service: Service, registry: Registry) -> None:
     image = image_at(service, pushed(registry, "judged/platform", architecture="arm64"))
     assert verdict(service, image, NEW_DRIVER) == ("native", [])

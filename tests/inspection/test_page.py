@@ -3,19 +3,14 @@
 The registry of the page is a real one on this machine; its name there is as long as its real one, so that no column moves.
 """
 
-import os
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
 import pytest
 
-from tests.cli.test_page import _TIMES as TIMES
-from tests.cli.test_page import A_TIME
-from tests.process import ADMIN_PASSWORD, PROGRAM, environment, running_server
 from tests.registry.running import Registry, configuration, running_registry
-from tests.tour import COLUMNS, ROOT, toured
+from tests.tour import ROOT, toured_on_a_fresh_server
 
 PAGE = ROOT / "docs" / "registries.md"
 SHOWN_AS = "reg.example.org"
@@ -30,50 +25,25 @@ IMAGE = {
 LABELS = {"org.opencontainers.image.licenses": "BSD-3-Clause"}
 
 
-def rewritten(page: str, folder: Path, registry: Registry) -> str:
+def rewritten(page: str, registry: Registry) -> str:
     """The page with what its commands print now, on a fresh server beside that registry."""
     assert len(registry.host) == len(SHOWN_AS)
     registry.image("ml/pytorch", "2.4.1-cuda12.4", configuration(IMAGE, LABELS))
-    with running_server(folder / "home", registry_allow_private="127.0.0.1") as server:
-        settings = {"server": server.url, "username": "admin", "password": ADMIN_PASSWORD}
-        surroundings = environment(settings) | {
-            "PATH": f"{PROGRAM.parent}{os.pathsep}{os.environ['PATH']}",
-            "HOME": str(folder),
-            "COLUMNS": str(COLUMNS),
-            "NO_COLOR": "1",
-            "TERM": "dumb",
-        }
-
-        def run(command: str) -> str:
-            done = subprocess.run(
-                ["bash", "-c", command.replace(SHOWN_AS, registry.host)],
-                env=surroundings,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                text=True,
-                timeout=60,
-                check=False,
-            )
-            assert done.returncode in (0, 1), done.stdout
-            printed = TIMES.sub(A_TIME, done.stdout.replace(registry.host, SHOWN_AS))
-            return "".join(f"{line.rstrip()}\n" for line in printed.splitlines())
-
-        return toured(page, run)
+    return toured_on_a_fresh_server(page, names={registry.host: SHOWN_AS}, registry_allow_private="127.0.0.1")
 
 
 @pytest.mark.timeout(120)  # half a dozen commands, one after another
 def test_the_page_shows_what_is_printed(tmp_path: Path) -> None:
     page = PAGE.read_text(encoding="utf-8")
     with running_registry("open", tmp_path / "registry") as registry:
-        assert rewritten(page, tmp_path, registry) == page
+        assert rewritten(page, registry) == page
 
 
 def main() -> None:
     """Writes the page."""
     page = PAGE.read_text(encoding="utf-8")
     with tempfile.TemporaryDirectory() as folder, running_registry("open", Path(folder) / "registry") as registry:
-        PAGE.write_text(rewritten(page, Path(folder), registry), encoding="utf-8")
+        PAGE.write_text(rewritten(page, registry), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -22,6 +22,7 @@ from tests.inspection.conftest import (
     registry_facts,
     spoiled,
 )
+from tests.joining import joined
 from tests.registry.misbehaving import Asked, Store
 from tests.registry.running import Registry, configuration
 
@@ -37,6 +38,15 @@ def test_what_a_registry_says_is_stored_and_shown(service: Service, registry: Re
     answer = service.user.get(place(image))
     assert answer.json() == found
     assert service.user.get(place(image), headers={"If-None-Match": answer.headers["etag"]}).status_code == 304
+
+
+def test_a_worker_may_read_what_it_is_to_pull(service: Service, registry: Registry) -> None:
+    image = made(service, pushed(registry, "team/for-workers"))
+    with joined(service) as worker:
+        refused(worker.client.get(place(image)), 404, code="not_inspected")
+        refused(worker.client.post(place(image)), 403)
+        found = inspected(service, image)
+        assert worker.client.get(place(image)).json() == found
 
 
 def test_its_facts_are_the_images(service: Service, registry: Registry) -> None:
@@ -62,6 +72,11 @@ def test_its_facts_are_the_images(service: Service, registry: Registry) -> None:
         ({}, {}),
         ({"CUDA_VERSION": "12.4.1"}, {"CUDA_VERSION": "12.4.1"}),
         ({"CUDA_VERSION": "12.4.1", "NVIDIA_REQUIRE_CUDA": "cuda>=9.0"}, {"NVIDIA_REQUIRE_CUDA": "cuda>=9.0"}),
+        (
+            {"CUDA_VERSION": "12.4.1", "NVIDIA_REQUIRE_CUDA": ""},
+            {"CUDA_VERSION": "12.4.1", "NVIDIA_REQUIRE_CUDA": ""},
+        ),
+        ({"CUDA_VERSION": "", "NVIDIA_REQUIRE_CUDA": ""}, {"NVIDIA_REQUIRE_CUDA": ""}),
     ],
 )
 def test_start_conditions_are_as_the_runtime_makes_them(

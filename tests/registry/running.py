@@ -3,7 +3,6 @@
 import contextlib
 import hashlib
 import json
-import os
 import socket
 import ssl
 import subprocess
@@ -16,8 +15,8 @@ from typing import Any, Literal
 import httpx
 
 from bayplan.registry.challenge import Login
+from tests.programs import program
 from tests.registry.certificates import Certificate, self_signed
-from tests.registry.program import registry_program
 from tests.registry.token_server import ISSUER, SERVICE, TokenServer, running_token_server
 
 Kind = Literal["open", "basic", "bearer", "tls"]
@@ -33,6 +32,10 @@ DOCKER_LIST = "application/vnd.docker.distribution.manifest.list.v2+json"
 CONFIG_OF = {
     OCI_MANIFEST: "application/vnd.oci.image.config.v1+json",
     DOCKER_MANIFEST: "application/vnd.docker.container.image.v1+json",
+}
+LAYER_OF = {
+    OCI_MANIFEST: "application/vnd.oci.image.layer.v1.tar+gzip",
+    DOCKER_MANIFEST: "application/vnd.docker.image.rootfs.diff.tar.gzip",
 }
 LAYER = b"a layer that nobody ever reads"
 PATIENCE_SECONDS = 20.0
@@ -116,13 +119,12 @@ class Registry:
         **more: Any,
     ) -> dict[str, Any]:
         """Pushes an image over a layer that is there already."""
-        kind = "application/vnd.oci.image.layer.v1.tar+gzip"
         described = self.blob(repository, json.dumps(config).encode())
         document = {
             "schemaVersion": 2,
             "mediaType": media_type,
             "config": {"mediaType": CONFIG_OF[media_type], **described},
-            "layers": [{"mediaType": kind, **layer}],
+            "layers": [{"mediaType": LAYER_OF[media_type], **layer}],
             **more,
         }
         platform = {"os": config["os"], "architecture": config["architecture"]}
@@ -179,7 +181,7 @@ def _wait_until_ready(port: int, process: "subprocess.Popen[bytes]", log: Path) 
 @contextlib.contextmanager
 def running_registry(kind: Kind, folder: Path) -> Iterator[Registry]:
     """A fresh registry on a free port for as long as the block lasts."""
-    program = registry_program()
+    registry = program("docker-registry")
     folder.mkdir(parents=True, exist_ok=True)
     signing, own = self_signed(folder, "signing"), self_signed(folder, "registry")
     port, log, verify = _free_port(), folder / "log", False
@@ -202,11 +204,11 @@ def running_registry(kind: Kind, folder: Path) -> Iterator[Registry]:
         (folder / "config.yml").write_text(json.dumps(settings))  # JSON is YAML
         with log.open("wb") as sink:
             process = subprocess.Popen(
-                [program, "serve", folder / "config.yml"],
+                [registry.path, "serve", folder / "config.yml"],
                 stdin=subprocess.DEVNULL,
                 stdout=sink,
                 stderr=sink,
-                env={"PATH": os.environ["PATH"], "OTEL_TRACES_EXPORTER": "none"},
+                env=registry.environment | {"OTEL_TRACES_EXPORTER": "none"},
             )
         try:
             _wait_until_ready(port, process, log)

@@ -78,6 +78,27 @@ def test_what_was_answered_survives_kill_9_the_next_moment(
         assert client.post("/v1/docker/list").json() == list(written.values())
 
 
+def test_who_was_given_a_password_is_in_the_trail_after_kill_9_the_next_moment(
+    kind: str, start_server: Start, database_url: str, tmp_path: Path
+) -> None:
+    settings = {"home": str(tmp_path / "home")} | ({"database": database_url} if kind == "postgresql" else {})
+    times: list[int] = []  # of the entries that there must be, newest first
+    for turn in range(3):
+        with start_server(**settings) as server, server.client() as client:
+            if not times:
+                server.stock()
+                body = catalogue.image(registry_username="robot", registry_password="s3cret")
+                client.post("/v1/docker/create", json=body).raise_for_status()
+                times = [1]
+            entries = client.get("/v1/audit").json()
+            assert [entry["times"] for entry in entries] == times, entries
+            for _ in range(turn + 1):
+                answer = client.post("/v1/docker/list")
+            server.kill()
+            assert answer.json()[0]["registry_password"] == "s3cret"
+            times = [turn + 1, *times]
+
+
 def test_eight_clients_that_write_different_things_all_succeed(running: Server) -> None:
     def work(client: httpx.Client, number: int) -> list[int]:
         statuses = []

@@ -18,7 +18,7 @@ from schemathesis.specs.openapi.checks import (
 from tests import catalogue
 from tests.process import Server
 
-ASKING_REGISTRIES = ("/v1/docker/inspect", "/v1/docker/{pk}/inspection")
+ASKING_REGISTRIES = ("/v1/docker/inspect", "/v1/docker/{pk}/inspection", "/v1/docker/{pk}/checks")
 """Paths whose answer is another server's, which is not there: tests/inspection has registries for them."""
 
 HELD = [
@@ -62,7 +62,7 @@ def test_the_examples_of_the_document_work_as_they_stand(stocked: Server) -> Non
             body = methods.get("post", {}).get("requestBody")
             if body is None or path.startswith("/v1/auth") or path == "/v1/nodes/join":
                 continue  # they take credentials of their own
-            if path in ASKING_REGISTRIES:
+            if path in (*ASKING_REGISTRIES, "/v1/credentials/rotate"):
                 continue
             content = body["content"]["application/json"]
             examples = [content["example"]] if "example" in content else []
@@ -70,7 +70,7 @@ def test_the_examples_of_the_document_work_as_they_stand(stocked: Server) -> Non
             assert examples, f"POST {path} has no example"
             for example in examples:
                 answer = client.post(path, json=example)
-                assert answer.status_code in (200, 201), (path, example, answer.text)
+                assert answer.status_code in (200, 201, 202), (path, example, answer.text)
 
 
 @pytest.mark.timeout(300)

@@ -61,7 +61,25 @@ def use(client: httpx.Client) -> str:
         assert 400 <= answer.status_code < 500
         assert SECRET not in answer.text
     assert client.put(path, json=catalogue.image(**LOGIN)).status_code == 200
+    hand_out(client, path)
     return path
+
+
+def hand_out(client: httpx.Client, path: str) -> None:
+    """Gives the log-in away and to itself again, in every way but the image's own; what tells of that holds no password."""
+    for query in ("", "?format=kubernetes"):
+        client.get(f"{path}/docker-config{query}").raise_for_status()
+    rotation = {"registry": "registry.example.com", "registry_username": "robot", "registry_password": SECRET}
+    told = [
+        client.post("/v1/credentials/rotate", json=rotation | {"registry": "127.0.0.1:9"}),
+        client.post("/v1/credentials/rotate", json=rotation | {"new_username": [SECRET]}),
+        client.post("/v1/credentials/rotate", json=rotation | {"colour": SECRET}),
+        client.post("/v1/credentials/rotate", json=rotation | {"check": False}),
+        client.get("/v1/credentials"),
+        client.get("/v1/audit"),
+    ]
+    assert [answer.status_code for answer in told] == [404, 422, 422, 200, 200, 200]
+    assert [answer.text for answer in told if SECRET in answer.text] == []
 
 
 def test_a_registry_password_is_nowhere_in_clear(

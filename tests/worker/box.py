@@ -6,7 +6,7 @@ The worker is run as it is on a real machine: the command, as a process of its o
 import os
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -108,11 +108,11 @@ class Box:
         own = {"HOME": str(self.folder), "XDG_CONFIG_HOME": str(self.folder / "config"), "COLUMNS": "200", "PATH": path}
         return environment({"worker_state": str(self.state)}) | own
 
-    def run(self, *arguments: str, typed: str = "", code: int = 0) -> Ended:
+    def run(self, *arguments: str, typed: str = "", code: int = 0, variables: Mapping[str, str] | None = None) -> Ended:
         """Runs `bayplan worker ...`; it must end with that exit code, and never with a traceback."""
         done = subprocess.run(
             [PROGRAM, "worker", *arguments],
-            env=self.environment(),
+            env=self.environment() | dict(variables or {}),
             input=typed,
             capture_output=True,
             text=True,
@@ -122,6 +122,24 @@ class Box:
         assert "Traceback" not in done.stderr, done.stderr
         assert done.returncode == code, f"{done.returncode}: {done.stdout}{done.stderr}"
         return Ended(done.returncode, done.stdout, done.stderr)
+
+    @contextmanager
+    def pulling(self, *options: str) -> Iterator["subprocess.Popen[str]"]:
+        """`bayplan worker pull`, going on while the block does."""
+        process = subprocess.Popen(
+            [PROGRAM, "worker", "pull", *options],
+            env=self.environment(),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        with process:
+            try:
+                yield process
+            finally:
+                if process.poll() is None:
+                    process.kill()
 
     @contextmanager
     def running(self, *options: str) -> Iterator[Running]:

@@ -41,6 +41,42 @@ def test_joining_again_updates(server: Server, box: Box, token: Token, nodes: No
     assert box.kept.secret != first.secret
 
 
+def move(server: Server, box: Box) -> None:
+    """Lets the machine's worker report from another network address, as after a move."""
+    login = {"worker": box.kept.worker, "secret": box.kept.secret}
+    access = httpx.post(f"{server.url}/v1/auth/obtain", json=login).json()["access"]
+    headers = {"Authorization": f"Bearer {access}", "X-Forwarded-For": "192.0.2.200"}
+    assert httpx.post(f"{server.url}/v1/nodes/join", json=box.kept.reported, headers=headers).status_code == 200
+
+
+def test_a_machine_that_asks_from_elsewhere_shows_its_old_credential(
+    server: Server, box: Box, token: Token, nodes: Nodes, address: str
+) -> None:
+    box.run("join", server.url, "--token", token(), "--ip", address)
+    before, first = nodes(), box.kept
+    move(server, box)
+    box.run("join", server.url, "--token", token(), "--ip", address)
+    assert box.kept.worker == first.worker
+    assert box.kept.secret != first.secret
+    assert [node["pk"] for node in nodes()] == [node["pk"] for node in before]
+
+
+def test_the_address_of_another_living_worker_is_refused(
+    server: Server, box: Box, tmp_path: Path, token: Token, nodes: Nodes, address: str
+) -> None:
+    box.run("join", server.url, "--token", token(), "--ip", address)
+    move(server, box)
+    other = Box(tmp_path / "other")
+    other.has("570.86.10", T4)
+    other.run("join", server.url, "--token", token(), "--ip", f"other-{address}"[:60])
+    kept, before = other.kept, nodes()
+    ended = other.run("join", server.url, "--token", token(), "--ip", address, code=1)
+    assert f"{address} is the address of the worker {box.kept.worker}, which is alive" in ended.err
+    assert (other.kept, nodes()) == (kept, before)
+    other.state.unlink()
+    other.run("join", server.url, "--token", token(), "--ip", address, code=1)
+
+
 def test_a_machine_without_a_gpu(server: Server, box: Box, token: Token, nodes: Nodes, address: str) -> None:
     answer = box.run("join", server.url, "--token", token(), "--ip", address, "--no-gpu", "--json")
     assert json.loads(answer.out) == nodes()

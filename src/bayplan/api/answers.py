@@ -9,6 +9,8 @@ import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 
+UNCACHED = {"Cache-Control": "no-store"}
+
 
 class Json(Response):
     """A JSON answer."""

@@ -17,8 +17,12 @@ from starlette.staticfiles import StaticFiles
 import bayplan
 from bayplan.api import describe, errors, passwords
 from bayplan.api.answers import Json
+from bayplan.api.audit import audit_router
 from bayplan.api.auth import auth_router
 from bayplan.api.catalogue import catalogue_router
+from bayplan.api.checking import Checker
+from bayplan.api.checks import checks_router
+from bayplan.api.credentials import credentials_router
 from bayplan.api.crud import crud_router
 from bayplan.api.docker import docker_router
 from bayplan.api.extras import extras_router
@@ -26,10 +30,13 @@ from bayplan.api.inspection import inspection_router
 from bayplan.api.judging import Judge
 from bayplan.api.nodes import nodes_router
 from bayplan.api.paths import TidyPaths
+from bayplan.api.prefetch import prefetch_router
 from bayplan.api.registries import Registries
 from bayplan.api.resources import RESOURCES
 from bayplan.api.runtime import Runtime, now
+from bayplan.api.stowage import Stowage
 from bayplan.api.tokens import Tokens
+from bayplan.api.trail import Trail
 from bayplan.api.workers import workers_router
 from bayplan.config import Settings
 from bayplan.db import schema, secrets_rotation, seed
@@ -42,9 +49,10 @@ _SWAGGER = Path(fastapi_offline.__file__).parent / "static"
 def open_runtime(settings: Settings) -> Runtime:
     """Gives what a server holds, with the keys made where there are none; raises `CannotStart`."""
     given = settings.signing_key
+    db = open_database(settings.database_url, connections=settings.database_connections)
     return Runtime(
         settings,
-        open_database(settings.database_url, connections=settings.database_connections),
+        db,
         Keyring(
             settings.secrets_key.get_secret_value() if settings.secrets_key else None, settings.home / "secrets.key"
         ),
@@ -54,6 +62,7 @@ def open_runtime(settings: Settings) -> Runtime:
             timedelta(days=settings.refresh_token_days),
         ),
         Registries(settings),
+        Trail(db, settings.audit_days),
     )
 
 
@@ -73,14 +82,18 @@ async def prepare(runtime: Runtime) -> None:
 def create_app(settings: Settings) -> FastAPI:
     """Gives the application; its lifespan opens the database, brings it up to date, and closes it."""
     runtime = open_runtime(settings)
+    checker = Checker(settings, runtime.db, runtime.keyring, runtime.registries)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncGenerator[None]:
         try:
             await prepare(runtime)
+            checker.start()
             yield
         finally:
+            await checker.stop()
             await runtime.registries.close()
+            await runtime.trail.close()
             await runtime.db.close()
 
     app = FastAPI(
@@ -101,7 +114,11 @@ def create_app(settings: Settings) -> FastAPI:
     app.include_router(crud_router(images, runtime))
     app.include_router(docker_router(runtime, judge))
     app.include_router(inspection_router(runtime))
+    app.include_router(credentials_router(runtime))
+    app.include_router(audit_router(runtime))
+    app.include_router(checks_router(runtime, checker))
     app.include_router(nodes_router(runtime, judge))
+    app.include_router(prefetch_router(runtime, Stowage(runtime, judge)))
     app.include_router(workers_router(runtime))
     app.include_router(auth_router(runtime))
     for resource in others:

@@ -1,5 +1,6 @@
 """The whole catalogue at once: applying a document to it, and reading it out as one."""
 
+import asyncio
 from functools import partial
 from typing import Any
 
@@ -36,7 +37,7 @@ def catalogue_router(runtime: Runtime) -> APIRouter:
         columns = {section.name: _BORN[section.shape.name](caller) for section in SECTIONS}
         outcome = await apply(
             runtime.db,
-            _entries(document),
+            await asyncio.to_thread(_entries, document),
             runtime.keyring,
             Birth(columns, now()),
             prune=prune,
@@ -55,7 +56,10 @@ def catalogue_router(runtime: Runtime) -> APIRouter:
         caller = await runtime.caller(request)
         caller.must_be_staff()
         secrets = flag(query(request, "secrets"), "secrets")
-        return Json(await export(partial(fetch_all, runtime.db), runtime.keyring, secrets=secrets))
+        disclosure = runtime.disclosure()
+        document = await export(partial(fetch_all, runtime.db), disclosure, secrets=secrets)
+        answer = await asyncio.to_thread(Json, document)
+        return await runtime.trail.sent(request, caller, "export", disclosure, answer)
 
     router.add_api_route(
         "/apply",

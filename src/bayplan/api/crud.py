@@ -78,9 +78,11 @@ def crud_router(resource: Resource, runtime: Runtime) -> APIRouter:
         restless = asked.chosen.is_restless
         if not restless and is_known(request, tag):
             return unchanged(tag)
-        page = await store.page(runtime.db, asked, runtime.keyring)
+        disclosure = runtime.disclosure()
+        page = await store.page(runtime.db, asked, disclosure)
         headers = {} if page.total is None else page_headers(request, given, page.total, limit, offset)
-        return tagged(request, page.body, fingerprint(page.body) if restless else tag, headers=headers)
+        answer = tagged(request, page.body, fingerprint(page.body) if restless else tag, headers=headers)
+        return await runtime.trail.sent(request, caller, "list", disclosure, answer)
 
     async def load(request: Request) -> Response:
         caller = await asking(request, "load")
@@ -88,8 +90,10 @@ def crud_router(resource: Resource, runtime: Runtime) -> APIRouter:
         pk = pk_of(request)
         if resource.readable(caller) is not None and pk != caller.user:
             raise Forbidden(f"Only staff may read other {resource.plural}.")
-        found, tag = await store.load(runtime.db, caller.select(shape.name, expand), pk, runtime.keyring)
-        return tagged(request, found, expanded(tag, expand, caller.version))
+        disclosure = runtime.disclosure()
+        found, tag = await store.load(runtime.db, caller.select(shape.name, expand), pk, disclosure)
+        answer = tagged(request, found, expanded(tag, expand, caller.version))
+        return await runtime.trail.sent(request, caller, "load", disclosure, answer)
 
     async def create(request: Request) -> Response:
         caller = await runtime.caller(request)
@@ -97,9 +101,11 @@ def crud_router(resource: Resource, runtime: Runtime) -> APIRouter:
         expand = expansion(shape, query(request, "expand"))
         body = await read(request, resource.create, limit_bytes)
         values = {**await resource.prepare(body.model_dump()), **resource.born(caller)}
+        disclosure = runtime.disclosure()
         async with runtime.db.write() as tx:
             pk = await store.insert(tx, shape, values, runtime.keyring)
-            made, tag = await store.load_in(tx, caller.select(shape.name, expand), pk, runtime.keyring)
+            made, tag = await store.load_in(tx, caller.select(shape.name, expand), pk, disclosure)
+            await runtime.trail.sent_with(tx, request, caller, "create", disclosure)
         headers = {"Location": f"/v1/{resource.name}/{pk}"}
         return tagged(request, made, expanded(tag, expand, tx.version), 201, headers)
 
@@ -111,11 +117,13 @@ def crud_router(resource: Resource, runtime: Runtime) -> APIRouter:
         pk, if_match = pk_of(request), request.headers.get("if-match")
         body = await read(request, model, limit_bytes)
         values = await resource.prepare(body.model_dump(exclude_unset=model is resource.patch))
+        disclosure = runtime.disclosure()
         async with runtime.db.write() as tx:
             if caller.worker is not None:
                 await keep_fixed(tx, pk, values)
             await store.change(tx, shape, pk, values, runtime.keyring, if_match=if_match)
-            changed, tag = await store.load_in(tx, caller.select(shape.name, expand), pk, runtime.keyring)
+            changed, tag = await store.load_in(tx, caller.select(shape.name, expand), pk, disclosure)
+            await runtime.trail.sent_with(tx, request, caller, action, disclosure)
         return tagged(request, changed, expanded(tag, expand, tx.version))
 
     async def keep_fixed(tx: Transaction, pk: int, values: Values) -> None:

@@ -52,7 +52,7 @@ IF_NONE_MATCH = {
     "schema": {"type": "string"},
     "description": "An ETag: 304 without a body if the answer is still that one.",
 }
-_PAGE = [
+PAGE = [
     {
         "name": "limit",
         "in": "query",
@@ -68,6 +68,12 @@ _PAGE = [
 ]
 
 
+NODE_ID = {
+    "name": "Node-Id",
+    "in": "header",
+    "schema": {"type": "integer", "minimum": 1},
+    "description": "The pk of the node to act for: any for staff, one of its own for a worker.",
+}
 EXPAND_IMAGE: Words = {
     "name": "expand",
     "in": "query",
@@ -156,7 +162,7 @@ def list_(resource: Resource) -> Words:
         body_required=False,
         example=_FILTER_EXAMPLE,
         answer={"type": "array", "items": reference(resource.answer)},
-        parameters=[*expand_parameter(resource), *_PAGE, IF_NONE_MATCH],
+        parameters=[*expand_parameter(resource), *PAGE, IF_NONE_MATCH],
         conditional=True,
     )
 

@@ -32,18 +32,21 @@ def docker_router(runtime: Runtime, judge: Judge) -> APIRouter:
     async def reinstate(request: Request) -> Response:
         caller = await runtime.caller(request)
         caller.must_be_staff()
-        expand = expansion(IMAGES, query(request, "expand"))
+        expand, disclosure = expansion(IMAGES, query(request, "expand")), runtime.disclosure()
         async with runtime.db.write() as tx:
             await deletion.reinstate(tx, pk_of(request), if_match=request.headers.get("if-match"))
-            image, tag = await store.load_in(tx, caller.select("docker", expand), pk_of(request), runtime.keyring)
+            image, tag = await store.load_in(tx, caller.select("docker", expand), pk_of(request), disclosure)
+            await runtime.trail.sent_with(tx, request, caller, "reinstate", disclosure)
         return tagged(request, image, expanded(tag, expand, tx.version))
 
     async def hard(request: Request) -> Response:
         caller = await runtime.caller(request)
         caller.must_be_staff()
         chosen = caller.select("docker", expansion(IMAGES, query(request, "expand")))
+        disclosure = runtime.disclosure()
         async with runtime.db.write() as tx:
-            image, _ = await store.load_in(tx, chosen, pk_of(request), runtime.keyring)
+            image, _ = await store.load_in(tx, chosen, pk_of(request), disclosure)
+            await runtime.trail.sent_with(tx, request, caller, "hard", disclosure)
             await deletion.erase(tx, pk_of(request), if_match=request.headers.get("if-match"))
         return Json(image)
 
@@ -87,12 +90,16 @@ def docker_router(runtime: Runtime, judge: Judge) -> APIRouter:
             raise Forbidden("A worker may match for its own nodes only: give 'node', the pk of one.")
         if asked.node is not None:
             await runtime.must_own(caller, asked.node)
-        return Json(await judge.answer(caller, asked))
+        disclosure = runtime.disclosure()
+        answer = Json(await judge.answer(caller, asked, disclosure))
+        return await runtime.trail.sent(request, caller, "match", disclosure, answer)
 
     async def nodes(request: Request) -> Response:
         caller = await runtime.caller(request)
         query(request)
-        return Json(await judge.image_on_nodes(caller, pk_of(request)))
+        disclosure = runtime.disclosure()
+        answer = Json(await judge.image_on_nodes(caller, pk_of(request), disclosure))
+        return await runtime.trail.sent(request, caller, "nodes", disclosure, answer)
 
     example = {
         "worker": {

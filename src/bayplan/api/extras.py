@@ -38,7 +38,7 @@ def extras_router(runtime: Runtime) -> APIRouter:
                 given.type: kept if given.method == "remove" else [*row[given.type], *added]
             }
             await store.change(tx, LICENCES, pk, values, runtime.keyring)
-            changed, tag = await store.load_in(tx, caller.select("licences"), pk, runtime.keyring)
+            changed, tag = await store.load_in(tx, caller.select("licences"), pk, runtime.disclosure())
         return tagged(request, changed, tag)
 
     async def generation(request: Request) -> Response:
@@ -55,7 +55,7 @@ def extras_router(runtime: Runtime) -> APIRouter:
             chosen.statement.where(
                 columns.min_compute_capability <= capability, columns.max_compute_capability > capability
             ),
-            lambda rows: [(chosen.objects(rows, runtime.keyring.decrypt)[0], chosen.tag(row)) for row in rows],
+            lambda rows: [(chosen.objects(rows, runtime.disclosure())[0], chosen.tag(row)) for row in rows],
         )
         if not rows:
             raise NotFound(

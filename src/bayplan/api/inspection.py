@@ -13,10 +13,11 @@ from bayplan.api.answers import Json, fingerprint, tagged
 from bayplan.api.describe import IF_MATCH, IF_NONE_MATCH, PK, action, reference
 from bayplan.api.requests import pk_of, query, read
 from bayplan.api.runtime import Runtime, now
-from bayplan.db import facts, inspections
+from bayplan.db import facts, inspections, log_ins
 from bayplan.db.learning import architecture
 from bayplan.domain.reference import Reference
 from bayplan.errors import Forbidden, Invalid
+from bayplan.registry.errors import RegistryDenied
 from bayplan.schemas.inspection import Inspection, InspectionRequest
 
 if TYPE_CHECKING:
@@ -41,11 +42,14 @@ def inspection_router(runtime: Runtime) -> APIRouter:
             raise Invalid.at(
                 missing, "incomplete_login", "Give both 'registry_username' and 'registry_password', or neither."
             )
-        found = await runtime.registries.inspect(Reference.parse(asked.url), username, password)
+        at = Reference.parse(asked.url)
+        if password is not None:
+            await runtime.trail.asked(at.registry, "inspect", [])
+        found = await runtime.registries.inspect(at, username, password)
         return Json(_told(found) | {"contradictions": []})
 
     async def stored(request: Request) -> Response:
-        await runtime.caller(request)
+        await runtime.caller(request, workers=True)  # who pulls an image must know its digest
         query(request)
         return await answer(request)
 
@@ -56,9 +60,17 @@ def inspection_router(runtime: Runtime) -> APIRouter:
         pk = pk_of(request)
         at = await inspections.place(runtime.db, pk, runtime.keyring)
         # The registry is asked before the transaction begins: it may take its time, and nobody is to wait for it.
-        found = await runtime.registries.inspect(at.reference, at.username, at.password)
+        if at.password is not None:
+            await runtime.trail.asked(at.reference.registry, "inspect", [pk])
+        try:
+            found = await runtime.registries.inspect(at.reference, at.username, at.password)
+        except RegistryDenied:
+            async with runtime.db.write(moves=False) as tx:
+                await log_ins.note(tx, now(), refused=at.log_ins)
+            raise
         async with runtime.db.write() as tx:
             await inspections.keep(tx, pk, _told(found), at, if_match=request.headers.get("if-match"))
+            await log_ins.note(tx, now(), taken=at.log_ins)
         return await answer(request)
 
     async def answer(request: Request) -> Response:

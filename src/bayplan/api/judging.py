@@ -10,11 +10,12 @@ import orjson
 
 from bayplan.api.runtime import Caller, Runtime
 from bayplan.db import store
-from bayplan.db.engine import fetch_all
+from bayplan.db.disclosure import Disclosure
+from bayplan.db.engine import Rows, fetch_all
 from bayplan.db.natural import resolve
 from bayplan.db.shapes import SHAPES, Shape
 from bayplan.db.snapshot import Snapshot, take, workers
-from bayplan.domain.match import Answer, Grade, Question, Verdict, match, verdicts_for_workers
+from bayplan.domain.match import Grade, Question, Verdict, match, verdicts_for_workers
 from bayplan.domain.tables import Tables, load
 from bayplan.domain.verdict import ORDER
 from bayplan.domain.worker import Worker
@@ -50,7 +51,7 @@ class Judge:
                     self._latest = latest = await take(db, self._shipped)
         return latest
 
-    async def answer(self, caller: Caller, asked: Asked) -> bytes:
+    async def answer(self, caller: Caller, asked: Asked, disclosure: Disclosure) -> bytes:
         """Gives the answer to a question, as JSON; raises `Invalid`."""
         runtime, known = self._runtime, await self.snapshot()
         worker = await self._worker(asked, known)
@@ -67,11 +68,8 @@ class Judge:
         found = match(
             question, known.catalogue, known.tables, today(), eligible, limit=asked.limit, explain=asked.explain
         )
-        return await self._written(caller, asked, worker, found, known)
-
-    async def _written(self, caller: Caller, asked: Asked, worker: Worker, found: Answer, known: Snapshot) -> bytes:
-        shown = [*found.matches, *found.rejected]
-        images = await self._objects(caller, SHAPES["docker"], [pk for pk, _ in shown])
+        shown = [pk for pk, _ in (*found.matches, *found.rejected)]
+        images = await self._objects(caller, SHAPES["docker"], shown, disclosure)
         body = {
             "worker": {"node": asked.node, **_facts_of(worker, known)},
             "considered": found.considered,
@@ -82,37 +80,43 @@ class Judge:
             body["rejected"] = graded(images, "image", found.rejected)
         return await _rendered(body, len(shown))
 
-    async def image_on_nodes(self, caller: Caller, pk: int) -> bytes:
+    async def image_on_nodes(self, caller: Caller, pk: int, disclosure: Disclosure) -> bytes:
         """Gives one image's verdicts over all nodes, best first, as JSON; raises `NotFound`."""
         known = await self.snapshot()
         fleet = await workers(self._runtime.db)
-        image = (await self._objects(caller, SHAPES["docker"], [pk])).get(pk)
+        image = (await self._objects(caller, SHAPES["docker"], [pk], disclosure)).get(pk)
         if image is None or pk not in known.images:
             raise NotFound(f"No docker image with pk {pk}.")
         verdicts = best_first(verdicts_for_workers(known.images[pk], fleet, known.tables, today()))
-        nodes = await self._objects(caller, SHAPES["nodes"], [key for key, _ in verdicts])
+        nodes = await self._objects(caller, SHAPES["nodes"], [key for key, _ in verdicts], disclosure)
         return await _rendered({"image": image, "nodes": graded(nodes, "node", verdicts)}, len(verdicts))
 
-    async def node_for_images(self, caller: Caller, pk: int) -> bytes:
+    async def node_for_images(self, caller: Caller, pk: int, disclosure: Disclosure) -> bytes:
         """Gives one node's verdicts over all images that are not deleted, best first, as JSON; raises `NotFound`."""
         known = await self.snapshot()
         slots = await workers(self._runtime.db, pk)
         if not slots:
             raise NotFound(f"No node with pk {pk}.")
         found = match(Question(slots[0][1], grades=frozenset(ORDER)), known.catalogue, known.tables, today())
-        node = (await self._objects(caller, SHAPES["nodes"], [pk]))[pk]
-        images = await self._objects(caller, SHAPES["docker"], [key for key, _ in found.matches])
+        node = (await self._objects(caller, SHAPES["nodes"], [pk], disclosure))[pk]
+        shown = [key for key, _ in found.matches]
+        images = await self._objects(caller, SHAPES["docker"], shown, disclosure)
         return await _rendered({"node": node, "images": graded(images, "image", found.matches)}, len(found.matches))
 
-    async def _objects(self, caller: Caller, shape: Shape, pks: Sequence[int]) -> dict[int, Any]:
+    async def _objects(
+        self, caller: Caller, shape: Shape, pks: Sequence[int], disclosure: Disclosure
+    ) -> dict[int, Any]:
         chosen = caller.select(shape.name)
         statement = chosen.statement
-        if len(pks) <= _BY_PK:
+        wanted = frozenset(pks)
+        if len(wanted) <= _BY_PK:
             statement = statement.where(shape.column("pk").in_(pks))
-        decrypt = self._runtime.keyring.decrypt
-        return await self._runtime.db.fetch(
-            statement, lambda rows: {item["pk"]: item for item in chosen.objects(rows, decrypt)}
-        )
+
+        def objects(rows: Rows) -> dict[int, Any]:
+            # The pk comes first. Only what is shown is decrypted: the audit trail says what was.
+            return {item["pk"]: item for item in chosen.objects([row for row in rows if row[0] in wanted], disclosure)}
+
+        return await self._runtime.db.fetch(statement, objects)
 
     async def _worker(self, asked: Asked, known: Snapshot) -> Worker:
         if (asked.node is None) == (asked.worker is None):

@@ -5,20 +5,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from bayplan.api.answers import Json
-from bayplan.api.describe import PK, action, reference
+from bayplan.api.describe import NODE_ID, PK, action, reference
 from bayplan.api.judging import Judge
 from bayplan.api.requests import pk_of, query
 from bayplan.api.runtime import Runtime, now
 from bayplan.db import accounts
 from bayplan.errors import Malformed
 from bayplan.schemas.match import NodeForImages
-
-_NODE_ID = {
-    "name": "Node-Id",
-    "in": "header",
-    "schema": {"type": "integer", "minimum": 1},
-    "description": "The pk of the node to act for: any for staff, one of its own for a worker.",
-}
 
 
 def nodes_router(runtime: Runtime, judge: Judge) -> APIRouter:
@@ -40,7 +33,9 @@ def nodes_router(runtime: Runtime, judge: Judge) -> APIRouter:
         caller = await runtime.caller(request, workers=True)
         query(request)
         await runtime.must_own(caller, pk_of(request))
-        return Json(await judge.node_for_images(caller, pk_of(request)))
+        disclosure = runtime.disclosure()
+        answer = Json(await judge.node_for_images(caller, pk_of(request), disclosure))
+        return await runtime.trail.sent(request, caller, "images", disclosure, answer)
 
     pinged = {
         "type": "object",
@@ -56,7 +51,7 @@ def nodes_router(runtime: Runtime, judge: Judge) -> APIRouter:
                 text="Sets the node's `last_seen`. The header `Node-Id` says which: one of its own for a worker, any for staff.",
                 name="ping",
                 answer=pinged,
-                parameters=[_NODE_ID],
+                parameters=[NODE_ID],
             ),
         ),
         (

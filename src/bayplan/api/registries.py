@@ -1,5 +1,6 @@
 """The registries as the server asks them: one client for the whole process, made when the first question comes."""
 
+import asyncio
 from typing import TYPE_CHECKING
 
 import orjson
@@ -9,7 +10,9 @@ from bayplan.domain.reference import Reference
 from bayplan.registry.errors import ManifestInvalid, ManifestTooLarge
 
 if TYPE_CHECKING:
+    from bayplan.registry.challenge import Login
     from bayplan.registry.client import RegistryClient
+    from bayplan.registry.look import Outcome
     from bayplan.registry.read import Inspection
 
 MOST_BYTES = 1024 * 1024
@@ -22,26 +25,47 @@ class Registries:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._client: RegistryClient | None = None
+        self._opening = asyncio.Lock()
         if settings.registry_ca is not None:  # found wrong now, and not by the first who asks
             self._client = self._new()
 
+    async def takes(self, reference: Reference, username: str, password: str) -> bool:
+        """Whether the registry wants a log-in for the image's repository and takes this one; False where it wants none.
+
+        Raises `RegistryDenied` where it refuses it, and `RegistryError` of any other kind.
+        """
+        client = await self._opened()
+        from bayplan.registry.challenge import Login
+
+        return await client.takes(reference, Login(username, password))
+
     async def inspect(self, reference: Reference, username: str | None, password: str | None) -> "Inspection":
         """Gives what the registry holds there; raises `RegistryError` of any kind."""
-        from bayplan.registry.challenge import Login
+        client = await self._opened()
         from bayplan.registry.read import inspect
 
-        if self._client is None:
-            self._client = self._new()
-        login = None if username is None or password is None else Login(username, password)
-        found = await inspect(self._client, reference, login)
+        found = await inspect(client, reference, _login(username, password))
         _check(found)
         return found
+
+    async def look(self, reference: Reference, username: str | None, password: str | None) -> "Outcome":
+        """Gives the digest that the registry holds there now, or why it does not tell."""
+        client = await self._opened()
+        from bayplan.registry.look import look
+
+        return await look(client, reference, _login(username, password))
 
     async def close(self) -> None:
         """Ends all connections."""
         client, self._client = self._client, None
         if client is not None:
             await client.__aexit__(None, None, None)
+
+    async def _opened(self) -> "RegistryClient":
+        async with self._opening:
+            if self._client is None:  # in a thread: what it takes to ask is long to load
+                self._client = await asyncio.to_thread(self._new)
+            return self._client
 
     def _new(self) -> "RegistryClient":
         # Imported here: a server that asks no registry need not wait for it.
@@ -55,6 +79,12 @@ class Registries:
             limits=Limits(connections=settings.registry_concurrency),
             ca=settings.registry_ca,
         )
+
+
+def _login(username: str | None, password: str | None) -> "Login | None":
+    from bayplan.registry.challenge import Login
+
+    return None if username is None or password is None else Login(username, password)
 
 
 def _check(found: "Inspection") -> None:

@@ -1,6 +1,8 @@
 """From a request to types: bodies and query strings are parsed here, completely and within bounds, or refused by name."""
 
+import asyncio
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any, TypeVar
 
 import orjson
@@ -9,7 +11,7 @@ from starlette.convertors import Convertor, register_url_convertor
 from starlette.requests import Request
 
 from bayplan.errors import Invalid, Malformed, Problem, TooLarge
-from bayplan.schemas.common import MAX_INTEGER, Body
+from bayplan.schemas.common import MAX_INTEGER, Body, timestamp
 from bayplan.schemas.filters import EXPRESSION_TYPES
 
 Model = TypeVar("Model", bound=Body)
@@ -17,6 +19,8 @@ Model = TypeVar("Model", bound=Body)
 # What Pydantic puts into a place beside the names of fields: the branches of a union.
 _BRANCHES = frozenset({"int", "str", "float", "bool", "list", *EXPRESSION_TYPES})
 _MOST_PROBLEMS = 100
+# Bodies that are parsed in the event loop; longer ones go to a thread.
+_LOOP_BYTES = 64 * 1024
 
 
 class PkConvertor(Convertor[int]):
@@ -57,7 +61,8 @@ async def read_body(request: Request, limit_bytes: int) -> bytes:
 
 async def read(request: Request, model: type[Model], limit_bytes: int) -> Model:
     """Gives the body as `model`; raises `Malformed`, `Invalid` with every problem in it, or `TooLarge`."""
-    return parse(await read_body(request, limit_bytes), model)
+    body = await read_body(request, limit_bytes)
+    return parse(body, model) if len(body) <= _LOOP_BYTES else await asyncio.to_thread(parse, body, model)
 
 
 def parse(body: bytes, model: type[Model]) -> Model:
@@ -148,14 +153,48 @@ def query(request: Request, *known: str) -> dict[str, str]:
     return given
 
 
-def whole_number(given: dict[str, str], name: str, *, least: int) -> int | None:
+def whole_number(given: dict[str, str], name: str, *, least: int, most: int | None = None) -> int | None:
     """Gives a parameter as a number, None where it was not given."""
     text = given.get(name)
     if text is None:
         return None
-    if not (text.isascii() and text.isdigit() and len(text) < 19 and int(text) >= least):
-        raise Invalid.at(name, "wrong_type", f"The parameter '{name}' must be a whole number, {least} or more.")
-    return int(text)
+    number = int(text) if text.isascii() and text.isdigit() and len(text) < 19 else -1
+    if number < least or (most is not None and number > most):
+        bounds = f"{least} or more" if most is None else f"{least} to {most:,}"
+        raise Invalid.at(name, "wrong_type", f"The parameter '{name}' must be a whole number, {bounds}.")
+    return number
+
+
+def line(given: dict[str, str], name: str) -> str | None:
+    """Gives a parameter that is a printable text, None where it was not given."""
+    text = given.get(name)
+    if text is not None and not text.isprintable():  # the character NUL is one that no database takes
+        raise Invalid.at(name, "not_printable", f"The parameter '{name}' must hold printable characters only.")
+    return text
+
+
+def moment(given: dict[str, str], name: str) -> str | None:
+    """Gives a parameter that is a time, as the store has times; None where it was not given."""
+    text = given.get(name)
+    if text is None:
+        return None
+    try:
+        found = datetime.fromisoformat(text)
+        if found.tzinfo is not None:
+            return timestamp(found)
+    except (ValueError, OverflowError):
+        pass
+    raise Invalid.at(
+        name, "wrong_type", f"The parameter '{name}' must be a time with its zone, such as 2026-11-23T10:00:00Z."
+    )
+
+
+def one_of(given: dict[str, str], name: str, choices: Sequence[str]) -> str | None:
+    """Gives a parameter that is one of a few words, None where it was not given."""
+    text = given.get(name)
+    if text is not None and text not in choices:
+        raise Invalid.at(name, "wrong_type", f"The parameter '{name}' must be one of: {', '.join(choices)}.")
+    return text
 
 
 def flag(given: dict[str, str], name: str) -> bool:

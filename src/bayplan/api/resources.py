@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from bayplan.api import passwords
 from bayplan.api.runtime import Caller, now
-from bayplan.db import deletion, store
+from bayplan.db import deletion, prefetch, store
 from bayplan.db.engine import Transaction
 from bayplan.db.keyring import Keyring
 from bayplan.db.shapes import SHAPES, Shape
@@ -21,6 +21,7 @@ from bayplan.schemas.frameworks import Framework, FrameworkCreate, FrameworkPatc
 from bayplan.schemas.hardware import Hardware, HardwareCreate, HardwarePatch
 from bayplan.schemas.licences import Licence, LicenceCreate, LicencePatch
 from bayplan.schemas.nodes import Node, NodeCreate, NodePatch
+from bayplan.schemas.prefetch import Prefetch, PrefetchCreate, PrefetchPatch
 from bayplan.schemas.users import User, UserCreate, UserPatch, UserReplace
 
 Values = dict[str, Any]
@@ -196,5 +197,24 @@ RESOURCES: tuple[Resource, ...] = (
         },
         workers_may=dict.fromkeys(("load", "replace", "change"), Reach.OWN),
         fixed_for_workers=("ip", "index"),
+    ),
+    Resource(
+        SHAPES["prefetch"],
+        "prefetch rules",
+        PrefetchCreate,
+        PrefetchCreate,
+        PrefetchPatch,
+        Prefetch,
+        example={
+            "name": "object detection on Ampere",
+            "nodes": {"expressions": [{"type": "exact", "field": "hardware_generation.generation", "value": "Ampere"}]},
+            "images": {
+                "expressions": [{"type": "exact", "field": "domain", "value": "od"}],
+                "order_by": [{"field": "framework.version", "ascending": False}],
+            },
+        },
+        born=lambda caller: {"creator": caller.user, "creation_time": now()},
+        prepare=prefetch.checked,
+        removal="Removes it: workers remove what no other rule gives them, and no container uses.",
     ),
 )

@@ -3,6 +3,7 @@
 import time
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 from starlette.requests import Request
 
@@ -10,6 +11,7 @@ from bayplan.api.registries import Registries
 from bayplan.api.tokens import Tokens, Use
 from bayplan.config import Settings
 from bayplan.db import accounts
+from bayplan.db.disclosure import Disclosure
 from bayplan.db.engine import Database
 from bayplan.db.keyring import Keyring
 from bayplan.db.selection import Selection, selection
@@ -17,8 +19,14 @@ from bayplan.db.shapes import Viewer
 from bayplan.errors import Forbidden, Malformed, Unauthenticated
 from bayplan.schemas.common import timestamp
 
+if TYPE_CHECKING:
+    from bayplan.api.trail import Trail
+
 _MOST_CALLERS = 10_000
-_WORKERS_MAY = "A worker may list and load images, and match for, ping, load and update its own nodes; nothing else."
+_WORKERS_MAY = (
+    "A worker may read images with what is known of them, ask registries, match for, ping, load and update its own nodes, ask "
+    "what it is to hold and say what it holds; nothing else."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +38,7 @@ class Caller:
     user: int | None = None
     worker: int | None = None
     node: int | None = None
+    name: str = ""
 
     @property
     def is_staff(self) -> bool:
@@ -48,13 +57,14 @@ class Caller:
 
 @dataclass(slots=True)
 class Runtime:
-    """The settings, the store, the keys and the way to registries of one server process."""
+    """The settings, the store, the keys, the way to registries and the audit trail of one server process."""
 
     settings: Settings
     db: Database
     keyring: Keyring
     tokens: Tokens
     registries: Registries
+    trail: "Trail"
     _callers: dict[str, tuple[Caller, float]] = field(default_factory=dict)
 
     async def caller(self, request: Request, *, workers: bool = False) -> Caller:
@@ -86,8 +96,13 @@ class Runtime:
         if account is None or account.token_epoch != claim.epoch:
             raise Unauthenticated("The token was revoked: log in again at /v1/auth/obtain.")
         if claim.subject == "worker":
-            return Caller(Viewer(is_worker=True), version, worker=claim.pk), claim.expires
-        return Caller(Viewer(user=claim.pk, is_staff=account.is_staff), version, user=claim.pk), claim.expires
+            return Caller(Viewer(is_worker=True), version, worker=claim.pk, name=account.name), claim.expires
+        viewer = Viewer(user=claim.pk, is_staff=account.is_staff)
+        return Caller(viewer, version, user=claim.pk, name=account.name), claim.expires
+
+    def disclosure(self) -> Disclosure:
+        """Gives what decrypts the registry passwords of one answer, to be handed to the trail before the answer goes."""
+        return Disclosure(self.keyring)
 
     async def must_own(self, caller: Caller, pk: int) -> None:
         """Raises `Forbidden` for a worker where the node is another's; users pass, and so does a pk that no node has."""

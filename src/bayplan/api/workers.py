@@ -54,6 +54,10 @@ _EXAMPLE = {
 }
 
 
+def _origin(request: Request, machine: Join) -> workers.Origin:
+    return workers.Origin(machine.ip, request.client.host if request.client else "")
+
+
 def workers_router(runtime: Runtime) -> APIRouter:
     """Gives those routes."""
     router = APIRouter(prefix="/v1/nodes", tags=["workers"])
@@ -110,7 +114,7 @@ def workers_router(runtime: Runtime) -> APIRouter:
             moment = now()
             await join_tokens.spend(tx, token_hash, moment)
             joined = await workers.join(
-                tx, machine.ip, machine.slots(), workers.hashed(secret), moment, runtime.keyring
+                tx, _origin(request, machine), machine.slots(), workers.hashed(secret), moment, runtime.keyring
             )
             return Json(await shown(tx, joined, secret), 201, headers=_UNCACHED)
 
@@ -120,12 +124,13 @@ def workers_router(runtime: Runtime) -> APIRouter:
         if caller.worker is None:
             raise Forbidden("Joining takes a join token as the bearer: staff make one at /v1/nodes/join-tokens.")
         async with runtime.db.write() as tx:
-            joined = await workers.report(tx, caller.worker, machine.ip, machine.slots(), now(), runtime.keyring)
+            origin = _origin(request, machine)
+            joined = await workers.report(tx, caller.worker, origin, machine.slots(), now(), runtime.keyring)
             return Json(await shown(tx, joined, None), headers=_UNCACHED)
 
     async def shown(tx: Transaction, joined: workers.Joined, secret: str | None) -> dict[str, Any]:
         chosen = selection("nodes", True, False)
-        nodes = [(await store.load_in(tx, chosen, pk, runtime.keyring))[0] for pk in joined.nodes]
+        nodes = [(await store.load_in(tx, chosen, pk, runtime.disclosure()))[0] for pk in joined.nodes]
         return {"worker": joined.name, "secret": secret, "nodes": nodes}
 
     async def list_workers(request: Request) -> Response:
@@ -146,8 +151,9 @@ def workers_router(runtime: Runtime) -> APIRouter:
 
     joining = action(
         "Join as a worker, or report what has changed",
-        text="With a join token: takes a machine in and gives it a credential of its own (201). The same address again gets its "
-        "old nodes, updated, and a new secret. With a worker's access token: makes its nodes what it reports (200).",
+        text="With a join token: takes a machine in and gives it a credential of its own (201). The same machine again gets its "
+        "old nodes, updated, and a new secret; another one that claims the address of a living worker is refused. "
+        "With a worker's access token: makes its nodes what it reports (200).",
         name="join",
         status=201,
         body=Join,

@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from bayplan import __version__
-from bayplan.cli import apply, images, login, match, nodes, operate, reference, worker
+from bayplan.cli import apply, credentials, images, login, match, nodes, operate, prefetch, reference, worker
 from bayplan.errors import BayplanError, CannotStart
 
 SERVER_PARTS = frozenset(
@@ -45,9 +45,11 @@ app = typer.Typer(
 operate.register(app)
 login.register(app)
 images.register(app)
+credentials.register(app)
 nodes.register(app)
 reference.register(app)
 match.register(app)
+prefetch.register(app)
 apply.register(app)
 worker.register(app)
 

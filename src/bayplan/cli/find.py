@@ -14,7 +14,7 @@ def image(client: Client, typed: Sequence[str], *, deleted: bool = False) -> Exp
     text = " ".join(typed).strip()
     if text.isdigit():
         return client.images.get(int(text), expand=True)
-    named = [both(exact("name", name), exact("version", version)) for name, version in _splits(text)]
+    named = [both(exact("name", name), exact("version", version)) for name, version in splits(text)]
     found = client.images.list(any_of(exact("name", text), *named), include_inactive=deleted, expand=True)
     if deleted:
         found = [one for one in found if one["deletion_time"] is not None]
@@ -46,7 +46,7 @@ def node(client: Client, text: str) -> ExpandedNode:
     raise Invalid(f"{text!r} has {len(found)} nodes; say which: {listed}.")
 
 
-def _splits(text: str) -> list[tuple[str, str]]:
+def splits(text: str) -> list[tuple[str, str]]:
     """Every way to read a name and a version out of the text."""
     cuts = [at for at, letter in enumerate(text) if letter in ": "]
     return [(text[:at].strip(), text[at + 1 :].strip()) for at in cuts if text[:at].strip() and text[at + 1 :].strip()]
@@ -54,7 +54,7 @@ def _splits(text: str) -> list[tuple[str, str]]:
 
 def _like(client: Client, text: str) -> str:
     """A few images with the same name, to go on from."""
-    names = [exact("name", name, case_insensitive=True) for name in {name for name, _ in _splits(text)} | {text}]
+    names = [exact("name", name, case_insensitive=True) for name in {name for name, _ in splits(text)} | {text}]
     near = client.images.list(any_of(*names), limit=NAMED_AT_MOST)
     if not near:
         return "; `bayplan images list` shows those there are"

@@ -36,8 +36,8 @@ def show_list(images: Sequence[ExpandedImage]) -> None:
     return show(table(columns, rows), Text(count(len(rows), "image"), style=MUTED))
 
 
-def show_one(image: ExpandedImage) -> None:
-    """All fields of one image; a password only as being there."""
+def show_one(image: ExpandedImage, standing: Text) -> None:
+    """All fields of one image, and how it stands with its registry; a password only as being there."""
     licence, creator = image["licence"], image["creator"]
     username = image["registry_username"]
     show(
@@ -47,6 +47,7 @@ def show_one(image: ExpandedImage) -> None:
                 ("pk", image["pk"]),
                 ("url", image["url"]),
                 ("registry", image["registry"]),
+                ("in registry", standing),
                 ("registry log-in", f"{username}, with a password" if username else None),
                 ("framework", framework(image["framework"])),
                 ("cuda", cuda(image)),

@@ -1,10 +1,11 @@
 """`bayplan images ...`: the images of the catalogue, one command for each thing that is done with them."""
 
+from enum import StrEnum
 from typing import Annotated
 
 import typer
 
-from bayplan.cli import adding, facts, inspecting
+from bayplan.cli import adding, docker_config, facts, inspecting, verifying
 from bayplan.cli.image_options import (
     Cpu,
     Cuda,
@@ -22,6 +23,19 @@ from bayplan.cli.image_options import (
 )
 from bayplan.cli.options import AsJson, Domain, ImageWords, Server, Task, Yes
 
+
+class State(StrEnum):
+    """How images stand with their registries, as `--state` names it."""
+
+    MISSING = "missing"
+    MOVED = "moved"
+    DENIED = "denied"
+    UNREACHABLE = "unreachable"
+    OK = "ok"
+    NOT_OK = "not-ok"
+    UNCHECKED = "unchecked"
+
+
 group = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="The images of the catalogue.")
 
 
@@ -38,6 +52,13 @@ def list_(
         str | None, typer.Option(metavar="NAME", help="Only with that framework: PyTorch, or 'PyTorch 2.4'.")
     ] = None,
     name: Annotated[str | None, typer.Option(metavar="TEXT", help="Only with that in their name.")] = None,
+    state: Annotated[
+        State | None,
+        typer.Option(
+            metavar="STATE",
+            help="Only those that stand so with their registry: missing, moved, denied, unreachable, ok, not-ok, unchecked.",
+        ),
+    ] = None,
     deleted: Annotated[bool, typer.Option("--deleted", help="The deleted ones.")] = False,
     limit: Annotated[int | None, typer.Option(min=1, metavar="N", help="At most so many.")] = None,
     server: Server = None,
@@ -62,6 +83,11 @@ def list_(
         wanted.append(any_of(named, both_named))
     if name is not None:
         wanted.append(contains("name", name, case_insensitive=True))
+    if state is not None:
+        looked_at = is_null("check.state", invert=True)
+        not_ok = both(looked_at, exact("check.state", "ok", invert=True))
+        special = {State.NOT_OK: not_ok, State.UNCHECKED: is_null("check.state")}
+        wanted.append(special.get(state) or exact("check.state", state.value))
     if deleted:
         wanted.append(is_null("deletion_time", invert=True))
     order = ("name", "version")
@@ -75,13 +101,15 @@ def list_(
 @group.command()
 def show(image: ImageWords, server: Server = None, as_json: AsJson = False) -> None:
     """Show everything about an image."""
-    from bayplan.cli import find, image_view, screen, session
+    from bayplan.cli import check_view, find, image_view, screen, session
 
     with session.connect(server) as client:
         found = find.image(client, image)
         if as_json:
             return screen.show_json(client.images.get(found["pk"]))
-        return image_view.show_one(found)
+        checks = client.images.checks(found["pk"])
+    image_view.show_one(found, check_view.standing(checks))
+    return check_view.show_history(checks)
 
 
 @group.command()
@@ -163,5 +191,7 @@ def reinstate(image: ImageWords, server: Server = None) -> None:
 
 group.command("add")(adding.add)
 group.command("inspect")(inspecting.inspect)
+group.command("verify")(verifying.verify)
+group.command("docker-config")(docker_config.docker_config)
 group.command("facts")(facts.show)
 group.command("set-facts")(facts.enter)

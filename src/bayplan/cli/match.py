@@ -13,7 +13,9 @@ from bayplan.cli.options import (
     Domain,
     Driver,
     FabricReady,
+    Framework,
     Gpu,
+    Grades,
     ImageWords,
     Node,
     RuntimeMode,
@@ -47,16 +49,8 @@ def match(
     cpu_only: CpuOnly = False,
     task: Task = None,
     domain: Domain = None,
-    framework: Annotated[
-        str | None, typer.Option(metavar="SPEC", help="Only with that framework: PyTorch, or 'pytorch>=2.1,<3'.")
-    ] = None,
-    grade: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="GRADE",
-            help="A grade that is good enough; repeat it [default: native, minor, forward, cpu]",
-        ),
-    ] = None,
+    framework: Framework = None,
+    grade: Grades = None,
     limit: Annotated[int, typer.Option(min=1, metavar="N", help="At most so many.")] = 10,
     explain: Annotated[bool, typer.Option("--explain", help="Also show why the other images do not run.")] = False,
     server: Server = None,

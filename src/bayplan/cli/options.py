@@ -1,14 +1,16 @@
 """Options that several commands share, each defined once: its names, its help and how its text is read."""
 
 import re
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from bayplan.domain.duration import seconds
+from bayplan.errors import Invalid
+
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([KMGT]?)(i?)B?", re.IGNORECASE)
 _POWERS = {"": 0, "K": 1, "M": 2, "G": 3, "T": 4}
-_DURATION = re.compile(r"(\d{1,9})\s*([smhd]?)", re.IGNORECASE)
-_SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
 NONE = "none"
 """What an option is given to take a value away."""
 
@@ -25,16 +27,37 @@ def size(text: str) -> int:
 
 def duration(text: str) -> int:
     """Seconds, from "90", "90s", "15m", "12h" or "7d"."""
-    found = _DURATION.fullmatch(text.strip())
-    if found is None or int(found.group(1)) == 0:
-        raise typer.BadParameter(f"{text!r} is no duration; write it like 90s, 15m, 12h or 7d.")
-    return int(found.group(1)) * _SECONDS[found.group(2).lower()]
+    try:
+        found = seconds(text)
+    except Invalid as error:
+        raise typer.BadParameter(error.detail) from None
+    if found == 0:
+        raise typer.BadParameter(f"{text!r} is no time at all; write it like 90s, 15m, 12h or 7d.")
+    return found
+
+
+def worker_state(given: Path | None) -> Path:
+    """The file that holds this machine's credential: what was given, else the setting, else the user's own."""
+    if given is not None:
+        return given
+    import platformdirs
+
+    from bayplan.config import load_settings
+
+    return load_settings().worker_state or Path(platformdirs.user_config_dir("bayplan")) / "worker.json"
 
 
 Server = Annotated[
     str | None, typer.Option(metavar="URL", help="The server to ask [default: BAYPLAN_SERVER, or this machine]")
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the API's JSON.")]
+State = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE",
+        help="Where the worker's credential is kept [default: BAYPLAN_WORKER_STATE, or the user's own]",
+    ),
+]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 
 ImageWords = Annotated[
@@ -44,6 +67,17 @@ NodeWord = Annotated[str, typer.Argument(metavar="NODE", help="Its key, or addre
 
 Task = Annotated[str | None, typer.Option(metavar="TASK", help="Only images for that task: train, predict, ...")]
 Domain = Annotated[str | None, typer.Option(metavar="DOMAIN", help="Only images of that domain: ic, od, ...")]
+Framework = Annotated[
+    str | None, typer.Option(metavar="SPEC", help="Only with that framework: PyTorch, or 'pytorch>=2.1,<3'.")
+]
+Grades = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--grade",
+        metavar="GRADE",
+        help="A grade that is good enough; repeat it [default: native, minor, forward, cpu]",
+    ),
+]
 
 Node = Annotated[str | None, typer.Option(metavar="NODE", help="A node of the catalogue: its key, or address#index.")]
 Driver = Annotated[str | None, typer.Option(metavar="VERSION", help="The NVIDIA driver, like 535.104.05.")]

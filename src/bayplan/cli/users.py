@@ -53,7 +53,7 @@ def listed(settings: Settings) -> bytes:
     async def work(runtime: Runtime) -> bytes:
         chosen = selection("users", True, True)
         wanted = store.listing(chosen, Viewer(is_staff=True), EVERYTHING)
-        return (await store.page(runtime.db, wanted, runtime.keyring)).body
+        return (await store.page(runtime.db, wanted, runtime.disclosure())).body
 
     return _with(settings, work)
 

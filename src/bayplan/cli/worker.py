@@ -1,26 +1,20 @@
-"""`bayplan worker ...`: this machine as a worker of a server: joining, running, leaving."""
+"""`bayplan worker ...`: this machine as a worker of a server: joining, running, leaving; `bayplan.cli.pulling` has the rest."""
 
 import sys
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from bayplan.cli.options import AsJson, Yes, duration
+from bayplan.cli import pulling
+from bayplan.cli.options import AsJson, State, Yes, duration, size, worker_state
 from bayplan.errors import Invalid
 
 group = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="This machine as a worker of a server.")
 
-State = Annotated[
-    Path | None,
-    typer.Option(
-        metavar="FILE", help="Where its credential is kept [default: BAYPLAN_WORKER_STATE, or the user's own]"
-    ),
-]
-
 
 def register(app: typer.Typer) -> None:
     """Adds the group."""
+    group.command()(pulling.pull)
     app.add_typer(group, name="worker")
 
 
@@ -48,7 +42,7 @@ def join(
     used = sys.stdin.readline().strip() if token is None else token
     if not used.isascii() or not used:
         raise Invalid("That is no join token; `bayplan nodes join-token` makes one.")
-    nodes = membership.join(_path(state), server, used, ip=ip, without_gpu=no_gpu)
+    nodes = membership.join(worker_state(state), server, used, ip=ip, without_gpu=no_gpu)
     if as_json:
         return screen.show_json(nodes)
     return worker_view.show_joined(nodes)
@@ -61,7 +55,7 @@ def status(state: State = None, as_json: AsJson = False) -> None:
     from bayplan.worker import membership
     from bayplan.worker.state import read
 
-    known = read(_path(state))
+    known = read(worker_state(state))
     found = membership.status(known)
     if as_json:
         return screen.show_json(found)
@@ -79,7 +73,7 @@ def leave(
     from bayplan.worker import membership
     from bayplan.worker.state import read
 
-    path = _path(state)
+    path = worker_state(state)
     known = read(path)
     if not agreed(f"Leave {known.server} and remove this machine's nodes there?", yes=yes):
         return
@@ -100,24 +94,43 @@ def run(
         int,
         typer.Option(metavar="DURATION", parser=duration, help="How long from one look at the hardware to the next."),
     ] = "10m",  # type: ignore[assignment]  # the parser reads the default too
+    prefetch: Annotated[
+        bool, typer.Option("--prefetch/--no-prefetch", help="Hold the images that rules name for this machine.")
+    ] = True,
+    prefetch_every: Annotated[
+        int,
+        typer.Option(metavar="DURATION", parser=duration, help="How long from one look at those rules to the next."),
+    ] = "5m",  # type: ignore[assignment]  # the parser reads the default too
+    disk_budget: Annotated[
+        int | None,
+        typer.Option(metavar="SIZE", parser=size, help="How much those images may take in all, like 200GiB."),
+    ] = None,
+    keep_free: Annotated[
+        str, typer.Option(metavar="SHARE", help="What they leave free of the engine's disk: 10%, or a size.")
+    ] = "10%",
+    engine: Annotated[
+        str | None,
+        typer.Option(metavar="URL", help="The container engine [default: DOCKER_HOST, or this machine's]"),
+    ] = None,
     state: State = None,
 ) -> None:
-    """Keep the server told that this machine's nodes are alive and what has changed, until it is stopped."""
-    import signal
+    """Keep the server told that this machine's nodes are alive and what has changed, until it is stopped.
 
-    from bayplan.worker.run import Worker
+    It also keeps the images on this machine that rules for prefetching name for it.
+    """
+    from bayplan.worker.room import share
+    from bayplan.worker.service import Orders, become
 
-    # Wherever it is: whatever is kept is kept whole, and what the server was told it has done or not.
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda _number, _frame: sys.exit(0))
-    Worker(_path(state), interval, look, lambda text: print(text, file=sys.stderr, flush=True)).run()
-
-
-def _path(given: Path | None) -> Path:
-    if given is not None:
-        return given
-    import platformdirs
-
-    from bayplan.config import load_settings
-
-    return load_settings().worker_state or Path(platformdirs.user_config_dir("bayplan")) / "worker.json"
+    part = share(keep_free)
+    become(
+        Orders(
+            state=str(worker_state(state).absolute()),
+            interval_seconds=interval,
+            look_seconds=look,
+            prefetch_every_seconds=prefetch_every if prefetch else None,
+            budget_bytes=disk_budget,
+            free_bytes=size(keep_free) if part is None else 0,
+            free_share=part or 0.0,
+            engine=engine,
+        )
+    )

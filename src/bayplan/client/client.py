@@ -5,7 +5,10 @@ from types import TracebackType
 from typing import Any, Self
 
 from bayplan.client.answers import Catalogue, Cuda, Domain, Framework, MatchAnswer, Plan, User, Worker
+from bayplan.client.checks import Checks
+from bayplan.client.credentials import Credentials
 from bayplan.client.filters import Expression
+from bayplan.client.prefetch import Prefetch
 from bayplan.client.resources import Collection, Generations, Images, Licences, Nodes
 from bayplan.client.transport import Login, Tokens, Transport
 
@@ -57,6 +60,9 @@ class Client:
         self.domains: Collection[Domain, Domain] = Collection(self._transport, "/v1/domains")
         self.licences = Licences(self._transport, "/v1/licences")
         self.users: Collection[User, User] = Collection(self._transport, "/v1/users")
+        self.prefetch = Prefetch(self._transport, "/v1/prefetch", ("creator",))
+        self.checks = Checks(self._transport)
+        self.credentials = Credentials(self._transport)
         self.catalogue = CatalogueFile(self._transport)
 
     @property

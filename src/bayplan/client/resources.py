@@ -18,6 +18,7 @@ from bayplan.client.answers import (
     Node,
     NodeVerdicts,
 )
+from bayplan.client.checks import ImageChecks
 from bayplan.client.filters import Expression, order
 from bayplan.client.inspections import Inspection
 from bayplan.client.transport import Transport
@@ -34,6 +35,7 @@ class Collection(Generic[Item, Expanded]):
 
     def __init__(self, transport: Transport, path: str, references: tuple[str, ...] = ()) -> None:
         self._ask = transport.ask
+        self._ask_anew = transport.ask_anew
         self._path = path
         self._references = ",".join(references) or None
 
@@ -153,6 +155,17 @@ class Images(Collection[Image, ExpandedImage]):
             "POST", f"{self._path}/{pk}/inspection", timeout_seconds=INSPECTION_TIMEOUT_SECONDS
         )
         return stored
+
+    def docker_config(self, pk: int, *, kubernetes: bool = False) -> dict[str, Any]:
+        """The log-in of the image's registry as a `config.json` for docker, or as a Secret for Kubernetes."""
+        params = {"format": "kubernetes" if kubernetes else None}
+        config: dict[str, Any] = self._ask("GET", f"{self._path}/{pk}/docker-config", params=params)
+        return config
+
+    def checks(self, pk: int) -> ImageChecks:
+        """How the image stands with its registry since when, which digest the catalogue stands by, and its history."""
+        checks: ImageChecks = self._ask("GET", f"{self._path}/{pk}/checks")
+        return checks
 
     def verdicts(self, pk: int) -> ImageVerdicts:
         """How the image would run on every node."""

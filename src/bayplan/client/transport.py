@@ -6,7 +6,7 @@ httpx is imported when the first client is made: it takes longer to load than `b
 import ssl
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import urlsplit
@@ -76,6 +76,7 @@ class Transport:
         self._timeout_seconds = timeout_seconds
         self._http = httpx.Client(
             base_url=self.server,
+            verify=_authorities() if self.server.startswith("https:") else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT),
             timeout=timeout_seconds,
             headers={"User-Agent": f"bayplan/{__version__}", "Accept": "application/json"},
         )
@@ -104,13 +105,31 @@ class Transport:
 
         Raises what `bayplan.errors` has for the refusal, and `Unreachable` where nobody, or somebody else, answers.
         """
+        return self._content(self._answered(method, path, body, params, headers, timeout_seconds))
+
+    def ask_anew(self, path: str, tag: str | None) -> tuple[Any, str | None] | None:
+        """Gives the JSON that the server answers and its ETag; None where `tag` is still that of the answer. Raises as `ask` does."""
+        response = self._answered("GET", path, None, None, {} if tag is None else {"If-None-Match": tag}, None)
+        if response.status_code == 304:
+            return None
+        return self._content(response), response.headers.get("ETag")
+
+    def _answered(
+        self,
+        method: str,
+        path: str,
+        body: object,
+        params: Mapping[str, str | int | bool | None] | None,
+        headers: Mapping[str, str] | None,
+        timeout_seconds: float | None,
+    ) -> "httpx.Response":
         send = partial(self._send, method, path, body, params=params, headers=headers, timeout_seconds=timeout_seconds)
         if self._tokens.access is None:
             self._renew()
         response = send()
         if response.status_code == 401 and self._renew():
             response = send()
-        return self._content(response)
+        return response
 
     def log_in(self, login: Login) -> Tokens:
         """Gives new tokens for a log-in, and goes on with them."""
@@ -190,6 +209,14 @@ class Transport:
         instead = f" and sends on to {moved}" if moved else ""
         status = f"status {response.status_code}{instead}"
         raise Unreachable(f"{self.server} does not answer as bayplan does ({status}); check the address.")
+
+
+@cache
+def _authorities() -> ssl.SSLContext:
+    """What servers' certificates are checked with: once for the process, since each takes megabytes, and none for plain HTTP."""
+    import httpx
+
+    return httpx.create_ssl_context()
 
 
 def refusal(status: int, problem: Mapping[str, Any], retry_after: str | None = None) -> BayplanError:

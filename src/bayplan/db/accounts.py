@@ -17,6 +17,7 @@ class Account:
 
     pk: int
     token_epoch: int
+    name: str
     is_staff: bool = False
     password_hash: str = ""
     secret_hash: str = ""
@@ -30,8 +31,14 @@ class Slot:
     worker: int | None
 
 
-_USER = (tables.users.c.pk, tables.users.c.token_epoch, tables.users.c.is_staff, tables.users.c.password_hash)
-_WORKER = (tables.workers.c.pk, tables.workers.c.token_epoch, tables.workers.c.secret_hash)
+_USER = (
+    tables.users.c.pk,
+    tables.users.c.token_epoch,
+    tables.users.c.username.label("name"),
+    tables.users.c.is_staff,
+    tables.users.c.password_hash,
+)
+_WORKER = (tables.workers.c.pk, tables.workers.c.token_epoch, tables.workers.c.name, tables.workers.c.secret_hash)
 
 
 async def active_user(db: Database, username: str) -> Account | None:

@@ -1,20 +1,22 @@
 """The catalogue as one document with natural keys: read out whole, and what an entry of one looks like in the store."""
 
-from collections.abc import Awaitable, Callable, Mapping
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
 
 from bayplan.db import tables
+from bayplan.db.disclosure import Disclosure
 from bayplan.db.engine import Rows
 from bayplan.db.facts import STAFF
-from bayplan.db.keyring import Keyring
-from bayplan.db.shapes import SHAPES, Kind, Shape
+from bayplan.db.shapes import SHAPES, Field, Kind, Shape
 
 Fetch = Callable[[sa.Select[Any]], Awaitable[Rows]]
 Entry = dict[str, Any]
 
+_ROWS_AT_ONCE = 500
 LOG_IN = ("registry_username", "registry_password")
 
 
@@ -66,10 +68,18 @@ async def names_of(fetch: Fetch, target: str) -> dict[int, str]:
 async def rows_of(fetch: Fetch, section: Section) -> list[Entry]:
     """Gives the stored rows of a section that are not deleted, by pk; for images with the facts that staff entered."""
     shape = section.shape
-    statement = sa.select(shape.table).order_by(shape.column("pk"))
+    pk = shape.column("pk")
+    statement = sa.select(shape.table).order_by(pk).limit(_ROWS_AT_ONCE)
     if shape.soft_delete is not None:
         statement = statement.where(shape.column(shape.soft_delete).is_(None))
-    entries = [dict(row._mapping) for row in await fetch(statement)]
+    entries: list[Entry] = []
+    while True:
+        rows = await fetch(statement.where(pk > entries[-1]["pk"]) if entries else statement)
+        entries += [dict(row._mapping) for row in rows]
+        if len(rows) < _ROWS_AT_ONCE:
+            break
+        # Many rows let other requests in between.
+        await asyncio.sleep(0)
     if shape.name == "docker":
         table = tables.image_facts
         facts: dict[int, Entry] = {}
@@ -80,26 +90,34 @@ async def rows_of(fetch: Fetch, section: Section) -> list[Entry]:
     return entries
 
 
-async def export(fetch: Fetch, keyring: Keyring, *, secrets: bool) -> dict[str, list[Entry]]:
+async def export(fetch: Fetch, disclosure: Disclosure, *, secrets: bool) -> dict[str, list[Entry]]:
     """Gives the whole document; with `secrets` the registries' log-ins too."""
     names = {target: await names_of(fetch, target) for target in _NAMES}
-    document = {}
-    for section in SECTIONS:
-        fields = [field for field in section.shape.fields if not field.server_sets]
-        entries = []
-        for row in await rows_of(fetch, section):
-            entry: Entry = {}
-            for field in fields:
-                value = row[field.name]
-                if value is None or (field.name in LOG_IN and not secrets):
-                    continue
-                if field.kind is Kind.REFERENCE:
-                    value = names[field.target or ""][value]
-                elif field.kind is Kind.SECRET:
-                    value = keyring.decrypt(value)
-                entry[field.name] = value
-            if row.get("facts"):
-                entry["facts"] = row["facts"]
-            entries.append(entry)
-        document[section.name] = entries
-    return document
+
+    def written(section: Section, rows: list[Entry]) -> list[Entry]:
+        fields = [
+            field for field in section.shape.fields if not field.server_sets and (secrets or field.name not in LOG_IN)
+        ]
+        return [_entry(row, fields, names, disclosure) for row in rows]
+
+    return {
+        section.name: await asyncio.to_thread(written, section, await rows_of(fetch, section)) for section in SECTIONS
+    }
+
+
+def _entry(
+    row: Entry, fields: Sequence[Field], names: Mapping[str, Mapping[int, str]], disclosure: Disclosure
+) -> Entry:
+    entry: Entry = {}
+    for field in fields:
+        value = row[field.name]
+        if value is None:
+            continue
+        if field.kind is Kind.REFERENCE:
+            value = names[field.target or ""][value]
+        elif field.kind is Kind.SECRET:
+            value = disclosure.password(row["pk"], value)
+        entry[field.name] = value
+    if row.get("facts"):
+        entry["facts"] = row["facts"]
+    return entry

@@ -9,10 +9,11 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from bayplan.db import facts, store, tables
+from bayplan.db import checks, facts, store, tables
 from bayplan.db.engine import Database, Transaction, fetch_all
 from bayplan.db.keyring import Keyring
 from bayplan.db.learning import learned
+from bayplan.db.log_ins import LogIn
 from bayplan.db.shapes import SHAPES
 from bayplan.domain.reference import Reference, located
 from bayplan.errors import Conflict, NotFound
@@ -28,6 +29,11 @@ class Place:
     reference: Reference
     username: str | None
     password: str | None = field(repr=False)
+
+    @property
+    def log_ins(self) -> list[LogIn]:
+        """The log-in, if there is one, as the store knows it."""
+        return [] if self.username is None else [(self.reference.registry, self.username)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +59,8 @@ async def place(db: Database, pk: int, keyring: Keyring) -> Place:
 async def keep(tx: Transaction, pk: int, found: Object, at: Place, *, if_match: str | None = None) -> None:
     """Stores what a registry said in place of what it said before, and what the rules use of it as the image's facts.
 
+    The catalogue stands by its digest from then on.
+
     Raises `NotFound`, `PreconditionFailed`, and `Conflict` for an image that was deleted or moved while its registry was
     asked.
     """
@@ -65,6 +73,7 @@ async def keep(tx: Transaction, pk: int, found: Object, at: Place, *, if_match: 
     await tx.execute(sa.delete(table).where(table.c.image == pk))
     await tx.execute(sa.insert(table), {"image": pk, **found, "by_architecture": new.by_architecture or None})
     await facts.learn(tx, pk, new.facts)
+    await checks.stand_by(tx, pk, row["url"], row["registry"], found["digest"], found["checked"])
 
 
 async def load(db: Database, pk: int) -> Kept:
@@ -95,6 +104,13 @@ async def load(db: Database, pk: int) -> Kept:
         },
         {row.name: row.value for row in entered},
     )
+
+
+async def platforms(db: Database, pk: int, digest: str | None) -> list[Object] | None:
+    """Gives the platforms of the stored inspection of an image, where it is of that digest."""
+    table = tables.inspections
+    rows = await fetch_all(db, sa.select(table.c.platforms).where(table.c.image == pk, table.c.digest == digest))
+    return rows[0].platforms if rows else None
 
 
 _SHOWN = ("reference", "digest", "media_type", "checked", "platforms")

@@ -38,14 +38,24 @@ async def _image(tx: Transaction, row: Row, old: Row | None, _given: Set[str]) -
             raise Invalid(" ".join(p.detail for p in problems), code="required_for_gpu", problems=problems)
     if old is not None and located(row["url"], row["registry"]) != located(old["url"], old["registry"]):
         await _forget_what_its_registry_said(tx, row["pk"])
+    elif old is not None and row["registry_password"] != old["registry_password"]:
+        await _look_again(tx, row["pk"])
     return row
 
 
 async def _forget_what_its_registry_said(tx: Transaction, pk: int) -> None:
     """What was read of an image is true of where it lay, and of nowhere else."""
     facts = tables.image_facts
-    await tx.execute(sa.delete(tables.inspections).where(tables.inspections.c.image == pk))
+    for table in (tables.inspections, tables.check_changes, tables.checks):
+        await tx.execute(sa.delete(table).where(table.c.image == pk))
     await tx.execute(sa.delete(facts).where(facts.c.image == pk, facts.c.origin == "registry"))
+
+
+async def _look_again(tx: Transaction, pk: int) -> None:
+    """An image that was refused has another log-in now: it is due, at a time that has been."""
+    columns = tables.checks.c
+    refused = (columns.image == pk, columns.state == "denied", columns.due.is_not(None))
+    await tx.execute(sa.update(tables.checks).where(*refused).values(due=columns.checked))
 
 
 async def _cuda(_tx: Transaction, row: Row, _old: Row | None, _given: Set[str]) -> Row:

@@ -10,7 +10,7 @@ from sqlalchemy.sql.elements import Grouping
 
 from bayplan.db.dialects import elements_of, folded, position_of
 from bayplan.db.natural import names
-from bayplan.db.shapes import SHAPES, Field, Kind, Shape, Viewer
+from bayplan.db.shapes import SHAPES, Field, Kind, Shape, Viewer, join_of, target_of
 from bayplan.domain.versions import sort_key
 from bayplan.errors import Invalid
 from bayplan.schemas.common import MAX_INTEGER, timestamp
@@ -27,6 +27,7 @@ _COMPARE = {
 }
 _ORDERED = (Kind.INTEGER, Kind.NUMBER, Kind.TEXT, Kind.TIME, Kind.VERSION, Kind.REFERENCE)
 _TEXTUAL = (Kind.TEXT, Kind.VERSION, Kind.MANY)
+_CLOSED = (Kind.SECRET, Kind.DOCUMENT)
 # A flat chain of more ANDs than this is too deep a tree for SQLite.
 _CHAIN = 100
 
@@ -58,6 +59,8 @@ def allowed(shape: Shape, viewer: Viewer) -> list[str]:
         if field.target is not None:
             target = SHAPES[field.target]
             found += [f"{field.name}.{inner.name}" for inner in _open_fields(target, viewer, shared=True)]
+    for field in shape.beside:
+        found += [f"{field.name}.{inner.name}" for inner in target_of(field).fields]
     return found
 
 
@@ -73,12 +76,12 @@ def find(shape: Shape, viewer: Viewer, name: str, at: str) -> Path:
                     field = None
                     break
                 through.append(field)
-                current = SHAPES[field.target]
-            field = current.field(step)
+                current = target_of(field)
+            field = current.field(step) if through else current.step(step)
             if field is None or not _is_open(current, field, viewer, shared=bool(through)):
                 field = None
                 break
-    if field is None:
+    if field is None or field in shape.beside:
         choices = ", ".join(allowed(shape, viewer))
         raise Invalid.at(at, "unknown_field", f"A {shape.singular} has no field '{name}'. Fields: {choices}.")
     if field.shown_as is not None:
@@ -96,7 +99,7 @@ def _open_fields(shape: Shape, viewer: Viewer, *, shared: bool = False) -> list[
 def _is_open(shape: Shape, field: Field, viewer: Viewer, *, shared: bool) -> bool:
     # What changes without a new version of the catalogue would change lists under an ETag that stays.
     stays = not (shared and field.name in shape.restless)
-    return stays and field.kind is not Kind.SECRET and viewer.sees(field, through_reference=shared)
+    return stays and field.kind not in _CLOSED and viewer.sees(field, through_reference=shared)
 
 
 def where(shape: Shape, viewer: Viewer, specification: Filter, at: str = "") -> list[Clause]:
@@ -119,9 +122,10 @@ def order_by(shape: Shape, viewer: Viewer, orders: Sequence[Order], at: str = ""
         owner: Shape = path.shape
         for step, holder in zip(reversed(path.through), reversed(_holders(shape, path)), strict=True):
             target = owner.table.alias()
+            here, there = join_of(step)
             column = (
                 sa.select(_on(target, column))
-                .where(target.c.pk == holder.column(step.name))
+                .where(target.c[there] == holder.column(here))
                 .correlate(holder.table)
                 .scalar_subquery()
             )
@@ -132,11 +136,7 @@ def order_by(shape: Shape, viewer: Viewer, orders: Sequence[Order], at: str = ""
 
 
 def _holders(shape: Shape, path: Path) -> list[Shape]:
-    holders = [shape]
-    for step in path.through[:-1]:
-        assert step.target is not None
-        holders.append(SHAPES[step.target])
-    return holders[: len(path.through)]
+    return [shape, *map(target_of, path.through[:-1])][: len(path.through)]
 
 
 def _on(target: sa.FromClause, column: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
@@ -155,9 +155,8 @@ def _clause(shape: Shape, viewer: Viewer, expression: Expression, at: str) -> Cl
         path = find(shape, viewer, expression.field, f"{at}.field")
         clause = _condition(path, expression, at)
         for step, holder in zip(reversed(path.through), reversed(_holders(shape, path)), strict=True):
-            assert step.target is not None
-            target = SHAPES[step.target]
-            clause = holder.column(step.name).in_(sa.select(target.column("pk")).where(clause).correlate(None))
+            here, there = join_of(step)
+            clause = holder.column(here).in_(sa.select(target_of(step).column(there)).where(clause).correlate(None))
         if isinstance(expression, IsNull):
             clause = sa.not_(sa.func.coalesce(clause, sa.false()))
     # NOT would drop the rows whose field is null: they do not match, so their inverse does.

@@ -8,18 +8,23 @@ from typing import Any
 import orjson
 import sqlalchemy as sa
 
+from bayplan.db.disclosure import Disclosure
 from bayplan.db.engine import Rows
 from bayplan.db.prepared import Prepared
 from bayplan.db.shapes import SHAPES, Field, Kind, Shape, Viewer
 
-Decrypt = Callable[[str], str]
 Object = dict[str, Any]
 
 
-# How a stored value is shown, where that is not as it comes: SQLite has no booleans, and a list is JSON already.
+def _as_json(text: str | None) -> orjson.Fragment | None:
+    return None if text is None else orjson.Fragment(text)
+
+
+# How a stored value is shown, where that is not as it comes: SQLite has no booleans, and lists and documents are JSON already.
+_AS_TEXT = (Kind.MANY, Kind.DOCUMENT)
 _SHOWN: Mapping[Kind, Callable[[Any], Any]] = {
     Kind.BOOLEAN: {0: False, 1: True, None: None}.__getitem__,
-    Kind.MANY: lambda text: None if text is None else orjson.Fragment(text),
+    **dict.fromkeys(_AS_TEXT, _as_json),
 }
 Shower = tuple[str, Callable[[Any], Any]]
 
@@ -48,14 +53,14 @@ class Selection:
     secret: str | None
     revision_at: int
 
-    def objects(self, rows: Rows, decrypt: Decrypt) -> list[Object]:
-        """Gives the rows as objects, in their order, ready to be made JSON of."""
+    def objects(self, rows: Rows, disclosure: Disclosure) -> list[Object]:
+        """Gives the rows as objects, in their order, ready to be made JSON of; what they disclose is noted."""
         made = [dict(zip(self.names, row, strict=False)) for row in rows]
         _show(made, self.shown)
         if self.secret is not None:
             for item in made:
                 if item[self.secret] is not None:
-                    item[self.secret] = decrypt(item[self.secret])
+                    item[self.secret] = disclosure.password(item["pk"], item[self.secret])
         for nested in self.nested:
             inner = [dict(zip(nested.names, row[nested.start :], strict=False)) for row in rows]
             _show(inner, nested.shown)
@@ -94,7 +99,7 @@ def _columns(shape: Shape, table: sa.FromClause, viewer: Viewer, *, through: boo
         if not viewer.sees(field, through_reference=through):
             columns.append(sa.null())
         else:
-            columns.append(sa.type_coerce(column, sa.Text) if field.kind is Kind.MANY else column)
+            columns.append(sa.type_coerce(column, sa.Text) if field.kind in _AS_TEXT else column)
     return columns
 
 

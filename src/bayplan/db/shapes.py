@@ -25,6 +25,7 @@ class Kind(Enum):
     MANY = auto()  # a JSON array of text
     REFERENCE = auto()  # the pk of a row of another resource
     SECRET = auto()  # encrypted at rest, on no allow-list
+    DOCUMENT = auto()  # JSON of its own form, on no allow-list
 
 
 class Sight(Enum):
@@ -45,6 +46,8 @@ class Field:
     shown_as: str | None = None  # the target's field that stands for it on the wire, in place of the pk
     sight: Sight = Sight.ALL
     server_sets: bool = False
+    # What joins it, where that is not its own column and the target's pk: a column here, and one there.
+    joined: tuple[str, str] | None = None
     found_from: str | None = None  # where null is given and this field is not null, the server finds the value
     any_case: bool = False  # a text matches it whatever the case, also where a filter does not ask for that
 
@@ -80,11 +83,17 @@ class Shape:
     soft_delete: str | None = None
     # Fields that change without a new version of the catalogue (heartbeats): they are in the ETag beside the revision.
     restless: tuple[str, ...] = ()
+    # What filters find beside the fields, as a path: its table has one row for each of ours, or none.
+    beside: tuple[Field, ...] = ()
 
     def field(self, name: str) -> Field | None:
         """Gives the field of that name, or None; a request may use one of the `ALIASES`."""
         known = ALIASES.get((self.name, name), name)
         return next((field for field in self.fields if field.name == known), None)
+
+    def step(self, name: str) -> Field | None:
+        """Gives what may lead on in a filter's path under that name: a field, or what is beside them."""
+        return next((field for field in self.beside if field.name == name), None) or self.field(name)
 
     def column(self, name: str) -> sa.Column[Any]:
         """Gives the table's column of that name."""
@@ -122,6 +131,7 @@ SHAPES: Mapping[str, Shape] = dict(
             Field("deletion_time", Kind.TIME, server_sets=True),
             keys=("name", "version"),
             soft_delete="deletion_time",
+            beside=(Field("check", Kind.REFERENCE, target="checks", joined=("pk", "image")),),
         ),
         _shape(
             "cuda",
@@ -205,8 +215,38 @@ SHAPES: Mapping[str, Shape] = dict(
             keys=("ip", "index"),
             restless=("last_seen",),
         ),
+        _shape(
+            "prefetch",
+            "prefetch rule",
+            tables.prefetch,
+            Field("name", Kind.TEXT),
+            Field("nodes", Kind.DOCUMENT),
+            Field("images", Kind.DOCUMENT),
+            Field("creator", Kind.REFERENCE, target="users", server_sets=True),
+            Field("creation_time", Kind.TIME, server_sets=True),
+            keys=("name",),
+        ),
     )
 )
+
+
+# Tables that no resource shows, and that filters of one find.
+BESIDE: Mapping[str, Shape] = {
+    "checks": Shape(
+        "checks", "check", tables.checks, (Field("state", Kind.TEXT), Field("since", Kind.TIME)), natural_keys=()
+    )
+}
+
+
+def target_of(field: Field) -> Shape:
+    """Gives the shape of what a field refers to."""
+    assert field.target is not None
+    return BESIDE.get(field.target) or SHAPES[field.target]
+
+
+def join_of(field: Field) -> tuple[str, str]:
+    """Gives the column that refers, and that of the target that it equals."""
+    return field.joined or (field.name, "pk")
 
 
 def referrers(target: str) -> list[tuple[Shape, Field]]:

@@ -66,6 +66,7 @@ _IMAGES = (
         tables.frameworks.c.name.label("framework"),
         tables.frameworks.c.version.label("framework_version"),
         tables.inspections.c.by_architecture,
+        tables.checks.c.state,
     )
     .select_from(tables.images)
     .join(tables.domains, tables.domains.c.pk == tables.images.c.domain)
@@ -73,6 +74,7 @@ _IMAGES = (
     .outerjoin(tables.cuda, tables.cuda.c.pk == tables.images.c.cuda_version)
     .outerjoin(tables.hardware, tables.hardware.c.pk == tables.images.c.min_hardware_generation)
     .outerjoin(tables.inspections, tables.inspections.c.image == tables.images.c.pk)
+    .outerjoin(tables.checks, tables.checks.c.image == tables.images.c.pk)
 )
 
 
@@ -115,6 +117,7 @@ def _image_with(row: sa.Row[Any], values: Mapping[str, Any]) -> Image:
         min_compute_capability=values.get("min_compute_capability"),
         end_of_life=None if end is None else datetime.date.fromisoformat(end),
         deleted=row.deletion_time is not None,
+        missing_in_registry=row.state == "missing",
     )
 
 
@@ -127,11 +130,14 @@ _WORKERS = sa.select(tables.nodes, tables.hardware.c.generation).select_from(
 )
 
 
-async def workers(db: Database, pk: int | None = None) -> list[tuple[int, Worker]]:
-    """Gives the nodes as workers, by pk; only the one with that `pk` where it is given."""
+async def workers(db: Database, pk: int | None = None, *, machine: int | None = None) -> list[tuple[int, Worker]]:
+    """Gives the nodes as workers, by pk; only the one with that `pk`, or those of that `machine`, where it is given."""
     statement = _WORKERS.order_by(tables.nodes.c.pk)
     if pk is not None:
         statement = statement.where(tables.nodes.c.pk == pk)
+    if machine is not None:
+        held = tables.worker_nodes
+        statement = statement.where(tables.nodes.c.pk.in_(sa.select(held.c.node).where(held.c.worker == machine)))
     return await db.fetch(statement, lambda rows: [(row.pk, _worker(row)) for row in rows])
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import orjson
 import sqlalchemy as sa
 
+from bayplan.db.disclosure import Disclosure
 from bayplan.db.engine import Database, Rows, Transaction
 from bayplan.db.invariants import INVARIANTS
 from bayplan.db.keyring import Keyring
@@ -32,25 +33,25 @@ class Page:
     total: int | None
 
 
-async def load(db: Database, chosen: Selection, pk: int, keyring: Keyring) -> tuple[Object, str]:
+async def load(db: Database, chosen: Selection, pk: int, disclosure: Disclosure) -> tuple[Object, str]:
     """Gives the object with that pk and its entity tag; raises `NotFound`."""
     rows = await db.fetch(chosen.by_pk, _same, {"pk": pk})
-    return _single(chosen, rows, pk, keyring)
+    return _single(chosen, rows, pk, disclosure)
 
 
-async def load_in(tx: Transaction, chosen: Selection, pk: int, keyring: Keyring) -> tuple[Object, str]:
+async def load_in(tx: Transaction, chosen: Selection, pk: int, disclosure: Disclosure) -> tuple[Object, str]:
     """The same within a transaction: what it has just written."""
-    return _single(chosen, await tx.fetch(chosen.by_pk.statement, {"pk": pk}), pk, keyring)
+    return _single(chosen, await tx.fetch(chosen.by_pk.statement, {"pk": pk}), pk, disclosure)
 
 
 def _same(rows: Rows) -> Rows:
     return rows
 
 
-def _single(chosen: Selection, rows: Rows, pk: int, keyring: Keyring) -> tuple[Object, str]:
+def _single(chosen: Selection, rows: Rows, pk: int, disclosure: Disclosure) -> tuple[Object, str]:
     if not rows:
         raise NotFound(f"No {chosen.shape.singular} with pk {pk}.")
-    return chosen.objects(rows, keyring.decrypt)[0], chosen.tag(rows[0])
+    return chosen.objects(rows, disclosure)[0], chosen.tag(rows[0])
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,12 +88,12 @@ def listing(
     return Listing(chosen, Prepared(statement, is_long=large), Prepared(count, is_long=large), paged)
 
 
-async def page(db: Database, wanted: Listing, keyring: Keyring) -> Page:
+async def page(db: Database, wanted: Listing, disclosure: Disclosure) -> Page:
     """Gives the objects of a list; counts them all where a page is asked for."""
 
     def made(rows: Rows) -> Page:
         total = int(rows[0][-1]) if wanted.paged and rows else None
-        return Page(orjson.dumps(wanted.chosen.objects(rows, keyring.decrypt)), total)
+        return Page(orjson.dumps(wanted.chosen.objects(rows, disclosure)), total)
 
     found = await db.fetch(wanted.objects, made)
     if wanted.paged and found.total is None:

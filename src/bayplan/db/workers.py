@@ -4,6 +4,7 @@ A machine is known by its address: joining again from the same one gives the sam
 that it has, so nodes of GPUs that are gone are removed; what only staff say of a node (its container runtime) stays.
 """
 
+import datetime
 import hashlib
 import hmac
 import secrets
@@ -21,6 +22,9 @@ from bayplan.errors import Conflict, NotFound
 
 NODES = SHAPES["nodes"]
 _WORKERS, _HELD = tables.workers, tables.worker_nodes
+ALIVE_SECONDS = 300
+"""How long after its last word a worker holds its address against machines elsewhere; `bayplan nodes list` says `silent` then."""
+
 Slots = Sequence[Mapping[str, Any]]
 """The nodes of a machine as their columns, each with its `index`; the address is the machine's."""
 
@@ -43,25 +47,57 @@ def is_right(secret: str, stored: str) -> bool:
     return hmac.compare_digest(hashed(secret), stored)
 
 
-async def join(tx: Transaction, ip: str, slots: Slots, secret_hash: str, now: str, keyring: Keyring) -> Joined:
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """What a machine calls itself, and the network address that its request comes from."""
+
+    ip: str
+    source: str
+
+
+async def join(tx: Transaction, origin: Origin, slots: Slots, secret_hash: str, now: str, keyring: Keyring) -> Joined:
     """Takes a machine in, or takes it back with a new secret; raises `Conflict` or `Invalid`.
 
-    Nodes at its address that are nobody's become its own. The secret and the tokens from before end.
+    Nodes at its address that are nobody's become its own. The secret and the tokens from before end: so an address that a
+    living worker holds is not given to a machine that asks from somewhere else.
     """
-    rows = await tx.fetch(sa.select(_WORKERS.c.pk, _WORKERS.c.name).where(_WORKERS.c.ip == ip))
+    ip, source = origin.ip, origin.source
+    rows = await tx.fetch(sa.select(_WORKERS.c.pk, _WORKERS.c.name, _WORKERS.c.source).where(_WORKERS.c.ip == ip))
     if rows:
-        pk, name = rows[0]
-        fresh = {"secret_hash": secret_hash, "token_epoch": _WORKERS.c.token_epoch + 1, "joined": now}
+        pk, name, known_source = rows[0]
+        if source not in (known_source or source, ip):
+            await _must_be_silent(tx, pk, f"{ip} is the address of the worker {name}", now)
+        fresh = {
+            "secret_hash": secret_hash,
+            "token_epoch": _WORKERS.c.token_epoch + 1,
+            "joined": now,
+            "source": source,
+        }
         await tx.execute(sa.update(_WORKERS).where(_WORKERS.c.pk == pk).values(fresh))
     else:
         name = f"w-{secrets.token_hex(8)}"
-        values = {"name": name, "ip": ip, "secret_hash": secret_hash, "token_epoch": 0, "joined": now}
+        values = {"name": name, "ip": ip, "secret_hash": secret_hash, "token_epoch": 0, "joined": now, "source": source}
         pk = (await tx.fetch(sa.insert(_WORKERS).returning(_WORKERS.c.pk), values))[0][0]
     return Joined(name, await _settle(tx, pk, ip, slots, now, keyring, adopts=True))
 
 
-async def report(tx: Transaction, worker: int, ip: str, slots: Slots, now: str, keyring: Keyring) -> Joined:
+async def _must_be_silent(tx: Transaction, worker: int, whose: str, now: str) -> None:
+    """Raises `Conflict` where one of the worker's nodes was heard of lately."""
+    last = sa.select(sa.func.max(tables.nodes.c.last_seen)).join(_HELD).where(_HELD.c.worker == worker)
+    last_seen = (await tx.fetch(last))[0][0]
+    since = datetime.datetime.fromisoformat(now) - datetime.timedelta(seconds=ALIVE_SECONDS)
+    if last_seen is not None and datetime.datetime.fromisoformat(last_seen) > since:
+        raise Conflict(
+            f"{whose}, which is alive and asks from another network address. If this is the same machine, installed anew, "
+            f"join when that worker has not been heard of for {ALIVE_SECONDS // 60} minutes, or have staff revoke it "
+            "(`bayplan nodes revoke`); if it is another, give it an address of its own (--ip).",
+            code="worker_alive",
+        )
+
+
+async def report(tx: Transaction, worker: int, origin: Origin, slots: Slots, now: str, keyring: Keyring) -> Joined:
     """Makes a worker's nodes what it reports of itself, at a new address too; raises `Conflict` or `Invalid`."""
+    ip = origin.ip
     name, old_ip = (await tx.fetch(sa.select(_WORKERS.c.name, _WORKERS.c.ip).where(_WORKERS.c.pk == worker)))[0]
     if ip != old_ip:
         taken = await tx.fetch(sa.select(_WORKERS.c.name).where(_WORKERS.c.ip == ip))
@@ -70,7 +106,7 @@ async def report(tx: Transaction, worker: int, ip: str, slots: Slots, now: str, 
                 f"The address {ip} is that of the worker {taken[0][0]}: revoke it first, or give this machine another.",
                 code="duplicate",
             )
-        await tx.execute(sa.update(_WORKERS).where(_WORKERS.c.pk == worker).values(ip=ip))
+    await tx.execute(sa.update(_WORKERS).where(_WORKERS.c.pk == worker).values(ip=ip, source=origin.source))
     return Joined(name, await _settle(tx, worker, ip, slots, now, keyring, adopts=False))
 
 

@@ -79,7 +79,7 @@ class RegistryClient:
 
     async def digest(self, reference: Reference, login: Login | None = None) -> str:
         """The digest that a reference points to now, asked by HEAD; read and computed where HEAD does not tell."""
-        answer = await self._ask("HEAD", reference, login, f"manifests/{_name(reference)}", ACCEPT, 0)
+        answer, _ = await self._ask("HEAD", reference, login, f"manifests/{_name(reference)}", ACCEPT, 0)
         if answer.status == 404:
             raise _not_there(reference)
         told = _told(answer)
@@ -90,6 +90,19 @@ class RegistryClient:
                 f"'{reference.registry}' has another digest for '{reference.repository}' than the one asked for."
             )
         return told
+
+    async def takes(self, reference: Reference, login: Login) -> bool:
+        """Whether the registry asks for a log-in before it tells of the reference's repository, and takes this one.
+
+        False where it asks for none, and would take any. Whether the image is there does not matter. The log-in is sent
+        anew, whatever is remembered of it; raises RegistryDenied where it is refused.
+        """
+        digest = reference.digest if is_digest(reference.digest or "") else None
+        target = f"manifests/{digest or reference.tag or 'latest'}"
+        answer, asked = await self._ask("HEAD", reference, login, target, ACCEPT, 0, anew=True)
+        if answer.status not in (200, 404, 405):
+            raise _failed(reference, answer)
+        return asked
 
     async def manifest(self, reference: Reference, login: Login | None = None) -> Document:
         """The manifest or index that a reference names, by its digest where it has one, else by its tag."""
@@ -114,44 +127,52 @@ class RegistryClient:
         return parse_config(answer.body, what)
 
     async def _get(self, reference: Reference, login: Login | None, target: str, accept: str, limit: int) -> Answer:
-        answer = await self._ask("GET", reference, login, target, accept, limit)
+        answer, _ = await self._ask("GET", reference, login, target, accept, limit)
         if answer.status == 200:
             return answer
         if answer.status == 404:
             raise _not_there(reference)
-        raise RegistryError(
-            f"'{reference.registry}' answers with status {answer.status} for '{reference.repository}'; "
-            "ask its operators, or try again later."
-        )
+        raise _failed(reference, answer)
 
     async def _ask(
-        self, method: str, reference: Reference, login: Login | None, target: str, accept: str, limit: int
-    ) -> Answer:
-        """The answer to a question about the reference's repository, logged in where the registry wants it.
+        self,
+        method: str,
+        reference: Reference,
+        login: Login | None,
+        target: str,
+        accept: str,
+        limit: int,
+        *,
+        anew: bool = False,
+    ) -> tuple[Answer, bool]:
+        """The answer to a question about the reference's repository, and whether the registry wanted it logged in.
 
-        Raises RegistryDenied where that does not help.
+        Raises RegistryDenied where that does not help. `anew`: with no token that is remembered.
         """
         path = f"/v2/{quote(reference.repository)}/{target}"
         secure = reference.registry not in self._plain
         secure = secure and not self._access.is_insecure(Endpoint.of_registry(reference.registry, "http"))
         endpoint = Endpoint.of_registry(reference.registry, "https" if secure else "http")
         try:
-            return await self._ask_logged_in(
-                method, Purpose(endpoint, reference.repository, login), path, accept, limit
-            )
+            purpose = Purpose(endpoint, reference.repository, login)
+            return await self._ask_logged_in(method, purpose, path, accept, limit, anew)
         except NotTls:
             if not endpoint.names_loopback:
                 raise
             self._plain.add(reference.registry)
-        endpoint = Endpoint.of_registry(reference.registry, "http")
-        return await self._ask_logged_in(method, Purpose(endpoint, reference.repository, login), path, accept, limit)
+        purpose = Purpose(Endpoint.of_registry(reference.registry, "http"), reference.repository, login)
+        return await self._ask_logged_in(method, purpose, path, accept, limit, anew)
 
-    async def _ask_logged_in(self, method: str, purpose: Purpose, path: str, accept: str, limit: int) -> Answer:
+    async def _ask_logged_in(
+        self, method: str, purpose: Purpose, path: str, accept: str, limit: int, anew: bool
+    ) -> tuple[Answer, bool]:
+        if anew:
+            self._tokens.forget(purpose)
         authorization, is_new = self._tokens.known(purpose), False
         while True:
             answer, last = await self._follow(method, purpose.registry, path, accept, authorization, limit)
             if last != purpose.registry or answer.status not in (401, 403):
-                return answer
+                return answer, authorization is not None
             if answer.status == 403 or is_new:
                 self._tokens.forget(purpose)
                 raise denied(purpose)
@@ -198,6 +219,13 @@ def _name(reference: Reference) -> str:
     if reference.digest is not None and not is_digest(reference.digest):
         raise Invalid.at("url", "bad_reference", "The digest of an image must be a sha256 or a sha512 in lower case.")
     return reference.digest or reference.tag or "latest"
+
+
+def _failed(reference: Reference, answer: Answer) -> RegistryError:
+    return RegistryError(
+        f"'{reference.registry}' answers with status {answer.status} for '{reference.repository}'; "
+        "ask its operators, or try again later."
+    )
 
 
 def _not_there(reference: Reference) -> ImageNotFound:

@@ -7,12 +7,13 @@ follow redirects, keep cookies, read proxies from the environment and log addres
 """
 
 import asyncio
+import contextlib
 import datetime
 import logging
 import random
 import ssl
 import time
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -33,6 +34,7 @@ _NO_TLS = ("WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "HTTP_REQUEST", "PACK
 _WAITING = (ssl.SSLWantReadError, ssl.SSLWantWriteError)  # how a handshake says that it is not done: no failure
 _ERROR_BYTES = 64 * 1024  # of an error's body, only so that the connection can be used again
 _ADDRESS_SECONDS = 60.0  # how long a checked address is connected to before the name is resolved again
+_ONE = httpx.Limits(max_connections=1)
 _HOSTS = 64  # with open connections at a time; idle ones beyond that are closed
 
 
@@ -74,10 +76,28 @@ class _Broken(RegistryUnreachable):
 @dataclass(slots=True, eq=False)
 class _Host:
     turns: asyncio.Semaphore
-    transport: httpx.AsyncHTTPTransport
+    tls: ssl.SSLContext
+    # Of one connection each, the last used at the end: a pool of httpx looks at all of its connections for each question.
+    idle: list[httpx.AsyncHTTPTransport] = field(default_factory=list)
     addresses: tuple[Address, ...] = ()
     good_until: float = 0.0
     asking: int = 0
+
+    @contextlib.asynccontextmanager
+    async def connection(self) -> AsyncIterator[httpx.AsyncHTTPTransport]:
+        """One for a single question; it is closed unless the question was answered."""
+        one = self.idle.pop() if self.idle else httpx.AsyncHTTPTransport(verify=self.tls, trust_env=False, limits=_ONE)
+        try:
+            yield one
+        except BaseException:
+            await one.aclose()
+            raise
+        self.idle.append(one)
+
+    async def close(self) -> None:
+        """Closes those that nobody uses."""
+        while self.idle:
+            await self.idle.pop().aclose()
 
 
 class Connections:
@@ -95,7 +115,7 @@ class Connections:
         """Closes all connections."""
         hosts, self._hosts = list(self._hosts.values()), {}
         for host in hosts:
-            await host.transport.aclose()
+            await host.close()
 
     async def ask(self, question: Question) -> Answer:
         """The answer to one question, asked again where that may help; redirects and errors are answers too.
@@ -133,8 +153,8 @@ class Connections:
     async def _ask_once(self, host: _Host, question: Question) -> Answer:
         where = question.endpoint.authority
         try:
-            async with asyncio.timeout(self._limits.answer_seconds):
-                return await self._ask_addresses(host, question)
+            async with asyncio.timeout(self._limits.answer_seconds), host.connection() as transport:
+                return await self._ask_addresses(host, transport, question)
         except (TimeoutError, httpx.TimeoutException):
             raise RegistryTimeout(
                 f"'{where}' took longer than {self._limits.answer_seconds:g} s; try again later."
@@ -144,14 +164,14 @@ class Connections:
                 f"The connection to '{where}' broke before its answer was complete; try again later."
             ) from None
 
-    async def _ask_addresses(self, host: _Host, question: Question) -> Answer:
+    async def _ask_addresses(self, host: _Host, transport: httpx.AsyncHTTPTransport, question: Question) -> Answer:
         endpoint = question.endpoint
         if time.monotonic() >= host.good_until:
             host.addresses = await resolve(endpoint, self._access)
             host.good_until = time.monotonic() + _ADDRESS_SECONDS
         for address in host.addresses:
             try:
-                return await self._ask_address(host.transport, address, question)
+                return await self._ask_address(transport, address, question)
             except (httpx.ConnectError, httpx.ConnectTimeout) as error:
                 _refuse_tls(error, endpoint)
         host.good_until = 0.0
@@ -178,24 +198,23 @@ class Connections:
         )
         response = await transport.handle_async_request(request)
         try:
-            body = b"" if question.method == "HEAD" else await _body(response, endpoint, question.limit_bytes)
+            body = await (
+                _nothing(response) if question.method == "HEAD" else _body(response, endpoint, question.limit_bytes)
+            )
         finally:
             await response.aclose()
         return Answer(response.status_code, response.headers, body)
 
     def _host(self, endpoint: Endpoint) -> _Host:
         if endpoint not in self._hosts:
-            count = self._limits.connections
-            limits = httpx.Limits(max_connections=count)
-            transport = httpx.AsyncHTTPTransport(verify=self._tls, trust_env=False, limits=limits)
-            self._hosts[endpoint] = _Host(asyncio.Semaphore(count), transport)
+            self._hosts[endpoint] = _Host(asyncio.Semaphore(self._limits.connections), self._tls)
         return self._hosts[endpoint]
 
     async def _close_idle(self) -> None:
         idle = [endpoint for endpoint, host in self._hosts.items() if not host.asking]
         surplus = [self._hosts.pop(endpoint) for endpoint in idle[: max(0, len(self._hosts) - _HOSTS)]]
         for host in surplus:
-            await host.transport.aclose()
+            await host.close()
 
 
 def tls_context(ca: Path | None) -> ssl.SSLContext:
@@ -208,6 +227,13 @@ def tls_context(ca: Path | None) -> ssl.SSLContext:
             reason = error.strerror if type(error) is not ssl.SSLError else "it holds no certificate in PEM form"
             raise CannotStart(f"BAYPLAN_REGISTRY_CA: {ca} cannot be used: {reason}.") from None
     return context
+
+
+async def _nothing(response: httpx.Response) -> bytes:
+    """No body, read to its end all the same: a connection whose answer is left half read is closed."""
+    async for _ in response.aiter_raw():
+        pass
+    return b""
 
 
 async def _body(response: httpx.Response, endpoint: Endpoint, limit: int) -> bytes:

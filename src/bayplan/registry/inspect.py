@@ -172,9 +172,12 @@ def _compat_package(told: _Told) -> Iterator[tuple[str, Fact]]:
 
 
 def _requirements(told: _Told) -> Iterator[tuple[str, Fact]]:
-    """The start conditions. Without NVIDIA_REQUIRE_CUDA the runtime makes one of CUDA_VERSION, so that is one too."""
+    """The start conditions. Where NVIDIA_REQUIRE_CUDA says nothing the runtime makes one of CUDA_VERSION, so that is one too.
+
+    Nothing is said by an empty variable as well as by none (nvidia-container-toolkit, internal/config/image/cuda_image.go).
+    """
     found = {name: value for name, value in told.env.items() if _REQUIRE.fullmatch(name)}
-    if "NVIDIA_REQUIRE_CUDA" not in found and told.env.get("CUDA_VERSION"):
+    if not found.get("NVIDIA_REQUIRE_CUDA") and told.env.get("CUDA_VERSION"):
         found["CUDA_VERSION"] = told.env["CUDA_VERSION"]
     if found:
         yield "requirements", Fact(dict(sorted(found.items())), "env", "stated")

@@ -81,12 +81,11 @@ class Order(Body):
     nulls_first: bool = False
 
 
-class Filter(Body):
-    """Which rows, in which order. The expressions are ANDed."""
+class Specification(Body):
+    """Which rows, in which order. The expressions are ANDed; without any, all rows."""
 
     expressions: list[Expression] = Field(default=[])
     order_by: list[Order] = Field(default=[], max_length=20)
-    include_inactive: bool = False
 
     @field_validator("expressions", mode="before")
     @classmethod
@@ -97,7 +96,18 @@ class Filter(Body):
     @property
     def is_large(self) -> bool:
         """Whether it takes so long to make SQL of it that the event loop should not wait."""
-        return _count(self.expressions) > LARGE
+        return self.size > LARGE
+
+    @property
+    def size(self) -> int:
+        """How many expressions it has, those within others included."""
+        return _count(self.expressions)
+
+
+class Filter(Specification):
+    """Which rows of a list, in which order. The expressions are ANDed."""
+
+    include_inactive: bool = False
 
 
 def _count(expressions: list[Expression]) -> int:

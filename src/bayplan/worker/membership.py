@@ -27,11 +27,31 @@ def join(path: Path, server: str, token: str, *, ip: str | None, without_gpu: bo
     state.writable(path)
     body = report.body(probe.machine(without_gpu=without_gpu), ip or probe.address_towards(url))
     with Client(url, token=token, timeout_seconds=TIMEOUT_SECONDS) as client:
-        joined = client.nodes.join(body)
+        try:
+            joined = client.nodes.join(body)
+        except Conflict as refused:
+            if refused.code != "worker_alive" or before is None or not _is_known(before, body):
+                raise
+            joined = client.nodes.join(body)
     assert joined["secret"] is not None
     pks = tuple(node["pk"] for node in joined["nodes"])
     state.write(path, State(url, joined["worker"], joined["secret"], ip, without_gpu, pks, body))
     return joined["nodes"]
+
+
+def _is_known(before: State, body: report.Body) -> bool:
+    """Reports by the credential from before, so that the server knows this machine wherever it asks from now; False where it cannot.
+
+    Only for the address that it had: a copy of a machine's disk has its credential too, and must not move its nodes.
+    """
+    if before.reported.get("ip") != body["ip"]:
+        return False
+    try:
+        with connect(before) as client:
+            client.nodes.join(body)
+    except Unauthenticated:
+        return False
+    return True
 
 
 def connect(known: State) -> Client:

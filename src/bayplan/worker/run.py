@@ -1,7 +1,7 @@
 """The worker as a service: says that its nodes are alive, and what has changed; goes on whatever happens to the server.
 
-One thread and one connection. Waiting times have jitter, so that a fleet that was started at once does not ask at once; while the
-server is away they double up to five minutes. Only a credential that is refused ends the run.
+One thread and one connection; prefetching has its own. Waiting times have jitter, so that a fleet that was started at once does not
+ask at once; while the server is away they double up to five minutes. Only a credential that is refused ends the run.
 """
 
 import random
@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
 
 from bayplan.client import Client
 from bayplan.errors import BayplanError, Invalid, Malformed, TooManyAttempts, Unauthenticated
@@ -16,6 +17,9 @@ from bayplan.worker import membership, state
 from bayplan.worker.probe import CannotProbe
 from bayplan.worker.report import differences
 from bayplan.worker.state import State
+
+if TYPE_CHECKING:
+    from bayplan.worker.prefetch import Prefetcher
 
 FIRST_RETRY_SECONDS = 2.0
 LONGEST_RETRY_SECONDS = 300.0
@@ -43,6 +47,7 @@ class Worker:
     interval_seconds: float
     look_seconds: float
     say: Say
+    prefetcher: "Prefetcher | None" = None
     _failures: int = 0
     # The last complaint about the server, and about the hardware: each is said once, not at every try.
     _said: str | None = None
@@ -55,8 +60,17 @@ class Worker:
         self._state = state.read(self.path)
         self.say(f"{self._state.worker} runs for {self._state.server}, with {len(self._state.nodes)} node(s).")
         with membership.connect(self._state) as client:
-            while True:
-                time.sleep(self._turn(client))
+            if self.prefetcher is None:
+                self._go_on(client)
+            try:
+                self.prefetcher.start(self._state)
+                self._go_on(client)
+            finally:
+                self.prefetcher.stop()
+
+    def _go_on(self, client: Client) -> NoReturn:
+        while True:
+            time.sleep(self._turn(client))
 
     def _turn(self, client: Client) -> float:
         """Does what is due, and gives for how many seconds there is nothing to do."""

@@ -45,17 +45,25 @@ def read(path: Path) -> State:
 
 def write(path: Path, state: State) -> None:
     """Keeps it, whole or not at all, readable by its owner alone from its first byte; raises `Invalid`."""
-    text = json.dumps(asdict(state), indent=2)
     try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")  # mode 0600
+        write_whole(path, json.dumps(asdict(state), indent=2))
+    except OSError as error:
+        raise Invalid(f"The worker's credential cannot be kept in {path.parent}: {error.strerror}.") from None
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Writes a file whole or not at all, readable by its owner alone from its first byte; raises `OSError`."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")  # mode 0600
+    try:
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:
             file.write(text)
             file.flush()
             os.fsync(file.fileno())
         Path(name).replace(path)
-    except OSError as error:
-        raise Invalid(f"The worker's credential cannot be kept in {path.parent}: {error.strerror}.") from None
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
 
 
 def writable(path: Path) -> None:

@@ -1,0 +1,34 @@
+"""The page that the benchmarks write, docs/performance.md: each measurement has a part of its own and leaves the others alone."""
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+PAGE = Path(__file__).parent.parent / "docs" / "performance.md"
+Cells = Sequence[str]
+
+
+def table(head: Cells, rows: Sequence[Cells]) -> str:
+    """A table in Markdown: the first column and the last two are words, those between are numbers."""
+    rules = ["---", *["---:"] * (len(head) - 3), "---", "---"]
+    return "".join("| " + " | ".join(cells) + " |\n" for cells in (head, rules, *rows))
+
+
+def verdict(is_met: bool | None) -> str:
+    """What the last column says; None where nothing was to be reached."""
+    return {True: "met", False: "missed", None: ""}[is_met]
+
+
+def with_part(page: str, title: str, text: str) -> str:
+    """The page with the part of that title replaced, or added at its end."""
+    part = f"## {title}\n\n{text.strip()}\n"
+    found = re.search(rf"^## {re.escape(title)}\n.*?(?=^## |\Z)", page, re.DOTALL | re.MULTILINE)
+    if found is None:
+        return f"{page.rstrip()}\n\n{part}"
+    after = page[found.end() :]
+    return page[: found.start()] + part + (f"\n{after}" if after else "")
+
+
+def write(title: str, text: str) -> None:
+    """Writes that part of the page."""
+    PAGE.write_text(with_part(PAGE.read_text(encoding="utf-8"), title, text), encoding="utf-8")

@@ -1,0 +1,153 @@
+"""How images stand with their registries: shown, and looked at again on request."""
+
+from datetime import datetime
+
+import orjson
+from fastapi import APIRouter
+from starlette.requests import Request
+from starlette.responses import Response
+
+from bayplan.api.answers import Json, fingerprint, tagged
+from bayplan.api.checking import Checker
+from bayplan.api.describe import IF_NONE_MATCH, PAGE, PK, action, reference
+from bayplan.api.requests import pk_of, query, read, whole_number
+from bayplan.api.runtime import Caller, Runtime
+from bayplan.db import standings
+from bayplan.errors import Invalid
+from bayplan.schemas.checks import Asked, CheckCounts, ChecksRequest, ImageChecks, Trouble
+from bayplan.schemas.common import timestamp
+
+_SINCE = {
+    "name": "since",
+    "in": "query",
+    "schema": {"type": "string", "format": "date-time"},
+    "description": "Count the images that were looked at from then on, as `checked`.",
+}
+
+
+def checks_router(runtime: Runtime, checker: Checker) -> APIRouter:
+    """Gives those routes."""
+    router = APIRouter(prefix="/v1/docker", tags=["docker images"])
+
+    async def load(request: Request) -> Response:
+        caller = await runtime.caller(request, workers=True)
+        query(request)
+        return await answer(request, caller)
+
+    async def look(request: Request) -> Response:
+        caller = await runtime.caller(request)
+        caller.must_be_staff()
+        query(request)
+        await checker.look_now(pk_of(request))
+        return await answer(request, caller)
+
+    async def answer(request: Request, caller: Caller) -> Response:
+        content = orjson.dumps(await standings.load(runtime.db, pk_of(request), sees_log_ins=_sees_log_ins(caller)))
+        return tagged(request, content, fingerprint(content))
+
+    async def ask(request: Request) -> Response:
+        caller = await runtime.caller(request)
+        caller.must_be_staff()
+        query(request)
+        given = await read(request, ChecksRequest, runtime.settings.max_body_bytes)
+        at, images = await checker.ask(not_ok_only=given.which == "not_ok")
+        return Json({"asked": at, "images": images}, 202)
+
+    async def count(request: Request) -> Response:
+        caller = await runtime.caller(request)
+        caller.must_be_staff()
+        return Json(await standings.counts(runtime.db, _moment(query(request, "since").get("since"))))
+
+    async def list_(request: Request) -> Response:
+        caller = await runtime.caller(request)
+        given = query(request, "limit", "offset")
+        limit, offset = whole_number(given, "limit", least=1), whole_number(given, "offset", least=0) or 0
+        return Json(await standings.troubles(runtime.db, limit, offset, sees_log_ins=_sees_log_ins(caller)))
+
+    for path, method, handler, words in (
+        (
+            "/{pk:pk}/checks",
+            "GET",
+            load,
+            action(
+                "How an image stands with its registry",
+                text="Gives the state that the last look found, since when, and its history, newest first.",
+                name="load_checks",
+                answer=reference(ImageChecks),
+                errors=[404],
+                parameters=[PK, IF_NONE_MATCH],
+                conditional=True,
+            ),
+        ),
+        (
+            "/{pk:pk}/checks",
+            "POST",
+            look,
+            action(
+                "Look at an image in its registry now",
+                text="Asks the registry, with the image's own log-in, which digest its reference points to now; only where that "
+                "is another one, the image is read. What stood in the way is an answer too. Staff only.",
+                name="check",
+                answer=reference(ImageChecks),
+                errors=[404, 409],
+                parameters=[PK],
+            ),
+        ),
+        (
+            "/checks",
+            "POST",
+            ask,
+            action(
+                "Have images looked at in their registries",
+                text="Makes images due for a look, all or those not known to be ok, and does not wait for it: the answer's "
+                "`asked` is the `since` of `GET /v1/docker/checks`. Staff only.",
+                name="ask_checks",
+                status=202,
+                body=ChecksRequest,
+                example={"which": "not_ok"},
+                answer=reference(Asked),
+            ),
+        ),
+        (
+            "/checks",
+            "GET",
+            count,
+            action(
+                "How many images stand how with their registries",
+                name="count_checks",
+                answer=reference(CheckCounts),
+                parameters=[_SINCE],
+            ),
+        ),
+        (
+            "/checks/list",
+            "POST",
+            list_,
+            action(
+                "List the images that are not ok",
+                text="Gives the images that were looked at and are not ok, those that have been so for the longest time first.",
+                name="list_checks",
+                answer={"type": "array", "items": reference(Trouble)},
+                parameters=PAGE,
+            ),
+        ),
+    ):
+        router.add_api_route(path, handler, methods=[method], **words)
+    return router
+
+
+def _sees_log_ins(caller: Caller) -> bool:
+    return caller.is_staff or caller.viewer.is_worker
+
+
+def _moment(text: str | None) -> str | None:
+    if text is None:
+        return None
+    wrong = Invalid.at("since", "wrong_type", "The parameter 'since' must be a time such as 2026-11-23T10:00:00Z.")
+    try:
+        moment = datetime.fromisoformat(text)
+        if moment.tzinfo is None:
+            raise wrong
+        return timestamp(moment)
+    except (ValueError, OverflowError):
+        raise wrong from None

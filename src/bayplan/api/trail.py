@@ -1,0 +1,126 @@
+"""The audit trail as the server keeps it: a registry password leaves when its entry is on the disk, and not before.
+
+One transaction serves all who wait: what comes while it is written goes into the next one. The same answer again is counted
+for an hour, not added. An answer without passwords, and one that the caller has already (304), writes nothing.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Iterable
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from bayplan.api.runtime import Caller, now
+from bayplan.db import audit, repeated
+from bayplan.db.audit import Entry
+from bayplan.db.disclosure import Disclosure
+from bayplan.db.engine import LOOP_ROWS, Database, Transaction
+from bayplan.db.repeated import Begun
+from bayplan.errors import BayplanError
+
+_log = logging.getLogger("bayplan")
+
+# Entries in one transaction, so that the event loop is held for no longer than by a list; what is more waits for the next.
+_MOST_ENTRIES = 50
+_FORGETS_EVERY_SECONDS = 3600.0
+_FORGETS_AT_ONCE = 200
+Batch = list[tuple[Entry, asyncio.Future[None]]]
+
+
+class Trail:
+    """The trail of one server process; entries older than so many days are forgotten, some of them once an hour."""
+
+    def __init__(self, db: Database, days: int, clock: Callable[[], str] = now) -> None:
+        self._db = db
+        self._days = days
+        self._clock = clock
+        self._begun = Begun()
+        self._waiting: Batch = []
+        self._writing: asyncio.Task[None] | None = None
+        self._forgetting: asyncio.Task[None] | None = None
+        self._forgets_next = 0.0
+
+    async def sent(
+        self, request: Request, caller: Caller, action: str, disclosure: Disclosure, response: Response
+    ) -> Response:
+        """Gives the response when the passwords in it are in the trail; raises `DatabaseUnavailable` where they cannot be."""
+        if disclosure.images and response.status_code != 304:
+            await self.enter(_entry(request, caller, action, disclosure))
+        return response
+
+    async def sent_with(
+        self, tx: Transaction, request: Request, caller: Caller, action: str, disclosure: Disclosure
+    ) -> None:
+        """Enters the passwords of the answer to a change in the change's own transaction."""
+        if disclosure.images:
+            await audit.record(tx, self._clock(), [_entry(request, caller, action, disclosure)])
+
+    async def asked(self, registry: str, action: str, images: Iterable[int]) -> None:
+        """Enters that a registry will be sent log-ins; none of an image of the catalogue where there are no `images`."""
+        await self.enter(Entry("registry", registry, None, action, images))
+
+    async def enter(self, entry: Entry) -> None:
+        """Returns when the entry is committed; raises `DatabaseUnavailable`."""
+        if isinstance(entry.images, list) and len(entry.images) > LOOP_ROWS:
+            await asyncio.to_thread(lambda: entry.digest)
+        done = asyncio.get_running_loop().create_future()
+        self._waiting.append((entry, done))
+        if self._writing is None:
+            self._writing = asyncio.create_task(self._write())
+        await done
+
+    async def close(self) -> None:
+        """Waits for what is being written."""
+        tasks = [task for task in (self._writing, self._forgetting) if task is not None]
+        if self._forgetting is not None:
+            self._forgetting.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _write(self) -> None:
+        try:
+            while self._waiting:
+                batch, self._waiting = self._waiting[:_MOST_ENTRIES], self._waiting[_MOST_ENTRIES:]
+                await self._commit(batch)
+        finally:
+            self._writing = None
+        self._forget_old()
+
+    async def _commit(self, batch: Batch) -> None:
+        failure: Exception | None = None
+        try:
+            async with self._db.write(moves=False) as tx:
+                at = self._clock()
+                new = await repeated.record(tx, at, [entry for entry, _ in batch], self._begun)
+            self._begun.remember(at, new)
+        except Exception as error:  # whatever it is, it is the answer to everyone who waits
+            failure = error
+        for _, done in batch:
+            if done.done():  # whoever waited has hung up
+                continue
+            if failure is None:
+                done.set_result(None)
+            else:
+                done.set_exception(failure)
+
+    def _forget_old(self) -> None:
+        if self._forgetting is None and time.monotonic() >= self._forgets_next:
+            self._forgets_next = time.monotonic() + _FORGETS_EVERY_SECONDS
+            self._forgetting = asyncio.create_task(self._forget())
+
+    async def _forget(self) -> None:
+        try:
+            forgotten = 1
+            while forgotten:  # a transaction for each few: answers are entered in between
+                async with self._db.write(moves=False) as tx:
+                    forgotten = await audit.forget(tx, self._clock(), self._days, _FORGETS_AT_ONCE)
+        except BayplanError as error:
+            _log.warning("Old entries of the audit trail stay for another hour: %s", error.detail)
+        finally:
+            self._forgetting = None
+
+
+def _entry(request: Request, caller: Caller, action: str, disclosure: Disclosure) -> Entry:
+    address = request.client.host if request.client else None
+    return Entry("worker" if caller.viewer.is_worker else "user", caller.name, address, action, disclosure.images)

@@ -1,0 +1,52 @@
+"""All tables, as SQLAlchemy Core sees them; the migrations make them, and a test holds the two together."""
+
+from bayplan.db.tables.catalogue import (
+    catalogue,
+    cuda,
+    domains,
+    frameworks,
+    hardware,
+    image_facts,
+    images,
+    licences,
+    login_failures,
+    users,
+)
+from bayplan.db.tables.columns import metadata
+from bayplan.db.tables.fleet import holdings, join_tokens, nodes, prefetch, worker_nodes, workers
+from bayplan.db.tables.registries import (
+    audit,
+    audit_images,
+    audit_sets,
+    check_changes,
+    checks,
+    inspections,
+    login_uses,
+)
+
+__all__ = [
+    "audit",
+    "audit_images",
+    "audit_sets",
+    "catalogue",
+    "check_changes",
+    "checks",
+    "cuda",
+    "domains",
+    "frameworks",
+    "hardware",
+    "holdings",
+    "image_facts",
+    "images",
+    "inspections",
+    "join_tokens",
+    "licences",
+    "login_failures",
+    "login_uses",
+    "metadata",
+    "nodes",
+    "prefetch",
+    "users",
+    "worker_nodes",
+    "workers",
+]

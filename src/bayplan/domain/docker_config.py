@@ -1,0 +1,34 @@
+"""A registry's log-in as docker, podman, skopeo and Kubernetes read it from a file."""
+
+import base64
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from bayplan.domain.reference import DOCKER_HUB
+
+# The one registry whose key is not its host: docker has looked for its log-in under this address ever since.
+_KEYS: Mapping[str, str] = {DOCKER_HUB: "https://index.docker.io/v1/"}
+Document = dict[str, Any]
+
+
+def docker_config(registry: str, username: str | None, password: str | None) -> Document:
+    """Gives a `config.json` with the log-in for a registry as references name it; without one it holds none."""
+    if username is None or password is None:
+        return {"auths": {}}
+    return {"auths": {_KEYS.get(registry, registry): {"auth": _base64(f"{username}:{password}")}}}
+
+
+def pull_secret(name: str, config: Document) -> Document:
+    """Gives the same as a Secret of Kubernetes, for `imagePullSecrets`; `name` must be one of DNS (RFC 1123)."""
+    return {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": {"name": name},
+        "type": "kubernetes.io/dockerconfigjson",
+        "data": {".dockerconfigjson": _base64(json.dumps(config))},
+    }
+
+
+def _base64(text: str) -> str:
+    return base64.b64encode(text.encode()).decode()

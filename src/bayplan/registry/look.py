@@ -1,0 +1,36 @@
+"""One look: which digest a reference points to now, or why that could not be told. Nothing is read but that."""
+
+import asyncio
+from dataclasses import dataclass
+
+from bayplan.domain.reference import Reference
+from bayplan.errors import Invalid
+from bayplan.registry.challenge import Login
+from bayplan.registry.client import RegistryClient
+from bayplan.registry.errors import RegistryError, RegistryTimeout
+
+LOOK_SECONDS = 60.0
+"""For all of it: redirects, a token, and the tries again that a busy registry asks for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """The digest; or the code and the sentence of the error that came in its place."""
+
+    digest: str | None
+    code: str | None = None
+    detail: str | None = None
+
+
+async def look(
+    client: RegistryClient, reference: Reference, login: Login | None = None, *, seconds: float = LOOK_SECONDS
+) -> Outcome:
+    """What is found within `seconds`; a registry that fails is an outcome too."""
+    try:
+        async with asyncio.timeout(seconds):
+            return Outcome(await client.digest(reference, login))
+    except TimeoutError:
+        slow = f"'{reference.registry}' did not tell within {seconds:g} s; try again later."
+        return Outcome(None, RegistryTimeout.code, slow)
+    except (RegistryError, Invalid) as error:
+        return Outcome(None, error.code, error.detail)

@@ -1,0 +1,23 @@
+"""The audit trail on the wire: what staff are told of passwords that left the server."""
+
+from typing import Literal
+
+from bayplan.schemas.common import Answer, Timestamp
+
+
+class AuditEntry(Answer):
+    """An answer, or a question to a registry, that held passwords, and equal ones of the hour from `at` on, `times` in all.
+
+    `passwords` are those of one answer; `images` are ranges of pks, both ends inclusive.
+    """
+
+    pk: int
+    at: Timestamp
+    last: Timestamp
+    times: int
+    kind: Literal["user", "worker", "registry"]
+    name: str
+    address: str | None
+    action: str
+    passwords: int
+    images: list[tuple[int, int]]

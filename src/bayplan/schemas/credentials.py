@@ -1,0 +1,36 @@
+"""The log-ins of registries on the wire: what is known of each, and another password for one. None is ever in an answer."""
+
+from pydantic import Field
+
+from bayplan.schemas.common import Answer, Body, Timestamp
+from bayplan.schemas.docker import Password, Registry, Username
+
+
+class LogIn(Answer):
+    """A user name at a registry, and the images that are pulled with it."""
+
+    registry: str
+    username: str
+    images: int
+    passwords: int = Field(description="How many different ones its images have: 1, unless a rotation is due.")
+    last_used: Timestamp | None
+    last_refused: Timestamp | None
+    last_given: Timestamp | None
+
+
+class Rotation(Body):
+    """Another password for all images of a log-in, perhaps under another user name."""
+
+    registry: Registry
+    registry_username: Username
+    registry_password: Password
+    new_username: Username | None = None
+    check: bool = True
+
+
+class Rotated(Answer):
+    """How many images have the new log-in, and whether the registry was seen to take it; `detail` says why not."""
+
+    images: int
+    verified: bool
+    detail: str

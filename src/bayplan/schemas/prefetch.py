@@ -1,0 +1,156 @@
+"""Prefetching on the wire: which nodes are to hold which images before anybody asks for them, and what they do hold."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, Field, PlainSerializer, StringConstraints
+from pydantic_core import PydanticCustomError
+
+from bayplan.schemas.common import Answer, Body, Count, Line, Name, Pk, Timestamp, partial
+from bayplan.schemas.docker import Image
+from bayplan.schemas.filters import Specification
+from bayplan.schemas.match import GradeName
+
+MOST_HOLDINGS = 2_000
+
+
+def _as_sent(specification: Specification) -> dict[str, Any]:
+    """Gives the filter as it was sent, in the specified names, without what was left out of its expressions."""
+    return {
+        "expressions": [one.model_dump(exclude_unset=True) for one in specification.expressions],
+        "order_by": [one.model_dump(exclude_unset=True) for one in specification.order_by],
+    }
+
+
+Chosen = Annotated[Specification, PlainSerializer(_as_sent)]
+
+
+class PrefetchCreate(Body):
+    """A rule: the nodes that `nodes` lets through are to hold the images that `images` lets through, in that order."""
+
+    name: Name
+    nodes: Chosen = Specification()
+    images: Chosen
+
+
+PrefetchPatch = partial(PrefetchCreate, "PrefetchPatch", "Any of the fields of a prefetch rule.")
+
+
+class Prefetch(Answer):
+    """A rule for prefetching."""
+
+    pk: int
+    name: str
+    nodes: dict[str, Any]
+    images: dict[str, Any]
+    creator: int | dict[str, Any]
+    creation_time: Timestamp
+
+
+Digest = Annotated[str, StringConstraints(pattern=r"^[a-z0-9+._-]{1,30}:[0-9a-fA-F]{32,128}$")]
+State = Annotated[
+    Literal["held", "pulling", "failed", "no_room", "removing"],
+    Field(description="What the machine's engine has of the image, or why it has none."),
+]
+
+
+class Holding(Body):
+    """What a machine says of one image. Size on its disk in bytes; `detail` is a sentence for people."""
+
+    image: Pk
+    state: State
+    digest: Digest | None = None
+    size_bytes: Count | None = None
+    detail: Annotated[Line, Field(max_length=2_000)] | None = None
+
+
+def _each_once(images: list[Holding]) -> list[Holding]:
+    if len({one.image for one in images}) < len(images):
+        raise PydanticCustomError("repeated_image", "must name each image once")
+    return images
+
+
+class Holdings(Body):
+    """All that a machine says of images; it takes the place of what it said before."""
+
+    images: Annotated[list[Holding], Field(max_length=MOST_HOLDINGS), AfterValidator(_each_once)]
+
+
+class Said(Answer):
+    """How many images of what a machine said are kept: those that the catalogue has."""
+
+    images: int
+    at: Timestamp
+
+
+class WantedImage(Answer):
+    """An image that a machine is to hold: as which digest, for which of its nodes, by which rules. Size in bytes, of the download."""
+
+    image: Image
+    digest: str | None
+    size_bytes: int | None
+    nodes: list[int]
+    rules: list[str]
+    grade: GradeName
+
+
+class Wanted(Answer):
+    """What a machine is to hold, in this order; and the images to `keep` if it has them, which cannot be pulled now."""
+
+    images: list[WantedImage]
+    keep: list[int]
+
+
+class _Told(Answer):
+    state: State | None
+    digest: str | None
+    size_bytes: int | None
+    detail: str | None
+    at: Timestamp | None
+    wanted: bool
+
+
+class ImageOfNode(_Told):
+    """An image that a node's machine holds, or that the node is to have; `at` is when the machine first said so."""
+
+    image: int
+    name: str
+    version: str
+
+
+class NodeHoldings(Answer):
+    """A node, and what there is of images for it."""
+
+    node: int
+    images: list[ImageOfNode]
+
+
+class NodeOfImage(_Told):
+    """A node whose machine holds an image, or that is to have it."""
+
+    node: int
+    ip: str
+    index: int
+    worker: str
+
+
+class ImageHoldings(Answer):
+    """An image, and the workers' nodes that there is something of it for."""
+
+    image: int
+    nodes: list[NodeOfImage]
+
+
+class MachineHoldings(Answer):
+    """A machine in numbers: images that it is to hold, those of them that it does, and what keeps it from the others."""
+
+    worker: str
+    ip: str
+    nodes: list[int]
+    wanted: int
+    held: int
+    pulling: int
+    failed: int
+    no_room: int
+    unwanted: int
+    held_bytes: int
+    changed: Timestamp | None

@@ -1,0 +1,78 @@
+"""What this machine has pulled because it is to hold it: kept beside the credential, so that nothing else is ever removed.
+
+An image is entered before its pull begins and only where the engine does not have it yet; so one that is here when the pull was
+cut off, or its end was never written down, is known as ours all the same.
+"""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from bayplan.errors import Invalid
+from bayplan.worker.state import write_whole
+
+
+@dataclass(frozen=True, slots=True)
+class Own:
+    """An image that was pulled here: by which reference (with its digest), and its key at the server that wanted it."""
+
+    reference: str
+    image: int
+
+
+@dataclass(frozen=True, slots=True)
+class Prefetched:
+    """What was pulled, by reference; and how much images take that there was no room for, as far as that is known, by reference."""
+
+    server: str
+    own: Mapping[str, Own]
+    sizes: Mapping[str, int]
+
+
+def beside(credential: Path) -> Path:
+    """Gives the file that belongs to a credential's."""
+    return credential.with_name(f"{credential.stem}-images{credential.suffix}")
+
+
+def read(path: Path, server: str) -> Prefetched:
+    """Gives what is kept, nothing where there is no file; raises `Invalid` for one that cannot be read.
+
+    Another server knows the images by other keys: what was pulled for the one before is known by its reference alone.
+    """
+    try:
+        content: Any = json.loads(path.read_bytes())
+        same = content["server"] == server
+        own = [Own(one["reference"], one["image"] if same else 0) for one in content["own"]]
+        return Prefetched(server, {one.reference: one for one in own}, dict(content["sizes"]))
+    except FileNotFoundError:
+        return Prefetched(server, {}, {})
+    except OSError as error:
+        raise Invalid(f"{path} cannot be read: {error.strerror}. Until then no image is pulled or removed.") from None
+    except (ValueError, TypeError, KeyError):
+        raise Invalid(
+            f"{path} cannot be understood, so it is not known which images were pulled because of rules. Remove it: then those "
+            "that are here stay for good."
+        ) from None
+
+
+def write(path: Path, kept: Prefetched) -> None:
+    """Keeps it, whole or not at all; raises `Invalid`."""
+    content = {
+        "server": kept.server,
+        "own": [asdict(one) for one in kept.own.values()],
+        "sizes": dict(kept.sizes),
+    }
+    try:
+        write_whole(path, json.dumps(content, indent=2))
+    except OSError as error:
+        raise Invalid(
+            f"Which images were pulled cannot be kept in {path.parent} ({error.strerror}), so none is pulled or removed."
+        ) from None
+
+
+def only(kept: Mapping[str, int], references: Iterable[str]) -> dict[str, int]:
+    """Gives the part of the sizes that is about these references."""
+    wanted = set(references)
+    return {reference: size for reference, size in kept.items() if reference in wanted}

@@ -1,0 +1,121 @@
+"""`bayplan credentials`, `bayplan audit` and `bayplan images docker-config`: typed, shown, refused, and no password on a screen."""
+
+import base64
+import json
+import shlex
+from collections.abc import Iterator
+
+import pytest
+
+from bayplan.client import Client
+from tests.cli.conftest import Shell
+from tests.cli.test_images import NEW, rows
+from tests.process import Server
+
+FIRST, SECOND = "the first password", "the second password"
+HOST = "127.0.0.1:9"
+
+
+@pytest.fixture
+def username(request: pytest.FixtureRequest) -> str:
+    """A user name at the registry for this test alone."""
+    return f"robot-of-{request.node.name.replace('_', '-')}"
+
+
+@pytest.fixture
+def image(server: Server, shell: Shell, username: str) -> Iterator[str]:
+    """The key of an image with that log-in, at a registry that may not be asked."""
+    new = [word.replace("registry.example.org", HOST) for word in NEW]
+    options = [*new, "--framework", "PyTorch 2.4.1", "--registry-username", username, "--registry-password-stdin"]
+    shell.run("images", "add", username, "1.0", *options, typed=f"{FIRST}\n")
+    with Client(server.url, token=server.token()) as bayplan:
+        (pk,) = (one["pk"] for one in bayplan.images.list() if one["name"] == username)
+    yield str(pk)
+    shell.run("images", "rm", str(pk), "--hard", "--yes")
+
+
+def password_of(shell: Shell, image: str) -> str:
+    """The password that an image has now."""
+    found: str = json.loads(shell.run("images", "show", image, "--json").out)["registry_password"]
+    return found
+
+
+def test_a_log_in_is_a_line(shell: Shell, image: str, username: str) -> None:
+    printed = shell.run("credentials", "list").out
+    head, *lines, _ = rows(printed)
+    assert head == ["REGISTRY", "USER", "IMAGES", "PASSWORDS", "USED", "REFUSED", "GIVEN"]
+    assert [HOST, username, "1", "1", "never", "never", "just now"] in lines
+    assert FIRST not in printed
+    listed = json.loads(shell.run("credentials", "list", "--json").out)
+    assert [one["images"] for one in listed if one["username"] == username] == [1]
+
+
+def test_a_password_comes_from_the_input(shell: Shell, image: str, username: str) -> None:
+    command = ["credentials", "rotate", HOST, username, "--password-stdin", "--no-check"]
+    printed = shell.run(*command, typed=f"{SECOND}\n").out
+    assert printed.splitlines()[0] == "1 image has the new log-in."
+    assert "not asked" in printed
+    assert SECOND not in printed
+    assert password_of(shell, image) == SECOND
+    answer = json.loads(shell.run(*command, "--json", typed=f"{FIRST}\n").out)
+    assert (answer["images"], answer["verified"]) == (1, False)
+
+
+def test_a_password_is_asked_for_and_not_shown(shell: Shell, image: str, username: str) -> None:
+    command = ["credentials", "rotate", HOST, username, "--no-check", "--new-username", f"new-{username}"]
+    ended = shell.at_terminal(*command, typed=(SECOND, SECOND))
+    assert ended.code == 0, ended.out
+    assert f"New password of new-{username} at {HOST}: " in ended.out
+    assert SECOND not in ended.out
+    assert password_of(shell, image) == SECOND
+
+
+def test_two_that_differ_are_asked_for_again(shell: Shell, image: str, username: str) -> None:
+    ended = shell.at_terminal(
+        "credentials", "rotate", HOST, username, "--no-check", typed=(SECOND, "x", SECOND, SECOND)
+    )
+    assert ended.code == 0, ended.out
+    assert password_of(shell, image) == SECOND
+
+
+def test_a_registry_that_cannot_be_asked_changes_nothing(shell: Shell, image: str, username: str) -> None:
+    ended = shell.run("credentials", "rotate", HOST, username, "--password-stdin", typed=f"{SECOND}\n", code=1)
+    assert "Nothing was changed" in ended.err
+    assert SECOND not in ended.out + ended.err
+    assert password_of(shell, image) == FIRST
+
+
+@pytest.mark.parametrize(
+    ("command", "code", "said"),
+    [
+        ("credentials rotate nowhere.example.org kim --no-check --password-stdin", 1, "GET /v1/credentials"),
+        ("credentials rotate nowhere.example.org kim", 1, "--password-stdin"),
+        ("credentials rotate ftp://x kim --password-stdin", 1, "registry"),
+        ("images docker-config 1 --format podman", 2, "docker and kubernetes"),
+        ("audit --kind robot", 1, "user, worker, registry"),
+        ("audit --since yesterday", 2, "duration"),
+        ("audit --limit 1001", 2, "1000"),
+    ],
+)
+def test_what_cannot_be_done_is_said(shell: Shell, command: str, code: int, said: str) -> None:
+    assert said in shell.run(*shlex.split(command), typed="a password\n", code=code).err
+
+
+def test_a_log_in_is_printed_as_a_file(shell: Shell, image: str, username: str) -> None:
+    config = json.loads(shell.run("images", "docker-config", image).out)
+    assert config == {"auths": {HOST: {"auth": base64.b64encode(f"{username}:{FIRST}".encode()).decode()}}}
+    secret = json.loads(shell.run("images", "docker-config", username, "1.0", "--format", "kubernetes").out)
+    assert json.loads(base64.b64decode(secret["data"][".dockerconfigjson"])) == config
+    assert json.loads(shell.run("images", "docker-config", "vllm-openai:v0.9.2").out) == {"auths": {}}
+
+
+def test_the_trail_is_shown(shell: Shell, image: str, username: str) -> None:
+    shell.run("images", "docker-config", image)
+    head, line, *_ = rows(shell.run("audit", "--image", image, "--since", "1h").out)
+    assert head == ["FIRST", "LAST", "TIMES", "TO", "NAME", "FROM", "BY", "LOG-INS", "IMAGES"]
+    assert line[0] == line[1]
+    assert line[2:] == ["1", "user", "admin", "127.0.0.1", "docker_config", "1", image]
+    by_name = json.loads(shell.run("audit", "--image", f"{username}:1.0", "--limit", "2", "--json").out)
+    assert [entry["action"] for entry in by_name] == ["list", "docker_config"], "to find it by name is a list"
+    assert json.loads(shell.run("audit", "--kind", "registry", "--name", HOST, "--image", image, "--json").out) == []
+    assert shell.run("audit", "--image", "999999").out == "Nobody was given a password.\n"

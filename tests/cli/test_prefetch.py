@@ -1,0 +1,112 @@
+"""`bayplan prefetch`."""
+
+import json
+import re
+
+import pytest
+
+from tests.cli.conftest import Shell
+from tests.cli.test_images import rows
+
+
+@pytest.fixture
+def name(request: pytest.FixtureRequest) -> str:
+    """A rule's name of this test alone."""
+    text: str = request.node.name
+    return text
+
+
+def exact(field: str, value: object) -> dict[str, object]:
+    return {"type": "exact", "field": field, "value": value}
+
+
+def test_adding_showing_removing(shell: Shell, name: str) -> None:
+    said = shell.run("prefetch", "add", name, "--task", "train", "--domain", "od", "--node", "t4.example.org#0").out
+    found = re.fullmatch(rf"Added the rule '{re.escape(name)}' \((\d+)\); .*\n", said)
+    assert found
+    shown = shell.run("prefetch", "show", name).out
+    assert shell.run("prefetch", "show", found.group(1)).out == shown
+    assert "tasks is train and domain is od" in shown
+    assert "ip is t4.example.org and index is 0" in shown
+    assert name in shell.run("prefetch", "list").out
+    assert shell.run("prefetch", "rm", name).out == f"Removed the rule '{name}'.\n"
+    assert "There is no rule" in shell.run("prefetch", "show", name, code=1).err
+
+
+def test_options_of_one_kind_add_to_each_other(shell: Shell, name: str) -> None:
+    typed = (
+        "--task",
+        "train",
+        "--task",
+        "export",
+        "--framework",
+        "PyTorch 2.4.1",
+        "--node",
+        "3",
+        "--generation",
+        "ampere",
+    )
+    made = json.loads(shell.run("prefetch", "add", name, *typed, "--json").out)
+    by_task, by_framework = made["images"]["expressions"]
+    assert by_task["type"] == "or"
+    assert [part["value"] for part in by_task["sub_expressions"]] == ["train", "export"]
+    assert by_framework["type"] == "or"
+    assert [part["field"] for part in made["nodes"]["expressions"]] == ["pk", "hardware_generation.generation"]
+    assert made["images"]["order_by"][0] == {"field": "framework.version", "ascending": False}
+    assert json.loads(shell.run("prefetch", "show", name, "--json").out) == made
+    assert made in json.loads(shell.run("prefetch", "list", "--json").out)
+    shell.run("prefetch", "rm", name)
+
+
+def test_images_by_name_and_what_comes_of_it(shell: Shell, name: str) -> None:
+    image = "pytorch:2.4.1-cuda12.4-cudnn9-runtime"
+    shell.run("prefetch", "add", name, "--image", image, "--node", "192.0.2.10")
+    head, line, total = rows(shell.run("prefetch", "status", "--node", "192.0.2.10#1").out)
+    assert head == ["IMAGE", "WANTED", "STATE", "SIZE", "SINCE", "WHY"]
+    assert line[:3] == [image, "yes", "not yet"]
+    assert total == ["1 image"]
+    told = json.loads(shell.run("prefetch", "status", "--node", "192.0.2.10#1", "--json").out)
+    assert [one["state"] for one in told["images"]] == [None]
+    assert shell.run("prefetch", "status", "--image", image).out == "No node is to hold it, or does.\n"
+    assert shell.run("prefetch", "status").out == "No machine has joined.\n"
+    assert json.loads(shell.run("prefetch", "status", "--json").out) == []
+    shell.run("prefetch", "rm", name)
+
+
+def test_a_filter_for_what_options_cannot_say(shell: Shell, name: str) -> None:
+    nodes = {"expressions": [{"type": "compare", "field": "gpu_mem", "operator": ">=", "value": 40_000_000_000}]}
+    made = json.loads(
+        shell.run("prefetch", "add", name, "--images-filter", "{}", "--nodes-filter", json.dumps(nodes), "--json").out
+    )
+    assert made["nodes"]["expressions"] == nodes["expressions"]
+    assert made["images"] == {"expressions": [], "order_by": []}
+    shown = shell.run("prefetch", "show", name).out
+    assert "gpu_mem >= 40000000000" in shown
+    assert re.search(r"images +all\n", shown)
+    shell.run("prefetch", "rm", name)
+
+
+WRONG = (
+    ((), 2, "Say which images"),
+    (("--task", "train", "--images-filter", "{}"), 2, "leave out the other options"),
+    (("--task", "train", "--node", "3", "--nodes-filter", "{}"), 2, "leave out the other options"),
+    (("--images-filter", "{"), 1, "is not JSON"),
+    (("--images-filter", "[]"), 1, "is no filter"),
+    (("--task", "train", "--node", "t4.example.org#first"), 1, "is no node"),
+    (("--images-filter", json.dumps({"expressions": [exact("colour", "red")]})), 1, "has no field 'colour'"),
+)
+
+
+@pytest.mark.parametrize(("typed", "code", "said"), WRONG, ids=str)
+def test_what_is_typed_wrongly_is_said(shell: Shell, name: str, typed: tuple[str, ...], code: int, said: str) -> None:
+    ended = shell.run("prefetch", "add", name[:40], *typed, code=code)
+    assert said in re.sub(r"\s+", " ", ended.err)
+
+
+@pytest.mark.parametrize("columns", [80, 120])
+def test_the_screens_fit_a_terminal(shell: Shell, name: str, columns: int) -> None:
+    shell.run("prefetch", "add", name, "--task", "train", "--framework", "PyTorch 2.4.1")
+    for typed in (("list",), ("show", name), ("status", "--node", "192.0.2.10#0"), ("status",)):
+        plain = re.sub(r"\x1b\[[0-9;]*m", "", shell.at_terminal("prefetch", *typed, columns=columns).out)
+        assert max(len(line) for line in plain.splitlines()) <= columns
+    shell.run("prefetch", "rm", name)

@@ -1,0 +1,36 @@
+/* The only program in the images of the engine's tests. Says what it was given, or waits for a signal and says which came. */
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static void heard(int number) {
+    printf("heard %d\n", number);
+    fflush(stdout);
+    _exit(40 + number);
+}
+
+int main(int count, char **words) {
+    const char *gpus = getenv("NVIDIA_VISIBLE_DEVICES");
+    printf("runs with gpu %s\n", gpus ? gpus : "none");
+    fflush(stdout);
+    if (count > 1 && strcmp(words[1], "wait") == 0) {
+        signal(SIGINT, heard);
+        signal(SIGTERM, heard);
+        signal(SIGHUP, heard);
+        puts("waiting");
+        fflush(stdout);
+        for (;;) pause();
+    }
+    if (count > 1 && strcmp(words[1], "deaf") == 0) {
+        puts("waiting");
+        fflush(stdout);
+        for (;;) pause();
+    }
+    if (count > 1 && strcmp(words[1], "endless") == 0)
+        while (puts("y") >= 0) {}
+    fputs("and complains\n", stderr);
+    return count > 1 ? atoi(words[1]) : 0;
+}

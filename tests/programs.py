@@ -1,0 +1,120 @@
+"""The real programs that tests run against, found or fetched: a registry, a container engine, a second opinion.
+
+Where one is not installed, its Debian packages are fetched and unpacked beside the environment: nothing on the machine
+changes, no service starts, and nobody has to be root for it. It happens once, whichever test process wants it first.
+"""
+
+import fcntl
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+PLACE = Path(sys.prefix) / "share" / "programs"
+FETCH_TIMEOUT_SECONDS = 240
+"""For a test that may have to fetch: more than the usual two minutes, at a slow mirror."""
+
+# By the program that is started: all that it starts itself, and the packages that have them. What every Debian has
+# (the C library, systemd's) is not among them.
+_PROGRAMS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    "docker-registry": (("docker-registry",), ("docker-registry",)),
+    "dockerd": (
+        ("dockerd", "containerd", "containerd-shim-runc-v2", "runc"),
+        ("docker.io", "containerd", "runc", "libdevmapper1.02.1", "libseccomp2"),
+    ),
+    "skopeo": (("skopeo",), ("skopeo", "libdevmapper1.02.1", "libgpgme11", "libassuan0")),
+    "podman": (
+        ("podman", "conmon", "runc"),
+        (
+            "podman",
+            "conmon",
+            "runc",
+            "golang-github-containers-common",
+            "golang-github-containers-image",
+            "libdevmapper1.02.1",
+            "libgpgme11",
+            "libassuan0",
+            "libseccomp2",
+            "libsubid4",
+        ),
+    ),
+}
+_FOLDERS = ("usr/sbin", "usr/bin", "sbin", "bin")
+
+
+@dataclass(frozen=True)
+class Program:
+    """A program that is there, and the variables that it needs: where its libraries and what it starts are."""
+
+    path: Path
+    environment: dict[str, str]
+
+
+@cache
+def program(name: str) -> Program:
+    """Gives the program; the calling test is skipped, saying what is missing, where there is none."""
+    wanted, packages = _PROGRAMS[name]
+    path = os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/sbin", "/sbin"])
+    if all(shutil.which(one, path=path) for one in wanted):
+        return Program(Path(str(shutil.which(name, path=path))), {"PATH": path})
+    folder = PLACE / name
+    PLACE.mkdir(parents=True, exist_ok=True)
+    with (PLACE / f"{name}.lock").open("w") as lock:  # several test processes want it at once
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not folder.exists():
+            why = _fetch(packages, folder)
+            if why is not None:
+                pytest.skip(
+                    f"{name} is not installed and cannot be fetched ({why}); on Debian and Ubuntu: apt install {packages[0]}"
+                )
+    own = os.pathsep.join(str(folder / one) for one in _FOLDERS)
+    found = shutil.which(name, path=own)
+    assert found is not None, f"{name} is in none of {packages}"
+    libraries = os.pathsep.join(str(one) for one in _library_folders(folder))
+    return Program(
+        Path(found), {"PATH": f"{own}{os.pathsep}{path}"} | ({"LD_LIBRARY_PATH": libraries} if libraries else {})
+    )
+
+
+def _library_folders(folder: Path) -> Iterator[Path]:
+    for beginning in ("usr/lib", "lib"):
+        for place in (folder / beginning, *(folder / beginning).glob("*-linux-gnu*")):
+            if any(place.glob("*.so*")):
+                yield place
+
+
+def _fetch(packages: tuple[str, ...], folder: Path) -> str | None:
+    """Unpacks the packages into the folder, all of them or none; gives why that could not be done."""
+    if shutil.which("apt-get") is None or shutil.which("dpkg") is None:
+        return "there is no apt-get"
+    with tempfile.TemporaryDirectory(dir=PLACE) as place:
+        download = ("apt-get", "download", "-q", *packages)
+        why = _trouble(*download, folder=place)
+        if why is not None and os.geteuid() == 0:
+            _trouble("apt-get", "update", "-q", folder=place)
+            why = _trouble(*download, folder=place)
+        if why is not None:
+            return why
+        unpacked = Path(place) / "unpacked"
+        for package in sorted(Path(place).glob("*.deb")):
+            why = _trouble("dpkg", "-x", str(package), str(unpacked), folder=place)
+            if why is not None:
+                return why
+        unpacked.rename(folder)
+    return None
+
+
+def _trouble(*command: str, folder: str) -> str | None:
+    """What a command complained of last, None where it worked."""
+    try:
+        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=100)
+    except subprocess.TimeoutExpired:
+        return f"{command[0]} took too long"
+    return None if done.returncode == 0 else (done.stderr.strip().splitlines() or [f"{command[0]} failed"])[-1]

@@ -1,0 +1,97 @@
+"""Writes README.md's tour anew (`make tour`): from a registry with an image in it to a container on a worker, all of it real.
+
+The image is made here, byte by byte, so that it has the same digest on every machine: one program for x86-64 that greets.
+"""
+
+import contextlib
+import json
+import platform
+import struct
+import tempfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import pytest
+
+from tests.engine.images import archive
+from tests.engine.running import running_engine
+from tests.registry.running import CONFIG_OF, OCI_MANIFEST, Registry, configuration, digest_of, running_registry
+from tests.tour import ROOT, toured_on_a_fresh_server
+
+README = ROOT / "README.md"
+REGISTRY_SHOWN_AS = "reg.example.org"
+LAYER = "application/vnd.oci.image.layer.v1.tar"
+GREETING = b"Hello from the container. Your detector would start here.\n"
+
+
+@contextlib.contextmanager
+def surroundings() -> Iterator[tuple[dict[str, str], dict[str, str], dict[str, str]]]:
+    """What the tour needs around its server, as names, variables and settings: a registry with the image, and an engine."""
+    if platform.machine() != "x86_64":
+        pytest.skip("the image of the tour is for x86-64")
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        running_registry("open", Path(folder) / "registry") as registry,
+        running_engine() as engine,
+    ):
+        assert len(registry.host) == len(REGISTRY_SHOWN_AS)
+        _push(registry, "vision/detector", "1.4-cpu")
+        variables = {"DOCKER_HOST": engine.address}
+        yield {registry.host: REGISTRY_SHOWN_AS}, variables, {"registry_allow_private": "127.0.0.1"}
+
+
+def toured_readme(page: str) -> str:
+    """The page with what its commands print now."""
+    with surroundings() as (names, variables, settings):
+        return toured_on_a_fresh_server(page, names=names, variables=variables, **settings)
+
+
+def _push(registry: Registry, repository: str, tag: str) -> None:
+    layer = archive("detect", _program(GREETING))
+    config = configuration(
+        {"PYTORCH_VERSION": "2.6.0"},
+        {"org.opencontainers.image.licenses": "BSD-3-Clause"},
+        rootfs={"type": "layers", "diff_ids": [digest_of(layer)]},
+    )
+    config["config"]["Entrypoint"] = ["/detect"]
+    document: Mapping[str, object] = {
+        "schemaVersion": 2,
+        "mediaType": OCI_MANIFEST,
+        "config": {"mediaType": CONFIG_OF[OCI_MANIFEST], **registry.blob(repository, json.dumps(config).encode())},
+        "layers": [{"mediaType": LAYER, **registry.blob(repository, layer)}],
+    }
+    registry.manifest(repository, tag, document)
+
+
+def _program(text: bytes) -> bytes:
+    """A whole program for Linux on x86-64: it writes the text and ends with 0."""
+    base, headers = 0x400000, 64 + 56
+    code = b"".join(
+        (
+            b"\xb8" + struct.pack("<I", 1),  # mov eax, 1: write
+            b"\xbf" + struct.pack("<I", 1),  # mov edi, 1: the standard output
+            b"\x48\x8d\x35" + struct.pack("<I", 16),  # lea rsi, [rip + 16]: behind what follows
+            b"\xba" + struct.pack("<I", len(text)),  # mov edx, its length
+            b"\x0f\x05",  # syscall
+            b"\xb8" + struct.pack("<I", 60),  # mov eax, 60: exit
+            b"\x31\xff",  # xor edi, edi
+            b"\x0f\x05",  # syscall
+        )
+    )
+    size = headers + len(code) + len(text)
+    identity = b"\x7fELF\x02\x01\x01" + bytes(9)
+    header = identity + struct.pack("<HHIQQQIHHHHHH", 2, 62, 1, base + headers, 64, 0, 0, 64, 56, 1, 0, 0, 0)
+    segment = struct.pack("<IIQQQQQQ", 1, 5, 0, base, base, size, size, 0x1000)
+    return header + segment + code + text
+
+
+def main() -> None:
+    """Writes README.md anew, and says whether it was as it should be."""
+    before = README.read_text(encoding="utf-8")
+    after = toured_readme(before)
+    README.write_text(after, encoding="utf-8")
+    print("README.md was as it should be." if before == after else "README.md has changed: read it, then commit it.")
+
+
+if __name__ == "__main__":
+    main()
