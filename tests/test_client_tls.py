@@ -36,4 +36,6 @@ def test_one_that_the_environment_names_is_trusted(secured: Registry) -> None:
 
 
 def test_a_server_that_wants_tls_is_not_spoken_to_without(secured: Registry) -> None:
-    assert "does not answer as bayplan does (status 400)" in said(secured, "http", {})
+    # Its answer may be lost when it hangs up on what it has not read.
+    expected = ("does not answer as bayplan does (status 400)", f"The connection to http://{secured.host} broke")
+    assert any(sentence in said(secured, "http", {}) for sentence in expected)

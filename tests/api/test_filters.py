@@ -8,6 +8,7 @@ import pytest
 from tests import catalogue
 from tests.answers import refused
 from tests.conftest import Service
+from tests.quick import quickest
 
 Expression = dict[str, Any]
 
@@ -369,11 +370,16 @@ def test_a_large_filter_takes_little_of_the_event_loop(service: Service) -> None
     async def used() -> float:
         return time.thread_time()
 
+    # Over PostgreSQL the statement is still compiled there.
+    bearable = {"sqlite": 0.1, "postgresql": 1.0}[service.kind]
     for path, body in (
         ("/v1/docker/list", {"expressions": [leaf] * 1000}),
         ("/v1/docker/match", {"worker": {}, "filter": {"expressions": [leaf] * 1000}}),
     ):
-        before = service.loop.run(used())
-        assert service.staff.post(path, json=body).status_code == 200
-        # Over PostgreSQL the statement is still compiled there.
-        assert service.loop.run(used()) - before < {"sqlite": 0.1, "postgresql": 1.0}[service.kind]
+
+        def of_one(path: str = path, body: object = body) -> float:
+            before = service.loop.run(used())
+            assert service.staff.post(path, json=body).status_code == 200
+            return service.loop.run(used()) - before
+
+        assert quickest(of_one, bearable) < bearable

@@ -11,6 +11,7 @@ from bayplan.cli.document import read
 from bayplan.cli.document.node import MAX_VALUES, scalar
 from bayplan.cli.document.write import as_yaml
 from bayplan.errors import Conflict, Invalid, Problem
+from tests.quick import quickest
 
 YAML = """\
 frameworks:
@@ -191,10 +192,14 @@ def test_a_mistake_in_json_has_its_line(text: str, said: str) -> None:
 def test_aliases_cannot_blow_up() -> None:
     rows = ["images:", "- &a0 {x: [a, a, a, a, a, a, a, a, a, a]}"]
     rows += [f"- &a{n} {{x: [{', '.join([f'*a{n - 1}'] * 10)}]}}" for n in range(1, 12)]
-    began = time.monotonic()
-    (said,) = lines("a.yaml", "\n".join(rows))
-    assert said.endswith(f"The aliases make more than {MAX_VALUES:,} values of this file; write fewer.")
-    assert time.monotonic() - began < 2
+
+    def attempt() -> float:
+        began = time.monotonic()
+        (said,) = lines("a.yaml", "\n".join(rows))
+        assert said.endswith(f"The aliases make more than {MAX_VALUES:,} values of this file; write fewer.")
+        return time.monotonic() - began
+
+    assert quickest(attempt, 2) < 2
 
 
 TEXTS = st.one_of(
@@ -246,6 +251,10 @@ def test_words_without_quotes(text: str, meaning: object) -> None:
 def test_thousands_of_images_are_read_in_seconds() -> None:
     image = {"name": "pytorch", "version": "2.4.1", "url": "docker.io/pytorch/pytorch:2.4.1", "tasks": ["train"]}
     text = as_yaml({"images": [image | {"version": f"2.4.{number}"} for number in range(5000)]})
-    began = time.monotonic()
-    assert len(read("a.yaml", text).content()["images"]) == 5000
-    assert time.monotonic() - began < 10
+
+    def attempt() -> float:
+        began = time.monotonic()
+        assert len(read("a.yaml", text).content()["images"]) == 5000
+        return time.monotonic() - began
+
+    assert quickest(attempt, 10) < 10

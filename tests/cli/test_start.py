@@ -9,6 +9,7 @@ import pytest
 
 from tests.cli.conftest import Shell
 from tests.process import PROGRAM
+from tests.quick import quickest
 
 COMMANDS = (
     "login",
@@ -56,12 +57,12 @@ HEAVY = (
 
 
 def test_help_answers_within_three_tenths_of_a_second() -> None:
-    took: list[float] = []
-    while len(took) < 5 or (min(took) >= 0.3 and len(took) < 30):  # other programs may want the machine meanwhile
+    def attempt() -> float:
         began = time.perf_counter()
         subprocess.run([PROGRAM, "--help"], stdout=subprocess.DEVNULL, check=True)
-        took.append(time.perf_counter() - began)
-    assert min(took) < 0.3, took
+        return time.perf_counter() - began
+
+    assert quickest(attempt, 0.3) < 0.3
 
 
 def test_help_loads_nothing_heavy() -> None:

@@ -174,7 +174,10 @@ def test_a_short_query_that_was_stopped_goes_back_to_the_event_loop(loop: Loop, 
     async def work() -> None:
         async with opened(f"sqlite:///{tmp_path / 'bayplan.db'}") as db:
             short.is_long = True  # as it is after a moment in which the machine was busy
-            assert await db.fetch(short, lambda rows: rows[0][0]) == 0
+            for _ in range(200):  # it still is busy now and then
+                assert await db.fetch(short, lambda rows: rows[0][0]) == 0
+                if not short.is_long:
+                    break
             assert not short.is_long
 
     loop.run(work())
