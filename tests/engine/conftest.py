@@ -3,6 +3,7 @@
 import re
 import zlib
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +15,12 @@ from tests.engine.images import Pushed, push
 from tests.engine.running import Dockerd, running_engine
 from tests.process import Server, running_server
 from tests.registry.running import KINDS, Kind, Registry, running_registry
-from tests.worker.box import Box
+from tests.worker.box import Box, Running
 from tests.worker.documents import A6000
 
 Body = dict[str, Any]
 Enter = Callable[..., Body]
+Runs = Callable[..., AbstractContextManager[Running]]
 
 
 @pytest.fixture(scope="session")
@@ -119,3 +121,41 @@ def image(registry: Registry, enter: Enter, name: str) -> tuple[Pushed, Body]:
     """An image in a registry, and in the catalogue."""
     pushed = push(registry, f"team/{name}")
     return pushed, enter(pushed)
+
+
+@pytest.fixture
+def runs(engine: Dockerd, machine: Box) -> Runs:
+    """Runs the worker, which looks at the rules every second."""
+
+    def running(*options: str) -> AbstractContextManager[Running]:
+        return machine.running("--prefetch-every", "1s", "--engine", engine.address, *options)
+
+    return running
+
+
+@pytest.fixture
+def rule(staff: httpx.Client, name: str) -> Iterator[Body]:
+    """A rule: this test's machine is to hold the images of this test's task, by name."""
+    body = {
+        "name": name,
+        "nodes": {"expressions": [{"type": "exact", "field": "ip", "value": f"{name}.example.net"}]},
+        "images": {
+            "expressions": [{"type": "exact", "field": "tasks", "value": name}],
+            "order_by": [{"field": "name"}],
+        },
+    }
+    made = staff.post("/v1/prefetch/create", json=body)
+    assert made.status_code == 201, made.text
+    yield made.json()
+    staff.delete(f"/v1/prefetch/{made.json()['pk']}")
+
+
+@pytest.fixture
+def holdings(staff: httpx.Client, machine: Box) -> Callable[[], dict[int, Body]]:
+    """Gives what the server shows of images for the machine's first node, by image."""
+
+    def shown() -> dict[int, Body]:
+        images = staff.get(f"/v1/nodes/{machine.kept.nodes[0]}/holdings").json()["images"]
+        return {one["image"]: one for one in images}
+
+    return shown

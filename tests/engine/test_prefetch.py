@@ -6,8 +6,7 @@ import signal
 import socket
 import stat
 import time
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,56 +15,17 @@ import pytest
 
 from tests import catalogue
 from tests.engine.between import between, in_front
-from tests.engine.conftest import Body, Enter
+from tests.engine.conftest import Body, Enter, Runs
 from tests.engine.images import Pushed, push
 from tests.engine.running import Dockerd
 from tests.process import Server, running_server
 from tests.programs import FETCH_TIMEOUT_SECONDS
 from tests.registry.running import Kind, Registry
-from tests.worker.box import Box, Running, until
+from tests.worker.box import Box, until
 from tests.worker.documents import A6000
 
 pytestmark = pytest.mark.timeout(FETCH_TIMEOUT_SECONDS + 120)
 PROMISED_MEMORY_KB = 60 * 1024
-Runs = Callable[..., AbstractContextManager[Running]]
-
-
-@pytest.fixture
-def runs(engine: Dockerd, machine: Box) -> Runs:
-    """Runs the worker, which looks at the rules every second."""
-
-    def running(*options: str) -> AbstractContextManager[Running]:
-        return machine.running("--prefetch-every", "1s", "--engine", engine.address, *options)
-
-    return running
-
-
-@pytest.fixture
-def rule(staff: httpx.Client, name: str) -> Iterator[Body]:
-    """A rule: this test's machine is to hold the images of this test's task, by name."""
-    body = {
-        "name": name,
-        "nodes": {"expressions": [{"type": "exact", "field": "ip", "value": f"{name}.example.net"}]},
-        "images": {
-            "expressions": [{"type": "exact", "field": "tasks", "value": name}],
-            "order_by": [{"field": "name"}],
-        },
-    }
-    made = staff.post("/v1/prefetch/create", json=body)
-    assert made.status_code == 201, made.text
-    yield made.json()
-    staff.delete(f"/v1/prefetch/{made.json()['pk']}")
-
-
-@pytest.fixture
-def holdings(staff: httpx.Client, machine: Box) -> Callable[[], dict[int, Body]]:
-    """Gives what the server shows of images for the machine's first node, by image."""
-
-    def shown() -> dict[int, Body]:
-        images = staff.get(f"/v1/nodes/{machine.kept.nodes[0]}/holdings").json()["images"]
-        return {one["image"]: one for one in images}
-
-    return shown
 
 
 def own(box: Box) -> list[str]:

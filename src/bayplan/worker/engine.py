@@ -6,7 +6,7 @@ do without. A log-in goes to the engine in a header of the one request that it i
 
 import os
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -35,11 +35,12 @@ SOCKETS = (
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """An image that the engine has: its own key for it, what it was pulled as, and how much disk it takes."""
+    """An image that the engine has: its own key for it, what it was pulled as, how much disk it takes, and what people call it."""
 
     id: str
     references: tuple[Reference, ...]
     size_bytes: int
+    tags: tuple[str, ...] = ()
 
     def has(self, reference: Reference) -> bool:
         """Whether this is the image of that registry, repository and digest."""
@@ -71,6 +72,11 @@ class Engine:
     def is_podman(self) -> bool:
         """Whether it is Podman, which leaves out in silence what it does not know of the API."""
         return self.name == "Podman"
+
+    @property
+    def place(self) -> str:
+        """What tells it from the other engines of this machine, also when it is started anew."""
+        return f"{self.name} {self.data_root or self.address}"
 
     def held(self, reference: Reference) -> Held | None:
         """Gives the image with exactly that digest, None where the engine does not have it."""
@@ -109,12 +115,13 @@ class Engine:
                 decode=True,
                 auth_config=_auth(login),
             )
-            for line in lines:
-                if "error" in line:
-                    raise complaints.about_pull(str(line["error"]), self.name, reference, login)
-                progress.take(line)
-                if on_progress is not None:
-                    on_progress(progress)
+            with closing(lines):  # an engine goes on pulling for as long as somebody listens
+                for line in lines:
+                    if "error" in line:
+                        raise complaints.about_pull(str(line["error"]), self.name, reference, login)
+                    progress.take(line)
+                    if on_progress is not None:
+                        on_progress(progress)
         pulled = self.held(reference)
         if pulled is not None and on_progress is not None:
             progress.end()
@@ -253,4 +260,6 @@ def _held(found: Mapping[str, Any]) -> Held:
             references.append(Reference.parse(text))
         except Invalid:  # "<none>@<none>": an image that was loaded, not pulled
             continue
-    return Held(str(found["Id"]), tuple(references), int(found.get("Size") or 0))
+    # Podman counts what was pulled by digest among the tags.
+    tags = tuple(tag for tag in found.get("RepoTags") or () if "@" not in tag and tag != "<none>:<none>")
+    return Held(str(found["Id"]), tuple(references), int(found.get("Size") or 0), tags)

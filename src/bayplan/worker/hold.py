@@ -74,14 +74,14 @@ class Round:
 
     def __init__(self, hold: Hold, engine: Engine, keep: Collection[int]) -> None:
         self._hold, self._engine, self._keep = hold, engine, keep
-        self._kept = prefetched.read(hold.path, hold.server)
+        self._kept = prefetched.read(hold.path, hold.server, engine.place)
         self._here = {str(reference): one for one in engine.images() for reference in one.references}
         self._in_use = engine.in_use()
         self._states: dict[int, Holding] = {}
 
     def go(self, targets: Sequence[Target]) -> dict[int, Holding]:
         """Removes, then pulls, and gives what is here then."""
-        self._remember(own={name: own for name, own in self._kept.own.items() if name in self._here})
+        self._leave_to_others()
         names = {target.image: self._name(target) for target in targets}
         wanted = {name for name in names.values() if name is not None}
         for own in list(self._kept.own.values()):
@@ -99,6 +99,14 @@ class Round:
                 self._get(target)
                 self._tell()
         return self._states
+
+    def _leave_to_others(self) -> None:
+        """Forgets what is not here any more, and what somebody has given a tag: it is theirs from then on."""
+        here = {name: own for name, own in self._kept.own.items() if name in self._here}
+        tagged = {name: self._here[name].tags for name in here if self._here[name].tags}
+        self._remember(own={name: own for name, own in here.items() if name not in tagged})
+        for name, tags in tagged.items():
+            self._hold.watch.say(f"{name} is tagged {', '.join(tags)}: it stays until whoever did that removes it.")
 
     def _name(self, target: Target) -> str | None:
         """The image by its digest; where the catalogue knows none, by that with which it was pulled before, if it was."""
@@ -128,10 +136,7 @@ class Round:
     def _remove(self, own: Own) -> None:
         self._engine.remove(Reference.parse(own.reference))
         del self._here[own.reference]
-        self._forget(own.reference)
-
-    def _forget(self, name: str) -> None:
-        self._remember(own={key: one for key, one in self._kept.own.items() if key != name})
+        self._remember(own={name: one for name, one in self._kept.own.items() if name != own.reference})
 
     def _make_room(self, targets: Sequence[Target], names: Mapping[int, str | None]) -> None:
         """Removes the last of what is wanted while there is too much of it: after all that is wanted no more."""
@@ -165,10 +170,13 @@ class Round:
             digest = target.digest or self._engine.digest_now(target.reference, target.login)
             if digest is None:
                 raise EngineFailed(
-                    f"Which digest {target.reference} has cannot be found out, and the catalogue has none."
+                    f"Which digest {target.reference} has cannot be found out by {self._engine.name}, and the catalogue has none: "
+                    f"have staff run `bayplan images inspect {target.name} --store`."
                 )
             reference = target.pinned(digest)
-            held = self._here.get(str(reference)) or self._pulled(target, reference)
+            # Asked again: since the round began, somebody may have pulled it.
+            held = self._here.get(str(reference)) or self._engine.held(reference) or self._pulled(target, reference)
+            self._here[str(reference)] = held
         except NoRoom as error:
             return self._failed(target, "no_room", error.detail)
         except EngineFailed as error:
@@ -191,7 +199,7 @@ class Round:
         self._room().must_take(self._kept.sizes.get(name, 0), target.size_bytes)
         self._set(target.image, "pulling", name)
         self._tell()
-        self._remember(own={**self._kept.own, name: Own(name, target.image)})
+        self._remember(own={**self._kept.own, name: Own(name, target.image, self._engine.place)})
         room, looks, total_bytes = self._room(), time.monotonic() + LOOK_SECONDS, 0
 
         def goes_on(progress: Progress) -> None:
@@ -209,7 +217,6 @@ class Round:
             held = self._engine.pull(reference, target.login, goes_on)
         except NoRoom as error:
             self._engine.remove(reference)  # where the very end of it was too much
-            self._forget(name)
             self._remember(sizes={**self._kept.sizes, name: total_bytes})
             raise EngineFailed(error.detail, code="disk_full") from None
         # What failed stays entered until the next round, which sees whether it is here after all.
@@ -218,7 +225,7 @@ class Round:
         if not after.is_kept:
             self._remember(sizes={**self._kept.sizes, name: held.size_bytes})
             self._remove(self._kept.own[name])
-            raise NoRoom(after.why)
+            raise EngineFailed(after.why, code="disk_full")
         return held
 
     def _registry_failed(self, target: Target, error: EngineFailed) -> None:

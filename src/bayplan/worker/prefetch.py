@@ -113,7 +113,7 @@ class Prefetcher:
     def _stow(self, client: Client, known: State) -> None:
         path = prefetched.beside(self.path)
         try:
-            if not self._targets and not prefetched.read(path, known.server).own:
+            if not self._targets and not prefetched.is_any(path, known.server):
                 return self._tell(client, {})
             return self._with_engine(client, path, known)
         except Invalid as error:

@@ -5,7 +5,7 @@ cut off, or its end was never written down, is known as ours all the same.
 """
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -16,19 +16,21 @@ from bayplan.worker.state import write_whole
 
 @dataclass(frozen=True, slots=True)
 class Own:
-    """An image that was pulled here: by which reference (with its digest), and its key at the server that wanted it."""
+    """An image that was pulled here: by which reference (with its digest), its key at the server that wanted it, by which engine."""
 
     reference: str
     image: int
+    engine: str
 
 
 @dataclass(frozen=True, slots=True)
 class Prefetched:
-    """What was pulled, by reference; and how much images take that there was no room for, as far as that is known, by reference."""
+    """What the engine has pulled, by reference; how much images take that there was no room for, by reference; what others have."""
 
     server: str
     own: Mapping[str, Own]
     sizes: Mapping[str, int]
+    elsewhere: Sequence[Own] = ()  # by another engine: not forgotten for being absent in this one
 
 
 def beside(credential: Path) -> Path:
@@ -36,16 +38,17 @@ def beside(credential: Path) -> Path:
     return credential.with_name(f"{credential.stem}-images{credential.suffix}")
 
 
-def read(path: Path, server: str) -> Prefetched:
-    """Gives what is kept, nothing where there is no file; raises `Invalid` for one that cannot be read.
+def read(path: Path, server: str, engine: str) -> Prefetched:
+    """Gives what is kept of an engine, nothing where there is no file; raises `Invalid` for one that cannot be read.
 
     Another server knows the images by other keys: what was pulled for the one before is known by its reference alone.
     """
     try:
         content: Any = json.loads(path.read_bytes())
         same = content["server"] == server
-        own = [Own(one["reference"], one["image"] if same else 0) for one in content["own"]]
-        return Prefetched(server, {one.reference: one for one in own}, dict(content["sizes"]))
+        all_own = [Own(one["reference"], one["image"] if same else 0, one["engine"]) for one in content["own"]]
+        own = {one.reference: one for one in all_own if one.engine == engine}
+        return Prefetched(server, own, dict(content["sizes"]), [one for one in all_own if one.engine != engine])
     except FileNotFoundError:
         return Prefetched(server, {}, {})
     except OSError as error:
@@ -57,11 +60,16 @@ def read(path: Path, server: str) -> Prefetched:
         ) from None
 
 
+def is_any(path: Path, server: str) -> bool:
+    """Whether anything was pulled, by whichever engine; raises as `read` does."""
+    return bool(read(path, server, "").elsewhere)
+
+
 def write(path: Path, kept: Prefetched) -> None:
     """Keeps it, whole or not at all; raises `Invalid`."""
     content = {
         "server": kept.server,
-        "own": [asdict(one) for one in kept.own.values()],
+        "own": [asdict(one) for one in (*kept.own.values(), *kept.elsewhere)],
         "sizes": dict(kept.sizes),
     }
     try:
