@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from bayplan.api.answers import Json
 from bayplan.api.describe import IF_MATCH, action, reference
-from bayplan.api.requests import flag, query, read
+from bayplan.api.requests import flag, query
 from bayplan.api.resources import RESOURCES
 from bayplan.api.runtime import Runtime, now
 from bayplan.db.apply import Birth, Given, apply
@@ -33,7 +33,7 @@ def catalogue_router(runtime: Runtime) -> APIRouter:
         caller.must_be_staff()
         given = query(request, "dry_run", "prune")
         dry_run, prune = flag(given, "dry_run"), flag(given, "prune")
-        document = await read(request, Document, _DOCUMENT_TIMES * runtime.settings.max_body_bytes)
+        document = await runtime.read(request, caller, Document, _DOCUMENT_TIMES * runtime.settings.max_body_bytes)
         columns = {section.name: _BORN[section.shape.name](caller) for section in SECTIONS}
         outcome = await apply(
             runtime.db,

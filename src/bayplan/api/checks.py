@@ -10,7 +10,7 @@ from starlette.responses import Response
 from bayplan.api.answers import Json, fingerprint, tagged
 from bayplan.api.checking import Checker
 from bayplan.api.describe import IF_NONE_MATCH, PAGE, PK, action, reference
-from bayplan.api.requests import pk_of, query, read, whole_number
+from bayplan.api.requests import pk_of, query, whole_number
 from bayplan.api.runtime import Caller, Runtime
 from bayplan.db import standings
 from bayplan.errors import Invalid
@@ -49,7 +49,7 @@ def checks_router(runtime: Runtime, checker: Checker) -> APIRouter:
         caller = await runtime.caller(request)
         caller.must_be_staff()
         query(request)
-        given = await read(request, ChecksRequest, runtime.settings.max_body_bytes)
+        given = await runtime.read(request, caller, ChecksRequest)
         at, images = await checker.ask(not_ok_only=given.which == "not_ok")
         return Json({"asked": at, "images": images}, 202)
 

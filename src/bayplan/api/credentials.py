@@ -13,7 +13,7 @@ from starlette.responses import Response
 
 from bayplan.api.answers import UNCACHED, Json
 from bayplan.api.describe import PK, action, reference
-from bayplan.api.requests import one_of, pk_of, query, read
+from bayplan.api.requests import one_of, pk_of, query
 from bayplan.api.runtime import Runtime, now
 from bayplan.db import credentials, log_ins
 from bayplan.domain.docker_config import docker_config, pull_secret
@@ -42,7 +42,7 @@ def credentials_router(runtime: Runtime) -> APIRouter:
         caller = await runtime.caller(request)
         caller.must_be_staff()
         query(request)
-        asked = await read(request, Rotation, runtime.settings.max_body_bytes)
+        asked = await runtime.read(request, caller, Rotation)
         old = (registry_host(asked.registry), asked.registry_username)
         new = (old[0], asked.new_username or asked.registry_username)
         places, repositories = await credentials.places(runtime.db, old, _MOST_REPOSITORIES)

@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from bayplan.api import describe
 from bayplan.api.answers import fingerprint, is_known, page_headers, tagged, unchanged
-from bayplan.api.requests import parse, pk_of, query, read, read_body, whole_number
+from bayplan.api.requests import parse, pk_of, query, whole_number
 from bayplan.api.resources import Reach, Resource, Values
 from bayplan.api.runtime import Caller, Runtime
 from bayplan.db import store
@@ -43,7 +43,7 @@ def expanded(tag: str, expand: tuple[str, ...], version: int) -> str:
 
 def crud_router(resource: Resource, runtime: Runtime) -> APIRouter:
     """Gives the routes of a resource: list, load, create, replace, change and delete."""
-    shape, limit_bytes = resource.shape, runtime.settings.max_body_bytes
+    shape = resource.shape
     router = APIRouter(prefix=f"/v1/{resource.name}", tags=[resource.plural])
 
     @lru_cache(maxsize=256)
@@ -67,7 +67,7 @@ def crud_router(resource: Resource, runtime: Runtime) -> APIRouter:
         given = query(request, "expand", "limit", "offset")
         limit = whole_number(given, "limit", least=1)
         offset = whole_number(given, "offset", least=0) or 0
-        body = await read_body(request, limit_bytes)
+        body = await runtime.body(request, caller)
         expand = expansion(shape, given)
         if len(body) <= _KEPT_BODY_BYTES:
             asked = listing(caller.viewer, body, expand, limit, offset)
@@ -99,7 +99,7 @@ def crud_router(resource: Resource, runtime: Runtime) -> APIRouter:
         caller = await runtime.caller(request)
         caller.must_be_staff()
         expand = expansion(shape, query(request, "expand"))
-        body = await read(request, resource.create, limit_bytes)
+        body = await runtime.read(request, caller, resource.create)
         values = {**await resource.prepare(body.model_dump()), **resource.born(caller)}
         disclosure = runtime.disclosure()
         async with runtime.db.write() as tx:
@@ -115,7 +115,7 @@ def crud_router(resource: Resource, runtime: Runtime) -> APIRouter:
             caller.must_be_staff()
         expand = expansion(shape, query(request, "expand"))
         pk, if_match = pk_of(request), request.headers.get("if-match")
-        body = await read(request, model, limit_bytes)
+        body = await runtime.read(request, caller, model)
         values = await resource.prepare(body.model_dump(exclude_unset=model is resource.patch))
         disclosure = runtime.disclosure()
         async with runtime.db.write() as tx:

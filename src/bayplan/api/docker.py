@@ -11,7 +11,7 @@ from bayplan.api.answers import Json, fingerprint, tagged
 from bayplan.api.crud import expanded, expansion
 from bayplan.api.describe import EXPAND_IMAGE, IF_MATCH, IF_NONE_MATCH, PK, action, reference
 from bayplan.api.judging import Judge
-from bayplan.api.requests import pk_of, query, read
+from bayplan.api.requests import pk_of, query
 from bayplan.api.runtime import Runtime
 from bayplan.db import deletion, facts, store
 from bayplan.db.shapes import SHAPES
@@ -59,7 +59,7 @@ def docker_router(runtime: Runtime, judge: Judge) -> APIRouter:
         caller = await runtime.caller(request)
         caller.must_be_staff()
         query(request)
-        body = await read(request, FactsPatch, runtime.settings.max_body_bytes)
+        body = await runtime.read(request, caller, FactsPatch)
         values = body.model_dump(exclude_unset=True)
         async with runtime.db.write() as tx:
             await facts.enter(tx, pk_of(request), values, if_match=request.headers.get("if-match"))
@@ -85,7 +85,7 @@ def docker_router(runtime: Runtime, judge: Judge) -> APIRouter:
     async def match(request: Request) -> Response:
         caller = await runtime.caller(request, workers=True)
         query(request)
-        asked = await read(request, Question, runtime.settings.max_body_bytes)
+        asked = await runtime.read(request, caller, Question)
         if caller.worker is not None and asked.node is None:
             raise Forbidden("A worker may match for its own nodes only: give 'node', the pk of one.")
         if asked.node is not None:

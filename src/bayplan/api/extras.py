@@ -6,7 +6,7 @@ from starlette.responses import Response
 
 from bayplan.api.answers import tagged
 from bayplan.api.describe import action, reference
-from bayplan.api.requests import pk_of, query, read
+from bayplan.api.requests import pk_of, query
 from bayplan.api.runtime import Runtime
 from bayplan.db import store, tables
 from bayplan.db.shapes import SHAPES
@@ -26,7 +26,7 @@ def extras_router(runtime: Runtime) -> APIRouter:
         caller = await runtime.caller(request)
         caller.must_be_staff()
         query(request)
-        given = await read(request, SubDescriptors, runtime.settings.max_body_bytes)
+        given = await runtime.read(request, caller, SubDescriptors)
         pk = pk_of(request)
         async with runtime.db.write() as tx:
             row = await store.current(tx, LICENCES, pk, request.headers.get("if-match"))

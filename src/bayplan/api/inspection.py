@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from bayplan.api.answers import Json, fingerprint, tagged
 from bayplan.api.describe import IF_MATCH, IF_NONE_MATCH, PK, action, reference
-from bayplan.api.requests import pk_of, query, read
+from bayplan.api.requests import pk_of, query
 from bayplan.api.runtime import Runtime, now
 from bayplan.db import facts, inspections, log_ins
 from bayplan.db.learning import architecture
@@ -35,7 +35,7 @@ def inspection_router(runtime: Runtime) -> APIRouter:
         if not (caller.is_staff or caller.viewer.is_worker):
             raise Forbidden("Only staff and workers may ask registries: ask one of them, or log in as one.")
         query(request)
-        asked = await read(request, InspectionRequest, runtime.settings.max_body_bytes)
+        asked = await runtime.read(request, caller, InspectionRequest)
         username, password = asked.registry_username, asked.registry_password
         if (username is None) != (password is None):
             missing = "registry_password" if password is None else "registry_username"

@@ -1,5 +1,7 @@
 """What only nodes have: the heartbeat, and the verdicts over all images."""
 
+from collections.abc import Sequence
+
 from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
@@ -9,14 +11,23 @@ from bayplan.api.describe import NODE_ID, PK, action, reference
 from bayplan.api.judging import Judge
 from bayplan.api.requests import pk_of, query
 from bayplan.api.runtime import Runtime, now
+from bayplan.api.together import Together
 from bayplan.db import accounts
 from bayplan.errors import Malformed
 from bayplan.schemas.match import NodeForImages
+
+_MOST_HEARTBEATS = 500
 
 
 def nodes_router(runtime: Runtime, judge: Judge) -> APIRouter:
     """Gives those routes."""
     router = APIRouter(prefix="/v1/nodes", tags=["nodes"])
+
+    async def note(pks: Sequence[int]) -> str:
+        await accounts.seen(runtime.db, pks, moment := now())
+        return moment
+
+    heartbeats = Together(note, _MOST_HEARTBEATS)
 
     async def ping(request: Request) -> Response:
         caller = await runtime.caller(request, workers=True)
@@ -26,8 +37,7 @@ def nodes_router(runtime: Runtime, judge: Judge) -> APIRouter:
                 "Only a node pings: say for which by the header 'Node-Id' with its pk, as its worker or as staff.",
                 code="unknown_node",
             )
-        await accounts.seen(runtime.db, caller.node, moment := now())
-        return Json({"node": caller.node, "last_seen": moment})
+        return Json({"node": caller.node, "last_seen": await heartbeats.written(caller.node)})
 
     async def images(request: Request) -> Response:
         caller = await runtime.caller(request, workers=True)

@@ -7,7 +7,7 @@ from starlette.responses import Response
 from bayplan.api import holding
 from bayplan.api.answers import Json
 from bayplan.api.describe import IF_NONE_MATCH, NODE_ID, PK, action, reference
-from bayplan.api.requests import pk_of, query, read
+from bayplan.api.requests import pk_of, query
 from bayplan.api.runtime import Runtime, now
 from bayplan.api.stowage import Stowage
 from bayplan.db import holdings
@@ -27,7 +27,7 @@ def prefetch_router(runtime: Runtime, stowage: Stowage) -> APIRouter:
     async def say(request: Request) -> Response:
         caller = await runtime.caller(request, workers=True)
         query(request)
-        body = await read(request, Holdings, runtime.settings.max_body_bytes)
+        body = await runtime.read(request, caller, Holdings)
         if caller.worker is None:
             raise Forbidden("Only workers say what they hold.")
         kept = await holdings.replace(runtime.db, caller.worker, body.model_dump()["images"], moment := now())

@@ -61,7 +61,11 @@ async def read_body(request: Request, limit_bytes: int) -> bytes:
 
 async def read(request: Request, model: type[Model], limit_bytes: int) -> Model:
     """Gives the body as `model`; raises `Malformed`, `Invalid` with every problem in it, or `TooLarge`."""
-    body = await read_body(request, limit_bytes)
+    return await parsed(await read_body(request, limit_bytes), model)
+
+
+async def parsed(body: bytes, model: type[Model]) -> Model:
+    """The same for a body that was read; a long one in a thread."""
     return parse(body, model) if len(body) <= _LOOP_BYTES else await asyncio.to_thread(parse, body, model)
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from starlette.requests import Request
 
 from bayplan.api.registries import Registries
+from bayplan.api.requests import Model, parsed, read_body
 from bayplan.api.tokens import Tokens, Use
 from bayplan.config import Settings
 from bayplan.db import accounts
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from bayplan.api.trail import Trail
 
 _MOST_CALLERS = 10_000
+# A body may come as slowly as its sender likes, and by then the sender may have been revoked.
+_LATE_SECONDS = 1.0
 _WORKERS_MAY = (
     "A worker may read images with what is known of them, ask registries, match for, ping, load and update its own nodes, ask "
     "what it is to hold and say what it holds; nothing else."
@@ -99,6 +102,23 @@ class Runtime:
             return Caller(Viewer(is_worker=True), version, worker=claim.pk, name=account.name), claim.expires
         viewer = Viewer(user=claim.pk, is_staff=account.is_staff)
         return Caller(viewer, version, user=claim.pk, name=account.name), claim.expires
+
+    async def body(self, request: Request, caller: Caller, limit_bytes: int | None = None) -> bytes:
+        """Gives the whole body, of at most `limit_bytes` (`max_body_bytes` unless given); raises `TooLarge`.
+
+        Raises `Unauthenticated` or `Forbidden` where it came late, and the caller's rights are gone or others by then.
+        """
+        begun = time.monotonic()
+        body = await read_body(request, limit_bytes or self.settings.max_body_bytes)
+        if time.monotonic() - begun > _LATE_SECONDS:
+            still, _ = await self.caller_of(bearer(request), "access")
+            if still.viewer != caller.viewer:
+                raise Forbidden("What you may do was changed before the body had come: ask again.")
+        return body
+
+    async def read(self, request: Request, caller: Caller, model: type[Model], limit_bytes: int | None = None) -> Model:
+        """Gives the body as `model`; raises `Malformed`, `Invalid` with every problem in it, and what `body` raises."""
+        return await parsed(await self.body(request, caller, limit_bytes), model)
 
     def disclosure(self) -> Disclosure:
         """Gives what decrypts the registry passwords of one answer, to be handed to the trail before the answer goes."""

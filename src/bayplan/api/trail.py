@@ -7,12 +7,13 @@ for an hour, not added. An answer without passwords, and one that the caller has
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 from starlette.requests import Request
 from starlette.responses import Response
 
 from bayplan.api.runtime import Caller, now
+from bayplan.api.together import Together
 from bayplan.db import audit, repeated
 from bayplan.db.audit import Entry
 from bayplan.db.disclosure import Disclosure
@@ -26,7 +27,6 @@ _log = logging.getLogger("bayplan")
 _MOST_ENTRIES = 50
 _FORGETS_EVERY_SECONDS = 3600.0
 _FORGETS_AT_ONCE = 200
-Batch = list[tuple[Entry, asyncio.Future[None]]]
 
 
 class Trail:
@@ -37,8 +37,7 @@ class Trail:
         self._days = days
         self._clock = clock
         self._begun = Begun()
-        self._waiting: Batch = []
-        self._writing: asyncio.Task[None] | None = None
+        self._together = Together(self._commit, _MOST_ENTRIES)
         self._forgetting: asyncio.Task[None] | None = None
         self._forgets_next = 0.0
 
@@ -65,44 +64,21 @@ class Trail:
         """Returns when the entry is committed; raises `DatabaseUnavailable`."""
         if isinstance(entry.images, list) and len(entry.images) > LOOP_ROWS:
             await asyncio.to_thread(lambda: entry.digest)
-        done = asyncio.get_running_loop().create_future()
-        self._waiting.append((entry, done))
-        if self._writing is None:
-            self._writing = asyncio.create_task(self._write())
-        await done
+        await self._together.written(entry)
+        self._forget_old()
 
     async def close(self) -> None:
         """Waits for what is being written."""
-        tasks = [task for task in (self._writing, self._forgetting) if task is not None]
+        await self._together.close()
         if self._forgetting is not None:
             self._forgetting.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+            await asyncio.gather(self._forgetting, return_exceptions=True)
 
-    async def _write(self) -> None:
-        try:
-            while self._waiting:
-                batch, self._waiting = self._waiting[:_MOST_ENTRIES], self._waiting[_MOST_ENTRIES:]
-                await self._commit(batch)
-        finally:
-            self._writing = None
-        self._forget_old()
-
-    async def _commit(self, batch: Batch) -> None:
-        failure: Exception | None = None
-        try:
-            async with self._db.write(moves=False) as tx:
-                at = self._clock()
-                new = await repeated.record(tx, at, [entry for entry, _ in batch], self._begun)
-            self._begun.remember(at, new)
-        except Exception as error:  # whatever it is, it is the answer to everyone who waits
-            failure = error
-        for _, done in batch:
-            if done.done():  # whoever waited has hung up
-                continue
-            if failure is None:
-                done.set_result(None)
-            else:
-                done.set_exception(failure)
+    async def _commit(self, entries: Sequence[Entry]) -> None:
+        async with self._db.write(moves=False) as tx:
+            at = self._clock()
+            new = await repeated.record(tx, at, entries, self._begun)
+        self._begun.remember(at, new)
 
     def _forget_old(self) -> None:
         if self._forgetting is None and time.monotonic() >= self._forgets_next:

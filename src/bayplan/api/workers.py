@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from bayplan.api.answers import Json
 from bayplan.api.describe import PK, action, reference
-from bayplan.api.requests import flag, parse, pk_of, query, read, read_body
+from bayplan.api.requests import flag, parse, pk_of, query, read
 from bayplan.api.runtime import Runtime, bearer, now
 from bayplan.db import join_tokens, store, workers
 from bayplan.db.engine import Transaction
@@ -61,13 +61,12 @@ def _origin(request: Request, machine: Join) -> workers.Origin:
 def workers_router(runtime: Runtime) -> APIRouter:
     """Gives those routes."""
     router = APIRouter(prefix="/v1/nodes", tags=["workers"])
-    limit_bytes = runtime.settings.max_body_bytes
 
     async def make_token(request: Request) -> Response:
         caller = await runtime.caller(request)
         caller.must_be_staff()
         query(request)
-        asked = await read(request, JoinTokenCreate, limit_bytes)
+        asked = await runtime.read(request, caller, JoinTokenCreate)
         token = _PREFIX + secrets.token_urlsafe(32)
         moment = datetime.now(UTC)
         expires = timestamp(moment + timedelta(seconds=asked.expires_in))
@@ -86,7 +85,7 @@ def workers_router(runtime: Runtime) -> APIRouter:
         caller = await runtime.caller(request)
         caller.must_be_staff()
         query(request)
-        body = await read_body(request, limit_bytes)
+        body = await runtime.body(request, caller)
         if body:
             parse(body, Everything)
 
@@ -108,7 +107,7 @@ def workers_router(runtime: Runtime) -> APIRouter:
             return await report(request)
         token_hash = workers.hashed(token)
         await join_tokens.check(runtime.db, token_hash, now())
-        machine = await read(request, Join, limit_bytes)
+        machine = await read(request, Join, runtime.settings.max_body_bytes)
         secret = secrets.token_urlsafe(32)
         async with runtime.db.write() as tx:
             moment = now()
@@ -120,7 +119,7 @@ def workers_router(runtime: Runtime) -> APIRouter:
 
     async def report(request: Request) -> Response:
         caller = await runtime.caller(request, workers=True)
-        machine = await read(request, Join, limit_bytes)
+        machine = await runtime.read(request, caller, Join)
         if caller.worker is None:
             raise Forbidden("Joining takes a join token as the bearer: staff make one at /v1/nodes/join-tokens.")
         async with runtime.db.write() as tx:

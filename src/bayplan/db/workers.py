@@ -18,7 +18,7 @@ from bayplan.db import store, tables
 from bayplan.db.engine import Database, Transaction, fetch_all
 from bayplan.db.keyring import Keyring
 from bayplan.db.shapes import SHAPES
-from bayplan.errors import Conflict, NotFound
+from bayplan.errors import Conflict, NotFound, Unauthenticated
 
 NODES = SHAPES["nodes"]
 _WORKERS, _HELD = tables.workers, tables.worker_nodes
@@ -96,9 +96,15 @@ async def _must_be_silent(tx: Transaction, worker: int, whose: str, now: str) ->
 
 
 async def report(tx: Transaction, worker: int, origin: Origin, slots: Slots, now: str, keyring: Keyring) -> Joined:
-    """Makes a worker's nodes what it reports of itself, at a new address too; raises `Conflict` or `Invalid`."""
+    """Makes a worker's nodes what it reports of itself, at a new address too.
+
+    Raises `Conflict`, `Invalid`, and `Unauthenticated` for one that was revoked meanwhile.
+    """
     ip = origin.ip
-    name, old_ip = (await tx.fetch(sa.select(_WORKERS.c.name, _WORKERS.c.ip).where(_WORKERS.c.pk == worker)))[0]
+    rows = await tx.fetch(sa.select(_WORKERS.c.name, _WORKERS.c.ip).where(_WORKERS.c.pk == worker))
+    if not rows:
+        raise Unauthenticated("The worker was revoked: join again.")
+    name, old_ip = rows[0]
     if ip != old_ip:
         taken = await tx.fetch(sa.select(_WORKERS.c.name).where(_WORKERS.c.ip == ip))
         if taken:
