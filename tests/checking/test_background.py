@@ -155,6 +155,19 @@ def test_who_asks_for_one_image_need_not_wait_for_a_round(service: Service, loop
         loop.run(_set(held))
 
 
+def test_what_cannot_be_said_of_an_image_costs_no_other_its_state(
+    service: Service, registry: Registry, loop: Loop
+) -> None:
+    store = Store()
+    store.with_odd_key("1", "a\0b\ud800")
+    with spoiled(loop, store.answer) as server:
+        odd = made(service, f"{server.host}/ml/x:1")
+        image = made(service, pushed(registry, "loop/beside"))
+        asked(service)
+        assert standing(service, odd)["code"] == "manifest_invalid"
+        assert standing(service, image)["state"] == "ok"
+
+
 def test_a_new_log_in_is_tried_at_once(scheduled: Service, guarded: Registry) -> None:
     assert guarded.login is not None
     wrong = Login(guarded.login.username, "the old password")

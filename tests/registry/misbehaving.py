@@ -126,6 +126,11 @@ class Store:
             self.documents[f"/v2/ml/x/manifests/{name}"] = (document["mediaType"], body)
         return body
 
+    def with_odd_key(self, tag: str, key: str) -> bytes:
+        """Adds a manifest that is wrong at a key of the sender's choosing."""
+        config = {"mediaType": CONFIG_OF[OCI_MANIFEST], "digest": f"sha256:{'0' * 64}", "size": 1}
+        return self.manifest(tag, {"mediaType": OCI_MANIFEST, "config": config, "layers": [], "annotations": {key: 1}})
+
     async def answer(self, asked: Asked) -> None:
         """Answers as a registry does."""
         media_type, body = self.documents.get(asked.target, ("", b""))

@@ -51,6 +51,18 @@ async def test_nonsense(body: bytes) -> None:
             await inspected(server)
 
 
+@pytest.mark.parametrize("key", ["a\0b", "\ud800", "x" * 100_000, "\x1b[2J"], ids=range(4))
+async def test_a_key_that_is_in_nobodys_sentence_as_it_came(key: str) -> None:
+    """What is wrong is said in words that can be stored, sent and shown."""
+    store = Store()
+    store.with_odd_key("1", key)
+    async with serving(store.answer) as server:
+        with pytest.raises(ManifestInvalid, match="not as the OCI specification has it") as caught:
+            await inspected(server)
+    assert caught.value.detail.isprintable()
+    assert len(caught.value.detail) < 400
+
+
 @pytest.mark.parametrize("what", ["manifests", "blobs"])
 async def test_wrong_digest(what: str) -> None:
     """Bytes that were changed on the way, in the manifest or in the configuration."""

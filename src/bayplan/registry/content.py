@@ -25,6 +25,7 @@ ACCEPT = ", ".join((OCI_INDEX, OCI_MANIFEST, DOCKER_LIST, DOCKER_MANIFEST))
 """What to accept when asking for a manifest: a registry answers 404 for a kind that is not named."""
 
 _ALGORITHMS = {"sha256": 64, "sha512": 128}
+_PATH_LENGTH = 100
 DIGEST = r"^(sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128})$"
 
 Digest = Annotated[str, StringConstraints(pattern=DIGEST)]
@@ -163,7 +164,7 @@ def _read(kind: type[Read], document: dict[str, object], what: str) -> Read:
         return kind.model_validate(document)
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False, include_context=False)[0]
-        where = ".".join(str(part) for part in first["loc"])
+        where = ascii(".".join(str(part) for part in first["loc"])[:_PATH_LENGTH])[1:-1]  # keys are as the sender likes
         raise ManifestInvalid(
             f"{what} is not as the OCI specification has it ({where}: {first['msg']}): push the image again."
         ) from None
