@@ -383,3 +383,13 @@ def test_a_large_filter_takes_little_of_the_event_loop(service: Service) -> None
             return service.loop.run(used()) - before
 
         assert quickest(of_one, bearable) < bearable
+
+
+@pytest.mark.parametrize("value", [2**31, -(2**40), 2**63 - 1])
+def test_a_whole_number_may_be_larger_than_any_that_a_field_has(shared: Service, value: int) -> None:
+    node = shared.make("nodes")["pk"]
+    for operator, finds in (("<", value > 0), (">=", value < 0)):
+        body = {"expressions": [exact("pk", node), compare("index", operator, value)]}
+        found = shared.staff.post("/v1/nodes/list", json=body).json()
+        assert [one["pk"] for one in found] == ([node] if finds else [])
+    assert shared.staff.post("/v1/nodes/list", json={"expressions": [exact("index", value)]}).json() == []

@@ -108,6 +108,14 @@ def test_a_rule_is_for_the_nodes_that_its_filter_lets_through(
         assert [(entry["image"]["name"], entry["nodes"]) for entry in wanted(other)] == [("a", other.nodes[1:])]
 
 
+def test_a_rule_for_a_node_that_cannot_be_keeps_nobody_from_an_answer(
+    service: Service, worker: Joined, rule: Callable[..., Object]
+) -> None:
+    service.make("docker", name="a")
+    rule(nodes=(exact("index", 2**40),))
+    assert names(worker) == []
+
+
 def test_nodes_of_one_machine_may_differ(service: Service, rule: Callable[..., Object]) -> None:
     service.make("docker", name="a", min_hardware_generation="Ampere")
     rule()

@@ -206,7 +206,7 @@ def _condition(path: Path, expression: Exact | Contains | IsNull | Compare, at: 
             )
         if kind is Kind.VERSION:
             value = sort_key(str(value))
-        clause: Clause = _COMPARE[expression.operator](path.compared, value)
+        clause: Clause = _COMPARE[expression.operator](path.compared, _bound(path, value))
         return clause
     value = _value(path, expression.value, at, expression.field)
     if kind is Kind.REFERENCE and isinstance(value, str):
@@ -217,7 +217,13 @@ def _condition(path: Path, expression: Exact | Contains | IsNull | Compare, at: 
         fold = expression.case_insensitive or path.field.any_case
         wanted = str(value).lower() if fold else value
         return _text(path, lambda text: text == wanted, fold)
-    return column == value
+    return column == _bound(path, value)
+
+
+def _bound(path: Path, value: Value) -> Any:
+    """The value as the statement takes it: a whole number as one of 64 bits, also where the column has fewer."""
+    whole = path.field.kind in (Kind.INTEGER, Kind.REFERENCE)
+    return sa.literal(value, sa.BigInteger) if whole else value
 
 
 def _text(path: Path, condition: Any, fold: bool) -> Clause:
