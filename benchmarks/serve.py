@@ -131,12 +131,17 @@ def questions_of_many(client: httpx.Client, authorization: str) -> list[Question
         request("POST", "/v1/docker/match", {"worker": worker, "limit": 10}, authorization=authorization)
         for worker in content.workers()
     )
+    heartbeats = by_turns(
+        request("GET", "/v1/nodes/ping", authorization=authorization, node_id=str(pk))
+        for pk in content.nodes(client, 1000)
+    )
     return [
         Question("load by pk", loads, least_ratio=0.06),
         Question("conditional load (304)", known, status=304),
         Question("filter that gives 20, by framework", lists(by_framework), least_ratio=0.025),
         Question("filter that gives 20, by task", lists(by_task)),
         Question("match, the best 10 for one worker", matches, most_milliseconds=15.0),
+        Question("heartbeat of a node", heartbeats),
         Question("create, one client", creations(), status=201, clients=1, writes=True),
         Question("create, eight clients", creations(), status=201, clients=8, writes=True),
     ]

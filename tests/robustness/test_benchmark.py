@@ -16,6 +16,7 @@ ROWS = (
     "conditional load (304)",
     "filter that gives 20, by framework",
     "match, the best 10 for one worker",
+    "heartbeat of a node",
     "create, one client",
     "create, eight clients",
     "memory of the server, at most",

@@ -1,12 +1,14 @@
 """What logging in needs of the store: users and workers by name, whether a token is still good, and failed attempts."""
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import sqlalchemy as sa
 
 from bayplan.db import tables
 from bayplan.db.engine import Database, fetch_all
+from bayplan.db.prepared import Prepared
 
 WINDOW_SECONDS = 300
 
@@ -38,7 +40,17 @@ _USER = (
     tables.users.c.is_staff,
     tables.users.c.password_hash,
 )
+# Locked in one order, so that two server processes do not wait for each other.
+_PKS: sa.BindParameter[int] = sa.bindparam("pks", expanding=True)
+_HEARD = sa.select(tables.nodes.c.pk).where(tables.nodes.c.pk.in_(_PKS)).order_by(tables.nodes.c.pk).with_for_update()
+_SEEN = sa.update(tables.nodes).where(tables.nodes.c.pk.in_(_HEARD)).values(last_seen=sa.bindparam("now"))
 _WORKER = (tables.workers.c.pk, tables.workers.c.token_epoch, tables.workers.c.name, tables.workers.c.secret_hash)
+
+_SLOT = Prepared(
+    sa.select(tables.nodes.c.pk, tables.worker_nodes.c.worker)
+    .select_from(tables.nodes.outerjoin(tables.worker_nodes))
+    .where(tables.nodes.c.pk == sa.bindparam("pk", type_=sa.BigInteger))
+)
 
 
 async def active_user(db: Database, username: str) -> Account | None:
@@ -56,10 +68,8 @@ async def worker(db: Database, name: str) -> Account | None:
 
 async def node(db: Database, pk: int) -> Slot | None:
     """Gives the node with that pk, or None."""
-    held = tables.nodes.outerjoin(tables.worker_nodes)
-    statement = sa.select(tables.nodes.c.pk, tables.worker_nodes.c.worker).select_from(held)
-    rows = await fetch_all(db, statement.where(tables.nodes.c.pk == pk))
-    return Slot(**rows[0]._mapping) if rows else None
+    rows = await db.fetch(_SLOT, lambda rows: rows, {"pk": pk})
+    return Slot(*rows[0]) if rows else None
 
 
 async def standing(db: Database, subject: str, pk: int) -> tuple[Account | None, int]:
@@ -78,10 +88,10 @@ async def logged_in(db: Database, pk: int, now: str) -> None:
         await tx.execute(sa.update(tables.users).where(tables.users.c.pk == pk).values(last_login=now))
 
 
-async def seen(db: Database, pk: int, now: str) -> None:
-    """Notes when a node was last heard of."""
+async def seen(db: Database, pks: Sequence[int], now: str) -> None:
+    """Notes when nodes were last heard of."""
     async with db.write(moves=False) as tx:
-        await tx.execute(sa.update(tables.nodes).where(tables.nodes.c.pk == pk).values(last_seen=now))
+        await tx.execute(_SEEN, {"pks": list(pks), "now": now})
 
 
 def subject(username: str, address: str) -> str:
