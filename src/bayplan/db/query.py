@@ -220,7 +220,7 @@ def _condition(path: Path, expression: Exact | Contains | IsNull | Compare, at: 
     return column == _bound(path, value)
 
 
-def _bound(path: Path, value: Value) -> Any:
+def _bound(path: Path, value: Value) -> Value | sa.ColumnElement[Any]:
     """The value as the statement takes it: a whole number as one of 64 bits, also where the column has fewer."""
     whole = path.field.kind in (Kind.INTEGER, Kind.REFERENCE)
     return sa.literal(value, sa.BigInteger) if whole else value
