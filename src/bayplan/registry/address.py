@@ -5,7 +5,9 @@ to something else a moment later (DNS rebinding) gains nothing.
 """
 
 import asyncio
+import contextlib
 import socket
+import threading
 from collections.abc import Iterable
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
@@ -129,13 +131,11 @@ async def resolve(endpoint: Endpoint, access: Access) -> tuple[Address, ...]:
 
     Raises RegistryUnreachable where there are none, RegistryNotAllowed where one of them may not be asked.
     """
-    try:
-        found = await asyncio.get_running_loop().getaddrinfo(endpoint.host, endpoint.port, type=socket.SOCK_STREAM)
-    except (OSError, UnicodeError):
+    addresses = await _addresses(endpoint)
+    if not addresses:
         raise RegistryUnreachable(
             f"The host '{endpoint.host}' cannot be found; check the image's registry for a typing mistake."
-        ) from None
-    addresses = tuple(dict.fromkeys(ip_address(str(entry[4][0]).partition("%")[0]) for entry in found))
+        )
     for address in addresses:
         if not access.permits(endpoint, address):
             raise RegistryNotAllowed(
@@ -143,3 +143,29 @@ async def resolve(endpoint: Endpoint, access: Access) -> tuple[Address, ...]:
                 f"if it may be asked, add {endpoint.host} to BAYPLAN_REGISTRY_ALLOW_PRIVATE."
             )
     return addresses
+
+
+async def _addresses(endpoint: Endpoint) -> tuple[Address, ...]:
+    """What the system's resolver knows, none where it fails.
+
+    Asked in a thread of its own, which may hang for as long as name servers do: in the event loop's few it would hold up
+    the look-ups for all other hosts, everything else that is done in threads, and the end of the program.
+    """
+    loop = asyncio.get_running_loop()
+    answer: asyncio.Future[tuple[Address, ...]] = loop.create_future()
+
+    def tell(found: tuple[Address, ...]) -> None:
+        if not answer.done():
+            answer.set_result(found)
+
+    def ask() -> None:
+        try:
+            entries = socket.getaddrinfo(endpoint.host, endpoint.port, type=socket.SOCK_STREAM)
+        except (OSError, UnicodeError):
+            entries = []
+        found = dict.fromkeys(ip_address(str(entry[4][0]).partition("%")[0]) for entry in entries)
+        with contextlib.suppress(RuntimeError):  # the loop has ended meanwhile
+            loop.call_soon_threadsafe(tell, tuple(found))
+
+    threading.Thread(target=ask, name=f"look-up of {endpoint.host}", daemon=True).start()
+    return await answer

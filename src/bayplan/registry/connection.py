@@ -81,6 +81,7 @@ class _Host:
     idle: list[httpx.AsyncHTTPTransport] = field(default_factory=list)
     addresses: tuple[Address, ...] = ()
     good_until: float = 0.0
+    finding: asyncio.Lock = field(default_factory=asyncio.Lock)
     asking: int = 0
 
     @contextlib.asynccontextmanager
@@ -93,6 +94,11 @@ class _Host:
             await one.aclose()
             raise
         self.idle.append(one)
+
+    def prefer(self, address: Address) -> None:
+        """Has the address that answered tried first from now on: its connection is used again, and no dead one waited for."""
+        if address in self.addresses:  # and not found to be another's meanwhile
+            self.addresses = (address, *(one for one in self.addresses if one != address))
 
     async def close(self) -> None:
         """Closes those that nobody uses."""
@@ -166,14 +172,18 @@ class Connections:
 
     async def _ask_addresses(self, host: _Host, transport: httpx.AsyncHTTPTransport, question: Question) -> Answer:
         endpoint = question.endpoint
-        if time.monotonic() >= host.good_until:
-            host.addresses = await resolve(endpoint, self._access)
-            host.good_until = time.monotonic() + _ADDRESS_SECONDS
+        async with host.finding:
+            if time.monotonic() >= host.good_until:
+                host.addresses = await resolve(endpoint, self._access)
+                host.good_until = time.monotonic() + _ADDRESS_SECONDS
         for address in host.addresses:
             try:
-                return await self._ask_address(transport, address, question)
+                answer = await self._ask_address(transport, address, question)
             except (httpx.ConnectError, httpx.ConnectTimeout) as error:
                 _refuse_tls(error, endpoint)
+            else:
+                host.prefer(address)
+                return answer
         host.good_until = 0.0
         raise RegistryUnreachable(
             f"Nobody answers at '{endpoint.authority}'; check the registry's name, its port and whether it is up."
