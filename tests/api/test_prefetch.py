@@ -1,8 +1,10 @@
 """What workers are told to hold, what they say that they hold, and what people are shown of it; over the API."""
 
+import asyncio
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import httpx
 import pytest
 
 from tests import catalogue
@@ -271,6 +273,34 @@ def test_what_it_says_replaces_what_it_said_and_keeps_since_when(service: Servic
     assert shown() == {}
 
 
+def test_what_a_machine_says_many_times_at_once_is_kept_as_said_once(service: Service, worker: Joined) -> None:
+    at_once = 20
+    images = [service.make("docker")["pk"] for _ in range(5)]
+
+    async def ask() -> list[int]:
+        async with httpx.AsyncClient(
+            transport=httpx.ASGITransport(service.app), base_url="http://bayplan.test", headers=worker.client.headers
+        ) as client:
+            bodies = [
+                {"images": [{"image": pk, "state": "held", "size_bytes": size} for pk in images]}
+                for size in range(at_once)
+            ]
+            answers = await asyncio.gather(*(client.put("/v1/prefetch/holdings", json=body) for body in bodies))
+        return [answer.status_code for answer in answers]
+
+    assert service.loop.run(ask()) == [200] * at_once
+    shown = service.user.get(f"/v1/nodes/{worker.nodes[0]}/holdings").json()["images"]
+    assert [one["image"] for one in shown] == images
+    assert len({one["size_bytes"] for one in shown}) == 1, "one of what was said, whole"
+
+
+def test_the_largest_images_that_there_may_be_are_counted(service: Service, worker: Joined) -> None:
+    images = [service.make("docker")["pk"] for _ in range(3)]
+    say(worker, *({"image": pk, "state": "held", "size_bytes": 2**50} for pk in images))
+    (line,) = service.user.get("/v1/prefetch/status").json()
+    assert line["held_bytes"] == 3 * 2**50
+
+
 def test_what_machines_say_does_not_move_the_version(service: Service, worker: Joined) -> None:
     image = service.make("docker")["pk"]
     before = service.anonymous.get("/readyz").json()
@@ -291,6 +321,7 @@ WRONG: tuple[tuple[list[Object], str, str], ...] = (
     ([{"image": 1, "state": "lost"}], "images.0.state", "literal_error"),
     ([{"image": 1, "state": "held", "digest": "latest"}], "images.0.digest", "string_pattern_mismatch"),
     ([{"image": 1, "state": "held", "size_bytes": -1}], "images.0.size_bytes", "greater_than_equal"),
+    ([{"image": 1, "state": "held", "size_bytes": 2**62}], "images.0.size_bytes", "less_than_equal"),
     ([{"image": 1, "state": "held", "at": "now"}], "images.0.at", "unknown_field"),
     ([{"state": "held"}], "images.0.image", "missing"),
     ([{"image": 1, "state": "held"}, {"image": 1, "state": "failed"}], "images", "repeated_image"),

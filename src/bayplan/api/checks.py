@@ -42,7 +42,7 @@ def checks_router(runtime: Runtime, checker: Checker) -> APIRouter:
         return await answer(request, caller)
 
     async def answer(request: Request, caller: Caller) -> Response:
-        content = orjson.dumps(await standings.load(runtime.db, pk_of(request), sees_log_ins=_sees_log_ins(caller)))
+        content = orjson.dumps(await standings.load(runtime.db, pk_of(request), sees_log_ins=caller.sees_log_ins))
         return tagged(request, content, fingerprint(content))
 
     async def ask(request: Request) -> Response:
@@ -62,7 +62,7 @@ def checks_router(runtime: Runtime, checker: Checker) -> APIRouter:
         caller = await runtime.caller(request)
         given = query(request, "limit", "offset")
         limit, offset = whole_number(given, "limit", least=1), whole_number(given, "offset", least=0) or 0
-        return Json(await standings.troubles(runtime.db, limit, offset, sees_log_ins=_sees_log_ins(caller)))
+        return Json(await standings.troubles(runtime.db, limit, offset, sees_log_ins=caller.sees_log_ins))
 
     for path, method, handler, words in (
         (
@@ -134,10 +134,6 @@ def checks_router(runtime: Runtime, checker: Checker) -> APIRouter:
     ):
         router.add_api_route(path, handler, methods=[method], **words)
     return router
-
-
-def _sees_log_ins(caller: Caller) -> bool:
-    return caller.is_staff or caller.viewer.is_worker
 
 
 def _moment(text: str | None) -> str | None:

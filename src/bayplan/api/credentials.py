@@ -73,7 +73,7 @@ def credentials_router(runtime: Runtime) -> APIRouter:
 
     async def config(request: Request) -> Response:
         caller = await runtime.caller(request, workers=True)
-        if not (caller.is_staff or caller.viewer.is_worker):
+        if not caller.sees_log_ins:
             raise Forbidden("Only staff and workers are given log-ins: ask one of them, or log in as one.")
         given = one_of(query(request, "format"), "format", _FORMATS)
         pk, disclosure = pk_of(request), runtime.disclosure()

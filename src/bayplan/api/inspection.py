@@ -32,7 +32,7 @@ def inspection_router(runtime: Runtime) -> APIRouter:
 
     async def inspect(request: Request) -> Response:
         caller = await runtime.caller(request, workers=True)
-        if not (caller.is_staff or caller.viewer.is_worker):
+        if not caller.sees_log_ins:
             raise Forbidden("Only staff and workers may ask registries: ask one of them, or log in as one.")
         query(request)
         asked = await runtime.read(request, caller, InspectionRequest)

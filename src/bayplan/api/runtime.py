@@ -48,6 +48,11 @@ class Caller:
         """Whether the caller is a staff user."""
         return self.viewer.is_staff
 
+    @property
+    def sees_log_ins(self) -> bool:
+        """Whether the caller may be given the log-ins of registries: staff and workers are."""
+        return self.is_staff or self.viewer.is_worker
+
     def must_be_staff(self) -> None:
         """Raises `Forbidden` for anyone else."""
         if not self.is_staff:
@@ -55,7 +60,7 @@ class Caller:
 
     def select(self, resource: str, expand: tuple[str, ...] = ()) -> Selection:
         """Gives the selection of a resource's objects as this caller sees them."""
-        return selection(resource, self.is_staff or self.viewer.is_worker, self.is_staff, expand)
+        return selection(resource, self.sees_log_ins, self.is_staff, expand)
 
 
 @dataclass(slots=True)

@@ -22,7 +22,8 @@ async def replace(db: Database, worker: int, said: Iterable[Mapping[str, Any]], 
     new = {entry["image"]: {name: entry[name] for name in _SAID} for entry in said}
     async with db.write(moves=False) as tx:
         # What is referred to stays until the end: a worker is revoked, and an image removed for good, at any time.
-        of_worker = sa.select(_WORKERS.c.pk).where(_WORKERS.c.pk == worker).with_for_update(key_share=True, read=True)
+        # What one worker says through two server processes at once is kept one after the other.
+        of_worker = sa.select(_WORKERS.c.pk).where(_WORKERS.c.pk == worker).with_for_update(key_share=True)
         if not await tx.fetch(of_worker):
             raise Unauthenticated("The worker was revoked: join again.")
         known: set[int] = set()

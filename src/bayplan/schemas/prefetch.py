@@ -5,12 +5,14 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field, PlainSerializer, StringConstraints
 from pydantic_core import PydanticCustomError
 
-from bayplan.schemas.common import Answer, Body, Count, Line, Name, Pk, Timestamp, partial
+from bayplan.schemas.common import Answer, Body, Line, Name, Pk, Timestamp, partial
 from bayplan.schemas.docker import Image
 from bayplan.schemas.filters import Specification
 from bayplan.schemas.match import GradeName
 
 MOST_HOLDINGS = 2_000
+# So that what they all take together is a number of 64 bits.
+_MOST_BYTES = 2**50
 
 
 def _as_sent(specification: Specification) -> dict[str, Any]:
@@ -59,7 +61,7 @@ class Holding(Body):
     image: Pk
     state: State
     digest: Digest | None = None
-    size_bytes: Count | None = None
+    size_bytes: Annotated[int, Field(ge=0, le=_MOST_BYTES)] | None = None
     detail: Annotated[Line, Field(max_length=2_000)] | None = None
 
 
