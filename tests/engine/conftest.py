@@ -12,6 +12,7 @@ import pytest
 
 from tests import catalogue
 from tests.engine.images import Pushed, push
+from tests.engine.podman import running_podman
 from tests.engine.running import Dockerd, running_engine
 from tests.process import Server, running_server
 from tests.registry.running import KINDS, Kind, Registry, running_registry
@@ -43,6 +44,13 @@ def engine() -> Iterator[Dockerd]:
     """An engine with a GPU runtime. Of registries on this machine it takes any certificate."""
     with running_engine() as engine:
         yield engine
+
+
+@pytest.fixture(scope="module")
+def podman() -> Iterator[str]:
+    """The address of a Podman."""
+    with running_podman() as address:
+        yield address
 
 
 @pytest.fixture(scope="session")

@@ -1,26 +1,17 @@
 """`bayplan worker pull` through a real Podman: the same API, and what of it Podman leaves out."""
 
 import json
-from collections.abc import Iterator
 
 import httpx
 import pytest
 
 from tests.engine.conftest import Body, Enter
 from tests.engine.images import Pushed, push
-from tests.engine.podman import running_podman
 from tests.programs import FETCH_TIMEOUT_SECONDS
 from tests.registry.running import LOGIN, Kind, Registry
 from tests.worker.box import Box
 
 pytestmark = pytest.mark.timeout(FETCH_TIMEOUT_SECONDS + 120)
-
-
-@pytest.fixture(scope="module")
-def podman() -> Iterator[str]:
-    """The address of one."""
-    with running_podman() as address:
-        yield address
 
 
 @pytest.mark.parametrize("kind", ["open", "basic", "bearer"])

@@ -79,15 +79,19 @@ class Engine:
         return f"{self.name} {self.data_root or self.address}"
 
     def held(self, reference: Reference) -> Held | None:
-        """Gives the image with exactly that digest, None where the engine does not have it."""
+        """Gives the image of exactly that registry, repository and digest, None where the engine does not have it."""
+        found = self._found(reference)
+        # Podman takes the same content of another repository for it.
+        return found if found is not None and found.has(reference) else None
+
+    def _found(self, reference: Reference) -> Held | None:
         from docker.errors import ImageNotFound, NotFound
 
         with self._asked():
             try:
-                found = self.api.inspect_image(_pinned(reference))
+                return _held(self.api.inspect_image(_pinned(reference)))
             except (ImageNotFound, NotFound):
                 return None
-        return _held(found)
 
     def images(self) -> list[Held]:
         """Gives all images that it has."""
@@ -122,7 +126,7 @@ class Engine:
                     progress.take(line)
                     if on_progress is not None:
                         on_progress(progress)
-        pulled = self.held(reference)
+        pulled = self._found(reference)
         if pulled is not None and on_progress is not None:
             progress.end()
             on_progress(progress)
