@@ -256,6 +256,17 @@ def test_a_machine_says_what_it_holds_and_everyone_sees_it(
     }
 
 
+def test_why_a_pull_with_a_log_in_failed_is_for_staff(service: Service, worker: Joined) -> None:
+    image = service.make("docker", **LOGIN)["pk"]
+    why = f"registry.example.com refuses team/private to {LOGIN['registry_username']}."
+    say(worker, {"image": image, "state": "failed", "detail": why})
+    for path in (f"/v1/nodes/{worker.nodes[0]}/holdings", f"/v1/docker/{image}/holdings"):
+        assert why in service.staff.get(path).text
+        answer = service.user.get(path)
+        assert "for staff" in answer.text
+        assert LOGIN["registry_username"] not in answer.text
+
+
 def test_what_it_says_replaces_what_it_said_and_keeps_since_when(service: Service, worker: Joined) -> None:
     first, second = service.make("docker")["pk"], service.make("docker")["pk"]
 

@@ -22,7 +22,7 @@ _NOTHING = {"state": None, "digest": None, "size_bytes": None, "detail": None, "
 
 async def of_node(runtime: Runtime, stowage: Stowage, caller: Caller, pk: int) -> Object:
     """Gives what the machine of a node holds and what the node is to have; raises `NotFound`."""
-    said = await holdings.of_node(runtime.db, pk)
+    said = await holdings.of_node(runtime.db, pk, sees_log_ins=caller.sees_log_ins)
     plan = await stowage.plan(caller)
     fleet = await stowage.fleet(plan, node=pk)
     wanted = [one.image for one in await plan.stowed(tuple(fleet.values()))]
@@ -42,7 +42,7 @@ async def of_image(runtime: Runtime, stowage: Stowage, caller: Caller, pk: int) 
     plan = await stowage.plan(caller)
     if pk not in plan.known.images and pk not in await _names(runtime, [pk]):
         raise NotFound(f"No docker image with pk {pk}.")
-    said = await holdings.of_image(runtime.db, pk)
+    said = await holdings.of_image(runtime.db, pk, sees_log_ins=caller.sees_log_ins)
     machines = await holdings.machines(runtime.db)
     fleet = await stowage.fleet(plan)
     return {"image": pk, "nodes": await asyncio.to_thread(_nodes_with, plan, pk, fleet, machines, said)}

@@ -13,6 +13,9 @@ from bayplan.db.engine import Database, Rows, fetch_all
 from bayplan.errors import NotFound, Unauthenticated
 
 _HOLDINGS, _HELD, _NODES, _WORKERS = tables.holdings, tables.worker_nodes, tables.nodes, tables.workers
+_IMAGES = tables.images
+# What is said of a pull may name the log-in's user, whom not everybody sees.
+_FOR_STAFF = "The image is pulled with a log-in, so why that failed is for staff to see."
 _SAID = ("state", "digest", "size_bytes", "detail")
 Object = dict[str, Any]
 
@@ -28,7 +31,7 @@ async def replace(db: Database, worker: int, said: Iterable[Mapping[str, Any]], 
             raise Unauthenticated("The worker was revoked: join again.")
         known: set[int] = set()
         for pks in in_parts(sorted(new)):
-            images = sa.select(tables.images.c.pk).where(tables.images.c.pk.in_(pks)).order_by(tables.images.c.pk)
+            images = sa.select(_IMAGES.c.pk).where(_IMAGES.c.pk.in_(pks)).order_by(_IMAGES.c.pk)
             known |= {row.pk for row in await tx.fetch(images.with_for_update(key_share=True, read=True))}
         rows = await tx.fetch(sa.select(_HOLDINGS).where(_HOLDINGS.c.worker == worker))
         old = {row.image: {name: row._mapping[name] for name in _SAID} for row in rows}
@@ -45,30 +48,35 @@ async def replace(db: Database, worker: int, said: Iterable[Mapping[str, Any]], 
     return len(known)
 
 
-async def of_node(db: Database, node: int) -> dict[int, Object]:
+async def of_node(db: Database, node: int, *, sees_log_ins: bool) -> dict[int, Object]:
     """Gives what the machine of a node holds, by image; raises `NotFound`. Nothing where the node is no worker's."""
+    held = _NODES.outerjoin(_HELD, _HELD.c.node == _NODES.c.pk).outerjoin(_HOLDINGS, _joined)
     statement = (
-        sa.select(_HOLDINGS)
-        .select_from(_NODES.outerjoin(_HELD, _HELD.c.node == _NODES.c.pk).outerjoin(_HOLDINGS, _joined))
+        sa.select(_HOLDINGS, _IMAGES.c.registry_username)
+        .select_from(held.outerjoin(_IMAGES, _IMAGES.c.pk == _HOLDINGS.c.image))
         .where(_NODES.c.pk == node)
     )
     rows = await fetch_all(db, statement)
     if not rows:
         raise NotFound(f"No node with pk {node}.")
-    return {row.image: _shown(row) for row in rows if row.image is not None}
+    return {row.image: _shown(row, sees_log_ins) for row in rows if row.image is not None}
 
 
 _joined = _HOLDINGS.c.worker == _HELD.c.worker
 
 
-async def of_image(db: Database, image: int) -> dict[int, Object]:
+async def of_image(db: Database, image: int, *, sees_log_ins: bool) -> dict[int, Object]:
     """Gives what machines say of an image, by worker."""
-    rows = await fetch_all(db, sa.select(_HOLDINGS).where(_HOLDINGS.c.image == image))
-    return {row.worker: _shown(row) for row in rows}
+    statement = sa.select(_HOLDINGS, _IMAGES.c.registry_username).join(_IMAGES, _IMAGES.c.pk == _HOLDINGS.c.image)
+    rows = await fetch_all(db, statement.where(_HOLDINGS.c.image == image))
+    return {row.worker: _shown(row, sees_log_ins) for row in rows}
 
 
-def _shown(row: sa.Row[Any]) -> Object:
-    return {name: row._mapping[name] for name in (*_SAID, "at")}
+def _shown(row: sa.Row[Any], sees_log_ins: bool) -> Object:
+    shown = {name: row._mapping[name] for name in (*_SAID, "at")}
+    if not sees_log_ins and row.registry_username is not None and row.state == "failed":
+        shown["detail"] = _FOR_STAFF
+    return shown
 
 
 async def machines(db: Database) -> list[Object]:
