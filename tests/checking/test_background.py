@@ -255,6 +255,37 @@ def test_what_waits_for_its_back_off_comes_at_once_when_the_registry_is_back(sch
         eventually(lambda: counts(scheduled)["states"]["ok"] == 4)
 
 
+def test_an_error_about_an_image_is_no_strike_against_its_registry(service: Service, loop: Loop) -> None:
+    store = Store()
+    store.image("1")
+
+    async def answer(asked: Asked) -> None:
+        if "/ml/x/" in asked.target:
+            await store.answer(asked)
+        else:
+            await asked.answer(400)
+
+    with spoiled(loop, answer) as server:
+        wrong = [made(service, f"{server.host}/ml/wrong-{number}:1") for number in range(12)]
+        right = [made(service, f"{server.host}/ml/x:1", name=f"right-{number}") for number in range(6)]
+        asked(service)
+        assert {standing(service, image)["state"] for image in right} == {"ok"}
+        assert {standing(service, image)["code"] for image in wrong} == {"registry_error"}
+
+
+def test_an_image_that_is_none_makes_no_other_come_sooner(scheduled: Service, loop: Loop) -> None:
+    with spoiled(loop, lambda asked: asked.answer(200, b"no manifest")) as server:
+        images = [made(scheduled, f"{server.host}/ml/x:1", name=f"none-{number}") for number in range(2)]
+        eventually(lambda: counts(scheduled)["states"]["unreachable"] == 2)
+        far = "2999-01-01T00:00:00.000000Z"
+        _put_off(scheduled, [images[1]["pk"]], "unreachable", far)
+        seen = standing(scheduled, images[0])["checked"]
+        eventually(lambda: standing(scheduled, images[0])["checked"] > seen)
+        seen = standing(scheduled, images[0])["checked"]
+        eventually(lambda: standing(scheduled, images[0])["checked"] > seen)
+        assert standing(scheduled, images[1])["due"] == far
+
+
 def _put_off(service: Service, pks: list[int], state: str, due: str) -> None:
     """Makes images be in a state, and due then, as if time had passed."""
     named = ", ".join(map(str, pks))

@@ -3,7 +3,7 @@
 import pytest
 
 from bayplan.domain.duration import seconds
-from bayplan.domain.standing import Look, Standing, accepted, after, wait_seconds
+from bayplan.domain.standing import Look, Standing, accepted, after, is_told, wait_seconds
 from bayplan.errors import Invalid
 
 A, B = f"sha256:{'a' * 64}", f"sha256:{'b' * 64}"
@@ -47,6 +47,12 @@ def test_the_same_again_is_no_news() -> None:
     assert (again.since, again.code) == ("2", "registry_unreachable")
     assert not after(OK, Look("2", A)).is_news_to(OK)
     assert after(Standing(A, "moved", "1", B), Look("2", f"{B[:-1]}c")).is_news_to(Standing(A, "moved", "1", B))
+
+
+def test_a_registry_tells_by_a_digest_or_by_what_is_not_there() -> None:
+    assert is_told(Look("1", A))
+    told = {code for code in FAILURES if is_told(Look("1", None, code, "Said."))}
+    assert told == {"image_not_found", "registry_denied"}
 
 
 def test_what_does_not_answer_comes_again_sooner_then_later() -> None:

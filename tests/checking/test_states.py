@@ -8,7 +8,8 @@ from bayplan.registry.challenge import Login
 from tests.answers import refused
 from tests.checking.conftest import looked_at, standing, version
 from tests.conftest import Service
-from tests.inspection.conftest import CUDA, inspected, made, pushed
+from tests.inprocess import Loop
+from tests.inspection.conftest import CUDA, inspected, made, pushed, spoiled
 from tests.registry.running import OCI_MANIFEST, Registry
 
 NEW = {"CUDA_VERSION": "12.6.0"}
@@ -118,6 +119,13 @@ def test_a_log_in_that_is_refused_then_mended(service: Service, guarded: Registr
     login = {"registry_username": guarded.login.username, "registry_password": guarded.login.password}
     service.staff.patch(f"/v1/docker/{image['pk']}", json=login)
     assert looked_at(service, image)["state"] == "ok"
+
+
+@pytest.mark.parametrize("challenge", [{}, {"WWW_Authenticate": "Negotiate"}], ids=["none", "unknown"])
+def test_a_refusal_that_does_not_say_how_to_log_in(service: Service, loop: Loop, challenge: dict[str, str]) -> None:
+    with spoiled(loop, lambda asked: asked.answer(401, **challenge)) as server:
+        found = looked_at(service, made(service, f"{server.host}/kept/closed:1"))
+    assert (found["state"], found["code"]) == ("denied", "registry_denied")
 
 
 @pytest.mark.parametrize(

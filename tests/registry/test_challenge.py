@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from bayplan.registry.address import Access, Endpoint
 from bayplan.registry.challenge import Login, TokenRequest, follow, parse
-from bayplan.registry.errors import RegistryDenied, RegistryError, RegistryNotAllowed
+from bayplan.registry.errors import RegistryDenied, RegistryNotAllowed
 
 SECURE = Endpoint("https", "registry.example.org", 443)
 PLAIN = Endpoint("http", "127.0.0.1", 5000)
@@ -120,8 +120,10 @@ def test_basic_needs_a_log_in() -> None:
     with pytest.raises(RegistryDenied, match="registry_username"):
         follow(basic, SECURE, "ml/x", None, Access())
     assert asked('Basic realm="x", Bearer realm="https://a.example.org/"').endpoint.host == "a.example.org"
-    with pytest.raises(RegistryError, match="not known"):
+    with pytest.raises(RegistryDenied, match="not known"):
         follow(parse(["Negotiate"]), SECURE, "ml/x", LOGIN, Access())
+    with pytest.raises(RegistryDenied, match="does not say how to log in"):
+        follow(parse([]), SECURE, "ml/x", LOGIN, Access())
 
 
 def test_without_a_log_in_a_token_is_asked_for_anonymously() -> None:

@@ -27,7 +27,7 @@ async def look_at(claim: Claim, registries: Registries, keyring: Keyring, db: Da
         reference = located(claim.url, claim.registry)
         password = None if claim.password is None else keyring.decrypt(claim.password)
         outcome = await registries.look(reference, claim.username, password)
-        look = Look(at, outcome.digest, outcome.code, outcome.detail)
+        look = Look(at, outcome.digest, outcome.code, outcome.detail, outcome.of_registry)
         if not _is_new(claim, look, reference):
             return Seen(claim, look)
         at_it = replace(reference, tag=None, digest=look.digest)

@@ -15,7 +15,7 @@ from bayplan.db import claims
 from bayplan.db.checks import Seen
 from bayplan.db.claims import Claim
 from bayplan.db.engine import Database, DatabaseUnavailable
-from bayplan.domain.standing import Look
+from bayplan.domain.standing import Look, is_told
 from bayplan.schemas.common import timestamp
 
 _log = logging.getLogger("bayplan")
@@ -24,9 +24,7 @@ LEASE = timedelta(minutes=15)
 """How long an image is claimed: longer than the looks at what one takes at a time may take, each as long as it may."""
 TAKEN_FOR_EACH = 5
 STRIKES = 3
-"""After so many looks in a row without an answer, the registry's other images are not asked for in this round."""
-SILENCE = frozenset({"registry_unreachable", "registry_timeout", "registry_error", "registry_not_allowed"})
-"""What says something of the registry; everything else is of the image."""
+"""After so many looks in a row that the registry itself failed, the registry's other images are not asked for in this round."""
 
 LookAt = Callable[[Claim], Awaitable[Seen]]
 
@@ -98,9 +96,9 @@ class Round:
         return taken
 
     def _judge(self, claim: Claim, look: Look) -> None:
-        if look.code not in SILENCE:
+        if not look.of_registry:
             self._silent = 0
-            self._came_back = self._came_back or claim.state == "unreachable"
+            self._came_back = self._came_back or (claim.state == "unreachable" and is_told(look))
         elif self._why is None:
             self._silent += 1
             if self._silent >= STRIKES:

@@ -17,12 +17,16 @@ JITTER = 0.1
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """What one look found: a digest, or the code and the sentence of what stood in its way. `at` is when it began."""
+    """What one look found: a digest, or the code and the sentence of what stood in its way. `at` is when it began.
+
+    `of_registry`: what stood in its way is the registry's, and no matter of the image.
+    """
 
     at: str
     digest: str | None
     code: str | None = None
     detail: str | None = None
+    of_registry: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +43,11 @@ class Standing:
     def is_news_to(self, before: "Standing") -> bool:
         """Whether anybody who knew how it stood has to be told."""
         return (self.state, self.digest, self.found) != (before.state, before.digest, before.found)
+
+
+def is_told(look: Look) -> bool:
+    """Whether the registry told how the image stands, whatever that is."""
+    return look.digest is not None or look.code in _STATE_OF_CODE
 
 
 def after(before: Standing, look: Look) -> Standing:

@@ -21,7 +21,7 @@ from dataclasses import dataclass, field
 from urllib.parse import urlencode
 
 from bayplan.registry.address import Access, Endpoint
-from bayplan.registry.errors import RegistryDenied, RegistryError, RegistryNotAllowed
+from bayplan.registry.errors import RegistryDenied, RegistryNotAllowed
 
 _WORD = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
 _PARAMETER = re.compile(rf'\s*({_WORD})\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s,"]+))\s*(?:,|\Z)', re.DOTALL)
@@ -84,14 +84,18 @@ def follow(
 ) -> TokenRequest | Login:
     """What to do about a 401: ask for a token, or send the log-in itself.
 
-    Raises RegistryDenied where a log-in is wanted and there is none, RegistryNotAllowed where it would go where it
-    must not, RegistryError for a challenge that cannot be followed.
+    Raises RegistryDenied where a log-in is wanted and there is none, or none of a kind that is known,
+    RegistryNotAllowed where it would go where it must not, RegistryError for a challenge that cannot be followed.
     """
     known = {challenge.scheme: challenge for challenge in reversed(tuple(challenges))}
     if "bearer" in known:
         return _token_request(known["bearer"], registry, repository, login, access)
+    if not known:
+        raise RegistryDenied(f"'{registry.authority}' refuses '{repository}' and does not say how to log in.")
     if "basic" not in known:
-        raise RegistryError(f"'{registry.authority}' wants a log-in of a kind that is not known; Basic and Bearer are.")
+        raise RegistryDenied(
+            f"'{registry.authority}' wants a log-in of a kind that is not known; Basic and Bearer are."
+        )
     if login is None:
         raise RegistryDenied(f"'{registry.authority}' wants a log-in: give registry_username and registry_password.")
     return login

@@ -35,6 +35,7 @@ from bayplan.registry.errors import (
     ManifestTooLarge,
     NotTls,
     RegistryError,
+    RegistryFailing,
     RegistryNotAllowed,
 )
 from bayplan.registry.tokens import Purpose, Tokens, denied
@@ -222,7 +223,8 @@ def _name(reference: Reference) -> str:
 
 
 def _failed(reference: Reference, answer: Answer) -> RegistryError:
-    return RegistryError(
+    kind = RegistryFailing if answer.status >= 500 else RegistryError
+    return kind(
         f"'{reference.registry}' answers with status {answer.status} for '{reference.repository}'; "
         "ask its operators, or try again later."
     )

@@ -25,6 +25,7 @@ from bayplan.registry.errors import (
     ManifestTooLarge,
     NotTls,
     RegistryError,
+    RegistryFailing,
     RegistryTimeout,
     RegistryUnreachable,
 )
@@ -126,8 +127,7 @@ class Connections:
     async def ask(self, question: Question) -> Answer:
         """The answer to one question, asked again where that may help; redirects and errors are answers too.
 
-        Raises RegistryNotAllowed, RegistryUnreachable, RegistryTimeout, ManifestTooLarge, and RegistryError where a
-        registry does not stop to fail.
+        Raises RegistryNotAllowed, RegistryUnreachable, RegistryTimeout, RegistryFailing, ManifestTooLarge.
         """
         host = self._host(question.endpoint)
         host.asking += 1
@@ -289,7 +289,7 @@ def _refuse_tls(error: Exception, endpoint: Endpoint) -> None:
     ) from cause
 
 
-def _refused(endpoint: Endpoint, answer: Answer) -> RegistryError:
+def _refused(endpoint: Endpoint, answer: Answer) -> RegistryFailing:
     if answer.status == 429:
-        return RegistryError(f"'{endpoint.authority}' wants fewer questions (429); try again later, or log in.")
-    return RegistryError(f"'{endpoint.authority}' fails with status {answer.status}; try again later.")
+        return RegistryFailing(f"'{endpoint.authority}' wants fewer questions (429); try again later, or log in.")
+    return RegistryFailing(f"'{endpoint.authority}' fails with status {answer.status}; try again later.")

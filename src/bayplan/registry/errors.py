@@ -1,6 +1,7 @@
 """What can go wrong with a registry, each a sentence that says what to do.
 
     RegistryError                    registry_error: it answers, but with an error or with nonsense
+    |-- RegistryFailing              the same code: it fails or wants fewer questions, whatever it is asked about
     |-- RegistryNotAllowed           its address may not be asked, or a log-in would go where it must not
     |-- RegistryUnreachable          nobody answers there
     |   `-- NotTls                   somebody does, but does not speak TLS
@@ -22,6 +23,10 @@ class RegistryError(BayplanError):
     """The registry answers, but with an error, or not as a registry does."""
 
     code = "registry_error"
+
+
+class RegistryFailing(RegistryError):
+    """The registry does not stop to fail (5xx), or to want fewer questions (429)."""
 
 
 class RegistryNotAllowed(RegistryError):
@@ -74,3 +79,7 @@ class RegistryTimeout(RegistryError):
     """No answer, or no complete one, in the time that it may take."""
 
     code = "registry_timeout"
+
+
+OF_REGISTRY = (RegistryUnreachable, RegistryTimeout, RegistryFailing, RegistryNotAllowed)
+"""What says something of the registry, and would be said of each of its images; everything else is of the one image."""

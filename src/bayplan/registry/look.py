@@ -7,7 +7,7 @@ from bayplan.domain.reference import Reference
 from bayplan.errors import Invalid
 from bayplan.registry.challenge import Login
 from bayplan.registry.client import RegistryClient
-from bayplan.registry.errors import RegistryError, RegistryTimeout
+from bayplan.registry.errors import OF_REGISTRY, RegistryError, RegistryTimeout
 
 LOOK_SECONDS = 60.0
 """For all of it: redirects, a token, and the tries again that a busy registry asks for."""
@@ -20,6 +20,8 @@ class Outcome:
     digest: str | None
     code: str | None = None
     detail: str | None = None
+    of_registry: bool = False
+    """Whether that error is the registry's, and would come for its other images too."""
 
 
 async def look(
@@ -31,6 +33,6 @@ async def look(
             return Outcome(await client.digest(reference, login))
     except TimeoutError:
         slow = f"'{reference.registry}' did not tell within {seconds:g} s; try again later."
-        return Outcome(None, RegistryTimeout.code, slow)
+        return Outcome(None, RegistryTimeout.code, slow, of_registry=True)
     except (RegistryError, Invalid) as error:
-        return Outcome(None, error.code, error.detail)
+        return Outcome(None, error.code, error.detail, isinstance(error, OF_REGISTRY))

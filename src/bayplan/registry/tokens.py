@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from bayplan.registry.address import Access, Endpoint
 from bayplan.registry.challenge import Login, TokenRequest, follow, parse
 from bayplan.registry.connection import Answer, Connections, Question
-from bayplan.registry.errors import ManifestTooLarge, RegistryDenied, RegistryError
+from bayplan.registry.errors import ManifestTooLarge, RegistryDenied, RegistryError, RegistryFailing
 
 TOKEN_BYTES = 256 * 1024
 _REMEMBERED = 4096
@@ -91,7 +91,8 @@ class Tokens:
         if answer.status in (400, 401, 403):
             raise denied(purpose)
         if answer.status != 200:
-            raise RegistryError(f"The token service '{service}' answers with status {answer.status} and no token.")
+            kind = RegistryFailing if answer.status >= 500 else RegistryError
+            raise kind(f"The token service '{service}' answers with status {answer.status} and no token.")
         return _read(answer.body, service)
 
 
