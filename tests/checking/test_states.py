@@ -123,7 +123,7 @@ def test_a_log_in_that_is_refused_then_mended(service: Service, guarded: Registr
 
 @pytest.mark.parametrize("challenge", [{}, {"WWW_Authenticate": "Negotiate"}], ids=["none", "unknown"])
 def test_a_refusal_that_does_not_say_how_to_log_in(service: Service, loop: Loop, challenge: dict[str, str]) -> None:
-    with spoiled(loop, lambda asked: asked.answer(401, **challenge)) as server:
+    with spoiled(loop, lambda asked: asked.answer(401, b"", **challenge)) as server:
         found = looked_at(service, made(service, f"{server.host}/kept/closed:1"))
     assert (found["state"], found["code"]) == ("denied", "registry_denied")
 

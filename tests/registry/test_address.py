@@ -38,6 +38,10 @@ def test_public_addresses_are_asked(address: str) -> None:
             "64:ff9b::a9fe:a9fe",
             "2002:7f00:1::",
             "2002:a00:1::",
+            "64:ff9b:1::a00:1",
+            "::10.0.0.1",
+            "fec0::1",
+            "4000::1",
         ),
     ],
 )
@@ -58,6 +62,9 @@ def test_what_is_allowed_is_that_and_no_more() -> None:
     at_port = Access.of(["registry.example.org:5000"])
     assert at_port.permits(Endpoint("https", "registry.example.org", 5000), ip_address("10.0.0.1"))
     assert not at_port.permits(HOST, ip_address("10.0.0.1"))
+    in_brackets = Access.of(["[::1]:5000"])
+    assert in_brackets.permits(Endpoint("http", "::1", 5000), ip_address("::1"))
+    assert not in_brackets.permits(Endpoint("http", "::1", 5001), ip_address("::1"))
 
 
 @pytest.mark.parametrize(
@@ -91,6 +98,14 @@ def test_what_is_no_address_is_refused(url: str) -> None:
     """Without repeating it: it may hold a signature."""
     with pytest.raises(RegistryError, match="The registry names an address"):
         Endpoint.of_url(url)
+
+
+@pytest.mark.parametrize("host", ["bücher.example.org", f"{'a.' * 130}org"])
+def test_what_is_no_host_is_refused(host: str) -> None:
+    """It would go into a Host header, and into sentences that are stored."""
+    with pytest.raises(RegistryError, match="not HTTP") as caught:
+        Endpoint.of_url(f"https://{host}/token")
+    assert host not in caught.value.detail
 
 
 def test_insecure_is_by_host_and_port() -> None:

@@ -25,11 +25,24 @@ PATIENCE = Patience(attempts=4, first_wait_seconds=0.5, longest_wait_seconds=20)
         ("1e9", None),
         ("٣", None),
         ("9" * 400, 999999999.0),
+        ("0" * 20 + "5", 5.0),
+        (f"Wed, 21 Oct {'9' * 20} 07:28:00 GMT", None),
+        (f"Wed, 21 Oct 2026 {'9' * 20}:28:00 GMT", None),
+        (f"Wed, 21 Oct 2026 07:28:00 +{'9' * 30}", None),
     ],
 )
 def test_retry_after_is_read(header: str | None, seconds: float | None) -> None:
     """Seconds and dates; nonsense is none."""
     assert retry_after(header, NOW) == seconds
+
+
+@given(
+    st.text(max_size=60) | st.from_regex(r"[A-Z][a-z]{2}, [0-9]{1,30} Oct [0-9]{1,30} [0-9:]{1,30} [+-]?[0-9A-Z]{1,30}")
+)
+def test_no_retry_after_breaks_the_reader(header: str) -> None:
+    """Whatever comes, it is seconds from now or nothing."""
+    seconds = retry_after(header, NOW)
+    assert seconds is None or seconds >= 0
 
 
 def test_waits_double_up_to_a_limit_and_end() -> None:

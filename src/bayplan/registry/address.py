@@ -23,6 +23,8 @@ HUB = "registry-1.docker.io"
 """The host that serves the images of docker.io."""
 
 _NAT64 = IPv6Network("64:ff9b::/96")
+_GLOBAL = IPv6Network("2000::/3")  # all of IPv6 that is given out for use in public
+_LONGEST_HOST = 253
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +38,12 @@ class Endpoint:
     @property
     def authority(self) -> str:
         """The host as a Host header has it: with the port where it is not the scheme's own, IPv6 in brackets."""
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return host if self.port == PORTS[self.scheme] else f"{host}:{self.port}"
+        return self.at_port.removesuffix(f":{PORTS[self.scheme]}")
+
+    @property
+    def at_port(self) -> str:
+        """Host and port as settings have them, IPv6 in brackets."""
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
     @property
     def is_secure(self) -> bool:
@@ -70,10 +76,12 @@ class Endpoint:
             raise RegistryError(
                 "The registry names an address that is not a URL; report it to its operators."
             ) from None
-        if split.scheme not in PORTS or not split.hostname or not url.isprintable() or " " in url:
+        host = split.hostname or ""
+        is_host = bool(host) and host.isascii() and len(host) <= _LONGEST_HOST
+        if split.scheme not in PORTS or not is_host or not url.isprintable() or " " in url:
             raise RegistryError("The registry names an address that is not HTTP; report it to its operators.")
         target = (split.path or "/") + (f"?{split.query}" if split.query else "")
-        return cls(split.scheme, split.hostname, PORTS[split.scheme] if port is None else port), target
+        return cls(split.scheme, host, PORTS[split.scheme] if port is None else port), target
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,18 +106,21 @@ class Access:
 
     def is_insecure(self, endpoint: Endpoint) -> bool:
         """Whether plain HTTP was allowed for that host and port."""
-        bare = endpoint.authority
-        return bare in self.insecure or f"{bare.removesuffix(f':{endpoint.port}')}:{endpoint.port}" in self.insecure
+        return not self.insecure.isdisjoint((endpoint.authority, endpoint.at_port))
 
     def permits(self, endpoint: Endpoint, address: Address) -> bool:
         """Whether this address may be connected to for that endpoint."""
-        if endpoint.host in self.hosts or f"{endpoint.host}:{endpoint.port}" in self.hosts:
+        if endpoint.host in self.hosts or endpoint.at_port in self.hosts:
             return True
         return all(
-            (one.is_global and not one.is_multicast)
-            or any(one.version == net.version and one in net for net in self.networks)
+            _is_public(one) or any(one.version == net.version and one in net for net in self.networks)
             for one in _meant(address)
         )
+
+
+def _is_public(address: Address) -> bool:
+    within = isinstance(address, IPv4Address) or address in _GLOBAL
+    return within and address.is_global and not address.is_multicast
 
 
 def _meant(address: Address) -> tuple[Address, ...]:

@@ -142,6 +142,7 @@ class Connections:
         while True:
             attempt += 1
             asked_for: float | None = None
+            failure: RegistryError
             try:
                 async with host.turns:
                     answer = await self._ask_once(host, question)
