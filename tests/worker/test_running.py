@@ -103,6 +103,30 @@ def test_it_ends_with_a_sentence_when_revoked(joined: Box, staff: httpx.Client) 
         assert "bayplan worker join" in worker.said
 
 
+def test_it_goes_on_when_the_machine_joins_again(
+    joined: Box, server: Server, token: Callable[[], str], nodes: Nodes, address: str
+) -> None:
+    first = joined.kept
+    with joined.running() as worker:
+        worker.until_said("runs for")
+        joined.run("join", server.url, "--token-stdin", "--ip", address, typed=token() + "\n")
+        assert joined.kept.secret != first.secret
+        worker.until_said("This machine has joined again")
+        before = nodes()[0]["last_seen"]
+        until(lambda: nodes()[0]["last_seen"] > before, lambda: worker.said)
+        worker.process.send_signal(signal.SIGTERM)
+        assert worker.process.wait(30) == 0
+
+
+def test_it_ends_when_the_machine_leaves(joined: Box) -> None:
+    with joined.running() as worker:
+        worker.until_said("runs for")
+        joined.run("leave", "--yes")
+        assert worker.process.wait(30) == 1
+        assert "This machine has joined no server" in worker.said
+    assert not joined.state.exists()
+
+
 def test_it_outlives_its_server(tmp_path: Path, box: Box) -> None:
     with socket.socket() as found:
         found.bind(("127.0.0.1", 0))

@@ -1,6 +1,10 @@
 """What a worker keeps: readable by its owner alone, whole or not at all, and its secret in no text by accident."""
 
+import fcntl
+import os
 import stat
+import threading
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -45,3 +49,39 @@ def test_a_place_where_nothing_can_be_kept(tmp_path: Path) -> None:
     for act in (lambda path: state.write(path, KEPT), state.writable):
         with pytest.raises(Invalid, match="cannot be kept"):
             act(tmp_path / "file" / "worker.json")
+
+
+def test_what_was_reported_is_not_kept_over_another_credential(tmp_path: Path) -> None:
+    path = tmp_path / "worker.json"
+    state.write(path, KEPT)
+    state.update(path, replace(KEPT, nodes=(3,)))
+    assert state.read(path).nodes == (3,)
+    joined_again = replace(KEPT, secret="another")
+    state.write(path, joined_again)
+    state.update(path, replace(KEPT, nodes=(4,)))
+    assert state.read(path) == joined_again
+    state.forget(path)
+    state.update(path, KEPT)
+    assert not path.exists(), "who has left is not brought back"
+
+
+def test_nobody_else_changes_it_meanwhile(tmp_path: Path) -> None:
+    path = tmp_path / "worker.json"
+    state.write(path, KEPT)
+    descriptor = os.open(tmp_path, os.O_RDONLY)
+    fcntl.flock(descriptor, fcntl.LOCK_EX)
+    for act in (
+        lambda: state.write(path, KEPT),
+        lambda: state.update(path, KEPT),
+        lambda: state.forget(path),
+    ):
+        waiting = threading.Thread(target=act)
+        waiting.start()
+        waiting.join(0.3)
+        assert waiting.is_alive()
+        fcntl.flock(descriptor, fcntl.LOCK_UN)
+        waiting.join(30)
+        assert not waiting.is_alive()
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+    os.close(descriptor)
+    assert not path.exists()

@@ -69,7 +69,7 @@ def tell(client: Client, path: Path, known: State, body: report.Body) -> State:
     """Tells the server what the machine is now, and keeps and gives the new state."""
     joined: Joined = client.nodes.join(body)
     new = replace(known, nodes=tuple(node["pk"] for node in joined["nodes"]), reported=body)
-    state.write(path, new)
+    state.update(path, new)
     return new
 
 

@@ -39,6 +39,10 @@ def retry_seconds(failures: int, chance: float) -> float:
     return longest * (0.5 + chance / 2)
 
 
+class JoinedAgain(Exception):  # nothing went wrong
+    """The machine has another credential now."""
+
+
 @dataclass(slots=True)
 class Worker:
     """A worker that runs, until a signal or a refused credential ends it."""
@@ -56,7 +60,10 @@ class Worker:
     _state: State = field(init=False)
 
     def run(self) -> None:
-        """Runs; raises `Unauthenticated` when the worker was revoked, and `NotFound` where the machine has not joined."""
+        """Runs; raises `Unauthenticated` when the worker was revoked, `NotFound` where the machine has not joined, or has left.
+
+        Raises `JoinedAgain` where it is to be run anew.
+        """
         self._state = state.read(self.path)
         self.say(f"{self._state.worker} runs for {self._state.server}, with {len(self._state.nodes)} node(s).")
         with membership.connect(self._state) as client:
@@ -79,6 +86,9 @@ class Worker:
             for node in self._state.nodes:
                 client.nodes.ping(node)
         except Unauthenticated as error:
+            if not state.read(self.path).is_of(self._state):
+                self.say("This machine has joined again: going on with what it got.")
+                raise JoinedAgain from None
             raise Unauthenticated(
                 f"{self._state.server} does not know the worker {self._state.worker} any more: it was revoked, or joined again "
                 "elsewhere. Run `bayplan worker join` with a new token.",

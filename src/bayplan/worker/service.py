@@ -15,7 +15,9 @@ from typing import NoReturn
 from bayplan.errors import BayplanError
 from bayplan.worker.prefetch import Prefetcher
 from bayplan.worker.room import Limits
-from bayplan.worker.run import Worker
+from bayplan.worker.run import JoinedAgain, Worker
+
+NAME = "bayplan.worker.service"  # `__name__` is another while this is what runs
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +36,7 @@ class Orders:
 
 def become(orders: Orders) -> NoReturn:
     """Runs the worker in the place of this process, under the same process id."""
-    os.execv(sys.executable, [sys.executable, "-P", "-m", __name__, json.dumps(asdict(orders))])  # noqa: S606  # ourselves
+    os.execv(sys.executable, [sys.executable, "-P", "-m", NAME, json.dumps(asdict(orders))])  # noqa: S606  # ourselves
 
 
 def run(orders: Orders) -> None:
@@ -47,7 +49,10 @@ def run(orders: Orders) -> None:
     if orders.prefetch_every_seconds is not None:
         limits = Limits(orders.budget_bytes, orders.free_bytes, orders.free_share)
         prefetcher = Prefetcher(path, limits, orders.prefetch_every_seconds, orders.engine, _say)
-    Worker(path, orders.interval_seconds, orders.look_seconds, _say, prefetcher).run()
+    try:
+        Worker(path, orders.interval_seconds, orders.look_seconds, _say, prefetcher).run()
+    except JoinedAgain:
+        become(orders)
 
 
 def _say(text: str) -> None:

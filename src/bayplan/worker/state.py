@@ -1,8 +1,11 @@
 """What a worker keeps between its runs: which server, its credential, and what it last told. A file that only its owner reads."""
 
+import fcntl
 import json
 import os
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +24,10 @@ class State:
     without_gpu: bool
     nodes: tuple[int, ...]  # pks by index
     reported: dict[str, Any]  # what the server knows of the machine
+
+    def is_of(self, other: "State") -> bool:
+        """Whether both have the same credential."""
+        return (self.server, self.worker, self.secret) == (other.server, other.worker, other.secret)
 
     def __repr__(self) -> str:
         return f"State(server={self.server!r}, worker={self.worker!r})"  # never the secret
@@ -46,9 +53,35 @@ def read(path: Path) -> State:
 def write(path: Path, state: State) -> None:
     """Keeps it, whole or not at all, readable by its owner alone from its first byte; raises `Invalid`."""
     try:
-        write_whole(path, json.dumps(asdict(state), indent=2))
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with _alone(path.parent):
+            write_whole(path, json.dumps(asdict(state), indent=2))
     except OSError as error:
         raise Invalid(f"The worker's credential cannot be kept in {path.parent}: {error.strerror}.") from None
+
+
+def update(path: Path, state: State) -> None:
+    """Keeps what is new of a credential, as `write` does; but nothing where the machine has left, or joined again, meanwhile."""
+    try:
+        with _alone(path.parent):
+            if read(path).is_of(state):
+                write_whole(path, json.dumps(asdict(state), indent=2))
+    except NotFound:
+        return
+    except OSError as error:
+        raise Invalid(f"What was reported cannot be kept in {path.parent}: {error.strerror}.") from None
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """No other process changes what is kept in a folder while the block lasts."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        with suppress(OSError):  # a file system that has no locks
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def write_whole(path: Path, text: str) -> None:
@@ -78,4 +111,6 @@ def writable(path: Path) -> None:
 
 def forget(path: Path) -> None:
     """Removes what is kept."""
-    path.unlink(missing_ok=True)
+    if path.parent.exists():
+        with _alone(path.parent):
+            path.unlink(missing_ok=True)
