@@ -1,5 +1,7 @@
 """Registries that lead astray: redirects, token services, and what of a log-in they ever see."""
 
+import asyncio
+import gc
 import json
 import logging
 import ssl
@@ -8,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from bayplan.domain.reference import Reference
+from bayplan.registry.client import RegistryClient
 from bayplan.registry.errors import (
     RegistryDenied,
     RegistryError,
@@ -15,6 +19,7 @@ from bayplan.registry.errors import (
 )
 from tests.registry.asking import IMAGE, LOGIN, inspected
 from tests.registry.certificates import self_signed
+from tests.registry.conftest import HURRIED, LOOPBACK
 from tests.registry.misbehaving import Asked, Handler, serving
 
 pytestmark = pytest.mark.anyio
@@ -148,6 +153,27 @@ async def test_tokens_that_are_never_good_enough() -> None:
         with pytest.raises(RegistryDenied):
             await inspected(server, login=LOGIN)
         assert len(server.asked) == 3
+
+
+async def test_refusals_leave_nothing_in_memory() -> None:
+    """However many repositories and log-ins a registry refuses."""
+
+    async def handler(asked: Asked) -> None:
+        await (
+            asked.answer(403) if asked.target.startswith("/token") else announcing(f"http://{server.host}/token")(asked)
+        )
+
+    def locks() -> int:
+        gc.collect()
+        return sum(isinstance(one, asyncio.Lock) for one in gc.get_objects())
+
+    async with serving(handler) as server, RegistryClient(LOOPBACK, limits=HURRIED) as client:
+        before = 0
+        for number in range(40):
+            before = before or (locks() if number == 5 else 0)
+            with pytest.raises(RegistryDenied):
+                await client.digest(Reference.parse(f"{server.host}/ml/{number}:1"), LOGIN)
+        assert locks() < before + 10
 
 
 async def test_no_secret_in_any_log(caplog: pytest.LogCaptureFixture) -> None:

@@ -9,6 +9,7 @@ import re
 import time
 from collections import OrderedDict
 from dataclasses import dataclass
+from weakref import WeakValueDictionary
 
 from bayplan.registry.address import Access, Endpoint
 from bayplan.registry.challenge import Login, TokenRequest, follow, parse
@@ -38,7 +39,7 @@ class Tokens:
         self._connections = connections
         self._access = access
         self._known: OrderedDict[Purpose, tuple[str, float]] = OrderedDict()
-        self._turns: OrderedDict[Purpose, asyncio.Lock] = OrderedDict()
+        self._turns: WeakValueDictionary[Purpose, asyncio.Lock] = WeakValueDictionary()
 
     def known(self, purpose: Purpose) -> str | None:
         """The header that was good the last time; None where none is known or it has run out."""
@@ -51,7 +52,6 @@ class Tokens:
         Raises RegistryDenied where there is no other one, and what `challenge.follow` raises.
         """
         lock = self._turns.setdefault(purpose, asyncio.Lock())
-        self._turns.move_to_end(purpose)
         async with lock:
             known = self.known(purpose)
             if known is not None and known != tried:
@@ -76,8 +76,6 @@ class Tokens:
         self._known.move_to_end(purpose)
         while len(self._known) > _REMEMBERED:
             self._known.popitem(last=False)
-        for old in [one for one, lock in self._turns.items() if not lock.locked()][: len(self._turns) - _REMEMBERED]:
-            del self._turns[old]
 
     async def _token(self, step: TokenRequest, purpose: Purpose) -> tuple[str, float]:
         headers = {"Accept": "application/json"}
