@@ -119,6 +119,22 @@ def test_a_process_that_is_stopped_gives_back_what_it_claimed(database_url: str,
     assert due == [(10,)]
 
 
+@pytest.mark.parametrize("kind", ["postgresql"], indirect=True)
+def test_a_table_that_somebody_holds_does_not_hold_up_the_stop(database_url: str, home: Path, loop: Loop) -> None:
+    registry = Counting(30)
+    with spoiled(loop, registry.answer) as at, running_server(home, **settings(database_url)) as server:
+        server.stock()
+        with server.client() as client:
+            fill(client, at.host, 10)
+            client.post("/v1/docker/checks", json={"which": "all"}).raise_for_status()
+            eventually(lambda: registry.at_once >= WIDTH)
+        with psycopg.connect(database_url) as holder:
+            holder.execute("LOCK TABLE checks IN ACCESS EXCLUSIVE MODE")
+            server.process.terminate()
+            server.process.wait(80)
+        assert "Traceback" not in server.log
+
+
 def test_killed_in_the_middle_nothing_is_lost(database_url: str, home: Path, loop: Loop) -> None:
     registry = Counting(30)
     with spoiled(loop, registry.answer) as at:

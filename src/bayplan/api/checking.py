@@ -74,8 +74,10 @@ class Checker:
             async with asyncio.timeout(STOP_SECONDS):
                 await self._seen.join()
         await _ended(self._tasks)
-        with contextlib.suppress(BayplanError):
-            await claims.release(self._db, [one for done, _ in rounds for one in done.open.values()], now())
+        # A database that hangs is not waited for: what is not given back is due again when its lease is over.
+        with contextlib.suppress(BayplanError, TimeoutError):
+            async with asyncio.timeout(STOP_SECONDS):
+                await claims.release(self._db, [one for done, _ in rounds for one in done.open.values()], now())
 
     async def look_now(self, pk: int) -> None:
         """Looks at one image at once, and stores what was seen; raises `NotFound`, and `Conflict` for a deleted one."""
