@@ -1,7 +1,7 @@
 """What `nvidia-smi -q -x` prints, written from its documented form: NVIDIA's nvsmi_device_v12.dtd and v13.dtd.
 
-None of it was recorded on a machine. The elements that bayplan reads are all there, with a good part of those between, in the
-DTD's order and nesting; a recording of a real machine belongs beside it as soon as there is one.
+The elements that bayplan reads are all there, with a good part of those between, in the DTD's order and nesting. What drivers
+of real machines printed is in `recorded.csv`.
 """
 
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ class Card:
 
 
 A6000 = Card("NVIDIA RTX A6000", "NVIDIA RTX", "49140 MiB", "8.6")
-T4 = Card("Tesla T4", "Tesla", "15360 MiB", "7.5", "Turing")
+T4 = Card("Tesla T4", "NVIDIA", "15360 MiB", "7.5", "Turing")
 H100 = Card("NVIDIA H100 80GB HBM3", "NVIDIA", "81559 MiB", "9.0", "Hopper", "Completed")
 RTX5090 = Card("NVIDIA GeForce RTX 5090", "GeForce", "32607 MiB", "12.0", "Blackwell")
 ORIN = Card("Orin (nvgpu)", "N/A", "N/A", "8.7")

@@ -81,9 +81,16 @@ def test_nvidia_smi_alone(box: Box) -> None:
         "580.95.05",
         (
             Gpu(0, "NVIDIA RTX A6000", "NvidiaRTX", 51527024640, "8.6"),
-            Gpu(1, "Tesla T4", "Tesla", 16106127360, "7.5"),
+            Gpu(1, "Tesla T4", "Nvidia", 16106127360, "7.5"),
         ),
     )
+
+
+def test_what_is_no_utf_8_in_what_nvidia_smi_prints_is_passed_over(box: Box) -> None:
+    box.has("580.95.05", T4)
+    log = box.folder / "programs" / "log.xml"
+    log.write_bytes(log.read_bytes().replace(b"<processes>", b"<processes><process_name>\xb5Torrent</process_name>"))
+    assert [gpu.name for gpu in found(box).gpus.gpus] == ["Tesla T4"]
 
 
 def test_a_driver_that_does_not_know_compute_capabilities_leaves_them_open(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ def test_every_gpu_is_read_in_its_order(driver: str) -> None:
         driver,
         (
             Gpu(0, "NVIDIA RTX A6000", "NvidiaRTX", 49140 * MIB),
-            Gpu(1, "Tesla T4", "Tesla", 15360 * MIB),
+            Gpu(1, "Tesla T4", "Nvidia", 15360 * MIB),
             Gpu(2, "NVIDIA H100 80GB HBM3", "Nvidia", 81559 * MIB, fabric_ready=True),
             Gpu(3, "NVIDIA GeForce RTX 5090", "GeForce", 32607 * MIB),
         ),
@@ -52,7 +52,7 @@ def test_the_drivers_version_where_only_its_new_name_is_left() -> None:
 
 def test_a_lost_gpu_is_an_error_and_not_one_less() -> None:
     text = documents.log("550.54.15", A6000, T4).replace("<product_name>Tesla T4<", "<product_name>GPU is lost<")
-    with pytest.raises(Invalid, match="GPU 1 is lost"):
+    with pytest.raises(Invalid, match="GPU 1 does not answer"):
         smi.parse(text)
 
 

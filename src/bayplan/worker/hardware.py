@@ -25,7 +25,12 @@ _BRANDS = (
     "GeForceRTX",
     "TitanRTX",
 )
-_BY_WORD = {brand.casefold(): brand for brand in _BRANDS}
+_BY_WORD = {brand.casefold(): brand for brand in _BRANDS} | {
+    "nvidiavirtualapplications": "NvidiaVApps",
+    "nvidiavirtualpc": "NvidiaVPC",
+    "nvidiavirtualcomputeserver": "NvidiaVCS",
+    "nvidiartxvirtualworkstation": "NvidiaVWS",
+}
 
 
 @dataclass(frozen=True, slots=True)

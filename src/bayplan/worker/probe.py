@@ -105,7 +105,12 @@ def from_smi(program: str) -> Gpus:
 def _printed(program: str, *arguments: str) -> str:
     try:
         done = subprocess.run(  # noqa: S603  # the driver's own program, with arguments of ours
-            [program, *arguments], capture_output=True, text=True, timeout=_SMI_TIMEOUT_SECONDS, check=False
+            [program, *arguments],
+            capture_output=True,
+            encoding="utf-8",
+            errors="replace",  # names of processes are in it, in whatever their owners write
+            timeout=_SMI_TIMEOUT_SECONDS,
+            check=False,
         )
     except subprocess.TimeoutExpired:
         raise Invalid(f"{program} did not answer within {_SMI_TIMEOUT_SECONDS} seconds.") from None

@@ -16,8 +16,11 @@ from xml.etree import ElementTree
 from bayplan.errors import Invalid
 from bayplan.worker.hardware import Gpu, Gpus, brand
 
-_NOTHING = ("", "N/A", "[N/A]", "Not Supported", "[Not Supported]", "Unknown Error", "[Unknown Error]")
-_LOST = "GPU is lost"
+_UNKNOWN_ERROR = "Unknown Error"
+_NOTHING = ("", "N/A", "[N/A]", "Not Supported", "[Not Supported]", "Insufficient Permissions", _UNKNOWN_ERROR)
+_LOST = ("GPU is lost", "GPU is inaccessible")
+# Its own: each slice of a GPU has one too.
+_TOTAL, _FABRIC = "fb_memory_usage/total", "fabric/state"
 _MEMORY = re.compile(r"(\d+) MiB")
 _CAPABILITY = re.compile(r"\s*(\d+)\s*,\s*(\d+\.\d+)\s*")
 
@@ -50,17 +53,16 @@ def with_capabilities(gpus: Gpus, by_index: Mapping[int, str]) -> Gpus:
 
 
 def _gpu(index: int, element: ElementTree.Element) -> Gpu:
-    name = _text(element, "product_name")
-    if name == _LOST:
-        raise Invalid(
-            f"GPU {index} is lost: nvidia-smi sees it and cannot talk to it. Restarting the machine is what helps."
-        )
-    memory = _MEMORY.fullmatch(_text(element, "fb_memory_usage/total") or "")
-    state = (_text(element, "fabric/state") or "").casefold()
+    # A GPU that fell off the bus still has some of its properties, from the driver's memory.
+    for path, errors in (("product_name", (*_LOST, _UNKNOWN_ERROR)), (_TOTAL, _LOST), (_FABRIC, _LOST)):
+        if (said := (element.findtext(path) or "").strip()) in errors:
+            raise Invalid(f"GPU {index} does not answer ({said}): restarting the machine is what helps.")
+    memory = _MEMORY.fullmatch(_text(element, _TOTAL) or "")
+    state = (_text(element, _FABRIC) or "").casefold()
     known = {"completed": True, "in progress": False, "not started": False}
     return Gpu(
         index,
-        name=name,
+        name=_text(element, "product_name"),
         brand=brand(_text(element, "product_brand") or ""),
         memory_bytes=int(memory.group(1)) * 1024**2 if memory else None,
         fabric_ready=known.get(state),
