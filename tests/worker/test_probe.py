@@ -1,11 +1,13 @@
 """The look at the machine: NVML, nvidia-smi where that does not work, and neither taken for the other's absence."""
 
 import json
+import os
 import platform
 import shutil
 import subprocess
 import sys
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -59,6 +61,26 @@ BY_NVML = Gpus(
 
 def test_nvml_is_asked_first(box: Box, nvml: dict[str, str]) -> None:
     assert found(box, nvml).gpus == BY_NVML
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "field"),
+    [("NVML_MEMORY", "4", "memory_bytes"), ("NVML_NAME", os.fsdecode(b"\xf8\x95\xd8\xf8"), "name")],
+    ids=["no permission", "a name of no sense"],
+)
+def test_what_nvml_does_not_tell_stays_open(
+    box: Box, nvml: dict[str, str], variable: str, value: str, field: str
+) -> None:
+    told = [asdict(gpu) for gpu in found(box, nvml | {variable: value}).gpus.gpus]
+    assert told == [asdict(gpu) | {field: None} for gpu in BY_NVML.gpus]
+
+
+def test_a_gpu_that_nvml_lost_is_an_error_and_not_one_that_changed(box: Box, nvml: dict[str, str]) -> None:
+    box.fails("Unable to determine the device handle for GPU 0000:0B:00.0: GPU is lost.")
+    done = looked(box, nvml | {"NVML_MEMORY": "15"})
+    assert done.returncode == 1
+    assert "GPU is lost" in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def test_nvidia_smi_tells_where_nvml_fails(box: Box, nvml: dict[str, str]) -> None:

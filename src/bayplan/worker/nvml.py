@@ -12,6 +12,7 @@ from bayplan.worker.hardware import Gpu, Gpus, brand
 _BRANDS = {
     getattr(pynvml, name): name for name in dir(pynvml) if name.startswith("NVML_BRAND_") and name != "NVML_BRAND_COUNT"
 }
+_UNTOLD = (pynvml.NVML_ERROR_NOT_SUPPORTED, pynvml.NVML_ERROR_FUNCTION_NOT_FOUND, pynvml.NVML_ERROR_NO_PERMISSION)
 _FABRIC_STATES = {
     pynvml.NVML_GPU_FABRIC_STATE_NOT_STARTED: False,
     pynvml.NVML_GPU_FABRIC_STATE_IN_PROGRESS: False,
@@ -69,8 +70,10 @@ def _told(question: Callable[..., Any], *arguments: object) -> Any:
     """What NVML answers, None where this GPU or this driver cannot say; a GPU that is lost is an error all the same."""
     try:
         return question(*arguments)
+    except UnicodeDecodeError:  # the drivers 555 gave names of no sense within WSL
+        return None
     except pynvml.NVMLError as error:
-        if error.value in (pynvml.NVML_ERROR_NOT_SUPPORTED, pynvml.NVML_ERROR_FUNCTION_NOT_FOUND):
+        if error.value in _UNTOLD:
             return None
         raise
 
