@@ -31,10 +31,16 @@ def tagged(
     return Json(content, status, headers={**_cached_under(tag), **(headers or {})})
 
 
+def fingerprinted(request: Request, content: Any, headers: Mapping[str, str] | None = None) -> Response:
+    """Gives the answer under a tag made of itself, or 304 where the request has it already."""
+    ready = content if isinstance(content, bytes) else orjson.dumps(content)
+    return tagged(request, ready, fingerprint(ready), headers=headers)
+
+
 def is_known(request: Request, tag: str) -> bool:
     """Whether the request reads, and says by `If-None-Match` that it has the answer with this tag."""
     header = request.headers.get("if-none-match")
-    if header is None or request.method not in ("GET", "POST"):
+    if header is None or not (request.method == "GET" or request.scope["path"].endswith("/list")):
         return False
     return header.strip() == "*" or f'"{tag}"' in (part.strip().removeprefix("W/") for part in header.split(","))
 

@@ -1,21 +1,17 @@
 """How images stand with their registries: shown, and looked at again on request."""
 
-from datetime import datetime
-
-import orjson
 from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from bayplan.api.answers import Json, fingerprint, tagged
+from bayplan.api.answers import Json, fingerprinted, page_headers
 from bayplan.api.checking import Checker
 from bayplan.api.describe import IF_NONE_MATCH, PAGE, PK, action, reference
-from bayplan.api.requests import pk_of, query, whole_number
+from bayplan.api.requests import moment, pk_of, query, whole_number
 from bayplan.api.runtime import Caller, Runtime
 from bayplan.db import standings
-from bayplan.errors import Invalid
 from bayplan.schemas.checks import Asked, CheckCounts, ChecksRequest, ImageChecks, Trouble
-from bayplan.schemas.common import timestamp
+from bayplan.schemas.common import NoFields
 
 _SINCE = {
     "name": "since",
@@ -38,12 +34,14 @@ def checks_router(runtime: Runtime, checker: Checker) -> APIRouter:
         caller = await runtime.caller(request)
         caller.must_be_staff()
         query(request)
+        await runtime.no_fields(request, caller)
         await checker.look_now(pk_of(request))
         return await answer(request, caller)
 
     async def answer(request: Request, caller: Caller) -> Response:
-        content = orjson.dumps(await standings.load(runtime.db, pk_of(request), sees_log_ins=caller.sees_log_ins))
-        return tagged(request, content, fingerprint(content))
+        return fingerprinted(
+            request, await standings.load(runtime.db, pk_of(request), sees_log_ins=caller.sees_log_ins)
+        )
 
     async def ask(request: Request) -> Response:
         caller = await runtime.caller(request)
@@ -56,13 +54,16 @@ def checks_router(runtime: Runtime, checker: Checker) -> APIRouter:
     async def count(request: Request) -> Response:
         caller = await runtime.caller(request)
         caller.must_be_staff()
-        return Json(await standings.counts(runtime.db, _moment(query(request, "since").get("since"))))
+        return Json(await standings.counts(runtime.db, moment(query(request, "since"), "since")))
 
     async def list_(request: Request) -> Response:
         caller = await runtime.caller(request)
         given = query(request, "limit", "offset")
         limit, offset = whole_number(given, "limit", least=1), whole_number(given, "offset", least=0) or 0
-        return Json(await standings.troubles(runtime.db, limit, offset, sees_log_ins=caller.sees_log_ins))
+        await runtime.no_fields(request, caller)
+        page = await standings.troubles(runtime.db, limit, offset, sees_log_ins=caller.sees_log_ins)
+        headers = {} if page.total is None else page_headers(request, given, page.total, limit, offset)
+        return fingerprinted(request, page.body, headers)
 
     for path, method, handler, words in (
         (
@@ -88,6 +89,8 @@ def checks_router(runtime: Runtime, checker: Checker) -> APIRouter:
                 text="Asks the registry, with the image's own log-in, which digest its reference points to now; only where that "
                 "is another one, the image is read. What stood in the way is an answer too. Staff only.",
                 name="check",
+                body=NoFields,
+                body_required=False,
                 answer=reference(ImageChecks),
                 errors=[404, 409],
                 parameters=[PK],
@@ -127,23 +130,14 @@ def checks_router(runtime: Runtime, checker: Checker) -> APIRouter:
                 "List the images that are not ok",
                 text="Gives the images that were looked at and are not ok, those that have been so for the longest time first.",
                 name="list_checks",
+                body=NoFields,
+                body_required=False,
+                example={},
                 answer={"type": "array", "items": reference(Trouble)},
-                parameters=PAGE,
+                parameters=[*PAGE, IF_NONE_MATCH],
+                conditional=True,
             ),
         ),
     ):
         router.add_api_route(path, handler, methods=[method], **words)
     return router
-
-
-def _moment(text: str | None) -> str | None:
-    if text is None:
-        return None
-    wrong = Invalid.at("since", "wrong_type", "The parameter 'since' must be a time such as 2026-11-23T10:00:00Z.")
-    try:
-        moment = datetime.fromisoformat(text)
-        if moment.tzinfo is None:
-            raise wrong
-        return timestamp(moment)
-    except (ValueError, OverflowError):
-        raise wrong from None

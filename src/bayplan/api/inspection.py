@@ -18,6 +18,7 @@ from bayplan.db.learning import architecture
 from bayplan.domain.reference import Reference
 from bayplan.errors import Forbidden, Invalid
 from bayplan.registry.errors import RegistryDenied
+from bayplan.schemas.common import NoFields
 from bayplan.schemas.inspection import Inspection, InspectionRequest
 
 if TYPE_CHECKING:
@@ -57,6 +58,7 @@ def inspection_router(runtime: Runtime) -> APIRouter:
         caller = await runtime.caller(request)
         caller.must_be_staff()
         query(request)
+        await runtime.no_fields(request, caller)
         pk = pk_of(request)
         at = await inspections.place(runtime.db, pk, runtime.keyring)
         # The registry is asked before the transaction begins: it may take its time, and nobody is to wait for it.
@@ -74,10 +76,11 @@ def inspection_router(runtime: Runtime) -> APIRouter:
         return await answer(request)
 
     async def answer(request: Request) -> Response:
-        kept = await inspections.load(runtime.db, pk_of(request))
-        content = orjson.dumps(kept.inspection | {"contradictions": list(_contradictions(kept))})
-        # `If-Match` goes by the image's revision; the contradictions change with the catalogue, whatever that is.
+        # `If-Match` goes by the image's revision. Read before what it stands for: were that newer, it would only be refused.
         revision = await facts.revision(runtime.db, pk_of(request))
+        kept = await inspections.load(runtime.db, pk_of(request))
+        # The contradictions change with the catalogue, whatever the revision is.
+        content = orjson.dumps(kept.inspection | {"contradictions": list(_contradictions(kept))})
         return tagged(request, content, f"{revision}-{fingerprint(content)}")
 
     asking = [404, 409, 412, 422, 502, 504]
@@ -120,6 +123,8 @@ def inspection_router(runtime: Runtime) -> APIRouter:
                 text="Reads the image in its registry with its own log-in, and stores what it says of itself, as facts "
                 "with the origin `registry` too. Fields and staff's entries stay as they are. Staff only.",
                 name="store_inspection",
+                body=NoFields,
+                body_required=False,
                 answer=reference(Inspection),
                 errors=asking,
                 parameters=[PK, IF_MATCH],

@@ -5,7 +5,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from bayplan.api import holding
-from bayplan.api.answers import Json
+from bayplan.api.answers import Json, fingerprinted
 from bayplan.api.describe import IF_NONE_MATCH, NODE_ID, PK, action, reference
 from bayplan.api.requests import pk_of, query
 from bayplan.api.runtime import Runtime, now
@@ -36,17 +36,17 @@ def prefetch_router(runtime: Runtime, stowage: Stowage) -> APIRouter:
     async def status(request: Request) -> Response:
         caller = await runtime.caller(request)
         query(request)
-        return Json(await holding.by_machine(runtime, stowage, caller))
+        return fingerprinted(request, await holding.by_machine(runtime, stowage, caller))
 
     async def of_node(request: Request) -> Response:
         caller = await runtime.caller(request)
         query(request)
-        return Json(await holding.of_node(runtime, stowage, caller, pk_of(request)))
+        return fingerprinted(request, await holding.of_node(runtime, stowage, caller, pk_of(request)))
 
     async def of_image(request: Request) -> Response:
         caller = await runtime.caller(request)
         query(request)
-        return Json(await holding.of_image(runtime, stowage, caller, pk_of(request)))
+        return fingerprinted(request, await holding.of_image(runtime, stowage, caller, pk_of(request)))
 
     for path, method, handler, words in (
         (
@@ -90,6 +90,8 @@ def prefetch_router(runtime: Runtime, stowage: Stowage) -> APIRouter:
                 text="Gives for each worker, by address, how many images it is to hold and how many of them it holds.",
                 name="holdings_by_machine",
                 answer={"type": "array", "items": reference(MachineHoldings)},
+                parameters=[IF_NONE_MATCH],
+                conditional=True,
             ),
         ),
         (
@@ -102,7 +104,8 @@ def prefetch_router(runtime: Runtime, stowage: Stowage) -> APIRouter:
                 name="holdings_of_node",
                 answer=reference(NodeHoldings),
                 errors=[404],
-                parameters=[PK],
+                parameters=[PK, IF_NONE_MATCH],
+                conditional=True,
             ),
         ),
         (
@@ -115,7 +118,8 @@ def prefetch_router(runtime: Runtime, stowage: Stowage) -> APIRouter:
                 name="holdings_of_image",
                 answer=reference(ImageHoldings),
                 errors=[404],
-                parameters=[PK],
+                parameters=[PK, IF_NONE_MATCH],
+                conditional=True,
             ),
         ),
     ):

@@ -18,7 +18,7 @@ from bayplan.db.keyring import Keyring
 from bayplan.db.selection import Selection, selection
 from bayplan.db.shapes import Viewer
 from bayplan.errors import Forbidden, Malformed, Unauthenticated
-from bayplan.schemas.common import timestamp
+from bayplan.schemas.common import NoFields, timestamp
 
 if TYPE_CHECKING:
     from bayplan.api.trail import Trail
@@ -124,6 +124,12 @@ class Runtime:
     async def read(self, request: Request, caller: Caller, model: type[Model], limit_bytes: int | None = None) -> Model:
         """Gives the body as `model`; raises `Malformed`, `Invalid` with every problem in it, and what `body` raises."""
         return await parsed(await self.body(request, caller, limit_bytes), model)
+
+    async def no_fields(self, request: Request, caller: Caller) -> None:
+        """Reads the body where there is one; raises `Malformed` or `Invalid` unless it is an empty object."""
+        body = await self.body(request, caller)
+        if body:
+            await parsed(body, NoFields)
 
     def disclosure(self) -> Disclosure:
         """Gives what decrypts the registry passwords of one answer, to be handed to the trail before the answer goes."""

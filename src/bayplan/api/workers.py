@@ -8,17 +8,16 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from bayplan.api.answers import Json
-from bayplan.api.describe import PK, action, reference
-from bayplan.api.requests import flag, parse, pk_of, query, read
+from bayplan.api.answers import Json, fingerprinted
+from bayplan.api.describe import IF_NONE_MATCH, PK, action, reference
+from bayplan.api.requests import flag, pk_of, query, read
 from bayplan.api.runtime import Runtime, bearer, now
 from bayplan.db import join_tokens, store, workers
 from bayplan.db.engine import Transaction
 from bayplan.db.selection import selection
 from bayplan.errors import Forbidden
-from bayplan.schemas.common import timestamp
+from bayplan.schemas.common import NoFields, timestamp
 from bayplan.schemas.workers import (
-    Everything,
     Join,
     JoinAnswer,
     JoinToken,
@@ -85,13 +84,11 @@ def workers_router(runtime: Runtime) -> APIRouter:
         caller = await runtime.caller(request)
         caller.must_be_staff()
         query(request)
-        body = await runtime.body(request, caller)
-        if body:
-            parse(body, Everything)
+        await runtime.no_fields(request, caller)
 
     async def list_tokens(request: Request) -> Response:
         await everything(request)
-        return Json(await join_tokens.all_of_them(runtime.db))
+        return fingerprinted(request, await join_tokens.all_of_them(runtime.db))
 
     async def delete_token(request: Request) -> Response:
         caller = await runtime.caller(request)
@@ -134,7 +131,7 @@ def workers_router(runtime: Runtime) -> APIRouter:
 
     async def list_workers(request: Request) -> Response:
         await everything(request)
-        return Json(await workers.all_of_them(runtime.db))
+        return fingerprinted(request, await workers.all_of_them(runtime.db))
 
     async def revoke(request: Request) -> Response:
         caller = await runtime.caller(request, workers=True)
@@ -185,10 +182,12 @@ def workers_router(runtime: Runtime) -> APIRouter:
                 "List the join tokens",
                 text="Gives all join tokens that have not expired long ago, without the tokens themselves. Staff only.",
                 name="list_join_tokens",
-                body=Everything,
+                body=NoFields,
                 body_required=False,
                 example={},
                 answer=listed(JoinToken),
+                parameters=[IF_NONE_MATCH],
+                conditional=True,
             ),
         ),
         (
@@ -213,10 +212,12 @@ def workers_router(runtime: Runtime) -> APIRouter:
                 "List the workers",
                 text="Gives every machine that has joined, by address, with the pks of its nodes. Staff only.",
                 name="list_workers",
-                body=Everything,
+                body=NoFields,
                 body_required=False,
                 example={},
                 answer=listed(Worker),
+                parameters=[IF_NONE_MATCH],
+                conditional=True,
             ),
         ),
         (

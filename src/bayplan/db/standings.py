@@ -9,6 +9,7 @@ from bayplan.db import tables
 from bayplan.db.checks import HISTORY
 from bayplan.db.engine import Database, Rows, fetch_all
 from bayplan.db.prepared import Prepared
+from bayplan.db.store import Page
 from bayplan.domain.standing import STATES
 from bayplan.errors import NotFound
 from bayplan.schemas.common import MAX_INTEGER
@@ -19,6 +20,7 @@ Object = dict[str, Any]
 _SHOWN = ("state", "since", "checked", "due", "digest", "found", "code", "detail")
 _CHANGE = ("at", "state", "digest", "found", "code", "detail", "changes")
 UNCHECKED = "unchecked"
+_NAMED = 5  # registries that are waited for
 _FOR_STAFF = "The registry refuses the image's log-in, or wants one; staff see which."
 
 
@@ -54,7 +56,7 @@ def _veil(entry: Object, sees_log_ins: bool) -> None:
 
 
 async def counts(db: Database, since: str | None) -> Object:
-    """Gives how many images stand how; how many were looked at `since` then, and how many still wait that somebody asked for."""
+    """Gives how many images stand how; how many were looked at `since` then; how many still wait that somebody asked for, and where."""
     rows = await db.fetch(_COUNTED, lambda rows: rows, {"since": since or "~"})
     states = dict.fromkeys((*STATES, UNCHECKED), 0)
     total = {"checked": 0, "waiting": 0, "images": 0}
@@ -63,15 +65,18 @@ async def counts(db: Database, since: str | None) -> Object:
         total["images"] += images
         total["checked"] += checked or 0
         total["waiting"] += waiting or 0
-    return {"states": states, **total}
+    waiting_in = await db.fetch(_WAITED_FOR, lambda rows: [row[0] for row in rows]) if total["waiting"] else []
+    return {"states": states, **total, "waiting_in": waiting_in}
 
 
-async def troubles(db: Database, limit: int | None, offset: int, *, sees_log_ins: bool) -> bytes:
-    """Gives, as JSON, the images that were looked at and are not ok, those that have been so for the longest time first."""
+async def troubles(db: Database, limit: int | None, offset: int, *, sees_log_ins: bool) -> Page:
+    """Gives the images that were looked at and are not ok, those that have been so for the longest time first."""
+    joined = _IMAGES.join(_CHECKS, _CHECKS.c.image == _IMAGES.c.pk)
+    conditions = (_IMAGES.c.deletion_time.is_(None), _CHECKS.c.state != "ok")
     statement = (
         sa.select(_IMAGES.c.pk, _IMAGES.c.name, _IMAGES.c.version, *(_CHECKS.c[name] for name in _SHOWN))
-        .select_from(_IMAGES.join(_CHECKS, _CHECKS.c.image == _IMAGES.c.pk))
-        .where(_IMAGES.c.deletion_time.is_(None), _CHECKS.c.state != "ok")
+        .select_from(joined)
+        .where(*conditions)
         .order_by(_CHECKS.c.since, _IMAGES.c.pk)
         .limit(MAX_INTEGER if limit is None else limit)
         .offset(offset)
@@ -85,10 +90,22 @@ async def troubles(db: Database, limit: int | None, offset: int, *, sees_log_ins
             _veil(entry, sees_log_ins)
         return orjson.dumps(found)
 
-    return await db.fetch(statement, shown)
+    body = await db.fetch(statement, shown)
+    if limit is None and not offset:
+        return Page(body, None)
+    count = sa.select(sa.func.count()).select_from(joined).where(*conditions)
+    return Page(body, await db.fetch(count, lambda rows: int(rows[0][0])))
 
 
 _WAITS = sa.and_(_CHECKS.c.asked.is_not(None), _CHECKS.c.due.is_not(None))
+_WAITED_FOR = (
+    sa.select(_CHECKS.c.registry)
+    .join(_IMAGES, _IMAGES.c.pk == _CHECKS.c.image)
+    .where(_WAITS, _IMAGES.c.deletion_time.is_(None))
+    .group_by(_CHECKS.c.registry)
+    .order_by(sa.func.count().desc(), _CHECKS.c.registry)
+    .limit(_NAMED)
+)
 _COUNTED = Prepared(
     sa.select(
         _CHECKS.c.state,

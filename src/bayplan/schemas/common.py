@@ -24,6 +24,10 @@ class Body(BaseModel):
     most_members: ClassVar[int] = 20_000
 
 
+class NoFields(Body):
+    """No fields: for a list that is whole, and for what is done without being told more."""
+
+
 class Answer(BaseModel):
     """A body that bayplan answers with: for the documentation, since answers are rendered from rows."""
 

@@ -19,10 +19,6 @@ class JoinTokenCreate(Body):
     uses: Annotated[int, Field(ge=1, le=100_000)] = 1
 
 
-class Everything(Body):
-    """No filter: the list is whole."""
-
-
 class JoinTokenMade(Answer):
     """A new join token; it is shown this once."""
 
