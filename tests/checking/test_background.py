@@ -78,6 +78,7 @@ def test_without_a_schedule_images_are_looked_at_when_somebody_asks(service: Ser
         "states": {"ok": 0, "moved": 0, "missing": 0, "denied": 0, "unreachable": 0, "unchecked": 4},
         "checked": 0,
         "waiting": 0,
+        "waiting_in": [],
         "images": 4,
     }
     told = asked(service)
@@ -120,6 +121,7 @@ def test_a_dead_and_a_dripping_registry_delay_no_other(service: Service, registr
         eventually(lambda: counts(service)["states"]["unreachable"] == len(dead))
         assert time.monotonic() - begun < 10
         assert counts(service)["waiting"] == len(slow)
+        assert counts(service)["waiting_in"] == [dripping.host]
         loop.run(_set(held))
         eventually(lambda: counts(service)["waiting"] == 0)
     spared = [standing(service, image)["detail"] for image in dead]

@@ -1,5 +1,6 @@
 """`bayplan images verify`, and what `images list` and `images show` say of registries."""
 
+import asyncio
 import json
 import re
 from collections.abc import Iterator
@@ -7,9 +8,15 @@ from pathlib import Path
 
 import pytest
 
+from bayplan.cli import verifying
+from bayplan.client import Client
+from bayplan.errors import Unreachable
 from tests import catalogue
 from tests.cli.conftest import Shell
+from tests.inprocess import Loop
+from tests.inspection.conftest import spoiled
 from tests.process import Server, running_server
+from tests.registry.misbehaving import Asked
 from tests.registry.running import Registry, configuration
 
 CUDA = {"CUDA_VERSION": "12.4.1"}
@@ -120,3 +127,17 @@ def test_a_list_by_state(server: Server, registry: Registry, shell: Shell) -> No
     assert (listed("ok"), listed("missing"), listed("not-ok")) == ({"there"}, {"away"}, {"away"})
     assert (listed("moved"), listed("unchecked")) == (set(), set())
     assert "'missing'" in shell.run("images", "list", "--state", "gone", code=2).err
+
+
+def test_looks_that_stand_still_are_said_and_end(
+    server: Server, loop: Loop, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async def hold(_asked: Asked) -> None:
+        await asyncio.sleep(600)
+
+    with spoiled(loop, hold) as held, server.client() as http, Client(server.url, token=server.token()) as client:
+        body = catalogue.image(name="held", version="1", url=f"{held.host}/ml/x:1", registry=held.host)
+        http.post("/v1/docker/create", json=body).raise_for_status()
+        with pytest.raises(Unreachable, match=f"1 image still to come, in {held.host}"):
+            verifying.ask(client, everything=True, said_after_seconds=0.5, ends_after_seconds=3)
+        assert capsys.readouterr().err.count("The server goes on when this command is stopped.") == 1

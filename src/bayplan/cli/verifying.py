@@ -3,18 +3,30 @@
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from bayplan.cli.options import AsJson, Server
+from bayplan.errors import Unreachable
 
 if TYPE_CHECKING:
     from bayplan.client import Client
     from bayplan.client.checks import CheckCounts, ImageChecks, Trouble
 
-Step = Callable[[int], None]
 _FIRST_WAIT_SECONDS, _LONGEST_WAIT_SECONDS = 0.1, 1.0
+_SAID_AFTER_SECONDS = 30.0
+_ENDS_AFTER_SECONDS = 1200.0  # what a server process had claimed that died comes again after 900
+
+
+@dataclass(frozen=True, slots=True)
+class _Progress:
+    """Where it is shown how far the looks are: `show` how many were made, `say` a line beside that."""
+
+    show: Callable[[int], None]
+    say: Callable[[str], None]
 
 
 def verify(
@@ -43,7 +55,7 @@ def verify(
         if images:
             answers, found = _each(client, images)
             return screen.show_json(answers) if as_json else check_view.show_looks(found)
-        asked, counts = _ask(client, everything)
+        asked, counts = ask(client, everything=everything)
         if as_json:
             return screen.show_json({**counts, "not_ok": client.checks.troubles()})
         troubles = client.checks.troubles(limit=check_view.SHOWN_AT_MOST)
@@ -55,10 +67,10 @@ def _each(client: "Client", typed: list[str]) -> "tuple[list[ImageChecks], list[
 
     meant = [find.image(client, [text]) for text in typed]  # all of them, before any registry is asked
     answers: list[ImageChecks] = []
-    with _progress(len(meant)) as step:
+    with _progress(len(meant)) as progress:
         for image in meant:
             answers.append(client.checks.look(image["pk"]))
-            step(len(answers))
+            progress.show(len(answers))
     found: list[Trouble] = [
         {
             "image": image["pk"],
@@ -78,29 +90,56 @@ def _each(client: "Client", typed: list[str]) -> "tuple[list[ImageChecks], list[
     return answers, found
 
 
-def _ask(client: "Client", everything: bool) -> "tuple[int, CheckCounts]":
+def ask(
+    client: "Client",
+    *,
+    everything: bool,
+    said_after_seconds: float = _SAID_AFTER_SECONDS,
+    ends_after_seconds: float = _ENDS_AFTER_SECONDS,
+) -> "tuple[int, CheckCounts]":
+    """Has images looked at and waits for it; gives how many, and how all stand then.
+
+    Where the looks stand still, that is said once, and after a long while raised as `Unreachable`.
+    """
     asked = client.checks.ask("all" if everything else "not_ok")
-    wait = _FIRST_WAIT_SECONDS
-    with _progress(asked["images"]) as step:
+    wait, waiting, moved, said = _FIRST_WAIT_SECONDS, -1, time.monotonic(), False
+    with _progress(asked["images"]) as progress:
         while (counts := client.checks.counts(asked["asked"]))["waiting"]:
-            step(max(0, asked["images"] - counts["waiting"]))
+            progress.show(max(0, asked["images"] - counts["waiting"]))
+            if counts["waiting"] != waiting:
+                waiting, moved, said = counts["waiting"], time.monotonic(), False
+            still = time.monotonic() - moved
+            if still > ends_after_seconds:
+                raise Unreachable(
+                    f"{_standstill(still, counts)} See whether a server looks at images, and what its log says."
+                )
+            if still > said_after_seconds and not said:
+                said = True
+                progress.say(f"{_standstill(still, counts)} The server goes on when this command is stopped.")
             time.sleep(wait)
             wait = min(_LONGEST_WAIT_SECONDS, wait * 1.5)
-        step(asked["images"])
+        progress.show(asked["images"])
     return asked["images"], counts
 
 
+def _standstill(seconds: float, counts: "CheckCounts") -> str:
+    from bayplan.cli import screen
+
+    where = ", ".join(counts["waiting_in"])
+    return f"No image was looked at for {seconds:.0f} s; {screen.count(counts['waiting'], 'image')} still to come, in {where}."
+
+
 @contextmanager
-def _progress(total: int) -> Iterator[Step]:
-    """A bar on a terminal; gives what tells it how many are done."""
+def _progress(total: int) -> Iterator[_Progress]:
+    """A bar on a terminal, lines elsewhere."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     console = Console(stderr=True)
     if not console.is_terminal or not total:
-        yield lambda _done: None
+        yield _Progress(lambda _done: None, partial(typer.echo, err=True))
         return
     columns = (TextColumn("Looking"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console, transient=True) as bar:
         task = bar.add_task("", total=total)
-        yield lambda done: bar.update(task, completed=done)
+        yield _Progress(lambda done: bar.update(task, completed=done), partial(bar.console.print, markup=False))

@@ -63,11 +63,15 @@ class Asked(TypedDict):
 
 
 class CheckCounts(TypedDict):
-    """How many images are in each state, were looked at since a time, still wait that somebody asked for, and are there."""
+    """How many images are in each state, were looked at since a time, still wait that somebody asked for, and are there.
+
+    `waiting_in` names the registries where most of those that wait are.
+    """
 
     states: dict[str, int]
     checked: int
     waiting: int
+    waiting_in: list[str]
     images: int
 
 

@@ -69,9 +69,13 @@ class Trouble(Finding):
 
 
 class CheckCounts(Answer):
-    """How many images stand how, how many of them were looked at since a time, and how many still wait that somebody asked for."""
+    """How many images stand how, how many of them were looked at since a time, and how many still wait that somebody asked for.
+
+    `waiting_in` names the registries where most of those are.
+    """
 
     states: dict[str, int] = Field(examples=[{"ok": 61, "missing": 1, "unchecked": 0}])
     checked: int
     waiting: int
+    waiting_in: list[str] = Field(examples=[["registry.example.org"]])
     images: int
