@@ -136,3 +136,12 @@ def test_why_of_a_deleted_image(shell: Shell) -> None:
     added = json.loads(shell.run("images", "add", "gone", "1", *options, "--framework", "PyTorch 2.4.1", "--json").out)
     shell.run("images", "rm", "gone")
     assert "deleted" in shell.run("why", str(added["pk"]), "--cpu-only").out
+
+
+def test_the_head_of_an_answer_fits_a_narrow_terminal(shell: Shell) -> None:
+    asked = ("why", "nvidia-cuda:12.4.1-cudnn-runtime-ubuntu22.04", "--node", "v100.example.org")
+    printed = re.sub(r"\x1b\[[0-9;]*m", "", shell.at_terminal(*asked).out)
+    image, worker, more = (line.rstrip() for line in printed.splitlines()[:3])
+    assert image == "Image   nvidia-cuda 12.4.1-cudnn-runtime-ubuntu22.04, CUDA 12.4.1"
+    assert worker.startswith("Worker  v100.example.org#0, Tesla V100")
+    assert more == "        470.57.02, amd64"

@@ -66,6 +66,7 @@ def test_an_image_of_the_catalogue_is_asked_for_when_told_to(shell: Shell, serve
         )
         kept = client.get(f"/v1/docker/{pk.json()[0]['pk']}/inspection").json()
     assert json.loads(shell.run("images", "inspect", "known", "--json").out) == kept
+    assert ["PLATFORM", "SIZE", "CREATED"] in rows(stored), "the only platform has the digest that is said above"
     assert "registry" in shell.run("images", "facts", "known").out
     own = shell.run("images", "inspect", "known", "--registry-username", "x", code=2).err
     assert "its own log-in" in own

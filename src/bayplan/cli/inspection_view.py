@@ -24,7 +24,7 @@ def show_inspection(found: Inspection, image: ExpandedImage | None) -> None:
             ]
         ),
         Text(),
-        _platforms(found["platforms"]),
+        _platforms(found["platforms"], found["digest"]),
         Text(),
         _facts(found["platforms"]),
     ]
@@ -33,8 +33,11 @@ def show_inspection(found: Inspection, image: ExpandedImage | None) -> None:
     show(*parts)
 
 
-def _platforms(platforms: list[ToldPlatform]) -> RenderableType:
-    columns = (Column("platform"), Column("size", right=True), Column("created"), Column("digest", gives_way=True))
+def _platforms(platforms: list[ToldPlatform], digest: str) -> RenderableType:
+    """A line for each; with their digests where these are not the image's own."""
+    columns = [Column("platform"), Column("size", right=True), Column("created")]
+    if any(one["digest"] != digest for one in platforms):
+        columns.append(Column("digest", gives_way=True))
     rows = [
         (_platform(one), _size(one["size_bytes"]), moment(one["created"]) if one["created"] else "-", one["digest"])
         for one in platforms

@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from bayplan.cli import image_view, node_view
-from bayplan.cli.screen import MUTED, Column, count, grade, show, table, words
+from bayplan.cli.screen import MUTED, Column, count, fields, grade, show, table, words
 from bayplan.client import Client
 from bayplan.client.answers import (
     ExpandedImage,
@@ -91,7 +91,8 @@ class Notes:
 def show_answer(answer: MatchAnswer, names: Names, node: ExpandedNode | None, limit: int) -> None:
     """Which images run on the worker, best first; where none does, what stands in the way."""
     matches, rejected = answer["matches"], answer.get("rejected", [])
-    parts: list[RenderableType] = [_worker(answer["worker"], node), _head(answer, limit)]
+    head = fields([("Worker", _worker(answer["worker"], node)), ("Result", _result(answer, limit))])
+    parts: list[RenderableType] = [head]
     notes = Notes()
     if matches:
         parts += [Text(), _images(matches, names, notes)]
@@ -109,16 +110,17 @@ def show_verdict(
     image: ExpandedImage, judged: JudgedImage | None, worker: Mapping[str, Any], node: ExpandedNode | None
 ) -> None:
     """Whether the image runs on the worker, in sentences."""
-    release = image_view.framework(image["framework"])
-    inside = f", {release}, CUDA {image_view.cuda(image)}" if image["cuda_version"] else f", {release}, no CUDA"
-    head = Text.assemble(("Image   ", MUTED), image_view.named(image["name"], image["version"]), inside)
+    release = f"CUDA {image_view.cuda(image)}" if image["cuda_version"] else "no CUDA"
+    inside = dict.fromkeys((image_view.framework(image["framework"]), release))  # a framework may be CUDA itself
+    named = Text.assemble(image_view.named(image["name"], image["version"]), ", ", ", ".join(inside))
+    head = fields([("Image", named), ("Worker", _worker(worker, node))])
     if judged is None:
         gone = (
             "It was deleted, so no worker gets it." if image["deletion_time"] else "The server gave no verdict on it."
         )
-        return show(head, _worker(worker, node), Text(), Text(gone))
+        return show(head, Text(), Text(gone))
     verdict = Text.assemble(grade(judged["grade"]), "  ", MEANINGS.get(judged["grade"], ""))
-    parts: list[RenderableType] = [head, _worker(worker, node), Text(), verdict]
+    parts: list[RenderableType] = [head, Text(), verdict]
     for reason in judged["reasons"]:
         parts += [Text(), Padding(_told(reason, at_length=True), (0, 0, 0, 2))]
     return show(*parts)
@@ -127,11 +129,11 @@ def show_verdict(
 def _worker(worker: Mapping[str, Any], node: ExpandedNode | None) -> Text:
     described = node_view.described(worker)
     if node is None:
-        return Text.assemble(("Worker  ", MUTED), described)
-    return Text.assemble(("Worker  ", MUTED), (f"{words(node['ip'])}#{node['index']}", "bold"), f", {described}")
+        return Text(described)
+    return Text.assemble((f"{words(node['ip'])}#{node['index']}", "bold"), f", {described}")
 
 
-def _head(answer: MatchAnswer, limit: int) -> Text:
+def _result(answer: MatchAnswer, limit: int) -> str:
     found, considered = len(answer["matches"]), count(answer["considered"], "image")
     running = answer["considered"] - len(answer["rejected"]) if "rejected" in answer else found
     if not answer["considered"]:
@@ -144,7 +146,7 @@ def _head(answer: MatchAnswer, limit: int) -> Text:
         said = f"The best {found} that run here, of {considered} considered:"
     else:
         said = f"{found} of {considered} {'runs' if found == 1 else 'run'} here:"
-    return Text.assemble(("Result  ", MUTED), said)
+    return said
 
 
 def _decisive(judged: JudgedImage) -> JudgedImage:

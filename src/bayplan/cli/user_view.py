@@ -4,7 +4,7 @@ import json
 
 from rich.text import Text
 
-from bayplan.cli.screen import MUTED, Column, count, show, table
+from bayplan.cli.screen import MUTED, Column, count, moment, show, table
 
 
 def show_users(users: bytes) -> None:
@@ -23,7 +23,7 @@ def show_users(users: bytes) -> None:
             user["username"],
             f"{user['first_name']} {user['last_name']}".strip() or "-",
             ("staff" if user["is_staff"] else "reads") if user["is_active"] else "deactivated",
-            user["last_login"] or "never",
+            moment(user["last_login"]),
         )
         for user in found
     ]
