@@ -192,3 +192,17 @@ def test_facts(shell: Shell, image: str) -> None:
     assert known["min_driver"] == {"value": None, "origin": None}
     assert "not known" in shell.run("images", "facts", image).out
     assert "min_drivers" in shell.run("images", "set-facts", image, "--forget", "min_drivers", code=1).err
+
+
+def test_what_is_refused_is_said_in_commands(shell: Shell, image: str) -> None:
+    assert "`bayplan list cuda` shows them all" in shell.run("images", "edit", image, "--cuda", "99", code=1).err
+    assert "`bayplan nodes workers` shows them all" in shell.run("nodes", "revoke", "nobody", code=1).err
+    pk = json.loads(shell.run("images", "show", image, "--json").out)["pk"]
+    shell.run("images", "rm", image)
+    assert f"(`bayplan images reinstate {pk}`)" in shell.run("images", "edit", str(pk), "--cpu", code=1).err
+
+
+def test_licences_are_listed_with_what_the_option_takes(shell: Shell) -> None:
+    listed = {row[2]: row[1] for row in rows(shell.run("list", "licences").out)}
+    assert listed["MIT License"] == "MIT"
+    assert listed['BSD 3-Clause "New" or "Revised" License'] == "BSD-3-Clause"

@@ -88,3 +88,8 @@ def test_a_file_of_log_ins_that_is_broken_says_so(stranger: Shell) -> None:
     kept.write_text("{")
     said = stranger.run("nodes", "list", code=1).err
     assert said == f"{kept} cannot be read; remove it and log in again.\n"
+
+
+def test_a_token_that_is_not_taken(server: Server, stranger: Shell) -> None:
+    said = stranger.with_settings(server=server.url, token="wrong").run("images", "list", code=1).err
+    assert said == f"{server.url} does not take the access token in BAYPLAN_TOKEN, or no longer; put a new one there.\n"

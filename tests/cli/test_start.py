@@ -1,5 +1,7 @@
 """How the command line starts: at once, with help for everything, and without a traceback when nothing is there."""
 
+import re
+import socket
 import subprocess
 import sys
 import time
@@ -7,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from bayplan.cli.user_view import show_users
 from tests.cli.conftest import Shell
 from tests.process import PROGRAM
 from tests.quick import quickest
@@ -94,6 +97,13 @@ def test_every_command_has_help(stranger: Shell, command: str) -> None:
     assert all(len(line) <= 80 for line in said.splitlines())
 
 
+@pytest.mark.parametrize("group", ["user", "secrets", "nodes"])
+def test_a_group_says_of_each_command_what_it_does_in_a_whole_sentence(stranger: Shell, group: str) -> None:
+    commands = stranger.run(group, "--help").out.partition("Commands:\n")[2]
+    assert commands.split()
+    assert [line for line in commands.splitlines() if line.endswith("...")] == []
+
+
 def test_without_a_command_it_shows_the_help(stranger: Shell) -> None:
     assert "Commands:" in stranger.run(code=2).err
 
@@ -117,6 +127,10 @@ def test_what_is_typed_wrongly_ends_with_2(stranger: Shell) -> None:
         (("images", "edit", "3"), "Say what to change, as in `--cuda 12.4.1`"),
         (("nodes", "edit", "3"), "Say what to change, as in `--driver 550.54.15`"),
         (("nodes", "add", "a", "--gpu-mem", "much"), "'much' is no size; write it like 48GiB, or in bytes."),
+        (
+            ("images", "edit", "3", "--registry-password-stdin"),
+            "--registry-password-stdin goes with --registry-username",
+        ),
         (("images", "set-facts", "3"), "Say what is known, as in `--min-driver 570.0`"),
         (("images", "set-facts", "3", "--requirement", "cuda>12"), "--requirement takes NAME=VALUE"),
         (("images", "set-facts", "3", "--compat-package", "12.4"), "--compat-package takes its CUDA and its driver"),
@@ -124,6 +138,11 @@ def test_what_is_typed_wrongly_ends_with_2(stranger: Shell) -> None:
 )
 def test_options_that_make_no_sense_together_end_with_2(stranger: Shell, arguments: tuple[str, ...], said: str) -> None:
     assert said in " ".join(stranger.run(*arguments, code=2).err.split())
+
+
+@pytest.mark.parametrize("arguments", [("match",), ("nodes", "edit", "3"), ("images", "set-facts", "3")])
+def test_what_was_not_given_is_not_called_an_invalid_value(stranger: Shell, arguments: tuple[str, ...]) -> None:
+    assert "Error: Say " in stranger.run(*arguments, code=2).err
 
 
 def test_no_server(stranger: Shell) -> None:
@@ -145,6 +164,34 @@ def test_nobody_logged_in(stranger: Shell) -> None:
     assert stranger.run("nodes", "list", "--server", "example.org:81/", code=1).err == (
         "Nobody is logged in to http://example.org:81; run `bayplan login --server http://example.org:81` first.\n"
     )
+
+
+def test_where_it_cannot_serve_it_says_what_else_to_choose(stranger: Shell) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        said = stranger.run("serve", "--port", port, code=1).err
+    assert said.endswith("Address already in use. Choose another port with --port or BAYPLAN_PORT.\n")
+    said = stranger.run("serve", "--host", "192.0.2.1", code=1).err  # an address of nobody's
+    assert said.endswith("Choose another address with --host or BAYPLAN_HOST.\n")
+
+
+def test_users_are_kept_without_a_server(stranger: Shell) -> None:
+    here = stranger.with_settings(home=str(stranger.home / "data"))
+    for command in ("add", "password"):
+        said = here.run("user", command, "kim", code=1).err
+        assert said == "There is no terminal to ask for the password at; give it with --password-stdin.\n"
+    here.run("user", "add", "kim", "--password-stdin", typed="a long password\n")
+    kim, total = here.run("user", "list").out.splitlines()[2:]
+    assert re.split(r"\s{2,}", kim.strip()) == ["2", "kim", "-", "reads", "never"]
+    assert total == "2 users"
+
+
+def test_users_are_shown_with_times_as_everywhere(capsys: pytest.CaptureFixture[str]) -> None:
+    show_users(
+        b'[{"pk": 1, "username": "kim", "first_name": "Kim", "last_name": "", "is_active": true, "is_staff": false,'
+        b' "last_login": "2026-01-31T12:00:59.078196Z"}]'
+    )
+    assert "2026-01-31 12:00 UTC" in capsys.readouterr().out
 
 
 def test_a_setting_that_is_wrong(stranger: Shell) -> None:

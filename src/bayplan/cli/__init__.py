@@ -5,6 +5,7 @@ imported by the command that needs it, so that `bayplan --help` answers at once.
 """
 
 import os
+import re
 import sys
 from typing import Annotated
 
@@ -33,6 +34,15 @@ SERVER_PARTS = frozenset(
     )
 )
 """What the extra `server` brings: a worker's machine has the other commands without it."""
+
+COMMANDS_FOR_CALLS = (
+    (re.compile(r"POST /v1/nodes/workers/list\b"), "`bayplan nodes workers`"),
+    (re.compile(r"GET /v1/credentials\b"), "`bayplan credentials list`"),
+    (re.compile(r"DELETE /v1/docker/(\d+)/reinstate\b"), r"`bayplan images reinstate \1`"),
+    (re.compile(r"/v1/nodes/list\b"), "`bayplan nodes list`"),
+    (re.compile(r"/v1/(cuda|hardware|frameworks|domains|licences)/list\b"), r"`bayplan list \1`"),
+)
+"""What to type where the server's sentences name a call of its API."""
 
 app = typer.Typer(
     name="bayplan",
@@ -87,7 +97,9 @@ def main() -> None:
 
 def _complain(error: BayplanError) -> None:
     red, normal = ("\x1b[31m", "\x1b[0m") if sys.stderr.isatty() and not os.environ.get("NO_COLOR") else ("", "")
-    sys.stderr.write(f"{red}{error.detail}{normal}\n")
-    for problem in error.problems:
-        if problem.detail not in error.detail:
-            sys.stderr.write(f"  {problem.field}: {problem.detail}\n")
+    lines = [f"{red}{error.detail}{normal}"]
+    lines += [f"  {one.field}: {one.detail}" for one in error.problems if one.detail not in error.detail]
+    said = "\n".join(lines)
+    for call, command in COMMANDS_FOR_CALLS:
+        said = call.sub(command, said)
+    sys.stderr.write(f"{said}\n")

@@ -19,7 +19,7 @@ from bayplan.cli.image_options import (
     body,
     registry_login,
 )
-from bayplan.cli.options import AsJson, Server
+from bayplan.cli.options import AsJson, Mistyped, Server
 
 
 def add(
@@ -53,10 +53,10 @@ def add(
     server: Server = None,
     as_json: AsJson = False,
 ) -> None:
-    """Add an image: by name and version with all that it is, or by its reference alone.
+    """Add an image, by its reference or by name and version.
 
     With a reference alone its registry is asked, what the image says about itself is filled in and stored, and only the
-    rest is asked for. Options go before what the image says.
+    rest is asked for. Options go before what the image says. With a name and a version everything has to be given.
     """
     from bayplan.cli import adding_found, screen, session
     from bayplan.domain.reference import Reference
@@ -72,9 +72,7 @@ def add(
     }
     if version is None:
         if url is not None or registry is not None:
-            raise typer.BadParameter(
-                "A reference alone says where the image is; --url and --registry go with NAME VERSION."
-            )
+            raise Mistyped("A reference alone says where the image is; --url and --registry go with NAME VERSION.")
         wanted = adding_found.Wanted(
             name, body({"name": named, "version": versioned, **given}), create_framework=create_framework
         )
@@ -82,13 +80,11 @@ def add(
         with session.connect(server) as client:
             return adding_found.add(client, wanted, login, as_json=as_json)
     if named is not None or versioned is not None or create_framework:
-        raise typer.BadParameter("--name, --version and --create-framework go with a reference alone.")
+        raise Mistyped("--name, --version and --create-framework go with a reference alone.")
     needed = {"--url": url, "--framework": framework, "--domain": domain, "--task": task, "--licence": licence}
     missing = [option for option, value in needed.items() if not value]
     if url is None or missing:
-        raise typer.BadParameter(
-            f"Missing {', '.join(missing)}. Or give a reference alone, to have its registry asked."
-        )
+        raise Mistyped(f"Missing {', '.join(missing)}. Or give a reference alone, to have its registry asked.")
     where = {"name": name, "version": version, "url": url, "registry": registry or Reference.parse(url).registry}
     log_in = registry_login(registry_username, registry_password_stdin)
     with session.connect(server) as client:

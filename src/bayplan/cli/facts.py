@@ -4,11 +4,11 @@ from typing import Annotated
 
 import typer
 
-from bayplan.cli.options import AsJson, ImageWords, Server
+from bayplan.cli.options import AsJson, ImageWords, Mistyped, Server
 
 
 def show(image: ImageWords, server: Server = None, as_json: AsJson = False) -> None:
-    """Show what is known of an image beyond its fields, and where it came from."""
+    """Show the facts of an image, and where each came from."""
     from bayplan.cli import find, image_view, screen, session
 
     with session.connect(server) as client:
@@ -54,7 +54,10 @@ def enter(
     server: Server = None,
     as_json: AsJson = False,
 ) -> None:
-    """Enter facts about an image by hand; they go before what the registry says."""
+    """Enter facts about an image by hand.
+
+    They go before what its registry says.
+    """
     from bayplan.cli import find, image_view, screen, session
 
     given: dict[str, object] = {
@@ -72,7 +75,7 @@ def enter(
     entered = {name: value for name, value in given.items() if value not in (None, [])}
     entered |= dict.fromkeys(name.replace("-", "_") for name in forget or ())
     if not entered:
-        raise typer.BadParameter("Say what is known, as in `--min-driver 570.0`; --help lists what there is.")
+        raise Mistyped("Say what is known, as in `--min-driver 570.0`; --help lists what there is.")
     with session.connect(server) as client:
         known = client.images.set_facts(find.image(client, image)["pk"], entered)
     if as_json:
@@ -85,7 +88,7 @@ def _requirements(typed: list[str] | None) -> dict[str, str] | None:
         return None
     pairs = [one.partition("=") for one in typed]
     if not all(name and sign for name, sign, _ in pairs):
-        raise typer.BadParameter("--requirement takes NAME=VALUE, as in 'NVIDIA_REQUIRE_CUDA=cuda>=12.4'.")
+        raise Mistyped("--requirement takes NAME=VALUE, as in 'NVIDIA_REQUIRE_CUDA=cuda>=12.4'.")
     return {name: value for name, _, value in pairs}
 
 
@@ -94,5 +97,5 @@ def _compat_package(typed: str | None) -> dict[str, str] | None:
         return None
     cuda, _, driver = typed.strip().partition(" ")
     if not driver:
-        raise typer.BadParameter("--compat-package takes its CUDA and its driver, as in '12.4 550.54.15'.")
+        raise Mistyped("--compat-package takes its CUDA and its driver, as in '12.4 550.54.15'.")
     return {"cuda": cuda, "driver": driver.strip()}

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from bayplan.cli.options import NONE
+from bayplan.cli.options import NONE, Mistyped
 from bayplan.errors import Invalid
 
 Url = typer.Option(metavar="REFERENCE", help="What `docker pull` takes.", show_default=False)
@@ -38,6 +38,8 @@ def body(given: Mapping[str, object]) -> dict[str, object]:
 def registry_login(username: str | None, password_stdin: bool) -> dict[str, str | None]:
     """The fields of a log-in to the registry; the password is never on the command line, where others can see it."""
     if username is None:
+        if password_stdin:
+            raise Mistyped("--registry-password-stdin goes with --registry-username.")
         return {}
     if username == NONE:
         return {"registry_username": None, "registry_password": None}

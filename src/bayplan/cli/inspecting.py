@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from bayplan.cli.image_options import RegistryPasswordStdin, RegistryUser, registry_login
-from bayplan.cli.options import AsJson, Server
+from bayplan.cli.options import AsJson, Mistyped, Server
 from bayplan.errors import BayplanError, Invalid, NotFound
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def inspect(
             with screen.working(f"Asking for {text}"):
                 found = _asked(client, text, login)
         elif registry_username is not None:
-            raise typer.BadParameter("An image of the catalogue is asked for with its own log-in: see `images edit`.")
+            raise Mistyped("An image of the catalogue is asked for with its own log-in: see `bayplan images edit`.")
         elif store:
             with screen.working(f"Asking for {image['url']}"):
                 found = client.images.store_inspection(image["pk"])

@@ -17,6 +17,7 @@ from bayplan.cli.options import (
     Gpu,
     Grades,
     ImageWords,
+    Mistyped,
     Node,
     RuntimeMode,
     Server,
@@ -147,13 +148,13 @@ def _worker(by_node: bool, cpu_only: bool, **given: object) -> "Worker | None":
     """The worker that the options describe; None where a node of the catalogue is meant."""
     said = {name: value for name, value in given.items() if value is not None}
     if by_node and (said or cpu_only):
-        raise typer.BadParameter("--node says all about the worker; leave out the other options about it.")
+        raise Mistyped("--node says all about the worker; leave out the other options about it.")
     if cpu_only and not said.keys() <= {"architecture"}:
-        raise typer.BadParameter("--cpu-only is a worker without GPU; of the others it takes --architecture alone.")
+        raise Mistyped("--cpu-only is a worker without GPU; of the others it takes --architecture alone.")
     if by_node:
         return None
     if not cpu_only and "driver_version" not in said:
-        raise typer.BadParameter(
+        raise Mistyped(
             "Say for which worker: --node, or --driver and --compute-capability, or --cpu-only for one without GPU."
         )
     return cast("Worker", said)

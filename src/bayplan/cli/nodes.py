@@ -14,6 +14,7 @@ from bayplan.cli.options import (
     Driver,
     FabricReady,
     Gpu,
+    Mistyped,
     NodeWord,
     RuntimeMode,
     Server,
@@ -115,7 +116,10 @@ def edit(
     server: Server = None,
     as_json: AsJson = False,
 ) -> None:
-    """Change what is given of a node; the rest stays, and `none` takes a text away."""
+    """Change what is given of a node; the rest stays.
+
+    The word none takes a text away.
+    """
     from bayplan.cli import find, screen, session
 
     given = {
@@ -134,7 +138,7 @@ def edit(
     }
     changes = _body(given)
     if not changes:
-        raise typer.BadParameter("Say what to change, as in `--driver 550.54.15`; --help lists what there is.")
+        raise Mistyped("Say what to change, as in `--driver 550.54.15`; --help lists what there is.")
     with session.connect(server) as client:
         changed = client.nodes.update(find.node(client, node)["pk"], changes)
     if as_json:
@@ -157,7 +161,7 @@ def rm(node: NodeWord, server: Server = None) -> None:
 def join_token(
     expires_in: Annotated[
         int,
-        typer.Option(metavar="DURATION", parser=duration, help="For how long it is good, like 90s, 15m, 12h or 7d."),
+        typer.Option(metavar="DURATION", parser=duration, help="For how long it is good: 90s, 15m, 12h; at most 31d."),
     ] = "1h",  # type: ignore[assignment]  # the parser reads the default too
     uses: Annotated[int, typer.Option(min=1, metavar="N", help="How many machines can join with it.")] = 1,
     server: Server = None,
@@ -171,10 +175,10 @@ def join_token(
         if as_json:
             return screen.show_json(made)
         typer.echo(made["token"])
-        machines = "1 machine" if uses == 1 else f"{uses} machines"
-        typer.echo(
-            f"Good for {machines} until {made['expires'][:16].replace('T', ' ')} UTC. It is not shown again:", err=True
+        good = (
+            f"Good for {screen.count(uses, 'machine')} until {screen.moment(made['expires'])}; it is not shown again."
         )
+        typer.echo(f"{good} On each machine:", err=True)
         return typer.echo(f"  bayplan worker join {client.server} --token {made['token']}", err=True)
 
 

@@ -3,16 +3,23 @@
 They work on the database that the settings name, not through the API.
 """
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from bayplan.errors import Invalid
+
 if TYPE_CHECKING:
     from bayplan.config import Settings
 
-Home = Annotated[Path | None, typer.Option(help="Folder of the embedded database and the keys. [BAYPLAN_HOME]")]
-Database = Annotated[str | None, typer.Option(help="postgresql://… or sqlite:///… [BAYPLAN_DATABASE]")]
+Home = Annotated[
+    Path | None, typer.Option(metavar="FOLDER", help="Where the embedded database and the keys are. [BAYPLAN_HOME]")
+]
+Database = Annotated[
+    str | None, typer.Option(metavar="URL", help="postgresql://... or sqlite:///... [BAYPLAN_DATABASE]")
+]
 
 
 def register(app: typer.Typer) -> None:
@@ -31,8 +38,10 @@ def register(app: typer.Typer) -> None:
 
 
 def serve(
-    host: Annotated[str | None, typer.Option(help="Address to serve on. [BAYPLAN_HOST]")] = None,
-    port: Annotated[int | None, typer.Option(help="Port to serve on, 0 for any that is free. [BAYPLAN_PORT]")] = None,
+    host: Annotated[str | None, typer.Option(metavar="ADDRESS", help="Address to serve on. [BAYPLAN_HOST]")] = None,
+    port: Annotated[
+        int | None, typer.Option(metavar="PORT", help="Port to serve on, 0 for any that is free. [BAYPLAN_PORT]")
+    ] = None,
     home: Home = None,
     database: Database = None,
 ) -> None:
@@ -57,14 +66,12 @@ def migrate(home: Home = None, database: Database = None) -> None:
 
 
 def user_add(
-    username: Annotated[str, typer.Argument(help="The name to log in with.")],
+    username: Annotated[str, typer.Argument(metavar="NAME", help="The name to log in with.")],
     staff: Annotated[bool, typer.Option("--staff", help="May write, and see log-ins.")] = False,
-    email: Annotated[str, typer.Option(help="Their address.")] = "",
-    first_name: Annotated[str, typer.Option(help="Their first name.")] = "",
-    last_name: Annotated[str, typer.Option(help="Their last name.")] = "",
-    password_stdin: Annotated[
-        bool, typer.Option("--password-stdin", help="Read the password from standard input.")
-    ] = False,
+    email: Annotated[str, typer.Option(metavar="ADDRESS", help="Their address.")] = "",
+    first_name: Annotated[str, typer.Option(metavar="NAME", help="Their first name.")] = "",
+    last_name: Annotated[str, typer.Option(metavar="NAME", help="Their last name.")] = "",
+    password_stdin: Annotated[bool, typer.Option("--password-stdin", help="Read the password from the input.")] = False,
     home: Home = None,
     database: Database = None,
 ) -> None:
@@ -97,12 +104,12 @@ def user_list(
 
 
 def user_password(
-    username: Annotated[str, typer.Argument(help="Whose password.")],
-    password_stdin: Annotated[bool, typer.Option("--password-stdin", help="Read it from standard input.")] = False,
+    username: Annotated[str, typer.Argument(metavar="NAME", help="Whose password.")],
+    password_stdin: Annotated[bool, typer.Option("--password-stdin", help="Read it from the input.")] = False,
     home: Home = None,
     database: Database = None,
 ) -> None:
-    """Give a user a new password; whoever is logged in as them is logged out."""
+    """Give a user a new password, and end their log-ins."""
     settings = _settings(home=home, database=database)
     password = _new_password(password_stdin)
     from bayplan.cli import users
@@ -116,7 +123,10 @@ def secrets_rotate(
     home: Home = None,
     database: Database = None,
 ) -> None:
-    """Encrypt every registry password again, with a new key; a running server goes on."""
+    """Encrypt every registry password with a new key.
+
+    A running server goes on.
+    """
     settings = _settings(home=home, database=database)
     from bayplan.cli.serving import rotate
 
@@ -140,4 +150,6 @@ def _settings(**given: object) -> "Settings":
 def _new_password(from_stdin: bool) -> str:
     if from_stdin:
         return typer.get_text_stream("stdin").readline().rstrip("\r\n")
+    if not sys.stdin.isatty():
+        raise Invalid("There is no terminal to ask for the password at; give it with --password-stdin.")
     return str(typer.prompt("Password", hide_input=True, confirmation_prompt=True))

@@ -15,6 +15,13 @@ NONE = "none"
 """What an option is given to take a value away."""
 
 
+class Mistyped(typer.BadParameter):
+    """What was typed does not fit together, in a sentence of its own; it ends with exit code 2."""
+
+    def format_message(self) -> str:
+        return self.message
+
+
 def size(text: str) -> int:
     """Bytes, from "51527024640", "48GiB" (of 1024) or "48GB" (of 1000)."""
     found = _SIZE.fullmatch(text.strip())

@@ -26,7 +26,7 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     "hardware": ("pk", "generation", "min_compute_capability", "max_compute_capability"),
     "frameworks": ("pk", "name", "version"),
     "domains": ("name", "description"),
-    "licences": ("pk", "name", "permissions", "conditions", "limitations"),
+    "licences": ("pk", "identifier", "name", "permissions", "conditions", "limitations"),
 }
 ORDER: dict[str, tuple[str, ...]] = {
     "cuda": ("full_version",),
@@ -36,7 +36,7 @@ ORDER: dict[str, tuple[str, ...]] = {
     "licences": ("name",),
 }
 
-WRAPPED = {"name": 0, "permissions": 0, "conditions": 1, "limitations": 2}
+WRAPPED = {"identifier": 0, "name": 0, "permissions": 1, "conditions": 2, "limitations": 3}
 """Columns that may be wrapped, and how soon each is left out where there is no room."""
 
 
@@ -52,7 +52,7 @@ def list_(
     server: Server = None,
     as_json: AsJson = False,
 ) -> None:
-    """List the CUDA releases, GPU generations, ... that there are."""
+    """List what an image may refer to, such as CUDA releases."""
     from bayplan.cli import screen, session
 
     with session.connect(server) as client:
@@ -66,6 +66,11 @@ def list_(
         found = collections[resource].list(order_by=ORDER[resource])
     if as_json:
         return screen.show_json(found)
+    if resource is Resource.licences:
+        from bayplan.domain.tables import rows
+
+        identifiers = {row["name"]: row["spdx"] for row in rows("licences.csv")}
+        found = [one | {"identifier": identifiers.get(one["name"])} for one in found]
     columns = [
         screen.Column(name.replace("_", " "), right=name == "pk", gives_way=name in WRAPPED, spare=WRAPPED.get(name, 0))
         for name in COLUMNS[resource]

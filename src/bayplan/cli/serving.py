@@ -1,6 +1,7 @@
 """What `serve`, `migrate` and `secrets rotate` do; apart from their definitions because it takes long to import."""
 
 import asyncio
+import errno
 import gc
 import socket
 
@@ -16,6 +17,9 @@ from bayplan.errors import CannotStart
 
 # Of a request line and headers, or of what stands between two pieces of a body.
 MOST_HEAD_BYTES = 64 * 1024
+
+_OTHER = dict.fromkeys((errno.EADDRINUSE, errno.EACCES), "port with --port or BAYPLAN_PORT")
+_ANY_OTHER = "address with --host or BAYPLAN_HOST"
 
 
 class _Http(HttpToolsProtocol):
@@ -98,7 +102,7 @@ def _listen(host: str, port: int) -> socket.socket:
     except OSError as error:
         why = error.strerror or str(error)
         raise CannotStart(
-            f"Cannot serve on {host}:{port}: {why}. Choose another with --port or BAYPLAN_PORT."
+            f"Cannot serve on {host}:{port}: {why}. Choose another {_OTHER.get(error.errno or 0, _ANY_OTHER)}."
         ) from None
     return listener
 

@@ -27,7 +27,11 @@ def connect(server: str | None) -> Iterator[Client]:
     url = address(server)
     if settings.token is not None:
         with Client(url, token=settings.token.get_secret_value()) as client:
-            yield client
+            try:
+                yield client
+            except Unauthenticated as error:
+                detail = f"{url} does not take the access token in BAYPLAN_TOKEN, or no longer; put a new one there."
+                raise Unauthenticated(detail, code=error.code) from None
     elif settings.username is not None and settings.password is not None:
         with Client(url, username=settings.username, password=settings.password.get_secret_value()) as client:
             yield client
