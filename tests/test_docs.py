@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 import subprocess
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -190,6 +191,13 @@ def test_the_readme_shows_what_is_printed() -> None:
     """The README's tour, run on a fresh server, prints what the README shows; `make tour` writes it."""
     shown = README.read_text(encoding="utf-8")
     assert toured_readme(shown) == shown
+
+
+def test_make_install_brings_all_that_the_tour_needs() -> None:
+    """The README's reader has what `make run` installs: the server, and the worker's part for the end of the tour."""
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["optional-dependencies"]
+    install = (ROOT / "scripts" / "install").read_text(encoding="utf-8")
+    assert set(re.findall(r"--extra (\w+)", install)) == set(extras)
 
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
