@@ -75,13 +75,14 @@ def push(
     repository: str,
     tag: str = "1",
     *,
-    more_bytes: Sequence[int] = (),
+    more_bytes: Sequence[int | bytes] = (),
     entrypoint: Sequence[str] = ("/program",),
     **config: Any,
 ) -> Pushed:
-    """Pushes an image of the program, and one more layer of so many random bytes for each of `more_bytes`."""
+    """Pushes an image of the program, and one more layer of so many random bytes, or of these, for each of `more_bytes`."""
     layers = [archive("program", the_program())]
-    layers += [archive(f"ballast-{number}", os.urandom(size)) for number, size in enumerate(more_bytes)]
+    ballast = [one if isinstance(one, bytes) else os.urandom(one) for one in more_bytes]
+    layers += [archive(f"ballast-{number}", one) for number, one in enumerate(ballast)]
     packed = [gzip.compress(layer, 1, mtime=0) for layer in layers]
     described = configuration(rootfs={"type": "layers", "diff_ids": [digest_of(layer) for layer in layers]}, **config)
     described["config"]["Entrypoint"] = list(entrypoint)

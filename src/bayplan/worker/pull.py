@@ -178,10 +178,17 @@ def _get(
     held = engine.held(reference)
     if held is not None:
         return reference, standing, held, True
-    _must_fit(engine, reference, standing.size_bytes)
+    free_bytes = engine.free_bytes()
+    _must_fit(engine, reference, standing.size_bytes, free_bytes)
+
+    def goes_on(progress: Progress) -> None:
+        watch.goes_on(progress)
+        if free_bytes is not None and progress.total_bytes > free_bytes:
+            raise _disk_full(engine, reference, progress.total_bytes, free_bytes)
+
     watch.begins(reference, standing.size_bytes)
     try:
-        held = engine.pull(reference, login, watch.goes_on)
+        held = engine.pull(reference, login, goes_on)
     except EngineFailed as error:
         if error.code != "image_gone":
             raise
@@ -238,12 +245,17 @@ def size_for(found: Any, architecture: str) -> int | None:
     return sizes[0] if sizes else None
 
 
-def _must_fit(engine: Engine, reference: Reference, size_bytes: int | None) -> None:
-    """Raises where there is less room than the image takes even packed: better before the download than after it."""
-    free_bytes = engine.free_bytes()
+def _must_fit(engine: Engine, reference: Reference, size_bytes: int | None, free_bytes: int | None) -> None:
+    """Raises where there is less room than the image takes packed, however much of it is here already: better before the download."""
     if size_bytes is None or free_bytes is None or free_bytes >= size_bytes:
         return
-    raise EngineFailed(
+    # Which of its layers are here is only known when it is pulled; but no layer is larger packed than unpacked.
+    if free_bytes + sum(one.size_bytes for one in engine.images()) < size_bytes:
+        raise _disk_full(engine, reference, size_bytes, free_bytes)
+
+
+def _disk_full(engine: Engine, reference: Reference, size_bytes: int, free_bytes: int) -> EngineFailed:
+    return EngineFailed(
         f"{reference} is {gigabytes(size_bytes)} to download alone, and {engine.data_root}, where {engine.name} keeps images, has "
         f"{gigabytes(free_bytes)} left. Make room there (`docker system df` shows what takes it, `docker image prune -a` removes "
         "images that no container uses), then pull again.",
