@@ -35,14 +35,15 @@ SERVER_PARTS = frozenset(
 )
 """What the extra `server` brings: a worker's machine has the other commands without it."""
 
-COMMANDS_FOR_CALLS = (
+TYPED_FOR_CALLS = (
+    (re.compile(r"\bregistry_username and registry_password\b"), "--registry-username"),
     (re.compile(r"POST /v1/nodes/workers/list\b"), "`bayplan nodes workers`"),
     (re.compile(r"GET /v1/credentials\b"), "`bayplan credentials list`"),
     (re.compile(r"DELETE /v1/docker/(\d+)/reinstate\b"), r"`bayplan images reinstate \1`"),
     (re.compile(r"/v1/nodes/list\b"), "`bayplan nodes list`"),
     (re.compile(r"/v1/(cuda|hardware|frameworks|domains|licences)/list\b"), r"`bayplan list \1`"),
 )
-"""What to type where the server's sentences name a call of its API."""
+"""What to type where the server's sentences name a call of its API, or fields of a body."""
 
 app = typer.Typer(
     name="bayplan",
@@ -100,6 +101,6 @@ def _complain(error: BayplanError) -> None:
     lines = [f"{red}{error.detail}{normal}"]
     lines += [f"  {one.field}: {one.detail}" for one in error.problems if one.detail not in error.detail]
     said = "\n".join(lines)
-    for call, command in COMMANDS_FOR_CALLS:
-        said = call.sub(command, said)
+    for call, typed in TYPED_FOR_CALLS:
+        said = call.sub(typed, said)
     sys.stderr.write(f"{said}\n")

@@ -8,7 +8,7 @@ from bayplan.cli.screen import MUTED, Column, fields, moment, show, table, words
 from bayplan.client.answers import ExpandedImage
 from bayplan.client.inspections import Contradiction, Inspection, ToldPlatform
 
-_UNITS = (("GiB", 1024**3), ("MiB", 1024**2), ("KiB", 1024))
+_UNITS = (("GB", 10**9), ("MB", 10**6), ("kB", 10**3))
 
 
 def show_inspection(found: Inspection, image: ExpandedImage | None) -> None:
