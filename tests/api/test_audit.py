@@ -80,6 +80,8 @@ def test_whoever_gets_a_password_is_in_the_trail(
     before = trail(service)
     answer = service.staff.request(method, path.format(image=image["pk"], node=node), json=body)
     assert holds_password(answer), answer.text
+    if method != "DELETE":
+        assert answer.headers["cache-control"] in ("no-store", "private, no-cache")
     after = trail(service)
     assert after[1:] == before
     entry = after[0]

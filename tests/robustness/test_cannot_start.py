@@ -101,6 +101,8 @@ SQLITE = (
     ("a setting that is no number", setting(port="many"), "BAYPLAN_PORT"),
     ("a port beyond", setting(port="70000"), "BAYPLAN_PORT"),
     ("a database of another kind", setting(database="mysql://root@localhost/x"), "BAYPLAN_DATABASE"),
+    ("a port of a database that is none", setting(database="postgresql://u:s3cret-pw@h:port/x"), "BAYPLAN_DATABASE"),
+    ("an option that is none", setting(database="postgresql://u:s3cret-pw@h/x?colour=red"), "BAYPLAN_DATABASE"),
     ("a database file nowhere", setting(database="sqlite:////proc/nowhere/x.db"), "/proc/nowhere"),
     ("a level that is none", setting(log_level="loud"), "BAYPLAN_LOG_LEVEL"),
     ("a key given that is none", setting(secrets_key="nonsense"), "BAYPLAN_SECRETS_KEY"),

@@ -47,6 +47,7 @@ class Trail:
         """Gives the response when the passwords in it are in the trail; raises `DatabaseUnavailable` where they cannot be."""
         if disclosure.images and response.status_code != 304:
             await self.enter(_entry(request, caller, action, disclosure))
+            response.headers.setdefault("Cache-Control", "no-store")
         return response
 
     async def sent_with(

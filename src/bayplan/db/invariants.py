@@ -38,7 +38,7 @@ async def _image(tx: Transaction, row: Row, old: Row | None, _given: Set[str]) -
             raise Invalid(" ".join(p.detail for p in problems), code="required_for_gpu", problems=problems)
     if old is not None and located(row["url"], row["registry"]) != located(old["url"], old["registry"]):
         await _forget_what_its_registry_said(tx, row["pk"])
-    elif old is not None and row["registry_password"] != old["registry_password"]:
+    elif old is not None and any(row[name] != old[name] for name in ("registry_username", "registry_password")):
         await _look_again(tx, row["pk"])
     return row
 

@@ -5,7 +5,9 @@ from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager, nullcontext
 from typing import Any
 
+import psycopg
 import sqlalchemy as sa
+from psycopg.conninfo import make_conninfo
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 from sqlalchemy.sql.base import Executable
 
@@ -20,6 +22,7 @@ from bayplan.db.engine import (
     Transaction,
 )
 from bayplan.db.prepared import Prepared
+from bayplan.errors import CannotStart
 
 POOL_TIMEOUT_SECONDS = 10
 CONNECT_TIMEOUT_SECONDS = 5
@@ -30,7 +33,7 @@ class PostgresDatabase:
     """A catalogue in a PostgreSQL database, through at most `connections` connections."""
 
     def __init__(self, url: str, *, connections: int) -> None:
-        parsed = sa.make_url(url).set(drivername="postgresql+psycopg")
+        parsed = _parsed(url)
         self._place = f"{parsed.host or 'local socket'}/{parsed.database}"
         self._engine = create_async_engine(
             parsed,
@@ -92,6 +95,18 @@ class PostgresDatabase:
     def _unavailable(self, error: Exception) -> DatabaseUnavailable:
         said = str(error.orig) if isinstance(error, sa.exc.DBAPIError) else str(error)
         return DatabaseUnavailable(f"The database at {self._place} cannot be used: {said.strip().splitlines()[0]}.")
+
+
+def _parsed(url: str) -> sa.URL:
+    try:
+        parsed = sa.make_url(url)
+        make_conninfo(parsed.set(drivername="postgresql").render_as_string(hide_password=False))
+    except (ValueError, sa.exc.ArgumentError, psycopg.ProgrammingError):  # whose words may hold the password
+        raise CannotStart(
+            "BAYPLAN_DATABASE is not the address of a database: write postgresql://user:password@host:port/name, "
+            "with %40 for '@' and the like in the password."
+        ) from None
+    return parsed.set(drivername="postgresql+psycopg")
 
 
 class _PostgresTransaction:

@@ -21,7 +21,11 @@ _SHOWN = ("state", "since", "checked", "due", "digest", "found", "code", "detail
 _CHANGE = ("at", "state", "digest", "found", "code", "detail", "changes")
 UNCHECKED = "unchecked"
 _NAMED = 5  # registries that are waited for
-_FOR_STAFF = "The registry refuses the image's log-in, or wants one; staff see which."
+# What is said of a log-in names its user, and of a key where it lies: not everybody sees those. By code.
+_FOR_STAFF = {
+    "registry_denied": "The registry refuses the image's log-in, or wants one; staff see which.",
+    "unknown_key": "The image's log-in cannot be read; staff see why.",
+}
 
 
 async def load(db: Database, pk: int, *, sees_log_ins: bool) -> Object:
@@ -50,9 +54,8 @@ async def load(db: Database, pk: int, *, sees_log_ins: bool) -> Object:
 
 
 def _veil(entry: Object, sees_log_ins: bool) -> None:
-    """What a registry says of a log-in names its user, whom not everybody sees."""
-    if not sees_log_ins and entry["state"] == "denied":
-        entry["detail"] = _FOR_STAFF
+    if not sees_log_ins:
+        entry["detail"] = _FOR_STAFF.get(entry["code"], entry["detail"])
 
 
 async def counts(db: Database, since: str | None) -> Object:
