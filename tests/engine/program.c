@@ -6,23 +6,24 @@
 #include <string.h>
 #include <unistd.h>
 
-static void heard(int number) {
-    printf("heard %d\n", number);
-    fflush(stdout);
-    _exit(40 + number);
-}
-
 int main(int count, char **words) {
     const char *gpus = getenv("NVIDIA_VISIBLE_DEVICES");
     printf("runs with gpu %s\n", gpus ? gpus : "none");
     fflush(stdout);
     if (count > 1 && strcmp(words[1], "wait") == 0) {
-        signal(SIGINT, heard);
-        signal(SIGTERM, heard);
-        signal(SIGHUP, heard);
+        /* Blocked, and not handled: whoever read that it waits may signal before its own printing has ended. */
+        sigset_t awaited;
+        int number;
+        sigemptyset(&awaited);
+        sigaddset(&awaited, SIGINT);
+        sigaddset(&awaited, SIGTERM);
+        sigaddset(&awaited, SIGHUP);
+        sigprocmask(SIG_BLOCK, &awaited, NULL);
         puts("waiting");
         fflush(stdout);
-        for (;;) pause();
+        sigwait(&awaited, &number);
+        printf("heard %d\n", number);
+        return 40 + number;
     }
     if (count > 1 && strcmp(words[1], "deaf") == 0) {
         puts("waiting");

@@ -3,6 +3,7 @@
 import signal
 import subprocess
 from collections.abc import Iterator
+from contextlib import suppress
 
 import pytest
 
@@ -73,9 +74,16 @@ def test_the_third_signal_kills_what_does_not_hear(engine: Dockerd, machine: Box
             process.send_signal(signal.SIGINT)
             with pytest.raises(subprocess.TimeoutExpired):
                 process.wait(1)
-        process.send_signal(signal.SIGINT)
-        process.wait(30)
+        # On a busy machine two signals may be heard as one.
+        until(lambda: _signalled(process) is not None, lambda: "the container is killed")
     assert process.returncode == 128 + signal.SIGKILL
+
+
+def _signalled(process: "subprocess.Popen[str]") -> int | None:
+    process.send_signal(signal.SIGINT)
+    with suppress(subprocess.TimeoutExpired):
+        process.wait(1)
+    return process.returncode
 
 
 def _until_it_waits(process: "subprocess.Popen[str]") -> None:
