@@ -7,6 +7,7 @@ with accounts and their tokens) and copied for each test, so that a fresh catalo
 import contextlib
 import itertools
 import shutil
+import signal
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +25,8 @@ from tests.process import ADMIN_PASSWORD, Server, running_server
 KINDS = ("sqlite", "postgresql")
 USER = ("casey", "casey's long password")
 _names = itertools.count(1)
+# A shell ignores Ctrl-C for what it starts in the background, and programs inherit that: those of the tests would ignore it too.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @dataclass(frozen=True)
