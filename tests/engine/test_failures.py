@@ -102,6 +102,16 @@ def test_what_a_registry_refuses_with(
     assert said in ended.err
 
 
+def test_a_log_in_of_the_machine_that_cannot_be_read(
+    engine: Dockerd, machine: Box, image: tuple[Pushed, Body], name: str
+) -> None:
+    (machine.folder / ".docker").mkdir()
+    (machine.folder / ".docker" / "config.json").write_text('{"credsStore": "nowhere"}')
+    ended = pull(machine, engine, name, code=1)
+    assert "The log-in that `docker login` left on this machine cannot be read" in ended.err
+    assert "docker-credential-nowhere" in ended.err
+
+
 def test_what_is_not_what_its_digest_says(
     engine: Dockerd, machine: Box, enter: Enter, name: str, registry: Registry
 ) -> None:

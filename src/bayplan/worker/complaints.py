@@ -37,7 +37,8 @@ _PULL: tuple[tuple[re.Pattern[str], str, str], ...] = tuple(
         ),
         (
             (
-                r"unauthorized|authentication required|no basic auth credentials|incorrect username or password|\bdenied\b|\b40[13]\b|"
+                r"unauthorized|authentication required|no basic auth credentials|incorrect username or password|"
+                r"(?<!permission )\bdenied\b|\b40[13]\b|"
                 r"unable to retrieve auth token|invalid username/password"
             ),
             "login_refused",
@@ -46,7 +47,7 @@ _PULL: tuple[tuple[re.Pattern[str], str, str], ...] = tuple(
         (
             (
                 r"no matching manifest|does not match the specified platform|no image found in (?:manifest list|image index)|"
-                r"choosing (?:an )?image.*manifest list"
+                r"choosing (?:an )?image.*manifest list|no match for platform"
             ),
             "wrong_platform",
             (
@@ -57,7 +58,7 @@ _PULL: tuple[tuple[re.Pattern[str], str, str], ...] = tuple(
         (
             (
                 r"manifest unknown|name unknown|manifest for \S+ not found|not found: manifest|manifest invalid: .*unknown|"
-                r"repository \S+ not found|reading manifest .*not found"
+                r"repository \S+ not found|reading manifest .*not found|failed to resolve reference .*: not found"
             ),
             "image_gone",
             "{host} has {reference} no more.",
@@ -65,7 +66,7 @@ _PULL: tuple[tuple[re.Pattern[str], str, str], ...] = tuple(
         (
             (
                 r"verification failed|manifest verification|does not match (?:the )?digest|digest did not match|invalid digest|"
-                r"hash mismatch|unexpected commit digest"
+                r"hash mismatch|unexpected commit digest|failed size validation"
             ),
             "digest_mismatch",
             (
@@ -206,6 +207,13 @@ def about_connection(error: BaseException, address: str) -> EngineFailed:
     # urllib3 keeps what the system said among an error's arguments, not as its cause.
     inner = [one for cause in causes for one in _within(cause)]
     place = address.removeprefix("unix://")
+    if "credentials store" in str(error).lower():
+        return EngineFailed(
+            f"The log-in that `docker login` left on this machine cannot be read ({printable(str(error))}). Mend `credsStore` and "
+            "`credHelpers` in ~/.docker/config.json, or have staff give the image a log-in of its own: `bayplan images edit IMAGE "
+            "--registry-username NAME --registry-password`.",
+            code="login_unreadable",
+        )
     if any(isinstance(one, PermissionError) for one in inner):
         return EngineFailed(
             f"This user may not speak to the engine at {place}. Run this as one who may (root, or a member of the group `docker`).",
