@@ -16,6 +16,8 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from bayplan.domain.duration import seconds
 from bayplan.errors import CannotStart, Invalid
 
+_LARGEST_PORT = 65535
+_PROXY = re.compile(r"http://([^\s/@:]+:[^\s/@]*@)?([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]):[0-9]{1,5}/?", re.ASCII)
 _HOST = re.compile(r"[A-Za-z0-9._:\[\]-]{1,255}", re.ASCII)
 
 
@@ -77,6 +79,11 @@ class Settings(BaseSettings):
     )
     registry_ca: Path | None = Field(
         default=None, description="File of certificates (PEM) that registries may have besides the system's."
+    )
+    registry_proxy: SecretStr | None = Field(
+        default=None,
+        description="HTTP proxy, `http://user:password@host:port`, through which registries are asked by CONNECT. Those "
+        "that `BAYPLAN_REGISTRY_ALLOW_PRIVATE` or `BAYPLAN_REGISTRY_INSECURE` names are asked without it.",
     )
     registry_concurrency: Annotated[int, Field(ge=1, le=100)] = Field(
         default=8, description="Largest number of connections that one process holds to one registry."
@@ -140,6 +147,14 @@ class Settings(BaseSettings):
             if not _HOST.fullmatch(entry) and not _is_network(entry):
                 raise ValueError("each entry must be a host, an address or a network, with commas between")
         return value
+
+    @field_validator("registry_proxy")
+    @classmethod
+    def _is_proxy(cls, value: SecretStr | None) -> SecretStr | None:
+        text = value.get_secret_value() if value is not None else ""
+        if text and (not _PROXY.fullmatch(text) or int(text.rstrip("/").rpartition(":")[2]) > _LARGEST_PORT):
+            raise ValueError("must be http://host:port, with user:password@ before the host where it wants a log-in")
+        return value if text else None
 
     @field_validator("registry_insecure")
     @classmethod

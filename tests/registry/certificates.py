@@ -33,11 +33,14 @@ def _rsa() -> rsa.RSAPrivateKey:
 
 
 def self_signed(folder: Path, name: str) -> Certificate:
-    """A new certificate for 127.0.0.1, ::1 and localhost, good for a day."""
+    """A new certificate for 127.0.0.1, ::1, localhost and registry.test, good for a day."""
     key = _rsa()
     who = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
     now = datetime.datetime.now(datetime.UTC)
-    names = [x509.DNSName("localhost"), *(x509.IPAddress(ip_address(one)) for one in ("127.0.0.1", "::1"))]
+    names = [
+        *(x509.DNSName(one) for one in ("localhost", "registry.test")),
+        *(x509.IPAddress(ip_address(one)) for one in ("127.0.0.1", "::1")),
+    ]
     certificate = (
         x509.CertificateBuilder()
         .subject_name(who)

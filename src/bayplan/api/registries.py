@@ -78,6 +78,7 @@ class Registries:
             Access.of(settings.registry_allow_private, settings.registry_insecure),
             limits=Limits(connections=settings.registry_concurrency),
             ca=settings.registry_ca,
+            proxy=proxy.get_secret_value() if (proxy := settings.registry_proxy) else None,
         )
 
 

@@ -58,6 +58,15 @@ class Endpoint:
         except ValueError:
             return self.host == "localhost"
 
+    @property
+    def is_numeric(self) -> bool:
+        """Whether the host is an address, in any of the spellings that resolvers take (`127.1`, `0x7f000001`)."""
+        for read in (ip_address, socket.inet_aton):
+            with contextlib.suppress(ValueError, OSError):
+                read(self.host.rstrip("."))
+                return True
+        return False
+
     @classmethod
     def of_registry(cls, registry: str, scheme: str) -> "Endpoint":
         """The endpoint of a registry as references name it: `registry.example.org:5000`, `docker.io`."""
@@ -107,6 +116,17 @@ class Access:
     def is_insecure(self, endpoint: Endpoint) -> bool:
         """Whether plain HTTP was allowed for that host and port."""
         return not self.insecure.isdisjoint((endpoint.authority, endpoint.at_port))
+
+    def goes_by_proxy(self, endpoint: Endpoint) -> bool:
+        """Whether a proxy leads there, if there is one: to names outside of the own network, over TLS.
+
+        Hosts that the settings allow by name are in it. What is asked in plain HTTP a proxy could read, and what is
+        named by its address is checked here.
+        """
+        inside = endpoint.host in self.hosts or endpoint.at_port in self.hosts
+        name = endpoint.host.rstrip(".")
+        is_here = name == "localhost" or name.endswith(".localhost")
+        return endpoint.is_secure and not (inside or is_here or endpoint.is_numeric)
 
     def permits(self, endpoint: Endpoint, address: Address) -> bool:
         """Whether this address may be connected to for that endpoint."""

@@ -63,10 +63,15 @@ class RegistryClient:
     digest of a kind that cannot be verified.
     """
 
-    def __init__(self, access: Access, *, limits: Limits | None = None, ca: Path | None = None) -> None:
-        """`ca` is a file of certificates that are trusted besides the system's; CannotStart where it is none."""
+    def __init__(
+        self, access: Access, *, limits: Limits | None = None, ca: Path | None = None, proxy: str | None = None
+    ) -> None:
+        """`ca` is a file of certificates that are trusted besides the system's; CannotStart where it is none.
+
+        `proxy` leads to the registries outside of the own network: `http://user:password@host:port`.
+        """
         self._access = access
-        self._connections = Connections(access, limits or Limits(), ca)
+        self._connections = Connections(access, limits or Limits(), ca, proxy)
         self._tokens = Tokens(self._connections, access)
         self._plain: set[str] = set()
 

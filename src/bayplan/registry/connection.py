@@ -2,8 +2,9 @@
 
 Each host has connections of its own: that is what limits them by host, and what keeps one host's TLS session from
 carrying another's questions where both are at one address. Connections go to the address that was checked; the
-host's name goes along for TLS and in the Host header. httpx's transport is used without its client, which would
-follow redirects, keep cookies, read proxies from the environment and log addresses with the signatures in them.
+host's name goes along for TLS and in the Host header. Where a proxy leads to a host, it resolves the name, and TLS
+goes through to the host itself. httpx's transport is used without its client, which would follow redirects, keep
+cookies, read proxies from the environment and log addresses with the signatures in them.
 """
 
 import asyncio
@@ -19,20 +20,17 @@ from pathlib import Path
 
 import httpx
 
-from bayplan.errors import CannotStart
 from bayplan.registry.address import Access, Address, Endpoint, resolve
 from bayplan.registry.errors import (
     ManifestTooLarge,
-    NotTls,
     RegistryError,
     RegistryFailing,
     RegistryTimeout,
     RegistryUnreachable,
 )
 from bayplan.registry.patience import AGAIN, Patience, retry_after
+from bayplan.registry.tls import refuse_tls, tls_context
 
-_NO_TLS = ("WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "HTTP_REQUEST", "PACKET_LENGTH_TOO_LONG")
-_WAITING = (ssl.SSLWantReadError, ssl.SSLWantWriteError)  # how a handshake says that it is not done: no failure
 _ERROR_BYTES = 64 * 1024  # of an error's body, only so that the connection can be used again
 _ADDRESS_SECONDS = 60.0  # how long a checked address is connected to before the name is resolved again
 _ONE = httpx.Limits(max_connections=1)
@@ -78,6 +76,7 @@ class _Broken(RegistryUnreachable):
 class _Host:
     turns: asyncio.Semaphore
     tls: ssl.SSLContext
+    proxy: httpx.Proxy | None
     # Of one connection each, the last used at the end: a pool of httpx looks at all of its connections for each question.
     idle: list[httpx.AsyncHTTPTransport] = field(default_factory=list)
     addresses: tuple[Address, ...] = ()
@@ -88,13 +87,16 @@ class _Host:
     @contextlib.asynccontextmanager
     async def connection(self) -> AsyncIterator[httpx.AsyncHTTPTransport]:
         """One for a single question; it is closed unless the question was answered."""
-        one = self.idle.pop() if self.idle else httpx.AsyncHTTPTransport(verify=self.tls, trust_env=False, limits=_ONE)
+        one = self.idle.pop() if self.idle else self._transport()
         try:
             yield one
         except BaseException:
             await one.aclose()
             raise
         self.idle.append(one)
+
+    def _transport(self) -> httpx.AsyncHTTPTransport:
+        return httpx.AsyncHTTPTransport(verify=self.tls, trust_env=False, limits=_ONE, proxy=self.proxy)
 
     def prefer(self, address: Address) -> None:
         """Has the address that answered tried first from now on: its connection is used again, and no dead one waited for."""
@@ -110,8 +112,10 @@ class _Host:
 class Connections:
     """The connections to all hosts; to be closed with `close`."""
 
-    def __init__(self, access: Access, limits: Limits, ca: Path | None = None) -> None:
+    def __init__(self, access: Access, limits: Limits, ca: Path | None = None, proxy: str | None = None) -> None:
+        """`proxy` is what leads to those that `Access.goes_by_proxy` names: `http://host:port`, with its log-in if it wants one."""
         self._access = access
+        self._proxy = None if proxy is None else httpx.Proxy(proxy)
         self._limits = limits
         self._tls = tls_context(ca)
         self._hosts: dict[Endpoint, _Host] = {}
@@ -161,6 +165,8 @@ class Connections:
         where = question.endpoint.authority
         try:
             async with asyncio.timeout(self._limits.answer_seconds), host.connection() as transport:
+                if host.proxy is not None:
+                    return await self._ask_by_proxy(transport, question)
                 return await self._ask_addresses(host, transport, question)
         except (TimeoutError, httpx.TimeoutException):
             raise RegistryTimeout(
@@ -179,9 +185,10 @@ class Connections:
                 host.good_until = time.monotonic() + _ADDRESS_SECONDS
         for address in host.addresses:
             try:
-                answer = await self._ask_address(transport, address, question)
+                numeric = f"[{address}]" if address.version == 6 else str(address)
+                answer = await self._ask_at(transport, numeric, question)
             except (httpx.ConnectError, httpx.ConnectTimeout) as error:
-                _refuse_tls(error, endpoint)
+                refuse_tls(error, endpoint)
             else:
                 host.prefer(address)
                 return answer
@@ -190,12 +197,26 @@ class Connections:
             f"Nobody answers at '{endpoint.authority}'; check the registry's name, its port and whether it is up."
         )
 
-    async def _ask_address(self, transport: httpx.AsyncHTTPTransport, address: Address, question: Question) -> Answer:
+    async def _ask_by_proxy(self, transport: httpx.AsyncHTTPTransport, question: Question) -> Answer:
+        where = question.endpoint.authority
+        try:
+            return await self._ask_at(transport, question.endpoint.host, question)
+        except httpx.ProxyError as error:
+            raise RegistryUnreachable(
+                f"The proxy in BAYPLAN_REGISTRY_PROXY does not lead to '{where}': it answers with status {str(error)[:3]}; "
+                "ask its operators."
+            ) from None
+        except (httpx.ConnectError, httpx.ConnectTimeout) as error:
+            refuse_tls(error, question.endpoint)
+            raise RegistryUnreachable(
+                f"'{where}' cannot be reached by the proxy in BAYPLAN_REGISTRY_PROXY: nobody answers there, or it breaks off."
+            ) from None
+
+    async def _ask_at(self, transport: httpx.AsyncHTTPTransport, name: str, question: Question) -> Answer:
         endpoint = question.endpoint
-        numeric = f"[{address}]" if address.version == 6 else str(address)
         request = httpx.Request(
             question.method,
-            f"{endpoint.scheme}://{numeric}:{endpoint.port}{question.target}",
+            f"{endpoint.scheme}://{name}:{endpoint.port}{question.target}",
             headers={
                 "Host": endpoint.authority,
                 "Accept-Encoding": "identity",
@@ -218,7 +239,8 @@ class Connections:
 
     def _host(self, endpoint: Endpoint) -> _Host:
         if endpoint not in self._hosts:
-            self._hosts[endpoint] = _Host(asyncio.Semaphore(self._limits.connections), self._tls)
+            proxy = self._proxy if self._access.goes_by_proxy(endpoint) else None
+            self._hosts[endpoint] = _Host(asyncio.Semaphore(self._limits.connections), self._tls, proxy)
         return self._hosts[endpoint]
 
     async def _close_idle(self) -> None:
@@ -226,18 +248,6 @@ class Connections:
         surplus = [self._hosts.pop(endpoint) for endpoint in idle[: max(0, len(self._hosts) - _HOSTS)]]
         for host in surplus:
             await host.close()
-
-
-def tls_context(ca: Path | None) -> ssl.SSLContext:
-    """Trusts the system's authorities, and those in the file `ca`; raises CannotStart where that cannot be read."""
-    context = ssl.create_default_context()
-    if ca is not None:
-        try:
-            context.load_verify_locations(ca)
-        except (OSError, ssl.SSLError) as error:
-            reason = error.strerror if type(error) is not ssl.SSLError else "it holds no certificate in PEM form"
-            raise CannotStart(f"BAYPLAN_REGISTRY_CA: {ca} cannot be used: {reason}.") from None
-    return context
 
 
 async def _nothing(response: httpx.Response) -> bytes:
@@ -269,25 +279,6 @@ async def _body(response: httpx.Response, endpoint: Endpoint, limit: int) -> byt
     if not failed and response.headers.get("Content-Encoding", "identity").lower() != "identity":
         raise RegistryError(f"'{endpoint.authority}' compresses its answer although it was asked not to.")
     return b"".join(parts)
-
-
-def _refuse_tls(error: Exception, endpoint: Endpoint) -> None:
-    """Raises what is to be said where a connection failed because of TLS; asking again would not help."""
-    cause: BaseException | None = error
-    while cause is not None and (not isinstance(cause, ssl.SSLError) or isinstance(cause, _WAITING)):
-        cause = cause.__cause__ or cause.__context__
-    if cause is None:
-        return
-    if cause.reason in _NO_TLS:
-        raise NotTls(
-            f"'{endpoint.authority}' does not speak TLS; "
-            f"if plain HTTP is right there, add {endpoint.host}:{endpoint.port} to BAYPLAN_REGISTRY_INSECURE."
-        ) from cause
-    why = cause.verify_message if isinstance(cause, ssl.SSLCertVerificationError) else "the handshake failed"
-    raise RegistryUnreachable(
-        f"The certificate of '{endpoint.authority}' is not to be trusted ({why}); "
-        "name the file of its authority in BAYPLAN_REGISTRY_CA."
-    ) from cause
 
 
 def _refused(endpoint: Endpoint, answer: Answer) -> RegistryFailing:

@@ -1,0 +1,42 @@
+"""Whom to trust, and what to say of those who are not: TLS as registries are asked with it."""
+
+import ssl
+from pathlib import Path
+
+from bayplan.errors import CannotStart
+from bayplan.registry.address import Endpoint
+from bayplan.registry.errors import NotTls, RegistryUnreachable
+
+_NO_TLS = ("WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "HTTP_REQUEST", "PACKET_LENGTH_TOO_LONG")
+_WAITING = (ssl.SSLWantReadError, ssl.SSLWantWriteError)  # how a handshake says that it is not done: no failure
+
+
+def tls_context(ca: Path | None) -> ssl.SSLContext:
+    """Trusts the system's authorities, and those in the file `ca`; raises CannotStart where that cannot be read."""
+    context = ssl.create_default_context()
+    if ca is not None:
+        try:
+            context.load_verify_locations(ca)
+        except (OSError, ssl.SSLError) as error:
+            reason = error.strerror if type(error) is not ssl.SSLError else "it holds no certificate in PEM form"
+            raise CannotStart(f"BAYPLAN_REGISTRY_CA: {ca} cannot be used: {reason}.") from None
+    return context
+
+
+def refuse_tls(error: Exception, endpoint: Endpoint) -> None:
+    """Raises what is to be said where a connection failed because of TLS; asking again would not help."""
+    cause: BaseException | None = error
+    while cause is not None and (not isinstance(cause, ssl.SSLError) or isinstance(cause, _WAITING)):
+        cause = cause.__cause__ or cause.__context__
+    if cause is None:
+        return
+    if cause.reason in _NO_TLS:
+        raise NotTls(
+            f"'{endpoint.authority}' does not speak TLS; "
+            f"if plain HTTP is right there, add {endpoint.host}:{endpoint.port} to BAYPLAN_REGISTRY_INSECURE."
+        ) from cause
+    why = cause.verify_message if isinstance(cause, ssl.SSLCertVerificationError) else "the handshake failed"
+    raise RegistryUnreachable(
+        f"The certificate of '{endpoint.authority}' is not to be trusted ({why}); "
+        "name the file of its authority in BAYPLAN_REGISTRY_CA."
+    ) from cause
