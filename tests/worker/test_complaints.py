@@ -38,18 +38,10 @@ LOGIN = Login("casey", "registry pass: word")
         ("received unexpected HTTP status: 503 Service Unavailable", "registry_unreachable"),
         ("open /var/lib/docker/tmp/GetImageBlob1: permission denied", "engine_failed"),
         # As Docker says it that keeps images in containerd's store.
-        (
-            'failed to resolve reference "registry.example.org:5000/team/image@sha256:44": '
-            "registry.example.org:5000/team/image@sha256:44: not found",
-            "image_gone",
-        ),
+        ('failed to resolve reference "r/a@sha256:44": r/a@sha256:44: not found', "image_gone"),
         ("no match for platform in manifest sha256:44: not found", "wrong_platform"),
         ("failed commit on ref: failed size validation: 10 != 12: failed precondition", "digest_mismatch"),
-        (
-            "pull access denied, repository does not exist or may require authorization: server message: insufficient_scope: "
-            "authorization failed",
-            "login_refused",
-        ),
+        ("pull access denied: server message: insufficient_scope: authorization failed", "login_refused"),
         ('Get "https://registry.example.org:5000/v2/": something new under the sun', "engine_failed"),
     ],
 )
