@@ -1,18 +1,22 @@
 """How machines get into the catalogue: join tokens, joining, joining again, and reporting what has changed."""
 
+import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import psycopg
 import pytest
 import sqlalchemy as sa
 
-from bayplan.db import tables
+from bayplan.db import accounts, tables
 from bayplan.db.engine import open_database
 from tests import catalogue
 from tests.answers import refused, timestamp
 from tests.conftest import Service
 from tests.joining import join, join_token, joined, obtain
+
+PATIENCE_SECONDS = 20.0
 
 
 def test_a_join_token_is_shown_once_and_says_how_long_it_is_good(service: Service) -> None:
@@ -310,3 +314,41 @@ def test_a_worker_that_reports_from_elsewhere_is_known_there(service: Service) -
             assert moved.post("/v1/nodes/join", json=first.body).status_code == 200
         refused(join(service, first.body), 409, code="worker_alive")
         assert join(service, first.body, address=ELSEWHERE).status_code == 201
+
+
+def test_a_report_and_heartbeats_at_once_wait_for_each_other_and_not_in_a_circle(service: Service) -> None:
+    if service.kind == "sqlite":
+        pytest.skip("one writer at a time")
+    with joined(service, 1) as worker, psycopg.connect(service.settings.database_url) as holder:
+        gpu = worker.body["gpus"][0]
+        # The keys of its nodes go down as their indices go up.
+        worker.client.post("/v1/nodes/join", json=worker.body | {"gpus": [gpu | {"index": 5}]}).raise_for_status()
+        body = worker.body | {"gpus": [gpu | {"index": index} for index in (1, 5)]}
+        nodes = worker.client.post("/v1/nodes/join", json=body).raise_for_status().json()["nodes"]
+        low, high = sorted(node["pk"] for node in nodes)
+        assert nodes[0]["pk"] == high
+
+        def waits(count: int) -> None:
+            deadline = time.monotonic() + PATIENCE_SECONDS
+            statement = "SELECT count(DISTINCT pid) FROM pg_locks WHERE NOT granted"
+            while holder.execute(statement).fetchone() != (count,):
+                assert time.monotonic() < deadline
+                time.sleep(0.02)
+
+        async def heartbeats() -> None:
+            db = open_database(service.settings.database_url)
+            await accounts.seen(db, [low, high], "2026-01-01T00:00:00.000000Z")
+            await db.close()
+
+        def report() -> int:
+            return worker.client.post("/v1/nodes/join", json=body | {"driver_version": "550.54.15"}).status_code
+
+        holder.execute("SELECT FROM nodes WHERE pk = %s FOR UPDATE", (low,))
+        with ThreadPoolExecutor(2) as threads:
+            beats = threads.submit(service.loop.run, heartbeats())
+            waits(1)
+            reported = threads.submit(report)
+            waits(2)
+            holder.commit()
+            beats.result()
+            assert reported.result() == 200

@@ -10,7 +10,14 @@ from tests.joining import join_token, joined
 
 Body = dict[str, Any]
 LISTS = ("/v1/docker/checks/list", "/v1/nodes/workers/list", "/v1/nodes/join-tokens/list")
-VIEWS = ("/v1/prefetch/status", "/v1/docker/{image}/holdings", "/v1/nodes/{node}/holdings", "/v1/docker/{image}/checks")
+VIEWS = (
+    "/v1/prefetch/status",
+    "/v1/docker/{image}/holdings",
+    "/v1/nodes/{node}/holdings",
+    "/v1/docker/{image}/checks",
+    "/v1/docker/{image}/nodes",
+    "/v1/nodes/{node}/images",
+)
 
 
 def in_trouble(service: Service, **changes: Any) -> int:

@@ -7,7 +7,7 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from bayplan.api.answers import Json, fingerprint, tagged
+from bayplan.api.answers import Json, fingerprint, fingerprinted, tagged
 from bayplan.api.crud import expanded, expansion
 from bayplan.api.describe import EXPAND_IMAGE, IF_MATCH, IF_NONE_MATCH, PK, action, reference
 from bayplan.api.judging import Judge
@@ -98,7 +98,7 @@ def docker_router(runtime: Runtime, judge: Judge) -> APIRouter:
         caller = await runtime.caller(request)
         query(request)
         disclosure = runtime.disclosure()
-        answer = Json(await judge.image_on_nodes(caller, pk_of(request), disclosure))
+        answer = fingerprinted(request, await judge.image_on_nodes(caller, pk_of(request), disclosure))
         return await runtime.trail.sent(request, caller, "nodes", disclosure, answer)
 
     example = {
@@ -137,7 +137,8 @@ def docker_router(runtime: Runtime, judge: Judge) -> APIRouter:
                 name="image_on_nodes",
                 answer=reference(ImageOnNodes),
                 errors=[404],
-                parameters=[PK],
+                parameters=[PK, IF_NONE_MATCH],
+                conditional=True,
             ),
         ),
         (

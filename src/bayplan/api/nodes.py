@@ -6,8 +6,8 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from bayplan.api.answers import Json
-from bayplan.api.describe import NODE_ID, PK, action, reference
+from bayplan.api.answers import Json, fingerprinted
+from bayplan.api.describe import IF_NONE_MATCH, NODE_ID, PK, action, reference
 from bayplan.api.judging import Judge
 from bayplan.api.requests import pk_of, query
 from bayplan.api.runtime import Runtime, now
@@ -44,7 +44,7 @@ def nodes_router(runtime: Runtime, judge: Judge) -> APIRouter:
         query(request)
         await runtime.must_own(caller, pk_of(request))
         disclosure = runtime.disclosure()
-        answer = Json(await judge.node_for_images(caller, pk_of(request), disclosure))
+        answer = fingerprinted(request, await judge.node_for_images(caller, pk_of(request), disclosure))
         return await runtime.trail.sent(request, caller, "images", disclosure, answer)
 
     pinged = {
@@ -73,7 +73,8 @@ def nodes_router(runtime: Runtime, judge: Judge) -> APIRouter:
                 name="node_for_images",
                 answer=reference(NodeForImages),
                 errors=[404],
-                parameters=[PK],
+                parameters=[PK, IF_NONE_MATCH],
+                conditional=True,
             ),
         ),
     ):

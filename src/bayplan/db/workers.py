@@ -125,11 +125,13 @@ async def _settle(
         sa.select(nodes, _HELD.c.worker.label("held_by"))
         .select_from(nodes.outerjoin(_HELD))
         .where(sa.or_(_HELD.c.worker == worker, nodes.c.ip == ip))
-        .order_by(_HELD.c.worker.is_(None), nodes.c.pk)
+        # Locked in the order of keys, as heartbeats lock them.
+        .order_by(nodes.c.pk)
+        .with_for_update(of=nodes)
     )
     found: dict[int, dict[str, Any]] = {}
     gone: list[int] = []
-    for row in await tx.fetch(statement):
+    for row in sorted(await tx.fetch(statement), key=lambda row: row.held_by is None):
         old = dict(row._mapping)
         holder = old.pop("held_by")
         if holder not in ((worker, None) if adopts else (worker,)):
