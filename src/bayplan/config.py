@@ -32,6 +32,7 @@ class Settings(BaseSettings):
     )
     database: str | None = Field(
         default=None,
+        repr=False,  # it may hold a password
         description="`postgresql://user:password@host/name`, or `sqlite:///path`. Unset: `bayplan.db` in the home folder.",
     )
     host: str = Field(default="127.0.0.1", description="Address that the server binds.")

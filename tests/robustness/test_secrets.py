@@ -12,6 +12,7 @@ import httpx
 import psycopg
 import pytest
 
+from bayplan.config import Settings
 from tests import catalogue
 from tests.process import ADMIN_PASSWORD, PROGRAM, Server, environment
 
@@ -167,3 +168,9 @@ def test_the_admins_password_is_printed_once_and_only_where_it_was_not_given(
         said.append(out.read_text().replace(str(tmp_path), ""))
     assert "password" in said[0].lower()
     assert "password" not in said[1].lower()
+
+
+def test_settings_written_as_text_hold_no_secret() -> None:
+    names = ("admin_password", "secrets_key", "signing_key", "token", "password")
+    given = dict.fromkeys(names, SECRET) | {"database": f"postgresql://u:{SECRET}@h/x"}
+    assert SECRET not in repr(Settings.model_validate(given))
