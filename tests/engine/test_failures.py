@@ -214,8 +214,8 @@ def test_an_interrupted_pull_leaves_nothing(
             out, err = process.communicate(timeout=30)
         assert out == ""
         assert "Traceback" not in err
-        assert process.returncode == (130 if number == signal.SIGINT else -signal.SIGTERM)
-        assert ("Interrupted; nothing of it is kept." in err) == (number == signal.SIGINT)
+        assert process.returncode == 128 + number
+        assert "Interrupted; nothing of it is kept." in err
         until(lambda: engine.everything() == before, lambda: f"{engine.everything()} is {before}")
         server.held_back = None
         assert pull(machine, engine, name).out.strip().endswith(pushed.digest), "and it can be had afterwards"

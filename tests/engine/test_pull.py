@@ -1,15 +1,22 @@
 """`bayplan worker pull` for real: a real server, real registries, a real engine."""
 
 import json
+import os
+import pty
 import re
+import signal
+import subprocess
+from contextlib import suppress
 from pathlib import Path
 
 import httpx
 import pytest
 
+from tests.engine.between import between, in_front
 from tests.engine.conftest import Body, Enter
 from tests.engine.images import Pushed, push
 from tests.engine.running import Dockerd
+from tests.process import PROGRAM
 from tests.programs import FETCH_TIMEOUT_SECONDS
 from tests.registry.running import KINDS, LOGIN, Kind, Registry
 from tests.worker.box import Box, Ended
@@ -213,6 +220,35 @@ def test_a_terminal_gets_bars(engine: Dockerd, machine: Box, registry: Registry,
     for layer in pushed.layers:
         assert layer.removeprefix("sha256:")[:12] in plain
     assert plain.strip().endswith(pushed.pinned)
+
+
+def test_a_terminal_is_left_as_it_was_found(
+    engine: Dockerd, machine: Box, registry: Registry, enter: Enter, name: str
+) -> None:
+    """By whoever ends it: the cursor, which bars hide, is there again."""
+    pushed = push(registry, f"team/{name}", more_bytes=[2_000_000])
+    with between(registry) as server:
+        enter(pushed, **in_front(pushed, server))
+        server.held_back = pushed.layers[-1]
+        terminal, its_end = pty.openpty()
+        process = subprocess.Popen(
+            [PROGRAM, "worker", "pull", "--engine", engine.address, "--task", name],
+            env=machine.environment() | {"TERM": "xterm"},
+            stdin=its_end,
+            stdout=its_end,
+            stderr=its_end,
+        )
+        os.close(its_end)
+        shown = b""
+        while b"downloads" not in shown:
+            shown += os.read(terminal, 1 << 16)
+        process.send_signal(signal.SIGTERM)
+        with suppress(OSError):  # its end
+            while more := os.read(terminal, 1 << 16):
+                shown += more
+        os.close(terminal)
+        assert process.wait(30) == 128 + signal.SIGTERM
+    assert shown.rindex(b"\x1b[?25h") > shown.rindex(b"\x1b[?25l")
 
 
 def test_the_log_in_is_on_no_command_line_and_in_no_file(

@@ -93,7 +93,7 @@ class _Lines:
         self._last = layers
         if time.monotonic() - self._said >= LINE_EVERY_SECONDS:
             self._said = time.monotonic()
-            total_bytes = max(self._size_bytes, layers.total_bytes)
+            total_bytes = layers.of_bytes(self._size_bytes)
             _say(
                 f"{self._what}: {layers.layers_done} of {len(layers.layers)} layers, "
                 f"{gigabytes(layers.done_bytes)} of {gigabytes(total_bytes)}"
@@ -135,8 +135,8 @@ class _Bars:
         assert self._bars is not None
         assert self._whole is not None
         room = max(1, self._console.height - _ROWS_AROUND)
-        done = {name for name, layer in layers.layers.items() if layer.state in ("done", "there")}
-        hidden = set(list(done)[: max(0, len(layers.layers) - room)])
+        done = [name for name, layer in layers.layers.items() if layer.state in ("done", "there")]
+        hidden = set(done[: max(0, len(layers.layers) - room)])
         for name, layer in layers.layers.items():
             if name not in self._rows:
                 self._rows[name] = self._bars.add_task(f"  {name[:12]}", total=None, amount="", state="")
@@ -150,11 +150,11 @@ class _Bars:
                 state=_WORDS[layer.state],
                 visible=name not in hidden,
             )
-        total_bytes = max(self._size_bytes, layers.total_bytes)
+        total_bytes = layers.of_bytes(self._size_bytes)
         self._bars.update(
             self._whole,
-            total=total_bytes or None,
-            completed=layers.done_bytes,
+            total=total_bytes or (1 if layers.has_ended else None),
+            completed=layers.done_bytes or layers.has_ended,
             amount=f"{gigabytes(layers.done_bytes)} of {gigabytes(total_bytes)}" if total_bytes else "",
             state=f"{layers.layers_done} of {len(layers.layers)} layers",
         )

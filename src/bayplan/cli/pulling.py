@@ -1,6 +1,7 @@
 """`bayplan worker pull`: the image that runs best here, on this machine, and with --run running."""
 
-from typing import Annotated
+import signal
+from typing import Annotated, NoReturn
 
 import typer
 
@@ -48,6 +49,7 @@ def pull(
         raise typer.BadParameter("What stands after -- is run with --run alone; leave it out, or add --run.")
     if run and as_json:
         raise typer.BadParameter("With --run the output is the container's: leave out --json.")
+    signal.signal(signal.SIGTERM, _ended)
     known = read(worker_state(state))
     slot = slot_of(known, gpu)
     wanted = Wanted(task, domain, framework, grade, next_best)
@@ -60,6 +62,14 @@ def pull(
     except KeyboardInterrupt:
         pull_view.say_interrupted()
         raise typer.Exit(INTERRUPTED) from None
+    except SystemExit:
+        pull_view.say_interrupted()
+        raise
     if as_json:
         return screen.show_json(pull_view.as_json(pulled))
     return typer.echo(str(pulled.reference))
+
+
+def _ended(number: int, _frame: object) -> NoReturn:
+    """Ends as by Ctrl-C: a terminal is left as it was found."""
+    raise SystemExit(128 + number)

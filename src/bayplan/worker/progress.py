@@ -33,6 +33,7 @@ class Progress:
     """All layers that the engine has spoken of, by its name for them, in the order in which it did."""
 
     layers: dict[str, Layer] = field(default_factory=dict)
+    has_ended: bool = False
 
     @property
     def done_bytes(self) -> int:
@@ -43,6 +44,13 @@ class Progress:
     def total_bytes(self) -> int:
         """How much that will be, as far as the engine has said."""
         return sum(layer.total_bytes for layer in self.layers.values())
+
+    def of_bytes(self, size_bytes: int) -> int:
+        """How much that will be, of an image of that size: less where some of it is here, which shows when no layer waits any more."""
+        if self.has_ended:
+            return self.total_bytes
+        waits = any(layer.state == "waiting" for layer in self.layers.values())
+        return max(size_bytes, self.total_bytes) if waits else self.total_bytes or size_bytes
 
     @property
     def layers_done(self) -> int:
@@ -66,6 +74,7 @@ class Progress:
 
     def end(self) -> None:
         """Takes it that the pull has succeeded: Podman does not say of layers that they are in their place."""
+        self.has_ended = True
         for layer in self.layers.values():
             layer.done_bytes = layer.total_bytes
             if layer.state != "there":
