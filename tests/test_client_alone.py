@@ -118,6 +118,13 @@ def test_a_refusal_keeps_its_problems_and_when_to_come_back() -> None:
     assert slow_down.retry_after_seconds == 17
 
 
+@pytest.mark.parametrize("header", [None, "", "\u00b2", "9" * 5000, "-1", "1.5", "Wed, 21 Oct 2026 07:28:00 GMT"])
+def test_a_retry_after_that_is_no_number_of_seconds_is_a_minute(header: str | None) -> None:
+    slow_down = refusal(429, {"detail": "Wait.", "code": "too_many_attempts"}, header)
+    assert isinstance(slow_down, TooManyAttempts)
+    assert slow_down.retry_after_seconds == 60
+
+
 def test_filters_are_the_apis_own_json() -> None:
     assert exact("cpu", False) == {"type": "exact", "field": "cpu", "value": False}
     assert exact("name", "a", case_insensitive=True, invert=True) == {

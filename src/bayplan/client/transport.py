@@ -3,6 +3,7 @@
 httpx is imported when the first client is made: it takes longer to load than `bayplan --help` may take to answer.
 """
 
+import re
 import ssl
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -30,6 +31,7 @@ from bayplan.errors import (
 if TYPE_CHECKING:
     import httpx
 
+_SECONDS = re.compile(r"[0-9]{1,9}", re.ASCII)
 REFUSALS: dict[int, type[BayplanError]] = {
     400: Malformed,
     401: Unauthenticated,
@@ -223,7 +225,7 @@ def refusal(status: int, problem: Mapping[str, Any], retry_after: str | None = N
     """The error that an answer of type application/problem+json stands for."""
     detail, code = str(problem["detail"]), str(problem["code"])
     if status == 429:
-        seconds = int(retry_after) if retry_after is not None and retry_after.isdigit() else 60
+        seconds = int(retry_after) if retry_after is not None and _SECONDS.fullmatch(retry_after) else 60
         return TooManyAttempts(detail, retry_after_seconds=seconds)
     problems = [
         Problem(str(one.get("field", "")), str(one.get("code", "")), str(one.get("detail", "")))
