@@ -88,7 +88,11 @@ def test_a_registry_that_cannot_be_asked_changes_nothing(shell: Shell, image: st
 @pytest.mark.parametrize(
     ("command", "code", "said"),
     [
-        ("credentials rotate nowhere.example.org kim --no-check --password-stdin", 1, "GET /v1/credentials"),
+        (
+            "credentials rotate nowhere.example.org kim --no-check --password-stdin",
+            1,
+            "`bayplan credentials list` shows",
+        ),
         ("credentials rotate nowhere.example.org kim", 1, "--password-stdin"),
         ("credentials rotate ftp://x kim --password-stdin", 1, "registry"),
         ("images docker-config 1 --format podman", 2, "docker and kubernetes"),
