@@ -93,6 +93,7 @@ WRONG = (
     (("--images-filter", "{"), 1, "is not JSON"),
     (("--images-filter", "[]"), 1, "is no filter"),
     (("--task", "train", "--node", "t4.example.org#first"), 1, "is no node"),
+    (("--task", "train", "--node", "t4.example.org#\N{SUPERSCRIPT TWO}"), 1, "is no node"),
     (("--images-filter", json.dumps({"expressions": [exact("colour", "red")]})), 1, "has no field 'colour'"),
 )
 

@@ -148,7 +148,7 @@ def status(
 def _found(client: "Client", typed: str) -> "ExpandedRule":
     from bayplan.client import exact
 
-    if typed.isdigit():
+    if typed.isdecimal():
         return client.prefetch.get(int(typed), expand=True)
     found = client.prefetch.list(exact("name", typed), expand=True)
     if not found:

@@ -50,19 +50,19 @@ def _framework(text: str) -> Expression:
 
 
 def _image(text: str) -> Expression:
-    if text.isdigit():
+    if text.isdecimal():
         return exact("pk", int(text))
     named = [both(exact("name", name), exact("version", version)) for name, version in splits(text)]
     return any_of(exact("name", text), *named)
 
 
 def _node(text: str) -> Expression:
-    if text.isdigit():
+    if text.isdecimal():
         return exact("pk", int(text))
     ip, cut, index = text.rpartition("#")
     if not cut:
         return exact("ip", text)
-    if not index.isdigit():
+    if not index.isdecimal():
         raise Invalid(f"{text!r} is no node; write its key, or address#index like 10.0.0.7#0.")
     return both(exact("ip", ip), exact("index", int(index)))
 
