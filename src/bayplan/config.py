@@ -17,6 +17,7 @@ from bayplan.domain.duration import seconds
 from bayplan.errors import CannotStart, Invalid
 
 _LARGEST_PORT = 65535
+_SHORTEST_PASSWORD = 8  # as for every user
 _PROXY = re.compile(r"http://([^\s/@:]+:[^\s/@]*@)?([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]):[0-9]{1,5}/?", re.ASCII)
 _HOST = re.compile(r"[A-Za-z0-9._:\[\]-]{1,255}", re.ASCII)
 
@@ -38,7 +39,9 @@ class Settings(BaseSettings):
     host: str = Field(default="127.0.0.1", description="Address that the server binds.")
     port: Annotated[int, Field(ge=0, le=65535)] = Field(default=8000, description="Port that the server binds.")
     admin_password: SecretStr | None = Field(
-        default=None, description="Password of the user `admin`, made at the first start. Unset: random, printed once."
+        default=None,
+        description="Password of the user `admin`, made at the first start, of 8 or more characters. "
+        "Unset: random, printed once.",
     )
     secrets_key: SecretStr | None = Field(
         default=None,
@@ -123,6 +126,13 @@ class Settings(BaseSettings):
     def _known_database(cls, value: str | None) -> str | None:
         if value is not None and not value.startswith(("postgresql://", "postgres://", "sqlite:///")):
             raise ValueError("must begin with postgresql:// or sqlite:///")
+        return value
+
+    @field_validator("admin_password")
+    @classmethod
+    def _long_enough(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and len(value.get_secret_value()) < _SHORTEST_PASSWORD:
+            raise ValueError(f"must have {_SHORTEST_PASSWORD} or more characters")
         return value
 
     @field_validator("verify_interval")

@@ -164,6 +164,21 @@ def test_a_newer_table_that_is_bad_is_named_with_its_line(tmp_path: Path, file: 
     assert file in fails({"home": str(tmp_path / "home"), "tables": str(tables)})
 
 
+def test_a_folder_of_tables_that_is_none_or_replaces_nothing_is_named(tmp_path: Path) -> None:
+    tables, home = tmp_path / "tables", str(tmp_path / "home")
+    assert f"{tables}, where BAYPLAN_TABLES says" in fails({"home": home, "tables": str(tables)})
+    tables.mkdir()
+    (tables / "cuda-releases.csv").touch()
+    said = fails({"home": home, "tables": str(tables)})
+    assert f"{tables / 'cuda-releases.csv'} replaces no table: there are arch_lists.csv, " in said
+
+
+def test_a_first_password_that_is_too_short_is_refused_and_not_shown(tmp_path: Path) -> None:
+    said = fails({"home": str(tmp_path / "home"), "admin_password": "sh0rt"})
+    assert "BAYPLAN_ADMIN_PASSWORD: must have 8 or more characters." in said
+    assert "sh0rt" not in said
+
+
 def test_a_server_asked_to_end_ends_at_once_and_well(tmp_path: Path) -> None:
     with running_server(tmp_path / "home") as server:
         server.process.terminate()

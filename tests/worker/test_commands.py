@@ -147,7 +147,7 @@ def test_a_worker_of_one_server_does_not_join_another(server: Server, box: Box, 
     ("arguments", "code", "said"),
     [
         (["--token", "join_nonsense"], 1, "join token is not known"),
-        (["--token", "eyJ"], 1, "token is not valid"),
+        (["--token", "eyJ"], 1, "staff make a join token with `bayplan nodes join-token`"),
         (["--token", "n\u00f6"], 1, "no join token"),
         ([], 2, "--token"),
         (["--token", "a", "--token-stdin"], 2, "--token"),

@@ -15,7 +15,7 @@ from bayplan.api.runtime import Runtime, bearer, now
 from bayplan.db import join_tokens, store, workers
 from bayplan.db.engine import Transaction
 from bayplan.db.selection import selection
-from bayplan.errors import Forbidden
+from bayplan.errors import Forbidden, Unauthenticated
 from bayplan.schemas.common import NoFields, timestamp
 from bayplan.schemas.workers import (
     Join,
@@ -101,7 +101,14 @@ def workers_router(runtime: Runtime) -> APIRouter:
         query(request)
         token = bearer(request)
         if not token.startswith(_PREFIX):
-            return await report(request)
+            try:
+                return await report(request)
+            except Unauthenticated as error:
+                raise Unauthenticated(
+                    "This is no join token, nor a token of a worker that is good: staff make a join token at "
+                    "/v1/nodes/join-tokens.",
+                    code=error.code,
+                ) from None
         token_hash = workers.hashed(token)
         await join_tokens.check(runtime.db, token_hash, now())
         machine = await read(request, Join, runtime.settings.max_body_bytes)

@@ -40,6 +40,7 @@ TYPED_FOR_CALLS = (
     (re.compile(r"POST /v1/nodes/workers/list\b"), "`bayplan nodes workers`"),
     (re.compile(r"GET /v1/credentials\b"), "`bayplan credentials list`"),
     (re.compile(r"DELETE /v1/docker/(\d+)/reinstate\b"), r"`bayplan images reinstate \1`"),
+    (re.compile(r"at /v1/nodes/join-tokens\b"), "with `bayplan nodes join-token`"),
     (re.compile(r"/v1/nodes/list\b"), "`bayplan nodes list`"),
     (re.compile(r"/v1/(cuda|hardware|frameworks|domains|licences)/list\b"), r"`bayplan list \1`"),
 )

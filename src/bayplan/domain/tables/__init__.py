@@ -11,7 +11,7 @@ from pathlib import Path
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
 from bayplan.domain.tables.facts import Tables
-from bayplan.domain.tables.reading import Row, parsed, rows, table_path
+from bayplan.domain.tables.reading import Row, check_folder, parsed, rows, table_path
 from bayplan.domain.tables.rows import (
     ArchList,
     Capability,
@@ -44,8 +44,9 @@ __all__ = [
 def load(folder: Path | None = None) -> Tables:
     """The tables; a file in `folder` replaces the shipped one of the same name.
 
-    Raises CannotStart, with file and line, for a table that is wrong. Read once for each folder.
+    Raises CannotStart, with file and line, for a table that is wrong, and for a folder that is none. Read once for each folder.
     """
+    check_folder(folder)
     generations = parsed(
         table_path("generations.csv", folder),
         ("name", "min_compute_capability", "max_compute_capability", "rank", "source"),

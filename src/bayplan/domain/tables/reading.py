@@ -17,6 +17,18 @@ T = TypeVar("T")
 Row = dict[str, str]
 
 
+def check_folder(folder: Path | None) -> None:
+    """Raises CannotStart where the folder is none, or holds a table that replaces none of the shipped ones."""
+    if folder is None:
+        return
+    if not folder.is_dir():
+        raise CannotStart(f"{folder}, where BAYPLAN_TABLES says that tables are, is no folder.")
+    known = {path.name for path in SHIPPED.glob("*.csv")}
+    for path in sorted(folder.glob("*.csv")):
+        if path.name not in known:
+            raise CannotStart(f"{path} replaces no table: there are {', '.join(sorted(known))}.")
+
+
 def table_path(name: str, folder: Path | None) -> Path:
     """The file that counts: the one in `folder` where there is one of that name, else the shipped one."""
     if folder is not None and (folder / name).is_file():
