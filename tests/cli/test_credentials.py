@@ -70,6 +70,13 @@ def test_a_password_is_asked_for_and_not_shown(shell: Shell, image: str, usernam
     assert password_of(shell, image) == SECOND
 
 
+@pytest.mark.parametrize(("given", "said"), [("", "no password on the input"), ("{\n  key\n}\n", "several lines")])
+def test_what_is_no_password_on_the_input(shell: Shell, image: str, username: str, given: str, said: str) -> None:
+    command = ["credentials", "rotate", HOST, username, "--no-check", "--password-stdin"]
+    assert said in shell.run(*command, typed=given, code=1).err
+    assert password_of(shell, image) == FIRST
+
+
 def test_two_that_differ_are_asked_for_again(shell: Shell, image: str, username: str) -> None:
     ended = shell.at_terminal(
         "credentials", "rotate", HOST, username, "--no-check", typed=(SECOND, "x", SECOND, SECOND)

@@ -33,7 +33,7 @@ async def test_a_slow_drip() -> None:
             await asyncio.sleep(0.02)
 
     async with serving(handler) as server:
-        with within(2), pytest.raises(RegistryTimeout, match="took longer than"):
+        with within(10), pytest.raises(RegistryTimeout, match="took longer than"):
             await inspected(server, limits=Limits(answer_seconds=0.4))
 
 
@@ -45,7 +45,7 @@ async def test_an_image_that_drips_as_a_whole() -> None:
         await asked.answer(302, Location=asked.target)
 
     async with serving(handler) as server, RegistryClient(LOOPBACK, limits=HURRIED) as client:
-        with within(2), pytest.raises(RegistryTimeout):
+        with within(10), pytest.raises(RegistryTimeout):
             await inspect(client, Reference.parse(f"{server.host}/ml/x:1"), seconds=0.4)
 
 
@@ -78,7 +78,7 @@ async def test_a_429_that_says_when_to_come_back() -> None:
         assert (await inspected(server)).platforms
     assert times[1] - times[0] >= 1.0
     async with serving(lambda asked: asked.answer(503, Retry_After="3600")) as server:
-        with within(2), pytest.raises(RegistryError, match="503"):
+        with within(10), pytest.raises(RegistryError, match="503"):
             await inspected(server)
         assert len(server.asked) == 1
 
@@ -137,7 +137,7 @@ async def test_a_slow_registry_does_not_delay_another() -> None:
     async def stall(asked: Asked) -> None:
         await asyncio.sleep(30)
 
-    limits = Limits(connections=1, answer_seconds=1, patience=Patience(attempts=1))
+    limits = Limits(connections=1, answer_seconds=30, patience=Patience(attempts=1))
     async with (
         serving(stall) as slow,
         serving(IMAGE.answer) as quick,
@@ -145,7 +145,7 @@ async def test_a_slow_registry_does_not_delay_another() -> None:
     ):
         waiting = [asyncio.create_task(inspect(client, Reference.parse(f"{slow.host}/ml/x:{n}"))) for n in range(3)]
         await asyncio.sleep(0.05)
-        with within(0.8):
+        with within(15):
             await inspect(client, Reference.parse(f"{quick.host}/ml/x:1"))
         for task in waiting:
             task.cancel()

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from bayplan.cli import typed
 from bayplan.cli.options import AsJson, Server, duration
 from bayplan.errors import Invalid
 
@@ -45,7 +46,10 @@ def rotate(
     server: Server = None,
     as_json: AsJson = False,
 ) -> None:
-    """Give all images of a log-in another password, which the registry is asked about first."""
+    """Give all images of a log-in another password.
+
+    The registry is asked first whether it takes it.
+    """
     from bayplan.cli import screen, session
 
     with session.connect(server) as client:
@@ -89,7 +93,7 @@ def audit(
 def _password(username: str, registry: str, *, from_input: bool, twice: bool) -> str:
     """The new password: never on the command line, where others can see it. Asked `twice` where nobody tries it."""
     if from_input:
-        return sys.stdin.readline().rstrip("\r\n")
+        return typed.password()
     if not sys.stdin.isatty():
         raise Invalid("There is no terminal to ask for the new password at; give --password-stdin.")
     asked: str = typer.prompt(

@@ -16,9 +16,9 @@ def docker_config(
     ] = FORMATS[0],
     server: Server = None,
 ) -> None:
-    """Print the log-in of an image's registry as a file for docker, or for Kubernetes.
+    """Print an image's log-in as a file for docker.
 
-    It holds the password: write it where nobody else reads it.
+    Or as a Secret for Kubernetes. It holds the password: write it where nobody else reads it.
     """
     from bayplan.cli import find, screen, session
 

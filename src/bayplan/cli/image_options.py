@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from bayplan.cli import typed
 from bayplan.cli.options import NONE, Mistyped
 from bayplan.errors import Invalid
 
@@ -44,7 +45,7 @@ def registry_login(username: str | None, password_stdin: bool) -> dict[str, str 
     if username == NONE:
         return {"registry_username": None, "registry_password": None}
     if password_stdin:
-        password = sys.stdin.readline().rstrip("\r\n")
+        password = typed.password()
     elif sys.stdin.isatty():
         password = typer.prompt(f"Password of {username} at the registry", hide_input=True)
     else:

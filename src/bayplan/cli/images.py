@@ -21,7 +21,7 @@ from bayplan.cli.image_options import (
     body,
     registry_login,
 )
-from bayplan.cli.options import AsJson, Domain, ImageWords, Server, Task, Yes
+from bayplan.cli.options import AsJson, Domain, ImageWords, Mistyped, Server, Task, Yes
 
 
 class State(StrEnum):
@@ -149,7 +149,7 @@ def edit(
     }
     changes = body(given) | registry_login(registry_username, registry_password_stdin)
     if not changes:
-        raise typer.BadParameter("Say what to change, as in `--cuda 12.4.1`; --help lists what there is.")
+        raise Mistyped("Say what to change, as in `--cuda 12.4.1`; --help lists what there is.")
     with session.connect(server) as client:
         changed = client.images.update(find.image(client, image)["pk"], changes)
     if as_json:

@@ -21,12 +21,12 @@ def login(
     password_stdin: Annotated[bool, typer.Option("--password-stdin", help="Read the password from the input.")] = False,
 ) -> None:
     """Log in to a server, and stay so for some days."""
-    from bayplan.cli import logins, session
+    from bayplan.cli import logins, session, typed
     from bayplan.client import Client
 
     with Client(session.address(server)) as client:
         name = username or _ask("User", "--username")
-        password = sys.stdin.readline().rstrip("\r\n") if password_stdin else _ask("Password", "--password-stdin")
+        password = typed.password() if password_stdin else _ask("Password", "--password-stdin")
         tokens = client.log_in(name, password)
         logins.keep(client.server, logins.Login(name, tokens.access, tokens.refresh))
         typer.echo(f"Logged in to {client.server} as {name}.")

@@ -148,8 +148,10 @@ def _settings(**given: object) -> "Settings":
 
 
 def _new_password(from_stdin: bool) -> str:
+    from bayplan.cli import typed
+
     if from_stdin:
-        return typer.get_text_stream("stdin").readline().rstrip("\r\n")
+        return typed.password()
     if not sys.stdin.isatty():
         raise Invalid("There is no terminal to ask for the password at; give it with --password-stdin.")
     return str(typer.prompt("Password", hide_input=True, confirmation_prompt=True))

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from bayplan.cli.options import AsJson, Server
+from bayplan.cli.options import AsJson, Mistyped, Server
 from bayplan.errors import Invalid, NotFound
 
 if TYPE_CHECKING:
@@ -51,21 +51,20 @@ def add(
     server: Server = None,
     as_json: AsJson = False,
 ) -> None:
-    """Add a rule: its nodes are to hold its images, as far as these run there.
+    """Add a rule: its nodes are to hold its images.
 
-    Without an option about nodes it is for all. Options of one kind add to each other, of several kinds all have to be met.
+    As far as these run there. Without an option about nodes it is for all. Options of one kind add to each other, of several
+    kinds all have to be met.
     """
     from bayplan.cli import rules, screen, session
 
     about_images, about_nodes = (task, domain, framework, image), (node, generation)
     if images_filter is not None and any(about_images):
-        raise typer.BadParameter("--images-filter says all about the images; leave out the other options about them.")
+        raise Mistyped("--images-filter says all about the images; leave out the other options about them.")
     if nodes_filter is not None and any(about_nodes):
-        raise typer.BadParameter("--nodes-filter says all about the nodes; leave out the other options about them.")
+        raise Mistyped("--nodes-filter says all about the nodes; leave out the other options about them.")
     if images_filter is None and not any(about_images):
-        raise typer.BadParameter(
-            "Say which images: --task, --domain, --framework or --image; --images-filter '{}' is all."
-        )
+        raise Mistyped("Say which images: --task, --domain, --framework or --image; --images-filter '{}' is all.")
     body: dict[str, Any] = {
         "name": name,
         "images": rules.images(*(given or [] for given in about_images))
@@ -109,7 +108,10 @@ def show(rule: RuleName, server: Server = None, as_json: AsJson = False) -> None
 
 @group.command()
 def rm(rule: RuleName, server: Server = None) -> None:
-    """Remove a rule: workers remove what no other rule gives them, and no container uses."""
+    """Remove a rule.
+
+    Workers remove what no other rule gives them, and no container uses.
+    """
     from bayplan.cli import session
 
     with session.connect(server) as client:
@@ -129,11 +131,14 @@ def status(
     server: Server = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show which machine holds how much of what it is to hold; or what one node, or which nodes hold one image."""
+    """Show how much each machine holds of what it is to hold.
+
+    With --node what that node holds, with --image which nodes hold that image.
+    """
     from bayplan.cli import find, prefetch_view, screen, session
 
     if node is not None and image is not None:
-        raise typer.BadParameter("Give --node or --image, not both.")
+        raise Mistyped("Give --node or --image, not both.")
     with session.connect(server) as client:
         if node is not None:
             of_node = client.prefetch.of_node(find.node(client, node)["pk"])

@@ -5,7 +5,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from bayplan.cli.options import AsJson, Domain, Framework, Grades, State, Task, worker_state
+from bayplan.cli.options import AsJson, Domain, Framework, Grades, Mistyped, State, Task, worker_state
 
 INTERRUPTED = 130  # 128 and SIGINT, as shells have it
 
@@ -35,9 +35,10 @@ def pull(
     state: State = None,
     as_json: AsJson = False,
 ) -> None:
-    """Pull the image that runs best on this machine, by the digest in the catalogue, and print its reference.
+    """Pull the image that runs best on this machine.
 
-    As in: docker run --gpus device=0 $(bayplan worker pull --task train --domain od)
+    It is pulled by the digest in the catalogue, and its reference is printed, as in:
+    docker run --gpus device=0 $(bayplan worker pull --task train --domain od)
     """
     from bayplan.cli import pull_view, screen
     from bayplan.worker import container, membership
@@ -46,9 +47,9 @@ def pull(
     from bayplan.worker.state import read
 
     if command and not run:
-        raise typer.BadParameter("What stands after -- is run with --run alone; leave it out, or add --run.")
+        raise Mistyped("What stands after -- is run with --run alone; leave it out, or add --run.")
     if run and as_json:
-        raise typer.BadParameter("With --run the output is the container's: leave out --json.")
+        raise Mistyped("With --run the output is the container's: leave out --json.")
     signal.signal(signal.SIGTERM, _ended)
     known = read(worker_state(state))
     slot = slot_of(known, gpu)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bayplan.cli.options import AsJson, Server
+from bayplan.cli.options import AsJson, Mistyped, Server
 from bayplan.errors import Unreachable
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def verify(
     server: Server = None,
     as_json: AsJson = False,
 ) -> None:
-    """Look whether images are still in their registries as the catalogue has them.
+    """Look whether images are as the catalogue has them.
 
     Without an IMAGE those are looked at that were not ok, or were never looked at. The server does it: it goes on when
     this command is stopped.
@@ -50,7 +50,7 @@ def verify(
     from bayplan.cli import check_view, screen, session
 
     if images and everything:
-        raise typer.BadParameter("Name images or give --all, not both.")
+        raise Mistyped("Name images or give --all, not both.")
     with session.connect(server) as client:
         if images:
             answers, found = _each(client, images)

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from bayplan.cli import pulling
-from bayplan.cli.options import AsJson, State, Yes, duration, size, worker_state
+from bayplan.cli.options import AsJson, Mistyped, State, Yes, duration, size, worker_state
 from bayplan.errors import Invalid
 
 group = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="This machine as a worker of a server.")
@@ -31,14 +31,15 @@ def join(
     state: State = None,
     as_json: AsJson = False,
 ) -> None:
-    """Join a server, or join it again: each GPU of this machine becomes a node."""
+    """Join a server: each GPU of this machine becomes a node.
+
+    Joining again updates them.
+    """
     from bayplan.cli import screen, worker_view
     from bayplan.worker import membership
 
     if (token is None) is not token_stdin:
-        raise typer.BadParameter(
-            "Give the join token by --token or --token-stdin; `bayplan nodes join-token` makes one."
-        )
+        raise Mistyped("Give the join token by either --token or --token-stdin; `bayplan nodes join-token` makes one.")
     used = sys.stdin.readline().strip() if token is None else token
     if not used.isascii() or not used:
         raise Invalid("That is no join token; `bayplan nodes join-token` makes one.")
@@ -50,7 +51,10 @@ def join(
 
 @group.command()
 def status(state: State = None, as_json: AsJson = False) -> None:
-    """Show what this machine is to its server, and what has changed since it last reported."""
+    """Show what this machine is to its server.
+
+    And what has changed since it last reported.
+    """
     from bayplan.cli import screen, worker_view
     from bayplan.worker import membership
     from bayplan.worker.state import read
@@ -114,9 +118,9 @@ def run(
     ] = None,
     state: State = None,
 ) -> None:
-    """Keep the server told that this machine's nodes are alive and what has changed, until it is stopped.
+    """Keep this machine's nodes alive at the server, until stopped.
 
-    It also keeps the images on this machine that rules for prefetching name for it.
+    What changes is reported, and the images that rules for prefetching name for this machine are kept here.
     """
     from bayplan.worker.room import share
     from bayplan.worker.service import Orders, become
