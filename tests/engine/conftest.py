@@ -74,7 +74,7 @@ def staff(server: Server) -> Iterator[httpx.Client]:
 def name(request: pytest.FixtureRequest) -> str:
     """A name of this test alone: of its task, its images, its machine."""
     text = request.node.name.lower()
-    return f"{re.sub('[^a-z0-9]+', '-', text)[:40].strip('-')}-{zlib.crc32(text.encode()):x}"
+    return f"{re.sub('[^a-z0-9]+', '-', text)[:40].strip('-')}-{zlib.crc32(request.node.nodeid.encode()):x}"
 
 
 @pytest.fixture
