@@ -104,6 +104,12 @@ def test_what_is_typed_wrongly_is_said(shell: Shell, name: str, typed: tuple[str
     assert said in re.sub(r"\s+", " ", ended.err)
 
 
+def test_a_rule_that_names_nothing_says_so(shell: Shell, name: str) -> None:
+    said = shell.run("prefetch", "add", name, "--domain", "objects", "--generation", "Amper").out
+    assert said.endswith("So far it lets no image and no node through: is everything spelt right?\n")
+    shell.run("prefetch", "rm", name)
+
+
 @pytest.mark.parametrize("columns", [80, 120])
 def test_the_screens_fit_a_terminal(shell: Shell, name: str, columns: int) -> None:
     shell.run("prefetch", "add", name, "--task", "train", "--framework", "PyTorch 2.4.1")

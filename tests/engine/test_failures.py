@@ -56,6 +56,11 @@ def test_a_log_in_that_was_changed(
     assert engine.everything() == before
 
 
+def test_a_node_that_staff_removed(engine: Dockerd, machine: Box, name: str, staff: httpx.Client) -> None:
+    staff.delete(f"/v1/nodes/{machine.kept.nodes[0]}").raise_for_status()
+    assert "`bayplan worker run` enters them again" in pull(machine, engine, name, code=1).err
+
+
 def test_a_registry_that_is_down(engine: Dockerd, machine: Box, enter: Enter, name: str, tmp_path: Path) -> None:
     with running_registry("open", tmp_path / "registry") as registry:
         pushed = push(registry, f"team/{name}")

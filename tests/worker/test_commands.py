@@ -125,6 +125,12 @@ def test_leaving_a_server_that_has_revoked_the_worker(
     assert not box.state.exists()
 
 
+def test_nodes_that_staff_removed(server: Server, box: Box, token: Token, staff: httpx.Client, address: str) -> None:
+    box.run("join", server.url, "--token", token(), "--ip", address)
+    staff.delete(f"/v1/nodes/{box.kept.nodes[0]}").raise_for_status()
+    assert "`bayplan worker run` enters them again" in box.run("status").out
+
+
 def test_leaving_a_server_that_is_away(tmp_path: Path, box: Box) -> None:
     with running_server(tmp_path / "home") as away:
         made = httpx.post(

@@ -76,11 +76,16 @@ def add(
     }
     with session.connect(server) as client:
         made = client.prefetch.create(body)
-    if as_json:
-        return screen.show_json(made)
-    return typer.echo(
-        f"Added the rule {made['name']!r} ({made['pk']}); `bayplan prefetch status` shows what comes of it."
-    )
+        if as_json:
+            return screen.show_json(made)
+        named = {
+            "image": client.images.list(*made["images"]["expressions"], limit=1),
+            "node": client.nodes.list(*made["nodes"]["expressions"], limit=1),
+        }
+    typer.echo(f"Added the rule {made['name']!r} ({made['pk']}); `bayplan prefetch status` shows what comes of it.")
+    if nothing := [kind for kind, found in named.items() if not found]:
+        typer.echo(f"So far it lets no {' and no '.join(nothing)} through: is everything spelt right?")
+    return None
 
 
 @group.command("list")

@@ -188,11 +188,14 @@ class Transport:
 
     def _why_not_connected(self, error: BaseException) -> str:
         cause: BaseException | None = error
+        why = str(error)
         while cause is not None:
             if isinstance(cause, ssl.SSLError):
                 return f"No secure connection to {self.server} ({error}); check the address and the certificate."
+            if isinstance(cause, OSError) and cause.strerror:
+                why = cause.strerror
             cause = cause.__cause__ or cause.__context__
-        return f"No server answers at {self.server} ({error}); start it with `bayplan serve`, or check the address."
+        return f"No server answers at {self.server} ({why}); start it with `bayplan serve`, or check the address."
 
     def _content(self, response: "httpx.Response") -> Any:
         if response.status_code == 204:

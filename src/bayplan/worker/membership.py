@@ -83,12 +83,20 @@ class Status(TypedDict):
     troubles: list[str]
 
 
+NODES_GONE = (
+    "The catalogue does not have all nodes of this machine any more; `bayplan worker run` enters them again, and so does "
+    "`bayplan worker join`."
+)
+
+
 def status(known: State) -> Status:
     """Gives how things stand; what cannot be found out is said in `troubles`."""
     found: Status = {"server": known.server, "worker": known.worker, "nodes": [], "changes": [], "troubles": []}
     try:
         with connect(known) as client:
             found["nodes"] = [client.nodes.get(pk) for pk in known.nodes]
+    except NotFound:
+        found["troubles"].append(NODES_GONE)
     except BayplanError as error:
         found["troubles"].append(error.detail)
     try:

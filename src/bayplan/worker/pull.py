@@ -17,6 +17,7 @@ from bayplan.errors import BayplanError, Invalid, NotFound, Problem
 from bayplan.registry.challenge import Login
 from bayplan.worker.complaints import EngineFailed
 from bayplan.worker.engine import Engine, Held
+from bayplan.worker.membership import NODES_GONE
 from bayplan.worker.progress import Progress
 from bayplan.worker.state import State
 
@@ -106,14 +107,19 @@ def slot_of(known: State, gpu: int | None) -> Slot:
 
 def pull(client: Client, engine: Engine, known: State, slot: Slot, wanted: Wanted, watch: Watch) -> Pulled:
     """Gets the best match, or with `next_best` the best that can be had. Raises `NothingRunsHere`, and what kept it away."""
-    answer = client.match(
-        node=slot.pk,
-        task=wanted.task,
-        domain=wanted.domain,
-        framework=wanted.framework,
-        grades=wanted.grades,
-        limit=NEXT_BEST_AT_MOST if wanted.next_best else 1,
-    )
+    try:
+        answer = client.match(
+            node=slot.pk,
+            task=wanted.task,
+            domain=wanted.domain,
+            framework=wanted.framework,
+            grades=wanted.grades,
+            limit=NEXT_BEST_AT_MOST if wanted.next_best else 1,
+        )
+    except Invalid as error:
+        if not any(problem.field == "node" for problem in error.problems):
+            raise
+        raise Invalid(NODES_GONE, code=error.code) from None
     if not answer["matches"]:
         raise nothing_runs_here(answer, slot)
     architecture = str(known.reported.get("architecture"))

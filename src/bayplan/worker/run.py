@@ -65,7 +65,8 @@ class Worker:
         Raises `JoinedAgain` where it is to be run anew.
         """
         self._state = state.read(self.path)
-        self.say(f"{self._state.worker} runs for {self._state.server}, with {len(self._state.nodes)} node(s).")
+        nodes = len(self._state.nodes)
+        self.say(f"{self._state.worker} runs for {self._state.server}, with {nodes} node{'' if nodes == 1 else 's'}.")
         with membership.connect(self._state) as client:
             if self.prefetcher is None:
                 self._go_on(client)
