@@ -131,7 +131,9 @@ class Settings(BaseSettings):
     @field_validator("admin_password")
     @classmethod
     def _long_enough(cls, value: SecretStr | None) -> SecretStr | None:
-        if value is not None and len(value.get_secret_value()) < _SHORTEST_PASSWORD:
+        if value is None or not (text := value.get_secret_value()):
+            return None
+        if len(text) < _SHORTEST_PASSWORD:
             raise ValueError(f"must have {_SHORTEST_PASSWORD} or more characters")
         return value
 
