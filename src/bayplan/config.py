@@ -17,7 +17,6 @@ from bayplan.domain.duration import seconds
 from bayplan.errors import CannotStart, Invalid
 
 _LARGEST_PORT = 65535
-_SHORTEST_PASSWORD = 8  # as for every user
 _PROXY = re.compile(r"http://([^\s/@:]+:[^\s/@]*@)?([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]):[0-9]{1,5}/?", re.ASCII)
 _HOST = re.compile(r"[A-Za-z0-9._:\[\]-]{1,255}", re.ASCII)
 
@@ -126,15 +125,6 @@ class Settings(BaseSettings):
     def _known_database(cls, value: str | None) -> str | None:
         if value is not None and not value.startswith(("postgresql://", "postgres://", "sqlite:///")):
             raise ValueError("must begin with postgresql:// or sqlite:///")
-        return value
-
-    @field_validator("admin_password")
-    @classmethod
-    def _long_enough(cls, value: SecretStr | None) -> SecretStr | None:
-        if value is None or not (text := value.get_secret_value()):
-            return None
-        if len(text) < _SHORTEST_PASSWORD:
-            raise ValueError(f"must have {_SHORTEST_PASSWORD} or more characters")
         return value
 
     @field_validator("verify_interval")

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 import pytest
 
+from bayplan.api import together
 from bayplan.api.together import Together
 
 pytestmark = pytest.mark.anyio
@@ -28,43 +29,54 @@ class Slow:
         return len(self.lists)
 
 
-async def asked(together: Together[int, int], *items: int) -> list[asyncio.Task[int]]:
+async def asked(writes: Together[int, int], *items: int) -> list[asyncio.Task[int]]:
     """Somebody waits for each, in this order."""
-    tasks = [asyncio.create_task(together.written(item)) for item in items]
+    tasks = [asyncio.create_task(writes.written(item)) for item in items]
     await asyncio.sleep(0)
     return tasks
 
 
 async def test_who_comes_while_one_is_written_shares_the_next() -> None:
     slow = Slow()
-    together = Together(slow.write, 3)
-    first = await asked(together, 1)
+    writes = Together(slow.write, 3)
+    first = await asked(writes, 1)
     await slow.begun.wait()
-    others = await asked(together, 2, 3, 4, 5)
+    others = await asked(writes, 2, 3, 4, 5)
     slow.go_on.set()
     assert await asyncio.gather(*first, *others) == [1, 2, 2, 2, 3]
     assert slow.lists == [[1], [2, 3, 4], [5]]
     slow.begun.clear()
-    assert await together.written(6) == 4
+    assert await writes.written(6) == 4
 
 
 async def test_a_failure_is_told_to_all_who_share_it_and_to_no_other() -> None:
     slow = Slow()
-    together = Together(slow.write, 2)
+    writes = Together(slow.write, 2)
     slow.go_on.set()
-    ended = await asyncio.gather(*await asked(together, 12, 13, 14, 15), return_exceptions=True)
+    ended = await asyncio.gather(*await asked(writes, 12, 13, 14, 15), return_exceptions=True)
     assert [str(each) for each in ended] == ["no 13", "no 13", "2", "2"]
 
 
 async def test_who_hangs_up_leaves_the_others_what_they_came_for() -> None:
     slow = Slow()
-    together = Together(slow.write, 10)
-    first = await asked(together, 1)
+    writes = Together(slow.write, 10)
+    first = await asked(writes, 1)
     await slow.begun.wait()
-    second, third = await asked(together, 2, 3)
+    second, third = await asked(writes, 2, 3)
     second.cancel()
-    closing = asyncio.create_task(together.close())
+    closing = asyncio.create_task(writes.close())
     slow.go_on.set()
     assert await asyncio.gather(*first, third) == [1, 2]
     await closing
     assert slow.lists == [[1], [2, 3]]
+
+
+async def test_what_hangs_is_not_waited_for_at_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(together, "CLOSE_SECONDS", 0.1)
+    slow = Slow()
+    writes = Together(slow.write, 1)
+    (waiting,) = await asked(writes, 1)
+    await slow.begun.wait()
+    await asyncio.wait_for(writes.close(), 30)
+    waiting.cancel()
+    assert not slow.go_on.is_set()

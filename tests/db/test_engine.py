@@ -231,3 +231,7 @@ def test_a_database_that_is_not_there_is_said_in_a_sentence(loop: Loop, tmp_path
         with pytest.raises(DatabaseUnavailable, match=r"cannot be used: .+\.$") as caught:
             loop.run(work())
         assert "secret-word" not in str(caught.value)
+
+
+def test_an_address_may_hold_what_is_encoded_in_it() -> None:
+    open_database("postgresql://a%20user:a%20pass%40word@127.0.0.1:1/a%20catalogue?application_name=x", connections=1)

@@ -179,6 +179,13 @@ def test_a_first_password_that_is_too_short_is_refused_and_not_shown(tmp_path: P
     assert "sh0rt" not in said
 
 
+def test_what_is_no_first_password_any_more_may_be_anything(home: Path) -> None:
+    with running_server(home):
+        pass
+    with running_server(home, admin_password="sh0rt") as server:
+        assert "serves http" in server.log
+
+
 def test_a_server_asked_to_end_ends_at_once_and_well(tmp_path: Path) -> None:
     with running_server(tmp_path / "home") as server:
         server.process.terminate()

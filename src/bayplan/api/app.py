@@ -42,7 +42,9 @@ from bayplan.config import Settings
 from bayplan.db import schema, secrets_rotation, seed
 from bayplan.db.engine import open_database
 from bayplan.db.keyring import Keyring, signing_key
+from bayplan.errors import CannotStart
 
+_SHORTEST_PASSWORD = 8  # as for every user
 _SWAGGER = Path(fastapi_offline.__file__).parent / "static"
 
 
@@ -67,12 +69,17 @@ def open_runtime(settings: Settings) -> Runtime:
 
 
 async def prepare(runtime: Runtime) -> None:
-    """Brings the database to the schema of this program and fills a new one, saying the admin's password if it made one up."""
+    """Brings the database to the schema of this program and fills a new one, saying the admin's password if it made one up.
+
+    Raises `CannotStart` for a password that is too short, and where the database or the keys are not what they have to be.
+    """
     await schema.upgrade(runtime.db)
     await secrets_rotation.check_keys(runtime.db, runtime.keyring)
     if await runtime.db.version() > 0:
         return
     given = runtime.settings.admin_password
+    if given and len(given.get_secret_value()) < _SHORTEST_PASSWORD:
+        raise CannotStart(f"BAYPLAN_ADMIN_PASSWORD: must have {_SHORTEST_PASSWORD} or more characters.")
     password = given.get_secret_value() if given else secrets.token_urlsafe(12)
     filled = await seed.fill(runtime.db, await passwords.hash_of(password), now(), runtime.settings.tables)
     if filled and not given:

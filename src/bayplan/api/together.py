@@ -2,8 +2,10 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from typing import Generic, TypeVar
 
+CLOSE_SECONDS = 5.0
 Item = TypeVar("Item")
 Given = TypeVar("Given")
 
@@ -26,9 +28,10 @@ class Together(Generic[Item, Given]):
         return await done
 
     async def close(self) -> None:
-        """Waits for what is being written."""
+        """Waits a moment for what is being written: a database that hangs does not keep a server from stopping."""
         if self._writing is not None:
-            await self._writing
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._writing, CLOSE_SECONDS)
 
     async def _go_on(self) -> None:
         try:

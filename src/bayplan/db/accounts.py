@@ -42,7 +42,12 @@ _USER = (
 )
 # Locked in one order, so that two server processes do not wait for each other.
 _PKS: sa.BindParameter[int] = sa.bindparam("pks", expanding=True)
-_HEARD = sa.select(tables.nodes.c.pk).where(tables.nodes.c.pk.in_(_PKS)).order_by(tables.nodes.c.pk).with_for_update()
+_HEARD = (
+    sa.select(tables.nodes.c.pk)
+    .where(tables.nodes.c.pk.in_(_PKS))
+    .order_by(tables.nodes.c.pk)
+    .with_for_update(key_share=True)
+)
 _SEEN = sa.update(tables.nodes).where(tables.nodes.c.pk.in_(_HEARD)).values(last_seen=sa.bindparam("now"))
 _WORKER = (tables.workers.c.pk, tables.workers.c.token_epoch, tables.workers.c.name, tables.workers.c.secret_hash)
 

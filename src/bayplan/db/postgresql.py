@@ -100,7 +100,8 @@ class PostgresDatabase:
 def _parsed(url: str) -> sa.URL:
     try:
         parsed = sa.make_url(url)
-        make_conninfo(parsed.set(drivername="postgresql").render_as_string(hide_password=False))
+        rendered = parsed.set(drivername="postgresql").render_as_string(hide_password=False)
+        make_conninfo(rendered.replace(" ", "%20"))  # which SQLAlchemy leaves bare, and libpq does not take
     except (ValueError, sa.exc.ArgumentError, psycopg.ProgrammingError):  # whose words may hold the password
         raise CannotStart(
             "BAYPLAN_DATABASE is not the address of a database: write postgresql://user:password@host:port/name, "

@@ -192,5 +192,7 @@ async def revoke(tx: Transaction, name: str, *, with_nodes: bool, only: int | No
         raise NotFound(f"No worker '{name}'; POST /v1/nodes/workers/list shows them all.")
     if with_nodes:
         held = sa.select(_HELD.c.node).where(_HELD.c.worker == rows[0][0])
+        nodes = sa.select(tables.nodes.c.pk).where(tables.nodes.c.pk.in_(held))
+        await tx.fetch(nodes.order_by(tables.nodes.c.pk).with_for_update())  # in the order of heartbeats
         await tx.execute(sa.delete(tables.nodes).where(tables.nodes.c.pk.in_(held)))
     await tx.execute(sa.delete(_WORKERS).where(_WORKERS.c.pk == rows[0][0]))

@@ -25,6 +25,7 @@ HUB = "registry-1.docker.io"
 _NAT64 = IPv6Network("64:ff9b::/96")
 _GLOBAL = IPv6Network("2000::/3")  # all of IPv6 that is given out for use in public
 _LONGEST_HOST = 253
+_LOOK_UPS = threading.BoundedSemaphore(256)  # at once; so many only where name servers hang
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,7 +178,7 @@ async def resolve(endpoint: Endpoint, access: Access) -> tuple[Address, ...]:
 
 
 async def _addresses(endpoint: Endpoint) -> tuple[Address, ...]:
-    """What the system's resolver knows, none where it fails.
+    """What the system's resolver knows, none where it fails, or where hundreds wait for it.
 
     Asked in a thread of its own, which may hang for as long as name servers do: in the event loop's few it would hold up
     the look-ups for all other hosts, everything else that is done in threads, and the end of the program.
@@ -190,13 +191,18 @@ async def _addresses(endpoint: Endpoint) -> tuple[Address, ...]:
             answer.set_result(found)
 
     def ask() -> None:
+        found: tuple[Address, ...] = ()
         try:
             entries = socket.getaddrinfo(endpoint.host, endpoint.port, type=socket.SOCK_STREAM)
-        except (OSError, UnicodeError):
-            entries = []
-        found = dict.fromkeys(ip_address(str(entry[4][0]).partition("%")[0]) for entry in entries)
-        with contextlib.suppress(RuntimeError):  # the loop has ended meanwhile
-            loop.call_soon_threadsafe(tell, tuple(found))
+            found = tuple(dict.fromkeys(ip_address(str(entry[4][0]).partition("%")[0]) for entry in entries))
+        except (OSError, UnicodeError, OverflowError):
+            pass
+        finally:
+            _LOOK_UPS.release()
+            with contextlib.suppress(RuntimeError):  # the loop has ended meanwhile
+                loop.call_soon_threadsafe(tell, found)
 
+    if not _LOOK_UPS.acquire(blocking=False):
+        return ()
     threading.Thread(target=ask, name=f"look-up of {endpoint.host}", daemon=True).start()
     return await answer

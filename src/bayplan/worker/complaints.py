@@ -32,7 +32,7 @@ _PULL: tuple[tuple[re.Pattern[str], str, str], ...] = tuple(
             "too_many_requests",
             (
                 "{host} has had too many requests from here and serves no more for now. Wait, or have staff give the image a log-in "
-                "with which more are allowed: `bayplan images edit IMAGE --registry-username NAME --registry-password`."
+                "with which more are allowed: `bayplan images edit IMAGE --registry-username NAME`."
             ),
         ),
         (
@@ -166,10 +166,7 @@ def about_pull(said: str, engine: str, reference: Reference, login: Login | None
     """Gives the error for what an engine said while it pulled."""
     if login is None:
         who = "anybody without a log-in"
-        advice = (
-            "The catalogue has no log-in for it: staff enter one with `bayplan images edit IMAGE --registry-username NAME "
-            "--registry-password`."
-        )
+        advice = "The catalogue has no log-in for it: staff enter one with `bayplan images edit IMAGE --registry-username NAME`."
     else:
         who = login.username
         advice = "The log-in that the catalogue has for it is wrong or has expired: staff replace it with `bayplan credentials rotate`."
@@ -211,7 +208,7 @@ def about_connection(error: BaseException, address: str) -> EngineFailed:
         return EngineFailed(
             f"The log-in that `docker login` left on this machine cannot be read ({printable(str(error))}). Mend `credsStore` and "
             "`credHelpers` in ~/.docker/config.json, or have staff give the image a log-in of its own: `bayplan images edit IMAGE "
-            "--registry-username NAME --registry-password`.",
+            "--registry-username NAME`.",
             code="login_unreadable",
         )
     if any(isinstance(one, PermissionError) for one in inner):
