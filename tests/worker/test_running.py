@@ -87,7 +87,7 @@ def test_it_stops_at_once_when_told(joined: Box, number: signal.Signals) -> None
     with joined.running("--interval", "1h") as worker:
         worker.until_said("runs for")
         worker.process.send_signal(number)
-        assert worker.process.wait(30) == 0
+        assert worker.process.wait(10) == 0
         assert worker.said.count("\n") == 1, worker.said
 
 
@@ -112,7 +112,7 @@ def test_it_goes_on_when_the_machine_joins_again(
         before = nodes()[0]["last_seen"]
         until(lambda: nodes()[0]["last_seen"] > before, lambda: worker.said)
         worker.process.send_signal(signal.SIGTERM)
-        assert worker.process.wait(30) == 0
+        assert worker.process.wait(10) == 0
 
 
 def test_it_ends_when_the_machine_leaves(joined: Box) -> None:
