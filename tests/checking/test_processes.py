@@ -113,7 +113,7 @@ def test_a_process_that_is_stopped_gives_back_what_it_claimed(database_url: str,
             eventually(lambda: registry.at_once >= WIDTH)
             for server in (one, two):
                 server.process.terminate()
-                server.process.wait(15)
+                server.process.wait(30)
     now = datetime.datetime.now(datetime.UTC).isoformat()
     due = execute(database_url, "SELECT count(*) FROM checks WHERE asked IS NOT NULL AND due <= ?", now)
     assert due == [(10,)]
