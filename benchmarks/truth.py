@@ -15,13 +15,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from bayplan.domain.image import CompatPackage, Image
-from bayplan.domain.judge import judge
-from bayplan.domain.kernels import grade_by_release
-from bayplan.domain.tables import Tables, load
-from bayplan.domain.verdict import Grade, Verdict
+from bayplan.domain.compatibility.image import CompatLibraries, Image
+from bayplan.domain.compatibility.judge import judge
+from bayplan.domain.compatibility.kernels import grade_by_release
+from bayplan.domain.compatibility.node import Node
+from bayplan.domain.compatibility.tables import Tables, load
+from bayplan.domain.compatibility.verdict import Grade, Verdict
 from bayplan.domain.versions import ComputeCapability, CudaVersion, DriverVersion, read
-from bayplan.domain.worker import Worker
 
 ROOT = Path(__file__).resolve().parents[1]
 REPORTS = ROOT.parent / "shared" / "data" / "reports.jsonl"
@@ -90,7 +90,7 @@ def _image(report: Report, facts: Iterable[Fact]) -> Image:
     image = Image(
         cuda=report["cuda"],
         requirements=(("NVIDIA_REQUIRE_CUDA", report["require"]),) if report["require"] else None,
-        compat_package=CompatPackage(None, None) if report["compat_package"] else None,
+        compat_package=CompatLibraries(None, None) if report["compat_package"] else None,
         compat_on_loader_path=False if report["compat_package"] is False else None,
     )
     for fact in facts:
@@ -114,7 +114,7 @@ _IMAGE_FACTS: dict[str, Callable[[str], object]] = {
 _WORKER_FACTS = ("architecture", "runtime_mode")
 
 
-def _worker(report: Report, facts: Iterable[Fact], image: Image, tables: Tables) -> tuple[Worker, tuple[str, ...]]:
+def _worker(report: Report, facts: Iterable[Fact], image: Image, tables: Tables) -> tuple[Node, tuple[str, ...]]:
     assumed: list[str] = []
     name, capability = report["gpu"], report["cc"]
     if capability is None:
@@ -127,7 +127,7 @@ def _worker(report: Report, facts: Iterable[Fact], image: Image, tables: Tables)
     elif report.get("driver_is_branch"):
         driver = _release_of_branch(driver, tables)
         assumed.append(f"driver {driver} for its branch")
-    worker = Worker(
+    worker = Node(
         driver_version=driver,
         compute_capability=capability,
         gpu_name=name,

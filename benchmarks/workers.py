@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
+from tests.agent.box import Box
+from tests.agent.documents import A6000
 from tests.process import PATIENCE_SECONDS, PROGRAM, Server, running_server
-from tests.worker.box import Box
-from tests.worker.documents import A6000
 
 from benchmarks import content
 

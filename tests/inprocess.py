@@ -64,7 +64,7 @@ class InLoop(httpx.BaseTransport):
 @contextlib.contextmanager
 def running_app(settings: Settings, loop: Loop) -> Iterator[FastAPI]:
     """The application with its lifespan, for as long as the block lasts."""
-    from bayplan.api.app import create_app  # here: the tests of the rules need not wait for the web framework
+    from bayplan.server.app import create_app  # here: the tests of the rules need not wait for the web framework
 
     app = create_app(settings)
     started, finish = asyncio.Event(), asyncio.Event()

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.engine.images import archive
-from tests.engine.running import running_engine
+from tests.agent.engine.images import archive
+from tests.agent.engine.running import running_engine
 from tests.registry.running import CONFIG_OF, OCI_MANIFEST, Registry, configuration, digest_of, running_registry
 from tests.tour import ROOT, toured_on_a_fresh_server
 

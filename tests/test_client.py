@@ -7,14 +7,7 @@ from pathlib import Path
 import pytest
 
 from bayplan.client import Client, Tokens, both, contains, exact
-from bayplan.errors import (
-    Conflict,
-    Forbidden,
-    Invalid,
-    NotFound,
-    PreconditionFailed,
-    Unauthenticated,
-)
+from bayplan.errors import Conflict, Forbidden, Invalid, NotFound, PreconditionFailed, Unauthenticated
 from tests import catalogue
 from tests.process import ADMIN_PASSWORD, Server, running_server
 

@@ -17,7 +17,7 @@ import typer.main
 
 import bayplan
 from bayplan.config import Settings
-from bayplan.domain.rules import RULES
+from bayplan.domain.compatibility.rules import RULES
 from tests.process import ADMIN_PASSWORD, PROGRAM, environment, running_server
 from tests.readme import README, toured_readme
 from tests.tour import ROOT, SERVED_AT
@@ -45,7 +45,7 @@ def without_names(path: str) -> str:
 @pytest.fixture(scope="module")
 def operations(tmp_path_factory: pytest.TempPathFactory) -> set[tuple[str, str]]:
     """Every method and path of the API, from the description that the application itself gives."""
-    from bayplan.api.app import create_app
+    from bayplan.server.app import create_app
 
     description = create_app(Settings(home=tmp_path_factory.mktemp("home"))).openapi()
     return {
@@ -133,7 +133,7 @@ def test_every_command_that_is_named_exists(path: Path) -> None:
 
 def test_every_reason_code_is_documented() -> None:
     """docs/rules.md says what each reason code means."""
-    reasons = importlib.import_module("bayplan.domain.match").REASON_CODES
+    reasons = importlib.import_module("bayplan.domain.compatibility.match").REASON_CODES
     text = page("rules.md")
     assert [code for code in reasons if f"`{code}`" not in text] == []
 
@@ -161,7 +161,7 @@ def error_codes() -> Iterator[tuple[str, str]]:
 
 def test_every_error_code_is_documented() -> None:
     """docs/api.md, or docs/registries.md for those of registries, says what each error code means, reasons' aside."""
-    reasons = importlib.import_module("bayplan.domain.match").REASON_CODES
+    reasons = importlib.import_module("bayplan.domain.compatibility.match").REASON_CODES
     text = page("api.md") + page("registries.md")
     missing = {(code, where) for code, where in error_codes() if f"`{code}`" not in text and code not in reasons}
     assert {one for one in missing if one[0] not in NEVER_SENT} == set()

@@ -13,7 +13,7 @@
     |-- Unreachable                  the server does not answer, or not as bayplan does
     `-- CannotStart                  the program cannot run here: one line, exit code 1
 
-No HTTP here: `bayplan.api.errors` gives each its status.
+No HTTP here: `bayplan.server.http.errors` gives each its status.
 """
 
 from collections.abc import Sequence

@@ -4,8 +4,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from bayplan.cli.node_view import SILENT_AFTER_SECONDS, seen
-from bayplan.schemas.common import timestamp
+from bayplan.cli.nodes.view import SILENT_AFTER_SECONDS, seen
+from bayplan.clock import timestamp
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from bayplan.cli.user_view import show_users
+from bayplan.cli.users.view import show_users
 from tests.cli.conftest import Shell
 from tests.process import PROGRAM
 from tests.quick import quickest

@@ -11,9 +11,10 @@ import pytest
 import sqlalchemy as sa
 
 from bayplan.db import schema, tables
+from bayplan.db.compiled import CompiledStatement
+from bayplan.db.database import Database, DatabaseUnavailable, fetch_all
 from bayplan.db.dialects import elements_of, folded, position_of
-from bayplan.db.engine import Database, DatabaseUnavailable, fetch_all, open_database
-from bayplan.db.prepared import Prepared
+from bayplan.db.engines import open_database
 from tests.inprocess import Loop
 
 NAMES = sa.select(tables.domains.c.name).order_by(tables.domains.c.name)
@@ -134,7 +135,7 @@ def test_readers_see_what_is_committed_and_no_more(database_url: str, loop: Loop
 def test_a_query_too_long_for_the_event_loop_gives_the_same_and_lets_others_in(database_url: str, loop: Loop) -> None:
     numbers = sa.select(sa.literal(1).label("n")).cte("numbers", recursive=True)
     numbers = numbers.union_all(sa.select(numbers.c.n + 1).where(numbers.c.n < 300_000))
-    long = Prepared(sa.select(sa.func.max(numbers.c.n)))
+    long = CompiledStatement(sa.select(sa.func.max(numbers.c.n)))
 
     async def work() -> None:
         async with opened(database_url) as db:
@@ -159,7 +160,7 @@ def test_a_prepared_statement_is_kept_for_as_long_as_its_owner_keeps_it(database
     async def work() -> None:
         async with opened(database_url) as db:
             statement = sa.select(tables.domains.c.pk).where(tables.domains.c.name == "a filter of the moment")
-            assert await db.fetch(Prepared(statement), lambda rows: list(rows)) == []
+            assert await db.fetch(CompiledStatement(statement), lambda rows: list(rows)) == []
             kept = weakref.ref(statement)
             del statement
             gc.collect()
@@ -169,7 +170,7 @@ def test_a_prepared_statement_is_kept_for_as_long_as_its_owner_keeps_it(database
 
 
 def test_a_short_query_that_was_stopped_goes_back_to_the_event_loop(loop: Loop, tmp_path: Path) -> None:
-    short = Prepared(sa.select(tables.catalogue.c.version))
+    short = CompiledStatement(sa.select(tables.catalogue.c.version))
 
     async def work() -> None:
         async with opened(f"sqlite:///{tmp_path / 'bayplan.db'}") as db:

@@ -12,7 +12,8 @@ from alembic.script import ScriptDirectory
 
 import bayplan.db
 from bayplan.db import schema, tables
-from bayplan.db.engine import Database, open_database
+from bayplan.db.database import Database
+from bayplan.db.engines import open_database
 from bayplan.errors import CannotStart
 from tests.inprocess import Loop
 

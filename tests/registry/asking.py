@@ -6,15 +6,15 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from bayplan.domain.reference import Reference
-from bayplan.registry.address import Access
-from bayplan.registry.challenge import Login
+from bayplan.registry.address import AddressPolicy
+from bayplan.registry.auth import RegistryCredentials
 from bayplan.registry.client import RegistryClient
-from bayplan.registry.connection import Limits
-from bayplan.registry.read import Inspection, inspect
+from bayplan.registry.connection import ConnectionLimits
+from bayplan.registry.inspect import ImageInspection, inspect
 from tests.registry.conftest import HURRIED, LOOPBACK
 from tests.registry.misbehaving import Server, Store
 
-LOGIN = Login("casey", "hunter2-of-the-registry")
+LOGIN = RegistryCredentials("casey", "hunter2-of-the-registry")
 IMAGE = Store()
 IMAGE.image("1", env={"CUDA_VERSION": "12.4.1"})
 
@@ -22,11 +22,11 @@ IMAGE.image("1", env={"CUDA_VERSION": "12.4.1"})
 async def inspected(
     server: Server,
     *,
-    login: Login | None = None,
-    limits: Limits = HURRIED,
-    access: Access = LOOPBACK,
+    login: RegistryCredentials | None = None,
+    limits: ConnectionLimits = HURRIED,
+    access: AddressPolicy = LOOPBACK,
     ca: Path | None = None,
-) -> Inspection:
+) -> ImageInspection:
     """What is read from the server's `ml/x:1`."""
     async with RegistryClient(access, limits=limits, ca=ca) as client:
         return await inspect(client, Reference.parse(f"{server.host}/ml/x:1"), login)

@@ -4,14 +4,14 @@ from collections.abc import Iterator
 
 import pytest
 
-from bayplan.registry.address import Access
+from bayplan.registry.address import AddressPolicy
 from bayplan.registry.client import RegistryClient
-from bayplan.registry.connection import Limits
-from bayplan.registry.patience import Patience
+from bayplan.registry.connection import ConnectionLimits
+from bayplan.registry.retry import RetryPolicy
 from tests.registry.running import KINDS, Kind, Registry, running_registry
 
-LOOPBACK = Access.of(["127.0.0.0/8", "::1"])
-HURRIED = Limits(connect_seconds=5, answer_seconds=10, patience=Patience(first_wait_seconds=0.01))
+LOOPBACK = AddressPolicy.of(["127.0.0.0/8", "::1"])
+HURRIED = ConnectionLimits(connect_seconds=5, answer_seconds=10, patience=RetryPolicy(first_wait_seconds=0.01))
 """As the default, but a test need not wait long for what will not come."""
 
 

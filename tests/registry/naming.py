@@ -4,7 +4,7 @@ import asyncio
 import sys
 
 from bayplan.domain.reference import Reference
-from bayplan.registry.address import Access
+from bayplan.registry.address import AddressPolicy
 from bayplan.registry.client import RegistryClient
 from tests.registry.asking import IMAGE
 from tests.registry.conftest import HURRIED, LOOPBACK
@@ -29,7 +29,7 @@ async def hanging() -> None:
 async def two() -> None:
     """Asks a registry again and again at whose first address nobody listens."""
     async with serving(IMAGE.answer) as server:
-        access = Access.of(["127.0.0.0/8"], [f"two.test:{server.port}"])
+        access = AddressPolicy.of(["127.0.0.0/8"], [f"two.test:{server.port}"])
         async with RegistryClient(access, limits=HURRIED) as client:
             for _ in range(5):
                 await client.manifest(Reference.parse(f"two.test:{server.port}/ml/x:1"))

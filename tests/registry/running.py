@@ -14,14 +14,14 @@ from typing import Any, Literal
 
 import httpx
 
-from bayplan.registry.challenge import Login
+from bayplan.registry.auth import RegistryCredentials
 from tests.programs import program
 from tests.registry.certificates import Certificate, self_signed
 from tests.registry.token_server import ISSUER, SERVICE, TokenServer, running_token_server
 
 Kind = Literal["open", "basic", "bearer", "tls"]
 KINDS: tuple[Kind, ...] = ("open", "basic", "bearer", "tls")
-LOGIN = Login("casey", "registry pass: word")
+LOGIN = RegistryCredentials("casey", "registry pass: word")
 HTPASSWD = "casey:$2y$05$Yr6.qfNlyE/ylKu3AQFo8.8TeReBtZHbypXOWREhaDbDr2MsP.Jc6\n"
 """That log-in as `htpasswd -B` writes it."""
 
@@ -63,7 +63,7 @@ class Registry:
 
     kind: Kind
     port: int
-    login: Login | None
+    login: RegistryCredentials | None
     ca: Path | None
     tokens: TokenServer | None
     pushing: httpx.Client

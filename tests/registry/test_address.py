@@ -4,7 +4,7 @@ from ipaddress import ip_address
 
 import pytest
 
-from bayplan.registry.address import Access, Endpoint
+from bayplan.registry.address import AddressPolicy, Endpoint
 from bayplan.registry.errors import RegistryError
 
 HOST = Endpoint("https", "registry.example.org", 443)
@@ -13,7 +13,7 @@ HOST = Endpoint("https", "registry.example.org", 443)
 @pytest.mark.parametrize("address", ["8.8.8.8", "2001:4860:4860::8888", "::ffff:8.8.8.8", "64:ff9b::808:808"])
 def test_public_addresses_are_asked(address: str) -> None:
     """IPv4, IPv6, and IPv4 inside of IPv6."""
-    assert Access().permits(HOST, ip_address(address))
+    assert AddressPolicy().permits(HOST, ip_address(address))
 
 
 @pytest.mark.parametrize(
@@ -47,22 +47,22 @@ def test_public_addresses_are_asked(address: str) -> None:
 )
 def test_all_others_are_refused(address: str) -> None:
     """Loopback, private, link-local, shared, multicast, reserved; also inside of IPv6."""
-    assert not Access().permits(HOST, ip_address(address))
+    assert not AddressPolicy().permits(HOST, ip_address(address))
 
 
 def test_what_is_allowed_is_that_and_no_more() -> None:
     """A network, an address, a host with all of its addresses, a host at one port."""
-    by_network = Access.of(["10.1.0.0/16", "fd00::/8", "192.168.1.1"])
+    by_network = AddressPolicy.of(["10.1.0.0/16", "fd00::/8", "192.168.1.1"])
     for address, allowed in (("10.1.2.3", True), ("10.2.0.1", False), ("fd12::1", True), ("192.168.1.1", True)):
         assert by_network.permits(HOST, ip_address(address)) is allowed
     assert by_network.permits(HOST, ip_address("::ffff:10.1.2.3"))
-    by_name = Access.of(["Registry.example.org"])
+    by_name = AddressPolicy.of(["Registry.example.org"])
     assert by_name.permits(HOST, ip_address("10.0.0.1"))
     assert not by_name.permits(Endpoint("https", "other.example.org", 443), ip_address("10.0.0.1"))
-    at_port = Access.of(["registry.example.org:5000"])
+    at_port = AddressPolicy.of(["registry.example.org:5000"])
     assert at_port.permits(Endpoint("https", "registry.example.org", 5000), ip_address("10.0.0.1"))
     assert not at_port.permits(HOST, ip_address("10.0.0.1"))
-    in_brackets = Access.of(["[::1]:5000"])
+    in_brackets = AddressPolicy.of(["[::1]:5000"])
     assert in_brackets.permits(Endpoint("http", "::1", 5000), ip_address("::1"))
     assert not in_brackets.permits(Endpoint("http", "::1", 5001), ip_address("::1"))
 
@@ -110,7 +110,7 @@ def test_what_is_no_host_is_refused(host: str) -> None:
 
 def test_insecure_is_by_host_and_port() -> None:
     """The port of plain HTTP need not be written where it is meant."""
-    access = Access.of(insecure=["registry.lan:5000", "old.lan:80"])
+    access = AddressPolicy.of(insecure=["registry.lan:5000", "old.lan:80"])
     assert access.is_insecure(Endpoint("http", "registry.lan", 5000))
     assert not access.is_insecure(Endpoint("http", "registry.lan", 80))
     assert access.is_insecure(Endpoint("http", "old.lan", 80))

@@ -12,11 +12,7 @@ import pytest
 
 from bayplan.domain.reference import Reference
 from bayplan.registry.client import RegistryClient
-from bayplan.registry.errors import (
-    RegistryDenied,
-    RegistryError,
-    RegistryNotAllowed,
-)
+from bayplan.registry.errors import RegistryDenied, RegistryError, RegistryNotAllowed
 from tests.registry.asking import IMAGE, LOGIN, inspected
 from tests.registry.certificates import self_signed
 from tests.registry.conftest import HURRIED, LOOPBACK

@@ -9,8 +9,8 @@ import pytest
 
 from bayplan.domain.reference import Reference
 from bayplan.errors import CannotStart, Invalid
-from bayplan.registry.address import Access
-from bayplan.registry.challenge import Login
+from bayplan.registry.address import AddressPolicy
+from bayplan.registry.auth import RegistryCredentials
 from bayplan.registry.client import RegistryClient
 from bayplan.registry.errors import (
     ImageNotFound,
@@ -20,7 +20,7 @@ from bayplan.registry.errors import (
     RegistryNotAllowed,
     RegistryUnreachable,
 )
-from bayplan.registry.read import inspect
+from bayplan.registry.inspect import inspect
 from tests.registry.conftest import HURRIED, LOOPBACK, client_for
 from tests.registry.running import (
     DOCKER_LIST,
@@ -100,8 +100,10 @@ async def test_what_is_not_there_is_not_found(registry: Registry) -> None:
 
 
 @pytest.mark.parametrize("registry", ["basic", "bearer"], indirect=True)
-@pytest.mark.parametrize("wrong", [None, Login("casey", "wrong secret"), Login("nobody", "at all")])
-async def test_a_log_in_that_is_refused(registry: Registry, wrong: Login | None) -> None:
+@pytest.mark.parametrize(
+    "wrong", [None, RegistryCredentials("casey", "wrong secret"), RegistryCredentials("nobody", "at all")]
+)
+async def test_a_log_in_that_is_refused(registry: Registry, wrong: RegistryCredentials | None) -> None:
     """Without a log-in, and with a wrong one, the sentence says what to do and holds no password."""
     registry.image("ml/secret", "1", configuration())
     async with client_for(registry) as client:
@@ -142,14 +144,14 @@ async def test_private_addresses_are_refused_unless_allowed(open_registry: Regis
     open_registry.image("ml/private", "1", configuration())
     asked = len(open_registry.requests)
     named = replace(reference(open_registry, "ml/private:1"), registry=f"localhost:{open_registry.port}")
-    for access in (Access(), Access.of(["10.0.0.0/8", "registry.example.org"])):
+    for access in (AddressPolicy(), AddressPolicy.of(["10.0.0.0/8", "registry.example.org"])):
         async with RegistryClient(access, limits=HURRIED) as client:
             for one in (reference(open_registry, "ml/private:1"), named):
                 with pytest.raises(RegistryNotAllowed, match="BAYPLAN_REGISTRY_ALLOW_PRIVATE"):
                     await inspect(client, one)
     assert len(open_registry.requests) == asked
     for allowed in (["localhost"], [f"localhost:{open_registry.port}"], ["127.0.0.1", "::1"], ["127.0.0.0/8", "::/64"]):
-        async with RegistryClient(Access.of(allowed), limits=HURRIED) as client:
+        async with RegistryClient(AddressPolicy.of(allowed), limits=HURRIED) as client:
             assert (await inspect(client, named)).platforms
 
 
@@ -157,10 +159,10 @@ async def test_plain_http_elsewhere_has_to_be_marked(open_registry: Registry) ->
     """A name that is not loopback's own is asked in plain HTTP only where the settings say so."""
     open_registry.image("ml/plain", "1", configuration())
     other = replace(reference(open_registry, "ml/plain:1"), registry=f"{_own_name()}:{open_registry.port}")
-    async with RegistryClient(Access.of([_own_name()]), limits=HURRIED) as client:
+    async with RegistryClient(AddressPolicy.of([_own_name()]), limits=HURRIED) as client:
         with pytest.raises(NotTls, match="BAYPLAN_REGISTRY_INSECURE"):
             await inspect(client, other)
-    access = Access.of([_own_name()], [f"{_own_name()}:{open_registry.port}"])
+    access = AddressPolicy.of([_own_name()], [f"{_own_name()}:{open_registry.port}"])
     async with RegistryClient(access, limits=HURRIED) as client:
         assert (await inspect(client, other)).platforms
 
@@ -179,7 +181,7 @@ def _own_name() -> str:
 
 async def test_nobody_there() -> None:
     """A port without a listener, and a name that does not exist."""
-    access = Access.of(["127.0.0.1"])
+    access = AddressPolicy.of(["127.0.0.1"])
     async with RegistryClient(access, limits=HURRIED) as client:
         with pytest.raises(RegistryUnreachable, match=r"Nobody answers at '127.0.0.1:9'"):
             await inspect(client, Reference.parse("127.0.0.1:9/a/b:1"))

@@ -4,10 +4,17 @@ import csv
 
 import pytest
 
-from bayplan.domain import tables
-from bayplan.registry import inspect as inspecting
+from bayplan.domain.compatibility import tables
+from bayplan.registry import interpret as inspecting
 from bayplan.registry.content import Config, Descriptor, Manifest
-from bayplan.registry.inspect import Contradiction, Fact, PlatformFacts, contradictions, platform_facts, read_facts
+from bayplan.registry.interpret import (
+    FactContradiction,
+    ObservedFact,
+    PlatformFacts,
+    contradictions,
+    platform_facts,
+    read_facts,
+)
 
 NGC = {
     "CUDA_VERSION": "12.6.3.004",
@@ -44,7 +51,7 @@ def test_an_ngc_image() -> None:
         "driver_capabilities": ["compute", "utility", "video"],
         "cuda_architectures": ["7.5", "8.0", "8.6", "9.0+PTX"],
     }
-    assert read_facts(NGC, NGC_LABELS, {})["cuda_version"] == Fact("12.6.3", "env CUDA_VERSION", "stated")
+    assert read_facts(NGC, NGC_LABELS, {})["cuda_version"] == ObservedFact("12.6.3", "env CUDA_VERSION", "stated")
 
 
 def test_an_image_that_says_nothing() -> None:
@@ -197,7 +204,7 @@ def test_contradictions(field: str, catalogue: str | None, agrees: bool) -> None
     found = contradictions({field: catalogue}, [image, image])
     assert (found == ()) is agrees
     if field == "cuda_version" and not agrees:
-        assert found == (Contradiction(field, catalogue or "", "12.4.1", "env CUDA_VERSION"),)
+        assert found == (FactContradiction(field, catalogue or "", "12.4.1", "env CUDA_VERSION"),)
 
 
 def test_the_cudart_table_names_real_releases() -> None:

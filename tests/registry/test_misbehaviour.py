@@ -6,11 +6,7 @@ import pytest
 
 from bayplan.domain.reference import Reference
 from bayplan.registry.client import RegistryClient
-from bayplan.registry.errors import (
-    DigestMismatch,
-    ManifestInvalid,
-    ManifestTooLarge,
-)
+from bayplan.registry.errors import DigestMismatch, ManifestInvalid, ManifestTooLarge
 from tests.registry.asking import IMAGE, inspected, within
 from tests.registry.conftest import HURRIED, LOOPBACK
 from tests.registry.misbehaving import Asked, Store, serving

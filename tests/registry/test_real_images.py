@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from bayplan.domain.reference import Reference
-from bayplan.registry.inspect import read_facts
-from bayplan.registry.read import Inspection, inspect
+from bayplan.registry.inspect import ImageInspection, inspect
+from bayplan.registry.interpret import read_facts
 from tests.registry.conftest import client_for
 from tests.registry.running import DOCKER_LIST, DOCKER_MANIFEST, LAYER, Registry, configuration
 from tests.tour import ROOT
@@ -66,7 +66,7 @@ def pushed(open_registry: Registry) -> Images:
 
 async def test_they_come_out_right(open_registry: Registry, pushed: Images) -> None:
     """Architecture, CUDA release, cuDNN, NCCL, start condition, compat package and end of life of each."""
-    found: dict[str, Inspection] = {}
+    found: dict[str, ImageInspection] = {}
     async with client_for(open_registry) as client:
         for tag in pushed:
             found[tag] = await inspect(client, Reference.parse(f"{open_registry.host}/{REPOSITORY}:{tag}"))

@@ -15,8 +15,8 @@ from typing import Any
 import pytest
 
 from bayplan.domain.reference import Reference
-from bayplan.registry.inspect import PlatformFacts
-from bayplan.registry.read import Inspection, inspect
+from bayplan.registry.inspect import ImageInspection, inspect
+from bayplan.registry.interpret import PlatformFacts
 from tests.programs import FETCH_TIMEOUT_SECONDS, program
 from tests.registry.conftest import client_for
 from tests.registry.running import (
@@ -114,14 +114,14 @@ def tags(open_registry: Registry) -> dict[str, tuple[str, ...]]:
 
 
 @pytest.fixture
-async def ours(open_registry: Registry, tags: dict[str, tuple[str, ...]]) -> dict[str, Inspection]:
+async def ours(open_registry: Registry, tags: dict[str, tuple[str, ...]]) -> dict[str, ImageInspection]:
     """What bayplan says of each."""
     async with client_for(open_registry) as client:
         return {tag: await inspect(client, Reference.parse(f"{open_registry.host}/{REPOSITORY}:{tag}")) for tag in tags}
 
 
 async def test_skopeo_is_of_the_same_opinion(
-    open_registry: Registry, tags: dict[str, tuple[str, ...]], ours: dict[str, Inspection], skopeo: Skopeo
+    open_registry: Registry, tags: dict[str, tuple[str, ...]], ours: dict[str, ImageInspection], skopeo: Skopeo
 ) -> None:
     """About digests, platforms, dates, sizes, and all that environment and labels tell."""
     assert {one.media_type for one in ours.values()} == {name for form in FORMS for name in form}
@@ -130,7 +130,7 @@ async def test_skopeo_is_of_the_same_opinion(
     assert platforms > len(tags) >= 4 * EACH
 
 
-def _same(skopeo: Skopeo, tag: str, architectures: tuple[str, ...], ours: Inspection) -> int:
+def _same(skopeo: Skopeo, tag: str, architectures: tuple[str, ...], ours: ImageInspection) -> int:
     """Fails where the two differ about an image; gives how many platforms it has."""
     named = skopeo(f":{tag}", architectures[0], "--raw")
     document = json.loads(named)

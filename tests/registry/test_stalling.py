@@ -7,14 +7,10 @@ import pytest
 
 from bayplan.domain.reference import Reference
 from bayplan.registry.client import RegistryClient
-from bayplan.registry.connection import Limits
-from bayplan.registry.errors import (
-    RegistryError,
-    RegistryTimeout,
-    RegistryUnreachable,
-)
-from bayplan.registry.patience import Patience
-from bayplan.registry.read import inspect
+from bayplan.registry.connection import ConnectionLimits
+from bayplan.registry.errors import RegistryError, RegistryTimeout, RegistryUnreachable
+from bayplan.registry.inspect import inspect
+from bayplan.registry.retry import RetryPolicy
 from tests.registry.asking import IMAGE, inspected, within
 from tests.registry.conftest import HURRIED, LOOPBACK
 from tests.registry.misbehaving import Asked, serving
@@ -34,7 +30,7 @@ async def test_a_slow_drip() -> None:
 
     async with serving(handler) as server:
         with within(10), pytest.raises(RegistryTimeout, match="took longer than"):
-            await inspected(server, limits=Limits(answer_seconds=0.4))
+            await inspected(server, limits=ConnectionLimits(answer_seconds=0.4))
 
 
 async def test_an_image_that_drips_as_a_whole() -> None:
@@ -125,7 +121,7 @@ async def test_no_more_connections_than_allowed() -> None:
         now -= 1
         await IMAGE.answer(asked)
 
-    async with serving(handler) as server, RegistryClient(LOOPBACK, limits=Limits(connections=3)) as client:
+    async with serving(handler) as server, RegistryClient(LOOPBACK, limits=ConnectionLimits(connections=3)) as client:
         reference = Reference.parse(f"{server.host}/ml/x:1")
         await asyncio.gather(*(inspect(client, reference) for _ in range(20)))
     assert most == 3
@@ -137,7 +133,7 @@ async def test_a_slow_registry_does_not_delay_another() -> None:
     async def stall(asked: Asked) -> None:
         await asyncio.sleep(30)
 
-    limits = Limits(connections=1, answer_seconds=30, patience=Patience(attempts=1))
+    limits = ConnectionLimits(connections=1, answer_seconds=30, patience=RetryPolicy(attempts=1))
     async with (
         serving(stall) as slow,
         serving(IMAGE.answer) as quick,

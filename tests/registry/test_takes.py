@@ -3,13 +3,13 @@
 import pytest
 
 from bayplan.domain.reference import Reference
-from bayplan.registry.challenge import Login
+from bayplan.registry.auth import RegistryCredentials
 from bayplan.registry.errors import RegistryDenied
 from tests.registry.conftest import client_for
 from tests.registry.running import LOGIN, Registry, configuration
 
 pytestmark = pytest.mark.anyio
-WRONG = Login(LOGIN.username, "another password")
+WRONG = RegistryCredentials(LOGIN.username, "another password")
 
 
 def pushed(registry: Registry, name: str) -> Reference:

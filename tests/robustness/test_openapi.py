@@ -19,7 +19,7 @@ from tests import catalogue
 from tests.process import Server
 
 ASKING_REGISTRIES = ("/v1/docker/inspect", "/v1/docker/{pk}/inspection", "/v1/docker/{pk}/checks")
-"""Paths whose answer is another server's, which is not there: tests/inspection has registries for them."""
+"""Paths whose answer is another server's, which is not there: tests/server/inspections has registries for them."""
 
 HELD = [
     checks.not_a_server_error,

@@ -12,7 +12,14 @@ from typing import Annotated
 import typer
 
 from bayplan import __version__
-from bayplan.cli import apply, credentials, images, login, match, nodes, operate, prefetch, reference, worker
+from bayplan.cli import admin, lists, sessions
+from bayplan.cli.apply import commands as apply
+from bayplan.cli.credentials import commands as credentials
+from bayplan.cli.images import commands as images
+from bayplan.cli.match import commands as match
+from bayplan.cli.nodes import commands as nodes
+from bayplan.cli.prefetch import commands as prefetch
+from bayplan.cli.worker import commands as worker
 from bayplan.errors import BayplanError, CannotStart
 
 SERVER_PARTS = frozenset(
@@ -54,12 +61,12 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-operate.register(app)
-login.register(app)
+admin.register(app)
+sessions.register(app)
 images.register(app)
 credentials.register(app)
 nodes.register(app)
-reference.register(app)
+lists.register(app)
 match.register(app)
 prefetch.register(app)
 apply.register(app)

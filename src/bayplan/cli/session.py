@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from bayplan.cli import logins
+from bayplan.cli import stored_sessions
 from bayplan.client import Client, Tokens
 from bayplan.client.transport import server_address
 from bayplan.errors import Unauthenticated
@@ -42,13 +42,13 @@ def connect(server: str | None) -> Iterator[Client]:
 
 @contextmanager
 def _as_before(url: str) -> Iterator[Client]:
-    login = logins.find(url)
+    login = stored_sessions.find(url)
     if login is None:
         raise Unauthenticated(f"Nobody is logged in to {url}; run `bayplan login{_at(url)}` first.")
     username = login.username
 
     def keep(tokens: Tokens) -> None:
-        logins.keep(url, logins.Login(username, tokens.access, tokens.refresh))
+        stored_sessions.keep(url, stored_sessions.StoredSession(username, tokens.access, tokens.refresh))
 
     with Client(url, tokens=login.tokens, on_tokens=keep) as client:
         try:

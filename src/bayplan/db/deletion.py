@@ -2,32 +2,32 @@
 
 import sqlalchemy as sa
 
-from bayplan.db import store, tables
-from bayplan.db.engine import Transaction
-from bayplan.db.shapes import SHAPES
+from bayplan.db import crud, tables
+from bayplan.db.database import Transaction
+from bayplan.db.resource_types import RESOURCE_TYPES
 from bayplan.errors import Conflict
 
-IMAGES = SHAPES["docker"]
+IMAGES = RESOURCE_TYPES["docker"]
 
 
 async def delete_softly(tx: Transaction, pk: int, now: str, *, if_match: str | None = None) -> None:
     """Marks an image as deleted; raises `NotFound`, `Conflict` or `PreconditionFailed`."""
-    store.check_not_deleted(IMAGES, await store.current(tx, IMAGES, pk, if_match))
+    crud.check_not_deleted(IMAGES, await crud.current_row(tx, IMAGES, pk, if_match))
     await _mark(tx, pk, now)
 
 
 async def reinstate(tx: Transaction, pk: int, *, if_match: str | None = None) -> None:
     """Brings a deleted image back; raises `Conflict` where it is not deleted, or its name and version were taken."""
-    row = await store.current(tx, IMAGES, pk, if_match)
+    row = await crud.current_row(tx, IMAGES, pk, if_match)
     if row["deletion_time"] is None:
         raise Conflict(f"The docker image with pk {pk} is not deleted.", code="not_deleted")
-    await store.check_unique(tx, IMAGES, row, pk)
+    await crud.check_unique(tx, IMAGES, row, pk)
     await _mark(tx, pk, None)
 
 
 async def erase(tx: Transaction, pk: int, *, if_match: str | None = None) -> None:
     """Removes an image for good, with all that is known of it."""
-    await store.remove(tx, IMAGES, pk, if_match=if_match)
+    await crud.remove(tx, IMAGES, pk, if_match=if_match)
 
 
 async def keeps_framework(tx: Transaction, pk: int) -> bool:

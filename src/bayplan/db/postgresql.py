@@ -11,7 +11,8 @@ from psycopg.conninfo import make_conninfo
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 from sqlalchemy.sql.base import Executable
 
-from bayplan.db.engine import (
+from bayplan.db.compiled import CompiledStatement
+from bayplan.db.database import (
     LOOP_ROWS,
     MOVE_VERSION,
     READ_VERSION,
@@ -21,7 +22,6 @@ from bayplan.db.engine import (
     Rows,
     Transaction,
 )
-from bayplan.db.prepared import Prepared
 from bayplan.errors import CannotStart
 
 POOL_TIMEOUT_SECONDS = 10
@@ -50,11 +50,11 @@ class PostgresDatabase:
         self._readers = self._engine.execution_options(isolation_level="AUTOCOMMIT")
 
     async def fetch(
-        self, statement: Executable | Prepared, then: Callable[[Rows], Made], parameters: Parameters = None
+        self, statement: Executable | CompiledStatement, then: Callable[[Rows], Made], parameters: Parameters = None
     ) -> Made:
         """See `Database.fetch`."""
         options: dict[str, Any] = {}
-        if isinstance(statement, Prepared):
+        if isinstance(statement, CompiledStatement):
             options = {"compiled_cache": statement.compiled_cache}
             statement = statement.statement
         try:

@@ -8,12 +8,13 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.sql.elements import Grouping
 
+from bayplan.clock import timestamp
 from bayplan.db.dialects import elements_of, folded, position_of
-from bayplan.db.natural import names
-from bayplan.db.shapes import SHAPES, Field, Kind, Shape, Viewer, join_of, target_of
+from bayplan.db.natural_keys import names
+from bayplan.db.resource_types import RESOURCE_TYPES, Field, Kind, ResourceType, Viewer, join_of, target_of
 from bayplan.domain.versions import sort_key
 from bayplan.errors import Invalid
-from bayplan.schemas.common import MAX_INTEGER, timestamp
+from bayplan.schemas.common import MAX_INTEGER
 from bayplan.schemas.filters import MAX_DOTS, Both, Compare, Contains, Either, Exact, Expression, Filter, IsNull, Order
 
 Clause = sa.ColumnElement[bool]
@@ -37,37 +38,37 @@ class Path:
     """A field as a filter names it: the references that lead to it, and the field at their end."""
 
     through: tuple[Field, ...]
-    shape: Shape
+    resource_type: ResourceType
     field: Field
 
     @property
     def column(self) -> sa.Column[Any]:
         """The column at the end of the path."""
-        return self.shape.column(self.field.name)
+        return self.resource_type.column(self.field.name)
 
     @property
     def compared(self) -> sa.Column[Any]:
         """The column that orders: for a version, its sort key."""
-        return self.shape.column(f"{self.field.name}_key") if self.field.kind is Kind.VERSION else self.column
+        return self.resource_type.column(f"{self.field.name}_key") if self.field.kind is Kind.VERSION else self.column
 
 
-def allowed(shape: Shape, viewer: Viewer) -> list[str]:
+def allowed(resource_type: ResourceType, viewer: Viewer) -> list[str]:
     """Gives the names that a filter on `shape` may use, those through one reference included."""
     found = []
-    for field in _open_fields(shape, viewer):
+    for field in _open_fields(resource_type, viewer):
         found.append(field.name)
         if field.target is not None:
-            target = SHAPES[field.target]
+            target = RESOURCE_TYPES[field.target]
             found += [f"{field.name}.{inner.name}" for inner in _open_fields(target, viewer, shared=True)]
-    for field in shape.beside:
+    for field in resource_type.beside:
         found += [f"{field.name}.{inner.name}" for inner in target_of(field).fields]
     return found
 
 
-def find(shape: Shape, viewer: Viewer, name: str, at: str) -> Path:
+def find(resource_type: ResourceType, viewer: Viewer, name: str, at: str) -> Path:
     """Gives the path that `name` is, or raises `Invalid` at the place `at` with the names that are allowed."""
     through: list[Field] = []
-    current, steps = shape, name.split(".")
+    current, steps = resource_type, name.split(".")
     field: Field | None = None
     if len(steps) <= MAX_DOTS + 1:
         for step in steps:
@@ -81,46 +82,48 @@ def find(shape: Shape, viewer: Viewer, name: str, at: str) -> Path:
             if field is None or not _is_open(current, field, viewer, shared=bool(through)):
                 field = None
                 break
-    if field is None or field in shape.beside:
-        choices = ", ".join(allowed(shape, viewer))
-        raise Invalid.at(at, "unknown_field", f"A {shape.singular} has no field '{name}'. Fields: {choices}.")
+    if field is None or field in resource_type.beside:
+        choices = ", ".join(allowed(resource_type, viewer))
+        raise Invalid.at(at, "unknown_field", f"A {resource_type.singular} has no field '{name}'. Fields: {choices}.")
     if field.shown_as is not None:
         assert field.target is not None
-        shown = SHAPES[field.target].field(field.shown_as)
+        shown = RESOURCE_TYPES[field.target].field(field.shown_as)
         assert shown is not None
-        return Path((*through, field), SHAPES[field.target], shown)
+        return Path((*through, field), RESOURCE_TYPES[field.target], shown)
     return Path(tuple(through), current, field)
 
 
-def _open_fields(shape: Shape, viewer: Viewer, *, shared: bool = False) -> list[Field]:
-    return [field for field in shape.fields if _is_open(shape, field, viewer, shared=shared)]
+def _open_fields(resource_type: ResourceType, viewer: Viewer, *, shared: bool = False) -> list[Field]:
+    return [field for field in resource_type.fields if _is_open(resource_type, field, viewer, shared=shared)]
 
 
-def _is_open(shape: Shape, field: Field, viewer: Viewer, *, shared: bool) -> bool:
+def _is_open(resource_type: ResourceType, field: Field, viewer: Viewer, *, shared: bool) -> bool:
     # What changes without a new version of the catalogue would change lists under an ETag that stays.
-    stays = not (shared and field.name in shape.restless)
+    stays = not (shared and field.name in resource_type.volatile)
     return stays and field.kind not in _CLOSED and viewer.sees(field, through_reference=shared)
 
 
-def where(shape: Shape, viewer: Viewer, specification: Filter, at: str = "") -> list[Clause]:
+def where(resource_type: ResourceType, viewer: Viewer, specification: Filter, at: str = "") -> list[Clause]:
     """Gives the conditions of a filter, soft deletion included; raises `Invalid` at `<at>expressions.<i>...`."""
-    clauses = _clauses(shape, viewer, specification.expressions, f"{at}expressions")
-    if shape.soft_delete is not None and not specification.include_inactive:
-        clauses.append(shape.column(shape.soft_delete).is_(None))
+    clauses = _clauses(resource_type, viewer, specification.expressions, f"{at}expressions")
+    if resource_type.soft_delete is not None and not specification.include_inactive:
+        clauses.append(resource_type.column(resource_type.soft_delete).is_(None))
     return clauses
 
 
-def order_by(shape: Shape, viewer: Viewer, orders: Sequence[Order], at: str = "") -> list[sa.ColumnElement[Any]]:
+def order_by(
+    resource_type: ResourceType, viewer: Viewer, orders: Sequence[Order], at: str = ""
+) -> list[sa.ColumnElement[Any]]:
     """Gives a total order: the named fields, nulls where they are asked for, then the pk."""
     terms: list[sa.ColumnElement[Any]] = []
     for index, order in enumerate(orders):
         place = f"{at}order_by.{index}.field"
-        path = find(shape, viewer, order.field, place)
+        path = find(resource_type, viewer, order.field, place)
         if path.field.kind is Kind.MANY:
             raise Invalid.at(place, "not_ordered", f"'{order.field}' holds many values and cannot order a list.")
         column: sa.ColumnElement[Any] = path.compared
-        owner: Shape = path.shape
-        for step, holder in zip(reversed(path.through), reversed(_holders(shape, path)), strict=True):
+        owner: ResourceType = path.resource_type
+        for step, holder in zip(reversed(path.through), reversed(_holders(resource_type, path)), strict=True):
             target = owner.table.alias()
             here, there = join_of(step)
             column = (
@@ -132,29 +135,29 @@ def order_by(shape: Shape, viewer: Viewer, orders: Sequence[Order], at: str = ""
             owner = holder
         directed = column.asc() if order.ascending else column.desc()
         terms.append(directed.nulls_first() if order.nulls_first else directed.nulls_last())
-    return [*terms, shape.column("pk").asc()]
+    return [*terms, resource_type.column("pk").asc()]
 
 
-def _holders(shape: Shape, path: Path) -> list[Shape]:
-    return [shape, *map(target_of, path.through[:-1])][: len(path.through)]
+def _holders(resource_type: ResourceType, path: Path) -> list[ResourceType]:
+    return [resource_type, *map(target_of, path.through[:-1])][: len(path.through)]
 
 
 def _on(target: sa.FromClause, column: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
     return target.c[column.name] if isinstance(column, sa.Column) else column
 
 
-def _clauses(shape: Shape, viewer: Viewer, expressions: Sequence[Expression], at: str) -> list[Clause]:
-    return [_clause(shape, viewer, expression, f"{at}.{i}") for i, expression in enumerate(expressions)]
+def _clauses(resource_type: ResourceType, viewer: Viewer, expressions: Sequence[Expression], at: str) -> list[Clause]:
+    return [_clause(resource_type, viewer, expression, f"{at}.{i}") for i, expression in enumerate(expressions)]
 
 
-def _clause(shape: Shape, viewer: Viewer, expression: Expression, at: str) -> Clause:
+def _clause(resource_type: ResourceType, viewer: Viewer, expression: Expression, at: str) -> Clause:
     if isinstance(expression, Both | Either):
-        parts = _clauses(shape, viewer, expression.sub_expressions, f"{at}.sub_expressions")
+        parts = _clauses(resource_type, viewer, expression.sub_expressions, f"{at}.sub_expressions")
         clause = _join(sa.and_ if isinstance(expression, Both) else sa.or_, parts)
     else:
-        path = find(shape, viewer, expression.field, f"{at}.field")
+        path = find(resource_type, viewer, expression.field, f"{at}.field")
         clause = _condition(path, expression, at)
-        for step, holder in zip(reversed(path.through), reversed(_holders(shape, path)), strict=True):
+        for step, holder in zip(reversed(path.through), reversed(_holders(resource_type, path)), strict=True):
             here, there = join_of(step)
             clause = holder.column(here).in_(sa.select(target_of(step).column(there)).where(clause).correlate(None))
         if isinstance(expression, IsNull):
@@ -202,7 +205,7 @@ def _condition(path: Path, expression: Exact | Contains | IsNull | Compare, at: 
                 "value",
                 expression.field,
                 "compares as a pk here; for its version use a path such as "
-                f"'{expression.field}.{SHAPES[path.field.target or ''].natural_keys[-1]}'",
+                f"'{expression.field}.{RESOURCE_TYPES[path.field.target or ''].natural_keys[-1]}'",
             )
         if kind is Kind.VERSION:
             value = sort_key(str(value))
@@ -211,7 +214,7 @@ def _condition(path: Path, expression: Exact | Contains | IsNull | Compare, at: 
     value = _value(path, expression.value, at, expression.field)
     if kind is Kind.REFERENCE and isinstance(value, str):
         assert path.field.target is not None
-        target = SHAPES[path.field.target]
+        target = RESOURCE_TYPES[path.field.target]
         return column.in_(sa.select(target.column("pk")).where(names(target.name, value)).correlate(None))
     if kind in _TEXTUAL:
         fold = expression.case_insensitive or path.field.any_case

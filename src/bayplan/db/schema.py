@@ -4,7 +4,7 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from bayplan.db.engine import Database
+from bayplan.db.database import Database
 from bayplan.errors import CannotStart
 
 # Every schema that this program knows, oldest first; a test holds it to the migration scripts.

@@ -6,8 +6,8 @@ from typing import Any
 import sqlalchemy as sa
 
 from bayplan.db import tables
-from bayplan.db.engine import Database, Transaction
-from bayplan.domain.tables import load, rows
+from bayplan.db.database import Database, Transaction
+from bayplan.domain.compatibility.tables import load, rows
 from bayplan.domain.versions import sort_key
 
 

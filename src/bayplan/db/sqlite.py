@@ -16,7 +16,8 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.sql.base import Executable
 
-from bayplan.db.engine import (
+from bayplan.db.compiled import CompiledStatement
+from bayplan.db.database import (
     LOOP_ROWS,
     MOVE_VERSION,
     READ_VERSION,
@@ -26,7 +27,6 @@ from bayplan.db.engine import (
     Rows,
     Transaction,
 )
-from bayplan.db.prepared import Prepared
 
 # How long a query may hold the event loop, and how often SQLite looks at the clock (in steps of its own machine).
 LOOP_BUDGET_SECONDS = 0.002
@@ -81,10 +81,10 @@ class SqliteDatabase:
             raise _unavailable(error, self._path) from error
 
     async def fetch(
-        self, statement: Executable | Prepared, then: Callable[[Rows], Made], parameters: Parameters = None
+        self, statement: Executable | CompiledStatement, then: Callable[[Rows], Made], parameters: Parameters = None
     ) -> Made:
         """See `Database.fetch`."""
-        if isinstance(statement, Prepared) and statement.is_long:
+        if isinstance(statement, CompiledStatement) and statement.is_long:
             return await self._fetch_in_thread(statement, then, parameters)
         # Processor time: what other threads and programs take does not make a query long.
         self._deadline = time.thread_time() + LOOP_BUDGET_SECONDS
@@ -99,13 +99,13 @@ class SqliteDatabase:
         return then(rows) if len(rows) <= LOOP_ROWS else await asyncio.to_thread(then, rows)
 
     async def _fetch_in_thread(
-        self, statement: Executable | Prepared, then: Callable[[Rows], Made], parameters: Parameters
+        self, statement: Executable | CompiledStatement, then: Callable[[Rows], Made], parameters: Parameters
     ) -> Made:
         def work() -> Made:
             with self._connect() as connection:
                 begun = time.thread_time()
                 rows = self._rows(connection, statement, parameters)
-                if isinstance(statement, Prepared):
+                if isinstance(statement, CompiledStatement):
                     # Long enough for a thread, until it is clearly short: rows may have gone.
                     statement.is_long = time.thread_time() - begun > LOOP_BUDGET_SECONDS / 4
                 return then(rows)
@@ -125,8 +125,10 @@ class SqliteDatabase:
         except TimeoutError:
             return False
 
-    def _rows(self, connection: sa.Connection, statement: Executable | Prepared, parameters: Parameters) -> Rows:
-        if not isinstance(statement, Prepared):
+    def _rows(
+        self, connection: sa.Connection, statement: Executable | CompiledStatement, parameters: Parameters
+    ) -> Rows:
+        if not isinstance(statement, CompiledStatement):
             return connection.execute(statement, parameters).fetchall()
         sql, names, values = statement.for_driver(self._engine.dialect)
         if parameters is not None:

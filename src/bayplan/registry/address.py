@@ -95,7 +95,7 @@ class Endpoint:
 
 
 @dataclass(frozen=True, slots=True)
-class Access:
+class AddressPolicy:
     """What the settings allow beyond public registries with TLS."""
 
     networks: tuple[Network, ...] = ()
@@ -103,7 +103,7 @@ class Access:
     insecure: frozenset[str] = frozenset()
 
     @classmethod
-    def of(cls, allow_private: Iterable[str] = (), insecure: Iterable[str] = ()) -> "Access":
+    def of(cls, allow_private: Iterable[str] = (), insecure: Iterable[str] = ()) -> "AddressPolicy":
         """Reads BAYPLAN_REGISTRY_ALLOW_PRIVATE (hosts, addresses, networks) and BAYPLAN_REGISTRY_INSECURE."""
         networks: list[Network] = []
         hosts: set[str] = set()
@@ -158,7 +158,7 @@ def _meant(address: Address) -> tuple[Address, ...]:
     return (address,)
 
 
-async def resolve(endpoint: Endpoint, access: Access) -> tuple[Address, ...]:
+async def resolve(endpoint: Endpoint, access: AddressPolicy) -> tuple[Address, ...]:
     """All addresses of an endpoint's host, each of them allowed.
 
     Raises RegistryUnreachable where there are none, RegistryNotAllowed where one of them may not be asked.

@@ -12,9 +12,9 @@ from urllib.parse import quote, urljoin
 
 from bayplan.domain.reference import Reference
 from bayplan.errors import Invalid
-from bayplan.registry.address import Access, Endpoint
-from bayplan.registry.challenge import Login
-from bayplan.registry.connection import Answer, Connections, Limits, Question
+from bayplan.registry.address import AddressPolicy, Endpoint
+from bayplan.registry.auth import RegistryCredentials
+from bayplan.registry.connection import ConnectionLimits, Connections, RegistryRequest, RegistryResponse
 from bayplan.registry.content import (
     ACCEPT,
     CONFIGS,
@@ -38,7 +38,7 @@ from bayplan.registry.errors import (
     RegistryFailing,
     RegistryNotAllowed,
 )
-from bayplan.registry.tokens import Purpose, Tokens, denied
+from bayplan.registry.tokens import Purpose, TokenCache, denied
 
 MANIFEST_BYTES = 4 * 1024 * 1024
 """What registries themselves are told to take at most (distribution-spec, "Pushing Manifests")."""
@@ -48,7 +48,7 @@ _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
 
 @dataclass(frozen=True, slots=True)
-class Document:
+class RegistryDocument:
     """A manifest or an index as it was read, under the digest that its bytes have."""
 
     digest: str
@@ -64,15 +64,20 @@ class RegistryClient:
     """
 
     def __init__(
-        self, access: Access, *, limits: Limits | None = None, ca: Path | None = None, proxy: str | None = None
+        self,
+        access: AddressPolicy,
+        *,
+        limits: ConnectionLimits | None = None,
+        ca: Path | None = None,
+        proxy: str | None = None,
     ) -> None:
         """`ca` is a file of certificates that are trusted besides the system's; CannotStart where it is none.
 
         `proxy` leads to the registries outside of the own network: `http://user:password@host:port`.
         """
         self._access = access
-        self._connections = Connections(access, limits or Limits(), ca, proxy)
-        self._tokens = Tokens(self._connections, access)
+        self._connections = Connections(access, limits or ConnectionLimits(), ca, proxy)
+        self._tokens = TokenCache(self._connections, access)
         self._plain: set[str] = set()
 
     async def __aenter__(self) -> Self:
@@ -83,7 +88,7 @@ class RegistryClient:
     ) -> None:
         await self._connections.close()
 
-    async def digest(self, reference: Reference, login: Login | None = None) -> str:
+    async def digest(self, reference: Reference, login: RegistryCredentials | None = None) -> str:
         """The digest that a reference points to now, asked by HEAD; read and computed where HEAD does not tell."""
         answer, _ = await self._ask("HEAD", reference, login, f"manifests/{_name(reference)}", ACCEPT, 0)
         if answer.status == 404:
@@ -97,7 +102,7 @@ class RegistryClient:
             )
         return told
 
-    async def takes(self, reference: Reference, login: Login) -> bool:
+    async def takes(self, reference: Reference, login: RegistryCredentials) -> bool:
         """Whether the registry asks for a log-in before it tells of the reference's repository, and takes this one.
 
         False where it asks for none, and would take any. Whether the image is there does not matter. The log-in is sent
@@ -110,7 +115,7 @@ class RegistryClient:
             raise _failed(reference, answer)
         return asked
 
-    async def manifest(self, reference: Reference, login: Login | None = None) -> Document:
+    async def manifest(self, reference: Reference, login: RegistryCredentials | None = None) -> RegistryDocument:
         """The manifest or index that a reference names, by its digest where it has one, else by its tag."""
         asked = _name(reference)
         what = f"The manifest of '{reference.repository}' ({asked[:19]})"
@@ -118,9 +123,11 @@ class RegistryClient:
         digest = reference.digest or _told(answer) or sha256(answer.body)
         verify(answer.body, digest, what)
         media_type, content = parse_manifest(answer.body, answer.headers.get("Content-Type", ""), what)
-        return Document(digest, media_type, content)
+        return RegistryDocument(digest, media_type, content)
 
-    async def config(self, reference: Reference, descriptor: Descriptor, login: Login | None = None) -> Config:
+    async def config(
+        self, reference: Reference, descriptor: Descriptor, login: RegistryCredentials | None = None
+    ) -> Config:
         """The configuration that a manifest of the reference's repository names."""
         what = f"The configuration of '{reference.repository}'"
         if descriptor.media_type not in CONFIGS:
@@ -132,7 +139,9 @@ class RegistryClient:
         verify(answer.body, descriptor.digest, what)
         return parse_config(answer.body, what)
 
-    async def _get(self, reference: Reference, login: Login | None, target: str, accept: str, limit: int) -> Answer:
+    async def _get(
+        self, reference: Reference, login: RegistryCredentials | None, target: str, accept: str, limit: int
+    ) -> RegistryResponse:
         answer, _ = await self._ask("GET", reference, login, target, accept, limit)
         if answer.status == 200:
             return answer
@@ -144,13 +153,13 @@ class RegistryClient:
         self,
         method: str,
         reference: Reference,
-        login: Login | None,
+        login: RegistryCredentials | None,
         target: str,
         accept: str,
         limit: int,
         *,
         anew: bool = False,
-    ) -> tuple[Answer, bool]:
+    ) -> tuple[RegistryResponse, bool]:
         """The answer to a question about the reference's repository, and whether the registry wanted it logged in.
 
         Raises RegistryDenied where that does not help. `anew`: with no token that is remembered.
@@ -171,7 +180,7 @@ class RegistryClient:
 
     async def _ask_logged_in(
         self, method: str, purpose: Purpose, path: str, accept: str, limit: int, anew: bool
-    ) -> tuple[Answer, bool]:
+    ) -> tuple[RegistryResponse, bool]:
         if anew:
             self._tokens.forget(purpose)
         authorization, is_new = self._tokens.known(purpose), False
@@ -186,14 +195,14 @@ class RegistryClient:
 
     async def _follow(
         self, method: str, registry: Endpoint, path: str, accept: str, authorization: str | None, limit: int
-    ) -> tuple[Answer, Endpoint]:
+    ) -> tuple[RegistryResponse, Endpoint]:
         """The answer where redirects end, and who gave it."""
         endpoint, target = registry, path
         for _ in range(REDIRECTS + 1):
             headers = {"Accept": accept}
             if authorization is not None and endpoint == registry:
                 headers["Authorization"] = authorization
-            answer = await self._connections.ask(Question(method, endpoint, target, headers, limit))
+            answer = await self._connections.ask(RegistryRequest(method, endpoint, target, headers, limit))
             location = answer.headers.get("Location")
             if answer.status not in _REDIRECTS or location is None:
                 return answer, endpoint
@@ -216,7 +225,7 @@ def _absolute(endpoint: Endpoint, target: str, location: str) -> str:
         raise RegistryError(f"'{endpoint.authority}' redirects to something that is no address.") from None
 
 
-def _told(answer: Answer) -> str | None:
+def _told(answer: RegistryResponse) -> str | None:
     told: str = answer.headers.get("Docker-Content-Digest", "")
     return told if is_digest(told) else None
 
@@ -227,7 +236,7 @@ def _name(reference: Reference) -> str:
     return reference.digest or reference.tag or "latest"
 
 
-def _failed(reference: Reference, answer: Answer) -> RegistryError:
+def _failed(reference: Reference, answer: RegistryResponse) -> RegistryError:
     kind = RegistryFailing if answer.status >= 500 else RegistryError
     return kind(
         f"'{reference.registry}' answers with status {answer.status} for '{reference.repository}'; "

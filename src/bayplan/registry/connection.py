@@ -20,7 +20,7 @@ from pathlib import Path
 
 import httpx
 
-from bayplan.registry.address import Access, Address, Endpoint, resolve
+from bayplan.registry.address import Address, AddressPolicy, Endpoint, resolve
 from bayplan.registry.errors import (
     ManifestTooLarge,
     RegistryError,
@@ -28,7 +28,7 @@ from bayplan.registry.errors import (
     RegistryTimeout,
     RegistryUnreachable,
 )
-from bayplan.registry.patience import AGAIN, Patience, retry_after
+from bayplan.registry.retry import AGAIN, RetryPolicy, retry_after
 from bayplan.registry.tls import refuse_tls, tls_context
 
 _ERROR_BYTES = 64 * 1024  # of an error's body, only so that the connection can be used again
@@ -38,18 +38,18 @@ _HOSTS = 64  # with open connections at a time; idle ones beyond that are closed
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class ConnectionLimits:
     """What one host may cost."""
 
     connections: int = 8
     connect_seconds: float = 10.0
     answer_seconds: float = 30.0
     """For one answer from the question to its last byte, however steadily it drips."""
-    patience: Patience = field(default_factory=Patience)
+    patience: RetryPolicy = field(default_factory=RetryPolicy)
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class RegistryRequest:
     """A request without a body, and the most bytes of an answer that are read."""
 
     method: str
@@ -60,7 +60,7 @@ class Question:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class RegistryResponse:
     """A whole answer."""
 
     status: int
@@ -112,7 +112,9 @@ class _Host:
 class Connections:
     """The connections to all hosts; to be closed with `close`."""
 
-    def __init__(self, access: Access, limits: Limits, ca: Path | None = None, proxy: str | None = None) -> None:
+    def __init__(
+        self, access: AddressPolicy, limits: ConnectionLimits, ca: Path | None = None, proxy: str | None = None
+    ) -> None:
         """`proxy` is what leads to those that `Access.goes_by_proxy` names: `http://host:port`, with its log-in if it wants one."""
         self._access = access
         self._proxy = None if proxy is None else httpx.Proxy(proxy)
@@ -128,7 +130,7 @@ class Connections:
         for host in hosts:
             await host.close()
 
-    async def ask(self, question: Question) -> Answer:
+    async def ask(self, question: RegistryRequest) -> RegistryResponse:
         """The answer to one question, asked again where that may help; redirects and errors are answers too.
 
         Raises RegistryNotAllowed, RegistryUnreachable, RegistryTimeout, RegistryFailing, ManifestTooLarge.
@@ -141,7 +143,7 @@ class Connections:
         finally:
             host.asking -= 1
 
-    async def _ask_patiently(self, host: _Host, question: Question) -> Answer:
+    async def _ask_patiently(self, host: _Host, question: RegistryRequest) -> RegistryResponse:
         attempt = 0
         while True:
             attempt += 1
@@ -161,7 +163,7 @@ class Connections:
                 raise failure
             await asyncio.sleep(wait)
 
-    async def _ask_once(self, host: _Host, question: Question) -> Answer:
+    async def _ask_once(self, host: _Host, question: RegistryRequest) -> RegistryResponse:
         where = question.endpoint.authority
         try:
             async with asyncio.timeout(self._limits.answer_seconds), host.connection() as transport:
@@ -177,7 +179,9 @@ class Connections:
                 f"The connection to '{where}' broke before its answer was complete; try again later."
             ) from None
 
-    async def _ask_addresses(self, host: _Host, transport: httpx.AsyncHTTPTransport, question: Question) -> Answer:
+    async def _ask_addresses(
+        self, host: _Host, transport: httpx.AsyncHTTPTransport, question: RegistryRequest
+    ) -> RegistryResponse:
         endpoint = question.endpoint
         async with host.finding:
             if time.monotonic() >= host.good_until:
@@ -197,7 +201,7 @@ class Connections:
             f"Nobody answers at '{endpoint.authority}'; check the registry's name, its port and whether it is up."
         )
 
-    async def _ask_by_proxy(self, transport: httpx.AsyncHTTPTransport, question: Question) -> Answer:
+    async def _ask_by_proxy(self, transport: httpx.AsyncHTTPTransport, question: RegistryRequest) -> RegistryResponse:
         where = question.endpoint.authority
         try:
             return await self._ask_at(transport, question.endpoint.host, question)
@@ -212,7 +216,9 @@ class Connections:
                 f"'{where}' cannot be reached by the proxy in BAYPLAN_REGISTRY_PROXY: nobody answers there, or it breaks off."
             ) from None
 
-    async def _ask_at(self, transport: httpx.AsyncHTTPTransport, name: str, question: Question) -> Answer:
+    async def _ask_at(
+        self, transport: httpx.AsyncHTTPTransport, name: str, question: RegistryRequest
+    ) -> RegistryResponse:
         endpoint = question.endpoint
         request = httpx.Request(
             question.method,
@@ -235,7 +241,7 @@ class Connections:
             )
         finally:
             await response.aclose()
-        return Answer(response.status_code, response.headers, body)
+        return RegistryResponse(response.status_code, response.headers, body)
 
     def _host(self, endpoint: Endpoint) -> _Host:
         if endpoint not in self._hosts:
@@ -281,7 +287,7 @@ async def _body(response: httpx.Response, endpoint: Endpoint, limit: int) -> byt
     return b"".join(parts)
 
 
-def _refused(endpoint: Endpoint, answer: Answer) -> RegistryFailing:
+def _refused(endpoint: Endpoint, answer: RegistryResponse) -> RegistryFailing:
     if answer.status == 429:
         return RegistryFailing(f"'{endpoint.authority}' wants fewer questions (429); try again later, or log in.")
     return RegistryFailing(f"'{endpoint.authority}' fails with status {answer.status}; try again later.")

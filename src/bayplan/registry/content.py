@@ -82,7 +82,7 @@ class Manifest(_Content):
         return sum({part.digest: part.size for part in (self.config, *self.layers)}.values())
 
 
-class Settings(_Content):
+class ImageSettings(_Content):
     """The part of a configuration that says how a container starts."""
 
     env: tuple[str, ...] | None = Field(default=None, alias="Env", strict=False)
@@ -96,7 +96,7 @@ class Config(_Content):
     architecture: str = Field(min_length=1)
     variant: str | None = None
     created: str | None = None
-    config: Settings | None = None
+    config: ImageSettings | None = None
 
     @property
     def env(self) -> Texts:

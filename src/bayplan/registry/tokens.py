@@ -11,9 +11,9 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from weakref import WeakValueDictionary
 
-from bayplan.registry.address import Access, Endpoint
-from bayplan.registry.challenge import Login, TokenRequest, follow, parse
-from bayplan.registry.connection import Answer, Connections, Question
+from bayplan.registry.address import AddressPolicy, Endpoint
+from bayplan.registry.auth import RegistryCredentials, TokenRequest, follow, parse
+from bayplan.registry.connection import Connections, RegistryRequest, RegistryResponse
 from bayplan.registry.errors import ManifestTooLarge, RegistryDenied, RegistryError, RegistryFailing
 
 TOKEN_BYTES = 256 * 1024
@@ -29,13 +29,13 @@ class Purpose:
 
     registry: Endpoint
     repository: str
-    login: Login | None
+    login: RegistryCredentials | None
 
 
-class Tokens:
+class TokenCache:
     """Gives the Authorization header for a purpose, and finds out about it where a registry asks."""
 
-    def __init__(self, connections: Connections, access: Access) -> None:
+    def __init__(self, connections: Connections, access: AddressPolicy) -> None:
         self._connections = connections
         self._access = access
         self._known: OrderedDict[Purpose, tuple[str, float]] = OrderedDict()
@@ -46,7 +46,7 @@ class Tokens:
         header, until = self._known.get(purpose, ("", 0.0))
         return header if time.monotonic() < until else None
 
-    async def answer(self, purpose: Purpose, refusal: Answer, tried: str | None) -> str:
+    async def answer(self, purpose: Purpose, refusal: RegistryResponse, tried: str | None) -> str:
         """The header to send after a 401, where `tried` was sent in vain; many questions at once ask for one token.
 
         Raises RegistryDenied where there is no other one, and what `challenge.follow` raises.
@@ -58,7 +58,7 @@ class Tokens:
                 return known
             challenges = parse(refusal.headers.get_list("WWW-Authenticate"))
             step = follow(challenges, purpose.registry, purpose.repository, purpose.login, self._access)
-            if isinstance(step, Login):
+            if isinstance(step, RegistryCredentials):
                 header, seconds = step.basic, float("inf")
             else:
                 header, seconds = await self._token(step, purpose)
@@ -83,7 +83,9 @@ class Tokens:
             headers["Authorization"] = step.login.basic
         service = step.endpoint.authority
         try:
-            answer = await self._connections.ask(Question("GET", step.endpoint, step.target, headers, TOKEN_BYTES))
+            answer = await self._connections.ask(
+                RegistryRequest("GET", step.endpoint, step.target, headers, TOKEN_BYTES)
+            )
         except ManifestTooLarge:
             raise RegistryError(f"The token service '{service}' sends far more than a token.") from None
         if answer.status in (400, 401, 403):

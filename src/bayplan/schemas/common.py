@@ -3,7 +3,6 @@
 import copy
 import re
 from collections.abc import Callable
-from datetime import UTC, datetime
 from typing import Annotated, Any, ClassVar
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, create_model
@@ -92,11 +91,6 @@ Key = Annotated[Pk | Name, Field(union_mode="left_to_right")]
 
 Timestamp = Annotated[str, WithJsonSchema({"type": "string", "format": "date-time"})]
 """RFC 3339 in UTC, `2026-11-23T10:00:00.000000Z`."""
-
-
-def timestamp(moment: datetime) -> str:
-    """Gives the moment as every answer shows it and the store holds it: RFC 3339 in UTC, of one width."""
-    return f"{moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec='microseconds')}Z"
 
 
 def parsed_by(parse: Callable[[str], object]) -> AfterValidator:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bayplan.cli.document.json_text import read_json
-from bayplan.cli.document.node import Node, Unreadable
+from bayplan.cli.document.node import DocumentNode, Unreadable
 from bayplan.cli.document.yaml_text import read_yaml
 from bayplan.errors import BayplanError, Invalid, Problem
 
@@ -22,11 +22,11 @@ SHOWN_PROBLEMS = 20
 
 
 @dataclass(frozen=True, slots=True)
-class Document:
+class CatalogueDocument:
     """A catalogue file that was read: its name as people know it, and its content."""
 
     name: str
-    root: Node
+    root: DocumentNode
 
     def content(self) -> dict[str, list[dict[str, object]]]:
         """The content as the API takes it."""
@@ -58,7 +58,7 @@ class Document:
         return node.line
 
 
-def read(name: str, text: str) -> Document:
+def read(name: str, text: str) -> CatalogueDocument:
     """The catalogue file of that name and text: JSON where its name or its first character says so, or else YAML.
 
     Raises `Invalid`, whose sentence has a line for each mistake, beginning with `NAME:LINE:`.
@@ -69,13 +69,13 @@ def read(name: str, text: str) -> Document:
         root = read_json(text) if as_json else read_yaml(text)
     except Unreadable as error:
         raise Invalid(f"{name}:{error.line}:{error.column}: {error.detail}", code="malformed") from None
-    document = Document(name, root)
+    document = CatalogueDocument(name, root)
     if problems := list(_problems(root)):
         raise document.located(Invalid("The file cannot be applied.", problems=problems))
     return document
 
 
-def _problems(root: Node) -> Iterator[Problem]:
+def _problems(root: DocumentNode) -> Iterator[Problem]:
     sections = ", ".join(SECTIONS)
     if not isinstance(root.value, dict) or not root.value:
         yield Problem("file", "invalid", f"It must hold one or more of the sections {sections}.")
@@ -94,7 +94,7 @@ def _problems(root: Node) -> Iterator[Problem]:
                     yield Problem(path, "invalid", "An entry must be a mapping of fields, like `name: pytorch`.")
 
 
-def _mistyped(path: str, field: str, node: Node) -> Iterator[Problem]:
+def _mistyped(path: str, field: str, node: DocumentNode) -> Iterator[Problem]:
     """What YAML made something else of than its writer meant, in the value of `field` and in everything below it."""
     if isinstance(node.value, dict):
         for key, inner in node.value.items():

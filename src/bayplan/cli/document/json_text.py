@@ -5,7 +5,7 @@ import bisect
 import json
 import re
 
-from bayplan.cli.document.node import MAX_DEPTH, Node, Unreadable, scalar
+from bayplan.cli.document.node import MAX_DEPTH, DocumentNode, Unreadable, scalar
 
 _SPACE = re.compile(r"[ \t\r\n]*")
 _NUMBER = re.compile(r"-?(0|[1-9][0-9]{0,40})(\.[0-9]+)?([eE][-+]?[0-9]+)?")
@@ -22,33 +22,33 @@ class _Reader:
         self._at = 0
         self._lines = [0, *(match.end() for match in re.finditer("\n", text))]
 
-    def document(self) -> Node:
+    def document(self) -> DocumentNode:
         root = self._value(1)
         self._skip()
         if self._at < len(self._text):
             raise self._unreadable("The value ends before this; nothing may follow it.")
         return root
 
-    def _value(self, depth: int) -> Node:
+    def _value(self, depth: int) -> DocumentNode:
         self._skip()
         if depth > MAX_DEPTH:
             raise self._unreadable(f"This is nested more than {MAX_DEPTH} levels deep.")
         line, column = self._place(self._at)
         match self._text[self._at : self._at + 1]:
             case "{":
-                return Node(self._mapping(depth), line, column)
+                return DocumentNode(self._mapping(depth), line, column)
             case "[":
-                return Node(self._list(depth), line, column)
+                return DocumentNode(self._list(depth), line, column)
             case '"':
-                return Node(self._string(), line, column)
+                return DocumentNode(self._string(), line, column)
         found = _NUMBER.match(self._text, self._at) or _WORDS.match(self._text, self._at)
         if found is None:
             raise self._unreadable("A value is missing here (a text stands in double quotes).")
         self._at = found.end()
-        return Node(scalar(found.group()), line, column, found.group())
+        return DocumentNode(scalar(found.group()), line, column, found.group())
 
-    def _mapping(self, depth: int) -> dict[str, Node]:
-        members: dict[str, Node] = {}
+    def _mapping(self, depth: int) -> dict[str, DocumentNode]:
+        members: dict[str, DocumentNode] = {}
         self._at += 1
         while not self._closes("}", first=not members):
             self._skip()
@@ -63,11 +63,11 @@ class _Reader:
                 raise self._unreadable("A colon is missing here.")
             self._at += 1
             node = self._value(depth + 1)
-            members[key] = Node(node.value, line, column, node.source)
+            members[key] = DocumentNode(node.value, line, column, node.source)
         return members
 
-    def _list(self, depth: int) -> list[Node]:
-        members: list[Node] = []
+    def _list(self, depth: int) -> list[DocumentNode]:
+        members: list[DocumentNode] = []
         self._at += 1
         while not self._closes("]", first=not members):
             members.append(self._value(depth + 1))
@@ -109,6 +109,6 @@ class _Reader:
         return Unreadable(*self._place(self._at), f"This is not JSON: {detail}")
 
 
-def read_json(text: str) -> Node:
+def read_json(text: str) -> DocumentNode:
     """The document that the text holds. Raises `Unreadable` with the place of the first mistake."""
     return _Reader(text).document()

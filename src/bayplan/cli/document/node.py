@@ -21,13 +21,13 @@ Scalar = str | int | float | bool | None
 
 
 @dataclass(slots=True)
-class Node:
+class DocumentNode:
     """A scalar, a list or a mapping, with the line and column (from 1) of it, or of the key that it belongs to.
 
     `source` is how a scalar that is no text was written: `2.40` is the number 2.4.
     """
 
-    value: "Scalar | list[Node] | dict[str, Node]"
+    value: "Scalar | list[DocumentNode] | dict[str, DocumentNode]"
     line: int
     column: int
     source: str = ""

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 import yaml
 
-from bayplan.cli.document.node import MAX_DEPTH, MAX_VALUES, Node, Unreadable, scalar
+from bayplan.cli.document.node import MAX_DEPTH, MAX_VALUES, DocumentNode, Unreadable, scalar
 
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _TEXT_TAGS = ("tag:yaml.org,2002:str", "!")
@@ -19,23 +19,23 @@ _TEXT_TAGS = ("tag:yaml.org,2002:str", "!")
 class _Open:
     """A list or mapping whose end has not come yet."""
 
-    node: Node
+    node: DocumentNode
     anchor: str | None
     values_before: int
-    key: Node | None = None
-    merged: list[Node] = field(default_factory=list)
+    key: DocumentNode | None = None
+    merged: list[DocumentNode] = field(default_factory=list)
 
 
 class _Tree:
     """Puts events together. `values` counts what the document holds once its aliases are followed."""
 
     def __init__(self) -> None:
-        self.root: Node | None = None
+        self.root: DocumentNode | None = None
         self.values = 0
         self._stack: list[_Open] = []
-        self._anchors: dict[str, tuple[Node, int] | None] = {}
+        self._anchors: dict[str, tuple[DocumentNode, int] | None] = {}
 
-    def begin(self, event: yaml.CollectionStartEvent, node: Node, anchor: str | None) -> None:
+    def begin(self, event: yaml.CollectionStartEvent, node: DocumentNode, anchor: str | None) -> None:
         if event.tag is not None:
             raise _at(event, f"The tag {event.tag} is not read here; write the plain list or mapping.")
         if len(self._stack) >= MAX_DEPTH:
@@ -60,19 +60,19 @@ class _Tree:
             raise _at(event, f"*{anchor} stands inside of what it names, so it would never end.")
         node, size = named
         self.values += size - 1
-        self._put(Node(node.value, *_place(event), node.source))
+        self._put(DocumentNode(node.value, *_place(event), node.source))
 
     def scalar(self, event: yaml.ScalarEvent) -> None:
         if event.tag is not None and event.tag not in _TEXT_TAGS:
             raise _at(event, f"The tag {event.tag} is not read here; write the plain value.")
         plain = event.tag is None and event.implicit[0]
         value = scalar(event.value) if plain else event.value
-        node = Node(value, *_place(event), event.value)
+        node = DocumentNode(value, *_place(event), event.value)
         if event.anchor:
             self._anchors[event.anchor] = (node, 1)
         self._put(node)
 
-    def _put(self, node: Node) -> None:
+    def _put(self, node: DocumentNode) -> None:
         self.values += 1
         if self.values > MAX_VALUES:
             raise _wrong(node, f"The aliases make more than {MAX_VALUES:,} values of this file; write fewer.")
@@ -90,7 +90,7 @@ class _Tree:
             self._put_at_key(into, into.key, node)
             into.key = None
 
-    def _put_at_key(self, into: _Open, key: Node, node: Node) -> None:
+    def _put_at_key(self, into: _Open, key: DocumentNode, node: DocumentNode) -> None:
         assert isinstance(into.node.value, dict)
         if key.source == "<<":
             into.merged += node.value if isinstance(node.value, list) else [node]
@@ -98,10 +98,10 @@ class _Tree:
         earlier = into.node.value.get(key.source)
         if earlier is not None:
             raise _wrong(key, f"{key.source!r} was given already on line {earlier.line}.")
-        into.node.value[key.source] = Node(node.value, key.line, key.column, node.source)
+        into.node.value[key.source] = DocumentNode(node.value, key.line, key.column, node.source)
 
 
-def _merge(into: Node, base: Node) -> None:
+def _merge(into: DocumentNode, base: DocumentNode) -> None:
     if not isinstance(base.value, dict):
         raise _wrong(base, "<< takes a mapping, as in `<<: *name`.")
     assert isinstance(into.value, dict)
@@ -109,7 +109,7 @@ def _merge(into: Node, base: Node) -> None:
         into.value.setdefault(key, node)
 
 
-def read_yaml(text: str) -> Node:
+def read_yaml(text: str) -> DocumentNode:
     """The document that the text holds. Raises `Unreadable` with the place of the first mistake."""
     tree = _Tree()
     documents = 0
@@ -121,9 +121,9 @@ def read_yaml(text: str) -> Node:
                 case yaml.AliasEvent():
                     tree.alias(event, str(event.anchor))
                 case yaml.MappingStartEvent():
-                    tree.begin(event, Node({}, *_place(event)), event.anchor)
+                    tree.begin(event, DocumentNode({}, *_place(event)), event.anchor)
                 case yaml.SequenceStartEvent():
-                    tree.begin(event, Node([], *_place(event)), event.anchor)
+                    tree.begin(event, DocumentNode([], *_place(event)), event.anchor)
                 case yaml.CollectionEndEvent():
                     tree.end()
                 case yaml.DocumentStartEvent():
@@ -139,7 +139,7 @@ def read_yaml(text: str) -> Node:
         before = text.encode()[: error.position].decode(errors="ignore")
         line, column = before.count("\n") + 1, len(before) - (before.rfind("\n") + 1) + 1
         raise Unreadable(line, column, f"This is not YAML: {error.reason}.") from None
-    return tree.root or Node(None, 1, 1)
+    return tree.root or DocumentNode(None, 1, 1)
 
 
 def _place(event: yaml.Event) -> tuple[int, int]:
@@ -148,7 +148,7 @@ def _place(event: yaml.Event) -> tuple[int, int]:
     return mark.line + 1, mark.column + 1
 
 
-def _wrong(node: Node, detail: str) -> Unreadable:
+def _wrong(node: DocumentNode, detail: str) -> Unreadable:
     return Unreadable(node.line, node.column, detail)
 
 

@@ -1,0 +1,167 @@
+"""Runs a pulled image in the foreground: its output here, signals passed on to it, its exit code back, and nothing of it left."""
+
+import queue
+import shlex
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+from bayplan.agent import engine_errors
+from bayplan.agent.engine import Engine
+from bayplan.agent.engine_errors import EngineFailed
+from bayplan.domain.reference import Reference
+
+if TYPE_CHECKING:
+    from docker import APIClient
+
+PASSED_ON = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+SIGNALS_UNTIL_IT_IS_KILLED = 3
+"""A program that is the first of its container does not hear what it has no handler for: whoever insists is obeyed."""
+
+ENDED = frozenset(("exited", "stopped", "dead"))
+FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.02, 1.0
+
+HAS_ENDED = (404, 409)
+"""What engines answer who signals a container that has ended meanwhile."""
+LOST = "The engine went away while the container ran. Look at its log."
+
+Event = tuple[str, int]
+
+
+def run(engine: Engine, reference: Reference, command: Sequence[str], gpu: int | None) -> int:
+    """Runs the image, with the GPU of that index where one is given, until it ends; gives its exit code.
+
+    Raises `EngineFailed` where it cannot be started, and for a GPU on Podman, which would leave the GPU out in silence.
+    """
+    if gpu is not None and engine.is_podman:
+        typed = shlex.join(["podman", "run", "--rm", "--device", f"nvidia.com/gpu={gpu}", str(reference), *command])
+        raise EngineFailed(
+            f"Podman does not give GPUs to containers by the way that --run goes. The image is here; run it with: {typed}",
+            code="engine_without_gpu",
+        )
+    events: queue.SimpleQueue[Event] = queue.SimpleQueue()
+    # From before there is a container: a signal that comes while it is being made reaches it when it has started.
+    with _heard(lambda number: events.put(("signal", number))), _container(engine, reference, command, gpu) as key:
+        output = engine.api.attach(key, stdout=True, stderr=True, stream=True, demux=True)
+        with _starting(engine, reference):
+            engine.api.start(key)
+        threading.Thread(target=_follow, args=(engine.api, key, output, events), daemon=True).start()
+        return _until_it_ends(engine.api, key, events)
+
+
+@contextmanager
+def _container(engine: Engine, reference: Reference, command: Sequence[str], gpu: int | None) -> Iterator[str]:
+    """A container that is not started yet, and is removed when the block ends, whatever it does then."""
+    from docker.errors import DockerException
+    from docker.types import DeviceRequest
+    from requests import RequestException
+
+    devices = [] if gpu is None else [DeviceRequest(device_ids=[str(gpu)], capabilities=[["gpu"]])]
+    with _starting(engine, reference):
+        host_config = engine.api.create_host_config(device_requests=devices or None)
+        made = engine.api.create_container(str(reference), list(command) or None, host_config=host_config)
+    try:
+        yield made["Id"]
+    finally:
+        with suppress(DockerException, RequestException):  # an engine that has gone cannot be asked to tidy up
+            engine.api.remove_container(made["Id"], force=True, v=True)
+
+
+def _follow(
+    api: "APIClient", key: str, output: Iterable[tuple[bytes | None, bytes | None]], events: "queue.SimpleQueue[Event]"
+) -> None:
+    """Writes what the container writes, until it ends; then tells how it did. Runs beside the waiting for signals."""
+    from docker.errors import DockerException
+    from requests import RequestException
+
+    try:
+        nobody_reads = False
+        for out, err in output:
+            if (
+                nobody_reads
+            ):  # but what comes is taken all the same: the engine ends no container whose output it cannot get rid of
+                continue
+            try:
+                _write(sys.stdout.buffer, out)
+                _write(sys.stderr.buffer, err)
+            except OSError:  # as a program in a pipe, it ends
+                nobody_reads = True
+                events.put(("signal", signal.SIGKILL))
+        events.put(("ended", _exit_code(api, key)))
+    except (DockerException, RequestException, OSError):
+        events.put(("lost", 0))
+
+
+def _exit_code(api: "APIClient", key: str) -> int:
+    """Waits until it has ended, by asking: Podman's own waiting takes 20 seconds for what has ended before it begins."""
+    pause_seconds = FIRST_PAUSE_SECONDS
+    while True:
+        state = api.inspect_container(key)["State"]
+        if state["Status"] in ENDED:
+            return int(state["ExitCode"])
+        time.sleep(pause_seconds)
+        pause_seconds = min(LONGEST_PAUSE_SECONDS, 2 * pause_seconds)
+
+
+def _write(stream: BinaryIO, chunk: bytes | None) -> None:
+    if chunk:
+        stream.write(chunk)
+        stream.flush()
+
+
+def _until_it_ends(api: "APIClient", key: str, events: "queue.SimpleQueue[Event]") -> int:
+    from docker.errors import APIError
+    from requests import RequestException
+
+    heard = 0
+    while True:
+        try:
+            # Not for ever at once: a signal that another thread got is only seen here when this one wakes.
+            kind, number = events.get(timeout=LONGEST_PAUSE_SECONDS)
+        except queue.Empty:
+            continue
+        if kind == "ended":
+            return number
+        if kind == "lost":
+            raise EngineFailed(LOST, code="engine_unreachable")
+        heard += 1
+        try:
+            api.kill(key, signal.SIGKILL if heard >= SIGNALS_UNTIL_IT_IS_KILLED else number)
+        except APIError as error:
+            if error.status_code not in HAS_ENDED:
+                heard -= 1
+                events.put((kind, number))
+                time.sleep(FIRST_PAUSE_SECONDS)
+        except RequestException:
+            raise EngineFailed(LOST, code="engine_unreachable") from None
+
+
+@contextmanager
+def _heard(tell: Callable[[int], None]) -> Iterator[None]:
+    """Has `tell` told of each signal that is to be passed on, in place of what it would do here."""
+    before: dict[signal.Signals, Any] = {
+        number: signal.signal(number, lambda heard, _frame: tell(heard)) for number in PASSED_ON
+    }
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@contextmanager
+def _starting(engine: Engine, reference: Reference) -> Iterator[None]:
+    """Makes sentences of what goes wrong inside."""
+    from docker.errors import APIError, DockerException
+    from requests import RequestException
+
+    try:
+        yield
+    except APIError as error:
+        raise engine_errors.about_start(str(error.explanation or error), engine.name, reference) from None
+    except (DockerException, RequestException, OSError) as error:
+        raise engine_errors.about_connection(error, engine.address) from None

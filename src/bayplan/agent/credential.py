@@ -1,0 +1,116 @@
+"""What a worker keeps between its runs: which server, its credential, and what it last told. A file that only its owner reads."""
+
+import fcntl
+import json
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from bayplan.errors import Invalid, NotFound
+
+
+@dataclass(frozen=True, slots=True)
+class AgentState:
+    """A worker that has joined. `ip` is what it calls itself where that was given, None where the way to the server says it."""
+
+    server: str
+    worker: str
+    secret: str
+    ip: str | None
+    without_gpu: bool
+    nodes: tuple[int, ...]  # pks by index
+    reported: dict[str, Any]  # what the server knows of the machine
+
+    def is_of(self, other: "AgentState") -> bool:
+        """Whether both have the same credential."""
+        return (self.server, self.worker, self.secret) == (other.server, other.worker, other.secret)
+
+    def __repr__(self) -> str:
+        return f"State(server={self.server!r}, worker={self.worker!r})"  # never the secret
+
+
+def read(path: Path) -> AgentState:
+    """Gives what is kept; raises `NotFound` where this machine has not joined, and `Invalid` for a file that cannot be read."""
+    try:
+        content = json.loads(path.read_bytes())
+        return AgentState(**{**content, "nodes": tuple(content["nodes"])})
+    except FileNotFoundError:
+        raise NotFound(
+            f"This machine has joined no server ({path} is not there): run `bayplan worker join SERVER --token TOKEN`."
+        ) from None
+    except PermissionError:
+        raise Invalid(f"{path} belongs to another user: run this as the one who joined.") from None
+    except OSError as error:
+        raise Invalid(f"{path} cannot be read: {error.strerror}.") from None
+    except (ValueError, TypeError, KeyError):
+        raise Invalid(f"{path} cannot be understood: remove it and join again.") from None
+
+
+def write(path: Path, state: AgentState) -> None:
+    """Keeps it, whole or not at all, readable by its owner alone from its first byte; raises `Invalid`."""
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with _alone(path.parent):
+            write_whole(path, json.dumps(asdict(state), indent=2))
+    except OSError as error:
+        raise Invalid(f"The worker's credential cannot be kept in {path.parent}: {error.strerror}.") from None
+
+
+def update(path: Path, state: AgentState) -> None:
+    """Keeps what is new of a credential, as `write` does; but nothing where the machine has left, or joined again, meanwhile."""
+    try:
+        with _alone(path.parent):
+            if read(path).is_of(state):
+                write_whole(path, json.dumps(asdict(state), indent=2))
+    except NotFound:
+        return
+    except OSError as error:
+        raise Invalid(f"What was reported cannot be kept in {path.parent}: {error.strerror}.") from None
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """No other process changes what is kept in a folder while the block lasts."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        with suppress(OSError):  # a file system that has no locks
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Writes a file whole or not at all, readable by its owner alone from its first byte; raises `OSError`."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")  # mode 0600
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(name).replace(path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
+def writable(path: Path) -> None:
+    """Raises `Invalid` where `write` would: before a join token is used up for nothing."""
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=path.parent):
+            pass
+    except OSError as error:
+        raise Invalid(f"The worker's credential cannot be kept in {path.parent}: {error.strerror}.") from None
+
+
+def forget(path: Path) -> None:
+    """Removes what is kept."""
+    if path.parent.exists():
+        with _alone(path.parent):
+            path.unlink(missing_ok=True)

@@ -1,0 +1,250 @@
+"""What engines complain of, as sentences that say what to do. One table: engines have no codes for what registries answer."""
+
+import re
+from collections.abc import Iterable
+from pathlib import Path
+
+from bayplan.domain.reference import Reference
+from bayplan.errors import BayplanError
+from bayplan.registry.auth import RegistryCredentials
+
+
+class EngineFailed(BayplanError):
+    """The engine is not there, or did not do what it was asked to."""
+
+    code = "engine_failed"
+
+
+# What the engine's text matches, in this order; the code; the sentence. `{host}` is the registry, `{engine}` the engine.
+_PULL: tuple[tuple[re.Pattern[str], str, str], ...] = tuple(
+    (re.compile(pattern, re.IGNORECASE), code, sentence)
+    for pattern, code, sentence in (
+        (
+            r"no space left on device|disk quota exceeded",
+            "disk_full",
+            (
+                "There is no room left on the disk of {engine} for {reference}; what was begun is removed again. Make room there "
+                "(`docker system df` shows what takes it, `docker image prune -a` removes images that no container uses), then pull again."
+            ),
+        ),
+        (
+            r"toomanyrequests|too many requests|rate limit|\b429\b",
+            "too_many_requests",
+            (
+                "{host} has had too many requests from here and serves no more for now. Wait, or have staff give the image a log-in "
+                "with which more are allowed: `bayplan images edit IMAGE --registry-username NAME`."
+            ),
+        ),
+        (
+            (
+                r"unauthorized|authentication required|no basic auth credentials|incorrect username or password|"
+                r"(?<!permission )\bdenied\b|\b40[13]\b|"
+                r"unable to retrieve auth token|invalid username/password"
+            ),
+            "login_refused",
+            "{host} does not let {who} have {repository}. {login_advice}",
+        ),
+        (
+            (
+                r"no matching manifest|does not match the specified platform|no image found in (?:manifest list|image index)|"
+                r"choosing (?:an )?image.*manifest list|no match for platform"
+            ),
+            "wrong_platform",
+            (
+                "{reference} has no image for this machine's architecture. Have staff inspect it (`bayplan images inspect IMAGE --store`): "
+                "then it is no match for this machine any more."
+            ),
+        ),
+        (
+            (
+                r"manifest unknown|name unknown|manifest for \S+ not found|not found: manifest|manifest invalid: .*unknown|"
+                r"repository \S+ not found|reading manifest .*not found|failed to resolve reference .*: not found"
+            ),
+            "image_gone",
+            "{host} has {reference} no more.",
+        ),
+        (
+            (
+                r"verification failed|manifest verification|does not match (?:the )?digest|digest did not match|invalid digest|"
+                r"hash mismatch|unexpected commit digest|failed size validation"
+            ),
+            "digest_mismatch",
+            (
+                "What {host} sends is not what the digest of {reference} stands for. Nothing of it was kept. Tell who keeps that registry; "
+                "if the image was pushed anew on purpose, have staff run `bayplan images inspect IMAGE --store`."
+            ),
+        ),
+        (
+            r"server gave http response to https client",
+            "registry_without_tls",
+            (
+                "{host} speaks plain HTTP, which {engine} refuses. Give the registry a certificate, or name it under "
+                "`insecure-registries` in the engine's settings and restart the engine."
+            ),
+        ),
+        (
+            r"x509|certificate|tls: |tls handshake",
+            "registry_certificate",
+            (
+                "{engine} does not trust the certificate of {host} ({said}). Put the certificate of who signed it into "
+                "/etc/docker/certs.d/{host}/ca.crt on this machine, or give the registry one that the system trusts."
+            ),
+        ),
+        (
+            r"no such host|server misbehaving|name or service not known|temporary failure in name resolution|name resolution",
+            "registry_unknown_host",
+            (
+                "Nothing is known under the name {host} on this machine. Check the image's registry (`bayplan images show IMAGE`) and "
+                "this machine's name service."
+            ),
+        ),
+        (
+            (
+                r"connection refused|connection reset|i/o timeout|no route to host|network is unreachable|deadline exceeded|"
+                r"request canceled|\beof\b|broken pipe|\b50[0234]\b|internal server error|bad gateway|service unavailable|"
+                r"received unexpected http status|proxyconnect|client\.timeout"
+            ),
+            "registry_unreachable",
+            (
+                "{host} does not answer as it should ({said}). Try again when it is up; `bayplan worker pull --next-best` takes the next "
+                "image that runs here meanwhile."
+            ),
+        ),
+    )
+)
+_START: tuple[tuple[re.Pattern[str], str, str], ...] = tuple(
+    (re.compile(pattern, re.IGNORECASE), code, sentence)
+    for pattern, code, sentence in (
+        (
+            r"could not select device driver",
+            "engine_without_gpu",
+            (
+                "{engine} cannot give GPUs to containers: install the NVIDIA Container Toolkit (the package "
+                "`nvidia-container-toolkit`) and restart {engine}."
+            ),
+        ),
+        (
+            r"requirement error|unsatisfied condition",
+            "start_condition",
+            (
+                "The NVIDIA container runtime refuses {reference} on this GPU ({said}). Have staff look at why it was a match: "
+                "`bayplan why IMAGE --node NODE`."
+            ),
+        ),
+        (
+            r"nvidia-container-cli|nvidia-container-runtime|libnvidia|nvml",
+            "engine_gpu_failed",
+            (
+                "The NVIDIA container runtime could not give this GPU to {reference} ({said}). `nvidia-smi` tells whether the driver "
+                "answers."
+            ),
+        ),
+        (
+            r"executable file not found|no such file or directory: unknown|exec format error|permission denied: unknown",
+            "cannot_execute",
+            "{reference} could not be started ({said}). Give a command that is in the image after `--`.",
+        ),
+        (
+            r"no command specified",
+            "cannot_execute",
+            "{reference} has no command of its own: give one after `--`.",
+        ),
+        (r"no space left on device", "disk_full", "There is no room left on the disk of {engine} to run {reference}."),
+    )
+)
+_LONGEST_QUOTE = 300
+
+
+def printable(text: str) -> str:
+    """What an engine or a registry said, on one line, of bounded length, with nothing in it that steers a terminal."""
+    line = " ".join(text.split()).rstrip(".")
+    cut = line if len(line) <= _LONGEST_QUOTE else f"{line[:_LONGEST_QUOTE]}..."
+    return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in cut)
+
+
+def about_pull(said: str, engine: str, reference: Reference, login: RegistryCredentials | None) -> EngineFailed:
+    """Gives the error for what an engine said while it pulled."""
+    if login is None:
+        who = "anybody without a log-in"
+        advice = "The catalogue has no log-in for it: staff enter one with `bayplan images edit IMAGE --registry-username NAME`."
+    else:
+        who = login.username
+        advice = "The log-in that the catalogue has for it is wrong or has expired: staff replace it with `bayplan credentials rotate`."
+    text = said.replace(reference.registry, "")  # a port is no status
+    for pattern, code, sentence in _PULL:
+        if pattern.search(text):
+            words = {
+                "engine": engine,
+                "reference": reference,
+                "repository": reference.repository,
+                "host": reference.registry,
+                "who": who,
+                "login_advice": advice,
+                "said": printable(said),
+            }
+            return EngineFailed(sentence.format(**words), code=code)
+    return EngineFailed(f"{engine} could not pull {reference}: {printable(said)}.")
+
+
+def about_start(said: str, engine: str, reference: Reference) -> EngineFailed:
+    """Gives the error for what an engine said when a container was to start."""
+    for pattern, code, sentence in _START:
+        if pattern.search(said):
+            return EngineFailed(sentence.format(engine=engine, reference=reference, said=printable(said)), code=code)
+    return EngineFailed(f"{engine} could not run {reference}: {printable(said)}.")
+
+
+def about_connection(error: BaseException, address: str) -> EngineFailed:
+    """Gives the error for an engine that cannot be spoken to."""
+    causes = []
+    cause: BaseException | None = error
+    while cause is not None and cause not in causes:
+        causes.append(cause)
+        cause = cause.__cause__ or cause.__context__
+    # urllib3 keeps what the system said among an error's arguments, not as its cause.
+    inner = [one for cause in causes for one in _within(cause)]
+    place = address.removeprefix("unix://")
+    if "credentials store" in str(error).lower():
+        return EngineFailed(
+            f"The log-in that `docker login` left on this machine cannot be read ({printable(str(error))}). Mend `credsStore` and "
+            "`credHelpers` in ~/.docker/config.json, or have staff give the image a log-in of its own: `bayplan images edit IMAGE "
+            "--registry-username NAME`.",
+            code="login_unreadable",
+        )
+    if any(isinstance(one, PermissionError) for one in inner):
+        return EngineFailed(
+            f"This user may not speak to the engine at {place}. Run this as one who may (root, or a member of the group `docker`).",
+            code="engine_forbidden",
+        )
+    if any(isinstance(one, (FileNotFoundError, ConnectionRefusedError)) for one in inner):
+        return EngineFailed(
+            f"No container engine answers at {place}. Start it (`systemctl start docker`, or `systemctl start podman.socket`), or "
+            "say where it is with --engine or DOCKER_HOST.",
+            code="engine_not_running",
+        )
+    return EngineFailed(
+        f"The container engine at {place} does not answer as one ({printable(str(error))}). Look at its log, or say where it is "
+        "with --engine or DOCKER_HOST.",
+        code="engine_unreachable",
+    )
+
+
+def no_engine(sockets: Iterable[Path]) -> EngineFailed:
+    """Gives the error for a machine on which no engine listens anywhere."""
+    places = ", ".join(str(socket) for socket in sockets)
+    return EngineFailed(
+        f"No container engine runs on this machine (looked for {places}). Start Docker or Podman (`systemctl start docker`, or "
+        "`systemctl start podman.socket`), or say where it is with --engine or DOCKER_HOST.",
+        code="engine_not_running",
+    )
+
+
+def _within(error: object, depth: int = 4) -> Iterable[object]:
+    yield error
+    if depth and isinstance(error, BaseException):
+        for argument in error.args:
+            if isinstance(argument, BaseException):
+                yield from _within(argument, depth - 1)
+            elif isinstance(argument, tuple):
+                for one in argument:
+                    yield from _within(one, depth - 1)

@@ -1,0 +1,78 @@
+"""What a machine has, as types: the same whichever way it was read, so that two readings compare."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+# NVML's brands, spelled as its enumeration does in the tools that came before: nvidia-smi writes "NVIDIA RTX" for NvidiaRTX.
+_BRANDS = (
+    "Quadro",
+    "Tesla",
+    "NVS",
+    "GRID",
+    "GeForce",
+    "Titan",
+    "NvidiaVApps",
+    "NvidiaVPC",
+    "NvidiaVCS",
+    "NvidiaVWS",
+    "NvidiaCloudGaming",
+    "NvidiaVGaming",
+    "QuadroRTX",
+    "NvidiaRTX",
+    "Nvidia",
+    "GeForceRTX",
+    "TitanRTX",
+)
+_BY_WORD = {brand.casefold(): brand for brand in _BRANDS} | {
+    "nvidiavirtualapplications": "NvidiaVApps",
+    "nvidiavirtualpc": "NvidiaVPC",
+    "nvidiavirtualcomputeserver": "NvidiaVCS",
+    "nvidiartxvirtualworkstation": "NvidiaVWS",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class GpuHardware:
+    """One GPU, by its index in NVML's and nvidia-smi's order (that of the PCI bus). What is not known is None."""
+
+    index: int
+    name: str | None = None
+    brand: str | None = None
+    memory_bytes: int | None = None
+    compute_capability: str | None = None
+    fabric_ready: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Gpus:
+    """All GPUs of a machine and their driver; none at all for a machine without."""
+
+    driver_version: str | None = None
+    gpus: tuple[GpuHardware, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """A machine: its processors' architecture ("amd64"), its memory, its GPUs."""
+
+    architecture: str
+    memory_bytes: int | None
+    gpus: Gpus
+
+
+def machine_of(content: Mapping[str, Any]) -> Machine:
+    """Gives the machine that `dataclasses.asdict` made a dictionary of."""
+    gpus = content["gpus"]
+    return Machine(
+        content["architecture"],
+        content["memory_bytes"],
+        Gpus(gpus["driver_version"], tuple(GpuHardware(**gpu) for gpu in gpus["gpus"])),
+    )
+
+
+def brand(text: str) -> str | None:
+    """Gives a brand in one spelling ("NVIDIA RTX" and "NVML_BRAND_NVIDIA_RTX" are "NvidiaRTX"), None for an unknown one."""
+    word = re.sub(r"[^a-z0-9]", "", text.casefold()).removeprefix("nvmlbrand")
+    return _BY_WORD.get(word, None if word in ("", "unknown", "na") else text)

@@ -1,0 +1,73 @@
+"""What a machine says of itself when it joins, and in words what has changed since."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from bayplan.agent.hardware import Machine
+
+Body = dict[str, Any]
+"""The body of `POST /v1/nodes/join`."""
+
+_WORDS = {
+    "compute_capability": "compute capability",
+    "gpu_name": "name",
+    "gpu_brand": "brand",
+    "gpu_mem": "memory",
+    "fabric_ready": "fabric ready",
+}
+
+
+def body(machine: Machine, ip: str) -> Body:
+    """Gives the whole machine as the server takes it."""
+    gpus = machine.gpus.gpus
+    return {
+        "ip": ip,
+        "architecture": machine.architecture,
+        "cpu_mem": machine.memory_bytes,
+        "driver_version": machine.gpus.driver_version if gpus else None,
+        "gpus": [
+            {
+                "index": gpu.index,
+                "compute_capability": gpu.compute_capability,
+                "gpu_name": gpu.name,
+                "gpu_brand": gpu.brand,
+                "gpu_mem": gpu.memory_bytes,
+                "fabric_ready": gpu.fabric_ready,
+            }
+            for gpu in gpus
+        ],
+    }
+
+
+def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
+    """Gives what has changed from one body to the next, each in a phrase: "driver 535.104.05 is now 570.86.10"."""
+    said = [
+        f"{word} {_shown(old.get(name))} is now {_shown(new[name])}"
+        for name, word in (
+            ("ip", "address"),
+            ("driver_version", "driver"),
+            ("architecture", "architecture"),
+            ("cpu_mem", "memory"),
+        )
+        if old.get(name) != new[name]
+    ]
+    before = {gpu["index"]: gpu for gpu in old.get("gpus", ())}
+    after = {gpu["index"]: gpu for gpu in new["gpus"]}
+    for index in sorted(before.keys() | after.keys()):
+        if index not in after:
+            said.append(f"GPU {index} ({_shown(before[index]['gpu_name'])}) is gone")
+        elif index not in before:
+            said.append(f"GPU {index} ({_shown(after[index]['gpu_name'])}) is new")
+        else:
+            said += [
+                f"{word} of GPU {index} {_shown(before[index].get(name))} is now {_shown(after[index][name])}"
+                for name, word in _WORDS.items()
+                if before[index].get(name) != after[index][name]
+            ]
+    return said
+
+
+def _shown(value: object) -> str:
+    return (
+        "not known" if value is None else {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value)
+    )

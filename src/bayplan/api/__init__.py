@@ -1,1 +1,0 @@
-"""The HTTP API: every handler parses, makes one call, and renders."""

@@ -1,0 +1,1 @@
+"""`bayplan apply` and `bayplan export`."""

@@ -1,0 +1,69 @@
+"""What applying a catalogue file changes, on the screen: + added, ~ changed with the fields, - removed."""
+
+from collections import Counter
+from collections.abc import Iterator
+
+from rich.text import Text
+
+from bayplan.cli.output import MUTED, show, words
+from bayplan.client.answers import Change, Plan
+
+SIGNS = {"add": ("+", "green"), "change": ("~", "yellow"), "remove": ("-", "red")}
+DONE = {"add": "added", "change": "changed", "remove": "removed"}
+TO_DO = {"add": "to add", "change": "to change", "remove": "to remove"}
+
+
+def show_plan(plan: Plan, *, dry_run: bool) -> None:
+    """Every change, then how many of each."""
+    if not plan["changes"]:
+        return show(Text(_as_it_is(plan["unchanged"])))
+    total = f"{_counted(plan, TO_DO)}."
+    end = [Text("This was a dry run: nothing was applied.", style=MUTED)] if dry_run else []
+    return show(*_lines(plan), Text(), Text(total), *end)
+
+
+def show_done(plan: Plan) -> None:
+    """How much was done."""
+    show(Text(f"Done: {_counted(plan, DONE)}."))
+
+
+def _lines(plan: Plan) -> Iterator[Text]:
+    section = ""
+    for change in plan["changes"]:
+        if change["resource"] != section:
+            section = change["resource"]
+            yield Text(section, style="bold")
+        sign, style = SIGNS[change["action"]]
+        yield Text(f"  {sign} {words(change['key'])}", style=style)
+        if change["action"] == "change":
+            yield from _fields(change)
+
+
+def _fields(change: Change) -> Iterator[Text]:
+    width = max((len(name) for name in change["fields"]), default=0)
+    for name, values in change["fields"].items():
+        yield Text.assemble(
+            (f"      {name:<{width}}  ", MUTED),
+            (_value(values.get("from")), "red"),
+            (" -> ", MUTED),
+            (_value(values.get("to")), "green"),
+        )
+
+
+def _value(value: object) -> str:
+    if isinstance(value, dict):
+        return "; ".join(f"{name} {words(inner)}" for name, inner in value.items())
+    return "nothing" if value is None else words(value)
+
+
+def _counted(plan: Plan, verbs: dict[str, str]) -> str:
+    numbers: Counter[str] = Counter(change["action"] for change in plan["changes"])
+    counted = ", ".join(f"{numbers[action]:,} {verb}" for action, verb in verbs.items() if numbers[action])
+    return f"{counted}; {plan['unchanged']:,} unchanged" if plan["unchanged"] else counted
+
+
+def _as_it_is(unchanged: int) -> str:
+    if not unchanged:
+        return "Nothing to change."
+    entries = "the entry is" if unchanged == 1 else f"all {unchanged:,} entries are"
+    return f"Nothing to change: {entries} as the file says."

@@ -1,0 +1,95 @@
+"""`bayplan images add`: by hand, with every option given, or from the registry, which is asked for what is not."""
+
+from typing import Annotated
+
+import typer
+
+from bayplan.cli.images.options import (
+    Cpu,
+    Cuda,
+    DomainName,
+    Framework,
+    LicenceName,
+    MinGeneration,
+    Registry,
+    RegistryPasswordStdin,
+    RegistryUser,
+    Tasks,
+    Url,
+    body,
+    registry_login,
+)
+from bayplan.cli.options import AsJson, Mistyped, Server
+
+
+def add(
+    name: Annotated[
+        str, typer.Argument(metavar="NAME|REFERENCE", help="Its name; or its reference alone.", show_default=False)
+    ],
+    version: Annotated[
+        str | None, typer.Argument(metavar="VERSION", help="Its version, after its name.", show_default=False)
+    ] = None,
+    url: Annotated[str | None, Url] = None,
+    named: Annotated[
+        str | None, typer.Option("--name", metavar="NAME", help="With a reference: its name [default: as there]")
+    ] = None,
+    versioned: Annotated[
+        str | None,
+        typer.Option("--version", metavar="VERSION", help="With a reference: its version [default: the tag]"),
+    ] = None,
+    framework: Annotated[str | None, Framework] = None,
+    create_framework: Annotated[
+        bool, typer.Option("--create-framework", help="Add the framework that the image names, where there is none.")
+    ] = False,
+    domain: Annotated[str | None, DomainName] = None,
+    task: Annotated[list[str] | None, Tasks] = None,
+    licence: Annotated[str | None, LicenceName] = None,
+    registry: Registry = None,
+    cuda: Cuda = None,
+    min_generation: MinGeneration = None,
+    cpu: Cpu = None,
+    registry_username: RegistryUser = None,
+    registry_password_stdin: RegistryPasswordStdin = False,
+    server: Server = None,
+    as_json: AsJson = False,
+) -> None:
+    """Add an image, by its reference or by name and version.
+
+    With a reference alone its registry is asked, what the image says about itself is filled in and stored, and only the
+    rest is asked for. Options go before what the image says. With a name and a version everything has to be given.
+    """
+    from bayplan.cli import output, session
+    from bayplan.cli.images import add_interactive as adding_found
+    from bayplan.domain.reference import Reference
+
+    given = {
+        "cuda_version": cuda,
+        "min_hardware_generation": min_generation,
+        "cpu": cpu,
+        "framework": framework,
+        "domain": domain,
+        "tasks": task,
+        "licence": licence,
+    }
+    if version is None:
+        if url is not None or registry is not None:
+            raise Mistyped("A reference alone says where the image is; --url and --registry go with NAME VERSION.")
+        wanted = adding_found.ImageDraft(
+            name, body({"name": named, "version": versioned, **given}), create_framework=create_framework
+        )
+        login = registry_login(registry_username, registry_password_stdin)
+        with session.connect(server) as client:
+            return adding_found.add(client, wanted, login, as_json=as_json)
+    if named is not None or versioned is not None or create_framework:
+        raise Mistyped("--name, --version and --create-framework go with a reference alone.")
+    needed = {"--url": url, "--framework": framework, "--domain": domain, "--task": task, "--licence": licence}
+    missing = [option for option, value in needed.items() if not value]
+    if url is None or missing:
+        raise Mistyped(f"Missing {', '.join(missing)}. Or give a reference alone, to have its registry asked.")
+    where = {"name": name, "version": version, "url": url, "registry": registry or Reference.parse(url).registry}
+    log_in = registry_login(registry_username, registry_password_stdin)
+    with session.connect(server) as client:
+        added = client.images.create(where | body(given) | log_in)
+    if as_json:
+        return output.show_json(added)
+    return typer.echo(f"Added {name} {version} as image {added['pk']}.")

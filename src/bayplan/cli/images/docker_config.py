@@ -1,0 +1,29 @@
+"""`bayplan images docker-config`: an image's log-in as a file that docker or Kubernetes reads."""
+
+from typing import Annotated
+
+import typer
+
+from bayplan.cli.options import ImageWords, Server
+
+FORMATS = ("docker", "kubernetes")
+
+
+def docker_config(
+    image: ImageWords,
+    format_: Annotated[
+        str, typer.Option("--format", metavar="FORMAT", help="docker (a config.json), or kubernetes (a Secret).")
+    ] = FORMATS[0],
+    server: Server = None,
+) -> None:
+    """Print an image's log-in as a file for docker.
+
+    Or as a Secret for Kubernetes. It holds the password: write it where nobody else reads it.
+    """
+    from bayplan.cli import lookup, output, session
+
+    if format_ not in FORMATS:
+        raise typer.BadParameter(f"{format_!r} is no format; there are {' and '.join(FORMATS)}.", param_hint="--format")
+    with session.connect(server) as client:
+        pk = lookup.image(client, image)["pk"]
+        output.show_json(client.images.docker_config(pk, kubernetes=format_ == "kubernetes"))

@@ -1,0 +1,101 @@
+"""`bayplan images inspect`: what an image says about itself in its registry, shown, or stored for an image of the catalogue."""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from bayplan.cli.images.options import RegistryPasswordStdin, RegistryUser, registry_login
+from bayplan.cli.options import AsJson, Mistyped, Server
+from bayplan.errors import BayplanError, Invalid, NotFound
+
+if TYPE_CHECKING:
+    from bayplan.client import Client
+    from bayplan.client.answers import ExpandedImage
+    from bayplan.client.inspections import Inspection
+
+
+def inspect(
+    words: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="IMAGE|REFERENCE",
+            help="An image of the catalogue, or what `docker pull` takes.",
+            show_default=False,
+        ),
+    ],
+    store: Annotated[
+        bool, typer.Option("--store", help="Ask the registry of an image of the catalogue now, and store the answer.")
+    ] = False,
+    registry_username: RegistryUser = None,
+    registry_password_stdin: RegistryPasswordStdin = False,
+    server: Server = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show what an image says about itself in its registry.
+
+    Of an image of the catalogue, what is stored is shown, and with --store its registry is asked and the answer stored.
+    For a reference that no image of the catalogue has, the registry is asked, and nothing is stored.
+    """
+    from bayplan.cli import output, session
+    from bayplan.cli.images import inspection_view
+
+    text = " ".join(words).strip()
+    with session.connect(server) as client:
+        image = _of_catalogue(client, words)
+        if image is None:
+            if store:
+                raise Invalid(
+                    f"{text} is not in the catalogue, which could store it; `bayplan images add {text}` adds it."
+                )
+            login = registry_login(registry_username, registry_password_stdin)
+            with output.working(f"Asking for {text}"):
+                found = _asked(client, text, login)
+        elif registry_username is not None:
+            raise Mistyped("An image of the catalogue is asked for with its own log-in: see `bayplan images edit`.")
+        elif store:
+            with output.working(f"Asking for {image['url']}"):
+                found = client.images.store_inspection(image["pk"])
+        else:
+            try:
+                found = client.images.inspection(image["pk"])
+            except NotFound as error:
+                raise NotFound(
+                    f"The registry of {image['name']} {image['version']} was not asked yet; add --store to do it now.",
+                    code=error.code,
+                ) from None
+    if as_json:
+        return output.show_json(found)
+    return inspection_view.show_inspection(found, image)
+
+
+def _asked(client: "Client", reference: str, login: Mapping[str, str | None]) -> "Inspection":
+    from bayplan.domain.reference import Reference
+
+    try:
+        return client.images.inspect(
+            reference, username=login.get("registry_username"), password=login.get("registry_password")
+        )
+    except BayplanError as error:
+        if not Reference.parse(reference).names_registry:  # perhaps it was meant as a name of the catalogue's
+            error.detail += f" Nor is there an image {reference!r} in the catalogue."
+        raise
+
+
+def _of_catalogue(client: "Client", words: Sequence[str]) -> "ExpandedImage | None":
+    """The image of the catalogue that is meant, by its reference too; None where the text can only be a reference."""
+    from bayplan.cli import lookup
+    from bayplan.client import exact
+    from bayplan.domain.reference import Reference
+
+    text = " ".join(words).strip()
+    at_it = client.images.list(exact("url", text), expand=True)
+    if len(at_it) == 1:
+        return at_it[0]
+    try:
+        return lookup.image(client, words)
+    except NotFound:
+        if text.isdigit() or len(words) > 1:
+            raise
+        Reference.parse(text)
+        return None

@@ -1,0 +1,99 @@
+"""Images and their facts on the screen."""
+
+from collections.abc import Mapping, Sequence
+
+from rich.text import Text
+
+from bayplan.cli.output import MUTED, Column, count, fields, moment, show, table, words
+from bayplan.client.answers import ExpandedImage, Fact, Framework
+
+
+def show_list(images: Sequence[ExpandedImage]) -> None:
+    """The images as a table, a line for each."""
+    columns = (
+        Column("pk", right=True),
+        Column("image", gives_way=True),
+        Column("framework", spare=1),
+        Column("cuda"),
+        Column("from gpu", spare=4),
+        Column("domain", spare=3),
+        Column("tasks", spare=2),
+    )
+    rows = [
+        (
+            image["pk"],
+            named(image["name"], image["version"]),
+            framework(image["framework"]),
+            cuda(image),
+            generation(image),
+            image["domain"],
+            image["tasks"],
+        )
+        for image in images
+    ]
+    if not rows:
+        return show(Text("No images.", style=MUTED))
+    return show(table(columns, rows), Text(count(len(rows), "image"), style=MUTED))
+
+
+def show_one(image: ExpandedImage, standing: Text) -> None:
+    """All fields of one image, and how it stands with its registry; a password only as being there."""
+    licence, creator = image["licence"], image["creator"]
+    username = image["registry_username"]
+    show(
+        fields(
+            [
+                ("image", named(image["name"], image["version"])),
+                ("pk", image["pk"]),
+                ("url", image["url"]),
+                ("registry", image["registry"]),
+                ("in registry", standing),
+                ("registry log-in", f"{username}, with a password" if username else None),
+                ("framework", framework(image["framework"])),
+                ("cuda", cuda(image)),
+                ("oldest gpu", generation(image)),
+                ("without gpu", image["cpu"]),
+                ("domain", image["domain"]),
+                ("tasks", image["tasks"]),
+                ("licence", licence["name"] if licence else None),
+                ("added", f"{moment(image['creation_time'])} by {creator['username'] if creator else 'nobody'}"),
+                ("deleted", moment(image["deletion_time"]) if image["deletion_time"] else None),
+            ]
+        )
+    )
+
+
+def show_facts(facts: Mapping[str, Fact]) -> None:
+    """The facts, what is not known too."""
+    columns = (Column("fact"), Column("from"), Column("value", gives_way=True))
+    rows = [(name, fact["origin"], fact_value(fact["value"])) for name, fact in facts.items()]
+    show(table(columns, rows))
+
+
+def named(name: str, version: str) -> Text:
+    """An image's name, and its version in bold."""
+    return Text.assemble(words(name), " ", (words(version), "bold"))
+
+
+def framework(release: Framework | None) -> str:
+    """A framework with its version."""
+    return f"{release['name']} {release['version']}" if release else "-"
+
+
+def cuda(image: ExpandedImage) -> str:
+    """The CUDA release in an image."""
+    return image["cuda_version"]["full_version"] if image["cuda_version"] else "-"
+
+
+def generation(image: ExpandedImage) -> str:
+    """The oldest generation of GPUs that an image runs on."""
+    return image["min_hardware_generation"]["generation"] if image["min_hardware_generation"] else "-"
+
+
+def fact_value(value: object) -> str:
+    """The value of a fact as people read it."""
+    if value is None:
+        return "not known"
+    if isinstance(value, dict):
+        return "; ".join(f"{name} {words(inner)}" for name, inner in value.items())
+    return words(value)

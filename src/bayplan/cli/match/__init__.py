@@ -1,0 +1,1 @@
+"""`bayplan match` and `bayplan why`."""

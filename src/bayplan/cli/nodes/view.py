@@ -1,0 +1,105 @@
+"""Nodes on the screen."""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from rich.text import Text
+
+from bayplan.cli.output import MUTED, Column, ago, count, fields, memory, show, table, words
+from bayplan.client.answers import ExpandedNode, JoinedWorker
+
+# Workers ping every minute unless told otherwise: five that are missing are no jitter.
+SILENT_AFTER_SECONDS = 300
+
+
+def show_list(nodes: Sequence[ExpandedNode]) -> None:
+    """The nodes as a table, a line for each."""
+    columns = (
+        Column("pk", right=True),
+        Column("node", gives_way=True),
+        Column("gpu", gives_way=True),
+        Column("cc"),
+        Column("generation", spare=3),
+        Column("driver"),
+        Column("gpu mem", right=True, spare=2),
+        Column("last seen", spare=1),
+    )
+    rows = [
+        (
+            node["pk"],
+            f"{node['ip']}#{node['index']}",
+            node["gpu_name"] or ("none" if node["driver_version"] is None else "not known"),
+            node["compute_capability"],
+            generation(node),
+            node["driver_version"],
+            memory(node["gpu_mem"]),
+            seen(node["last_seen"]),
+        )
+        for node in nodes
+    ]
+    if not rows:
+        return show(Text("No nodes.", style=MUTED))
+    return show(table(columns, rows), Text(count(len(rows), "node"), style=MUTED))
+
+
+def show_workers(found: Sequence[JoinedWorker]) -> None:
+    """The machines that have joined, a line for each."""
+    columns = (Column("worker"), Column("address", gives_way=True), Column("nodes", right=True), Column("joined"))
+    rows = [(one["worker"], one["ip"], len(one["nodes"]), ago(one["joined"])) for one in found]
+    if not rows:
+        return show(Text("No workers.", style=MUTED))
+    return show(table(columns, rows), Text(count(len(rows), "worker"), style=MUTED))
+
+
+def show_one(node: ExpandedNode) -> None:
+    """All fields of one node that are known."""
+    show(
+        fields(
+            [
+                ("node", Text(f"{node['ip']}#{node['index']}", style="bold")),
+                ("pk", node["pk"]),
+                ("gpu", node["gpu_name"]),
+                ("brand", node["gpu_brand"]),
+                ("compute capability", node["compute_capability"]),
+                ("generation", generation(node)),
+                ("driver", node["driver_version"] or "none"),
+                ("gpu memory", memory(node["gpu_mem"])),
+                ("memory", memory(node["cpu_mem"])),
+                ("architecture", node["architecture"]),
+                ("container runtime", node["runtime_mode"]),
+                ("container toolkit", node["toolkit_version"]),
+                ("fabric ready", node["fabric_ready"]),
+                ("last seen", seen(node["last_seen"])),
+            ]
+        )
+    )
+
+
+def seen(last_seen: str | None) -> Text:
+    """When a node was last heard of; one that has pinged and stopped is called silent."""
+    if last_seen is None:
+        return Text(ago(None))
+    passed_seconds = (datetime.now(UTC) - datetime.fromisoformat(last_seen)).total_seconds()
+    if passed_seconds < SILENT_AFTER_SECONDS:
+        return Text(ago(last_seen))
+    return Text(f"{ago(last_seen)}, silent", style="yellow")
+
+
+def generation(node: ExpandedNode) -> str:
+    """The generation of a node's GPU."""
+    return node["hardware_generation"]["generation"] if node["hardware_generation"] else "-"
+
+
+def described(worker: Mapping[str, Any]) -> str:
+    """A worker in a phrase: "NVIDIA RTX A6000, compute capability 8.6, driver 535.104.05, amd64"."""
+    gpu = worker.get("gpu_name")
+    capability = worker.get("compute_capability")
+    driver = worker.get("driver_version")
+    parts = (
+        gpu,
+        f"compute capability {capability}" if capability else None,
+        f"driver {driver}" if driver else "no driver" if gpu else "no GPU",
+        worker.get("architecture"),
+    )
+    return ", ".join(words(part) for part in parts if part)

@@ -1,0 +1,84 @@
+"""What `bayplan user` does: on the database itself, so that a lost password can be mended without logging in."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar
+
+import sqlalchemy as sa
+
+from bayplan.clock import now
+from bayplan.config import Settings
+from bayplan.db import crud
+from bayplan.db.database import fetch_all
+from bayplan.db.projection import projection
+from bayplan.db.resource_types import RESOURCE_TYPES, Viewer
+from bayplan.errors import NotFound
+from bayplan.schemas.filters import EVERYTHING
+from bayplan.schemas.users import UserCreate, UserPatch
+from bayplan.server.app import open_context, prepare
+from bayplan.server.auth import passwords
+from bayplan.server.context import Context
+from bayplan.server.http.parsing import invalid
+
+Made = TypeVar("Made")
+USERS = RESOURCE_TYPES["users"]
+
+
+def _with(settings: Settings, work: Callable[[Context], Awaitable[Made]]) -> Made:
+    async def run() -> Made:
+        runtime = open_context(settings)
+        try:
+            await prepare(runtime)
+            return await work(runtime)
+        finally:
+            await runtime.db.close()
+
+    return asyncio.run(run())
+
+
+def add(settings: Settings, values: dict[str, Any]) -> int:
+    """Adds a user and gives its pk; raises `Invalid` or `Conflict`."""
+
+    async def work(runtime: Context) -> int:
+        row = await passwords.hashed_in(_checked(UserCreate, values))
+        row |= {"date_joined": now(), "token_epoch": 0}
+        async with runtime.db.write() as tx:
+            return await crud.insert(tx, USERS, row, runtime.keyring)
+
+    return _with(settings, work)
+
+
+def listed(settings: Settings) -> bytes:
+    """Gives all users as JSON."""
+
+    async def work(runtime: Context) -> bytes:
+        chosen = projection("users", True, True)
+        wanted = crud.listing(chosen, Viewer(is_staff=True), EVERYTHING)
+        return (await crud.page(runtime.db, wanted, runtime.disclosure())).body
+
+    return _with(settings, work)
+
+
+def set_password(settings: Settings, username: str, password: str) -> None:
+    """Gives a user a new password and ends their tokens; raises `NotFound` or `Invalid`."""
+
+    async def work(runtime: Context) -> None:
+        values = await passwords.hashed_in(_checked(UserPatch, {"password": password}))
+        column = USERS.column("username")
+        rows = await fetch_all(runtime.db, sa.select(USERS.column("pk")).where(column == username))
+        if not rows:
+            raise NotFound(f"There is no user '{username}': 'bayplan user list' shows them all.")
+        async with runtime.db.write() as tx:
+            await crud.change(tx, USERS, rows[0][0], values, runtime.keyring)
+
+    _with(settings, work)
+
+
+def _checked(model: Any, values: dict[str, Any]) -> dict[str, Any]:
+    from pydantic import ValidationError
+
+    try:
+        body: dict[str, Any] = model.model_validate(values).model_dump(exclude_unset=model is UserPatch)
+    except ValidationError as error:
+        raise invalid(error, model) from None
+    return body

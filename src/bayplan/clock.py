@@ -1,0 +1,13 @@
+"""The clock, and how a moment is written: RFC 3339 in UTC, of one width, so that texts of moments order as they do."""
+
+from datetime import UTC, datetime
+
+
+def timestamp(moment: datetime) -> str:
+    """Gives the moment as every answer shows it and the store holds it: `2026-11-23T10:00:00.000000Z`."""
+    return f"{moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec='microseconds')}Z"
+
+
+def now() -> str:
+    """Gives the time, as answers show it."""
+    return timestamp(datetime.now(UTC))

@@ -1,0 +1,28 @@
+"""Statements that are asked again and again: compiled once, then run with the driver alone.
+
+For a query of one row, SQLAlchemy spends several times longer on the statement than the database does.
+"""
+
+from typing import Any
+
+import sqlalchemy as sa
+
+
+class CompiledStatement:
+    """A SELECT whose rows are plain values, which need no processing by SQLAlchemy's types."""
+
+    def __init__(self, statement: sa.Select[Any], *, is_long: bool = False) -> None:
+        self.statement = statement
+        self.is_long = is_long
+        """Whether it was too long for the event loop when it was last timed."""
+        self.compiled_cache: dict[Any, Any] = {}
+        """Where SQLAlchemy keeps it compiled, if it runs it: gone with the statement, and not among those of the engine."""
+        self._compiled: tuple[str, tuple[str, ...], dict[str, Any]] | None = None
+
+    def for_driver(self, dialect: sa.Dialect) -> tuple[str, tuple[str, ...], dict[str, Any]]:
+        """Gives the SQL, the names of its parameters in their order, and the values of those that are fixed."""
+        if self._compiled is None:
+            compiled = self.statement.compile(dialect=dialect, compile_kwargs={"render_postcompile": True})
+            assert isinstance(compiled, sa.sql.compiler.SQLCompiler)
+            self._compiled = (str(compiled), tuple(compiled.positiontup or ()), dict(compiled.params))
+        return self._compiled

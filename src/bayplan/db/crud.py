@@ -1,0 +1,251 @@
+"""Get, list, insert, change and remove objects of any resource. What writes takes a transaction: the caller says how much is one."""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+import sqlalchemy as sa
+
+from bayplan.db.compiled import CompiledStatement
+from bayplan.db.database import Database, Rows, Transaction
+from bayplan.db.disclosure import Disclosure
+from bayplan.db.keyring import Keyring
+from bayplan.db.natural_keys import resolve
+from bayplan.db.projection import Object, Projection
+from bayplan.db.query import conjunction, order_by, where
+from bayplan.db.resource_types import Kind, ResourceType, Viewer, referrers
+from bayplan.db.validate import INVARIANTS
+from bayplan.domain.versions import sort_key
+from bayplan.errors import Conflict, Invalid, NotFound, PreconditionFailed, Problem
+from bayplan.schemas.filters import Filter
+
+Values = Mapping[str, Any]
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A part of a list: its objects as ready JSON, and how many there are in all where a page was asked for."""
+
+    body: bytes
+    total: int | None
+
+
+async def load(db: Database, chosen: Projection, pk: int, disclosure: Disclosure) -> tuple[Object, str]:
+    """Gives the object with that pk and its entity tag; raises `NotFound`."""
+    rows = await db.fetch(chosen.by_pk, _same, {"pk": pk})
+    return _single(chosen, rows, pk, disclosure)
+
+
+async def load_in(tx: Transaction, chosen: Projection, pk: int, disclosure: Disclosure) -> tuple[Object, str]:
+    """The same within a transaction: what it has just written."""
+    return _single(chosen, await tx.fetch(chosen.by_pk.statement, {"pk": pk}), pk, disclosure)
+
+
+def _same(rows: Rows) -> Rows:
+    return rows
+
+
+def _single(chosen: Projection, rows: Rows, pk: int, disclosure: Disclosure) -> tuple[Object, str]:
+    if not rows:
+        raise NotFound(f"No {chosen.resource_type.singular} with pk {pk}.")
+    return chosen.objects(rows, disclosure)[0], chosen.tag(rows[0])
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """A list that can be asked for again and again: which objects, in which order, and where its page lies."""
+
+    chosen: Projection
+    objects: CompiledStatement
+    count: CompiledStatement
+    paged: bool
+
+
+def listing(
+    chosen: Projection,
+    viewer: Viewer,
+    specification: Filter,
+    *,
+    limit: int | None = None,
+    offset: int = 0,
+    only: sa.ColumnElement[bool] | None = None,
+) -> Listing:
+    """Gives the list of the objects that the filter lets through, in its order; raises `Invalid` for a bad filter."""
+    resource_type = chosen.resource_type
+    clauses = where(resource_type, viewer, specification)
+    condition = conjunction(clauses if only is None else [only, *clauses])
+    statement = chosen.statement.where(condition).order_by(*order_by(resource_type, viewer, specification.order_by))
+    paged = limit is not None or offset > 0
+    count = sa.select(sa.func.count()).select_from(resource_type.table).where(condition)
+    if paged:
+        # A scalar of the same statement: one way to the database, and one moment for both.
+        statement = statement.add_columns(count.scalar_subquery().correlate(None))
+        statement = statement.offset(offset).limit(limit if limit is not None else 2**62)
+    large = specification.is_large
+    return Listing(chosen, CompiledStatement(statement, is_long=large), CompiledStatement(count, is_long=large), paged)
+
+
+async def page(db: Database, wanted: Listing, disclosure: Disclosure) -> Page:
+    """Gives the objects of a list; counts them all where a page is asked for."""
+
+    def made(rows: Rows) -> Page:
+        total = int(rows[0][-1]) if wanted.paged and rows else None
+        return Page(orjson.dumps(wanted.chosen.objects(rows, disclosure)), total)
+
+    found = await db.fetch(wanted.objects, made)
+    if wanted.paged and found.total is None:
+        return Page(found.body, await db.fetch(wanted.count, lambda rows: int(rows[0][0])))
+    return found
+
+
+async def pks(
+    db: Database, resource_type: ResourceType, viewer: Viewer, specification: Filter, at: str = ""
+) -> frozenset[int]:
+    """Gives the pks of the objects that the filter lets through."""
+
+    def prepared() -> CompiledStatement:
+        condition = conjunction(where(resource_type, viewer, specification, at))
+        return CompiledStatement(sa.select(resource_type.column("pk")).where(condition), is_long=specification.is_large)
+
+    statement = await asyncio.to_thread(prepared) if specification.is_large else prepared()
+    return await db.fetch(statement, lambda rows: frozenset(row[0] for row in rows))
+
+
+async def insert(
+    tx: Transaction, resource_type: ResourceType, values: Values, keyring: Keyring, *, resolved: bool = False
+) -> int:
+    """Stores a new object and gives its pk; raises `Invalid` or `Conflict`. `resolved`: its references are pks that exist."""
+    row = await _checked(tx, resource_type, values, None, resolved)
+    row["revision"] = tx.version
+    rows = await tx.fetch(
+        sa.insert(resource_type.table).returning(resource_type.column("pk")), _stored(resource_type, row, None, keyring)
+    )
+    return int(rows[0][0])
+
+
+async def change(
+    tx: Transaction,
+    resource_type: ResourceType,
+    pk: int,
+    values: Values,
+    keyring: Keyring,
+    *,
+    if_match: str | None = None,
+) -> None:
+    """Changes the named fields of an object; raises `Invalid`, `NotFound`, `Conflict` or `PreconditionFailed`."""
+    old = await current_row(tx, resource_type, pk, if_match)
+    check_not_deleted(resource_type, old)
+    row = await _checked(tx, resource_type, values, old, resolved=False)
+    row["revision"] = tx.version
+    await tx.execute(
+        sa.update(resource_type.table)
+        .where(resource_type.column("pk") == pk)
+        .values(_stored(resource_type, row, old, keyring)),
+    )
+    await _touch_what_shows_it(tx, resource_type, pk)
+
+
+async def remove(tx: Transaction, resource_type: ResourceType, pk: int, *, if_match: str | None = None) -> None:
+    """Removes an object that nothing refers to; raises `NotFound`, `Conflict` or `PreconditionFailed`."""
+    await current_row(tx, resource_type, pk, if_match)
+    await _check_unused(tx, resource_type, pk)
+    await tx.execute(sa.delete(resource_type.table).where(resource_type.column("pk") == pk))
+
+
+async def current_row(tx: Transaction, resource_type: ResourceType, pk: int, if_match: str | None = None) -> Row:
+    """Gives the stored row, all of it; raises `NotFound`, or `PreconditionFailed` where it is not what `if_match` says."""
+    rows = await tx.fetch(sa.select(resource_type.table).where(resource_type.column("pk") == pk))
+    if not rows:
+        raise NotFound(f"No {resource_type.singular} with pk {pk}.")
+    row: Row = dict(rows[0]._mapping)
+    if if_match is not None and if_match.strip() != "*":
+        tags = [tag.strip().strip('"').split("-")[0] for tag in if_match.split(",")]
+        if str(row["revision"]) not in tags:
+            raise PreconditionFailed(
+                f"The {resource_type.singular} with pk {pk} was changed since you read it: load it again, then repeat your change."
+            )
+    return row
+
+
+def check_not_deleted(resource_type: ResourceType, row: Row) -> None:
+    """Raises `Conflict` for an object that was softly deleted."""
+    if resource_type.soft_delete is not None and row[resource_type.soft_delete] is not None:
+        raise Conflict(
+            f"The {resource_type.singular} with pk {row['pk']} was deleted: reinstate it before you change it "
+            f"(DELETE /v1/{resource_type.name}/{row['pk']}/reinstate).",
+            code="deleted",
+        )
+
+
+async def check_unique(tx: Transaction, resource_type: ResourceType, row: Row, pk: int | None) -> None:
+    """Raises `Conflict` where another object, not deleted, has the same natural key."""
+    same = [resource_type.column(key) == row[key] for key in resource_type.natural_keys]
+    if resource_type.soft_delete is not None:
+        same.append(resource_type.column(resource_type.soft_delete).is_(None))
+    if pk is not None:
+        same.append(resource_type.column("pk") != pk)
+    rows = await tx.fetch(sa.select(resource_type.column("pk")).where(*same).limit(1))
+    if rows:
+        said = " and ".join(f"{key} '{row[key]}'" for key in resource_type.natural_keys)
+        detail = f"There is a {resource_type.singular} with {said} already: pk {rows[0][0]}."
+        raise Conflict(
+            detail, code="duplicate", problems=[Problem(key, "duplicate", detail) for key in resource_type.natural_keys]
+        )
+
+
+async def _checked(
+    tx: Transaction, resource_type: ResourceType, values: Values, old: Row | None, resolved: bool
+) -> Row:
+    """The row that the values make of the old one, with references resolved and every invariant held."""
+    row: Row = {column.name: None for column in resource_type.table.columns} if old is None else dict(old)
+    if old is None:
+        del row["pk"]
+    row.update(values)
+    problems: list[Problem] = []
+    for field in resource_type.fields:
+        if field.kind is Kind.REFERENCE and not (resolved or field.server_sets) and values.get(field.name) is not None:
+            row[field.name], problem = await resolve(tx.fetch, field, values[field.name])
+            if problem is not None:
+                problems.append(problem)
+    if problems:
+        raise Invalid(" ".join(p.detail for p in problems), code="unknown_reference", problems=problems)
+    if resource_type.name in INVARIANTS:
+        row = await INVARIANTS[resource_type.name](tx, row, old, values.keys())
+    await check_unique(tx, resource_type, row, None if old is None else old["pk"])
+    return row
+
+
+def _stored(resource_type: ResourceType, row: Row, old: Row | None, keyring: Keyring) -> Row:
+    """The row's columns as they are stored: with the sort keys of versions, and secrets encrypted where they are new."""
+    stored = dict(row)
+    for field in resource_type.fields:
+        value = row.get(field.name)
+        if field.kind is Kind.VERSION and f"{field.name}_key" in resource_type.table.c:
+            stored[f"{field.name}_key"] = None if value is None else sort_key(value)
+        elif field.kind is Kind.SECRET and value is not None and (old is None or value != old[field.name]):
+            stored[field.name] = keyring.encrypt(value)
+    return stored
+
+
+async def _check_unused(tx: Transaction, resource_type: ResourceType, pk: int) -> None:
+    uses = []
+    for holder, field in referrers(resource_type.name):
+        statement = sa.select(sa.func.count()).select_from(holder.table).where(holder.column(field.name) == pk)
+        count = (await tx.fetch(statement))[0][0]
+        if count:
+            uses.append(f"{count:,} {holder.singular}{'s' if count > 1 else ''}")
+    if uses:
+        raise Conflict(
+            f"The {resource_type.singular} with pk {pk} is still in use by {' and '.join(uses)}: change or remove those first.",
+            code="in_use",
+        )
+
+
+async def _touch_what_shows_it(tx: Transaction, resource_type: ResourceType, pk: int) -> None:
+    """Moves the revision of every object whose own answer shows a field of this one."""
+    for holder, field in referrers(resource_type.name):
+        if field.shown_as is not None:
+            await tx.execute(sa.update(holder.table).where(holder.column(field.name) == pk).values(revision=tx.version))

@@ -1,0 +1,82 @@
+"""One interface over SQLite and PostgreSQL: reads, and writes that are one transaction each.
+
+What uses the store sees `Database` and `Transaction` only.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from typing import Any, Protocol, TypeVar
+
+import sqlalchemy as sa
+from sqlalchemy.sql.base import Executable
+
+from bayplan.db import tables
+from bayplan.db.compiled import CompiledStatement
+from bayplan.errors import BayplanError
+
+Rows = Sequence[Any]
+"""Rows by position; those of a statement that is not `Prepared` also by name."""
+Parameters = Mapping[str, Any] | Sequence[Mapping[str, Any]] | None
+Made = TypeVar("Made")
+
+# Rows that are turned into an answer in the event loop; more go to a thread.
+LOOP_ROWS = 300
+
+MOVE_VERSION = (
+    sa.update(tables.catalogue).values(version=tables.catalogue.c.version + 1).returning(tables.catalogue.c.version)
+)
+READ_VERSION = CompiledStatement(sa.select(tables.catalogue.c.version))
+
+
+class DatabaseUnavailable(BayplanError):
+    """The database did not answer, or not in time; nothing was changed."""
+
+    code = "database_unavailable"
+
+
+class Transaction(Protocol):
+    """A transaction that writes; `version` is the version of the catalogue that it makes (0 where it moves none)."""
+
+    version: int
+
+    async def fetch(self, statement: Executable, parameters: Parameters = None) -> Rows:
+        """Runs a statement and gives the rows it returns."""
+        ...
+
+    async def execute(self, statement: Executable, parameters: Parameters = None) -> int:
+        """Runs a statement and gives how many rows it changed."""
+        ...
+
+
+class Database(Protocol):
+    """A database that holds the catalogue. Every method raises `DatabaseUnavailable` where it does not answer."""
+
+    async def fetch(
+        self, statement: Executable | CompiledStatement, then: Callable[[Rows], Made], parameters: Parameters = None
+    ) -> Made:
+        """Runs one query and gives what `then` makes of its rows; where they are many, in a thread."""
+        ...
+
+    async def version(self) -> int:
+        """Gives the catalogue's version, which every write that changes an answer moves."""
+        ...
+
+    def write(self, *, moves: bool = True) -> AbstractAsyncContextManager[Transaction]:
+        """A transaction: committed and safe on disk at the end of the block, rolled back by an exception.
+
+        One that `moves` the version waits for the others that do, so what it has checked stays true until it commits.
+        """
+        ...
+
+    async def run_sync(self, work: Callable[[sa.Connection], Made]) -> Made:
+        """Gives what `work` makes with a plain connection in one transaction: for migrations."""
+        ...
+
+    async def close(self) -> None:
+        """Ends all connections."""
+        ...
+
+
+async def fetch_all(database: Database, statement: Executable, parameters: Parameters = None) -> Rows:
+    """Runs one query and gives its rows."""
+    return await database.fetch(statement, lambda rows: rows, parameters)

@@ -1,0 +1,1 @@
+"""Which image runs on which node, and why not."""

@@ -1,0 +1,238 @@
+"""What a worker offers, parsed once: the worker's side of a judgement.
+
+Everything that depends on the worker alone is found here and kept: its GPU's class and brand, the newest CUDA of its
+driver, the CUDA releases that would do. What cannot be found is None and never guessed.
+"""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+
+from bayplan.domain.compatibility.image_requirements import platform
+from bayplan.domain.compatibility.kernels import grade_by_release
+from bayplan.domain.compatibility.node import Node
+from bayplan.domain.compatibility.start_conditions import ConditionOutcome, NodeProperties, StartCondition, evaluate
+from bayplan.domain.compatibility.tables import Generation, Tables
+from bayplan.domain.compatibility.verdict import Grade
+from bayplan.domain.versions import ComputeCapability, CudaVersion, DriverVersion, read
+
+# NVML's brands, in its enumeration's and in its tools' spelling, as the words of start conditions.
+_BRANDS = {
+    "nvidiavapps": "vapps",
+    "nvidiavirtualapplications": "vapps",
+    "virtualapplications": "vapps",
+    "nvidiavpc": "vpc",
+    "nvidiavirtualpc": "vpc",
+    "virtualpc": "vpc",
+    "nvidiavcs": "vcs",
+    "nvidiavirtualcomputeserver": "vcs",
+    "virtualcomputeserver": "vcs",
+    "nvidiavws": "vws",
+    "nvidiartxvirtualworkstation": "vws",
+    "rtxvirtualworkstation": "vws",
+    "nvidiacloudgaming": "cloudgaming",
+    "nvidiavgaming": "cloudgaming",
+    "vgaming": "cloudgaming",
+    "rtx": "nvidiartx",
+}
+_DATA_CENTRE_BRANDS = frozenset({"tesla"})
+_OTHER_BRANDS = frozenset(
+    {"geforce", "geforcertx", "titan", "titanrtx", "quadro", "quadrortx", "nvidiartx", "nvs", "cloudgaming"}
+)
+_VIRTUAL_BRANDS = frozenset({"grid", "vapps", "vpc", "vcs", "vws"})
+# A vGPU's name ends in its memory and series (GRID A100-40C, NVIDIA L40S-48Q) or says what it is.
+_VIRTUAL_NAME = re.compile(r"\b(?:v?grid|vgpu|vws|vcs|virtual)\b|-[0-9]{1,3}[abcq]\b", re.IGNORECASE | re.ASCII)
+# The brand's words that NVML may use for a product whose name says no more, by the first that occurs in the name.
+_BRANDS_BY_NAME = (
+    ("geforce", ("geforce", "geforcertx")),
+    ("titan", ("titan", "titanrtx")),
+    ("quadro", ("quadro", "quadrortx")),
+    ("nvs", ("nvs",)),
+    ("tesla", ("tesla", "nvidia")),
+)
+_FIRST_WITH_WSL = 470  # from here on the table of driver branches has all of Linux
+_BEFORE_NVIDIA_BRAND = 470  # older drivers call every data-centre GPU Tesla
+
+
+@dataclass(frozen=True)
+class NodeCapabilities:
+    """A worker with its facts parsed against the tables."""
+
+    reported: Node
+    tables: Tables
+    _outcomes: dict[str, ConditionOutcome] = field(default_factory=dict, compare=False)
+    _releases: dict[tuple[int, int], Grade] = field(default_factory=dict, compare=False)
+    _with_drivers: dict[DriverVersion, "NodeCapabilities"] = field(default_factory=dict, compare=False)
+
+    @cached_property
+    def has_gpu(self) -> bool:
+        """Whether there is a GPU with a driver."""
+        return self.reported.driver_version is not None
+
+    @cached_property
+    def platform(self) -> str | None:
+        """Its architecture as OCI writes it."""
+        return None if self.reported.architecture is None else platform(self.reported.architecture)
+
+    @cached_property
+    def driver(self) -> DriverVersion | None:
+        """Its driver."""
+        return read(DriverVersion.parse, self.reported.driver_version)
+
+    @cached_property
+    def driver_cuda(self) -> CudaVersion | None:
+        """The newest CUDA that its driver supports."""
+        return None if self.driver is None else self.tables.driver_cuda(self.driver)
+
+    @cached_property
+    def capability(self) -> ComputeCapability | None:
+        """Its GPU's compute capability."""
+        return read(ComputeCapability.parse, self.reported.compute_capability)
+
+    @cached_property
+    def capabilities(self) -> tuple[ComputeCapability, ...]:
+        """The capabilities that its GPU may have: one where it is known, else all of its generation; empty: unknown."""
+        if self.capability is not None:
+            return (self.capability,)
+        if self.generation is None:
+            return ()
+        low, high = self.generation.low, self.generation.high
+        arm = self.platform != "amd64"
+        return tuple(
+            row.capability
+            for row in self.tables.capabilities
+            if low <= row.capability < high and (arm or not row.tegra)
+        )
+
+    @cached_property
+    def generation(self) -> Generation | None:
+        """Its GPU's generation: by its capability, else as it says."""
+        name = self.tables.generation_of(str(self.capability)) if self.capability else self.reported.hardware_generation
+        return None if name is None else self.tables.generation(name)
+
+    @cached_property
+    def last_driver_branch(self) -> int | None:
+        """The last driver branch that supports its GPU; None where newer ones still do, or where that is not known."""
+        rows = [self.tables.by_capability.get(gpu) for gpu in self.capabilities]
+        lasts = [row.last_driver_branch for row in rows if row is not None and row.last_driver_branch is not None]
+        return max(lasts) if lasts and len(lasts) == len(rows) else None
+
+    def may_have(self, driver: DriverVersion) -> bool:
+        """Whether a driver still supports its GPU."""
+        return self.last_driver_branch is None or driver.branch <= self.last_driver_branch
+
+    @cached_property
+    def is_tegra(self) -> bool:
+        """Whether it is a Jetson board."""
+        return self.capability in self.tables.tegra and self.platform in (None, "arm64")
+
+    @cached_property
+    def has_windows_driver(self) -> bool:
+        """Whether its driver is of a branch that exists for Windows only: then it is a container under WSL 2."""
+        if self.driver is None or self.platform == "arm64":
+            return False
+        linux = {row.branch for row in self.tables.driver_branches}
+        return _FIRST_WITH_WSL < self.driver.branch < max(linux, default=0) and self.driver.branch not in linux
+
+    @cached_property
+    def is_virtual(self) -> bool:
+        """Whether its GPU is a virtual one, by brand or name."""
+        name = self.reported.gpu_name
+        return self.brand in _VIRTUAL_BRANDS or (name is not None and _VIRTUAL_NAME.search(name) is not None)
+
+    @cached_property
+    def brand(self) -> str | None:
+        """Its brand as a start condition's word."""
+        if self.reported.gpu_brand is None:
+            return None
+        word = re.sub(r"[^a-z0-9]", "", self.reported.gpu_brand.casefold()).removeprefix("nvmlbrand")
+        return _BRANDS.get(word, word) or None
+
+    @cached_property
+    def data_centre(self) -> bool | None:
+        """Whether its GPU is of the data-centre class, by name, else by brand; None where neither says."""
+        named = (
+            self.tables.names_data_centre_gpu(self.reported.gpu_name) if self.reported.gpu_name is not None else None
+        )
+        if named is not None:
+            return named
+        return True if self.brand in _DATA_CENTRE_BRANDS else False if self.brand in _OTHER_BRANDS else None
+
+    @cached_property
+    def gpu(self) -> str:
+        """Its GPU, for a sentence."""
+        name = self.reported.gpu_name or "the GPU"
+        if self.capability is not None:
+            return f"{name} (compute capability {self.capability})"
+        return f"{name} ({self.generation.name})" if self.generation is not None else name
+
+    def by_release(self, cuda: CudaVersion) -> Grade:
+        """Whether a CUDA release has code for its GPU: NATIVE, JIT, UNKNOWN or NO."""
+        known = self._releases.get(cuda.release)
+        if known is None:
+            grades = {grade_by_release(cuda, gpu, self.tables) for gpu in self.capabilities}
+            known = self._releases[cuda.release] = grades.pop() if len(grades) == 1 else Grade.UNKNOWN
+        return known
+
+    @cached_property
+    def releases_with_code(self) -> tuple[CudaVersion, ...]:
+        """The CUDA releases that have code for its GPU, newest first."""
+        return tuple(release for release in self.tables.releases if self.by_release(release) is Grade.NATIVE)
+
+    @cached_property
+    def cuda_range(self) -> tuple[CudaVersion, CudaVersion] | None:
+        """The oldest and the newest CUDA release that has code for its GPU and runs on its driver; None for none."""
+        return self._range(self.tables.smallest_driver)
+
+    @cached_property
+    def native_cuda_range(self) -> tuple[CudaVersion, CudaVersion] | None:
+        """The same, of the releases for which its driver is native."""
+        return self._range(self.tables.min_driver)
+
+    def _range(self, needed: Callable[[CudaVersion], DriverVersion | None]) -> tuple[CudaVersion, CudaVersion] | None:
+        if self.driver is None:
+            return None
+        drivers = {release: needed(release) for release in self.releases_with_code}
+        fitting = [release for release, driver in drivers.items() if driver is not None and self.driver >= driver]
+        return (fitting[-1], fitting[0]) if fitting else None
+
+    def meets(self, requirement: StartCondition) -> ConditionOutcome:
+        """Whether it meets a start condition. What decides and is not known gives UNKNOWN."""
+        known = self._outcomes.get(requirement.text)
+        if known is None:
+            outcomes = {evaluate(requirement, properties) for properties in self._properties}
+            known = outcomes.pop() if len(outcomes) == 1 else ConditionOutcome.UNKNOWN
+            self._outcomes[requirement.text] = known
+        return known
+
+    def would_meet(self, requirement: StartCondition, driver: DriverVersion) -> bool:
+        """Whether it would meet a start condition with another driver."""
+        known = self._with_drivers.get(driver)
+        if known is None:
+            known = NodeCapabilities(replace(self.reported, driver_version=str(driver)), self.tables)
+            self._with_drivers[driver] = known
+        return known.meets(requirement) is ConditionOutcome.MET
+
+    @cached_property
+    def _properties(self) -> tuple[NodeProperties, ...]:
+        # On Tegra driver numbers are those of L4T, which the tables do not know.
+        cuda, driver = (None, None) if self.is_tegra else (self.driver_cuda, self.driver)
+        properties = NodeProperties(
+            cuda=None if cuda is None else str(cuda),
+            driver=None if driver is None else ".".join(map(str, driver.parts)),
+            arch=None if self.capability is None else str(self.capability),
+            brand=self.brand,
+        )
+        if self.brand is not None or self.reported.gpu_name is None:
+            return (properties,)
+        return tuple(replace(properties, brand=brand) for brand in self._brands_by_name) or (properties,)
+
+    @cached_property
+    def _brands_by_name(self) -> tuple[str, ...]:
+        name = (self.reported.gpu_name or "").casefold()
+        brands = next((brands for word, brands in _BRANDS_BY_NAME if word in name), ())
+        if not brands and self.data_centre and not self.is_virtual:
+            brands = ("tesla", "nvidia")
+        old = self.driver is not None and self.driver.branch < _BEFORE_NVIDIA_BRAND
+        return ("tesla",) if old and brands == ("tesla", "nvidia") else brands

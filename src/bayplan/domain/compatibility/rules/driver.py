@@ -1,0 +1,198 @@
+"""Rules 3, 9, 10 and the driver's half of 11: the driver against the image's CUDA, its PTX and its own wishes."""
+
+from bayplan.domain.compatibility.pairing import Pairing, compat_dropped_gpu
+from bayplan.domain.compatibility.rules.reasons import (
+    COMPATIBILITY,
+    RELEASE_NOTES,
+    at_least,
+    caveat,
+    fitting_cuda,
+    newer_driver,
+    no,
+    unknown,
+)
+from bayplan.domain.compatibility.verdict import Grade, Reason
+
+PUT_DRIVER_FIRST = (
+    "set LD_LIBRARY_PATH so that the driver's libraries come first, remove the image's compat folder, "
+    "or run it with cuda-compat-mode=disabled"
+)
+
+
+def driver(pairing: Pairing) -> Reason | None:
+    """Rule 3: the driver is at least the one that the CUDA release ships with, or something makes up for it."""
+    image, grade = pairing.image, pairing.by_driver
+    if grade is Grade.NATIVE:
+        return None
+    if grade is Grade.UNKNOWN:
+        return _undecided(pairing)
+    ships_with = image.ships_with or image.smallest_driver
+    assert ships_with is not None, "a grade was found"
+    found = pairing.node.driver
+    older = f"The driver {found} is older than {ships_with}, which CUDA {image.cuda} ships with"
+    reachable = pairing.node.may_have(ships_with)
+    nothing = "Nothing is needed"
+    nothing += f"; a driver of {ships_with} or later would make it native." if reachable else "."
+    if grade is Grade.MINOR:
+        detail = f"{older}; minor-version compatibility within CUDA {_major(pairing)} covers it."
+        return Reason(grade, "driver_too_old", at_least(ships_with), str(found), detail, nothing, COMPATIBILITY)
+    if grade is Grade.FORWARD:
+        detail = f"{older}; the image's forward-compatibility package, on a data-centre GPU, makes up for it."
+        return Reason(grade, "driver_too_old", at_least(ships_with), str(found), detail, nothing, COMPATIBILITY)
+    smallest = image.smallest_driver or ships_with
+    native = f" ({ships_with} or later for native)" if reachable and smallest != ships_with else ""
+    return no(
+        "driver_too_old",
+        needed=at_least(smallest),
+        found=found,
+        detail=f"{older}, and {_why_nothing_helps(pairing)}.",
+        remedy=newer_driver(pairing, smallest, also=native, instead=fitting_cuda(pairing)),
+        source=RELEASE_NOTES,
+    )
+
+
+def _major(pairing: Pairing) -> str:
+    return f"{pairing.image.cuda.major}.x" if pairing.image.cuda is not None else ""
+
+
+def _why_nothing_helps(pairing: Pairing) -> str:
+    image, node = pairing.image, pairing.node
+    floor = "" if image.floor is None else f"older than {image.floor}, the floor of CUDA {_major(pairing)}; "
+    if not image.has_compat:
+        return f"{floor}the image is not known to carry the forward-compatibility package"
+    if image.declared.compat_on_loader_path is False:
+        return f"{floor}the image's forward-compatibility libraries are not on the loader path"
+    if node.data_centre is False:
+        return f"{floor}forward compatibility needs a data-centre GPU, which {node.gpu} is not"
+    if compat_dropped_gpu(image, node):
+        return f"{floor}the image's forward-compatibility package no longer supports {node.gpu}"
+    return f"{floor}the image's forward-compatibility package does not accept this driver branch"
+
+
+def _undecided(pairing: Pairing) -> Reason:
+    image, node = pairing.image, pairing.node
+    if image.declared.cuda is None:
+        return unknown("It is not known with which CUDA release the image was built.", remedy="Enter its CUDA version.")
+    if image.cuda is None:
+        said = image.declared.cuda
+        return unknown(f"The image's CUDA {said!r} is not a version.", needed="12.4.1", remedy="Correct it.")
+    if node.driver is None:
+        reported = node.reported.driver_version
+        return unknown(
+            f"The worker's driver {reported!r} is not a version.", remedy="Report it as nvidia-smi prints it."
+        )
+    if image.smallest_driver is None:
+        return unknown(
+            f"No table says which driver CUDA {image.cuda} needs.", remedy="Add the release to the CUDA releases."
+        )
+    smallest = image.smallest_driver
+    if node.data_centre is None:
+        return unknown(
+            f"The driver {node.driver} needs the image's forward-compatibility package, which works on data-centre "
+            "GPUs only; whether the worker has one is not known.",
+            needed=at_least(smallest),
+            remedy=f"Report the worker's gpu_name and gpu_brand, or upgrade the driver to {smallest} or later.",
+            source=COMPATIBILITY,
+        )
+    return unknown(
+        f"No table says which drivers the forward-compatibility package of CUDA {image.compat_cuda} accepts.",
+        needed=at_least(smallest),
+        remedy=f"Upgrade the driver to {smallest} or later.",
+        source=COMPATIBILITY,
+    )
+
+
+def compat_libraries(pairing: Pairing) -> Reason | None:
+    """Rule 9: forward-compatibility libraries that come before the driver's must be newer, on a data-centre GPU."""
+    image, node = pairing.image, pairing.node
+    on_path, compat, found = image.declared.compat_on_loader_path, image.compat_driver, node.driver
+    if not image.has_compat or on_path is False or compat is None or found is None or node.is_tegra:
+        return None
+    same_branch_only = len(compat.parts) == 1 and compat.branch == found.branch
+    if found > compat and not same_branch_only:
+        if on_path is None:
+            return None
+        return no(
+            "compat_older_than_driver",
+            needed=f"<={compat}",
+            found=found,
+            detail=f"The image puts the libraries of driver {compat} before those of the worker's newer driver {found}; "
+            "CUDA then fails with error 803.",
+            remedy=f"To use the driver's own: {PUT_DRIVER_FIRST}.",
+            source=COMPATIBILITY,
+        )
+    if found >= compat or same_branch_only:
+        return None
+    if node.data_centre is True:
+        return _not_known_to_be_first(pairing) if on_path is None and pairing.by_driver is Grade.FORWARD else None
+    if on_path is None:
+        return caveat(
+            "compat_on_wrong_gpu",
+            found=found,
+            detail=f"The image carries the forward-compatibility libraries of driver {compat}. Where they come before the "
+            "driver's, CUDA fails with error 804 on GPUs that are not of the data-centre class.",
+            remedy=f"Where that happens: {PUT_DRIVER_FIRST}.",
+            source=COMPATIBILITY,
+        )
+    if node.data_centre is None:
+        return unknown(
+            f"The image puts the libraries of driver {compat} first, which fails with error 804 unless the GPU is of the "
+            "data-centre class; whether it is, is not known.",
+            remedy=f"Report the worker's gpu_name and gpu_brand, or {PUT_DRIVER_FIRST}.",
+            source=COMPATIBILITY,
+        )
+    newer = f"; or upgrade the driver to {compat} or later" if node.may_have(compat) else ""
+    return no(
+        "compat_on_wrong_gpu",
+        needed="a data-centre GPU",
+        found=node.reported.gpu_name or node.reported.gpu_brand,
+        detail=f"The image puts the forward-compatibility libraries of driver {compat} before those of the worker's {found}; "
+        f"{node.gpu} may not use them, and CUDA fails with error 804.",
+        remedy=f"To use the driver's own libraries: {PUT_DRIVER_FIRST}{newer}.",
+        source=COMPATIBILITY,
+    )
+
+
+def _not_known_to_be_first(pairing: Pairing) -> Reason:
+    return caveat(
+        "fact_missing",
+        needed="compat_on_loader_path",
+        detail="Forward compatibility needs the image's forward-compatibility libraries to come before the driver's; whether "
+        f"they do is not known. The driver {pairing.node.driver} alone is too old (error 35).",
+        remedy="Enter the image's compat_on_loader_path; where they do not, put their folder first in LD_LIBRARY_PATH.",
+        source=COMPATIBILITY,
+    )
+
+
+def compiles_at_runtime(pairing: Pairing) -> Reason | None:
+    """Rule 10: kernels compiled while running are PTX of the image's release, which only its own driver can read."""
+    compiles = pairing.image.declared.compiles_at_runtime
+    if compiles is False or pairing.by_driver not in (Grade.MINOR, Grade.FORWARD):
+        return None
+    ships_with = pairing.image.ships_with or pairing.image.smallest_driver
+    assert ships_with is not None, "a grade was found"
+    about = f"the driver {pairing.node.driver} is older than {ships_with} and cannot read its PTX (error 222)"
+    remedy = newer_driver(pairing, ships_with, instead=fitting_cuda(pairing, native=True))
+    needed, found = f">={ships_with}", pairing.node.driver
+    if compiles is None:
+        detail = f"It is not known whether the image compiles kernels while it runs. If it does: {about}."
+        return caveat(
+            "ptx_needs_newer_driver", needed=needed, found=found, detail=detail, remedy=remedy, source=COMPATIBILITY
+        )
+    detail = f"The image compiles kernels with CUDA {pairing.image.cuda} while it runs, but {about}."
+    return no("ptx_needs_newer_driver", needed=needed, found=found, detail=detail, remedy=remedy, source=COMPATIBILITY)
+
+
+def own_driver(pairing: Pairing) -> Reason | None:
+    """Rule 11: the driver that the application itself asks for."""
+    image, found = pairing.image.own_driver, pairing.node.driver
+    if image is None or found is None or found >= image:
+        return None
+    return no(
+        "below_own_minimum",
+        needed=at_least(image),
+        found=found,
+        detail=f"The image itself needs a driver of {image} or later; the worker has {found}.",
+        remedy=newer_driver(pairing, image),
+        source="the image's min_driver",
+    )

@@ -1,0 +1,173 @@
+"""Rules 4, 5, 8, and the GPU's half of 11: the GPU against the code in the image and what the image asks for."""
+
+from bayplan.domain.compatibility.pairing import Pairing
+from bayplan.domain.compatibility.rules.reasons import (
+    COMPATIBILITY,
+    MATRIX,
+    PROGRAMMING_GUIDE,
+    at_least,
+    caveat,
+    fitting_cuda,
+    newer_driver,
+    no,
+    unknown,
+)
+from bayplan.domain.compatibility.verdict import Grade, Reason
+
+REPORT_CAPABILITY = "Report the worker's compute_capability."
+
+
+def generation(pairing: Pairing) -> Reason | None:
+    """Rule 4: the GPU's generation is at least the one that the image states, by rank."""
+    asked = pairing.image.declared.min_generation
+    if asked is None:
+        return None
+    image, found = pairing.image.min_generation, pairing.node.generation
+    if image is None:
+        return unknown(
+            f"No table has the generation {asked!r} that the image asks for.",
+            remedy="Add it to the hardware generations.",
+        )
+    if found is None:
+        return unknown(
+            f"The image asks for {image.name} or newer, and the GPU's generation is not known.",
+            needed=f"{image.name} or newer",
+            remedy=REPORT_CAPABILITY,
+        )
+    if found.rank >= image.rank:
+        return None
+    return no(
+        "generation_too_old",
+        needed=f"{image.name} or newer",
+        found=found.name,
+        detail=f"The image asks for a GPU of the {image.name} generation or newer; the worker's is {found.name}.",
+        remedy=f"Use a worker with a GPU of {image.name} or newer, or an image that asks for less.",
+        source="the image's min_hardware_generation",
+    )
+
+
+def kernels(pairing: Pairing) -> Reason | None:
+    """Rules 5 and 8: there is code for the GPU, by the framework's build where known, else by the CUDA release."""
+    grade = pairing.by_kernels
+    if grade is Grade.NATIVE:
+        return None
+    if grade is Grade.UNKNOWN:
+        return _undecided(pairing)
+    return _not_in_build(pairing, grade) if pairing.build is not None else _not_in_release(pairing, grade)
+
+
+def _undecided(pairing: Pairing) -> Reason | None:
+    if pairing.build is None and pairing.image.cuda is None:
+        return None  # rule 3 says so
+    if pairing.node.capability is None:
+        return unknown("The GPU's compute capability is not known.", remedy=REPORT_CAPABILITY, source=PROGRAMMING_GUIDE)
+    return unknown(
+        f"No table says whether CUDA {pairing.image.cuda} has code for compute capability {pairing.node.capability}.",
+        remedy="Enter the image's kernel_architectures.",
+        source=MATRIX,
+    )
+
+
+def _not_in_build(pairing: Pairing, grade: Grade) -> Reason:
+    assert pairing.build is not None, "the caller has looked"
+    built = " ".join(pairing.build.texts) or "no GPU"
+    detail = f"The image's framework was built for {built}, which does not run on {pairing.node.gpu}"
+    if grade is Grade.JIT:
+        detail += " as it is; the driver compiles its PTX at the first start, which takes minutes"
+    return Reason(
+        grade,
+        "gpu_not_in_build",
+        f"code for {_capability(pairing)}",
+        built,
+        f"{detail}.",
+        f"Use an image whose framework was built for compute capability {_capability(pairing)}.",
+        pairing.build.source,
+    )
+
+
+def _not_in_release(pairing: Pairing, grade: Grade) -> Reason:
+    cuda, found = pairing.image.cuda, pairing.node.gpu
+    span = _releases_for_gpu(pairing)
+    if grade is Grade.JIT:
+        first = "" if span is None else f" {span[1]} or later"
+        return Reason(
+            grade,
+            "gpu_newer_than_cuda",
+            None if span is None else f">={span[1]}",
+            str(cuda),
+            f"CUDA {cuda} is older than {found} and has no code for it; it runs only if the image embeds PTX, which the "
+            "driver compiles at the first start.",
+            f"Use an image built with CUDA{first or ' of a later release'}.",
+            MATRIX,
+        )
+    last = "an earlier release" if span is None else f"{span[0]} or earlier"
+    return no(
+        "gpu_dropped_by_cuda",
+        needed=None if span is None else f"<={span[0]}",
+        found=cuda,
+        detail=f"CUDA {cuda} no longer makes code for {found}.",
+        remedy=f"Use an image built with CUDA {last}.",
+        source=MATRIX,
+    )
+
+
+def _releases_for_gpu(pairing: Pairing) -> tuple[str, str] | None:
+    """The newest and the oldest CUDA release with code for the GPU."""
+    fitting = pairing.node.releases_with_code
+    return (str(fitting[0]), str(fitting[-1])) if fitting else None
+
+
+def _capability(pairing: Pairing) -> str:
+    return " or ".join(str(gpu) for gpu in pairing.node.capabilities)
+
+
+def jit(pairing: Pairing) -> Reason | None:
+    """Rule 6's end: PTX of the image's release is compiled by a driver that is native for it, and by no older one."""
+    if pairing.by_kernels is not Grade.JIT or pairing.by_driver not in (Grade.MINOR, Grade.FORWARD):
+        return None
+    ships_with = pairing.image.ships_with or pairing.image.smallest_driver
+    assert ships_with is not None, "a grade was found"
+    return no(
+        "ptx_needs_newer_driver",
+        needed=f">={ships_with}",
+        found=pairing.node.driver,
+        detail=f"The image has no code for {pairing.node.gpu}, and the driver {pairing.node.driver} is older than "
+        f"{ships_with} and cannot compile its PTX (error 222).",
+        remedy=newer_driver(pairing, ships_with, instead=fitting_cuda(pairing, native=True)),
+        source=COMPATIBILITY,
+    )
+
+
+def arch_list(pairing: Pairing) -> Reason | None:
+    """The caveat of rule 8: frameworks are often built for fewer GPUs than their CUDA release supports."""
+    if pairing.build is not None:
+        return None
+    return caveat(
+        "arch_list_unknown",
+        needed=_capability(pairing) or None,
+        detail="It is not known for which GPUs the image's framework was built; often they are fewer than its CUDA "
+        "release supports.",
+        remedy="Enter the image's kernel_architectures, as torch.cuda.get_arch_list() gives them.",
+        source=PROGRAMMING_GUIDE,
+    )
+
+
+def own_capability(pairing: Pairing) -> Reason | None:
+    """Rule 11: the compute capability that the libraries in the image ask for."""
+    image, found = pairing.image.own_capability, pairing.node.capabilities
+    if image is None or (found and min(found) >= image):
+        return None
+    if not found or max(found) >= image:
+        return unknown(
+            f"The image needs compute capability {image} or higher, and the GPU's is not known.",
+            needed=at_least(image),
+            remedy=REPORT_CAPABILITY,
+        )
+    return no(
+        "below_own_minimum",
+        needed=at_least(image),
+        found=_capability(pairing),
+        detail=f"Libraries in the image need compute capability {image} or higher; {pairing.node.gpu} is below that.",
+        remedy="Use an image with older libraries, or a newer GPU.",
+        source="the image's min_compute_capability",
+    )

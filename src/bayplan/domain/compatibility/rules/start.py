@@ -1,0 +1,117 @@
+"""Rule 6: the start conditions that the NVIDIA container runtime checks before a container starts."""
+
+from collections.abc import Iterator
+from itertools import chain
+
+from bayplan.domain.compatibility.pairing import Pairing
+from bayplan.domain.compatibility.rules.reasons import TOOLKIT, no, unknown
+from bayplan.domain.compatibility.start_conditions import ConditionOutcome, StartCondition
+from bayplan.domain.compatibility.verdict import Grade, Reason
+from bayplan.domain.versions import CudaVersion, DriverVersion, read
+
+UNCHECKED_MODES = frozenset({"cdi", "jit-cdi"})  # jit-cdi is what recent toolkits call their default
+SWITCH_OFF = "start the container with NVIDIA_DISABLE_REQUIRE=1"
+
+
+def start_condition(pairing: Pairing) -> Reason | None:
+    """Rule 6: every condition of the image is met by the worker, where its runtime checks them at all."""
+    if (pairing.node.reported.runtime_mode or "").strip().lower() in UNCHECKED_MODES:
+        return None
+    requirements, bad_version = pairing.image.conditions
+    if bad_version is not None:
+        return no(
+            "start_condition",
+            needed="a CUDA_VERSION such as 12.4.1",
+            found=bad_version,
+            detail=f"The image's CUDA_VERSION {bad_version!r} is not a version, and the runtime stops at it.",
+            remedy=f"Correct CUDA_VERSION in the image{_or_switch_off(pairing)}.",
+            source=TOOLKIT,
+        )
+    undecided: StartCondition | None = None
+    for requirement in requirements:
+        outcome = pairing.node.meets(requirement)
+        if outcome is ConditionOutcome.INVALID:
+            return no(
+                "start_condition",
+                needed=requirement.text,
+                detail=f"The runtime cannot read the image's condition {_shown(requirement)} and stops with "
+                "'requirement error: invalid expression'.",
+                remedy=f"Correct it in the image{_or_switch_off(pairing)}.",
+                source=TOOLKIT,
+            )
+        if outcome is ConditionOutcome.UNMET:
+            return _unmet(pairing, requirement)
+        if outcome is ConditionOutcome.UNKNOWN:
+            undecided = undecided or requirement
+    if undecided is None:
+        return None
+    return unknown(
+        f"Whether the worker meets the image's condition {_shown(undecided)} is not known.",
+        needed=undecided.text,
+        remedy="Report the worker's gpu_brand, gpu_name and compute_capability.",
+        source=TOOLKIT,
+    )
+
+
+def _would_run(pairing: Pairing) -> bool:
+    """Whether rules 3 and 5 (or 8) say so: only then it helps to switch the conditions off."""
+    return pairing.by_driver in (Grade.NATIVE, Grade.MINOR, Grade.FORWARD) and pairing.by_kernels is Grade.NATIVE
+
+
+def _or_switch_off(pairing: Pairing) -> str:
+    return f", or {SWITCH_OFF}" if _would_run(pairing) else ""
+
+
+def _unmet(pairing: Pairing, requirement: StartCondition) -> Reason:
+    driver = _driver_for(pairing, requirement)
+    upgrade = None if driver is None else f"upgrade the driver to {driver}"
+    runs = _would_run(pairing)
+    remedies = [remedy for remedy in (SWITCH_OFF if runs else None, upgrade) if remedy is not None]
+    remedy = ", or ".join(remedies) or "use a worker that meets it"
+    why = "; by its driver and its kernels the image would run" if runs else ""
+    return no(
+        "start_condition",
+        needed=requirement.text,
+        found=_found(pairing),
+        detail=f"The runtime refuses to start the image: unsatisfied condition: {requirement.first}{why}.",
+        remedy=f"{remedy[0].upper()}{remedy[1:]}.",
+        source=TOOLKIT,
+    )
+
+
+def _driver_for(pairing: Pairing, requirement: StartCondition) -> str | None:
+    """The smallest newer driver that meets the condition and runs the image's CUDA, as words of a remedy."""
+    found, runs = pairing.node.driver, pairing.image.smallest_driver
+    named = set(_drivers_named(pairing, requirement)) | ({runs} if runs is not None else set())
+    for driver in sorted(named):
+        if found is None or driver <= found or (runs is not None and driver < runs):
+            continue
+        if pairing.node.may_have(driver) and pairing.node.would_meet(requirement, driver):
+            next_branch = DriverVersion.parse(str(driver.branch + 1))
+            if pairing.node.would_meet(requirement, next_branch):
+                return f"{driver} or later"
+            return (
+                f"{driver} or later of branch {driver.branch}" if len(driver.parts) > 1 else f"branch {driver.branch}"
+            )
+    return None
+
+
+def _drivers_named(pairing: Pairing, requirement: StartCondition) -> Iterator[DriverVersion]:
+    for condition in chain.from_iterable(requirement.alternatives):
+        if condition.property == "driver":
+            driver = read(DriverVersion.parse, condition.value)
+        else:
+            cuda = read(CudaVersion.parse, condition.value) if condition.property == "cuda" else None
+            driver = None if cuda is None else pairing.tables.first_driver(cuda)
+        if driver is not None:
+            yield driver
+
+
+def _found(pairing: Pairing) -> str:
+    node = pairing.node
+    known = {"cuda": node.driver_cuda, "driver": node.driver, "arch": node.capability, "brand": node.brand}
+    return ", ".join(f"{name} {value}" for name, value in known.items() if value is not None)
+
+
+def _shown(requirement: StartCondition) -> str:
+    return requirement.text if len(requirement.text) <= 60 else f"{requirement.first} ..."

@@ -1,0 +1,153 @@
+"""The start conditions of an image (NVIDIA_REQUIRE_*), read and evaluated as the NVIDIA container runtime does.
+
+In a condition a space is OR and a comma is AND; several variables are ANDed. The runtime stops at the first
+alternative that holds, so a mistake behind it does no harm, and one before it stops the container. What is not known
+of the worker makes a condition unknown, unless the rest decides it.
+Source: NVIDIA/libnvidia-container src/cli/dsl.c and configure.c; NVIDIA/nvidia-container-toolkit
+internal/config/image/cuda_image.go.
+"""
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from enum import Enum
+from functools import lru_cache
+
+_OPERATORS: Mapping[str, Callable[[int], bool]] = {
+    "=": lambda order: order == 0,
+    "!=": lambda order: order != 0,
+    "<": lambda order: order < 0,
+    "<=": lambda order: order <= 0,
+    ">": lambda order: order > 0,
+    ">=": lambda order: order >= 0,
+}
+_CONDITION = re.compile(r"([^<>=!]+)([<>=!]+)(.+)", re.DOTALL)
+_VERSION = re.compile(r"[0-9][0-9.]*", re.ASCII)
+_CUDA_VERSION = re.compile(
+    r"v?(0|[1-9][0-9]*)(?:\.(0|[1-9][0-9]*)(?:\.(?:0|[1-9][0-9]*)(?:[-+][0-9A-Za-z.+-]+)?)?)?", re.ASCII
+)
+_VERSIONS = ("cuda", "driver", "arch")
+
+
+class ConditionOutcome(Enum):
+    """What evaluating a condition gives."""
+
+    MET = "met"
+    UNMET = "unmet"
+    UNKNOWN = "unknown"
+    INVALID = "invalid"
+
+
+@dataclass(frozen=True, slots=True)
+class NodeProperties:
+    """What conditions ask of a worker; None for what is not known. `brand` in NVML's words, in any case."""
+
+    cuda: str | None = None
+    driver: str | None = None
+    arch: str | None = None
+    brand: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """One comparison; `holds` is None where it cannot be read, which stops the container when it is reached."""
+
+    property: str
+    value: str
+    holds: Callable[[int], bool] | None
+
+
+@dataclass(frozen=True, slots=True)
+class StartCondition:
+    """The condition of one variable: alternatives of comparisons that must all hold."""
+
+    text: str
+    alternatives: tuple[tuple[Comparison, ...], ...]
+
+    @property
+    def first(self) -> str:
+        """Its first alternative, which is what the runtime names when it refuses."""
+        return self.text.split(maxsplit=1)[0] if self.text.split() else ""
+
+
+@lru_cache(maxsize=1024)
+def parse(text: str) -> StartCondition:
+    """The requirement in a variable's value; never raises, because the runtime finds mistakes only when evaluating."""
+    terms = (term.split(",") for term in text.split(" "))
+    alternatives = (tuple(_condition(condition) for condition in term if condition) for term in terms)
+    return StartCondition(text, tuple(alternative for alternative in alternatives if alternative))
+
+
+def _condition(text: str) -> Comparison:
+    found = _CONDITION.fullmatch(text)
+    if found is None:
+        return Comparison(text, "", None)
+    name, operator, value = found[1].lower(), found[2], found[3]
+    readable = (name in _VERSIONS and _VERSION.fullmatch(value) is not None) or (
+        name == "brand" and operator in ("=", "!=")
+    )
+    return Comparison(name, value, _OPERATORS.get(operator) if readable else None)
+
+
+def evaluate(requirement: StartCondition, has: NodeProperties) -> ConditionOutcome:
+    """Whether a worker with these properties meets the requirement; one without any condition is met."""
+    if not requirement.alternatives:
+        return ConditionOutcome.MET
+    unknown = False
+    for alternative in requirement.alternatives:
+        outcome = _all(alternative, has)
+        if outcome is ConditionOutcome.MET:
+            return ConditionOutcome.MET
+        if outcome is ConditionOutcome.INVALID:
+            return ConditionOutcome.UNKNOWN if unknown else ConditionOutcome.INVALID
+        unknown = unknown or outcome is ConditionOutcome.UNKNOWN
+    return ConditionOutcome.UNKNOWN if unknown else ConditionOutcome.UNMET
+
+
+def _all(conditions: tuple[Comparison, ...], has: NodeProperties) -> ConditionOutcome:
+    unknown = False
+    for condition in conditions:
+        if condition.holds is None:
+            return ConditionOutcome.UNKNOWN if unknown else ConditionOutcome.INVALID
+        found: str | None = getattr(has, condition.property)
+        if found is None:
+            unknown = True
+        elif not condition.holds(_compare(condition.property, found, condition.value)):
+            return ConditionOutcome.UNMET
+    return ConditionOutcome.UNKNOWN if unknown else ConditionOutcome.MET
+
+
+def _compare(name: str, found: str, wanted: str) -> int:
+    if name == "brand":
+        return 0 if found.casefold() == wanted.casefold() else 1
+    one, other = _parts(found), _parts(wanted)
+    return (one > other) - (one < other)
+
+
+@lru_cache(maxsize=4096)
+def _parts(version: str) -> tuple[int, ...]:
+    parts = [int(part[:18]) for part in version.split(".") if part]
+    while parts and parts[-1] == 0:
+        parts.pop()
+    return tuple(parts)
+
+
+def conditions_of(variables: Iterable[tuple[str, str]]) -> tuple[tuple[StartCondition, ...], str | None]:
+    """The requirements in an image's variables, and the CUDA_VERSION that is none and stops the container.
+
+    NVIDIA_REQUIRE_JETPACK* is left out. An image with CUDA_VERSION and no NVIDIA_REQUIRE_CUDA requires the CUDA of
+    its version.
+    """
+    found = dict(variables)
+    requirements = [
+        parse(value)
+        for name, value in sorted(found.items())
+        if name.startswith("NVIDIA_REQUIRE_") and not name.startswith("NVIDIA_REQUIRE_JETPACK")
+    ]
+    version = found.get("CUDA_VERSION", "")
+    if version and not found.get("NVIDIA_REQUIRE_CUDA"):
+        read = _CUDA_VERSION.fullmatch(version)
+        if read is None:
+            return tuple(requirements), version
+        requirements.append(parse(f"cuda>={read[1]}.{read[2] or 0}"))
+    return tuple(requirement for requirement in requirements if requirement.alternatives), None

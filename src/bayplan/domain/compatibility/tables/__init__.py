@@ -1,0 +1,163 @@
+"""The facts that the rules judge by: CSV files, each row with its source, and their loader.
+
+They are files because they change more often than the program, and tables because a rule that has its facts in its
+code cannot be checked against the document that they come from.
+"""
+
+import itertools
+from functools import lru_cache
+from pathlib import Path
+
+from packaging.specifiers import InvalidSpecifier, SpecifierSet
+
+from bayplan.domain.compatibility.tables.loader import Row, check_folder, parsed, rows, table_path
+from bayplan.domain.compatibility.tables.lookups import Tables
+from bayplan.domain.compatibility.tables.rows import (
+    ArchList,
+    Capability,
+    CompatBranch,
+    CudaRelease,
+    DriverBranch,
+    Family,
+    Generation,
+    GpuModel,
+)
+from bayplan.domain.versions import ComputeCapability, CudaVersion, DriverVersion
+from bayplan.errors import CannotStart, Invalid
+
+__all__ = [
+    "ArchList",
+    "Capability",
+    "CompatBranch",
+    "CudaRelease",
+    "DriverBranch",
+    "Family",
+    "Generation",
+    "GpuModel",
+    "Tables",
+    "load",
+    "rows",
+]
+
+
+@lru_cache(maxsize=8)
+def load(folder: Path | None = None) -> Tables:
+    """The tables; a file in `folder` replaces the shipped one of the same name.
+
+    Raises CannotStart, with file and line, for a table that is wrong, and for a folder that is none. Read once for each folder.
+    """
+    check_folder(folder)
+    generations = parsed(
+        table_path("generations.csv", folder),
+        ("name", "min_compute_capability", "max_compute_capability", "rank", "source"),
+        _generation,
+        lambda row: row.name,
+    )
+    _refuse_overlaps(table_path("generations.csv", folder), generations)
+    capabilities = parsed(
+        table_path("compute_capability.csv", folder),
+        ("compute_capability", "generation", "first_cuda", "last_cuda", "last_driver_branch", "tegra", "source"),
+        _capability,
+        lambda row: row.capability,
+    )
+    return Tables(
+        cuda=parsed(
+            table_path("cuda.csv", folder),
+            ("version", "full_version", "min_driver", "source"),
+            _cuda,
+            lambda row: row.full_version,
+        ),
+        generations=generations,
+        families=parsed(
+            table_path("families.csv", folder),
+            ("cuda_major", "min_driver", "source"),
+            lambda row: Family(_whole(row["cuda_major"]), DriverVersion.parse(row["min_driver"]), row["source"]),
+            lambda row: row.cuda_major,
+        ),
+        capabilities=capabilities,
+        driver_branches=parsed(
+            table_path("driver_branch_cuda.csv", folder),
+            ("driver_branch", "max_cuda", "source"),
+            lambda row: DriverBranch(_whole(row["driver_branch"]), CudaVersion.parse(row["max_cuda"]), row["source"]),
+            lambda row: row.branch,
+        ),
+        compat_branches=parsed(
+            table_path("compat_branches.csv", folder),
+            ("cuda", "driver_branch", "source"),
+            lambda row: CompatBranch(CudaVersion.parse(row["cuda"]), _whole(row["driver_branch"]), row["source"]),
+            lambda row: (row.cuda, row.driver_branch),
+        ),
+        arch_lists=parsed(
+            table_path("arch_lists.csv", folder),
+            ("framework", "versions", "cuda", "architecture", "kernel_architectures", "source"),
+            _arch_list,
+            lambda row: (row.framework.casefold(), row.versions, row.cuda, row.architecture),
+        ),
+        gpu_models=parsed(
+            table_path("gpu_models.csv", folder),
+            ("words", "data_centre", "source"),
+            lambda row: GpuModel(row["words"], _yes(row["data_centre"]), row["source"]),
+            lambda row: row.words.casefold(),
+        ),
+    )
+
+
+def _cuda(row: Row) -> CudaRelease:
+    full = CudaVersion.parse(row["full_version"])
+    if CudaVersion.parse(row["version"]).release != full.release:
+        raise Invalid(f"{row['full_version']} is no release of CUDA {row['version']}.")
+    driver = row["min_driver"] or None
+    if driver is not None:
+        DriverVersion.parse(driver)
+    return CudaRelease(row["version"], row["full_version"], driver, row["source"])
+
+
+def _generation(row: Row) -> Generation:
+    low, high = row["min_compute_capability"], row["max_compute_capability"]
+    if not ComputeCapability.parse(low) < ComputeCapability.parse(high):
+        raise Invalid(f"the range from {low} to {high} is empty.")
+    return Generation(row["name"], low, high, _whole(row["rank"]), row["source"])
+
+
+def _refuse_overlaps(path: Path, generations: tuple[Generation, ...]) -> None:
+    for one, other in itertools.pairwise(sorted(generations, key=lambda generation: generation.low)):
+        if other.low < one.high:
+            raise CannotStart(f"{path}: the ranges of {one.name} and {other.name} overlap.")
+
+
+def _capability(row: Row) -> Capability:
+    return Capability(
+        capability=ComputeCapability.parse(row["compute_capability"]),
+        generation=row["generation"],
+        first_cuda=CudaVersion.parse(row["first_cuda"]),
+        last_cuda=CudaVersion.parse(row["last_cuda"]) if row["last_cuda"] else None,
+        last_driver_branch=_whole(row["last_driver_branch"]) if row["last_driver_branch"] else None,
+        tegra=_yes(row["tegra"] or "no"),
+        source=row["source"],
+    )
+
+
+def _arch_list(row: Row) -> ArchList:
+    try:
+        versions = SpecifierSet(row["versions"])
+    except InvalidSpecifier as error:
+        raise Invalid(f"{row['versions']!r} is not a version specifier as pip writes it.") from error
+    kernels = tuple(row["kernel_architectures"].split())
+    for kernel in kernels:
+        ComputeCapability.parse(kernel.removesuffix("+PTX"))
+    if not kernels:
+        raise Invalid("the list of kernel architectures is empty.")
+    cuda = CudaVersion.parse(row["cuda"])
+    return ArchList(row["framework"], versions, cuda, row["architecture"], kernels, row["source"])
+
+
+def _whole(text: str) -> int:
+    if not (text.isascii() and text.isdigit()):
+        raise Invalid(f"{text!r} is not a whole number.")
+    return int(text)
+
+
+def _yes(text: str) -> bool:
+    if text not in ("yes", "no"):
+        raise Invalid(f"{text!r} is neither yes nor no.")
+    return text == "yes"

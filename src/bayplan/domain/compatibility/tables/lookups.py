@@ -1,0 +1,225 @@
+"""All tables together, and what the rules ask of them.
+
+The look-ups live here, next to the rows, so that a rule reads like its sentence and a newer table changes every rule
+that depends on it.
+"""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+from packaging.version import InvalidVersion, Version
+
+from bayplan.domain.compatibility.tables.rows import (
+    ArchList,
+    Capability,
+    CompatBranch,
+    CudaRelease,
+    DriverBranch,
+    Family,
+    Generation,
+    GpuModel,
+)
+from bayplan.domain.versions import ComputeCapability, CudaVersion, DriverVersion, read
+from bayplan.errors import Invalid
+
+_LOCAL_CUDA = re.compile(r"cu([0-9]{1,2})([0-9])", re.ASCII)
+_NGC_RELEASE = re.compile(r"(?:^|\.)nv([0-9]{2}\.[0-9]{1,2})(?:\.|$)", re.ASCII)
+_CATALOGUE = "the catalogue"
+_FRAMEWORK_ALIASES = {"torch": "pytorch", "tf": "tensorflow"}
+
+
+@dataclass(frozen=True, eq=False)
+class Tables:
+    """Everything that the judge knows about drivers, CUDA and GPUs in general. Compared by identity: it is large."""
+
+    cuda: tuple[CudaRelease, ...]
+    generations: tuple[Generation, ...]
+    families: tuple[Family, ...]
+    capabilities: tuple[Capability, ...]
+    driver_branches: tuple[DriverBranch, ...]
+    compat_branches: tuple[CompatBranch, ...]
+    arch_lists: tuple[ArchList, ...]
+    gpu_models: tuple[GpuModel, ...]
+
+    def with_catalogue(
+        self,
+        cuda: Iterable[tuple[str, str, str | None]],
+        hardware: Iterable[tuple[str, float, float]],
+    ) -> "Tables":
+        """These tables with the catalogue's own CUDA releases and generations, which staff may have changed.
+
+        A generation of an unknown name has the rank of the shipped one that holds its lowest capability, else one
+        just above all that lie below it. What no rule could compare is left out.
+        """
+        releases = tuple(
+            CudaRelease(version, full, driver, _CATALOGUE)
+            for version, full, driver in cuda
+            if read(CudaVersion.parse, full) is not None
+        )
+        generations = tuple(
+            Generation(name, str(low), str(high), self._rank_of(name, str(low)), _CATALOGUE)
+            for name, low, high in hardware
+            if read(ComputeCapability.parse, str(low)) is not None
+            and read(ComputeCapability.parse, str(high)) is not None
+        )
+        return replace(self, cuda=releases, generations=generations)
+
+    def _rank_of(self, name: str, low_text: str) -> float:
+        known = self.generation(name) or self._generation_at(low_text)
+        if known is not None:
+            return known.rank
+        low = ComputeCapability.parse(low_text)
+        return max((generation.rank for generation in self.generations if generation.low < low), default=0.0) + 0.5
+
+    # Generations and capabilities
+
+    def generation(self, name: str) -> Generation | None:
+        """The generation of that name, whatever its case."""
+        return self._generations_by_name.get(name.casefold())
+
+    def generation_of(self, compute_capability: str | float) -> str | None:
+        """The name of the generation with that capability; None for one in no range, or what is none."""
+        generation = self._generation_at(str(compute_capability))
+        return None if generation is None else generation.name
+
+    def _generation_at(self, text: str) -> Generation | None:
+        try:
+            capability = ComputeCapability.parse(text)
+        except Invalid:
+            return None
+        return next((known for known in self.generations if known.low <= capability < known.high), None)
+
+    @cached_property
+    def _generations_by_name(self) -> dict[str, Generation]:
+        return {generation.name.casefold(): generation for generation in self.generations}
+
+    @cached_property
+    def tegra(self) -> frozenset[ComputeCapability]:
+        """The capabilities of Tegra, the GPUs of Jetson boards."""
+        return frozenset(row.capability for row in self.capabilities if row.tegra)
+
+    @cached_property
+    def by_capability(self) -> dict[ComputeCapability, Capability]:
+        """The rows of the capability table by their capability."""
+        return {row.capability: row for row in self.capabilities}
+
+    # CUDA releases and drivers
+
+    def min_driver(self, cuda: CudaVersion) -> DriverVersion | None:
+        """The driver that a release ships with.
+
+        Without a patch, or with one that is not listed, that of the newest patch listed; where none is published, the
+        first driver branch that supports the release; None where nothing is known.
+        """
+        known = self._drivers_by_release
+        return known.get(cuda) or known.get(CudaVersion(cuda.major, cuda.minor)) or self._first_branch(cuda)
+
+    @cached_property
+    def _drivers_by_release(self) -> dict[CudaVersion, DriverVersion]:
+        drivers: dict[CudaVersion, DriverVersion] = {}
+        for release in sorted(self.cuda, key=lambda release: CudaVersion.parse(release.full_version)):
+            driver = read(DriverVersion.parse, release.min_driver)
+            if driver is not None:
+                full = CudaVersion.parse(release.full_version)
+                drivers[full] = drivers[CudaVersion(full.major, full.minor)] = driver
+        return drivers
+
+    def smallest_driver(self, cuda: CudaVersion) -> DriverVersion | None:
+        """The oldest driver that runs a release, by minor-version compatibility or natively; None where not known."""
+        known = (self.floors.get(cuda.major), self.min_driver(cuda))
+        return min((driver for driver in known if driver is not None), default=None)
+
+    def first_driver(self, cuda: CudaVersion) -> DriverVersion | None:
+        """The oldest driver known to support a release at all, by any of its patches; None where nothing is known."""
+        branch = self._first_branch(cuda)
+        if branch is None:
+            return None
+        published = (driver for driver in self._drivers_by_release.values() if driver.branch == branch.branch)
+        return min(published, default=branch)
+
+    def _first_branch(self, cuda: CudaVersion) -> DriverVersion | None:
+        branches = [row.branch for row in self.driver_branches if row.max_cuda.release >= cuda.release]
+        return DriverVersion.parse(str(min(branches))) if branches else None
+
+    @cached_property
+    def floors(self) -> dict[int, DriverVersion]:
+        """The oldest driver for minor-version compatibility, by CUDA major version."""
+        return {family.cuda_major: family.min_driver for family in self.families}
+
+    @cached_property
+    def releases(self) -> tuple[CudaVersion, ...]:
+        """Every major.minor release, newest first."""
+        found = {CudaVersion(*CudaVersion.parse(release.full_version).release) for release in self.cuda}
+        return tuple(sorted(found, reverse=True))
+
+    def driver_cuda(self, driver: DriverVersion) -> CudaVersion | None:
+        """The newest CUDA that a driver supports; a branch that is not listed counts as the next lower one."""
+        branches = [row for row in self.driver_branches if row.branch <= driver.branch]
+        return max(branches, key=lambda row: row.branch).max_cuda if branches else None
+
+    def compat_accepts(self, cuda: CudaVersion) -> frozenset[int]:
+        """The driver branches that the forward-compatibility package of a release accepts; empty where not known."""
+        return self._compat_by_release.get(cuda.release, frozenset())
+
+    @cached_property
+    def _compat_by_release(self) -> dict[tuple[int, int], frozenset[int]]:
+        found: dict[tuple[int, int], set[int]] = {}
+        for row in self.compat_branches:
+            found.setdefault(row.cuda.release, set()).add(row.driver_branch)
+        return {release: frozenset(branches) for release, branches in found.items()}
+
+    # Framework builds
+
+    def arch_list(
+        self, framework: str | None, version: str | None, cuda: str | None, architecture: str | None = None
+    ) -> ArchList | None:
+        """What the published build of a framework was compiled for; None where it is not listed.
+
+        A local version such as "2.4.0+cu121" names the build's own CUDA, which need not be the image's, and one such
+        as "2.6.0a0+ecf3bae40a.nv25.01" is NVIDIA's own build, listed by the release of its image.
+        """
+        if framework is None or version is None:
+            return None
+        return self._arch_list(framework, version, cuda, architecture)
+
+    def _arch_list(self, framework: str, version: str, cuda: str | None, architecture: str | None) -> ArchList | None:
+        name = _FRAMEWORK_ALIASES.get(framework.casefold(), framework.casefold())
+        try:
+            parsed = Version(version)
+            local = _LOCAL_CUDA.fullmatch(parsed.local or "")
+            if local is not None:
+                release = (int(local[1]), int(local[2]))
+            elif cuda is not None:
+                release = CudaVersion.parse(cuda).release
+            else:
+                return None
+        except (InvalidVersion, Invalid):
+            return None
+        ngc = _NGC_RELEASE.search(parsed.local or "")
+        rows = self._arch_lists_by_name.get(name if ngc is None else f"ngc {name}", ())
+        # A release candidate is built as its release.
+        public = Version(parsed.base_version if ngc is None else ngc[1])
+        return next(
+            (
+                row
+                for row in rows
+                if row.cuda.release == release
+                and row.architecture == (architecture or "amd64")
+                and row.versions.contains(public, prereleases=True)
+            ),
+            None,
+        )
+
+    @cached_property
+    def _arch_lists_by_name(self) -> dict[str, tuple[ArchList, ...]]:
+        names = {row.framework.casefold() for row in self.arch_lists}
+        return {name: tuple(row for row in self.arch_lists if row.framework.casefold() == name) for name in names}
+
+    # GPU models
+
+    def names_data_centre_gpu(self, gpu_name: str) -> bool | None:
+        """Whether a GPU's name is that of a data-centre GPU; None where no word of it is listed."""
+        words = f" {re.sub(r'[^a-z0-9]+|(?<=[rg]tx)(?=[0-9])', ' ', gpu_name.casefold())} "  # "RTX3090" too
+        return next((row.data_centre for row in self.gpu_models if f" {row.words.casefold()} " in words), None)

@@ -1,0 +1,69 @@
+"""What the rules may take from an inspection: pure, from the platforms of an image to the facts of `domain.image.FACTS`.
+
+An image for several platforms may say something else on each (nvidia/cuda has other start conditions on arm64), so facts
+are learned by architecture. What an image says is held to the form that staff's entries have; the rest stays open:
+TORCH_CUDA_ARCH_LIST is no `kernel_architectures` (extensions were built with it, not the framework), and an image that is
+past its end of life without saying since when has no day to enter.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import ValidationError
+
+from bayplan.schemas.facts import FactsPatch
+
+Platform = Mapping[str, Any]
+Values = dict[str, Any]
+
+TOLD = ("requirements", "disable_require", "compat_package", "end_of_life")
+"""Facts that an image's configuration tells; besides them the manifest tells `architectures`."""
+
+# A configuration has its whole environment: what is not in it is known not to be set.
+_WHERE_SILENT: Mapping[str, Any] = {"requirements": {}, "disable_require": False}
+_FIRST = "amd64"
+
+
+@dataclass(frozen=True, slots=True)
+class InspectionFacts:
+    """Facts of an image, and instead of them those of each architecture for which the image says something else."""
+
+    facts: Values
+    by_architecture: Mapping[str, Values]
+
+
+def facts_from_inspection(platforms: Iterable[Platform]) -> InspectionFacts:
+    """Gives the facts that an inspection's platforms tell; those of amd64, or else of the first one, stand for the image."""
+    told: dict[str, Values] = {}
+    for platform in platforms:
+        told.setdefault(architecture(platform), _told(platform))
+    first = _FIRST if _FIRST in told else next(iter(told), None)
+    if first is None:
+        return InspectionFacts({}, {})
+    facts = _readable({"architectures": list(told)}) | told[first]
+    return InspectionFacts(facts, {name: values for name, values in told.items() if values != told[first]})
+
+
+def architecture(platform: Platform) -> str:
+    """The architecture as a worker reports it; one for another system is none that a worker has."""
+    name, system = str(platform["architecture"]), str(platform["os"])
+    return name if system == "linux" else f"{system}-{name}"
+
+
+def _told(platform: Platform) -> Values:
+    facts = platform["facts"]
+    said = {name: facts[name]["value"] if name in facts else _WHERE_SILENT.get(name) for name in TOLD}
+    return _readable({name: value for name, value in said.items() if value is not None})
+
+
+def _readable(values: Values) -> Values:
+    """The values that staff could have entered as well."""
+    kept: Values = {}
+    for name, value in values.items():
+        try:
+            FactsPatch.model_validate({name: value})
+        except ValidationError:
+            continue
+        kept[name] = value
+    return kept

@@ -1,0 +1,1 @@
+"""Pure text for other programs: docker configurations, Kubernetes secrets."""

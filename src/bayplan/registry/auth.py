@@ -1,0 +1,130 @@
+"""How a registry wants to be logged in to, and where a log-in may go. Text to decisions, no I/O.
+
+A registry answers 401 with a challenge: `Basic`, or `Bearer` naming a token service (realm), itself (service) and
+what the token is for (scope). Source: distribution.github.io/distribution/spec/auth/token; RFC 9110, section 11.
+
+The rules for log-ins:
+
+* They go to the registry's own host and to the token service that it announces; never to where a redirect leads.
+* Over TLS only. Plain HTTP is for registries that are spoken to in plain HTTP themselves (loopback, or marked
+  insecure), and then for a token service on loopback or marked insecure. A registry with TLS cannot lead a log-in
+  out of it.
+* A token service on another host is what the specification foresees (docker.io has auth.docker.io), so it is
+  followed; it gets no more than the registry itself was given, and its address is checked as a registry's is.
+* The token is asked for pulling alone, whatever else the challenge names.
+"""
+
+import base64
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from urllib.parse import urlencode
+
+from bayplan.registry.address import AddressPolicy, Endpoint
+from bayplan.registry.errors import RegistryDenied, RegistryNotAllowed
+
+_WORD = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
+_PARAMETER = re.compile(rf'\s*({_WORD})\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s,"]+))\s*(?:,|\Z)', re.DOTALL)
+_SCHEME = re.compile(rf"\s*({_WORD})(?:\s+|\Z|(?=,))")
+_SCOPE = re.compile(r"(repository(?:\([a-z]+\))?:[^\s]+):[a-z*,]+")
+_LONGEST = 8192  # a header longer than this is no challenge
+
+
+@dataclass(frozen=True, slots=True)
+class RegistryCredentials:
+    """A user name and a password for one registry; the password shows in no text made of it."""
+
+    username: str
+    password: str = field(repr=False)
+
+    @property
+    def basic(self) -> str:
+        """The Authorization header of the Basic scheme."""
+        return "Basic " + base64.b64encode(f"{self.username}:{self.password}".encode()).decode()
+
+
+@dataclass(frozen=True, slots=True)
+class Challenge:
+    """One scheme that would be accepted, in lower case, with its parameters."""
+
+    scheme: str
+    parameters: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class TokenRequest:
+    """What to ask a token service, and whether the log-in goes along."""
+
+    endpoint: Endpoint
+    target: str
+    login: RegistryCredentials | None
+
+
+def parse(headers: Iterable[str]) -> tuple[Challenge, ...]:
+    """The challenges in WWW-Authenticate headers, in their order; what cannot be read ends its header."""
+    return tuple(challenge for header in headers for challenge in _parse_one(header[:_LONGEST]))
+
+
+def _parse_one(header: str) -> Iterable[Challenge]:
+    position = 0
+    while found := _SCHEME.match(header, position):
+        position = found.end()
+        parameters: dict[str, str] = {}
+        while parameter := _PARAMETER.match(header, position):
+            quoted, plain = parameter[2], parameter[3]
+            value = plain if quoted is None else re.sub(r"\\(.)", r"\1", quoted, flags=re.DOTALL)
+            parameters.setdefault(parameter[1].lower(), value)
+            position = parameter.end()
+        yield Challenge(found[1].lower(), parameters)
+        position += len(header[position:]) - len(header[position:].lstrip(" \t,"))
+
+
+def follow(
+    challenges: Iterable[Challenge],
+    registry: Endpoint,
+    repository: str,
+    login: RegistryCredentials | None,
+    access: AddressPolicy,
+) -> TokenRequest | RegistryCredentials:
+    """What to do about a 401: ask for a token, or send the log-in itself.
+
+    Raises RegistryDenied where a log-in is wanted and there is none, or none of a kind that is known,
+    RegistryNotAllowed where it would go where it must not, RegistryError for a challenge that cannot be followed.
+    """
+    known = {challenge.scheme: challenge for challenge in reversed(tuple(challenges))}
+    if "bearer" in known:
+        return _token_request(known["bearer"], registry, repository, login, access)
+    if not known:
+        raise RegistryDenied(f"'{registry.authority}' refuses '{repository}' and does not say how to log in.")
+    if "basic" not in known:
+        raise RegistryDenied(
+            f"'{registry.authority}' wants a log-in of a kind that is not known; Basic and Bearer are."
+        )
+    if login is None:
+        raise RegistryDenied(f"'{registry.authority}' wants a log-in: give registry_username and registry_password.")
+    return login
+
+
+def _token_request(
+    bearer: Challenge, registry: Endpoint, repository: str, login: RegistryCredentials | None, access: AddressPolicy
+) -> TokenRequest:
+    endpoint, target = Endpoint.of_url(bearer.parameters.get("realm", ""))
+    if not endpoint.is_secure and (registry.is_secure or not _may_be_plain(endpoint, access)):
+        raise RegistryNotAllowed(
+            f"'{registry.authority}' names a token service without TLS, '{endpoint.authority}'; no log-in goes there. "
+            "Its operators have to offer it with TLS."
+        )
+    query = [("service", bearer.parameters["service"])] if "service" in bearer.parameters else []
+    query += [("scope", scope) for scope in _scopes(bearer.parameters.get("scope", ""), repository)]
+    if login is not None:
+        query.append(("account", login.username))
+    return TokenRequest(endpoint, f"{target}{'&' if '?' in target else '?'}{urlencode(query)}", login)
+
+
+def _may_be_plain(endpoint: Endpoint, access: AddressPolicy) -> bool:
+    return access.is_insecure(endpoint) or endpoint.names_loopback
+
+
+def _scopes(asked: str, repository: str) -> list[str]:
+    scopes = [_SCOPE.sub(r"\1:pull", scope) for scope in asked.split()]
+    return scopes or [f"repository:{repository}:pull"]

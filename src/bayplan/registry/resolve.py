@@ -1,0 +1,42 @@
+"""One look: which digest a reference points to now, or why that could not be told. Nothing is read but that."""
+
+import asyncio
+from dataclasses import dataclass
+
+from bayplan.domain.reference import Reference
+from bayplan.errors import Invalid
+from bayplan.registry.auth import RegistryCredentials
+from bayplan.registry.client import RegistryClient
+from bayplan.registry.errors import OF_REGISTRY, RegistryError, RegistryTimeout
+
+RESOLVE_SECONDS = 60.0
+"""For all of it: redirects, a token, and the tries again that a busy registry asks for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Resolution:
+    """The digest; or the code and the sentence of the error that came in its place."""
+
+    digest: str | None
+    code: str | None = None
+    detail: str | None = None
+    of_registry: bool = False
+    """Whether that error is the registry's, and would come for its other images too."""
+
+
+async def resolve_digest(
+    client: RegistryClient,
+    reference: Reference,
+    login: RegistryCredentials | None = None,
+    *,
+    seconds: float = RESOLVE_SECONDS,
+) -> Resolution:
+    """What is found within `seconds`; a registry that fails is an outcome too."""
+    try:
+        async with asyncio.timeout(seconds):
+            return Resolution(await client.digest(reference, login))
+    except TimeoutError:
+        slow = f"'{reference.registry}' did not tell within {seconds:g} s; try again later."
+        return Resolution(None, RegistryTimeout.code, slow, of_registry=True)
+    except (RegistryError, Invalid) as error:
+        return Resolution(None, error.code, error.detail, isinstance(error, OF_REGISTRY))

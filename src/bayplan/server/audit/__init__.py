@@ -1,0 +1,1 @@
+"""The audit log: every registry password that left the server."""

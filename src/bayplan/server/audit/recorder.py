@@ -1,0 +1,107 @@
+"""The audit trail as the server keeps it: a registry password leaves when its entry is on the disk, and not before.
+
+One transaction serves all who wait: what comes while it is written goes into the next one. The same answer again is counted
+for an hour, not added. An answer without passwords, and one that the caller has already (304), writes nothing.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Iterable, Sequence
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from bayplan.clock import now
+from bayplan.db.database import LOOP_ROWS, Database, Transaction
+from bayplan.db.disclosure import Disclosure
+from bayplan.db.group_commit import GroupCommit
+from bayplan.errors import BayplanError
+from bayplan.server.audit import dedup
+from bayplan.server.audit import store as audit_store
+from bayplan.server.audit.dedup import RecentEntries
+from bayplan.server.audit.store import AuditRecord
+from bayplan.server.auth.principal import Principal
+
+_log = logging.getLogger("bayplan")
+
+# Entries in one transaction, so that the event loop is held for no longer than by a list; what is more waits for the next.
+_MOST_ENTRIES = 50
+_FORGETS_EVERY_SECONDS = 3600.0
+_FORGETS_AT_ONCE = 200
+
+
+class AuditRecorder:
+    """The trail of one server process; entries older than so many days are forgotten, some of them once an hour."""
+
+    def __init__(self, db: Database, days: int, clock: Callable[[], str] = now) -> None:
+        self._db = db
+        self._days = days
+        self._clock = clock
+        self._begun = RecentEntries()
+        self._together = GroupCommit(self._commit, _MOST_ENTRIES)
+        self._forgetting: asyncio.Task[None] | None = None
+        self._forgets_next = 0.0
+
+    async def sent(
+        self, request: Request, principal: Principal, action: str, disclosure: Disclosure, response: Response
+    ) -> Response:
+        """Gives the response when the passwords in it are in the trail; raises `DatabaseUnavailable` where they cannot be."""
+        if disclosure.images and response.status_code != 304:
+            await self.enter(_entry(request, principal, action, disclosure))
+            response.headers.setdefault("Cache-Control", "no-store")
+        return response
+
+    async def sent_with(
+        self, tx: Transaction, request: Request, principal: Principal, action: str, disclosure: Disclosure
+    ) -> None:
+        """Enters the passwords of the answer to a change in the change's own transaction."""
+        if disclosure.images:
+            await audit_store.record(tx, self._clock(), [_entry(request, principal, action, disclosure)])
+
+    async def asked(self, registry: str, action: str, images: Iterable[int]) -> None:
+        """Enters that a registry will be sent log-ins; none of an image of the catalogue where there are no `images`."""
+        await self.enter(AuditRecord("registry", registry, None, action, images))
+
+    async def enter(self, entry: AuditRecord) -> None:
+        """Returns when the entry is committed; raises `DatabaseUnavailable`."""
+        if isinstance(entry.images, list) and len(entry.images) > LOOP_ROWS:
+            await asyncio.to_thread(lambda: entry.digest)
+        await self._together.written(entry)
+        self._forget_old()
+
+    async def close(self) -> None:
+        """Waits for what is being written."""
+        await self._together.close()
+        if self._forgetting is not None:
+            self._forgetting.cancel()
+            await asyncio.gather(self._forgetting, return_exceptions=True)
+
+    async def _commit(self, entries: Sequence[AuditRecord]) -> None:
+        async with self._db.write(moves=False) as tx:
+            at = self._clock()
+            new = await dedup.record(tx, at, entries, self._begun)
+        self._begun.remember(at, new)
+
+    def _forget_old(self) -> None:
+        if self._forgetting is None and time.monotonic() >= self._forgets_next:
+            self._forgets_next = time.monotonic() + _FORGETS_EVERY_SECONDS
+            self._forgetting = asyncio.create_task(self._forget())
+
+    async def _forget(self) -> None:
+        try:
+            forgotten = 1
+            while forgotten:  # a transaction for each few: answers are entered in between
+                async with self._db.write(moves=False) as tx:
+                    forgotten = await audit_store.forget(tx, self._clock(), self._days, _FORGETS_AT_ONCE)
+        except BayplanError as error:
+            _log.warning("Old entries of the audit trail stay for another hour: %s", error.detail)
+        finally:
+            self._forgetting = None
+
+
+def _entry(request: Request, principal: Principal, action: str, disclosure: Disclosure) -> AuditRecord:
+    address = request.client.host if request.client else None
+    return AuditRecord(
+        "worker" if principal.viewer.is_worker else "user", principal.name, address, action, disclosure.images
+    )

@@ -1,0 +1,132 @@
+"""What logging in needs of the store: users and workers by name, whether a token is still good, and failed attempts."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+
+from bayplan.db import tables
+from bayplan.db.compiled import CompiledStatement
+from bayplan.db.database import Database, fetch_all
+
+WINDOW_SECONDS = 300
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """What a token or a secret is checked against; `pk` is a user's or a worker's."""
+
+    pk: int
+    token_epoch: int
+    name: str
+    is_staff: bool = False
+    password_hash: str = ""
+    secret_hash: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class NodeOwner:
+    """A node, and the worker that it is of, None where staff made it."""
+
+    pk: int
+    worker: int | None
+
+
+_USER = (
+    tables.users.c.pk,
+    tables.users.c.token_epoch,
+    tables.users.c.username.label("name"),
+    tables.users.c.is_staff,
+    tables.users.c.password_hash,
+)
+# Locked in one order, so that two server processes do not wait for each other.
+_PKS: sa.BindParameter[int] = sa.bindparam("pks", expanding=True)
+_HEARD = (
+    sa.select(tables.nodes.c.pk)
+    .where(tables.nodes.c.pk.in_(_PKS))
+    .order_by(tables.nodes.c.pk)
+    .with_for_update(key_share=True)
+)
+_SEEN = sa.update(tables.nodes).where(tables.nodes.c.pk.in_(_HEARD)).values(last_seen=sa.bindparam("now"))
+_WORKER = (tables.workers.c.pk, tables.workers.c.token_epoch, tables.workers.c.name, tables.workers.c.secret_hash)
+
+_SLOT = CompiledStatement(
+    sa.select(tables.nodes.c.pk, tables.worker_nodes.c.worker)
+    .select_from(tables.nodes.outerjoin(tables.worker_nodes))
+    .where(tables.nodes.c.pk == sa.bindparam("pk", type_=sa.BigInteger))
+)
+
+
+async def active_user(db: Database, username: str) -> Account | None:
+    """Gives the active user of that name, or None."""
+    statement = sa.select(*_USER).where(tables.users.c.username == username, tables.users.c.is_active)
+    rows = await fetch_all(db, statement)
+    return Account(**rows[0]._mapping) if rows else None
+
+
+async def worker(db: Database, name: str) -> Account | None:
+    """Gives the worker of that name, or None."""
+    rows = await fetch_all(db, sa.select(*_WORKER).where(tables.workers.c.name == name))
+    return Account(**rows[0]._mapping) if rows else None
+
+
+async def node(db: Database, pk: int) -> NodeOwner | None:
+    """Gives the node with that pk, or None."""
+    rows = await db.fetch(_SLOT, lambda rows: rows, {"pk": pk})
+    return NodeOwner(*rows[0]) if rows else None
+
+
+async def account_and_version(db: Database, subject: str, pk: int) -> tuple[Account | None, int]:
+    """Gives the active `user`, or the `worker`, that a token names, and the catalogue's version: in one query."""
+    table, columns = (tables.users, _USER) if subject == "user" else (tables.workers, _WORKER)
+    good = table.c.pk == pk if subject == "worker" else sa.and_(table.c.pk == pk, table.c.is_active)
+    statement = sa.select(tables.catalogue.c.version, *columns).select_from(tables.catalogue.outerjoin(table, good))
+    version, *values = tuple((await fetch_all(db, statement))[0])
+    names = [column.name for column in columns]
+    return (None if values[0] is None else Account(**dict(zip(names, values, strict=True)))), version
+
+
+async def logged_in(db: Database, pk: int, now: str) -> None:
+    """Notes when a user last logged in."""
+    async with db.write(moves=False) as tx:
+        await tx.execute(sa.update(tables.users).where(tables.users.c.pk == pk).values(last_login=now))
+
+
+async def seen(db: Database, pks: Sequence[int], now: str) -> None:
+    """Notes when nodes were last heard of."""
+    async with db.write(moves=False) as tx:
+        await tx.execute(_SEEN, {"pks": list(pks), "now": now})
+
+
+def subject(username: str, address: str) -> str:
+    """Gives what failed attempts are counted under: one user name from one address."""
+    return hashlib.sha256(f"{username.casefold()}\0{address}".encode()).hexdigest()
+
+
+async def seconds_locked(db: Database, who: str, allowed: int, now: int) -> int:
+    """Gives for how many seconds no further attempt is heard, 0 where one is; `now` in seconds since 1970."""
+    table = tables.login_failures
+    rows = await fetch_all(db, sa.select(table.c.failures, table.c.window_start).where(table.c.subject == who))
+    if not rows or rows[0].failures < allowed:
+        return 0
+    return max(0, int(rows[0].window_start) + WINDOW_SECONDS - now)
+
+
+async def failed(db: Database, who: str, now: int) -> None:
+    """Counts a failed attempt, and forgets those of windows that are over."""
+    table = tables.login_failures
+    async with db.write(moves=False) as tx:
+        await tx.execute(sa.delete(table).where(table.c.window_start <= now - WINDOW_SECONDS))
+        # One statement on both databases: two first failures at once are both counted.
+        upsert = sa.text(
+            "INSERT INTO login_failures (subject, failures, window_start) VALUES (:who, 1, :now) "
+            "ON CONFLICT (subject) DO UPDATE SET failures = login_failures.failures + 1"
+        )
+        await tx.execute(upsert, {"who": who, "now": now})
+
+
+async def forget_failures(db: Database, who: str) -> None:
+    """Forgets the failed attempts of one user from one address."""
+    async with db.write(moves=False) as tx:
+        await tx.execute(sa.delete(tables.login_failures).where(tables.login_failures.c.subject == who))

@@ -1,0 +1,1 @@
+"""The whole catalogue as one document: apply and export."""

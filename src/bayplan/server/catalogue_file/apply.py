@@ -1,0 +1,252 @@
+"""Makes the catalogue what a document says: all of it or nothing, in one transaction, with every change listed.
+
+A dry run does the same and is rolled back, so that it finds just what the real one would.
+"""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from bayplan.db import crud, deletion
+from bayplan.db.database import Database, Transaction
+from bayplan.db.keyring import Keyring
+from bayplan.db.natural_keys import resolve
+from bayplan.db.resource_types import Field, Kind
+from bayplan.errors import BayplanError, Conflict, Invalid, PreconditionFailed, Problem
+from bayplan.server.catalogue_file.export import SECTIONS, DocumentSection, Entry, names_of, rows_of
+from bayplan.server.images import facts_store
+
+_MOST_PROBLEMS = 100
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentEntry:
+    """An entry of the document: all values of a new object, and the names of those that it mentions."""
+
+    values: Entry
+    mentioned: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class ServerColumns:
+    """What the server adds to new objects, by section, and the time at which images are removed."""
+
+    columns: Mapping[str, Entry]
+    now: str
+
+
+@dataclass(slots=True)
+class ApplyResult:
+    """What was changed, or would be."""
+
+    changes: list[dict[str, Any]] = field(default_factory=list)
+    unchanged: int = 0
+    applied: bool = False
+    version: int = 0
+
+
+class _RolledBack(Exception):
+    """Ends a transaction whose changes are not to stay."""
+
+
+async def apply(
+    db: Database,
+    document: Mapping[str, Sequence[DocumentEntry]],
+    keyring: Keyring,
+    birth: ServerColumns,
+    *,
+    prune: bool,
+    dry_run: bool,
+    if_version: str | None = None,
+) -> ApplyResult:
+    """Gives what changed. Raises `Invalid` or `Conflict` with every problem in the document, or `PreconditionFailed`."""
+    outcome = ApplyResult()
+    try:
+        async with db.write() as tx:
+            outcome.version = tx.version - 1
+            if if_version is not None and if_version.strip().strip('"') not in ("*", str(outcome.version)):
+                raise PreconditionFailed("The catalogue was changed since the dry run: look at the changes again.")
+            work = _Work(tx, keyring, birth, outcome)
+            for section in SECTIONS:
+                if section.name in document:
+                    await work.enter(section, document[section.name])
+            work.raise_problems()
+            if prune:
+                for section in reversed(SECTIONS):
+                    if section.name in document:
+                        await work.prune(section, document[section.name])
+            work.raise_problems()
+            if dry_run or not outcome.changes:
+                raise _RolledBack
+            outcome.version = tx.version
+    except _RolledBack:
+        pass
+    outcome.applied = not dry_run
+    return outcome
+
+
+class _Work:
+    """The state of one application: what has been looked up, and what is wrong so far."""
+
+    def __init__(self, tx: Transaction, keyring: Keyring, birth: ServerColumns, outcome: ApplyResult) -> None:
+        self._tx = tx
+        self._keyring = keyring
+        self._birth = birth
+        self._outcome = outcome
+        self._problems: list[Problem] = []
+        self._kinds: set[type[BayplanError]] = set()
+        self._pks: dict[tuple[str, int | str], tuple[int | None, Problem | None]] = {}
+        self._names: dict[str, dict[int, str]] = {}
+
+    def raise_problems(self) -> None:
+        """Raises what was found wrong, all of it at once."""
+        if self._problems:
+            kind = Conflict if self._kinds == {Conflict} else Invalid
+            first = self._problems[0]
+            more = len(self._problems) - 1
+            detail = f"At {first.field}: {first.detail}" + (f" There are {more:,} more." if more else "")
+            code = first.code if not more else kind.code
+            raise kind(detail, code=code, problems=self._problems[:_MOST_PROBLEMS])
+
+    async def enter(self, section: DocumentSection, entries: Sequence[DocumentEntry]) -> None:
+        """Adds and changes what the entries of a section say."""
+        there = {section.identity(row): row for row in await rows_of(self._tx.fetch, section)}
+        seen: dict[tuple[Any, ...], int] = {}
+        for index, given in enumerate(entries):
+            # A long document lets other requests in between.
+            await asyncio.sleep(0)
+            at = f"{section.name}.{index}"
+            identity = section.identity(given.values)
+            if identity in seen:
+                place = f"{section.name}.{seen[identity]}"
+                self._note(
+                    at, Invalid(f"'{section.key(given.values)}' is there already, at {place}.", code="duplicate")
+                )
+                continue
+            seen[identity] = index
+            try:
+                await self._enter_one(section, given, there.get(identity))
+            except (Invalid, Conflict) as error:
+                self._note(at, error)
+
+    async def _enter_one(self, section: DocumentSection, given: DocumentEntry, row: Entry | None) -> None:
+        values, known = await self._resolved(section, given.values)
+        said = facts_said(given)
+        if row is None:
+            new = {**values, **self._birth.columns[section.name]}
+            pk = await crud.insert(self._tx, section.resource_type, new, self._keyring, resolved=True)
+            await self._enter_facts(pk, said)
+            self._outcome.changes.append(self._change("add", section, given.values, pk, {}))
+            return
+        changed = {
+            name: values[name]
+            for name in given.mentioned
+            if name in values
+            and values[name] != self._plain(section, row, name)
+            and not _is_found(section, values, name)
+        }
+        new_facts = {name: value for name, value in said.items() if row["facts"].get(name) != value}
+        if not changed and not new_facts:
+            self._outcome.unchanged += 1
+            return
+        shown: dict[str, dict[str, Any]] = {}
+        for item in section.resource_type.fields:
+            if item.name in changed:
+                shown[item.name] = await self._shown(item, row[item.name], changed[item.name], known)
+        for name, value in new_facts.items():
+            shown[f"facts.{name}"] = {"from": row["facts"].get(name), "to": value}
+        if changed:
+            await crud.change(self._tx, section.resource_type, row["pk"], changed, self._keyring)
+        await self._enter_facts(row["pk"], new_facts)
+        self._outcome.changes.append(self._change("change", section, given.values, row["pk"], shown))
+
+    async def prune(self, section: DocumentSection, entries: Sequence[DocumentEntry]) -> None:
+        """Removes what the section does not name; images softly, so the frameworks of deleted ones stay."""
+        named = {section.identity(given.values) for given in entries}
+        for row in await rows_of(self._tx.fetch, section):
+            if section.identity(row) in named:
+                continue
+            await asyncio.sleep(0)
+            if section.name == "frameworks" and await deletion.keeps_framework(self._tx, row["pk"]):
+                continue
+            try:
+                if section.resource_type.soft_delete is not None:
+                    await deletion.delete_softly(self._tx, row["pk"], self._birth.now)
+                else:
+                    await crud.remove(self._tx, section.resource_type, row["pk"])
+            except Conflict as error:
+                said = f"'{section.key(row)}' is not in the document, but cannot be removed. {error.detail}"
+                self._note(section.name, Conflict(said, code=error.code))
+                continue
+            self._outcome.changes.append(self._change("remove", section, row, row["pk"], {}))
+
+    async def _resolved(self, section: DocumentSection, values: Entry) -> tuple[Entry, dict[str, str]]:
+        """The values with pks for references, and what each reference was called in the document."""
+        resolved, called, problems = {}, {}, []
+        for item in section.resource_type.fields:
+            if item.server_sets:
+                continue
+            value = values[item.name]
+            if item.kind is Kind.REFERENCE and value is not None:
+                assert item.target is not None
+                memo = (item.target, value)
+                if memo not in self._pks:
+                    self._pks[memo] = await resolve(self._tx.fetch, item, value)
+                called[item.name] = str(value)
+                value, problem = self._pks[memo]
+                if problem is not None:
+                    problems.append(Problem(item.name, problem.code, problem.detail))
+                    del self._pks[memo]
+            resolved[item.name] = value
+        if problems:
+            raise Invalid(problems[0].detail, code=problems[0].code, problems=problems)
+        return resolved, called
+
+    def _plain(self, section: DocumentSection, row: Entry, name: str) -> Any:
+        item = section.resource_type.field(name)
+        stored = row[name]
+        if item is not None and item.kind is Kind.SECRET and stored is not None:
+            return self._keyring.decrypt(stored)
+        return stored
+
+    async def _shown(self, item: Field, old: Any, new: Any, called: Mapping[str, str]) -> dict[str, Any]:
+        if item.kind is Kind.SECRET:
+            return {"from": None if old is None else "(set)", "to": None if new is None else "(changed)"}
+        if item.kind is Kind.REFERENCE:
+            assert item.target is not None
+            if item.target not in self._names:
+                self._names[item.target] = await names_of(self._tx.fetch, item.target)
+            return {"from": self._names[item.target].get(old), "to": called.get(item.name)}
+        return {"from": old, "to": new}
+
+    async def _enter_facts(self, pk: int, values: Entry) -> None:
+        if values:
+            await facts_store.enter(self._tx, pk, values)
+
+    def _note(self, at: str, error: Invalid | Conflict) -> None:
+        self._kinds.add(Conflict if isinstance(error, Conflict) else Invalid)
+        found = error.problems or (Problem("", error.code, error.detail),)
+        self._problems += [Problem(f"{at}.{p.field}".rstrip("."), p.code, p.detail) for p in found]
+
+    @staticmethod
+    def _change(
+        action: str, section: DocumentSection, entry: Mapping[str, Any], pk: int, fields: dict[str, Any]
+    ) -> dict[str, Any]:
+        return {"action": action, "resource": section.name, "key": section.key(entry), "pk": pk, "fields": fields}
+
+
+def _is_found(section: DocumentSection, values: Entry, name: str) -> bool:
+    """Whether the entry leaves the field to the server, which finds its value from another."""
+    item = section.resource_type.field(name)
+    return (
+        item is not None
+        and item.found_from is not None
+        and values[name] is None
+        and values[item.found_from] is not None
+    )
+
+
+def facts_said(given: DocumentEntry) -> Entry:
+    """Gives the facts that an entry mentions."""
+    return given.values.get("facts") or {}

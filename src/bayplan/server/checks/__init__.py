@@ -1,0 +1,1 @@
+"""Checks of images in their registries, in the background and on request."""

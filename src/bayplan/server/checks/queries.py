@@ -1,0 +1,122 @@
+"""How images stand with their registries, as it is shown: of one with its history, of all as numbers, of those in trouble as a list."""
+
+from typing import Any
+
+import orjson
+import sqlalchemy as sa
+
+from bayplan.db import tables
+from bayplan.db.compiled import CompiledStatement
+from bayplan.db.crud import Page
+from bayplan.db.database import Database, Rows, fetch_all
+from bayplan.domain.check_state import STATES
+from bayplan.errors import NotFound
+from bayplan.schemas.common import MAX_INTEGER
+from bayplan.server.checks.store import HISTORY
+
+_CHECKS, _CHANGES, _IMAGES = tables.checks, tables.check_changes, tables.images
+Object = dict[str, Any]
+
+_SHOWN = ("state", "since", "checked", "due", "digest", "found", "code", "detail")
+_CHANGE = ("at", "state", "digest", "found", "code", "detail", "changes")
+UNCHECKED = "unchecked"
+_NAMED = 5  # registries that are waited for
+# What is said of a log-in names its user, and of a key where it lies: not everybody sees those. By code.
+_FOR_STAFF = {
+    "registry_denied": "The registry refuses the image's log-in, or wants one; staff see which.",
+    "unknown_key": "The image's log-in cannot be read; staff see why.",
+}
+
+
+async def load(db: Database, pk: int, *, sees_credentials: bool) -> Object:
+    """Gives how an image stands, its history newest first; raises `NotFound`."""
+    statement = (
+        sa.select(_IMAGES.c.deletion_time, *(_CHECKS.c[name] for name in _SHOWN))
+        .select_from(_IMAGES.outerjoin(_CHECKS, _CHECKS.c.image == _IMAGES.c.pk))
+        .where(_IMAGES.c.pk == pk)
+    )
+    rows = await fetch_all(db, statement)
+    if not rows:
+        raise NotFound(f"No docker image with pk {pk}.")
+    shown = {name: rows[0]._mapping[name] for name in _SHOWN}
+    if rows[0].deletion_time is not None:  # which is not looked at
+        shown["due"] = None
+    newest = (
+        sa.select(*(_CHANGES.c[name] for name in _CHANGE))
+        .where(_CHANGES.c.image == pk)
+        .order_by(_CHANGES.c.pk.desc())
+        .limit(HISTORY)
+    )
+    history = [dict(zip(_CHANGE, row, strict=True)) for row in await fetch_all(db, newest)]
+    for entry in [shown, *history]:
+        _veil(entry, sees_credentials)
+    return {"image": pk, **shown, "history": history}
+
+
+def _veil(entry: Object, sees_credentials: bool) -> None:
+    if not sees_credentials:
+        entry["detail"] = _FOR_STAFF.get(entry["code"], entry["detail"])
+
+
+async def counts(db: Database, since: str | None) -> Object:
+    """Gives how many images stand how; how many were looked at `since` then; how many still wait that somebody asked for, and where."""
+    rows = await db.fetch(_COUNTED, lambda rows: rows, {"since": since or "~"})
+    states = dict.fromkeys((*STATES, UNCHECKED), 0)
+    total = {"checked": 0, "waiting": 0, "images": 0}
+    for state, images, checked, waiting in rows:
+        states[state or UNCHECKED] = images
+        total["images"] += images
+        total["checked"] += checked or 0
+        total["waiting"] += waiting or 0
+    waiting_in = await db.fetch(_WAITED_FOR, lambda rows: [row[0] for row in rows]) if total["waiting"] else []
+    return {"states": states, **total, "waiting_in": waiting_in}
+
+
+async def troubles(db: Database, limit: int | None, offset: int, *, sees_credentials: bool) -> Page:
+    """Gives the images that were looked at and are not ok, those that have been so for the longest time first."""
+    joined = _IMAGES.join(_CHECKS, _CHECKS.c.image == _IMAGES.c.pk)
+    conditions = (_IMAGES.c.deletion_time.is_(None), _CHECKS.c.state != "ok")
+    statement = (
+        sa.select(_IMAGES.c.pk, _IMAGES.c.name, _IMAGES.c.version, *(_CHECKS.c[name] for name in _SHOWN))
+        .select_from(joined)
+        .where(*conditions)
+        .order_by(_CHECKS.c.since, _IMAGES.c.pk)
+        .limit(MAX_INTEGER if limit is None else limit)
+        .offset(offset)
+    )
+
+    names = ("image", "name", "version", *_SHOWN)
+
+    def shown(rows: Rows) -> bytes:
+        found = [dict(zip(names, row, strict=True)) for row in rows]
+        for entry in found:
+            _veil(entry, sees_credentials)
+        return orjson.dumps(found)
+
+    body = await db.fetch(statement, shown)
+    if limit is None and not offset:
+        return Page(body, None)
+    count = sa.select(sa.func.count()).select_from(joined).where(*conditions)
+    return Page(body, await db.fetch(count, lambda rows: int(rows[0][0])))
+
+
+_WAITS = sa.and_(_CHECKS.c.asked.is_not(None), _CHECKS.c.due.is_not(None))
+_WAITED_FOR = (
+    sa.select(_CHECKS.c.registry)
+    .join(_IMAGES, _IMAGES.c.pk == _CHECKS.c.image)
+    .where(_WAITS, _IMAGES.c.deletion_time.is_(None))
+    .group_by(_CHECKS.c.registry)
+    .order_by(sa.func.count().desc(), _CHECKS.c.registry)
+    .limit(_NAMED)
+)
+_COUNTED = CompiledStatement(
+    sa.select(
+        _CHECKS.c.state,
+        sa.func.count(),
+        sa.func.sum(sa.case((_CHECKS.c.checked >= sa.bindparam("since", type_=sa.Text), 1), else_=0)),
+        sa.func.sum(sa.case((_WAITS, 1), else_=0)),
+    )
+    .select_from(_IMAGES.outerjoin(_CHECKS, _CHECKS.c.image == _IMAGES.c.pk))
+    .where(_IMAGES.c.deletion_time.is_(None))
+    .group_by(_CHECKS.c.state)
+)

@@ -1,0 +1,1 @@
+"""The credentials of registries: listed without passwords, rotated, and written for engines."""

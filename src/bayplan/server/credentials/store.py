@@ -1,0 +1,193 @@
+"""The log-ins of registries, each once: which images use it, when it was last good for something, and another password for it.
+
+A log-in is a user name at a registry. How an image spells its registry does not matter: `registry` names the same host
+that `url` does, so it alone says where the log-in belongs.
+"""
+
+import asyncio
+from bisect import bisect_left, bisect_right
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+import sqlalchemy as sa
+
+from bayplan.db import tables
+from bayplan.db.database import Database, Rows, Transaction, fetch_all
+from bayplan.db.disclosure import Disclosure
+from bayplan.db.keyring import Keyring
+from bayplan.domain.reference import Reference, located, registry_host
+from bayplan.errors import NotFound
+from bayplan.server.credentials.outcomes import CredentialKey
+
+_IMAGES = tables.images.c
+_SETS_AT_ONCE = 500
+_ROWS_AT_ONCE = 500
+Object = dict[str, Any]
+
+
+@dataclass(slots=True)
+class _Use:
+    images: list[int] = field(default_factory=list)
+    stored: set[str] = field(default_factory=set)
+
+
+@dataclass(frozen=True, slots=True)
+class RepositoryImage:
+    """An image that is pulled with a log-in, and where it lies."""
+
+    image: int
+    reference: Reference
+
+
+async def overview(db: Database, keyring: Keyring) -> list[Object]:
+    """Gives every log-in of images that are not deleted, with what is known of it; no password, nor anything made of one."""
+    columns = (_IMAGES.pk, _IMAGES.registry, _IMAGES.registry_username, _IMAGES.registry_password)
+    statement = sa.select(*columns).where(_IMAGES.registry_username.is_not(None), _IMAGES.deletion_time.is_(None))
+    found = await db.fetch(statement.order_by(_IMAGES.pk), _by_log_in)
+    passwords, by_image = await asyncio.to_thread(lambda: (_passwords(found, keyring), _by_image(found)))
+    noted = {(row.registry, row.username): row for row in await fetch_all(db, sa.select(tables.login_uses))}
+    given = await _last_given(db, by_image, set(found))
+    return [
+        {
+            "registry": registry,
+            "username": username,
+            "images": len(use.images),
+            "passwords": passwords[registry, username],
+            "last_used": getattr(noted.get((registry, username)), "last_used", None),
+            "last_refused": getattr(noted.get((registry, username)), "last_refused", None),
+            "last_given": given.get((registry, username)),
+        }
+        for (registry, username), use in sorted(found.items())
+    ]
+
+
+def _by_log_in(rows: Rows) -> dict[CredentialKey, _Use]:
+    hosts = {spelled: registry_host(spelled) for spelled in {row.registry for row in rows}}
+    found: dict[CredentialKey, _Use] = defaultdict(_Use)
+    for pk, registry, username, stored in rows:
+        use = found[hosts[registry], username]
+        use.images.append(pk)
+        use.stored.add(stored)
+    return found
+
+
+def _passwords(found: dict[CredentialKey, _Use], keyring: Keyring) -> dict[CredentialKey, int]:
+    return {log_in: len({keyring.decrypt(stored) for stored in use.stored}) for log_in, use in found.items()}
+
+
+def _by_image(found: dict[CredentialKey, _Use]) -> dict[int, CredentialKey]:
+    return dict(sorted((pk, log_in) for log_in, use in found.items() for pk in use.images))
+
+
+async def _last_given(
+    db: Database, log_ins: dict[int, CredentialKey], everyone: set[CredentialKey]
+) -> dict[CredentialKey, str]:
+    """When the log-ins of images were last given to a user or a worker, to the minute: sets of images, the latest first."""
+    pks = list(log_ins)
+    found: dict[CredentialKey, str] = {}
+    sets = tables.audit_sets.c
+
+    def look(rows: Rows) -> None:
+        nonlocal pks
+        for given, _, ranges in rows:
+            within = (pks[bisect_left(pks, first) : bisect_right(pks, last)] for first, last in orjson.loads(ranges))
+            new = {log_ins[pk] for some in within for pk in some}
+            if new:
+                found.update(dict.fromkeys(new, given))
+                pks = [pk for pk in pks if log_ins[pk] not in new]
+
+    wanted = sa.select(sets.given, sets.digest, sa.type_coerce(sets.ranges, sa.Text)).where(sets.given.is_not(None))
+    statement = wanted.order_by(sets.given.desc(), sets.digest.desc()).limit(_SETS_AT_ONCE)
+    after: tuple[str, str] | None = None
+    while everyone - found.keys():
+        page = statement if after is None else statement.where(sa.tuple_(sets.given, sets.digest) < after)
+        rows = await fetch_all(db, page)
+        await asyncio.to_thread(look, rows)
+        if len(rows) < _SETS_AT_ONCE:
+            break
+        after = (rows[-1][0], rows[-1][1])
+    return found
+
+
+async def of_image(db: Database, pk: int, disclosure: Disclosure) -> tuple[str, str | None, str | None]:
+    """Gives the registry of an image, and the user name and password for it; raises `NotFound`."""
+    columns = (_IMAGES.registry, _IMAGES.registry_username, _IMAGES.registry_password)
+    rows = await fetch_all(db, sa.select(*columns).where(_IMAGES.pk == pk))
+    if not rows:
+        raise NotFound(f"No docker image with pk {pk}.")
+    registry, username, stored = rows[0]
+    return registry_host(registry), username, None if stored is None else disclosure.password(pk, stored)
+
+
+async def repositories(db: Database, log_in: CredentialKey, most: int) -> tuple[list[RepositoryImage], int]:
+    """Gives one image, the newest, for each repository that a log-in pulls from, and how many repositories there are.
+
+    At most so many of them. Deleted images count only where there are no others; raises `NotFound` where there are none.
+    """
+    registry, username = log_in
+    columns = (_IMAGES.pk, _IMAGES.url, _IMAGES.registry, _IMAGES.deletion_time)
+    statement = sa.select(*columns).where(_IMAGES.registry_username == username).order_by(_IMAGES.pk.desc())
+    rows = await fetch_all(db, statement)
+    found = await asyncio.to_thread(_by_repository, rows, registry)
+    if not found:
+        raise no_such_credentials(log_in)
+    return found[:most], len(found)
+
+
+def _by_repository(rows: Rows, registry: str) -> list[RepositoryImage]:
+    hosts = {spelled: registry_host(spelled) for spelled in {row.registry for row in rows}}
+    ours = [row for row in rows if hosts[row.registry] == registry]
+    found: dict[str, RepositoryImage] = {}
+    for row in [row for row in ours if row.deletion_time is None] or ours:
+        at = located(row.url, row.registry)
+        found.setdefault(at.repository, RepositoryImage(row.pk, at))
+    return list(found.values())
+
+
+async def replace(
+    tx: Transaction, log_in: CredentialKey, username: str, password: str, keyring: Keyring
+) -> Sequence[int]:
+    """Gives all images of a log-in another user name and password, deleted ones too; gives their pks.
+
+    Those whose registry refused the old one are looked at again soon. Raises `NotFound` where there are none.
+    """
+    registry, old = log_in
+    wanted = sa.select(_IMAGES.pk, _IMAGES.registry).where(_IMAGES.registry_username == old)
+    rows = await tx.fetch(wanted.order_by(_IMAGES.pk))
+    hosts = {spelled: registry_host(spelled) for spelled in {row.registry for row in rows}}
+    pks = [row.pk for row in rows if hosts[row.registry] == registry]
+    if not pks:
+        raise no_such_credentials(log_in)
+    # Each encrypted for itself: what is stored does not tell which are equal.
+    changes = await asyncio.to_thread(lambda: [{"at": pk, "sealed": keyring.encrypt(password)} for pk in pks])
+    statement = (
+        sa.update(tables.images)
+        .where(_IMAGES.pk == sa.bindparam("at"))
+        .values(registry_username=username, registry_password=sa.bindparam("sealed"), revision=tx.version)
+    )
+    checks = tables.checks
+    for start in range(0, len(changes), _ROWS_AT_ONCE):
+        some = changes[start : start + _ROWS_AT_ONCE]
+        await tx.execute(statement, some)
+        refused = (
+            checks.c.image.in_([change["at"] for change in some]),
+            checks.c.state == "denied",
+            checks.c.due.is_not(None),
+        )
+        # In the order of keys, as everybody locks them.
+        locked = sa.select(checks.c.image).where(*refused).order_by(checks.c.image).with_for_update()
+        if await tx.fetch(locked):
+            await tx.execute(sa.update(checks).where(*refused).values(due=checks.c.checked))
+        await asyncio.sleep(0)
+    return pks
+
+
+def no_such_credentials(log_in: CredentialKey) -> NotFound:
+    """Gives the error for a log-in that no image has."""
+    registry, username = log_in
+    return NotFound(
+        f"No image of '{registry}' has the user name '{username}': GET /v1/credentials shows those that there are."
+    )

@@ -1,0 +1,1 @@
+"""Nodes and workers: joining, reporting, heartbeats."""

@@ -1,0 +1,61 @@
+"""Join tokens: what staff hand out so that machines can join, each for a time and a number of uses. Only hashes are stored."""
+
+from typing import Any
+
+import sqlalchemy as sa
+
+from bayplan.db import tables
+from bayplan.db.database import Database, Transaction, fetch_all
+from bayplan.errors import NotFound, Unauthenticated
+
+_TOKENS = tables.join_tokens
+_NAMES = ("pk", "created", "expires", "uses", "uses_left", "creator")
+_SHOWN = tuple(_TOKENS.c[name] for name in _NAMES)
+
+
+async def add(db: Database, token_hash: str, *, creator: int, created: str, expires: str, uses: int) -> int:
+    """Stores a new one and gives its pk; those that have expired are forgotten."""
+    values = {
+        "token_hash": token_hash,
+        "creator": creator,
+        "created": created,
+        "expires": expires,
+        "uses": uses,
+        "uses_left": uses,
+    }
+    async with db.write(moves=False) as tx:
+        await tx.execute(sa.delete(_TOKENS).where(_TOKENS.c.expires <= created))
+        return int((await tx.fetch(sa.insert(_TOKENS).returning(_TOKENS.c.pk), values))[0][0])
+
+
+async def list_tokens(db: Database) -> list[dict[str, Any]]:
+    """Gives what may be shown of every token, by pk."""
+    rows = await fetch_all(db, sa.select(*_SHOWN).order_by(_TOKENS.c.pk))
+    return [dict(zip(_NAMES, row, strict=True)) for row in rows]
+
+
+async def remove(db: Database, pk: int) -> None:
+    """Ends a token; raises `NotFound`."""
+    async with db.write(moves=False) as tx:
+        if not await tx.execute(sa.delete(_TOKENS).where(_TOKENS.c.pk == pk)):
+            raise NotFound(f"No join token with pk {pk}.")
+
+
+async def check(db: Database, token_hash: str, now: str) -> None:
+    """Raises `Unauthenticated`, saying why, where the token is not good now."""
+    statement = sa.select(_TOKENS.c.expires, _TOKENS.c.uses_left).where(_TOKENS.c.token_hash == token_hash)
+    rows = await fetch_all(db, statement)
+    if not rows:
+        raise Unauthenticated("The join token is not known, or was taken back: ask staff for a new one.")
+    if rows[0].expires <= now:
+        raise Unauthenticated("The join token has expired: ask staff for a new one.")
+    if rows[0].uses_left < 1:
+        raise Unauthenticated("The join token has been used as often as it may be: ask staff for a new one.")
+
+
+async def spend(tx: Transaction, token_hash: str, now: str) -> None:
+    """Counts one use, in the transaction that it is for; raises `Unauthenticated` where there is none left."""
+    good = (_TOKENS.c.token_hash == token_hash, _TOKENS.c.expires > now, _TOKENS.c.uses_left > 0)
+    # One statement that looks and counts: whoever waits for the row sees what the one before has left.
+    if not await tx.execute(sa.update(_TOKENS).where(*good).values(uses_left=_TOKENS.c.uses_left - 1)):
+        raise Unauthenticated("The join token is used up, has expired, or was taken back: ask staff for a new one.")

@@ -1,0 +1,202 @@
+"""Machines that joined: the credential of each, and its nodes as it reports them.
+
+A machine is known by its address: joining again from the same one gives the same worker and the same nodes. What it reports is all
+that it has, so nodes of GPUs that are gone are removed; what only staff say of a node (its container runtime) stays.
+"""
+
+import datetime
+import hashlib
+import hmac
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+
+from bayplan.db import crud, tables
+from bayplan.db.database import Database, Transaction, fetch_all
+from bayplan.db.keyring import Keyring
+from bayplan.db.resource_types import RESOURCE_TYPES
+from bayplan.errors import Conflict, NotFound, Unauthenticated
+
+NODES = RESOURCE_TYPES["nodes"]
+_WORKERS, _HELD = tables.workers, tables.worker_nodes
+ALIVE_SECONDS = 300
+"""How long after its last word a worker holds its address against machines elsewhere; `bayplan nodes list` says `silent` then."""
+
+NodeColumns = Sequence[Mapping[str, Any]]
+"""The nodes of a machine as their columns, each with its `index`; the address is the machine's."""
+
+
+@dataclass(frozen=True, slots=True)
+class JoinedWorker:
+    """A worker after it has joined or reported: its name, and its nodes' pks by index."""
+
+    name: str
+    nodes: tuple[int, ...]
+
+
+def hashed(secret: str) -> str:
+    """Gives what is stored of a secret that has 256 random bits: nothing slower is needed for one that is not guessed."""
+    return hashlib.sha256(secret.encode()).hexdigest()
+
+
+def is_right(secret: str, stored: str) -> bool:
+    """Whether that is the secret."""
+    return hmac.compare_digest(hashed(secret), stored)
+
+
+@dataclass(frozen=True, slots=True)
+class RequestOrigin:
+    """What a machine calls itself, and the network address that its request comes from."""
+
+    ip: str
+    source: str
+
+
+async def join(
+    tx: Transaction, origin: RequestOrigin, slots: NodeColumns, secret_hash: str, now: str, keyring: Keyring
+) -> JoinedWorker:
+    """Takes a machine in, or takes it back with a new secret; raises `Conflict` or `Invalid`.
+
+    Nodes at its address that are nobody's become its own. The secret and the tokens from before end: so an address that a
+    living worker holds is not given to a machine that asks from somewhere else.
+    """
+    ip, source = origin.ip, origin.source
+    rows = await tx.fetch(sa.select(_WORKERS.c.pk, _WORKERS.c.name, _WORKERS.c.source).where(_WORKERS.c.ip == ip))
+    if rows:
+        pk, name, known_source = rows[0]
+        if source not in (known_source or source, ip):
+            await _must_be_silent(tx, pk, f"{ip} is the address of the worker {name}", now)
+        fresh = {
+            "secret_hash": secret_hash,
+            "token_epoch": _WORKERS.c.token_epoch + 1,
+            "joined": now,
+            "source": source,
+        }
+        await tx.execute(sa.update(_WORKERS).where(_WORKERS.c.pk == pk).values(fresh))
+    else:
+        name = f"w-{secrets.token_hex(8)}"
+        values = {"name": name, "ip": ip, "secret_hash": secret_hash, "token_epoch": 0, "joined": now, "source": source}
+        pk = (await tx.fetch(sa.insert(_WORKERS).returning(_WORKERS.c.pk), values))[0][0]
+    return JoinedWorker(name, await _settle(tx, pk, ip, slots, now, keyring, adopts=True))
+
+
+async def _must_be_silent(tx: Transaction, worker: int, whose: str, now: str) -> None:
+    """Raises `Conflict` where one of the worker's nodes was heard of lately."""
+    last = sa.select(sa.func.max(tables.nodes.c.last_seen)).join(_HELD).where(_HELD.c.worker == worker)
+    last_seen = (await tx.fetch(last))[0][0]
+    since = datetime.datetime.fromisoformat(now) - datetime.timedelta(seconds=ALIVE_SECONDS)
+    if last_seen is not None and datetime.datetime.fromisoformat(last_seen) > since:
+        raise Conflict(
+            f"{whose}, which is alive and asks from another network address. If this is the same machine, installed anew, "
+            f"join when that worker has not been heard of for {ALIVE_SECONDS // 60} minutes, or have staff revoke it "
+            "(`bayplan nodes revoke`); if it is another, give it an address of its own (--ip).",
+            code="worker_alive",
+        )
+
+
+async def report(
+    tx: Transaction, worker: int, origin: RequestOrigin, slots: NodeColumns, now: str, keyring: Keyring
+) -> JoinedWorker:
+    """Makes a worker's nodes what it reports of itself, at a new address too.
+
+    Raises `Conflict`, `Invalid`, and `Unauthenticated` for one that was revoked meanwhile.
+    """
+    ip = origin.ip
+    rows = await tx.fetch(sa.select(_WORKERS.c.name, _WORKERS.c.ip).where(_WORKERS.c.pk == worker))
+    if not rows:
+        raise Unauthenticated("The worker was revoked: join again.")
+    name, old_ip = rows[0]
+    if ip != old_ip:
+        taken = await tx.fetch(sa.select(_WORKERS.c.name).where(_WORKERS.c.ip == ip))
+        if taken:
+            raise Conflict(
+                f"The address {ip} is that of the worker {taken[0][0]}: revoke it first, or give this machine another.",
+                code="duplicate",
+            )
+    await tx.execute(sa.update(_WORKERS).where(_WORKERS.c.pk == worker).values(ip=ip, source=origin.source))
+    return JoinedWorker(name, await _settle(tx, worker, ip, slots, now, keyring, adopts=False))
+
+
+async def _settle(
+    tx: Transaction, worker: int, ip: str, slots: NodeColumns, now: str, keyring: Keyring, *, adopts: bool
+) -> tuple[int, ...]:
+    """Changes, adds and removes nodes until the worker's are those of `slots`; gives their pks by index."""
+    nodes = tables.nodes
+    statement = (
+        sa.select(nodes, _HELD.c.worker.label("held_by"))
+        .select_from(nodes.outerjoin(_HELD))
+        .where(sa.or_(_HELD.c.worker == worker, nodes.c.ip == ip))
+        # Locked in the order of keys, as heartbeats lock them.
+        .order_by(nodes.c.pk)
+        .with_for_update(of=nodes)
+    )
+    found: dict[int, dict[str, Any]] = {}
+    gone: list[int] = []
+    for row in sorted(await tx.fetch(statement), key=lambda row: row.held_by is None):
+        old = dict(row._mapping)
+        holder = old.pop("held_by")
+        if holder not in ((worker, None) if adopts else (worker,)):
+            raise Conflict(
+                f"{old['ip']}#{old['index']} is a node of the catalogue already (pk {old['pk']}) and not this worker's: "
+                "staff remove it, or revoke the worker that it is of.",
+                code="duplicate",
+            )
+        # Its own come first: another of the same index can only be at an address that it has moved to.
+        if found.setdefault(old["index"], old) is not old:
+            gone.append(old["pk"])
+    indices = {slot["index"] for slot in slots}
+    gone += [old["pk"] for index, old in found.items() if index not in indices]
+    await tx.execute(sa.delete(nodes).where(nodes.c.pk.in_(gone)))
+    in_order = sorted(slots, key=lambda slot: int(slot["index"]))
+    pks = [await _update(tx, found.get(slot["index"]), {**slot, "ip": ip}, keyring) for slot in in_order]
+    await tx.execute(sa.delete(_HELD).where(_HELD.c.node.in_(pks)))
+    await tx.execute(sa.insert(_HELD), [{"node": pk, "worker": worker} for pk in pks])
+    await tx.execute(sa.update(nodes).where(nodes.c.pk.in_(pks)).values(last_seen=now))
+    return tuple(pks)
+
+
+async def _update(tx: Transaction, old: dict[str, Any] | None, values: dict[str, Any], keyring: Keyring) -> int:
+    if old is None:
+        return await crud.insert(tx, NODES, values, keyring)
+    changed = {name: value for name, value in values.items() if value != old[name]}
+    if "compute_capability" in changed:
+        changed["hardware_generation"] = None  # found anew, or unknown as well
+    if changed:
+        await crud.change(tx, NODES, old["pk"], changed, keyring)
+    return int(old["pk"])
+
+
+async def list_workers(db: Database) -> list[dict[str, Any]]:
+    """Gives every worker, by address, with the pks of its nodes."""
+    statement = (
+        sa.select(_WORKERS.c.name, _WORKERS.c.ip, _WORKERS.c.joined, _HELD.c.node)
+        .select_from(_WORKERS.outerjoin(_HELD))
+        .order_by(_WORKERS.c.ip, _HELD.c.node)
+    )
+    shown: dict[str, dict[str, Any]] = {}
+    for name, ip, joined, node in await fetch_all(db, statement):
+        one = shown.setdefault(name, {"worker": name, "ip": ip, "joined": joined, "nodes": []})
+        one["nodes"] += [] if node is None else [node]
+    return list(shown.values())
+
+
+async def revoke(tx: Transaction, name: str, *, with_nodes: bool, only: int | None = None) -> None:
+    """Ends a worker's credential and its tokens; raises `NotFound`. `only`: the worker that may be meant, None for any."""
+    statement = sa.select(_WORKERS.c.pk).where(_WORKERS.c.name == name)
+    # Names are printable; what a path may hold besides, no database takes.
+    rows = (
+        await tx.fetch(statement if only is None else statement.where(_WORKERS.c.pk == only))
+        if name.isprintable()
+        else ()
+    )
+    if not rows:
+        raise NotFound(f"No worker '{name}'; POST /v1/nodes/workers/list shows them all.")
+    if with_nodes:
+        held = sa.select(_HELD.c.node).where(_HELD.c.worker == rows[0][0])
+        nodes = sa.select(tables.nodes.c.pk).where(tables.nodes.c.pk.in_(held))
+        await tx.fetch(nodes.order_by(tables.nodes.c.pk).with_for_update())  # in the order of heartbeats
+        await tx.execute(sa.delete(tables.nodes).where(tables.nodes.c.pk.in_(held)))
+    await tx.execute(sa.delete(_WORKERS).where(_WORKERS.c.pk == rows[0][0]))

@@ -1,0 +1,1 @@
+"""HTTP: routes, parsing, responses, errors and the OpenAPI document."""

@@ -1,0 +1,214 @@
+"""From a request to types: bodies and query strings are parsed here, completely and within bounds, or refused by name."""
+
+import asyncio
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, TypeVar
+
+import orjson
+from pydantic import BaseModel, ValidationError
+from starlette.convertors import Convertor, register_url_convertor
+from starlette.requests import Request
+
+from bayplan.clock import timestamp
+from bayplan.errors import Invalid, Malformed, Problem, TooLarge
+from bayplan.schemas.common import MAX_INTEGER, Body
+from bayplan.schemas.filters import EXPRESSION_TYPES
+
+Model = TypeVar("Model", bound=Body)
+
+# What Pydantic puts into a place beside the names of fields: the branches of a union.
+_BRANCHES = frozenset({"int", "str", "float", "bool", "list", *EXPRESSION_TYPES})
+_MOST_PROBLEMS = 100
+# Bodies that are parsed in the event loop; longer ones go to a thread.
+_LOOP_BYTES = 64 * 1024
+
+
+class PkConvertor(Convertor[int]):
+    """A primary key in a path; one too large for any row is one that no row has."""
+
+    regex = "[0-9]+"
+
+    def convert(self, value: str) -> int:
+        """Gives the number, 0 where it is beyond 64 bits."""
+        return int(value) if len(value) < 20 and int(value) <= MAX_INTEGER else 0
+
+    def to_string(self, value: int) -> str:
+        """Gives the path's text."""
+        return str(value)
+
+
+register_url_convertor("pk", PkConvertor())
+
+
+def pk_of(request: Request) -> int:
+    """Gives the primary key in the request's path."""
+    return int(request.path_params["pk"])
+
+
+async def read_body(request: Request, limit_bytes: int) -> bytes:
+    """Gives the whole body; raises `TooLarge` as soon as it is seen to be more than `limit_bytes`."""
+    announced = request.headers.get("content-length", "0")
+    if announced.isdigit() and int(announced[:20]) > limit_bytes:
+        raise _too_large(limit_bytes)
+    parts, size = [], 0
+    async for part in request.stream():
+        size += len(part)
+        if size > limit_bytes:
+            raise _too_large(limit_bytes)
+        parts.append(part)
+    return b"".join(parts)
+
+
+async def read(request: Request, model: type[Model], limit_bytes: int) -> Model:
+    """Gives the body as `model`; raises `Malformed`, `Invalid` with every problem in it, or `TooLarge`."""
+    return await parsed(await read_body(request, limit_bytes), model)
+
+
+async def parsed(body: bytes, model: type[Model]) -> Model:
+    """The same for a body that was read; a long one in a thread."""
+    return parse(body, model) if len(body) <= _LOOP_BYTES else await asyncio.to_thread(parse, body, model)
+
+
+def parse(body: bytes, model: type[Model]) -> Model:
+    """Gives the JSON in `body` as `model`."""
+    try:
+        content = orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        raise Malformed(f"The body is not valid JSON: {error}.") from None
+    if body.count(b":") > model.most_members:  # each member of an object has a colon
+        raise Invalid.at("body", "too_many_fields", f"The body names more than {model.most_members:,} fields.")
+    try:
+        made = model.model_validate(content)
+    except ValidationError as error:
+        raise invalid(error, model) from None
+    if b"\\u0000" in body:
+        _refuse_nul(content)
+    return made
+
+
+def invalid(error: ValidationError, model: type[BaseModel]) -> Invalid:
+    """Gives what a failed validation found, each problem at its place once."""
+    said: dict[str, list[tuple[str, str]]] = {}
+    for one in error.errors(include_url=False, include_context=False, include_input=False)[:_MOST_PROBLEMS]:
+        place = _place(one["loc"])
+        message = one["msg"].removeprefix("Value error, ").replace("Input should", "must", 1)
+        said.setdefault(place, []).append((one["type"], message))
+    problems = [_problem(place, found, model) for place, found in said.items()]
+    only = problems[0].code if len(problems) == 1 else "invalid"
+    return Invalid(" ".join(p.detail for p in problems[:5]), code=only, problems=problems)
+
+
+def _place(loc: Sequence[int | str]) -> str:
+    """The place without the names of a union's branches, which Pydantic puts between those of the fields."""
+    last = len(loc) - 1
+    kept = []
+    for index, step in enumerate(loc):
+        branch = isinstance(step, str) and index > 0 and (step in _BRANCHES or "[" in step or "constrained" in step)
+        if not branch or (index == last and step in EXPRESSION_TYPES and loc[index - 1] in EXPRESSION_TYPES):
+            kept.append(str(step))
+    return ".".join(kept) or "body"
+
+
+def _problem(place: str, found: list[tuple[str, str]], model: type[BaseModel]) -> Problem:
+    kind, message = found[0]
+    name = place.rsplit(".", 1)[-1]
+    if kind == "missing":
+        return Problem(place, "missing", f"The field '{place}' is required.")
+    if kind == "extra_forbidden":
+        fields = f" The fields are: {', '.join(model.model_fields)}." if "." not in place else ""
+        return Problem(place, "unknown_field", f"There is no field '{name}' here.{fields}")
+    if kind in ("model_type", "dict_type", "model_attributes_type"):
+        message = "must be a JSON object"
+    code = "wrong_type" if kind.endswith("_type") or len(found) > 1 else kind
+    if len(found) > 1:
+        message = " or ".join(dict.fromkeys(text for _, text in found))
+    subject = f"The field '{place}'" if place != "body" else "The body"
+    separator = " " if message.startswith(("must", "should")) else ": "
+    return Problem(place, code, f"{subject}{separator}{message.rstrip('.')}.")
+
+
+def _refuse_nul(content: Any) -> None:
+    """Raises `Invalid` where any text, however deep, holds the character NUL: no database takes it."""
+    open_: list[tuple[str, Any]] = [("", content)]
+    while open_:
+        place, value = open_.pop()
+        if isinstance(value, str) and "\0" in value:
+            raise Invalid.at(place, "not_printable", f"The field '{place}' holds the character NUL.")
+        if isinstance(value, dict):
+            if any("\0" in key for key in value):
+                raise Invalid.at(place, "not_printable", "A field's name holds the character NUL.")
+            open_ += [(f"{place}.{key}".lstrip("."), inner) for key, inner in value.items()]
+        elif isinstance(value, list):
+            open_ += [(f"{place}.{index}".lstrip("."), inner) for index, inner in enumerate(value)]
+
+
+def query(request: Request, *known: str) -> dict[str, str]:
+    """Gives the query string's parameters; raises `Invalid` for one that is not `known`, or is there twice."""
+    if not request.scope["query_string"]:
+        return {}
+    given: dict[str, str] = {}
+    for name, value in request.query_params.multi_items():
+        if name not in known:
+            choices = f"known are: {', '.join(known)}" if known else "there are none here"
+            raise Invalid.at(name[:100], "unknown_parameter", f"There is no parameter '{name[:100]}': {choices}.")
+        if name in given:
+            raise Invalid.at(name, "repeated_parameter", f"The parameter '{name}' is there more than once.")
+        given[name] = value
+    return given
+
+
+def whole_number(given: dict[str, str], name: str, *, least: int, most: int | None = None) -> int | None:
+    """Gives a parameter as a number, None where it was not given."""
+    text = given.get(name)
+    if text is None:
+        return None
+    number = int(text) if text.isascii() and text.isdigit() and len(text) < 19 else -1
+    if number < least or (most is not None and number > most):
+        bounds = f"{least} or more" if most is None else f"{least} to {most:,}"
+        raise Invalid.at(name, "wrong_type", f"The parameter '{name}' must be a whole number, {bounds}.")
+    return number
+
+
+def line(given: dict[str, str], name: str) -> str | None:
+    """Gives a parameter that is a printable text, None where it was not given."""
+    text = given.get(name)
+    if text is not None and not text.isprintable():  # the character NUL is one that no database takes
+        raise Invalid.at(name, "not_printable", f"The parameter '{name}' must hold printable characters only.")
+    return text
+
+
+def moment(given: dict[str, str], name: str) -> str | None:
+    """Gives a parameter that is a time, as the store has times; None where it was not given."""
+    text = given.get(name)
+    if text is None:
+        return None
+    try:
+        found = datetime.fromisoformat(text)
+        if found.tzinfo is not None:
+            return timestamp(found)
+    except (ValueError, OverflowError):
+        pass
+    raise Invalid.at(
+        name, "wrong_type", f"The parameter '{name}' must be a time with its zone, such as 2026-11-23T10:00:00Z."
+    )
+
+
+def one_of(given: dict[str, str], name: str, choices: Sequence[str]) -> str | None:
+    """Gives a parameter that is one of a few words, None where it was not given."""
+    text = given.get(name)
+    if text is not None and text not in choices:
+        raise Invalid.at(name, "wrong_type", f"The parameter '{name}' must be one of: {', '.join(choices)}.")
+    return text
+
+
+def flag(given: dict[str, str], name: str) -> bool:
+    """Gives a parameter that is true or false, false where it was not given."""
+    text = given.get(name, "false").lower()
+    if text not in ("true", "false", "1", "0"):
+        raise Invalid.at(name, "wrong_type", f"The parameter '{name}' must be true or false.")
+    return text in ("true", "1")
+
+
+def _too_large(limit_bytes: int) -> TooLarge:
+    return TooLarge(f"The body is larger than {limit_bytes:,} bytes, the most that is read (BAYPLAN_MAX_BODY_BYTES).")

@@ -1,0 +1,228 @@
+"""The table of contents: one entry for each resource, with its shape, its bodies, and what is its own."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from enum import Enum, auto
+from typing import Any
+
+import sqlalchemy as sa
+
+from bayplan.clock import now
+from bayplan.db import crud, deletion
+from bayplan.db.database import Transaction
+from bayplan.db.keyring import Keyring
+from bayplan.db.resource_types import RESOURCE_TYPES, ResourceType
+from bayplan.schemas.common import Answer, Body
+from bayplan.schemas.cuda import Cuda, CudaCreate, CudaPatch
+from bayplan.schemas.docker import Image, ImageCreate, ImagePatch
+from bayplan.schemas.domains import Domain, DomainCreate, DomainPatch
+from bayplan.schemas.frameworks import Framework, FrameworkCreate, FrameworkPatch
+from bayplan.schemas.hardware import Hardware, HardwareCreate, HardwarePatch
+from bayplan.schemas.licences import Licence, LicenceCreate, LicencePatch
+from bayplan.schemas.nodes import Node, NodeCreate, NodePatch
+from bayplan.schemas.prefetch import Prefetch, PrefetchCreate, PrefetchPatch
+from bayplan.schemas.users import User, UserCreate, UserPatch, UserReplace
+from bayplan.server.auth import passwords
+from bayplan.server.auth.principal import Principal
+from bayplan.server.prefetch import store as prefetch_store
+
+Values = dict[str, Any]
+Remove = Callable[[Transaction, ResourceType, int, str | None, Keyring], Awaitable[None]]
+
+
+async def _as_sent(values: Values) -> Values:
+    return values
+
+
+async def _remove(
+    tx: Transaction, resource_type: ResourceType, pk: int, if_match: str | None, _keyring: Keyring
+) -> None:
+    await crud.remove(tx, resource_type, pk, if_match=if_match)
+
+
+async def _delete_softly(
+    tx: Transaction, _resource_type: ResourceType, pk: int, if_match: str | None, _keyring: Keyring
+) -> None:
+    await deletion.delete_softly(tx, pk, now(), if_match=if_match)
+
+
+async def _deactivate(
+    tx: Transaction, resource_type: ResourceType, pk: int, if_match: str | None, keyring: Keyring
+) -> None:
+    await crud.change(tx, resource_type, pk, {"is_active": False}, keyring, if_match=if_match)
+
+
+class WorkerAccess(Enum):
+    """With which objects a worker may do something."""
+
+    ALL = auto()
+    OWN = auto()  # the nodes that are its own
+
+
+@dataclass(frozen=True, slots=True)
+class Resource:
+    """One resource: what its bodies are, and where its actions differ from those of the others."""
+
+    resource_type: ResourceType
+    plural: str
+    create: type[Body]
+    replace: type[Body]
+    patch: type[Body]
+    answer: type[Answer]
+    example: Values
+    # What the server adds to a new object's columns.
+    born: Callable[[Principal], Values] = lambda _caller: {}
+    # What becomes of a body before it is stored; not in the transaction, so it may take its time.
+    prepare: Callable[[Values], Awaitable[Values]] = _as_sent
+    remove: Remove = _remove
+    removal: str = "Removes it. What is still referred to cannot be removed: 409, saying by what."
+    # Where the caller may read only some of the objects: the condition on their rows.
+    readable: Callable[[Principal], sa.ColumnElement[bool] | None] = lambda _caller: None
+    # What workers may do, with which objects, and the fields that they cannot change; all else is for users.
+    workers_may: Mapping[str, WorkerAccess] = field(default_factory=dict)
+    fixed_for_workers: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """The resource's name in paths."""
+        return self.resource_type.name
+
+
+def _own_user(principal: Principal) -> sa.ColumnElement[bool] | None:
+    return None if principal.is_staff else RESOURCE_TYPES["users"].column("pk") == (principal.user or 0)
+
+
+RESOURCES: tuple[Resource, ...] = (
+    Resource(
+        RESOURCE_TYPES["docker"],
+        "docker images",
+        ImageCreate,
+        ImageCreate,
+        ImagePatch,
+        Image,
+        example={
+            "name": "pytorch",
+            "version": "2.4.1-cuda12.4",
+            "url": "pytorch/pytorch:2.4.1-cuda12.4-cudnn9-runtime",
+            "registry": "https://docker.io",
+            "cuda_version": "12.4.1",
+            "min_hardware_generation": "Maxwell",
+            "cpu": False,
+            "framework": "PyTorch 2.4.1",
+            "domain": "od",
+            "tasks": ["train", "predict"],
+            "licence": "BSD-3-Clause",
+        },
+        born=lambda principal: {"creator": principal.user, "creation_time": now()},
+        remove=_delete_softly,
+        removal="Deletes it softly: it is still loaded by its pk, but not listed, not matched and not changed.",
+        workers_may=dict.fromkeys(("list", "load"), WorkerAccess.ALL),
+    ),
+    Resource(
+        RESOURCE_TYPES["cuda"],
+        "CUDA releases",
+        CudaCreate,
+        CudaCreate,
+        CudaPatch,
+        Cuda,
+        example={"version": "13.9", "full_version": "13.9.0", "min_driver_version": "640.10.01"},
+    ),
+    Resource(
+        RESOURCE_TYPES["hardware"],
+        "hardware generations",
+        HardwareCreate,
+        HardwareCreate,
+        HardwarePatch,
+        Hardware,
+        example={"generation": "Feynman", "min_compute_capability": 14.0, "max_compute_capability": 15.0},
+    ),
+    Resource(
+        RESOURCE_TYPES["frameworks"],
+        "frameworks",
+        FrameworkCreate,
+        FrameworkCreate,
+        FrameworkPatch,
+        Framework,
+        example={"name": "PyTorch", "version": "2.4.1"},
+    ),
+    Resource(
+        RESOURCE_TYPES["domains"],
+        "domains",
+        DomainCreate,
+        DomainCreate,
+        DomainPatch,
+        Domain,
+        example={"name": "pe", "description": "Pose Estimation"},
+    ),
+    Resource(
+        RESOURCE_TYPES["licences"],
+        "licences",
+        LicenceCreate,
+        LicenceCreate,
+        LicencePatch,
+        Licence,
+        example={
+            "name": "Example Licence 1.0",
+            "url": "https://example.org/licence",
+            "domains": [],
+            "permissions": ["commercial-use"],
+            "limitations": ["liability"],
+            "conditions": ["include-copyright"],
+        },
+        born=lambda _caller: {"aliases": []},
+    ),
+    Resource(
+        RESOURCE_TYPES["users"],
+        "users",
+        UserCreate,
+        UserReplace,
+        UserPatch,
+        User,
+        example={"username": "kim", "first_name": "Kim", "last_name": "Doe", "password": "correct horse battery"},
+        born=lambda _caller: {"date_joined": now(), "token_epoch": 0},
+        prepare=passwords.hashed_in,
+        remove=_deactivate,
+        removal="Deactivates the user and ends their tokens. The last active staff user stays.",
+        readable=_own_user,
+    ),
+    Resource(
+        RESOURCE_TYPES["nodes"],
+        "nodes",
+        NodeCreate,
+        NodeCreate,
+        NodePatch,
+        Node,
+        example={
+            "ip": "192.0.2.17",
+            "index": 0,
+            "cpu_mem": 270_582_939_648,
+            "driver_version": "535.104.05",
+            "gpu_mem": 51_527_024_640,
+            "compute_capability": "8.6",
+            "gpu_name": "NVIDIA RTX A6000",
+            "gpu_brand": "NvidiaRTX",
+            "architecture": "amd64",
+        },
+        workers_may=dict.fromkeys(("load", "replace", "change"), WorkerAccess.OWN),
+        fixed_for_workers=("ip", "index"),
+    ),
+    Resource(
+        RESOURCE_TYPES["prefetch"],
+        "prefetch rules",
+        PrefetchCreate,
+        PrefetchCreate,
+        PrefetchPatch,
+        Prefetch,
+        example={
+            "name": "object detection on Ampere",
+            "nodes": {"expressions": [{"type": "exact", "field": "hardware_generation.generation", "value": "Ampere"}]},
+            "images": {
+                "expressions": [{"type": "exact", "field": "domain", "value": "od"}],
+                "order_by": [{"field": "framework.version", "ascending": False}],
+            },
+        },
+        born=lambda principal: {"creator": principal.user, "creation_time": now()},
+        prepare=prefetch_store.checked,
+        removal="Removes it: workers remove what no other rule gives them, and no container uses.",
+    ),
+)

@@ -1,0 +1,1 @@
+"""What only docker images have: soft deletion and facts."""

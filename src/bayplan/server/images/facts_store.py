@@ -1,0 +1,60 @@
+"""What is known of an image beyond its fields, and from whom: staff's word goes before the registry's."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import sqlalchemy as sa
+
+from bayplan.db import crud, tables
+from bayplan.db.database import Database, Transaction, fetch_all
+from bayplan.db.resource_types import RESOURCE_TYPES
+from bayplan.errors import NotFound
+
+STAFF, REGISTRY = "staff", "registry"
+# Whoever comes first is believed.
+ORIGINS = (STAFF, REGISTRY)
+
+Known = dict[str, tuple[Any, str]]
+
+
+def believed(rows: Mapping[tuple[str, str], Any]) -> Known:
+    """Gives each fact's value and origin, from the values by (name, origin)."""
+    known: Known = {}
+    for origin in reversed(ORIGINS):
+        known |= {name: (value, origin) for (name, who), value in rows.items() if who == origin}
+    return known
+
+
+async def enter(tx: Transaction, pk: int, values: Mapping[str, Any], *, if_match: str | None = None) -> None:
+    """Enters what staff say of an image, None takes an entry back; raises `NotFound`, `Conflict`, `PreconditionFailed`."""
+    resource_type = RESOURCE_TYPES["docker"]
+    crud.check_not_deleted(resource_type, await crud.current_row(tx, resource_type, pk, if_match))
+    table = tables.image_facts
+    for name, value in values.items():
+        mine = (table.c.image == pk, table.c.name == name, table.c.origin == STAFF)
+        await tx.execute(sa.delete(table).where(*mine))
+        if value is not None:
+            await tx.execute(sa.insert(table), {"image": pk, "name": name, "origin": STAFF, "value": value})
+    await _move(tx, pk)
+
+
+async def learn(tx: Transaction, pk: int, values: Mapping[str, Any]) -> None:
+    """Puts what an image's registry says in place of all that it said before; staff's entries stay, and stay first."""
+    table = tables.image_facts
+    await tx.execute(sa.delete(table).where(table.c.image == pk, table.c.origin == REGISTRY))
+    rows = [{"image": pk, "name": name, "origin": REGISTRY, "value": value} for name, value in values.items()]
+    if rows:
+        await tx.execute(sa.insert(table), rows)
+    await _move(tx, pk)
+
+
+async def _move(tx: Transaction, pk: int) -> None:
+    await tx.execute(sa.update(tables.images).where(tables.images.c.pk == pk).values(revision=tx.version))
+
+
+async def revision(db: Database, pk: int) -> int:
+    """Gives the revision of an image, which its facts share; raises `NotFound`."""
+    rows = await fetch_all(db, sa.select(tables.images.c.revision).where(tables.images.c.pk == pk))
+    if not rows:
+        raise NotFound(f"No docker image with pk {pk}.")
+    return int(rows[0][0])

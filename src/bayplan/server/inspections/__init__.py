@@ -1,0 +1,1 @@
+"""What registries say of images: read on request, stored, and compared with the catalogue."""

@@ -1,0 +1,132 @@
+"""What registries said of images: kept until the image is asked for again, or lies somewhere else.
+
+The registry itself is asked before any transaction begins, so what is kept is checked against the image as it is then.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import sqlalchemy as sa
+
+from bayplan.db import crud, tables
+from bayplan.db.database import Database, Transaction, fetch_all
+from bayplan.db.keyring import Keyring
+from bayplan.db.resource_types import RESOURCE_TYPES
+from bayplan.domain.facts import facts_from_inspection
+from bayplan.domain.reference import Reference, located
+from bayplan.errors import Conflict, NotFound
+from bayplan.server.checks import store as check_store
+from bayplan.server.credentials.outcomes import CredentialKey
+from bayplan.server.images import facts_store
+
+IMAGES = RESOURCE_TYPES["docker"]
+Object = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class RegistryLocation:
+    """Where an image lies, and the log-in for it; its password shows in no text made of it."""
+
+    reference: Reference
+    username: str | None
+    password: str | None = field(repr=False)
+
+    @property
+    def log_ins(self) -> list[CredentialKey]:
+        """The log-in, if there is one, as the store knows it."""
+        return [] if self.username is None else [(self.reference.registry, self.username)]
+
+
+@dataclass(frozen=True, slots=True)
+class StoredInspection:
+    """A stored inspection, what the catalogue says of the same image, and the facts that staff entered."""
+
+    inspection: Object
+    catalogue: Mapping[str, str | None]
+    entered: Mapping[str, Any]
+
+
+async def registry_location(db: Database, pk: int, keyring: Keyring) -> RegistryLocation:
+    """Gives where the image with that pk lies; raises `NotFound`, and `Conflict` for a deleted one."""
+    rows = await fetch_all(db, sa.select(tables.images).where(tables.images.c.pk == pk))
+    if not rows:
+        raise NotFound(f"No docker image with pk {pk}.")
+    row = rows[0]
+    crud.check_not_deleted(IMAGES, dict(row._mapping))
+    password = None if row.registry_password is None else keyring.decrypt(row.registry_password)
+    return RegistryLocation(located(row.url, row.registry), row.registry_username, password)
+
+
+async def keep(tx: Transaction, pk: int, found: Object, at: RegistryLocation, *, if_match: str | None = None) -> None:
+    """Stores what a registry said in place of what it said before, and what the rules use of it as the image's facts.
+
+    The catalogue stands by its digest from then on.
+
+    Raises `NotFound`, `PreconditionFailed`, and `Conflict` for an image that was deleted or moved while its registry was
+    asked.
+    """
+    row = await crud.current_row(tx, IMAGES, pk, if_match)
+    crud.check_not_deleted(IMAGES, row)
+    if located(row["url"], row["registry"]) != at.reference:
+        raise Conflict(f"The image with pk {pk} was given another url while its registry was asked: inspect it again.")
+    new = facts_from_inspection(found["platforms"])
+    table = tables.inspections
+    await tx.execute(sa.delete(table).where(table.c.image == pk))
+    await tx.execute(sa.insert(table), {"image": pk, **found, "by_architecture": new.by_architecture or None})
+    await facts_store.learn(tx, pk, new.facts)
+    await check_store.accept_digest(tx, pk, row["url"], row["registry"], found["digest"], found["checked"])
+
+
+async def load(db: Database, pk: int) -> StoredInspection:
+    """Gives the stored inspection of an image; raises `NotFound` where there is no such image, or none was made."""
+    rows = await fetch_all(db, _KEPT.where(tables.images.c.pk == pk))
+    if not rows:
+        raise NotFound(f"No docker image with pk {pk}.")
+    row = rows[0]
+    if row.digest is None:
+        raise NotFound(
+            f"The docker image with pk {pk} was not inspected yet, or not since it got its url: "
+            f"POST /v1/docker/{pk}/inspection does it.",
+            code="not_inspected",
+        )
+    entered = await fetch_all(
+        db,
+        sa.select(tables.image_facts.c.name, tables.image_facts.c.value).where(
+            tables.image_facts.c.image == pk, tables.image_facts.c.origin == facts_store.STAFF
+        ),
+    )
+    return StoredInspection(
+        {name: row._mapping[name] for name in _SHOWN},
+        {
+            "cuda_version": row.cuda,
+            "framework": row.framework,
+            "framework_version": row.framework_version,
+            "licence": row.aliases[0] if row.aliases else None,
+        },
+        {row.name: row.value for row in entered},
+    )
+
+
+async def platforms(db: Database, pk: int, digest: str | None) -> list[Object] | None:
+    """Gives the platforms of the stored inspection of an image, where it is of that digest."""
+    table = tables.inspections
+    rows = await fetch_all(db, sa.select(table.c.platforms).where(table.c.image == pk, table.c.digest == digest))
+    return rows[0].platforms if rows else None
+
+
+_SHOWN = ("reference", "digest", "media_type", "checked", "platforms")
+_KEPT = (
+    sa.select(
+        *(tables.inspections.c[name] for name in _SHOWN),
+        tables.cuda.c.full_version.label("cuda"),
+        tables.frameworks.c.name.label("framework"),
+        tables.frameworks.c.version.label("framework_version"),
+        tables.licences.c.aliases,
+    )
+    .select_from(tables.images)
+    .join(tables.frameworks, tables.frameworks.c.pk == tables.images.c.framework)
+    .join(tables.licences, tables.licences.c.pk == tables.images.c.licence)
+    .outerjoin(tables.cuda, tables.cuda.c.pk == tables.images.c.cuda_version)
+    .outerjoin(tables.inspections, tables.inspections.c.image == tables.images.c.pk)
+)

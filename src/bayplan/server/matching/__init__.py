@@ -1,0 +1,1 @@
+"""Which image runs on which node: questions answered from the catalogue as it is now."""

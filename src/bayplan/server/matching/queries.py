@@ -1,0 +1,210 @@
+"""Answers to questions about what runs where: the catalogue as the judge sees it, kept for as long as nothing changes."""
+
+import asyncio
+from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, date, datetime
+from functools import cached_property, partial
+from typing import Any
+
+import orjson
+
+from bayplan.db import crud
+from bayplan.db.database import Rows, fetch_all
+from bayplan.db.disclosure import Disclosure
+from bayplan.db.natural_keys import resolve
+from bayplan.db.resource_types import RESOURCE_TYPES, ResourceType
+from bayplan.domain.compatibility.match import Grade, MatchQuery, Verdict, match, verdicts_for_nodes
+from bayplan.domain.compatibility.node import Node
+from bayplan.domain.compatibility.tables import Tables, load
+from bayplan.domain.compatibility.verdict import ORDER
+from bayplan.errors import Invalid, NotFound
+from bayplan.schemas.match import Question as Asked
+from bayplan.schemas.match import WorkerFacts
+from bayplan.server.auth.principal import Principal
+from bayplan.server.context import Context
+from bayplan.server.matching.load import Snapshot, load_nodes, load_snapshot
+
+Graded = Iterable[tuple[int, Verdict]]
+# Objects that are fetched by their pks in one statement; for more, all are fetched.
+_BY_PK = 500
+
+
+class Judge:
+    """The judge over one database. A snapshot of the catalogue is taken when the version has moved, once for all who wait."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._latest: Snapshot | None = None
+        self._taking = asyncio.Lock()
+
+    @cached_property
+    def _shipped(self) -> Tables:
+        return load(self._context.settings.tables)
+
+    async def snapshot(self) -> Snapshot:
+        """Gives the catalogue as it is now."""
+        db = self._context.db
+        latest = self._latest
+        if latest is None or latest.version != await db.version():
+            async with self._taking:
+                latest = self._latest
+                if latest is None or latest.version != await db.version():
+                    self._latest = latest = await load_snapshot(db, self._shipped)
+        return latest
+
+    async def answer(self, principal: Principal, asked: Asked, disclosure: Disclosure) -> bytes:
+        """Gives the answer to a question, as JSON; raises `Invalid`."""
+        context, known = self._context, await self.snapshot()
+        worker = await self._worker(asked, known)
+        eligible = None
+        if asked.filter is not None:
+            eligible = await crud.pks(context.db, RESOURCE_TYPES["docker"], principal.viewer, asked.filter, "filter.")
+        question = MatchQuery(
+            worker,
+            task=asked.task,
+            domain=asked.domain,
+            framework=asked.framework,
+            **({} if asked.grades is None else {"grades": frozenset(Grade(grade) for grade in asked.grades)}),
+        )
+        found = match(
+            question, known.catalogue, known.tables, today(), eligible, limit=asked.limit, explain=asked.explain
+        )
+        shown = [pk for pk, _ in (*found.matches, *found.rejected)]
+        images = await self._objects(principal, RESOURCE_TYPES["docker"], shown, disclosure)
+        body = {
+            "worker": {"node": asked.node, **_facts_of(worker, known)},
+            "considered": found.considered,
+            "matches": graded(images, "image", found.matches),
+            "summary": [{"code": line.code, "images": line.images, "remedy": line.remedy} for line in found.summary],
+        }
+        if asked.explain:
+            body["rejected"] = graded(images, "image", found.rejected)
+        return await _rendered(body, len(shown))
+
+    async def image_on_nodes(self, principal: Principal, pk: int, disclosure: Disclosure) -> bytes:
+        """Gives one image's verdicts over all nodes, best first, as JSON; raises `NotFound`."""
+        known = await self.snapshot()
+        fleet = await load_nodes(self._context.db)
+        image = (await self._objects(principal, RESOURCE_TYPES["docker"], [pk], disclosure)).get(pk)
+        if image is None or pk not in known.images:
+            raise NotFound(f"No docker image with pk {pk}.")
+        verdicts = best_first(verdicts_for_nodes(known.images[pk], fleet, known.tables, today()))
+        nodes = await self._objects(principal, RESOURCE_TYPES["nodes"], [key for key, _ in verdicts], disclosure)
+        return await _rendered({"image": image, "nodes": graded(nodes, "node", verdicts)}, len(verdicts))
+
+    async def node_for_images(self, principal: Principal, pk: int, disclosure: Disclosure) -> bytes:
+        """Gives one node's verdicts over all images that are not deleted, best first, as JSON; raises `NotFound`."""
+        known = await self.snapshot()
+        slots = await load_nodes(self._context.db, pk)
+        if not slots:
+            raise NotFound(f"No node with pk {pk}.")
+        found = match(MatchQuery(slots[0][1], grades=frozenset(ORDER)), known.catalogue, known.tables, today())
+        node = (await self._objects(principal, RESOURCE_TYPES["nodes"], [pk], disclosure))[pk]
+        shown = [key for key, _ in found.matches]
+        images = await self._objects(principal, RESOURCE_TYPES["docker"], shown, disclosure)
+        return await _rendered({"node": node, "images": graded(images, "image", found.matches)}, len(found.matches))
+
+    async def _objects(
+        self, principal: Principal, resource_type: ResourceType, pks: Sequence[int], disclosure: Disclosure
+    ) -> dict[int, Any]:
+        chosen = principal.select(resource_type.name)
+        statement = chosen.statement
+        wanted = frozenset(pks)
+        if len(wanted) <= _BY_PK:
+            statement = statement.where(resource_type.column("pk").in_(pks))
+
+        def objects(rows: Rows) -> dict[int, Any]:
+            # The pk comes first. Only what is shown is decrypted: the audit trail says what was.
+            return {item["pk"]: item for item in chosen.objects([row for row in rows if row[0] in wanted], disclosure)}
+
+        return await self._context.db.fetch(statement, objects)
+
+    async def _worker(self, asked: Asked, known: Snapshot) -> Node:
+        if (asked.node is None) == (asked.worker is None):
+            raise Invalid.at(
+                "worker", "node_or_worker", "Give either 'node', the pk of a node, or 'worker', its facts."
+            )
+        if asked.worker is not None:
+            return await self._described(asked.worker, known)
+        found = await load_nodes(self._context.db, asked.node)
+        if not found:
+            raise Invalid.at(
+                "node", "unknown_reference", f"No node with pk {asked.node}; /v1/nodes/list shows them all."
+            )
+        return found[0][1]
+
+    async def _described(self, facts: WorkerFacts, known: Snapshot) -> Node:
+        generation = facts.hardware_generation
+        name = None
+        if generation is not None:
+            field = RESOURCE_TYPES["nodes"].field("hardware_generation")
+            assert field is not None
+            pk, problem = await resolve(partial(fetch_all, self._context.db), field, generation)
+            if problem is not None:
+                raise Invalid.at(f"worker.{problem.field}", problem.code, problem.detail)
+            name = await self._context.db.fetch(
+                RESOURCE_TYPES["hardware"].table.select().where(RESOURCE_TYPES["hardware"].column("pk") == pk),
+                lambda rows: str(rows[0].generation),
+            )
+        elif facts.compute_capability is not None:
+            name = known.tables.generation_of(facts.compute_capability)
+        return Node(
+            driver_version=facts.driver_version,
+            compute_capability=facts.compute_capability,
+            hardware_generation=name,
+            gpu_name=facts.gpu_name,
+            gpu_brand=facts.gpu_brand,
+            gpu_mem_bytes=facts.gpu_mem,
+            cpu_mem_bytes=facts.cpu_mem,
+            architecture=facts.architecture,
+            runtime_mode=facts.runtime_mode,
+            toolkit_version=facts.toolkit_version,
+            fabric_ready=facts.fabric_ready,
+        )
+
+
+def today() -> date:
+    """Gives the day, in UTC."""
+    return datetime.now(UTC).date()
+
+
+def best_first(verdicts: Graded) -> list[tuple[int, Verdict]]:
+    """Gives the verdicts by grade, then by key."""
+    return sorted(verdicts, key=lambda pair: (ORDER[pair[1].grade], pair[0]))
+
+
+def graded(objects: dict[int, Any], name: str, verdicts: Graded) -> list[dict[str, Any]]:
+    """Gives each object with its grade and reasons; equal verdicts are rendered once. What is gone meanwhile is left out."""
+    ready: dict[int, orjson.Fragment] = {}
+    entries = []
+    for pk, verdict in verdicts:
+        reasons = ready.get(id(verdict))
+        if reasons is None:
+            reasons = ready[id(verdict)] = orjson.Fragment(orjson.dumps(verdict.reasons))
+        if pk in objects:
+            entries.append({name: objects[pk], "grade": verdict.grade, "reasons": reasons})
+    return entries
+
+
+def _facts_of(worker: Node, known: Snapshot) -> dict[str, Any]:
+    generation = worker.hardware_generation
+    if generation is None and worker.compute_capability is not None:
+        generation = known.tables.generation_of(worker.compute_capability)
+    return {
+        "driver_version": worker.driver_version,
+        "compute_capability": worker.compute_capability,
+        "hardware_generation": generation,
+        "gpu_name": worker.gpu_name,
+        "gpu_brand": worker.gpu_brand,
+        "gpu_mem": worker.gpu_mem_bytes,
+        "cpu_mem": worker.cpu_mem_bytes,
+        "architecture": worker.architecture,
+        "runtime_mode": worker.runtime_mode,
+        "toolkit_version": worker.toolkit_version,
+        "fabric_ready": worker.fabric_ready,
+    }
+
+
+async def _rendered(body: dict[str, Any], size: int) -> bytes:
+    render: Callable[[dict[str, Any]], bytes] = orjson.dumps
+    return render(body) if size <= _BY_PK else await asyncio.to_thread(render, body)

@@ -1,0 +1,1 @@
+"""Desired images of workers, and the inventories that workers report."""

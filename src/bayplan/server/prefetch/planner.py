@@ -1,0 +1,190 @@
+"""What each machine is to hold, and what it says that it holds: the rules, the judge and the workers' word put together.
+
+What depends on the catalogue alone is found once for each version of it, and what kinds of machines are to hold once for each kind:
+thousands of workers ask every few minutes, and nearly all of them have the answer already.
+"""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from functools import lru_cache
+from itertools import chain
+from typing import Any
+
+import orjson
+from starlette.requests import Request
+from starlette.responses import Response
+
+from bayplan.db.disclosure import Disclosure
+from bayplan.db.resource_types import RESOURCE_TYPES
+from bayplan.domain.compatibility.node import Node
+from bayplan.domain.compatibility.verdict import Grade
+from bayplan.domain.prefetch import NodeGroup, PlannedImage, plan_images
+from bayplan.errors import Forbidden, Malformed
+from bayplan.server.auth import accounts
+from bayplan.server.auth.principal import Principal
+from bayplan.server.context import Context
+from bayplan.server.http.responses import fingerprint, is_known, tagged, unchanged
+from bayplan.server.matching.load import Snapshot, load_nodes
+from bayplan.server.matching.queries import Judge, today
+from bayplan.server.prefetch import store as prefetch_store
+from bayplan.server.prefetch.inventory import in_parts
+from bayplan.server.prefetch.pull_spec import PullSpec, pull_specs
+
+_KINDS_KEPT = 64
+_MOST_TAGS = 50_000
+IMAGES = RESOURCE_TYPES["docker"]
+Object = dict[str, Any]
+Kind = tuple[Node, tuple[int, ...]]
+"""What tells nodes apart: what the judge's rules look at, and which rules for prefetching apply."""
+Fleet = Mapping[int, Kind]
+"""Nodes by their pk, each with its kind."""
+
+
+@dataclass(frozen=True, slots=True)
+class ImageGrades:
+    """The grade of each image for one kind of node."""
+
+    needs: Mapping[int, int]
+    by_need: Sequence[Grade]
+
+    def __call__(self, image: int) -> Grade | None:
+        """Gives the grade of an image, None where it is deleted or gone."""
+        need = self.needs.get(image)
+        return None if need is None else self.by_need[need]
+
+
+class PrefetchPlan:
+    """What is to be held where, at one version of the catalogue and on one day."""
+
+    def __init__(self, version: int, rules: prefetch_store.Rules, known: Snapshot) -> None:
+        self.version, self.day, self.rules, self.known = version, today(), rules, known
+        self._needs = {entry.pk: entry.need for entry in known.catalogue.entries}
+        self._missing = frozenset(pk for pk, image in known.images.items() if image.missing_in_registry)
+        self._pullable: dict[int, PullSpec] = {}
+        self._turn = asyncio.Lock()
+        self.for_kinds = lru_cache(maxsize=_KINDS_KEPT)(self._for_kinds)
+
+    async def stowed(self, kinds: tuple[Kind, ...]) -> list[PlannedImage]:
+        """Gives what a machine is to hold that has nodes of these kinds; found once for all who ask at the same time."""
+        async with self._turn:
+            return await asyncio.to_thread(self.for_kinds, kinds)
+
+    def _for_kinds(self, kinds: tuple[Kind, ...]) -> list[PlannedImage]:
+        """Gives what a machine is to hold that has nodes of these kinds; takes its time at the first of a kind."""
+        return plan_images(self.rules.rules, [NodeGroup(places, self._grades(worker)) for worker, places in kinds])
+
+    def _grades(self, worker: Node) -> ImageGrades:
+        verdicts = self.known.catalogue.verdicts(worker, self.known.tables, self.day)
+        return ImageGrades(self._needs, [verdict.grade for verdict in verdicts])
+
+    def missing(self, fleet: Fleet) -> list[int]:
+        """Gives the images that rules name for the nodes and whose registry does not have them now."""
+        places = {place for _, places in fleet.values() for place in places} if self._missing else set()
+        named = set(chain.from_iterable(self.rules.rules[place].images for place in places))
+        return sorted(named & self._missing)
+
+    async def pullable(self, context: Context, images: Sequence[int]) -> Mapping[int, PullSpec]:
+        """Gives what is known of these images for pulling them, at least."""
+        unknown = [pk for pk in images if pk not in self._pullable]
+        self._pullable |= await pull_specs(context.db, unknown)
+        return self._pullable
+
+
+class PrefetchPlanner:
+    """The plan of one server process, made when the version has moved, once for all who wait."""
+
+    def __init__(self, context: Context, judge: Judge) -> None:
+        self._context, self._judge = context, judge
+        self._latest: PrefetchPlan | None = None
+        self._planning = asyncio.Lock()
+        # What was answered last: by worker, or by a node that is no worker's.
+        self._tags: dict[tuple[int | None, int | None], tuple[int, date, str]] = {}
+
+    async def plan(self, principal: Principal) -> PrefetchPlan:
+        """Gives the plan as it is now."""
+        latest = self._latest
+        if latest is None or latest.version < principal.version or latest.day != today():
+            async with self._planning:
+                latest = self._latest
+                if latest is None or latest.version < principal.version or latest.day != today():
+                    # Read before all else: were that newer, it would only be planned once more.
+                    version = await self._context.db.version()
+                    known = await self._judge.snapshot()
+                    self._latest = latest = PrefetchPlan(version, await prefetch_store.take(self._context.db), known)
+        return latest
+
+    async def fleet(self, plan: PrefetchPlan, *, worker: int | None = None, node: int | None = None) -> Fleet:
+        """Gives the nodes of a worker, one node, or the nodes of all workers, each with its kind."""
+        db = self._context.db
+        if worker is not None:
+            applying = await plan.rules.of_worker(db, worker)
+        elif node is not None:
+            applying = await plan.rules.of_node(db, node)
+        else:
+            applying = await plan.rules.of_all_workers(db)
+        found = await load_nodes(db, node, machine=worker)
+        return {pk: (one.needs(), applying[pk]) for pk, one in found if pk in applying}
+
+    async def wanted(self, request: Request, principal: Principal) -> Response:
+        """Answers what the machine of the caller is to hold, or that this has not changed (304)."""
+        context, of = self._context, await self._asking(principal)
+        version, day, tag = self._tags.get(of, (0, None, ""))
+        if (version, day) == (principal.version, today()) and is_known(request, tag):
+            return unchanged(tag)
+        plan = await self.plan(principal)
+        fleet = await self.fleet(plan, worker=of[0], node=of[1])
+        kinds = tuple(dict.fromkeys(fleet.values()))
+        found = await plan.stowed(kinds)
+        known = await plan.pullable(context, [one.image for one in found])
+        entries = [_entry(one, known[one.image], kinds, fleet) for one in found if one.image in known]
+        keep = plan.missing(fleet)
+        revisions = [known[entry["image"]].revision for entry in entries]
+        tag = fingerprint(orjson.dumps([entries, revisions, keep]))
+        if len(self._tags) >= _MOST_TAGS:
+            self._tags.clear()
+        self._tags[of] = (plan.version, plan.day, tag)
+        if is_known(request, tag):
+            return unchanged(tag)
+        disclosure = context.disclosure()
+        objects = await self._images(principal, [entry["image"] for entry in entries], disclosure)
+        images = [entry | {"image": objects[entry["image"]]} for entry in entries if entry["image"] in objects]
+        answer = await asyncio.to_thread(tagged, request, {"images": images, "keep": keep}, tag)
+        return await context.audit.sent(request, principal, "prefetch", disclosure, answer)
+
+    async def _asking(self, principal: Principal) -> tuple[int | None, int | None]:
+        """The worker that asks, or the node: staff ask for a node, and mean the machine that it is of."""
+        if principal.worker is not None:
+            return principal.worker, None
+        if not principal.is_staff:
+            raise Forbidden("Only workers ask what they are to hold; staff may by 'Node-Id'.")
+        if principal.node is None:
+            raise Malformed("Say for which node by the header 'Node-Id' with its pk.", code="unknown_node")
+        slot = await accounts.node(self._context.db, principal.node)
+        return (slot.worker, None) if slot is not None and slot.worker is not None else (None, principal.node)
+
+    async def _images(self, principal: Principal, images: Sequence[int], disclosure: Disclosure) -> dict[int, Object]:
+        chosen = principal.select(IMAGES.name)
+        found: dict[int, Object] = {}
+        for pks in in_parts(images):
+            statement = chosen.statement.where(IMAGES.column("pk").in_(pks))
+            found |= await self._context.db.fetch(
+                statement, lambda rows: {item["pk"]: item for item in chosen.objects(rows, disclosure)}
+            )
+        return found
+
+
+def _entry(one: PlannedImage, known: PullSpec, kinds: Sequence[Kind], fleet: Fleet) -> Object:
+    concerned = {kinds[number] for number in one.groups}
+    nodes = [pk for pk, kind in fleet.items() if kind in concerned]
+    architectures = {kind[0].architecture for kind in concerned}
+    architecture = architectures.pop() if len(architectures) == 1 else None
+    return {
+        "image": one.image,
+        "digest": known.digest,
+        "size_bytes": known.size_bytes(architecture),
+        "nodes": nodes,
+        "rules": one.rules,
+        "grade": one.grade,
+    }

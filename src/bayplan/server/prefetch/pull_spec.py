@@ -1,0 +1,69 @@
+"""What a worker has to know to pull images: the digest that the catalogue stands by, and how much there is to download."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+
+from bayplan.db import tables
+from bayplan.db.database import Database, Rows
+from bayplan.domain.reference import Reference
+from bayplan.server.prefetch.inventory import in_parts
+
+
+@dataclass(frozen=True, slots=True)
+class PullSpec:
+    """An image: its revision, its digest where one is known, and its size by architecture."""
+
+    revision: int
+    digest: str | None
+    sizes_bytes: Mapping[str, int]
+
+    def size_bytes(self, architecture: str | None) -> int | None:
+        """What a machine of that architecture downloads that has none of it; None where that is not known."""
+        if architecture is None and len(self.sizes_bytes) == 1:
+            return next(iter(self.sizes_bytes.values()))
+        return self.sizes_bytes.get(architecture or "")
+
+
+_STATEMENT = (
+    sa.select(
+        tables.images.c.pk,
+        tables.images.c.revision,
+        tables.images.c.url,
+        tables.inspections.c.digest.label("inspected"),
+        tables.inspections.c.platforms,
+        tables.checks.c.digest.label("checked"),
+    )
+    .select_from(tables.images)
+    .outerjoin(tables.inspections, tables.inspections.c.image == tables.images.c.pk)
+    .outerjoin(tables.checks, tables.checks.c.image == tables.images.c.pk)
+)
+
+
+async def pull_specs(db: Database, images: Sequence[int]) -> dict[int, PullSpec]:
+    """Gives what is known of these images, by pk; a query for every few hundred of them."""
+    found: dict[int, PullSpec] = {}
+    for pks in in_parts(images):
+        found |= await db.fetch(_STATEMENT.where(tables.images.c.pk.in_(pks)), _made)
+    return found
+
+
+def _made(rows: Rows) -> dict[int, PullSpec]:
+    return {row.pk: PullSpec(row.revision, _digest(row), _sizes(row.platforms)) for row in rows}
+
+
+def _digest(row: sa.Row[Any]) -> str | None:
+    digest: str | None = row.inspected or Reference.parse(row.url).digest or row.checked
+    return digest
+
+
+def _sizes(platforms: Sequence[Mapping[str, Any]] | None) -> dict[str, int]:
+    """By architecture; of several variants the largest, since which one a machine takes is its engine's to say."""
+    sizes: dict[str, int] = {}
+    for platform in platforms or ():
+        if platform["os"] == "linux":
+            architecture = platform["architecture"]
+            sizes[architecture] = max(sizes.get(architecture, 0), platform["size_bytes"])
+    return sizes

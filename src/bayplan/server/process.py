@@ -1,0 +1,136 @@
+"""What `serve`, `migrate` and `secrets rotate` do; apart from their definitions because it takes long to import."""
+
+import asyncio
+import errno
+import gc
+import socket
+
+import uvicorn
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+import bayplan
+from bayplan.config import Settings
+from bayplan.db import schema
+from bayplan.errors import CannotStart
+from bayplan.server.app import create_app, open_context, prepare
+from bayplan.server.credentials.key_rotation import encrypt_again
+
+# Of a request line and headers, or of what stands between two pieces of a body.
+MOST_HEAD_BYTES = 64 * 1024
+
+_OTHER = dict.fromkeys((errno.EADDRINUSE, errno.EACCES), "port with --port or BAYPLAN_PORT")
+_ANY_OTHER = "address with --host or BAYPLAN_HOST"
+
+
+class _Http(HttpToolsProtocol):
+    """uvicorn's HTTP, where a header may not go on for ever: its parser keeps what has no end yet, however long."""
+
+    _head_bytes = 0
+
+    def data_received(self, data: bytes) -> None:
+        if self._head_bytes > MOST_HEAD_BYTES:
+            self.send_400_response(f"More than {MOST_HEAD_BYTES} bytes of headers.")
+            return
+        self._head_bytes += len(data)
+        super().data_received(data)
+
+    def on_headers_complete(self) -> None:
+        self._head_bytes = 0
+        super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        self._head_bytes = 0
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        self._head_bytes = 0
+        super().on_message_complete()
+
+
+class _Server(uvicorn.Server):
+    """A uvicorn server that says in one line where it serves, once it does."""
+
+    def __init__(self, config: uvicorn.Config, greeting: str) -> None:
+        super().__init__(config)
+        self._greeting = greeting
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets=sockets)
+        if self.started:
+            # What a start loads stays; looking through it again and again for garbage would hold up every request for 0.1 s.
+            gc.freeze()
+            print(self._greeting, flush=True)
+
+
+def serve(settings: Settings) -> None:
+    """Serves until it is told to stop; raises `CannotStart` or `DatabaseUnavailable` where it cannot."""
+    listener = _listen(settings.host, settings.port)
+    # Before the server starts, so that what is wrong is said in one line and not as the end of a start.
+    asyncio.run(_prepare(settings))
+    host, port = listener.getsockname()[:2]
+    shown = f"[{host}]" if ":" in host else host
+    place = settings.database_url.removeprefix("sqlite:///") if settings.is_embedded else "PostgreSQL"
+    config = uvicorn.Config(
+        create_app(settings),
+        loop="uvloop",
+        http=_Http,
+        log_level=settings.log_level,
+        access_log=settings.log_level == "debug",
+        lifespan="on",
+        server_header=False,
+        timeout_keep_alive=30,
+        timeout_graceful_shutdown=10,
+    )
+    greeting = f"bayplan {bayplan.__version__} serves http://{shown}:{port}\nIts data lies in {place}"
+    _Server(config, greeting).run(sockets=[listener])
+
+
+async def _prepare(settings: Settings) -> None:
+    runtime = open_context(settings)
+    try:
+        await prepare(runtime)
+    finally:
+        await runtime.db.close()
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        listener = socket.socket(family, kind, protocol)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+    except OSError as error:
+        why = error.strerror or str(error)
+        raise CannotStart(
+            f"Cannot serve on {host}:{port}: {why}. Choose another {_OTHER.get(error.errno or 0, _ANY_OTHER)}."
+        ) from None
+    return listener
+
+
+def migrate(settings: Settings) -> tuple[str | None, str]:
+    """Brings the database to this program's schema; gives the schema before and after."""
+
+    async def work() -> tuple[str | None, str]:
+        runtime = open_context(settings)
+        try:
+            return await schema.upgrade(runtime.db)
+        finally:
+            await runtime.db.close()
+
+    return asyncio.run(work())
+
+
+def rotate(settings: Settings, *, new_key: bool) -> tuple[int, int]:
+    """Encrypts the registry passwords again; gives how many of how many. The old keys stay in the key file, behind."""
+
+    async def work() -> tuple[int, int]:
+        runtime = open_context(settings)
+        try:
+            await prepare(runtime)
+            if new_key:
+                runtime.keyring.add_new_key()
+            return await encrypt_again(runtime.db, runtime.keyring)
+        finally:
+            await runtime.db.close()
+
+    return asyncio.run(work())

@@ -1,0 +1,1 @@
+"""What only CUDA releases, generations and licences have."""

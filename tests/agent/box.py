@@ -1,0 +1,162 @@
+"""A machine for the worker: a home folder, and a small program in the place of nvidia-smi that shows the GPUs it is told to.
+
+The worker is run as it is on a real machine: the command, as a process of its own, with that program on its PATH.
+"""
+
+import os
+import subprocess
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from bayplan.agent.credential import AgentState, read
+from tests.agent.documents import Card, capabilities, log
+from tests.process import PATIENCE_SECONDS, PROGRAM, environment
+
+SMI = """#!/bin/sh
+here=$(dirname "$0")
+if [ -f "$here/failure" ]; then cat "$here/failure"; exit 9; fi
+case "$1" in
+-q) cat "$here/log.xml" ;;
+--query-gpu=index,compute_cap)
+    if [ -f "$here/capabilities" ]; then cat "$here/capabilities"; exit 0; fi
+    echo 'Field "compute_cap" is not a valid field to query.'
+    exit 2 ;;
+*) echo "Invalid combination of input arguments." >&2; exit 1 ;;
+esac
+"""
+
+
+@dataclass(frozen=True)
+class Ended:
+    """A command that ended."""
+
+    code: int
+    out: str
+    err: str
+
+
+@dataclass(frozen=True)
+class Running:
+    """`bayplan worker run`, and where its log goes."""
+
+    process: "subprocess.Popen[bytes]"
+    log: Path
+
+    @property
+    def said(self) -> str:
+        """Its log so far."""
+        return self.log.read_text(encoding="utf-8")
+
+    def until_said(self, text: str) -> None:
+        """Waits until its log has that text."""
+        until(lambda: text in self.said, lambda: f"{text!r} in: {self.said}")
+
+
+def until(true: Callable[[], bool], what: Callable[[], str]) -> None:
+    """Waits until something is so."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while not true():
+        assert time.monotonic() < deadline, f"never: {what()}"
+        time.sleep(0.05)
+
+
+@dataclass(frozen=True)
+class Box:
+    """The machine."""
+
+    folder: Path
+
+    @property
+    def state(self) -> Path:
+        """Where its worker keeps its credential."""
+        return self.folder / "kept" / "worker.json"
+
+    @property
+    def kept(self) -> AgentState:
+        """What it keeps."""
+        return read(self.state)
+
+    @property
+    def _programs(self) -> Path:
+        return self.folder / "programs"
+
+    def has(self, driver: str, *cards: Card, tells_capabilities: bool = True) -> None:
+        """Gives the machine these GPUs; the program prints nothing half written."""
+        self._programs.mkdir(parents=True, exist_ok=True)
+        program = self._programs / "nvidia-smi"
+        program.write_text(SMI)
+        program.chmod(0o755)
+        if tells_capabilities:
+            (self._programs / "capabilities").write_text(capabilities(*cards))
+        new = self._programs / "log.xml.new"
+        new.write_text(log(driver, *cards))
+        new.replace(self._programs / "log.xml")
+
+    def fails(self, sentence: str | None) -> None:
+        """Makes nvidia-smi fail with that sentence, or work again."""
+        if sentence is None:
+            (self._programs / "failure").unlink()
+        else:
+            (self._programs / "failure").write_text(sentence)
+
+    def environment(self) -> dict[str, str]:
+        """The variables that its commands run with."""
+        path = f"{self._programs}{os.pathsep}{os.environ['PATH']}"
+        own = {"HOME": str(self.folder), "XDG_CONFIG_HOME": str(self.folder / "config"), "COLUMNS": "200", "PATH": path}
+        return environment({"worker_state": str(self.state)}) | own
+
+    def run(self, *arguments: str, typed: str = "", code: int = 0, variables: Mapping[str, str] | None = None) -> Ended:
+        """Runs `bayplan worker ...`; it must end with that exit code, and never with a traceback."""
+        done = subprocess.run(
+            [PROGRAM, "worker", *arguments],
+            env=self.environment() | dict(variables or {}),
+            input=typed,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert "Traceback" not in done.stderr, done.stderr
+        assert done.returncode == code, f"{done.returncode}: {done.stdout}{done.stderr}"
+        return Ended(done.returncode, done.stdout, done.stderr)
+
+    @contextmanager
+    def pulling(self, *options: str) -> Iterator["subprocess.Popen[str]"]:
+        """`bayplan worker pull`, going on while the block does."""
+        process = subprocess.Popen(
+            [PROGRAM, "worker", "pull", *options],
+            env=self.environment(),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        with process:
+            try:
+                yield process
+            finally:
+                if process.poll() is None:
+                    process.kill()
+
+    @contextmanager
+    def running(self, *options: str) -> Iterator[Running]:
+        """`bayplan worker run`, every second, until the block ends."""
+        log = self.folder / f"log-{time.monotonic_ns()}"
+        with log.open("wb") as out:
+            process = subprocess.Popen(
+                [PROGRAM, "worker", "run", "--interval", "1s", "--look", "1s", *options],
+                env=self.environment(),
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=subprocess.STDOUT,
+            )
+        try:
+            yield Running(process, log)
+        finally:
+            if process.poll() is None:
+                process.kill()
+            process.wait(PATIENCE_SECONDS)
+        assert "Traceback" not in log.read_text(encoding="utf-8")

@@ -1,0 +1,169 @@
+"""A real engine, real registries in all ways to log in, a real server, and machines that have joined it."""
+
+import re
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from tests import catalogue
+from tests.agent.box import Box, Running
+from tests.agent.documents import A6000
+from tests.agent.engine.images import Pushed, push
+from tests.agent.engine.podman import running_podman
+from tests.agent.engine.running import Dockerd, running_engine
+from tests.process import Server, running_server
+from tests.registry.running import KINDS, Kind, Registry, running_registry
+
+Body = dict[str, Any]
+Enter = Callable[..., Body]
+Runs = Callable[..., AbstractContextManager[Running]]
+
+
+@pytest.fixture(scope="session")
+def registries(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[Kind, Registry]]:
+    """A registry of each kind."""
+    import contextlib
+
+    with contextlib.ExitStack() as stack:
+        yield {kind: stack.enter_context(running_registry(kind, tmp_path_factory.mktemp(kind))) for kind in KINDS}
+
+
+@pytest.fixture(scope="session")
+def registry(registries: dict[Kind, Registry]) -> Registry:
+    """The one without log-in."""
+    return registries["open"]
+
+
+@pytest.fixture(scope="session")
+def engine() -> Iterator[Dockerd]:
+    """An engine with a GPU runtime. Of registries on this machine it takes any certificate."""
+    with running_engine() as engine:
+        yield engine
+
+
+@pytest.fixture(scope="module")
+def podman() -> Iterator[str]:
+    """The address of a Podman."""
+    with running_podman() as address:
+        yield address
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory, registries: dict[Kind, Registry]) -> Iterator[Server]:
+    """A server that may ask these registries."""
+    home = tmp_path_factory.mktemp("server") / "home"
+    settings = {"registry_allow_private": "127.0.0.1", "registry_ca": str(registries["tls"].ca)}
+    with running_server(home, **settings) as server:
+        server.stock()
+        yield server
+
+
+@pytest.fixture
+def staff(server: Server) -> Iterator[httpx.Client]:
+    """A client that is logged in as staff."""
+    with server.client() as client:
+        yield client
+
+
+@pytest.fixture
+def name(request: pytest.FixtureRequest) -> str:
+    """A name of this test alone: of its task, its images, its machine."""
+    text = request.node.name.lower()
+    return f"{re.sub('[^a-z0-9]+', '-', text)[:40].strip('-')}-{zlib.crc32(request.node.nodeid.encode()):x}"
+
+
+@pytest.fixture
+def machine(server: Server, staff: httpx.Client, tmp_path: Path, name: str) -> Box:
+    """A machine with two RTX A6000 that has joined."""
+    box = Box(tmp_path)
+    box.has("535.104.05", A6000, A6000)
+    _join(box, server, staff, name)
+    return box
+
+
+@pytest.fixture
+def machine_without_gpu(server: Server, staff: httpx.Client, tmp_path: Path, name: str) -> Box:
+    """A machine without GPU that has joined."""
+    box = Box(tmp_path)
+    _join(box, server, staff, name, "--no-gpu")
+    return box
+
+
+def _join(box: Box, server: Server, staff: httpx.Client, name: str, *options: str) -> None:
+    token = staff.post("/v1/nodes/join-tokens", json={}).json()["token"]
+    box.run("join", server.url, "--token-stdin", "--ip", f"{name}.example.net", *options, typed=f"{token}\n")
+
+
+@pytest.fixture
+def enter(staff: httpx.Client, name: str) -> Enter:
+    """Enters a pushed image into the catalogue, for this test's task: as its registry told, unless `inspect` is False."""
+
+    def entered(pushed: Pushed, *, inspect: bool = True, **changes: object) -> Body:
+        login = pushed.registry.login
+        body = catalogue.image(
+            url=pushed.url,
+            registry=f"http{'s' if pushed.registry.ca else ''}://{pushed.registry.host}",
+            tasks=[name],
+            cuda_version="12.2.2",
+            registry_username=login.username if login else None,
+            registry_password=login.password if login else None,
+        )
+        made = staff.post("/v1/docker/create", json=body | changes)
+        assert made.status_code == 201, made.text
+        image: Body = made.json()
+        if inspect:
+            inspected = staff.post(f"/v1/docker/{image['pk']}/inspection")
+            assert inspected.status_code == 200, inspected.text
+        return image
+
+    return entered
+
+
+@pytest.fixture
+def image(registry: Registry, enter: Enter, name: str) -> tuple[Pushed, Body]:
+    """An image in a registry, and in the catalogue."""
+    pushed = push(registry, f"team/{name}")
+    return pushed, enter(pushed)
+
+
+@pytest.fixture
+def runs(engine: Dockerd, machine: Box) -> Runs:
+    """Runs the worker, which looks at the rules every second."""
+
+    def running(*options: str) -> AbstractContextManager[Running]:
+        return machine.running("--prefetch-every", "1s", "--engine", engine.address, *options)
+
+    return running
+
+
+@pytest.fixture
+def rule(staff: httpx.Client, name: str) -> Iterator[Body]:
+    """A rule: this test's machine is to hold the images of this test's task, by name."""
+    body = {
+        "name": name,
+        "nodes": {"expressions": [{"type": "exact", "field": "ip", "value": f"{name}.example.net"}]},
+        "images": {
+            "expressions": [{"type": "exact", "field": "tasks", "value": name}],
+            "order_by": [{"field": "name"}],
+        },
+    }
+    made = staff.post("/v1/prefetch/create", json=body)
+    assert made.status_code == 201, made.text
+    yield made.json()
+    staff.delete(f"/v1/prefetch/{made.json()['pk']}")
+
+
+@pytest.fixture
+def holdings(staff: httpx.Client, machine: Box) -> Callable[[], dict[int, Body]]:
+    """Gives what the server shows of images for the machine's first node, by image."""
+
+    def shown() -> dict[int, Body]:
+        images = staff.get(f"/v1/nodes/{machine.kept.nodes[0]}/holdings").json()["images"]
+        return {one["image"]: one for one in images}
+
+    return shown

@@ -1,0 +1,75 @@
+"""`bayplan worker pull` through a real Podman: the same API, and what of it Podman leaves out."""
+
+import json
+
+import httpx
+import pytest
+
+from tests.agent.box import Box
+from tests.agent.engine.conftest import Body, Enter
+from tests.agent.engine.images import Pushed, push
+from tests.programs import FETCH_TIMEOUT_SECONDS
+from tests.registry.running import LOGIN, Kind, Registry
+
+pytestmark = pytest.mark.timeout(FETCH_TIMEOUT_SECONDS + 120)
+
+
+@pytest.mark.parametrize("kind", ["open", "basic", "bearer"])
+def test_it_pulls_by_digest(
+    kind: Kind,
+    podman: str,
+    registries: dict[Kind, Registry],
+    machine: Box,
+    enter: Enter,
+    name: str,
+    staff: httpx.Client,
+) -> None:
+    pushed = push(registries[kind], f"team/{name}", more_bytes=[1_000_000])
+    entered = enter(pushed)
+    ended = machine.run("pull", "--engine", podman, "--task", name)
+    assert ended.out == f"{pushed.pinned}\n"
+    assert "layers are here" in ended.err
+    assert json.loads(machine.run("pull", "--engine", podman, "--task", name, "--json").out)["pulled"] is False
+    if pushed.registry.login is not None:
+        other = push(registries[kind], f"team/{name}", "2")
+        changes = {"url": other.url, "registry_password": "the old one"}
+        staff.patch(f"/v1/docker/{entered['pk']}", json=changes | {"url": other.pinned}).raise_for_status()
+        refused = machine.run("pull", "--engine", podman, "--task", name, code=1)
+        assert f"does not let {LOGIN.username} have team/{name}" in refused.err
+
+
+def test_what_is_gone_is_refused(podman: str, machine: Box, image: tuple[Pushed, Body], name: str) -> None:
+    pushed, _ = image
+    pushed.forget()
+    said = machine.run("pull", "--engine", podman, "--task", name, code=1).err
+    assert f"its registry has no {pushed.digest}" in said
+    assert "Its tag 1 is not there either" in said
+
+
+def test_where_a_tag_has_moved_is_told_by_the_server(
+    podman: str, machine: Box, image: tuple[Pushed, Body], name: str
+) -> None:
+    """Podman cannot ask a registry without pulling."""
+    pushed, _ = image
+    pushed.forget()
+    other = push(pushed.registry, pushed.repository, pushed.tag)
+    said = machine.run("pull", "--engine", podman, "--task", name, code=1).err
+    assert f"Its tag 1 points to {other.digest} now" in said
+
+
+def test_a_gpu_is_not_left_out_in_silence(podman: str, machine: Box, image: tuple[Pushed, Body], name: str) -> None:
+    pushed, _ = image
+    ended = machine.run(
+        "pull", "--engine", podman, "--task", name, "--gpu", "1", "--run", "--", "train", "two words", code=1
+    )
+    assert f"podman run --rm --device nvidia.com/gpu=1 {pushed.pinned} train 'two words'" in ended.err
+    assert ended.out == ""
+
+
+def test_without_a_gpu_it_runs(
+    podman: str, machine_without_gpu: Box, registry: Registry, enter: Enter, name: str
+) -> None:
+    enter(push(registry, f"team/{name}"), cpu=True, cuda_version=None, min_hardware_generation=None)
+    ended = machine_without_gpu.run("pull", "--engine", podman, "--task", name, "--run", "--", "7", code=7)
+    assert ended.out == "runs with gpu none\n"
+    assert "and complains" in ended.err

@@ -1,0 +1,198 @@
+"""`bayplan worker join`, `status` and `leave`, against a real server."""
+
+import json
+import stat
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.agent.box import Box
+from tests.agent.documents import A6000, T4
+from tests.process import Server, running_server
+
+Token = Callable[[], str]
+Nodes = Callable[[], list[dict[str, Any]]]
+
+
+def test_joining_makes_a_node_of_each_gpu(server: Server, box: Box, token: Token, nodes: Nodes, address: str) -> None:
+    ended = box.run("join", server.url, "--token", token(), "--ip", address)
+    assert f"{address}#0" in ended.out
+    assert [(node["index"], node["gpu_name"], node["compute_capability"]) for node in nodes()] == [
+        (0, "NVIDIA RTX A6000", "8.6"),
+        (1, "NVIDIA RTX A6000", "8.6"),
+    ]
+    assert {node["driver_version"] for node in nodes()} == {"535.104.05"}
+    assert {node["gpu_mem"] for node in nodes()} == {51527024640}
+    assert stat.S_IMODE(box.state.stat().st_mode) == 0o600
+    assert list(box.kept.nodes) == [node["pk"] for node in nodes()]
+
+
+def test_joining_again_updates(server: Server, box: Box, token: Token, nodes: Nodes, address: str) -> None:
+    box.run("join", server.url, "--token", token(), "--ip", address)
+    before, first = nodes(), box.kept
+    box.has("570.86.10", A6000, T4)
+    box.run("join", server.url, "--token-stdin", "--ip", address, typed=token() + "\n")
+    assert [node["pk"] for node in nodes()] == [node["pk"] for node in before]
+    assert [node["gpu_name"] for node in nodes()] == ["NVIDIA RTX A6000", "Tesla T4"]
+    assert box.kept.worker == first.worker
+    assert box.kept.secret != first.secret
+
+
+def move(server: Server, box: Box) -> None:
+    """Lets the machine's worker report from another network address, as after a move."""
+    login = {"worker": box.kept.worker, "secret": box.kept.secret}
+    access = httpx.post(f"{server.url}/v1/auth/obtain", json=login).json()["access"]
+    headers = {"Authorization": f"Bearer {access}", "X-Forwarded-For": "192.0.2.200"}
+    assert httpx.post(f"{server.url}/v1/nodes/join", json=box.kept.reported, headers=headers).status_code == 200
+
+
+def test_a_machine_that_asks_from_elsewhere_shows_its_old_credential(
+    server: Server, box: Box, token: Token, nodes: Nodes, address: str
+) -> None:
+    box.run("join", server.url, "--token", token(), "--ip", address)
+    before, first = nodes(), box.kept
+    move(server, box)
+    box.run("join", server.url, "--token", token(), "--ip", address)
+    assert box.kept.worker == first.worker
+    assert box.kept.secret != first.secret
+    assert [node["pk"] for node in nodes()] == [node["pk"] for node in before]
+
+
+def test_the_address_of_another_living_worker_is_refused(
+    server: Server, box: Box, tmp_path: Path, token: Token, nodes: Nodes, address: str
+) -> None:
+    box.run("join", server.url, "--token", token(), "--ip", address)
+    move(server, box)
+    other = Box(tmp_path / "other")
+    other.has("570.86.10", T4)
+    other.run("join", server.url, "--token", token(), "--ip", f"other-{address}"[:60])
+    kept, before = other.kept, nodes()
+    ended = other.run("join", server.url, "--token", token(), "--ip", address, code=1)
+    assert f"{address} is the address of the worker {box.kept.worker}, which is alive" in ended.err
+    assert (other.kept, nodes()) == (kept, before)
+    other.state.unlink()
+    other.run("join", server.url, "--token", token(), "--ip", address, code=1)
+
+
+def test_a_machine_without_a_gpu(server: Server, box: Box, token: Token, nodes: Nodes, address: str) -> None:
+    answer = box.run("join", server.url, "--token", token(), "--ip", address, "--no-gpu", "--json")
+    assert json.loads(answer.out) == nodes()
+    (node,) = nodes()
+    assert (node["index"], node["driver_version"], node["gpu_name"]) == (0, None, None)
+
+
+def test_the_address_is_the_one_towards_the_server(server: Server, box: Box, token: Token) -> None:
+    (first, _) = json.loads(box.run("join", server.url, "--token", token(), "--json").out)
+    assert first["ip"] == "127.0.0.1"
+    assert box.kept.ip is None
+    box.run("leave", "--yes")
+
+
+def test_the_status(server: Server, box: Box, token: Token, address: str) -> None:
+    box.run("join", server.url, "--token", token(), "--ip", address)
+    shown = box.run("status").out
+    for text in (server.url, box.kept.worker, f"{address}#1", "NVIDIA RTX A6000", "just now"):
+        assert text in shown
+    box.has("570.86.10", A6000)
+    assert json.loads(box.run("status", "--json").out)["changes"] == [
+        "driver 535.104.05 is now 570.86.10",
+        "GPU 1 (NVIDIA RTX A6000) is gone",
+    ]
+    assert "Not reported yet: driver 535.104.05 is now 570.86.10." in box.run("status").out
+
+
+def test_leaving(server: Server, box: Box, token: Token, nodes: Nodes, address: str) -> None:
+    box.run("join", server.url, "--token", token(), "--ip", address)
+    kept = box.kept
+    assert "--yes" in box.run("leave", code=1).err
+    assert box.run("leave", "--yes").out == f"{kept.worker} left {server.url}.\n"
+    assert nodes() == []
+    assert not box.state.exists()
+    answer = httpx.post(f"{server.url}/v1/auth/obtain", json={"worker": kept.worker, "secret": kept.secret})
+    assert answer.status_code == 401
+    assert "bayplan worker join" in box.run("leave", "--yes", code=1).err
+
+
+def test_leaving_a_server_that_has_revoked_the_worker(
+    server: Server, box: Box, token: Token, staff: httpx.Client, address: str
+) -> None:
+    box.run("join", server.url, "--token", token(), "--ip", address)
+    staff.delete(f"/v1/nodes/workers/{box.kept.worker}").raise_for_status()
+    assert "did not know" in box.run("leave", "--yes").out
+    assert not box.state.exists()
+
+
+def test_nodes_that_staff_removed(server: Server, box: Box, token: Token, staff: httpx.Client, address: str) -> None:
+    box.run("join", server.url, "--token", token(), "--ip", address)
+    staff.delete(f"/v1/nodes/{box.kept.nodes[0]}").raise_for_status()
+    assert "`bayplan worker run` enters them again" in box.run("status").out
+
+
+def test_leaving_a_server_that_is_away(tmp_path: Path, box: Box) -> None:
+    with running_server(tmp_path / "home") as away:
+        made = httpx.post(
+            f"{away.url}/v1/nodes/join-tokens", json={}, headers={"Authorization": f"Bearer {away.token()}"}
+        )
+        box.run("join", away.url, "--token", made.json()["token"])
+    assert "No server answers" in box.run("leave", "--yes", code=1).err
+    assert "No server answers" in box.run("status").out
+    assert box.state.exists()
+    box.run("leave", "--yes", "--force")
+    assert not box.state.exists()
+
+
+def test_a_worker_of_one_server_does_not_join_another(server: Server, box: Box, token: Token, address: str) -> None:
+    box.run("join", server.url, "--token", token(), "--ip", address)
+    assert f"a worker of {server.url}" in box.run("join", "http://127.0.0.1:9", "--token", "join_x", code=1).err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        (["--token", "join_nonsense"], 1, "join token is not known"),
+        (["--token", "eyJ"], 1, "staff make a join token with `bayplan nodes join-token`"),
+        (["--token", "n\u00f6"], 1, "no join token"),
+        ([], 2, "--token"),
+        (["--token", "a", "--token-stdin"], 2, "--token"),
+        (["--token", "join_nonsense", "--state", "/dev/null/worker.json"], 1, "cannot be read"),
+    ],
+)
+def test_what_cannot_be_joined_is_a_sentence(
+    server: Server, box: Box, address: str, arguments: list[str], code: int, said: str
+) -> None:
+    assert said in box.run("join", server.url, *arguments, "--ip", address, code=code).err
+    assert not box.state.exists()
+
+
+def test_a_server_that_is_not_there(box: Box) -> None:
+    assert "No server answers" in box.run("join", "http://127.0.0.1:9", "--token", "join_x", code=1).err
+
+
+def test_a_driver_that_does_not_answer_uses_no_token_up(
+    server: Server, box: Box, token: Token, nodes: Nodes, address: str
+) -> None:
+    box.fails("NVIDIA-SMI has failed.")
+    said = box.run("join", server.url, "--token", token(), "--ip", address, code=1).err
+    assert "NVIDIA-SMI has failed" in said
+    assert "--no-gpu" in said
+    assert nodes() == []
+
+
+def test_staff_make_tokens_see_workers_and_revoke_them(server: Server, box: Box, address: str) -> None:
+    from tests.cli.conftest import Shell
+
+    shell = Shell(box.folder / "staff", {"server": server.url, "token": server.token()})
+    made = shell.run("nodes", "join-token", "--expires-in", "15m", "--uses", "2")
+    assert "Good for 2 machines until" in made.err
+    box.run("join", server.url, "--token", made.out.strip(), "--ip", address)
+    listed = shell.run("nodes", "workers").out
+    assert box.kept.worker in listed
+    assert address in listed
+    assert shell.run("nodes", "revoke", box.kept.worker, "--nodes").out == (
+        f"Revoked {box.kept.worker} and removed its nodes.\n"
+    )
+    assert "No worker" in shell.run("nodes", "revoke", box.kept.worker, code=1).err
+    assert "no duration" in shell.run("nodes", "join-token", "--expires-in", "soon", code=2).err

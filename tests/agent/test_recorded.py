@@ -1,0 +1,85 @@
+"""What drivers of real machines printed: the texts of public recordings of `nvidia-smi -q -x`, and what is read of them.
+
+`recorded.csv` names each recording and has the texts that bayplan reads, as they stand there; the documents around them are
+written from the form that the recordings share: which elements there are, and in which order, differs by the driver.
+"""
+
+import csv
+from pathlib import Path
+
+import pytest
+
+from bayplan.agent import smi
+from bayplan.agent.hardware import GpuHardware
+from bayplan.errors import Invalid
+
+ROWS = list(csv.DictReader((Path(__file__).parent / "recorded.csv").read_text().splitlines()))
+BRANDS = {
+    "Tesla": "Tesla",
+    "GeForce": "GeForce",
+    "Quadro": "Quadro",
+    "NVIDIA": "Nvidia",
+    "NVIDIA RTX": "NvidiaRTX",
+    "NVIDIA RTX Virtual Workstation": "NvidiaVWS",
+}
+
+
+def element(name: str, *content: str) -> str:
+    """An element around others, or around a text."""
+    return f"<{name}>{' '.join(content)}</{name}>\n"
+
+
+def memory(total: str) -> str:
+    """Where a GPU and each of its slices say how much memory they have."""
+    return element("fb_memory_usage", element("total", total), element("used", "1 MiB"), element("free", "1 MiB"))
+
+
+def document(row: dict[str, str]) -> str:
+    """The log of a machine with that one GPU."""
+    branch = int(row["driver"].partition(".")[0])
+    number, _, of = row["slices"].partition(" of ")
+    slices = [element("mig_device", element("index", str(index)), memory(of)) for index in range(int(number or 0))]
+    doctype = f'<!DOCTYPE nvidia_smi_log SYSTEM "nvsmi_device_v{row["document"]}.dtd">\n' if row["document"] else ""
+    gpu = [element("product_name", row["name"]), element("product_brand", row["brand"])]
+    if branch >= 470:
+        gpu.append(element("mig_mode", element("current_mig", "Enabled" if slices else "N/A")))
+        gpu.append(element("mig_devices", *slices or ["None"]))
+    gpu.append(element("gpu_virtualization_mode", element("virtualization_mode", row["virtualization"])))
+    if row["fabric"]:
+        gpu.append(element("fabric", element("state", row["fabric"])))
+    gpu += [memory(row["memory"]), element("bar1_memory_usage", element("total", "256 MiB"))]
+    head = [element("driver_version", row["driver"])]
+    if branch >= 610:
+        head.append("<!-- driver_version is deprecated -->\n")
+        head.append(element("kmd_version", row["driver"]))
+    log = element(
+        "nvidia_smi_log", *head, element("attached_gpus", "1"), f'<gpu id="00000000:01:00.0">{"".join(gpu)}</gpu>'
+    )
+    return f'<?xml version="1.0" ?>\n{doctype}{log}'
+
+
+@pytest.mark.parametrize("row", ROWS, ids=[row["source"].rpartition(" ")[2] for row in ROWS])
+def test_what_a_real_driver_printed_is_read(row: dict[str, str]) -> None:
+    found = smi.parse(document(row))
+    assert found.driver_version == row["driver"]
+    megabytes = int(row["memory"].removesuffix(" MiB"))
+    ready = True if row["fabric"] == "Completed" else None
+    assert found.gpus == (GpuHardware(0, row["name"], BRANDS[row["brand"]], megabytes * 1024**2, fabric_ready=ready),)
+
+
+@pytest.mark.parametrize("text", ["Insufficient Permissions", "N/A", "Unknown Error"])
+def test_memory_that_a_driver_does_not_tell_stays_open(text: str) -> None:
+    (gpu,) = smi.parse(document(ROWS[0] | {"memory": text})).gpus
+    assert gpu == GpuHardware(0, "Tesla M10", "Tesla")
+
+
+@pytest.mark.parametrize("field", ["name", "memory", "fabric"])
+@pytest.mark.parametrize("text", ["GPU is lost", "GPU is inaccessible"])
+def test_a_gpu_that_answers_in_part_is_an_error_and_not_one_that_changed(field: str, text: str) -> None:
+    with pytest.raises(Invalid, match=f"GPU 0 does not answer \\({text}\\)"):
+        smi.parse(document(ROWS[0] | {field: text}))
+
+
+def test_a_gpu_whose_name_is_an_error_is_one() -> None:
+    with pytest.raises(Invalid, match="GPU 0 does not answer \\(Unknown Error\\)"):
+        smi.parse(document(ROWS[0] | {"name": "Unknown Error"}))

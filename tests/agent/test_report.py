@@ -1,0 +1,62 @@
+"""What a machine says of itself, and in words what has changed."""
+
+from dataclasses import asdict, replace
+
+import pytest
+
+from bayplan.agent.hardware import GpuHardware, Gpus, Machine, machine_of
+from bayplan.agent.report import body, differences
+from bayplan.domain.backoff import JITTER, LONGEST_RETRY_SECONDS, jittered, retry_seconds
+from bayplan.schemas.workers import Join
+
+A6000 = GpuHardware(0, "NVIDIA RTX A6000", "NvidiaRTX", 51527024640, "8.6")
+T4 = GpuHardware(1, "Tesla T4", "Tesla", 16106127360, "7.5", fabric_ready=None)
+MACHINE = Machine("amd64", 270582939648, Gpus("535.104.05", (A6000, T4)))
+
+
+def test_the_body_is_one_that_the_server_takes() -> None:
+    Join.model_validate(body(MACHINE, "192.0.2.17"))
+    Join.model_validate(body(Machine("arm64", None, Gpus("550.54.15", ())), "gpu1.example.com"))
+
+
+def test_a_machine_without_gpu_has_no_driver_to_speak_of() -> None:
+    said = body(replace(MACHINE, gpus=Gpus("535.104.05")), "192.0.2.17")
+    assert (said["driver_version"], said["gpus"]) == (None, [])
+
+
+def test_a_machine_goes_through_another_process_unchanged() -> None:
+    assert machine_of(asdict(MACHINE)) == MACHINE
+
+
+@pytest.mark.parametrize(
+    ("new", "said"),
+    [
+        (MACHINE, []),
+        (replace(MACHINE, gpus=Gpus("570.86.10", (A6000, T4))), ["driver 535.104.05 is now 570.86.10"]),
+        (replace(MACHINE, gpus=Gpus("535.104.05", (A6000,))), ["GPU 1 (Tesla T4) is gone"]),
+        (
+            replace(MACHINE, gpus=Gpus("535.104.05", (A6000, T4, replace(A6000, index=2)))),
+            ["GPU 2 (NVIDIA RTX A6000) is new"],
+        ),
+        (
+            replace(MACHINE, gpus=Gpus("535.104.05", (A6000, replace(T4, compute_capability=None, fabric_ready=True)))),
+            ["compute capability of GPU 1 7.5 is now not known", "fabric ready of GPU 1 not known is now yes"],
+        ),
+        (replace(MACHINE, memory_bytes=1), ["memory 270582939648 is now 1"]),
+    ],
+)
+def test_what_has_changed_is_said(new: Machine, said: list[str]) -> None:
+    assert differences(body(MACHINE, "192.0.2.17"), body(new, "192.0.2.17")) == said
+
+
+def test_another_address_is_said() -> None:
+    said = differences(body(MACHINE, "192.0.2.17"), body(MACHINE, "192.0.2.18"))
+    assert said == ["address 192.0.2.17 is now 192.0.2.18"]
+
+
+def test_waiting_times_are_spread_and_bounded() -> None:
+    assert [jittered(60, chance) for chance in (0, 0.5)] == pytest.approx([60 * (1 - JITTER), 60])
+    assert jittered(60, 0.999) < 60 * (1 + JITTER)
+    assert [retry_seconds(failures, 0.999999) for failures in (1, 2, 3)] == pytest.approx([2, 4, 8], rel=1e-3)
+    for failures in (9, 100, 10**6):
+        assert LONGEST_RETRY_SECONDS / 2 <= retry_seconds(failures, 0) <= LONGEST_RETRY_SECONDS

@@ -1,1 +1,0 @@
-"""The API, sentence by sentence of its specification, on both databases."""

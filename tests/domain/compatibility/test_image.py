@@ -1,0 +1,32 @@
+from dataclasses import fields
+
+from bayplan.domain.compatibility.image import FACT_NAMES, FACTS, CompatLibraries, Image
+from bayplan.domain.compatibility.node import Node
+
+
+def test_every_fact_is_a_field_of_an_image_and_unknown_at_first() -> None:
+    names = {field.name for field in fields(Image)}
+    assert len(FACTS) == 10
+    assert set(FACT_NAMES) <= names
+    assert all(getattr(Image(), name) is None for name in FACT_NAMES)
+
+
+def test_images_with_equal_needs_are_one() -> None:
+    one = Image(cuda="12.4.1", compat_package=CompatLibraries("12.4", "550.54.15"), kernel_architectures=("8.0",))
+    other = Image(cuda="12.4.1", compat_package=CompatLibraries("12.4", "550.54.15"), kernel_architectures=("8.0",))
+    assert len({one, other}) == 1
+
+
+def test_only_a_jetpack_requirement_makes_an_image_one_for_tegra() -> None:
+    assert Image(requirements=(("NVIDIA_REQUIRE_JETPACK", "csv-mounts=all"),)).is_for_tegra
+    assert Image(requirements=(("NVIDIA_REQUIRE_JETPACK_HOST_MOUNTS", "base-only"),)).is_for_tegra
+    assert not Image(requirements=(("NVIDIA_REQUIRE_JETPACK_HOST_MOUNTS", ""),)).is_for_tegra
+    assert not Image(requirements=(("NVIDIA_REQUIRE_CUDA", "cuda>=12.4"),)).is_for_tegra
+    assert not Image().is_for_tegra
+
+
+def test_memory_does_not_make_workers_distinct() -> None:
+    one = Node("535.104.05", "8.6", gpu_mem_bytes=1, cpu_mem_bytes=2, toolkit_version="1.17.0")
+    other = Node("535.104.05", "8.6", gpu_mem_bytes=3, cpu_mem_bytes=4)
+    assert one.needs() == other.needs()
+    assert one.needs() != Node("535.104.05", "8.9").needs()

@@ -1,0 +1,130 @@
+"""What holds for every image and every worker, whatever they say."""
+
+import datetime
+from dataclasses import fields, replace
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bayplan.domain.compatibility.image import CompatLibraries, Image
+from bayplan.domain.compatibility.match import CatalogueImage, CatalogueIndex, Grade, MatchQuery, judge, match
+from bayplan.domain.compatibility.node import Node
+from bayplan.domain.compatibility.tables import load
+from bayplan.domain.compatibility.verdict import ORDER, REASON_CODES
+
+TABLES = load()
+TODAY = datetime.date(2026, 3, 1)
+
+anything = st.none() | st.text(max_size=20)
+cudas = st.sampled_from(sorted({release.full_version for release in TABLES.cuda})) | st.sampled_from(["12.7", "99.9"])
+drivers = st.sampled_from(sorted({release.min_driver for release in TABLES.cuda if release.min_driver}))
+capabilities = st.sampled_from(sorted({str(row.capability) for row in TABLES.capabilities}))
+kernels = st.lists(capabilities | capabilities.map(lambda text: f"{text}+PTX") | st.text(max_size=5), max_size=4)
+requirements = st.lists(
+    st.tuples(
+        st.sampled_from(["NVIDIA_REQUIRE_CUDA", "NVIDIA_REQUIRE_ARCH", "NVIDIA_REQUIRE_JETPACK", "CUDA_VERSION"]),
+        st.sampled_from(["", "cuda>=12.4", "arch>=8.0", "brand=tesla,driver>=470", "12.4.1", "cu12"])
+        | st.text(max_size=20),
+    ),
+    max_size=3,
+)
+maybe = st.none() | st.booleans()
+
+images = st.builds(
+    Image,
+    cpu=st.booleans(),
+    cuda=st.none() | cudas | st.text(max_size=10),
+    min_generation=st.sampled_from([None, "Ampere", "Blackwell", "Rubin", "nonsense"]),
+    framework=st.sampled_from([None, "PyTorch", "tensorflow", "x"]),
+    framework_version=st.sampled_from([None, "2.4.0", "2.7.1+cu126", "1.0rc1", "main"]),
+    architectures=st.none() | st.lists(st.sampled_from(["amd64", "arm64", "x"]), max_size=2).map(tuple),
+    requirements=st.none() | requirements.map(tuple),
+    disable_require=maybe,
+    compat_package=st.none() | st.builds(CompatLibraries, st.none() | cudas | anything, st.none() | drivers | anything),
+    compat_on_loader_path=maybe,
+    kernel_architectures=st.none() | kernels.map(tuple),
+    compiles_at_runtime=maybe,
+    min_driver=st.none() | drivers | anything,
+    min_compute_capability=st.none() | capabilities | anything,
+    end_of_life=st.none() | st.dates(),
+    deleted=st.booleans(),
+    withdrawn_reason=st.sampled_from([None, "", "bad"]),
+    missing_in_registry=st.booleans(),
+)
+workers = st.builds(
+    Node,
+    driver_version=st.none() | drivers | anything,
+    compute_capability=st.none() | capabilities | anything,
+    hardware_generation=st.sampled_from([None, "Ampere", "Blackwell", "nonsense"]),
+    gpu_name=st.sampled_from([None, "Tesla T4", "NVIDIA GeForce RTX 3090", "GRID A100-40C", "x"]),
+    gpu_brand=st.sampled_from([None, "Tesla", "GeForce", "NvidiaRTX", "GRID", ""]),
+    architecture=st.sampled_from([None, "amd64", "arm64", "x"]),
+    runtime_mode=st.sampled_from([None, "legacy", "csv", "cdi", "x"]),
+    fabric_ready=maybe,
+)
+
+
+@given(images, workers)
+def test_the_judge_never_raises_and_always_explains(image: Image, worker: Node) -> None:
+    verdict = judge(image, worker, TABLES, TODAY)
+    assert verdict.grade in ORDER
+    if verdict.grade in (Grade.NO, Grade.UNKNOWN, Grade.JIT, Grade.MINOR, Grade.FORWARD):
+        assert verdict.grade in {reason.grade for reason in verdict.reasons}
+    for reason in verdict.reasons:
+        assert reason.code in REASON_CODES
+        assert reason.detail
+        assert reason.source
+
+
+@given(images, workers)
+def test_facts_that_are_not_known_never_make_a_verdict_worse(image: Image, worker: Node) -> None:
+    unknown: dict[str, Any] = dict.fromkeys(
+        ("requirements", "compat_on_loader_path", "compiles_at_runtime", "min_driver", "min_compute_capability"), None
+    )
+    image = replace(image, cpu=False)  # where the GPU rules say no, the CPU is better than not to know
+    known = judge(image, worker, TABLES, TODAY)
+    less = judge(replace(image, end_of_life=None, **unknown), worker, TABLES, TODAY)
+    if not image.is_for_tegra and image.compat_on_loader_path is not True:
+        assert ORDER[less.grade] <= ORDER[known.grade]
+
+
+@given(images, workers, drivers, drivers)
+def test_a_newer_driver_makes_what_runs_no_worse_but_by_older_compat_libraries(
+    image: Image, worker: Node, one: str, other: str
+) -> None:
+    low, high = sorted((one, other), key=lambda text: [int(part) for part in text.split(".")])
+    # A start condition may name a driver branch, and so does the compat package that makes a verdict `forward`.
+    plain = replace(image, requirements=None)
+    before = judge(plain, replace(worker, driver_version=low), TABLES, TODAY)
+    after = judge(plain, replace(worker, driver_version=high), TABLES, TODAY)
+    if before.grade in (Grade.NATIVE, Grade.MINOR) and ORDER[after.grade] > ORDER[before.grade]:
+        assert "compat_older_than_driver" in {reason.code for reason in after.reasons if reason.grade is Grade.NO}
+
+
+@given(images, images, workers)
+def test_what_an_image_says_on_an_architecture_counts_there_alone(image: Image, there: Image, worker: Node) -> None:
+    both = replace(image, by_architecture=(("arm64", there),))
+    meant = there if worker.architecture == "arm64" else image
+    assert judge(both, worker, TABLES, TODAY) == judge(meant, worker, TABLES, TODAY)
+
+
+@settings(max_examples=30)
+@given(st.lists(images, max_size=12), workers, st.randoms(use_true_random=False))
+def test_the_order_is_total_and_independent_of_the_input(found: list[Image], worker: Node, shuffler: Any) -> None:
+    candidates = [CatalogueImage(pk, str(pk % 3), image, ("train",), "od") for pk, image in enumerate(found)]
+    answer = match(MatchQuery(worker), CatalogueIndex.of(candidates), TABLES, TODAY)
+    shuffler.shuffle(candidates)
+    assert match(MatchQuery(worker), CatalogueIndex.of(candidates), TABLES, TODAY) == answer
+    pks = [pk for pk, _ in answer.matches + answer.rejected]
+    assert sorted(pks) == [pk for pk, image in enumerate(found) if not image.deleted]
+    for (_, verdict), (pk, _) in zip(answer.matches, answer.matches, strict=True):
+        assert verdict == judge(found[pk], worker, TABLES, TODAY)
+
+
+def test_the_strategies_fill_every_field() -> None:
+    assert {field.name for field in fields(Image)} - {"deleted", "by_architecture"} <= {
+        "cpu", "cuda", "min_generation", "framework", "framework_version", "architectures", "requirements",
+        "disable_require", "compat_package", "compat_on_loader_path", "kernel_architectures", "compiles_at_runtime",
+        "min_driver", "min_compute_capability", "end_of_life", "withdrawn_reason", "missing_in_registry",
+    }  # fmt: skip

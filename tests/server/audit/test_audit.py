@@ -1,0 +1,385 @@
+"""The audit trail: every answer with a registry password leaves an entry before it leaves the server, and no other does."""
+
+import asyncio
+import base64
+import re
+import sqlite3
+import threading
+import time
+from datetime import UTC, datetime, timedelta, timezone
+from typing import Any
+
+import httpx
+import psycopg
+import pytest
+
+from bayplan.clock import timestamp as written
+from bayplan.db.engines import open_database
+from bayplan.server.audit import store as audit_store
+from bayplan.server.audit.store import AuditRecord
+from tests import catalogue
+from tests.answers import refused, timestamp
+from tests.conftest import Service
+from tests.joining import joined
+from tests.server.http.test_statements import counted
+
+Body = dict[str, Any]
+SECRET = "sEcReT-rEgIsTrY-pAsSwOrD"
+LOGIN = {"registry_username": "robot", "registry_password": SECRET}
+PATIENCE_SECONDS = 20.0
+
+
+def trail(service: Service, **wanted: Any) -> list[Body]:
+    """The entries that are there, newest first."""
+    answer = service.staff.get("/v1/audit", params=wanted)
+    assert answer.status_code == 200, answer.text
+    entries: list[Body] = answer.json()
+    return entries
+
+
+def holds_password(answer: httpx.Response) -> bool:
+    """Whether the password is in an answer, in clear or as docker has it."""
+    encoded = re.findall(r"[A-Za-z0-9+/=]{24,}", answer.text)
+    for _ in range(2):  # a Secret has base64 within base64
+        plain = [base64.b64decode(text + "==", validate=False) for text in encoded]
+        encoded = [found for text in plain for found in re.findall(r"[A-Za-z0-9+/=]{24,}", text.decode("latin-1"))]
+        if any(SECRET.encode() in text for text in plain):
+            return True
+    return SECRET in answer.text
+
+
+@pytest.fixture
+def image(service: Service) -> Body:
+    """An image with a log-in, whose creation is in the trail."""
+    return service.make("docker", **LOGIN)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "action"),
+    [
+        ("POST", "/v1/docker/list", None, "list"),
+        ("GET", "/v1/docker/{image}", None, "load"),
+        ("GET", "/v1/docker/{image}?expand=framework,creator", None, "load"),
+        ("PUT", "/v1/docker/{image}", catalogue.image(**LOGIN), "replace"),
+        ("PATCH", "/v1/docker/{image}", {"cpu": True}, "change"),
+        ("DELETE", "/v1/docker/{image}/hard", None, "hard"),
+        ("POST", "/v1/docker/match", {"node": "{node}"}, "match"),
+        ("GET", "/v1/docker/{image}/nodes", None, "nodes"),
+        ("GET", "/v1/nodes/{node}/images", None, "images"),
+        ("GET", "/v1/catalogue/export?secrets=true", None, "export"),
+        ("GET", "/v1/docker/{image}/docker-config", None, "docker_config"),
+        ("GET", "/v1/docker/{image}/docker-config?format=kubernetes", None, "docker_config"),
+    ],
+)
+def test_whoever_gets_a_password_is_in_the_trail(
+    service: Service, image: Body, method: str, path: str, body: Body | None, action: str
+) -> None:
+    node = service.make("nodes")["pk"]
+    if body is not None and "node" in body:
+        body = {"node": node}
+    before = trail(service)
+    answer = service.staff.request(method, path.format(image=image["pk"], node=node), json=body)
+    assert holds_password(answer), answer.text
+    if method != "DELETE":
+        assert answer.headers["cache-control"] in ("no-store", "private, no-cache")
+    after = trail(service)
+    assert after[1:] == before
+    entry = after[0]
+    assert timestamp(entry["at"]) >= timestamp(before[0]["at"])
+    assert {**entry, "pk": 0, "at": ""} == {
+        "pk": 0,
+        "at": "",
+        "last": entry["at"],
+        "times": 1,
+        "kind": "user",
+        "name": "admin",
+        "address": "127.0.0.1",
+        "action": action,
+        "passwords": 1,
+        "images": [[image["pk"], image["pk"]]],
+    }
+
+
+def test_creating_and_reinstating_are_in_the_trail(service: Service, image: Body) -> None:
+    path = f"/v1/docker/{image['pk']}"
+    service.staff.delete(path)
+    assert holds_password(service.staff.delete(f"{path}/reinstate"))
+    assert [entry["action"] for entry in trail(service)] == ["reinstate", "create"]
+
+
+def test_a_change_that_is_not_made_leaves_no_entry(service: Service, image: Body) -> None:
+    body = catalogue.image(name=image["name"], version=image["version"], **LOGIN)
+    refused(service.staff.post("/v1/docker/create", json=body), 409)
+    assert len(trail(service)) == 1
+
+
+def test_a_worker_is_named_by_its_name(service: Service, image: Body) -> None:
+    with joined(service) as worker:
+        asked = [
+            worker.client.post("/v1/docker/list", headers=worker.as_node()),
+            worker.client.get(f"/v1/docker/{image['pk']}"),
+            worker.client.post("/v1/docker/match", json={"node": worker.nodes[0]}),
+            worker.client.get(f"/v1/nodes/{worker.nodes[0]}/images"),
+            worker.client.get(f"/v1/docker/{image['pk']}/docker-config"),
+        ]
+        assert all(map(holds_password, asked))
+        entries = trail(service, kind="worker")
+        assert [entry["action"] for entry in entries] == ["docker_config", "images", "match", "load", "list"]
+        assert {entry["name"] for entry in entries} == {worker.answer["worker"]}
+
+
+def test_an_answer_without_a_password_leaves_no_entry(service: Service, image: Body) -> None:
+    bare = service.make("docker")
+    before = trail(service)
+    for client in (service.staff, service.user):
+        client.get(f"/v1/docker/{bare['pk']}").raise_for_status()
+        client.get(f"/v1/docker/{bare['pk']}/nodes").raise_for_status()
+    for path in (f"/v1/docker/{image['pk']}", f"/v1/docker/{image['pk']}/nodes"):
+        assert not holds_password(service.user.get(path))
+    service.user.post("/v1/docker/list").raise_for_status()
+    service.staff.get("/v1/catalogue/export").raise_for_status()
+    body = {"expressions": [{"type": "exact", "field": "pk", "value": bare["pk"]}]}
+    service.staff.post("/v1/docker/list", json=body).raise_for_status()
+    refused(service.user.get(f"/v1/docker/{image['pk']}/docker-config"), 403)
+    assert trail(service) == before
+
+
+@pytest.mark.parametrize(("method", "path"), [("GET", "/v1/docker/{image}"), ("POST", "/v1/docker/list")])
+def test_304_leaves_no_entry_and_writes_nothing(service: Service, image: Body, method: str, path: str) -> None:
+    path = path.format(image=image["pk"])
+    tag = service.staff.request(method, path).headers["etag"]
+    before = trail(service)
+    with counted() as statements:
+        assert service.staff.request(method, path, headers={"If-None-Match": tag}).status_code == 304
+    assert not [text for text in statements if text.lstrip().upper().startswith(("INSERT", "UPDATE", "DELETE"))]
+    assert trail(service) == before
+
+
+def test_no_answer_at_all_holds_a_password_without_an_entry(service: Service, image: Body) -> None:
+    """Every operation that can be asked without a body, as staff, as a worker and as a user: what is new is asked too."""
+    seen = 0
+    with joined(service) as worker:
+        for path, methods in service.app.openapi()["paths"].items():
+            for method in [method for method in methods if method == "get" or path.endswith("/list")]:
+                place = re.sub(r"{[^}]*}", str(worker.nodes[0] if "/nodes/{pk}" in path else image["pk"]), path)
+                for client in (service.staff, worker.client, service.user):
+                    for query in ("", "?secrets=true", "?format=kubernetes"):
+                        before = trail(service, limit=1000)
+                        answer = client.request(method, place + query)
+                        after = trail(service, limit=1000)
+                        assert holds_password(answer) == (after != before), (method, path, query)
+                        seen += after != before
+    assert seen >= 10
+
+
+def test_many_images_are_few_ranges(service: Service) -> None:
+    made = [service.make("docker", **(LOGIN if number != 3 else {}))["pk"] for number in range(7)]
+    service.staff.post("/v1/docker/list").raise_for_status()
+    entry = trail(service)[0]
+    assert (entry["passwords"], entry["images"]) == (6, [[made[0], made[2]], [made[4], made[6]]])
+
+
+def test_answers_at_once_share_transactions(service: Service, image: Body) -> None:
+    at_once = 60
+    headers = {"Authorization": f"Bearer {service.tokens['staff']}"}
+
+    async def ask() -> list[int]:
+        async with httpx.AsyncClient(
+            transport=httpx.ASGITransport(service.app), base_url="http://bayplan.test", headers=headers
+        ) as client:
+            answers = await asyncio.gather(*(client.get(f"/v1/docker/{image['pk']}") for _ in range(at_once)))
+        return [answer.status_code for answer in answers]
+
+    with counted() as statements:
+        assert service.loop.run(ask()) == [200] * at_once
+    loaded, _ = trail(service)
+    assert (loaded["action"], loaded["times"]) == ("load", at_once)
+    assert len([text for text in statements if text.startswith(("INSERT INTO audit ", "UPDATE audit "))]) < at_once / 3
+
+
+def test_the_same_answer_again_is_counted_and_another_one_is_an_entry_of_its_own(service: Service, image: Body) -> None:
+    path = f"/v1/docker/{image['pk']}"
+    for _ in range(3):
+        service.staff.get(path).raise_for_status()
+    with service.client(service.tokens["staff"], "192.0.2.9") as elsewhere:
+        elsewhere.get(path).raise_for_status()
+    service.staff.post("/v1/docker/list").raise_for_status()
+    other = service.make("docker", **LOGIN)
+    service.staff.get(f"/v1/docker/{other['pk']}").raise_for_status()
+    service.staff.get(path).raise_for_status()
+    entries = trail(service)
+    assert [(entry["action"], entry["address"], entry["times"]) for entry in entries] == [
+        ("load", "127.0.0.1", 1),
+        ("create", "127.0.0.1", 1),
+        ("list", "127.0.0.1", 1),
+        ("load", "192.0.2.9", 1),
+        ("load", "127.0.0.1", 4),
+        ("create", "127.0.0.1", 1),
+    ]
+    assert entries[4]["last"] > entries[0]["at"] > entries[4]["at"]
+    assert trail(service, since=entries[4]["last"]) == [entries[4]], "by the last time, in the place of the first"
+
+
+def test_who_changes_an_image_again_and_again_is_entered_each_time(service: Service, image: Body) -> None:
+    for cpu in (True, False, True):
+        service.staff.patch(f"/v1/docker/{image['pk']}", json={"cpu": cpu}).raise_for_status()
+    assert [(entry["action"], entry["times"]) for entry in trail(service)] == [("change", 1)] * 3 + [("create", 1)]
+
+
+class TestReading:
+    @pytest.fixture
+    def entries(self, service: Service) -> list[Body]:
+        """Entries of several kinds, newest first, over the last ten minutes."""
+        moment = datetime.now(UTC)
+
+        async def record() -> None:
+            db = open_database(service.settings.database_url)
+            async with db.write(moves=False) as tx:
+                for number, entry in enumerate(
+                    (
+                        AuditRecord("user", "kim", "192.0.2.1", "load", [5]),
+                        AuditRecord("worker", "box-1", "192.0.2.2", "list", range(1, 11)),
+                        AuditRecord("worker", "box-2", "192.0.2.3", "match", [5, 900]),
+                        AuditRecord("registry", "registry.example.org:5000", None, "check", [5, 6]),
+                        AuditRecord("registry", "docker.io", None, "inspect"),
+                    )
+                ):
+                    await audit_store.record(tx, written(moment + timedelta(minutes=number)), [entry])
+            await db.close()
+
+        service.loop.run(record())
+        return trail(service)
+
+    def test_entries_are_newest_first(self, entries: list[Body]) -> None:
+        assert [entry["name"] for entry in entries] == [
+            "docker.io",
+            "registry.example.org:5000",
+            "box-2",
+            "box-1",
+            "kim",
+        ]
+        assert entries[0] | {"pk": 0, "at": ""} == {
+            "pk": 0,
+            "at": "",
+            "last": entries[0]["at"],
+            "times": 1,
+            "kind": "registry",
+            "name": "docker.io",
+            "address": None,
+            "action": "inspect",
+            "passwords": 1,
+            "images": [],
+        }
+        assert [entry["images"] for entry in entries[1:]] == [[[5, 6]], [[5, 5], [900, 900]], [[1, 10]], [[5, 5]]]
+
+    @pytest.mark.parametrize(
+        ("wanted", "found"),
+        [
+            ({"image": 5}, [1, 2, 3, 4]),
+            ({"image": 900}, [2]),
+            ({"image": 11}, []),
+            ({"kind": "registry"}, [0, 1]),
+            ({"name": "box-1"}, [3]),
+            ({"name": "box-%"}, []),
+            ({"kind": "worker", "image": 7}, [3]),
+            ({"limit": 2, "offset": 1}, [1, 2]),
+        ],
+    )
+    def test_entries_are_found(self, service: Service, entries: list[Body], wanted: Body, found: list[int]) -> None:
+        assert trail(service, **wanted) == [entries[index] for index in found]
+
+    def test_entries_since_a_time(self, service: Service, entries: list[Body]) -> None:
+        assert trail(service, since=entries[2]["at"]) == entries[:3]
+        elsewhere = datetime.fromisoformat(entries[2]["at"]).astimezone(timezone(timedelta(hours=5))).isoformat()
+        assert trail(service, since=elsewhere) == entries[:3]
+
+    def test_a_part_says_where_the_others_are(self, service: Service, entries: list[Body]) -> None:
+        answer = service.staff.get("/v1/audit?limit=2&kind=worker")
+        assert answer.headers["x-total-count"] == "2"
+        answer = service.staff.get("/v1/audit?limit=2&offset=2")
+        assert answer.headers["x-total-count"] == str(len(entries))
+        assert '/v1/audit?limit=2&offset=4>; rel="next"' in answer.headers["link"]
+        assert answer.headers["cache-control"] == "no-store"
+
+    @pytest.mark.parametrize(
+        "query",
+        [
+            "image=0",
+            "image=x",
+            f"image={10**18}9",
+            "kind=robot",
+            "limit=0",
+            "limit=1001",
+            "offset=-1",
+            "since=yesterday",
+            "since=2026-01-01T00:00:00",
+            "since=9999-12-31T23:59:59-12:00",
+            "name=%00",
+            "colour=red",
+            "image=1&image=2",
+        ],
+    )
+    def test_a_wrong_question_is_refused(self, service: Service, query: str) -> None:
+        refused(service.staff.get(f"/v1/audit?{query}"), 422, field=query.split("=")[0])
+
+    def test_it_is_for_staff(self, service: Service) -> None:
+        refused(service.user.get("/v1/audit"), 403)
+        refused(service.anonymous.get("/v1/audit"), 401)
+        with joined(service) as worker:
+            refused(worker.client.get("/v1/audit"), 403)
+
+
+def test_old_entries_go(service: Service, image: Body) -> None:
+    days = service.settings.audit_days
+
+    async def record() -> None:
+        db = open_database(service.settings.database_url)
+        async with db.write(moves=False) as tx:
+            for name, age in (("old", days + 5), ("young", days - 5)):
+                at = written(datetime.now(UTC) - timedelta(days=age))
+                await audit_store.record(tx, at, [AuditRecord("user", name, None, "load", [1])] * 450)
+        await db.close()
+
+    service.loop.run(record())
+    assert len(trail(service, name="old", limit=1000)) == 450
+    service.staff.get(f"/v1/docker/{image['pk']}").raise_for_status()
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while trail(service, name="old") and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert trail(service, name="old") == []
+    assert len(trail(service, name="young", limit=1000)) == 450
+
+
+def asked_in_a_thread(client: httpx.Client, path: str) -> tuple[threading.Thread, list[httpx.Response]]:
+    answers: list[httpx.Response] = []
+    thread = threading.Thread(target=lambda: answers.append(client.get(path)))
+    thread.start()
+    return thread, answers
+
+
+def test_no_password_leaves_where_the_trail_cannot_be_written(service: Service, image: Body) -> None:
+    path = f"/v1/docker/{image['pk']}"
+    url = service.settings.database_url
+    if service.kind == "sqlite":
+        with sqlite3.connect(url.removeprefix("sqlite:///"), isolation_level=None) as other:
+            other.execute("BEGIN IMMEDIATE")  # for longer than anybody waits
+            answer = service.staff.get(path)
+            other.execute("ROLLBACK")
+        other.close()
+    else:
+        with psycopg.connect(url, autocommit=True) as watcher, psycopg.connect(url) as blocker:
+            blocker.execute("LOCK TABLE audit")
+            thread, answers = asked_in_a_thread(service.staff, path)
+            blocked = "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+            deadline = time.monotonic() + PATIENCE_SECONDS
+            while not (found := watcher.execute(blocked).fetchall()) and time.monotonic() < deadline:
+                time.sleep(0.02)
+            assert not answers, "the answer waits for the trail"
+            for (pid,) in found:
+                watcher.execute("SELECT pg_terminate_backend(%s)", [pid])
+            thread.join(PATIENCE_SECONDS)
+            (answer,) = answers
+    refused(answer, 503, code="database_unavailable")
+    assert not holds_password(answer)
+    assert holds_password(service.staff.get(path)), "and then it does again"
+    assert len(trail(service)) == 2

@@ -1,0 +1,42 @@
+"""What staff change of an image's log-in has it looked at again, and who is told what of how it stands."""
+
+import pytest
+
+from tests.conftest import Service
+from tests.server.checks.test_processes import execute
+
+LOGIN = {"registry_username": "robot", "registry_password": "s3cret"}
+FAR = "2999-01-01T00:00:00.000000Z"
+# Encrypted with a key that nobody has.
+UNREADABLE = "v1:00000000:AAAA"
+
+
+@pytest.mark.parametrize(
+    ("change", "comes_sooner"),
+    [
+        ({"registry_username": "other"}, True),
+        ({"registry_password": "other"}, True),
+        ({"registry_username": None, "registry_password": None}, True),
+        ({"cpu": True}, False),
+    ],
+)
+def test_an_image_that_was_refused_is_due_when_it_has_another_log_in(
+    service: Service, change: dict[str, object], comes_sooner: bool
+) -> None:
+    pk = service.make("docker", url="127.0.0.1:1/team/image:1", registry="127.0.0.1:1", **LOGIN)["pk"]
+    path = f"/v1/docker/{pk}"
+    checked = service.staff.post(f"{path}/checks").json()["checked"]
+    execute(service.settings.database_url, "UPDATE checks SET state = ?, due = ? WHERE image = ?", "denied", FAR, pk)
+    service.staff.patch(path, json=change).raise_for_status()
+    assert service.staff.get(f"{path}/checks").json()["due"] == (checked if comes_sooner else FAR)
+
+
+def test_where_the_keys_lie_is_told_to_staff_only(service: Service) -> None:
+    pk = service.make("docker", **LOGIN)["pk"]
+    execute(service.settings.database_url, "UPDATE images SET registry_password = ? WHERE pk = ?", UNREADABLE, pk)
+    looked = service.staff.post(f"/v1/docker/{pk}/checks").json()
+    assert (looked["code"], str(service.settings.home) in looked["detail"]) == ("unknown_key", True)
+    for shown in (service.user.get(f"/v1/docker/{pk}/checks"), service.user.post("/v1/docker/checks/list")):
+        assert "unknown_key" in shown.text
+        assert str(service.settings.home) not in shown.text
+        assert "staff see why" in shown.text

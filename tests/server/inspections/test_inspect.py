@@ -1,0 +1,222 @@
+"""`POST /v1/docker/inspect`: what a registry says of an image, who may ask, and every way in which it fails."""
+
+import logging
+
+import pytest
+
+from bayplan.registry import errors as registries
+from bayplan.server.http.errors import STATUS
+from tests import catalogue
+from tests.answers import refused, timestamp
+from tests.conftest import Service
+from tests.inprocess import Loop
+from tests.joining import joined
+from tests.registry.misbehaving import Asked
+from tests.registry.running import DOCKER_MANIFEST, LAYER, OCI_INDEX, OCI_MANIFEST, Registry, configuration
+from tests.server.inspections.conftest import TORCH, for_both, pushed, spoiled
+
+PATH = "/v1/docker/inspect"
+
+
+def stated(value: object, source: str, certainty: str = "stated") -> dict[str, object]:
+    """A fact as answers have it."""
+    return {"value": value, "source": source, "certainty": certainty}
+
+
+def test_a_registry_is_asked_and_its_answer_is_in_the_specified_shape(service: Service, registry: Registry) -> None:
+    descriptor = registry.image("ml/pytorch", "2.4-cuda12.4", configuration(TORCH), DOCKER_MANIFEST)
+    url = f"{registry.host}/ml/pytorch:2.4-cuda12.4"
+    found = service.staff.post(PATH, json={"url": url, "registry_username": None, "registry_password": None}).json()
+    checked = found.pop("checked")
+    assert timestamp(checked) == checked
+    (platform,) = found["platforms"]
+    size = platform.pop("size_bytes")
+    assert size > len(LAYER)
+    assert found == {
+        "reference": url,
+        "digest": descriptor["digest"],
+        "media_type": DOCKER_MANIFEST,
+        "platforms": [
+            {
+                "os": "linux",
+                "architecture": "amd64",
+                "variant": None,
+                "digest": descriptor["digest"],
+                "created": "2026-10-01T00:00:00Z",
+                "facts": {
+                    "cuda_architectures": stated(["8.0", "9.0+PTX"], "env TORCH_CUDA_ARCH_LIST"),
+                    "cuda_version": stated("12.4.1", "env CUDA_VERSION"),
+                    "cudnn_version": stated("9.1.0.70", "env NV_CUDNN_VERSION"),
+                    "framework": stated("PyTorch", "env PYTORCH_VERSION"),
+                    "framework_version": stated("2.4.1", "env PYTORCH_VERSION"),
+                    "requirements": stated({"NVIDIA_REQUIRE_CUDA": TORCH["NVIDIA_REQUIRE_CUDA"]}, "env"),
+                },
+            }
+        ],
+        "contradictions": [],
+    }
+
+
+def test_an_index_gives_its_platforms_and_not_its_attestations(service: Service, registry: Registry) -> None:
+    found = service.staff.post(PATH, json={"url": for_both(registry, "ml/both", arm64={})}).json()
+    assert found["media_type"] == OCI_INDEX
+    assert [platform["architecture"] for platform in found["platforms"]] == ["amd64", "arm64"]
+    assert found["platforms"][1]["facts"] == {}
+
+
+def test_a_tag_that_is_not_named_is_latest(service: Service, registry: Registry) -> None:
+    url = pushed(registry, "ml/tagless", tag="latest").removesuffix(":latest")
+    assert service.staff.post(PATH, json={"url": url}).json()["reference"] == f"{url}:latest"
+
+
+def test_a_log_in_is_used_and_told_nobody(
+    service: Service, guarded: Registry, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    url = pushed(guarded, "ml/guarded")
+    assert guarded.login is not None
+    login = {"registry_username": guarded.login.username, "registry_password": guarded.login.password}
+    found = service.staff.post(PATH, json={"url": url, **login})
+    assert found.status_code == 200, found.text
+    wrong = "not-the-password-of-anybody"
+    answers = [
+        found,
+        service.staff.post(PATH, json={"url": url}),
+        service.staff.post(PATH, json={"url": url, **login, "registry_password": wrong}),
+        service.staff.post(PATH, json={"url": f"{url}-gone", **login}),
+        service.staff.post(PATH, json={"url": "A", **login}),
+    ]
+    refused(answers[1], 422, code="registry_denied")
+    refused(answers[2], 422, code="registry_denied")
+    refused(answers[3], 404, code="image_not_found")
+    refused(answers[4], 422, code="bad_reference", field="url")
+    told = caplog.text + "".join(answer.text for answer in answers)
+    assert guarded.login.password not in told
+    assert wrong not in told
+
+
+@pytest.mark.parametrize("half", ["registry_username", "registry_password"])
+def test_half_a_log_in_is_refused(service: Service, half: str) -> None:
+    other = ({"registry_username", "registry_password"} - {half}).pop()
+    refused(service.staff.post(PATH, json={"url": "a/b", half: "x"}), 422, code="incomplete_login", field=other)
+
+
+def test_staff_and_workers_may_ask_and_nobody_else(service: Service, registry: Registry) -> None:
+    body = {"url": pushed(registry, "ml/who")}
+    refused(service.anonymous.post(PATH, json=body), 401)
+    refused(service.user.post(PATH, json=body), 403, code="forbidden")
+    assert service.staff.post(PATH, json=body).status_code == 200
+    with joined(service) as worker:
+        assert worker.client.post(PATH, json=body).status_code == 200
+        refused(worker.client.post(f"/v1/docker/{service.make('docker')['pk']}/inspection"), 403, code="forbidden")
+
+
+@pytest.mark.parametrize(
+    "url", ["http://127.0.0.1/a:1", "a:1:1", "a@sha256:0", "a@md5:0123", "a\n", "", "user:pass@host/a"]
+)
+def test_what_is_no_reference_is_refused(service: Service, url: str) -> None:
+    refused(service.staff.post(PATH, json={"url": url}), 422, field="url")
+
+
+@pytest.mark.parametrize(
+    "host", ["10.1.2.3", "127.0.0.2:5000", "localhost.localdomain:1", "169.254.169.254", "[::1]:5000", "[fe80::1]"]
+)
+def test_private_addresses_are_refused_unless_they_are_allowed(service: Service, host: str) -> None:
+    answer = service.staff.post(PATH, json={"url": f"{host}/ml/x:1"})
+    body = refused(answer, answer.status_code)
+    # A name that this machine does not know leads nowhere; an address is looked at before anybody connects.
+    assert (answer.status_code, body["code"]) in (
+        [(422, "registry_not_allowed")]
+        if host[0] in "[1"
+        else [(422, "registry_not_allowed"), (502, "registry_unreachable")]
+    )
+
+
+def test_a_certificate_that_nobody_vouches_for_is_not_trusted(service: Service, secured: Registry) -> None:
+    answer = service.staff.post(PATH, json={"url": pushed(secured, "ml/secured")})
+    refused(answer, 502, code="registry_unreachable")
+
+
+def test_an_image_that_is_not_there_is_404(service: Service, registry: Registry) -> None:
+    pushed(registry, "ml/there")
+    for url in ("ml/there:2", "ml/nowhere:1", "ml/there@sha256:" + "0" * 64):
+        refused(service.staff.post(PATH, json={"url": f"{registry.host}/{url}"}), 404, code="image_not_found")
+
+
+async def _teapot(asked: Asked) -> None:
+    await asked.answer(418)
+
+
+async def _nonsense(asked: Asked) -> None:
+    await asked.answer(200, b'{"schemaVersion": 2, "layers"', Content_Type=OCI_MANIFEST)
+
+
+async def _endless(asked: Asked) -> None:
+    asked.begin(200, {"Content-Type": OCI_MANIFEST, "Content-Length": str(10**9)})
+    await asked.writer.drain()
+
+
+async def _liar(asked: Asked) -> None:
+    await asked.answer(200, b"{}", Content_Type=OCI_MANIFEST, Docker_Content_Digest="sha256:" + "0" * 64)
+
+
+@pytest.mark.parametrize(
+    ("handler", "code"),
+    [
+        (_teapot, "registry_error"),
+        (_nonsense, "manifest_invalid"),
+        (_endless, "manifest_too_large"),
+        (_liar, "digest_mismatch"),
+    ],
+)
+def test_a_registry_that_misbehaves_is_502(service: Service, loop: Loop, handler: object, code: str) -> None:
+    with spoiled(loop, handler) as server:  # type: ignore[arg-type]  # each is a Handler
+        refused(service.staff.post(PATH, json={"url": f"{server.host}/ml/x:1"}), 502, code=code)
+
+
+def test_an_image_that_says_too_much_is_refused(service: Service, registry: Registry) -> None:
+    env = {f"NVIDIA_REQUIRE_{number}": "x" * 100_000 for number in range(20)}
+    answer = service.staff.post(PATH, json={"url": pushed(registry, "ml/talkative", env)})
+    refused(answer, 502, code="manifest_too_large")
+
+
+def test_text_that_is_no_unicode_is_no_image(service: Service, registry: Registry) -> None:
+    answer = service.staff.post(PATH, json={"url": pushed(registry, "ml/surrogate", {"CUDA_VERSION": "\ud800"})})
+    refused(answer, 502, code="manifest_invalid")
+
+
+def _status(kind: type[Exception]) -> int:
+    return next(STATUS[one] for one in kind.__mro__ if one in STATUS)
+
+
+def test_every_error_of_a_registry_has_its_status() -> None:
+    kinds = {
+        kind.code: _status(kind)
+        for kind in vars(registries).values()
+        if isinstance(kind, type) and issubclass(kind, registries.RegistryError)
+    }
+    assert kinds == {
+        "registry_error": 502,
+        "registry_not_allowed": 422,
+        "registry_unreachable": 502,
+        "registry_denied": 422,
+        "image_not_found": 404,
+        "manifest_invalid": 502,
+        "manifest_too_large": 502,
+        "digest_mismatch": 502,
+        "registry_timeout": 504,
+    }
+
+
+def test_nothing_is_stored(service: Service, registry: Registry) -> None:
+    url = pushed(registry, "ml/untouched")
+    image = service.make("docker", url=url, registry=f"http://{registry.host}")
+    before = service.staff.get(f"/v1/docker/{image['pk']}/facts").json()
+    service.staff.post(PATH, json={"url": url})
+    assert service.staff.get(f"/v1/docker/{image['pk']}/facts").json() == before
+    refused(service.staff.get(f"/v1/docker/{image['pk']}/inspection"), 404, code="not_inspected")
+
+
+def test_an_unknown_field_is_refused(service: Service) -> None:
+    body = {"url": "a/b", "tasks": catalogue.image()["tasks"]}
+    refused(service.staff.post(PATH, json=body), 422, code="unknown_field", field="tasks")
