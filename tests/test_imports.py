@@ -42,7 +42,6 @@ WIRING = frozenset({"cli", "server"})
 SHARED_OF_A_FEATURE = "queries"
 NOT_YET = frozenset(
     (
-        ("domain/facts.py", "schemas/facts.py"),
         ("server/catalogue_file/apply.py", "server/images/facts_store.py"),
         ("server/catalogue_file/export.py", "server/images/facts_store.py"),
         ("server/checks/check_one.py", "server/inspections/store.py"),

@@ -209,7 +209,7 @@ def test_contradictions(field: str, catalogue: str | None, agrees: bool) -> None
 
 def test_the_cudart_table_names_real_releases() -> None:
     """Each row has a release that the CUDA table knows, and its source; each version once."""
-    known = {row["full_version"] for row in tables.rows("cuda.csv")}
+    known = {row["full_version"] for row in tables.read_rows("cuda.csv")}
     path = inspecting.CUDART
     with path.open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))

@@ -68,9 +68,9 @@ def list_(
     if as_json:
         return output.show_json(found)
     if resource is ReferenceList.licences:
-        from bayplan.domain.compatibility.tables import rows
+        from bayplan.domain.compatibility.tables import read_rows
 
-        identifiers = {row["name"]: row["spdx"] for row in rows("licences.csv")}
+        identifiers = {row["name"]: row["spdx"] for row in read_rows("licences.csv")}
         found = [one | {"identifier": identifiers.get(one["name"])} for one in found]
     columns = [
         output.Column(name.replace("_", " "), right=name == "pk", gives_way=name in WRAPPED, spare=WRAPPED.get(name, 0))

@@ -7,7 +7,7 @@ import sqlalchemy as sa
 
 from bayplan.db import tables
 from bayplan.db.database import Database, Transaction
-from bayplan.domain.compatibility.tables import load, rows
+from bayplan.domain.compatibility.tables import load, read_rows
 from bayplan.domain.versions import sort_key
 
 
@@ -61,7 +61,7 @@ async def _reference_tables(tx: Transaction, folder: Path | None) -> None:
             for generation in facts.generations
         ],
         tables.domains: [
-            {"name": row["name"], "description": row["description"]} for row in rows("domains.csv", folder)
+            {"name": row["name"], "description": row["description"]} for row in read_rows("domains.csv", folder)
         ],
         tables.licences: [
             {
@@ -73,7 +73,7 @@ async def _reference_tables(tx: Transaction, folder: Path | None) -> None:
                 "conditions": _words(row["conditions"]),
                 "aliases": [row["spdx"], *_words(row["aliases"])],
             }
-            for row in rows("licences.csv", folder)
+            for row in read_rows("licences.csv", folder)
         ],
     }
     for table, content in contents.items():

@@ -6,16 +6,14 @@ TORCH_CUDA_ARCH_LIST is no `kernel_architectures` (extensions were built with it
 past its end of life without saying since when has no day to enter.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from pydantic import ValidationError
-
-from bayplan.schemas.facts import FactsPatch
-
 Platform = Mapping[str, Any]
 Values = dict[str, Any]
+IsReadable = Callable[[str, Any], bool]
+"""Whether a value has the form that staff's entry of the fact of that name would have."""
 
 TOLD = ("requirements", "disable_require", "compat_package", "end_of_life")
 """Facts that an image's configuration tells; besides them the manifest tells `architectures`."""
@@ -33,15 +31,15 @@ class InspectionFacts:
     by_architecture: Mapping[str, Values]
 
 
-def facts_from_inspection(platforms: Iterable[Platform]) -> InspectionFacts:
+def facts_from_inspection(platforms: Iterable[Platform], is_readable: IsReadable) -> InspectionFacts:
     """Gives the facts that an inspection's platforms tell; those of amd64, or else of the first one, stand for the image."""
     told: dict[str, Values] = {}
     for platform in platforms:
-        told.setdefault(architecture(platform), _told(platform))
+        told.setdefault(architecture(platform), _told(platform, is_readable))
     first = _FIRST if _FIRST in told else next(iter(told), None)
     if first is None:
         return InspectionFacts({}, {})
-    facts = _readable({"architectures": list(told)}) | told[first]
+    facts = _readable({"architectures": list(told)}, is_readable) | told[first]
     return InspectionFacts(facts, {name: values for name, values in told.items() if values != told[first]})
 
 
@@ -51,19 +49,12 @@ def architecture(platform: Platform) -> str:
     return name if system == "linux" else f"{system}-{name}"
 
 
-def _told(platform: Platform) -> Values:
+def _told(platform: Platform, is_readable: IsReadable) -> Values:
     facts = platform["facts"]
     said = {name: facts[name]["value"] if name in facts else _WHERE_SILENT.get(name) for name in TOLD}
-    return _readable({name: value for name, value in said.items() if value is not None})
+    return _readable({name: value for name, value in said.items() if value is not None}, is_readable)
 
 
-def _readable(values: Values) -> Values:
+def _readable(values: Values, is_readable: IsReadable) -> Values:
     """The values that staff could have entered as well."""
-    kept: Values = {}
-    for name, value in values.items():
-        try:
-            FactsPatch.model_validate({name: value})
-        except ValidationError:
-            continue
-        kept[name] = value
-    return kept
+    return {name: value for name, value in values.items() if is_readable(name, value)}

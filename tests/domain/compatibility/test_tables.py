@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from bayplan.domain.compatibility.tables import load, rows
+from bayplan.domain.compatibility.tables import load, read_rows
 from bayplan.domain.compatibility.tables.loader import SHIPPED
 from bayplan.domain.versions import ComputeCapability, CudaVersion, DriverVersion
 from bayplan.errors import CannotStart
@@ -17,7 +17,7 @@ GENERATIONS = {generation.name: generation for generation in TABLES.generations}
 
 @pytest.mark.parametrize("path", sorted(SHIPPED.glob("*.csv")), ids=lambda path: path.name)
 def test_every_row_of_every_table_has_its_source(path: Path) -> None:
-    table = rows(path.name)
+    table = read_rows(path.name)
     assert table
     assert all(row["source"] for row in table)
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import sqlalchemy as sa
+from pydantic import ValidationError
 
 from bayplan.db import crud, tables
 from bayplan.db.database import Database, Transaction, fetch_all
@@ -16,6 +17,7 @@ from bayplan.db.resource_types import RESOURCE_TYPES
 from bayplan.domain.facts import facts_from_inspection
 from bayplan.domain.reference import Reference, located
 from bayplan.errors import Conflict, NotFound
+from bayplan.schemas.facts import FactsPatch
 from bayplan.server.checks import store as check_store
 from bayplan.server.credentials.outcomes import CredentialKey
 from bayplan.server.images import facts_store
@@ -70,12 +72,20 @@ async def keep(tx: Transaction, pk: int, found: Object, at: RegistryLocation, *,
     crud.check_not_deleted(IMAGES, row)
     if located(row["url"], row["registry"]) != at.reference:
         raise Conflict(f"The image with pk {pk} was given another url while its registry was asked: inspect it again.")
-    new = facts_from_inspection(found["platforms"])
+    new = facts_from_inspection(found["platforms"], _is_readable)
     table = tables.inspections
     await tx.execute(sa.delete(table).where(table.c.image == pk))
     await tx.execute(sa.insert(table), {"image": pk, **found, "by_architecture": new.by_architecture or None})
     await facts_store.learn(tx, pk, new.facts)
     await check_store.accept_digest(tx, pk, row["url"], row["registry"], found["digest"], found["checked"])
+
+
+def _is_readable(name: str, value: Any) -> bool:
+    try:
+        FactsPatch.model_validate({name: value})
+    except ValidationError:
+        return False
+    return True
 
 
 async def load(db: Database, pk: int) -> StoredInspection:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
-from bayplan.domain.compatibility.tables.loader import Row, check_folder, parsed, rows, table_path
+from bayplan.domain.compatibility.tables.loader import Row, check_folder, parsed, read_rows, table_path
 from bayplan.domain.compatibility.tables.lookups import Tables
 from bayplan.domain.compatibility.tables.rows import (
     ArchList,
@@ -36,7 +36,7 @@ __all__ = [
     "GpuModel",
     "Tables",
     "load",
-    "rows",
+    "read_rows",
 ]
 
 

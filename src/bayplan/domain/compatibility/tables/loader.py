@@ -36,7 +36,7 @@ def table_path(name: str, folder: Path | None) -> Path:
     return SHIPPED / name
 
 
-def rows(name: str, folder: Path | None = None) -> list[Row]:
+def read_rows(name: str, folder: Path | None = None) -> list[Row]:
     """The rows of a table, as text by column; raises CannotStart, naming file and line, for one that is no table."""
     return [row for _, row in numbered_rows(table_path(name, folder))]
 
