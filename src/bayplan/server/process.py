@@ -12,6 +12,7 @@ import bayplan
 from bayplan.config import Settings
 from bayplan.db import schema
 from bayplan.errors import CannotStart
+from bayplan.server import logs
 from bayplan.server.app import create_app, open_context, prepare
 from bayplan.server.credentials.key_rotation import encrypt_again
 
@@ -64,18 +65,20 @@ class _Server(uvicorn.Server):
 
 def serve(settings: Settings) -> None:
     """Serves until it is told to stop; raises `CannotStart` or `DatabaseUnavailable` where it cannot."""
+    logs.configure(settings.log_level)
     listener = _listen(settings.host, settings.port)
     # Before the server starts, so that what is wrong is said in one line and not as the end of a start.
     asyncio.run(_prepare(settings))
     host, port = listener.getsockname()[:2]
     shown = f"[{host}]" if ":" in host else host
     place = settings.database_url.removeprefix("sqlite:///") if settings.is_embedded else "PostgreSQL"
+    app = create_app(settings)
     config = uvicorn.Config(
-        create_app(settings),
+        logs.RequestLog(app) if settings.log_level == "debug" else app,
         loop="uvloop",
         http=_Http,
-        log_level=settings.log_level,
-        access_log=settings.log_level == "debug",
+        log_config=None,  # `logs` has set it up
+        access_log=False,
         lifespan="on",
         server_header=False,
         timeout_keep_alive=30,
