@@ -7,7 +7,7 @@ import pytest
 from bayplan.agent.hardware import GpuHardware, Gpus, Machine, machine_of
 from bayplan.agent.report import body, differences
 from bayplan.domain.backoff import JITTER, LONGEST_RETRY_SECONDS, jittered, retry_seconds
-from bayplan.schemas.workers import Join
+from bayplan.schemas.workers import JoinRequest
 
 A6000 = GpuHardware(0, "NVIDIA RTX A6000", "NvidiaRTX", 51527024640, "8.6")
 T4 = GpuHardware(1, "Tesla T4", "Tesla", 16106127360, "7.5", fabric_ready=None)
@@ -15,8 +15,8 @@ MACHINE = Machine("amd64", 270582939648, Gpus("535.104.05", (A6000, T4)))
 
 
 def test_the_body_is_one_that_the_server_takes() -> None:
-    Join.model_validate(body(MACHINE, "192.0.2.17"))
-    Join.model_validate(body(Machine("arm64", None, Gpus("550.54.15", ())), "gpu1.example.com"))
+    JoinRequest.model_validate(body(MACHINE, "192.0.2.17"))
+    JoinRequest.model_validate(body(Machine("arm64", None, Gpus("550.54.15", ())), "gpu1.example.com"))
 
 
 def test_a_machine_without_gpu_has_no_driver_to_speak_of() -> None:

@@ -2,10 +2,14 @@
 
 from typing import Literal
 
-from bayplan.schemas.common import Answer, Timestamp
+from typing_extensions import TypedDict
+
+from bayplan.schemas.common import Timestamp
+from bayplan.schemas.components import answer
 
 
-class AuditEntry(Answer):
+@answer()
+class AuditEntry(TypedDict):
     """An answer, or a question to a registry, that held passwords, and equal ones of the hour from `at` on, `times` in all.
 
     `passwords` are those of one answer; `images` are ranges of pks, both ends inclusive.

@@ -4,13 +4,15 @@ import json
 from typing import Annotated
 
 from pydantic import Field, RootModel
+from typing_extensions import TypedDict
 
-from bayplan.schemas.common import Answer, Body
+from bayplan.schemas.common import Body
+from bayplan.schemas.components import answer
 
 Token = Annotated[str, Field(max_length=5_000)]
 
 
-class Credentials(Body):
+class UserCredentials(Body, title="Credentials"):
     """A user name and a password."""
 
     username: Annotated[str, Field(max_length=200, examples=["admin"])]
@@ -24,7 +26,7 @@ class WorkerCredentials(Body):
     secret: Annotated[str, Field(max_length=1_000)]
 
 
-class Obtain(RootModel[Credentials | WorkerCredentials]):
+class Obtain(RootModel[UserCredentials | WorkerCredentials]):
     """The credentials of a user or of a worker: for the documentation, since each is read as what it is."""
 
 
@@ -49,18 +51,21 @@ class Verify(Body):
     token: Token
 
 
-class Tokens(Answer):
+@answer()
+class TokensAnswer(TypedDict):
     """An access token for the `Authorization: Bearer` header, and a refresh token to get the next one with."""
 
     access: str
     refresh: str
 
 
-class Access(Answer):
+@answer()
+class AccessAnswer(TypedDict):
     """A new access token."""
 
     access: str
 
 
-class Nothing(Answer):
+@answer("Nothing")
+class EmptyAnswer(TypedDict):
     """An empty object: the token is good."""

@@ -4,8 +4,10 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BeforeValidator, Field, TypeAdapter, ValidationError
 from pydantic_core import InitErrorDetails, PydanticCustomError
+from typing_extensions import TypedDict
 
-from bayplan.schemas.common import Answer, Body
+from bayplan.schemas.common import Body
+from bayplan.schemas.components import answer
 from bayplan.schemas.docker import ImageCreate
 from bayplan.schemas.facts import FactsPatch
 from bayplan.schemas.frameworks import FrameworkCreate
@@ -64,7 +66,8 @@ class Document(Body):
     nodes: Annotated[list[NodeCreate], Field(max_length=MOST_ENTRIES), _one_by_one(NodeCreate)] | None = None
 
 
-class Change(Answer):
+@answer("Change")
+class PlannedChange(TypedDict):
     """One object that was or would be added, changed or removed; `fields` has each change as `from` and `to`."""
 
     action: Literal["add", "change", "remove"]
@@ -74,10 +77,11 @@ class Change(Answer):
     fields: dict[str, dict[str, Any]]
 
 
-class Plan(Answer):
+@answer()
+class PlanAnswer(TypedDict):
     """What applying a document changes. `version` is the catalogue's: send it as `If-Match` to apply just that."""
 
-    changes: list[Change]
+    changes: list[PlannedChange]
     unchanged: int
     applied: bool
     version: str

@@ -1,37 +1,41 @@
 """How images stand with their registries, on the wire."""
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
+from typing_extensions import TypedDict
 
-from bayplan.schemas.common import Answer, Body, Timestamp
+from bayplan.schemas.common import Body, Timestamp
+from bayplan.schemas.components import answer
 
 State = Literal["ok", "moved", "missing", "denied", "unreachable"]
 
 
 class ChecksRequest(Body):
-    """Which images to look at: all, or those that are not known to be ok."""
+    """Which images to check: all, or those that are not known to be ok."""
 
     which: Literal["all", "not_ok"]
 
 
-class Asked(Answer):
+@answer("Asked")
+class RequestedChecks(TypedDict):
     """From when on looks count as asked for by this, and at how many images."""
 
     asked: Timestamp
     images: int
 
 
-class ChangedField(Answer):
-    """Something that the image which was found says otherwise than the one that the catalogue stands by."""
+@answer()
+class ChangedField(TypedDict):
+    """A field in which the image in the registry differs from the one in the catalogue."""
 
-    field: str = Field(examples=["cuda_version"])
+    field: Annotated[str, Field(examples=["cuda_version"])]
     old: Any
     new: Any
 
 
-class Finding(Answer):
-    """How an image was found: `code` and `detail` say what stood in the way, and of a tag that moved where it points."""
+class CheckFields(TypedDict):
+    """The result of a check: `code` and `detail` say what went wrong, or where a tag points that moved."""
 
     state: State | None
     digest: str | None
@@ -40,14 +44,16 @@ class Finding(Answer):
     detail: str | None
 
 
-class CheckChange(Finding):
+@answer()
+class CheckChange(CheckFields):
     """When the state of an image, or one of its digests, became another one."""
 
     at: Timestamp
     changes: list[ChangedField] | None
 
 
-class ImageChecks(Finding):
+@answer()
+class ImageChecks(CheckFields):
     """How an image stands with its registry: null until the first look. `due` is the next one, null where none is planned."""
 
     image: int
@@ -57,7 +63,8 @@ class ImageChecks(Finding):
     history: list[CheckChange]
 
 
-class Trouble(Finding):
+@answer("Trouble")
+class FailingImage(CheckFields):
     """An image that is not ok."""
 
     image: int
@@ -68,14 +75,15 @@ class Trouble(Finding):
     due: Timestamp | None
 
 
-class CheckCounts(Answer):
+@answer()
+class CheckCounts(TypedDict):
     """How many images stand how, how many of them were looked at since a time, and how many still wait that somebody asked for.
 
     `waiting_in` names the registries where most of those are.
     """
 
-    states: dict[str, int] = Field(examples=[{"ok": 61, "missing": 1, "unchecked": 0}])
+    states: Annotated[dict[str, int], Field(examples=[{"ok": 61, "missing": 1, "unchecked": 0}])]
     checked: int
     waiting: int
-    waiting_in: list[str] = Field(examples=[["registry.example.org"]])
+    waiting_in: Annotated[list[str], Field(examples=[["registry.example.org"]])]
     images: int

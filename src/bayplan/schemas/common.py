@@ -27,12 +27,6 @@ class NoFields(Body):
     """No fields: for a list that is whole, and for what is done without being told more."""
 
 
-class Answer(BaseModel):
-    """A body that bayplan answers with: for the documentation, since answers are rendered from rows."""
-
-    model_config = ConfigDict(extra="forbid")
-
-
 def _printable(text: str) -> str:
     if not text.isprintable():
         raise PydanticCustomError("not_printable", "must hold printable characters only (no line breaks, tabs or NUL)")
@@ -88,6 +82,11 @@ Number = Annotated[float, BeforeValidator(_float), Field(allow_inf_nan=False)]
 
 Key = Annotated[Pk | Name, Field(union_mode="left_to_right")]
 """What names another object in a request: its pk, or its natural key."""
+
+Reference = Annotated[
+    int, WithJsonSchema({"anyOf": [{"type": "integer"}, {"additionalProperties": True, "type": "object"}]})
+]
+"""In an answer, the pk of another object; the API gives the object itself where `?expand=` names the field."""
 
 Timestamp = Annotated[str, WithJsonSchema({"type": "string", "format": "date-time"})]
 """RFC 3339 in UTC, `2026-11-23T10:00:00.000000Z`."""

@@ -1,18 +1,25 @@
 """The log-ins of registries on the wire: what is known of each, and another password for one. None is ever in an answer."""
 
-from pydantic import Field
+from typing import Annotated
 
-from bayplan.schemas.common import Answer, Body, Timestamp
+from pydantic import Field
+from typing_extensions import TypedDict
+
+from bayplan.schemas.common import Body, Timestamp
+from bayplan.schemas.components import answer
 from bayplan.schemas.docker import Password, Registry, Username
 
 
-class LogIn(Answer):
+@answer("LogIn")
+class RegistryCredentialsAnswer(TypedDict):
     """A user name at a registry, and the images that are pulled with it."""
 
     registry: str
     username: str
     images: int
-    passwords: int = Field(description="How many different ones its images have: 1, unless a rotation is due.")
+    passwords: Annotated[
+        int, Field(description="How many different ones its images have: 1, unless a rotation is due.")
+    ]
     last_used: Timestamp | None
     last_refused: Timestamp | None
     last_given: Timestamp | None
@@ -28,7 +35,8 @@ class Rotation(Body):
     check: bool = True
 
 
-class Rotated(Answer):
+@answer("Rotated")
+class RotationAnswer(TypedDict):
     """How many images have the new log-in, and whether the registry was seen to take it; `detail` says why not."""
 
     images: int

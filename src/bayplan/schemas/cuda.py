@@ -3,9 +3,11 @@
 from typing import Annotated
 
 from pydantic import Field
+from typing_extensions import TypedDict
 
 from bayplan.domain.versions import CudaVersion, DriverVersion
-from bayplan.schemas.common import Answer, Body, Name, parsed_by, partial
+from bayplan.schemas.common import Body, Name, parsed_by, partial
+from bayplan.schemas.components import answer
 
 CudaText = Annotated[Name, parsed_by(CudaVersion.parse)]
 DriverText = Annotated[Name, parsed_by(DriverVersion.parse), Field(examples=["550.54.15"])]
@@ -22,7 +24,8 @@ class CudaCreate(Body):
 CudaPatch = partial(CudaCreate, "CudaPatch", "Any of the fields of a CUDA release.")
 
 
-class Cuda(Answer):
+@answer()
+class CudaAnswer(TypedDict):
     """A CUDA release."""
 
     pk: int

@@ -3,8 +3,15 @@
 from typing import Annotated, Any
 
 from pydantic import AliasChoices, BeforeValidator, Field
+from typing_extensions import TypedDict
 
-from bayplan.schemas.common import Answer, Body, Key, Line, Name, Timestamp, Words, partial
+from bayplan.schemas.common import Body, Key, Line, Name, Reference, Timestamp, Words, partial
+from bayplan.schemas.components import answer
+from bayplan.schemas.cuda import CudaAnswer
+from bayplan.schemas.frameworks import FrameworkAnswer
+from bayplan.schemas.hardware import HardwareAnswer
+from bayplan.schemas.licences import LicenceAnswer
+from bayplan.schemas.users import UserAnswer
 
 
 def _no_cuda(value: Any) -> Any:
@@ -49,9 +56,7 @@ ImagePatch = partial(
 )
 
 
-class Image(Answer):
-    """A docker image. The log-in is null for everyone but staff and workers."""
-
+class _ImageFields(TypedDict):
     pk: int
     name: str
     version: str
@@ -59,13 +64,30 @@ class Image(Answer):
     registry: str
     registry_username: str | None
     registry_password: str | None
-    cuda_version: int | dict[str, Any] | None
-    min_hardware_generation: int | dict[str, Any] | None
     cpu: bool
-    framework: int | dict[str, Any]
     domain: str
     tasks: list[str]
-    licence: int | dict[str, Any]
-    creator: int | dict[str, Any]
     creation_time: Timestamp
     deletion_time: Timestamp | None
+
+
+@answer()
+class ImageAnswer(_ImageFields):
+    """A docker image. The log-in is null for everyone but staff and workers."""
+
+    cuda_version: Reference | None
+    min_hardware_generation: Reference | None
+    framework: Reference
+    licence: Reference
+    creator: Reference
+
+
+@answer()
+class ExpandedImageAnswer(_ImageFields):
+    """A docker image with the objects that it refers to in place of their pks."""
+
+    cuda_version: CudaAnswer | None
+    min_hardware_generation: HardwareAnswer | None
+    framework: FrameworkAnswer
+    licence: LicenceAnswer
+    creator: UserAnswer

@@ -1,8 +1,10 @@
 """Domains on the wire: what kind of problem an image solves."""
 
 from pydantic import Field
+from typing_extensions import TypedDict
 
-from bayplan.schemas.common import Answer, Body, Line, Word, partial
+from bayplan.schemas.common import Body, Line, Word, partial
+from bayplan.schemas.components import answer
 
 
 class DomainCreate(Body):
@@ -15,7 +17,8 @@ class DomainCreate(Body):
 DomainPatch = partial(DomainCreate, "DomainPatch", "Any of the fields of a domain.")
 
 
-class Domain(Answer):
+@answer()
+class DomainAnswer(TypedDict):
     """A domain."""
 
     pk: int

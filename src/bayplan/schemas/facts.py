@@ -6,9 +6,11 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, Field
 from pydantic_core import PydanticCustomError
+from typing_extensions import TypedDict
 
 from bayplan.domain.versions import ComputeCapability, CudaVersion, DriverVersion
-from bayplan.schemas.common import Answer, Body, Line, Name, Word, parsed_by
+from bayplan.schemas.common import Body, Line, Name, Word, parsed_by
+from bayplan.schemas.components import answer
 
 _KERNEL = re.compile(r"[0-9]{1,2}\.[0-9][af]?(\+PTX)?", re.ASCII)
 _REQUIRE = re.compile(r"NVIDIA_REQUIRE_[A-Z0-9_]{1,100}|CUDA_VERSION", re.ASCII)
@@ -69,23 +71,25 @@ class FactsPatch(Body):
     end_of_life: Date | None = Field(None, examples=["2027-01-31"])
 
 
-class Fact(Answer):
+@answer()
+class FactAnswer(TypedDict):
     """A fact, and who says so: `staff`, the `registry`, or a `table` of bayplan's; null where it is not known."""
 
     value: Any
     origin: str | None
 
 
-class Facts(Answer):
+@answer()
+class FactsAnswer(TypedDict):
     """All facts about an image."""
 
-    architectures: Fact
-    requirements: Fact
-    disable_require: Fact
-    compat_package: Fact
-    compat_on_loader_path: Fact
-    kernel_architectures: Fact
-    compiles_at_runtime: Fact
-    min_driver: Fact
-    min_compute_capability: Fact
-    end_of_life: Fact
+    architectures: FactAnswer
+    requirements: FactAnswer
+    disable_require: FactAnswer
+    compat_package: FactAnswer
+    compat_on_loader_path: FactAnswer
+    kernel_architectures: FactAnswer
+    compiles_at_runtime: FactAnswer
+    min_driver: FactAnswer
+    min_compute_capability: FactAnswer
+    end_of_life: FactAnswer

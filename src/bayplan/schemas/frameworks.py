@@ -1,8 +1,10 @@
 """Frameworks on the wire: a name and a version."""
 
 from pydantic import Field
+from typing_extensions import TypedDict
 
-from bayplan.schemas.common import Answer, Body, Name, partial
+from bayplan.schemas.common import Body, Name, partial
+from bayplan.schemas.components import answer
 
 
 class FrameworkCreate(Body):
@@ -15,7 +17,8 @@ class FrameworkCreate(Body):
 FrameworkPatch = partial(FrameworkCreate, "FrameworkPatch", "Any of the fields of a framework.")
 
 
-class Framework(Answer):
+@answer()
+class FrameworkAnswer(TypedDict):
     """A framework, in one version."""
 
     pk: int

@@ -3,8 +3,10 @@
 from typing import Annotated
 
 from pydantic import Field
+from typing_extensions import TypedDict
 
-from bayplan.schemas.common import Answer, Body, Name, Number, partial
+from bayplan.schemas.common import Body, Name, Number, partial
+from bayplan.schemas.components import answer
 
 Capability = Annotated[Number, Field(ge=0, le=1_000_000)]
 
@@ -20,7 +22,8 @@ class HardwareCreate(Body):
 HardwarePatch = partial(HardwareCreate, "HardwarePatch", "Any of the fields of a GPU generation.")
 
 
-class Hardware(Answer):
+@answer()
+class HardwareAnswer(TypedDict):
     """A GPU generation."""
 
     pk: int

@@ -1,10 +1,12 @@
 """What registries say of images, on the wire; registries-and-workers.md has the shape."""
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
+from typing_extensions import TypedDict
 
-from bayplan.schemas.common import Answer, Body, Timestamp
+from bayplan.schemas.common import Body, Timestamp
+from bayplan.schemas.components import answer
 from bayplan.schemas.docker import Password, Url, Username
 
 
@@ -16,7 +18,8 @@ class InspectionRequest(Body):
     registry_password: Password | None = None
 
 
-class ToldFact(Answer):
+@answer("ToldFact")
+class InspectedFact(TypedDict):
     """What an image says, where it says so, and whether in so many words (`stated`) or worked out (`derived`)."""
 
     value: Any
@@ -24,7 +27,8 @@ class ToldFact(Answer):
     certainty: Literal["stated", "derived"]
 
 
-class ToldPlatform(Answer):
+@answer("ToldPlatform")
+class InspectedPlatform(TypedDict):
     """The image for one platform; its size is what a worker downloads that has none of it."""
 
     os: str
@@ -33,10 +37,11 @@ class ToldPlatform(Answer):
     digest: str
     size_bytes: int
     created: str | None
-    facts: dict[str, ToldFact]
+    facts: dict[str, InspectedFact]
 
 
-class Contradiction(Answer):
+@answer()
+class Contradiction(TypedDict):
     """A field, or a fact that staff entered, that says something else than the image does."""
 
     field: str
@@ -45,12 +50,13 @@ class Contradiction(Answer):
     source: str
 
 
-class Inspection(Answer):
+@answer()
+class InspectionAnswer(TypedDict):
     """What a registry holds under a reference, and what that says about itself."""
 
-    reference: str = Field(examples=["registry.example.org:5000/ml/pytorch:2.4-cuda12.4"])
+    reference: Annotated[str, Field(examples=["registry.example.org:5000/ml/pytorch:2.4-cuda12.4"])]
     digest: str
     media_type: str
     checked: Timestamp
-    platforms: list[ToldPlatform]
+    platforms: list[InspectedPlatform]
     contradictions: list[Contradiction]

@@ -3,8 +3,10 @@
 from typing import Annotated, Literal
 
 from pydantic import Field
+from typing_extensions import TypedDict
 
-from bayplan.schemas.common import Answer, Body, Line, Name, Names, partial
+from bayplan.schemas.common import Body, Line, Name, Names, partial
+from bayplan.schemas.components import answer
 
 
 class LicenceCreate(Body):
@@ -29,7 +31,8 @@ class SubDescriptors(Body):
     names: Annotated[Names, Field(min_length=1, examples=[["patent-use"]])]
 
 
-class Licence(Answer):
+@answer()
+class LicenceAnswer(TypedDict):
     """A licence."""
 
     pk: int

@@ -1,14 +1,16 @@
 """The question which image runs on which worker, and its answer."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NotRequired
 
 from pydantic import Field
+from typing_extensions import TypedDict
 
-from bayplan.schemas.common import Answer, Body, Count, Line, Name, Pk, Word
+from bayplan.schemas.common import Body, Count, Line, Name, Pk, Word
+from bayplan.schemas.components import answer
 from bayplan.schemas.cuda import DriverText
-from bayplan.schemas.docker import GenerationKey, Image
+from bayplan.schemas.docker import GenerationKey, ImageAnswer
 from bayplan.schemas.filters import Filter
-from bayplan.schemas.nodes import CapabilityText, Node, RuntimeMode
+from bayplan.schemas.nodes import CapabilityText, NodeAnswer, RuntimeMode
 
 GradeName = Literal["native", "minor", "forward", "cpu", "jit", "unknown", "no"]
 Asked = Annotated[Line, Field(min_length=1, max_length=200)]
@@ -30,7 +32,7 @@ class WorkerFacts(Body):
     fabric_ready: bool | None = None
 
 
-class Question(Body):
+class MatchRequest(Body, title="Question"):
     """Either `node` or `worker`; all else is optional."""
 
     node: Pk | None = None
@@ -44,7 +46,8 @@ class Question(Body):
     explain: bool = False
 
 
-class Reason(Answer):
+@answer()
+class ReasonAnswer(TypedDict):
     """One thing that counts against an image on a worker, or that should be known (`grade` is then `caveat`)."""
 
     grade: str
@@ -56,23 +59,26 @@ class Reason(Answer):
     source: str
 
 
-class GradedImage(Answer):
+@answer()
+class GradedImage(TypedDict):
     """An image with its grade on the worker, and every reason."""
 
-    image: Image
+    image: ImageAnswer
     grade: GradeName
-    reasons: list[Reason]
+    reasons: list[ReasonAnswer]
 
 
-class GradedNode(Answer):
+@answer()
+class GradedNode(TypedDict):
     """A node with the grade of the image on it, and every reason."""
 
-    node: Node
+    node: NodeAnswer
     grade: GradeName
-    reasons: list[Reason]
+    reasons: list[ReasonAnswer]
 
 
-class SummaryLine(Answer):
+@answer()
+class SummaryLineAnswer(TypedDict):
     """What stood in the way of how many images, and which single change would give the first match."""
 
     code: str
@@ -80,25 +86,28 @@ class SummaryLine(Answer):
     remedy: str | None
 
 
-class MatchAnswer(Answer):
+@answer("MatchAnswer")
+class MatchAnswer(TypedDict):
     """The images that run on the worker, best first; `rejected` only where it was asked for with `explain`."""
 
     worker: dict[str, Any]
     considered: int
     matches: list[GradedImage]
-    rejected: list[GradedImage] = Field(default=[])
-    summary: list[SummaryLine]
+    rejected: NotRequired[Annotated[list[GradedImage], Field(json_schema_extra={"default": []})]]
+    summary: list[SummaryLineAnswer]
 
 
-class ImageOnNodes(Answer):
+@answer()
+class ImageOnNodes(TypedDict):
     """One image over all nodes."""
 
-    image: Image
+    image: ImageAnswer
     nodes: list[GradedNode]
 
 
-class NodeForImages(Answer):
+@answer()
+class NodeForImages(TypedDict):
     """One node over all images."""
 
-    node: Node
+    node: NodeAnswer
     images: list[GradedImage]

@@ -2,15 +2,18 @@
 
 import ipaddress
 import re
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 from pydantic_core import PydanticCustomError
+from typing_extensions import TypedDict
 
 from bayplan.domain.versions import ComputeCapability
-from bayplan.schemas.common import Answer, Body, Count, Name, Timestamp, Word, parsed_by, partial
+from bayplan.schemas.common import Body, Count, Name, Reference, Timestamp, Word, parsed_by, partial
+from bayplan.schemas.components import answer
 from bayplan.schemas.cuda import DriverText
 from bayplan.schemas.docker import GenerationKey
+from bayplan.schemas.hardware import HardwareAnswer
 
 _HOST_NAME = re.compile(r"(?=.{1,253}$)[A-Za-z0-9_]([A-Za-z0-9_-]{0,62})(\.[A-Za-z0-9_]([A-Za-z0-9_-]{0,62}))*\.?")
 
@@ -50,15 +53,12 @@ class NodeCreate(Body):
 NodePatch = partial(NodeCreate, "NodePatch", "Any of the fields of a node.")
 
 
-class Node(Answer):
-    """A worker node."""
-
+class _NodeFields(TypedDict):
     pk: int
     ip: str
     index: int
     cpu_mem: int | None
     driver_version: str | None
-    hardware_generation: int | dict[str, Any] | None
     gpu_mem: int | None
     last_seen: Timestamp | None
     compute_capability: str | None
@@ -68,3 +68,17 @@ class Node(Answer):
     runtime_mode: str | None
     toolkit_version: str | None
     fabric_ready: bool | None
+
+
+@answer()
+class NodeAnswer(_NodeFields):
+    """A worker node."""
+
+    hardware_generation: Reference | None
+
+
+@answer()
+class ExpandedNodeAnswer(_NodeFields):
+    """A worker node with its hardware generation in place of the pk."""
+
+    hardware_generation: HardwareAnswer | None

@@ -4,11 +4,14 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, PlainSerializer, StringConstraints
 from pydantic_core import PydanticCustomError
+from typing_extensions import TypedDict
 
-from bayplan.schemas.common import Answer, Body, Line, Name, Pk, Timestamp, partial
-from bayplan.schemas.docker import Image
+from bayplan.schemas.common import Body, Line, Name, Pk, Reference, Timestamp, partial
+from bayplan.schemas.components import answer
+from bayplan.schemas.docker import ImageAnswer
 from bayplan.schemas.filters import Specification
 from bayplan.schemas.match import GradeName
+from bayplan.schemas.users import UserAnswer
 
 MOST_HOLDINGS = 2_000
 # So that what they all take together is a number of 64 bits.
@@ -37,15 +40,26 @@ class PrefetchCreate(Body):
 PrefetchPatch = partial(PrefetchCreate, "PrefetchPatch", "Any of the fields of a prefetch rule.")
 
 
-class Prefetch(Answer):
-    """A rule for prefetching."""
-
+class _RuleFields(TypedDict):
     pk: int
     name: str
     nodes: dict[str, Any]
     images: dict[str, Any]
-    creator: int | dict[str, Any]
     creation_time: Timestamp
+
+
+@answer("Prefetch")
+class PrefetchRuleAnswer(_RuleFields):
+    """A rule for prefetching."""
+
+    creator: Reference
+
+
+@answer("ExpandedPrefetch")
+class ExpandedPrefetchRuleAnswer(_RuleFields):
+    """A rule for prefetching with its creator in place of the pk."""
+
+    creator: UserAnswer
 
 
 Digest = Annotated[str, StringConstraints(pattern=r"^[a-z0-9+._-]{1,30}:[0-9a-fA-F]{32,128}$")]
@@ -55,7 +69,7 @@ State = Annotated[
 ]
 
 
-class Holding(Body):
+class InventoryEntry(Body, title="Holding"):
     """What a machine says of one image. Size on its disk in bytes; `detail` is a sentence for people."""
 
     image: Pk
@@ -65,29 +79,31 @@ class Holding(Body):
     detail: Annotated[Line, Field(max_length=2_000)] | None = None
 
 
-def _each_once(images: list[Holding]) -> list[Holding]:
+def _each_once(images: list[InventoryEntry]) -> list[InventoryEntry]:
     if len({one.image for one in images}) < len(images):
         raise PydanticCustomError("repeated_image", "must name each image once")
     return images
 
 
-class Holdings(Body):
+class InventoryReport(Body, title="Holdings"):
     """All that a machine says of images; it takes the place of what it said before."""
 
-    images: Annotated[list[Holding], Field(max_length=MOST_HOLDINGS), AfterValidator(_each_once)]
+    images: Annotated[list[InventoryEntry], Field(max_length=MOST_HOLDINGS), AfterValidator(_each_once)]
 
 
-class Said(Answer):
+@answer("Said")
+class InventoryReceipt(TypedDict):
     """How many images of what a machine said are kept: those that the catalogue has."""
 
     images: int
     at: Timestamp
 
 
-class WantedImage(Answer):
+@answer("WantedImage")
+class DesiredImageAnswer(TypedDict):
     """An image that a machine is to hold: as which digest, for which of its nodes, by which rules. Size in bytes, of the download."""
 
-    image: Image
+    image: ImageAnswer
     digest: str | None
     size_bytes: int | None
     nodes: list[int]
@@ -95,14 +111,15 @@ class WantedImage(Answer):
     grade: GradeName
 
 
-class Wanted(Answer):
+@answer("Wanted")
+class DesiredImagesAnswer(TypedDict):
     """What a machine is to hold, in this order; and the images to `keep` if it has them, which cannot be pulled now."""
 
-    images: list[WantedImage]
+    images: list[DesiredImageAnswer]
     keep: list[int]
 
 
-class _Told(Answer):
+class _InventoryFields(TypedDict):
     state: State | None
     digest: str | None
     size_bytes: int | None
@@ -111,7 +128,8 @@ class _Told(Answer):
     wanted: bool
 
 
-class ImageOfNode(_Told):
+@answer()
+class ImageOfNode(_InventoryFields):
     """An image that a node's machine holds, or that the node is to have; `at` is when the machine first said so."""
 
     image: int
@@ -119,14 +137,16 @@ class ImageOfNode(_Told):
     version: str
 
 
-class NodeHoldings(Answer):
+@answer("NodeHoldings")
+class NodeInventory(TypedDict):
     """A node, and what there is of images for it."""
 
     node: int
     images: list[ImageOfNode]
 
 
-class NodeOfImage(_Told):
+@answer()
+class NodeOfImage(_InventoryFields):
     """A node whose machine holds an image, or that is to have it."""
 
     node: int
@@ -135,14 +155,16 @@ class NodeOfImage(_Told):
     worker: str
 
 
-class ImageHoldings(Answer):
+@answer("ImageHoldings")
+class ImageInventory(TypedDict):
     """An image, and the workers' nodes that there is something of it for."""
 
     image: int
     nodes: list[NodeOfImage]
 
 
-class MachineHoldings(Answer):
+@answer("MachineHoldings")
+class WorkerInventory(TypedDict):
     """A machine in numbers: images that it is to hold, those of them that it does, and what keeps it from the others."""
 
     worker: str

@@ -1,24 +1,29 @@
 """The one shape of every error: RFC 9457 problem details."""
 
+from typing import Annotated
+
 from pydantic import Field
+from typing_extensions import TypedDict
 
-from bayplan.schemas.common import Answer
+from bayplan.schemas.components import answer
 
 
-class ProblemPart(Answer):
+@answer()
+class ProblemPart(TypedDict):
     """One thing that is wrong with the input."""
 
-    field: str = Field(examples=["framework"])
-    code: str = Field(examples=["unknown_reference"])
+    field: Annotated[str, Field(examples=["framework"])]
+    code: Annotated[str, Field(examples=["unknown_reference"])]
     detail: str
 
 
-class ProblemDetails(Answer):
+@answer()
+class ProblemDetails(TypedDict):
     """What went wrong, and what to do about it. `code` is a stable word, `detail` a sentence."""
 
     type: str
     title: str
-    status: int = Field(examples=[422])
-    code: str = Field(examples=["unknown_reference"])
-    detail: str = Field(examples=["No framework with pk 9999."])
+    status: Annotated[int, Field(examples=[422])]
+    code: Annotated[str, Field(examples=["unknown_reference"])]
+    detail: Annotated[str, Field(examples=["No framework with pk 9999."])]
     errors: list[ProblemPart]

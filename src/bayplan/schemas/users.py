@@ -3,8 +3,10 @@
 from typing import Annotated
 
 from pydantic import Field
+from typing_extensions import TypedDict
 
-from bayplan.schemas.common import Answer, Body, Line, Name, Timestamp, partial
+from bayplan.schemas.common import Body, Line, Name, Timestamp, partial
+from bayplan.schemas.components import answer
 
 Password = Annotated[str, Field(min_length=8, max_length=1_000, examples=["correct horse battery staple"])]
 
@@ -30,7 +32,8 @@ class UserCreate(UserReplace):
 UserPatch = partial(UserReplace, "UserPatch", "Any of the fields of a user.")
 
 
-class User(Answer):
+@answer()
+class UserAnswer(TypedDict):
     """A user. All but `pk` and `username` is null where it is somebody else's and the caller is not staff."""
 
     pk: int

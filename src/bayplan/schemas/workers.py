@@ -4,10 +4,12 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field
 from pydantic_core import PydanticCustomError
+from typing_extensions import TypedDict
 
-from bayplan.schemas.common import Answer, Body, Count, Name, Timestamp, Word
+from bayplan.schemas.common import Body, Count, Name, Timestamp, Word
+from bayplan.schemas.components import answer
 from bayplan.schemas.cuda import DriverText
-from bayplan.schemas.nodes import CapabilityText, Host, Node
+from bayplan.schemas.nodes import CapabilityText, Host, NodeAnswer
 
 MOST_SECONDS = 31 * 24 * 3600
 
@@ -19,7 +21,8 @@ class JoinTokenCreate(Body):
     uses: Annotated[int, Field(ge=1, le=100_000)] = 1
 
 
-class JoinTokenMade(Answer):
+@answer("JoinTokenMade")
+class NewJoinToken(TypedDict):
     """A new join token; it is shown this once."""
 
     pk: int
@@ -27,7 +30,8 @@ class JoinTokenMade(Answer):
     expires: Timestamp
 
 
-class JoinToken(Answer):
+@answer()
+class JoinTokenAnswer(TypedDict):
     """What is known of a join token; the token itself nobody can read back."""
 
     pk: int
@@ -55,7 +59,7 @@ def _each_once(gpus: list[Gpu]) -> list[Gpu]:
     return gpus
 
 
-class Join(Body):
+class JoinRequest(Body, title="Join"):
     """A machine and all of its GPUs; none makes it one node without GPU. Memory in bytes."""
 
     ip: Host
@@ -78,15 +82,17 @@ class Join(Body):
         return [{**machine, "driver_version": self.driver_version, **gpu} for gpu in gpus]
 
 
-class JoinAnswer(Answer):
+@answer("JoinAnswer")
+class JoinAnswer(TypedDict):
     """The worker's credential, and its nodes by index. The secret is shown this once; null where the worker has it already."""
 
     worker: str
     secret: str | None
-    nodes: list[Node]
+    nodes: list[NodeAnswer]
 
 
-class Worker(Answer):
+@answer()
+class WorkerAnswer(TypedDict):
     """A machine that joined, with the pks of its nodes."""
 
     worker: str

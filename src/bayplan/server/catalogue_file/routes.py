@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from bayplan.clock import now
 from bayplan.db.database import fetch_all
-from bayplan.schemas.catalogue import Document, Plan
+from bayplan.schemas.catalogue import Document, PlanAnswer
 from bayplan.server.catalogue_file.apply import DocumentEntry, ServerColumns, apply
 from bayplan.server.catalogue_file.export import SECTIONS, export
 from bayplan.server.context import Context
@@ -73,7 +73,7 @@ def catalogue_router(context: Context) -> APIRouter:
             name="apply",
             body=Document,
             example={"frameworks": [{"name": "PyTorch", "version": "2.4.1"}]},
-            answer=reference(Plan),
+            answer=reference(PlanAnswer),
             errors=[409, 412],
             parameters=[
                 {

@@ -4,7 +4,7 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from bayplan.schemas.checks import Asked, CheckCounts, ChecksRequest, ImageChecks, Trouble
+from bayplan.schemas.checks import CheckCounts, ChecksRequest, FailingImage, ImageChecks, RequestedChecks
 from bayplan.schemas.common import NoFields
 from bayplan.server.auth.principal import Principal
 from bayplan.server.checks import queries as check_queries
@@ -109,7 +109,7 @@ def checks_router(context: Context, checker: CheckScheduler) -> APIRouter:
                 status=202,
                 body=ChecksRequest,
                 example={"which": "not_ok"},
-                answer=reference(Asked),
+                answer=reference(RequestedChecks),
             ),
         ),
         (
@@ -134,7 +134,7 @@ def checks_router(context: Context, checker: CheckScheduler) -> APIRouter:
                 body=NoFields,
                 body_required=False,
                 example={},
-                answer={"type": "array", "items": reference(Trouble)},
+                answer={"type": "array", "items": reference(FailingImage)},
                 parameters=[*PAGE, IF_NONE_MATCH],
                 conditional=True,
             ),

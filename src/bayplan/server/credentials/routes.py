@@ -16,7 +16,7 @@ from bayplan.domain.reference import registry_host
 from bayplan.errors import Forbidden
 from bayplan.exports.docker_config import docker_config, pull_secret
 from bayplan.registry.errors import RegistryDenied, RegistryError, RegistryTimeout
-from bayplan.schemas.credentials import LogIn, Rotated, Rotation
+from bayplan.schemas.credentials import RegistryCredentialsAnswer, Rotation, RotationAnswer
 from bayplan.server.context import Context
 from bayplan.server.credentials import outcomes
 from bayplan.server.credentials import store as credential_store
@@ -96,7 +96,7 @@ def credentials_router(context: Context) -> APIRouter:
                 text="Gives every log-in that images have, by registry and user name, with how many images have it and when "
                 "it was last good for something; never a password. Staff only.",
                 name="credentials",
-                answer={"type": "array", "items": reference(LogIn)},
+                answer={"type": "array", "items": reference(RegistryCredentialsAnswer)},
             ),
         ),
         (
@@ -114,7 +114,7 @@ def credentials_router(context: Context) -> APIRouter:
                     "registry_username": "robot",
                     "registry_password": "the new password",
                 },
-                answer=reference(Rotated),
+                answer=reference(RotationAnswer),
                 errors=[404, 502, 504],
             ),
         ),

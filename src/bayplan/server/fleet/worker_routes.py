@@ -14,7 +14,14 @@ from bayplan.db.database import Transaction
 from bayplan.db.projection import projection
 from bayplan.errors import Forbidden, Unauthenticated
 from bayplan.schemas.common import NoFields
-from bayplan.schemas.workers import Join, JoinAnswer, JoinToken, JoinTokenCreate, JoinTokenMade, Worker
+from bayplan.schemas.workers import (
+    JoinAnswer,
+    JoinRequest,
+    JoinTokenAnswer,
+    JoinTokenCreate,
+    NewJoinToken,
+    WorkerAnswer,
+)
 from bayplan.server.context import Context, bearer
 from bayplan.server.fleet import join_tokens
 from bayplan.server.fleet import store as fleet_store
@@ -49,7 +56,7 @@ _EXAMPLE = {
 }
 
 
-def _origin(request: Request, machine: Join) -> fleet_store.RequestOrigin:
+def _origin(request: Request, machine: JoinRequest) -> fleet_store.RequestOrigin:
     return fleet_store.RequestOrigin(machine.ip, request.client.host if request.client else "")
 
 
@@ -107,7 +114,7 @@ def workers_router(context: Context) -> APIRouter:
                 ) from None
         token_hash = fleet_store.hashed(token)
         await join_tokens.check(context.db, token_hash, now())
-        machine = await read(request, Join, context.settings.max_body_bytes)
+        machine = await read(request, JoinRequest, context.settings.max_body_bytes)
         secret = secrets.token_urlsafe(32)
         async with context.db.write() as tx:
             moment = now()
@@ -119,7 +126,7 @@ def workers_router(context: Context) -> APIRouter:
 
     async def report(request: Request) -> Response:
         principal = await context.principal(request, workers=True)
-        machine = await context.read(request, principal, Join)
+        machine = await context.read(request, principal, JoinRequest)
         if principal.worker is None:
             raise Forbidden("Joining takes a join token as the bearer: staff make one at /v1/nodes/join-tokens.")
         async with context.db.write() as tx:
@@ -155,7 +162,7 @@ def workers_router(context: Context) -> APIRouter:
         "With a worker's access token: makes its nodes what it reports (200).",
         name="join",
         status=201,
-        body=Join,
+        body=JoinRequest,
         example=_EXAMPLE,
         answer=reference(JoinAnswer),
         errors=[409],
@@ -174,7 +181,7 @@ def workers_router(context: Context) -> APIRouter:
                 status=201,
                 body=JoinTokenCreate,
                 example={"expires_in": 3600, "uses": 100},
-                answer=reference(JoinTokenMade),
+                answer=reference(NewJoinToken),
             ),
         ),
         (
@@ -188,7 +195,7 @@ def workers_router(context: Context) -> APIRouter:
                 body=NoFields,
                 body_required=False,
                 example={},
-                answer=listed(JoinToken),
+                answer=listed(JoinTokenAnswer),
                 parameters=[IF_NONE_MATCH],
                 conditional=True,
             ),
@@ -218,7 +225,7 @@ def workers_router(context: Context) -> APIRouter:
                 body=NoFields,
                 body_required=False,
                 example={},
-                answer=listed(Worker),
+                answer=listed(WorkerAnswer),
                 parameters=[IF_NONE_MATCH],
                 conditional=True,
             ),

@@ -4,10 +4,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pydantic import BaseModel
-from pydantic.json_schema import models_json_schema
 
 from bayplan.db.projection import expandable
 from bayplan.db.resource_types import RESOURCE_TYPES
+from bayplan.schemas.components import component_reference, component_schemas
 from bayplan.schemas.filters import Filter
 from bayplan.schemas.problem import ProblemDetails
 from bayplan.server.http.resources import Resource
@@ -82,13 +82,13 @@ EXPAND_IMAGE: Words = {
 }
 
 
-def reference(model: type[BaseModel]) -> Words:
-    """Gives the schema that refers to a model among the components."""
+def reference(model: type[Any]) -> Words:
+    """Gives the schema that refers to a request or an answer among the components."""
     MODELS.setdefault(model.__name__, model)
-    return {"$ref": f"#/components/schemas/{model.__name__}"}
+    return component_reference(model)
 
 
-MODELS: dict[str, type[BaseModel]] = {}
+MODELS: dict[str, type[Any]] = {}
 
 
 def action(
@@ -240,10 +240,5 @@ def delete(resource: Resource) -> Words:
 
 
 def components() -> Words:
-    """Gives the schemas of every model that a route refers to."""
-    pairs: list[tuple[type[BaseModel], Any]] = [
-        (model, "serialization" if model.__module__.endswith("problem") else "validation") for model in MODELS.values()
-    ]
-    _, schemas = models_json_schema(pairs, ref_template="#/components/schemas/{model}")
-    found: Words = schemas["$defs"]
-    return found
+    """Gives the schemas of every request and answer that a route refers to."""
+    return component_schemas(MODELS.values())

@@ -12,16 +12,16 @@ from bayplan.db import crud, deletion
 from bayplan.db.database import Transaction
 from bayplan.db.keyring import Keyring
 from bayplan.db.resource_types import RESOURCE_TYPES, ResourceType
-from bayplan.schemas.common import Answer, Body
-from bayplan.schemas.cuda import Cuda, CudaCreate, CudaPatch
-from bayplan.schemas.docker import Image, ImageCreate, ImagePatch
-from bayplan.schemas.domains import Domain, DomainCreate, DomainPatch
-from bayplan.schemas.frameworks import Framework, FrameworkCreate, FrameworkPatch
-from bayplan.schemas.hardware import Hardware, HardwareCreate, HardwarePatch
-from bayplan.schemas.licences import Licence, LicenceCreate, LicencePatch
-from bayplan.schemas.nodes import Node, NodeCreate, NodePatch
-from bayplan.schemas.prefetch import Prefetch, PrefetchCreate, PrefetchPatch
-from bayplan.schemas.users import User, UserCreate, UserPatch, UserReplace
+from bayplan.schemas.common import Body
+from bayplan.schemas.cuda import CudaAnswer, CudaCreate, CudaPatch
+from bayplan.schemas.docker import ImageAnswer, ImageCreate, ImagePatch
+from bayplan.schemas.domains import DomainAnswer, DomainCreate, DomainPatch
+from bayplan.schemas.frameworks import FrameworkAnswer, FrameworkCreate, FrameworkPatch
+from bayplan.schemas.hardware import HardwareAnswer, HardwareCreate, HardwarePatch
+from bayplan.schemas.licences import LicenceAnswer, LicenceCreate, LicencePatch
+from bayplan.schemas.nodes import NodeAnswer, NodeCreate, NodePatch
+from bayplan.schemas.prefetch import PrefetchCreate, PrefetchPatch, PrefetchRuleAnswer
+from bayplan.schemas.users import UserAnswer, UserCreate, UserPatch, UserReplace
 from bayplan.server.auth import passwords
 from bayplan.server.auth.principal import Principal
 from bayplan.server.prefetch import store as prefetch_store
@@ -68,7 +68,7 @@ class Resource:
     create: type[Body]
     replace: type[Body]
     patch: type[Body]
-    answer: type[Answer]
+    answer: type[Any]
     example: Values
     # What the server adds to a new object's columns.
     born: Callable[[Principal], Values] = lambda _caller: {}
@@ -99,7 +99,7 @@ RESOURCES: tuple[Resource, ...] = (
         ImageCreate,
         ImageCreate,
         ImagePatch,
-        Image,
+        ImageAnswer,
         example={
             "name": "pytorch",
             "version": "2.4.1-cuda12.4",
@@ -124,7 +124,7 @@ RESOURCES: tuple[Resource, ...] = (
         CudaCreate,
         CudaCreate,
         CudaPatch,
-        Cuda,
+        CudaAnswer,
         example={"version": "13.9", "full_version": "13.9.0", "min_driver_version": "640.10.01"},
     ),
     Resource(
@@ -133,7 +133,7 @@ RESOURCES: tuple[Resource, ...] = (
         HardwareCreate,
         HardwareCreate,
         HardwarePatch,
-        Hardware,
+        HardwareAnswer,
         example={"generation": "Feynman", "min_compute_capability": 14.0, "max_compute_capability": 15.0},
     ),
     Resource(
@@ -142,7 +142,7 @@ RESOURCES: tuple[Resource, ...] = (
         FrameworkCreate,
         FrameworkCreate,
         FrameworkPatch,
-        Framework,
+        FrameworkAnswer,
         example={"name": "PyTorch", "version": "2.4.1"},
     ),
     Resource(
@@ -151,7 +151,7 @@ RESOURCES: tuple[Resource, ...] = (
         DomainCreate,
         DomainCreate,
         DomainPatch,
-        Domain,
+        DomainAnswer,
         example={"name": "pe", "description": "Pose Estimation"},
     ),
     Resource(
@@ -160,7 +160,7 @@ RESOURCES: tuple[Resource, ...] = (
         LicenceCreate,
         LicenceCreate,
         LicencePatch,
-        Licence,
+        LicenceAnswer,
         example={
             "name": "Example Licence 1.0",
             "url": "https://example.org/licence",
@@ -177,7 +177,7 @@ RESOURCES: tuple[Resource, ...] = (
         UserCreate,
         UserReplace,
         UserPatch,
-        User,
+        UserAnswer,
         example={"username": "kim", "first_name": "Kim", "last_name": "Doe", "password": "correct horse battery"},
         born=lambda _caller: {"date_joined": now(), "token_epoch": 0},
         prepare=passwords.hashed_in,
@@ -191,7 +191,7 @@ RESOURCES: tuple[Resource, ...] = (
         NodeCreate,
         NodeCreate,
         NodePatch,
-        Node,
+        NodeAnswer,
         example={
             "ip": "192.0.2.17",
             "index": 0,
@@ -212,7 +212,7 @@ RESOURCES: tuple[Resource, ...] = (
         PrefetchCreate,
         PrefetchCreate,
         PrefetchPatch,
-        Prefetch,
+        PrefetchRuleAnswer,
         example={
             "name": "object detection on Ampere",
             "nodes": {"expressions": [{"type": "exact", "field": "hardware_generation.generation", "value": "Ampere"}]},

@@ -12,9 +12,9 @@ from bayplan.db.resource_types import RESOURCE_TYPES
 from bayplan.domain.compatibility.image import FACT_NAMES
 from bayplan.domain.compatibility.image_requirements import ImageRequirements
 from bayplan.errors import Forbidden, NotFound
-from bayplan.schemas.docker import Image
-from bayplan.schemas.facts import Facts, FactsPatch
-from bayplan.schemas.match import ImageOnNodes, MatchAnswer, Question
+from bayplan.schemas.docker import ImageAnswer
+from bayplan.schemas.facts import FactsAnswer, FactsPatch
+from bayplan.schemas.match import ImageOnNodes, MatchAnswer, MatchRequest
 from bayplan.server.context import Context
 from bayplan.server.http.crud import expanded, expansion
 from bayplan.server.http.openapi import EXPAND_IMAGE, IF_MATCH, IF_NONE_MATCH, PK, action, reference
@@ -86,7 +86,7 @@ def docker_router(context: Context, judge: Judge) -> APIRouter:
     async def match(request: Request) -> Response:
         principal = await context.principal(request, workers=True)
         query(request)
-        asked = await context.read(request, principal, Question)
+        asked = await context.read(request, principal, MatchRequest)
         if principal.worker is not None and asked.node is None:
             raise Forbidden("A worker may match for its own nodes only: give 'node', the pk of one.")
         if asked.node is not None:
@@ -124,7 +124,7 @@ def docker_router(context: Context, judge: Judge) -> APIRouter:
                 text="Gives the images that run on a node or a described worker, best first; with `explain`, of every "
                 "other image exactly why not and what would change that. The rules are in docs/rules.md.",
                 name="match",
-                body=Question,
+                body=MatchRequest,
                 example=example,
                 answer=reference(MatchAnswer),
             ),
@@ -150,7 +150,7 @@ def docker_router(context: Context, judge: Judge) -> APIRouter:
                 "What is known of an image",
                 text="Gives every fact that the rules need and docker.md has no field for, with who says so.",
                 name="load_facts",
-                answer=reference(Facts),
+                answer=reference(FactsAnswer),
                 errors=[404],
                 parameters=[PK, IF_NONE_MATCH],
                 conditional=True,
@@ -166,7 +166,7 @@ def docker_router(context: Context, judge: Judge) -> APIRouter:
                 name="patch_facts",
                 body=FactsPatch,
                 example={"kernel_architectures": ["8.0", "8.6", "9.0"], "compiles_at_runtime": False},
-                answer=reference(Facts),
+                answer=reference(FactsAnswer),
                 errors=[404, 409, 412],
                 parameters=[PK, IF_MATCH],
             ),
@@ -179,7 +179,7 @@ def docker_router(context: Context, judge: Judge) -> APIRouter:
                 "Bring a deleted docker image back",
                 text="Reinstates an image that was deleted softly; staff only. 409 if its name and version were taken.",
                 name="reinstate_docker",
-                answer=reference(Image),
+                answer=reference(ImageAnswer),
                 errors=[404, 409, 412],
                 parameters=[PK, EXPAND_IMAGE, IF_MATCH],
             ),
@@ -192,7 +192,7 @@ def docker_router(context: Context, judge: Judge) -> APIRouter:
                 "Remove a docker image for good",
                 text="Removes an image, deleted or not, with all that is known of it. It answers with it for the last time. Staff only.",
                 name="hard_delete_docker",
-                answer=reference(Image),
+                answer=reference(ImageAnswer),
                 errors=[404, 412],
                 parameters=[PK, EXPAND_IMAGE, IF_MATCH],
             ),

@@ -15,7 +15,7 @@ from bayplan.domain.reference import Reference
 from bayplan.errors import Forbidden, Invalid
 from bayplan.registry.errors import RegistryDenied
 from bayplan.schemas.common import NoFields
-from bayplan.schemas.inspection import Inspection, InspectionRequest
+from bayplan.schemas.inspection import InspectionAnswer, InspectionRequest
 from bayplan.server.context import Context
 from bayplan.server.credentials import outcomes
 from bayplan.server.http.openapi import IF_MATCH, IF_NONE_MATCH, PK, action, reference
@@ -99,7 +99,7 @@ def inspection_router(context: Context) -> APIRouter:
                 name="inspect",
                 body=InspectionRequest,
                 example={"url": "nvidia/cuda:12.4.1-base-ubuntu22.04"},
-                answer=reference(Inspection),
+                answer=reference(InspectionAnswer),
                 errors=[404, 502, 504],
             ),
         ),
@@ -111,7 +111,7 @@ def inspection_router(context: Context) -> APIRouter:
                 "What the registry of an image said",
                 text="Gives the stored inspection of an image, with what the catalogue has otherwise.",
                 name="load_inspection",
-                answer=reference(Inspection),
+                answer=reference(InspectionAnswer),
                 errors=[404],
                 parameters=[PK, IF_NONE_MATCH],
                 conditional=True,
@@ -128,7 +128,7 @@ def inspection_router(context: Context) -> APIRouter:
                 name="store_inspection",
                 body=NoFields,
                 body_required=False,
-                answer=reference(Inspection),
+                answer=reference(InspectionAnswer),
                 errors=asking,
                 parameters=[PK, IF_MATCH],
             ),

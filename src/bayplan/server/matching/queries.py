@@ -18,7 +18,7 @@ from bayplan.domain.compatibility.node import Node
 from bayplan.domain.compatibility.tables import Tables, load
 from bayplan.domain.compatibility.verdict import ORDER
 from bayplan.errors import Invalid, NotFound
-from bayplan.schemas.match import Question as Asked
+from bayplan.schemas.match import MatchRequest as Asked
 from bayplan.schemas.match import WorkerFacts
 from bayplan.server.auth.principal import Principal
 from bayplan.server.context import Context

@@ -6,7 +6,14 @@ from starlette.responses import Response
 
 from bayplan.clock import now
 from bayplan.errors import Forbidden
-from bayplan.schemas.prefetch import Holdings, ImageHoldings, MachineHoldings, NodeHoldings, Said, Wanted
+from bayplan.schemas.prefetch import (
+    DesiredImagesAnswer,
+    ImageInventory,
+    InventoryReceipt,
+    InventoryReport,
+    NodeInventory,
+    WorkerInventory,
+)
 from bayplan.server.context import Context
 from bayplan.server.http.openapi import IF_NONE_MATCH, NODE_ID, PK, action, reference
 from bayplan.server.http.parsing import pk_of, query
@@ -28,7 +35,7 @@ def prefetch_router(context: Context, planner: PrefetchPlanner) -> APIRouter:
     async def say(request: Request) -> Response:
         principal = await context.principal(request, workers=True)
         query(request)
-        body = await context.read(request, principal, Holdings)
+        body = await context.read(request, principal, InventoryReport)
         if principal.worker is None:
             raise Forbidden("Only workers say what they hold.")
         kept = await inventory.replace(context.db, principal.worker, body.model_dump()["images"], moment := now())
@@ -59,7 +66,7 @@ def prefetch_router(context: Context, planner: PrefetchPlanner) -> APIRouter:
                 text="Gives the images that the rules name for the nodes of the worker that asks, as far as they run there, with their "
                 "log-ins and digests. Staff ask for the machine of a node by `Node-Id`.",
                 name="wanted",
-                answer=reference(Wanted),
+                answer=reference(DesiredImagesAnswer),
                 parameters=[NODE_ID, IF_NONE_MATCH],
                 conditional=True,
             ),
@@ -73,13 +80,13 @@ def prefetch_router(context: Context, planner: PrefetchPlanner) -> APIRouter:
                 text="Takes the place of what the worker said before. Images that the catalogue does not have any more are left out. "
                 "Workers only.",
                 name="say_holdings",
-                body=Holdings,
+                body=InventoryReport,
                 example={
                     "images": [
                         {"image": 1, "state": "held", "digest": f"sha256:{'0' * 64}", "size_bytes": 4_000_000_000}
                     ]
                 },
-                answer=reference(Said),
+                answer=reference(InventoryReceipt),
             ),
         ),
         (
@@ -90,7 +97,7 @@ def prefetch_router(context: Context, planner: PrefetchPlanner) -> APIRouter:
                 "What all machines hold, in numbers",
                 text="Gives for each worker, by address, how many images it is to hold and how many of them it holds.",
                 name="holdings_by_machine",
-                answer={"type": "array", "items": reference(MachineHoldings)},
+                answer={"type": "array", "items": reference(WorkerInventory)},
                 parameters=[IF_NONE_MATCH],
                 conditional=True,
             ),
@@ -103,7 +110,7 @@ def prefetch_router(context: Context, planner: PrefetchPlanner) -> APIRouter:
                 "Which images a node's machine holds",
                 text="Gives the images that the node is to have, in their order, and the others that its machine speaks of.",
                 name="holdings_of_node",
-                answer=reference(NodeHoldings),
+                answer=reference(NodeInventory),
                 errors=[404],
                 parameters=[PK, IF_NONE_MATCH],
                 conditional=True,
@@ -117,7 +124,7 @@ def prefetch_router(context: Context, planner: PrefetchPlanner) -> APIRouter:
                 "Which nodes' machines hold an image",
                 text="Gives the workers' nodes that are to have an image, or whose machine speaks of it, by address.",
                 name="holdings_of_image",
-                answer=reference(ImageHoldings),
+                answer=reference(ImageInventory),
                 errors=[404],
                 parameters=[PK, IF_NONE_MATCH],
                 conditional=True,

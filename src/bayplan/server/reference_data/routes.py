@@ -8,8 +8,8 @@ from bayplan.db import crud, tables
 from bayplan.db.resource_types import RESOURCE_TYPES
 from bayplan.domain.versions import ComputeCapability
 from bayplan.errors import Invalid, NotFound
-from bayplan.schemas.hardware import Hardware
-from bayplan.schemas.licences import Licence, SubDescriptors
+from bayplan.schemas.hardware import HardwareAnswer
+from bayplan.schemas.licences import LicenceAnswer, SubDescriptors
 from bayplan.server.context import Context
 from bayplan.server.http.openapi import action, reference
 from bayplan.server.http.parsing import pk_of, query
@@ -74,7 +74,7 @@ def extras_router(context: Context) -> APIRouter:
             name="subdescriptors",
             body=SubDescriptors,
             example={"method": "add", "type": "permissions", "names": ["patent-use"]},
-            answer=reference(Licence),
+            answer=reference(LicenceAnswer),
             errors=[404, 412],
             parameters=[{"name": "pk", "in": "path", "required": True, "schema": {"type": "integer", "minimum": 1}}],
         ),
@@ -87,7 +87,7 @@ def extras_router(context: Context) -> APIRouter:
         **action(
             "Find the generation of a compute capability",
             name="get_hardware_generation",
-            answer=reference(Hardware),
+            answer=reference(HardwareAnswer),
             errors=[404],
             parameters=[
                 {

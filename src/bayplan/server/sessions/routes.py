@@ -11,12 +11,12 @@ from starlette.responses import Response
 from bayplan.clock import now
 from bayplan.errors import TooManyAttempts, Unauthenticated
 from bayplan.schemas.auth import (
-    Access,
-    Credentials,
-    Nothing,
+    AccessAnswer,
+    EmptyAnswer,
     Obtain,
     Refresh,
-    Tokens,
+    TokensAnswer,
+    UserCredentials,
     Verify,
     WorkerCredentials,
     is_for_worker,
@@ -41,7 +41,7 @@ def auth_router(context: Context) -> APIRouter:
         body = await read_body(request, limit_bytes)
         if is_for_worker(body):
             return await obtain_for_worker(parse(body, WorkerCredentials))
-        given = parse(body, Credentials)
+        given = parse(body, UserCredentials)
         who = accounts.subject(given.username, request.client.host if request.client else "")
         # One after the other: of many guesses sent at once, each finds those before it counted.
         async with turns.setdefault(who, asyncio.Lock()):
@@ -51,7 +51,7 @@ def auth_router(context: Context) -> APIRouter:
         }
         return Json(tokens, headers=_UNCACHED)
 
-    async def logged_in(given: Credentials, who: str) -> accounts.Account:
+    async def logged_in(given: UserCredentials, who: str) -> accounts.Account:
         moment = int(time.time())
         locked = await accounts.seconds_locked(context.db, who, context.settings.login_attempts, moment)
         if locked:
@@ -89,9 +89,16 @@ def auth_router(context: Context) -> APIRouter:
         return Json({}, headers=_UNCACHED)
 
     for path, handler, summary, body, answer, errors in (
-        ("/obtain", obtain, "Get tokens for a user name and a password, or as a worker", Obtain, Tokens, [401, 429]),
-        ("/refresh", refresh, "Get a new access token for a refresh token", Refresh, Access, [401]),
-        ("/verify", verify, "Ask whether a token is good", Verify, Nothing, [401]),
+        (
+            "/obtain",
+            obtain,
+            "Get tokens for a user name and a password, or as a worker",
+            Obtain,
+            TokensAnswer,
+            [401, 429],
+        ),
+        ("/refresh", refresh, "Get a new access token for a refresh token", Refresh, AccessAnswer, [401]),
+        ("/verify", verify, "Ask whether a token is good", Verify, EmptyAnswer, [401]),
     ):
         words = action(summary, name=path[1:], body=body, answer=reference(answer), errors=errors, public=True)
         router.add_api_route(path, handler, methods=["POST"], **words)
