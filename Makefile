@@ -28,10 +28,10 @@ lint: .venv/.dev ## Check style and types: ruff check, ruff format --check, mypy
 
 check: lint test ## Everything that has to pass: lint, then test
 
-bench: .venv/.dev ## Measure the server against a bare one; prints a table in Markdown
+bench: .venv/.dev ## Measure the server beside a bare one (rows in ARGS="--only load,match"); prints a table in Markdown
 	@$(BIN)/python -m benchmarks $(ARGS)
 
-bench-registries: .venv/.dev ## Measure inspections, checks of registries and the worker; prints a table in Markdown
+bench-registries: .venv/.dev ## Measure inspections and checks of registries; prints a table in Markdown
 	@$(BIN)/python -m benchmarks.registries $(ARGS)
 
 bench-log-ins: .venv/.dev ## Measure what a log-in in an answer costs, on both databases; prints a table in Markdown

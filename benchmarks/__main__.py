@@ -1,65 +1,88 @@
-"""`python -m benchmarks` (`make bench`): measures the server against a bare one and prints the table, in Markdown."""
+"""`python -m benchmarks` (`make bench`): measures bayplan beside a bare server and prints the table, in Markdown."""
 
 import argparse
 import os
 import platform
 import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
 
-from benchmarks.page import table as markdown
-from benchmarks.page import verdict, write
-from benchmarks.serve import FULL, QUICK, Result, run
+from benchmarks import grades, matches, place, reads, workers, writes
+from benchmarks import whole as whole_catalogue
+from benchmarks.page import write
+from benchmarks.rows import FULL, QUICK, Group, Size, is_named, markdown
 
-PART = "The server"
-MOST_MEGABYTES = 200
+GROUPS: Sequence[Group[Any]] = (
+    Group((*reads.ROWS, *matches.ROWS, *writes.ROWS, whole_catalogue.MEMORY), place.on_sqlite),
+    Group(grades.ROWS, grades.fleet),
+    Group((*reads.POSTGRESQL_ROWS, *matches.POSTGRESQL_ROWS), place.on_postgresql),
+    Group(workers.ROWS, workers.agent),
+    Group(
+        (*whole_catalogue.LARGE_ROWS, *matches.LARGE_ROWS, whole_catalogue.LARGE_MEMORY),
+        place.on_sqlite_large,
+        is_large=True,
+    ),
+)
 
+PART = "The table"
 INTRODUCTION = """\
-Measured by `make bench ARGS=--write`, which wrote this part: one server process over SQLite, with {images:,} images of
-400 distinct requirements ({few:,} for the whole list), on {machine}.
-
-*bare* is a plain ASGI application on the same uvicorn, uvloop and httptools that answers with the very same bytes, ready
-made, and does nothing else: the most that any Python server could do here. Both are asked by turns, in one run, by the
-same load generator on the same machine, so the ratio says more than the rates. It is that of the rates or that of the
-processor times, whichever is less, since a busy machine flatters whoever asks more of it; the processor time is what a
-request costs the server, however busy the machine is. Rates are those of {connections} connections (4 for the whole list;
-one or eight for create); p50 and p99 are of one client alone, for create of those that the row names.
+Measured by `make bench ARGS="--large --write"`, which wrote this part: one server process over SQLite, with {images:,} images of
+400 distinct requirements unless a row says otherwise, on {machine}.
 
 """
 
 
-def table(result: Result) -> str:
-    """The measurements as a table in Markdown."""
-    rows = []
-    for row in result.rows:
-        p50, p99 = (f"{row.alone.milliseconds(share):.2f} ms" for share in (0.5, 0.99))
-        spent = f"{row.ours.cpu_milliseconds:.2f} ms"
-        rates = (f"{row.ours.rate:,.0f}/s", f"{row.bare.rate:,.0f}/s", f"{row.ratio:.1%}")
-        rows.append((row.question.name, *rates, p50, p99, spent, row.target, verdict(row.is_met)))
-    memory, target = f"{result.megabytes:.0f} MB", f"at most {MOST_MEGABYTES} MB"
-    is_met = verdict(result.megabytes <= MOST_MEGABYTES)
-    rows.append(("memory of the server, at most", memory, "", "", "", "", "", target, is_met))
-    return markdown(("", "bayplan", "bare", "ratio", "p50", "p99", "processor time", "target", ""), rows)
+def chosen_rows(names: Sequence[str], *, is_large: bool) -> list[tuple[Group[Any], list[Any]]]:
+    """The rows that the names choose, by group; the large ones where they are asked for, or named whole."""
+    choice = [
+        (
+            group,
+            [
+                row
+                for row in group.rows
+                if (not names or is_named(row.key, names)) and (is_large or not group.is_large or row.key in names)
+            ],
+        )
+        for group in GROUPS
+    ]
+    return [(group, rows) for group, rows in choice if rows]
 
 
-def part(result: Result) -> str:
-    """Its part of the page of the documentation."""
-    machine = f"{os.cpu_count()} cores with Python {platform.python_version()}"
-    introduction = INTRODUCTION.format(
-        images=result.size.images, few=result.size.few_images, machine=machine, connections=16
-    )
-    return introduction + table(result)
+def measure(choice: Sequence[tuple[Group[Any], list[Any]]], size: Size) -> Iterator[tuple[str, ...]]:
+    """The cells of each row, as they are measured."""
+    for group, rows in choice:
+        with tempfile.TemporaryDirectory(prefix="bayplan-bench-") as folder:
+            for row, outcome in group.measure(rows, size, Path(folder)):
+                print(f"measured: {row.work}: {outcome.measured}", file=sys.stderr, flush=True)
+                yield row.cells(outcome)
 
 
-def main() -> None:
-    """Measures and prints."""
-    parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="a small catalogue and short turns, to see that it works")
+def main() -> int:
+    """Measures and prints; the exit code is 2 where no row has one of the names."""
+    keys = ", ".join(row.key for group in GROUPS for row in group.rows)
+    parser = argparse.ArgumentParser(prog="make bench", description=__doc__, epilog=f"Rows: {keys}.")
+    parser.add_argument("--only", default="", metavar="ROW,...", help="these rows alone, by name or its beginning")
+    parser.add_argument("--large", action="store_true", help="also the rows of 100,000 images, which take minutes")
+    parser.add_argument("--quick", action="store_true", help="small catalogues and short turns, to see that it works")
     parser.add_argument("--write", action="store_true", help="also write its part of docs/performance.md")
-    chosen = parser.parse_args()
-    result = run(QUICK if chosen.quick else FULL, lambda text: print(f"measuring: {text}", file=sys.stderr))
-    print(table(result), end="")
-    if chosen.write:
-        write(PART, part(result))
+    arguments = parser.parse_args()
+    names = [name for name in arguments.only.split(",") if name]
+    choice = chosen_rows(names, is_large=arguments.large)
+    if unknown := [name for name in names if not any(is_named(row.key, [name]) for _, rows in choice for row in rows)]:
+        print(f"No row is named {', '.join(unknown)}. There are: {keys}.", file=sys.stderr)
+        return 2
+    size = QUICK if arguments.quick else FULL
+    if arguments.quick:
+        print("measuring small catalogues in a hurry: whether a target is met means nothing here", file=sys.stderr)
+    text = markdown(list(measure(choice, size)))
+    print(text, end="")
+    if arguments.write:
+        machine = f"{os.cpu_count()} cores with Python {platform.python_version()}"
+        write(PART, INTRODUCTION.format(images=size.images, machine=machine) + text)
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -1,6 +1,8 @@
 """The catalogue that is measured: so many images, of 400 distinct requirements, 20 of them to be found by a filter."""
 
 import itertools
+import time
+from collections.abc import Iterator
 from typing import Any
 
 import httpx
@@ -13,6 +15,8 @@ CUDAS = (
 )  # fmt: skip
 GENERATIONS = ("Maxwell", "Pascal", "Volta", "Ampere")
 FRAMEWORKS = ("PyTorch 2.4", "PyTorch 1.13", "TensorFlow 2.16", "MXNet 1.9", "PaddlePaddle 2.6")
+DOMAINS = ("ic", "is", "od", "sc", "sp")
+TASKS = ("train", "predict")
 RARE = "Caffe 1.0"
 DISTINCT = len(CUDAS) * len(GENERATIONS) * len(FRAMEWORKS)
 BATCH = 1000
@@ -29,14 +33,17 @@ def image(number: int, **changes: Any) -> Body:
         "min_hardware_generation": GENERATIONS[number // 20 % 4],
         "cpu": False,
         "framework": FRAMEWORKS[number // 80 % 5],
-        "domain": ("ic", "is", "od", "sc", "sp")[number % 5],
-        "tasks": ["train", "predict"],
+        "domain": DOMAINS[number // 400 % 5],
+        "tasks": list(TASKS),
         "licence": "Apache-2.0",
     } | changes
 
 
-def fill(client: httpx.Client, images: int, to_find: int, **changes: Any) -> None:
-    """Puts so many images into an empty catalogue; `to_find` of them use the framework `RARE`."""
+def fill(client: httpx.Client, images: int, to_find: int, **changes: Any) -> list[float]:
+    """Puts so many images into an empty catalogue; gives the seconds of each batch.
+
+    `to_find` of them use the framework `RARE`, spread over the whole.
+    """
     names = [dict(zip(("name", "version"), text.split(), strict=True)) for text in (*FRAMEWORKS, RARE)]
     step = max(1, images // to_find)
     every = (
@@ -45,16 +52,49 @@ def fill(client: httpx.Client, images: int, to_find: int, **changes: Any) -> Non
         else image(number, **changes)
         for number in range(images)
     )  # fmt: skip
+    seconds = []
     while batch := list(itertools.islice(every, BATCH)):
         body = {"frameworks": names, "images": batch}
+        begin = time.perf_counter()
         client.post("/v1/catalogue/apply", json=body, timeout=600).raise_for_status()
+        seconds.append(time.perf_counter() - begin)
+    return seconds
 
 
 def nodes(client: httpx.Client, number: int) -> list[int]:
-    """Enters so many nodes, eight to a machine, and gives their pks."""
-    made = [{"ip": f"10.0.{i // 8 // 250}.{i // 8 % 250 + 1}", "index": i % 8} for i in range(number)]
+    """Enters so many nodes, eight to a machine and of fifty kinds, and gives their pks."""
+    kinds = workers()
+    made = [
+        {"ip": f"10.0.{i // 8 // 250}.{i // 8 % 250 + 1}", "index": i % 8, **kinds[i // 8 % len(kinds)]}
+        for i in range(number)
+    ]
     client.post("/v1/catalogue/apply", json={"nodes": made}, timeout=600).raise_for_status()
     return [node["pk"] for node in client.post("/v1/nodes/list").json()]
+
+
+def new_workers() -> Iterator[Body]:
+    """Workers of kinds that were never seen: the driver's version is another one each time."""
+    kinds = workers()
+    for number in itertools.count():
+        worker = kinds[number % len(kinds)]
+        branch = worker["driver_version"].partition(".")[0]
+        yield worker | {"driver_version": f"{branch}.{100 + number // 90}.{10 + number % 90}"}
+
+
+def filters() -> list[Body]:
+    """997 different filters, each for a CUDA release, a framework, a domain and a task."""
+    combinations = itertools.product(CUDAS, FRAMEWORKS, DOMAINS, TASKS)
+    return [
+        {
+            "expressions": [
+                {"type": "exact", "field": "cuda_version", "value": cuda},
+                {"type": "exact", "field": "framework", "value": framework},
+                {"type": "exact", "field": "domain", "value": domain},
+                {"type": "exact", "field": "tasks", "value": task},
+            ]
+        }
+        for cuda, framework, domain, task in itertools.islice(combinations, 997)
+    ]
 
 
 def workers() -> list[Body]:

@@ -10,9 +10,10 @@ from tests.registry.running import Registry, running_registry
 
 from bayplan.registry.content import ACCEPT
 from benchmarks import content
-from benchmarks.load import Measured, drive
+from benchmarks.floor import CONNECTIONS
+from benchmarks.load import Measured, by_turns, drive, request
+from benchmarks.place import resident_megabytes
 from benchmarks.registry_content import Pushed, push
-from benchmarks.serve import CONNECTIONS, by_turns, request, resident_megabytes
 
 REGISTRY_CONNECTIONS = 8  # what BAYPLAN_REGISTRY_CONCURRENCY allows the server unless it is set
 Say = Callable[[str], None]

@@ -1,17 +1,24 @@
 """The load generator: as many connections as are asked for, each with one request under way at a time.
 
 A protocol on a bare transport, because a comfortable client costs more than the servers that are measured. It reads no
-more of an answer than its status and its length.
+more of an answer than its status and its length. One process of it keeps one core busy; where a server answers faster than
+that, several share the connections.
 """
 
 import asyncio
+import itertools
+import json
 import math
+import multiprocessing
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from multiprocessing.connection import Connection as Pipe
 from typing import cast
 
 import uvloop
+
+Requests = Iterator[bytes]
 
 WARM_UP_SECONDS = 0.3
 PATIENCE_SECONDS = 60.0
@@ -24,6 +31,7 @@ class Measured:
     latencies: list[float] = field(default_factory=list)
     seconds: float = 0.0
     cpu_seconds: float = 0.0  # of the server, in all
+    generator_share: float = 0.0  # of one core, by the busiest process of the load generator
 
     @property
     def rate(self) -> float:
@@ -45,6 +53,7 @@ class Measured:
         self.latencies += other.latencies
         self.seconds += other.seconds
         self.cpu_seconds += other.cpu_seconds
+        self.generator_share = max(self.generator_share, other.generator_share)
 
 
 class WrongAnswerError(Exception):
@@ -128,9 +137,73 @@ async def _drive(port: int, connections: int, requests: Iterator[bytes], status:
     return Measured([latency for connection in opened for latency in connection.latencies], took)
 
 
-def drive(port: int, connections: int, requests: Iterator[bytes], status: int, seconds: float) -> Measured:
-    """Asks the server at `port` for `seconds`; raises `WrongAnswerError` where an answer has another status."""
-    return uvloop.run(_drive(port, connections, requests, status, seconds))
+def drive(
+    port: int, connections: int, requests: Requests, status: int, seconds: float, generators: int = 1
+) -> Measured:
+    """Asks the server at `port` for `seconds`; raises `WrongAnswerError` where an answer has another status.
+
+    More than one generator are processes of their own, for requests that may be sent again: each begins at another one.
+    """
+    if min(generators, connections) == 1:
+        return _drive_here(port, connections, requests, status, seconds)
+    return _drive_in_processes(port, connections, requests, status, seconds, min(generators, connections))
+
+
+def _drive_here(port: int, connections: int, requests: Requests, status: int, seconds: float) -> Measured:
+    before = time.process_time()
+    measured = uvloop.run(_drive(port, connections, requests, status, seconds))
+    measured.generator_share = (time.process_time() - before) / measured.seconds
+    return measured
+
+
+def _drive_in_processes(
+    port: int, connections: int, requests: Requests, status: int, seconds: float, generators: int
+) -> Measured:
+    fork = multiprocessing.get_context("fork")
+    running = []
+    for number in range(generators):
+        ours, theirs = fork.Pipe(duplex=False)
+        share = connections // generators + (number < connections % generators)
+        process = fork.Process(target=_generate, args=(theirs, number, port, share, requests, status, seconds))
+        process.start()
+        theirs.close()
+        running.append((process, ours))
+    results = []
+    for process, pipe in running:
+        results.append(pipe.recv())
+        process.join()
+    total = Measured()
+    for result in results:
+        if isinstance(result, str):
+            raise WrongAnswerError(result)
+        total.add(result)
+    total.seconds = max(result.seconds for result in results)
+    return total
+
+
+def _generate(
+    pipe: Pipe, number: int, port: int, connections: int, requests: Requests, status: int, seconds: float
+) -> None:
+    try:
+        own = itertools.islice(requests, number * connections, None)
+        pipe.send(_drive_here(port, connections, own, status, seconds))
+    except Exception as error:  # whatever it is, the parent raises it
+        pipe.send(f"{type(error).__name__}: {error}")
+
+
+def request(method: str, path: str, body: object = None, **headers: str) -> bytes:
+    """The bytes of a request."""
+    content_bytes = b"" if body is None else json.dumps(body).encode()
+    fields = {"Host": "127.0.0.1"} | {name.replace("_", "-").title(): value for name, value in headers.items()}
+    if body is not None:
+        fields |= {"Content-Type": "application/json", "Content-Length": str(len(content_bytes))}
+    lines = [f"{method} {path} HTTP/1.1", *(f"{name}: {value}" for name, value in fields.items()), "", ""]
+    return "\r\n".join(lines).encode() + content_bytes
+
+
+def by_turns(requests: Iterable[bytes]) -> Requests:
+    """The requests again and again."""
+    return itertools.cycle(list(requests))
 
 
 async def _exhaust(asked: Mapping[int, Iterable[bytes]], connections: int, status: int) -> float:

@@ -20,9 +20,8 @@ from tests.postgres import running_postgres
 from tests.process import Server, cpu_seconds, running_server
 
 from benchmarks import content
-from benchmarks.load import WARM_UP_SECONDS, Measured, drive
+from benchmarks.load import WARM_UP_SECONDS, Measured, by_turns, drive, request
 from benchmarks.page import table, write
-from benchmarks.serve import by_turns, request
 
 PART = "Log-ins in answers"
 HEAD = ("", "without", "with log-ins", "p50 without", "p50 with", "p99 with", "processor time, without and with", "")

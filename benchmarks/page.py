@@ -8,9 +8,10 @@ PAGE = Path(__file__).parent.parent / "docs" / "performance.md"
 Cells = Sequence[str]
 
 
-def table(head: Cells, rows: Sequence[Cells]) -> str:
-    """A table in Markdown: the first column and the last two are words, those between are numbers."""
-    rules = ["---", *["---:"] * (len(head) - 3), "---", "---"]
+def table(head: Cells, rows: Sequence[Cells], numbers: Sequence[int] | None = None) -> str:
+    """A table in Markdown; the columns `numbers` are numbers, by default all but the first and the last two."""
+    columns = range(1, len(head) - 2) if numbers is None else numbers
+    rules = ["---:" if column in columns else "---" for column in range(len(head))]
     return "".join("| " + " | ".join(cells) + " |\n" for cells in (head, rules, *rows))
 
 

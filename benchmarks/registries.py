@@ -1,4 +1,4 @@
-"""`make bench-registries`: measures inspections, checks and workers, and prints the table, in Markdown."""
+"""`make bench-registries`: measures inspections and checks, and prints the table, in Markdown."""
 
 import argparse
 import os
@@ -8,10 +8,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from benchmarks import inspections, verifications, workers
+from benchmarks import inspections, verifications
 from benchmarks.page import Cells, table, verdict, write
 
-PART = "Registries and workers"
+PART = "Registries"
 MOST_SECONDS = 120
 HEAD = ("", "bayplan", "bare", "ratio", "p50", "p99", "processor time", "target", "")
 
@@ -29,17 +29,13 @@ the first time, when each state is news and written down, and once more. *bare* 
 same HEAD requests, {connections} at a time to each registry; p50 and p99 are of somebody who loads images from the
 server meanwhile ({quiet:.1f} and {quiet_p99:.1f} ms while it looks at nothing).
 
-*bare* of a worker's command is `python -c pass`; its machine has two GPUs, and the memory is the most that was resident over some
-turns, each with a look at the hardware and at the images that it is to hold; an engine that pulls them is not there.
-
 """
 
 
-def rows(found: inspections.Result, checked: verifications.Result, worker: workers.Result) -> Iterator[Cells]:
+def rows(found: inspections.Result, checked: verifications.Result) -> Iterator[Cells]:
     """The rows of the table."""
     yield from _inspected(found)
     yield from _verified(checked)
-    yield from _worked(worker)
 
 
 def _inspected(found: inspections.Result) -> Iterator[Cells]:
@@ -75,17 +71,6 @@ def _verified(checked: verifications.Result) -> Iterator[Cells]:
     yield f"memory of the server that verifies, at most ({before} before)", most, "", "", "", "", "", "", ""
 
 
-def _worked(worker: workers.Result) -> Iterator[Cells]:
-    bare = f"{worker.bare_seconds:.2f} s"
-    yield "`bayplan worker status`", f"{worker.status_seconds:.2f} s", bare, "", "", "", "", "", ""
-    first = f"{worker.heartbeat_seconds:.2f} s"
-    yield "`bayplan worker run`, until its first heartbeat", first, bare, "", "", "", "", "", ""
-    most = workers.MOST_MEGABYTES
-    memory, floor = f"{worker.megabytes:.0f} MB", f"{worker.bare_megabytes:.0f} MB"
-    is_met = verdict(worker.megabytes <= most)
-    yield "memory of `bayplan worker run`, at most", memory, floor, "", "", "", "", f"at most {most} MB", is_met
-
-
 def main() -> int:
     """Measures and prints; the exit code is 1 where there is no registry to measure with."""
     parser = argparse.ArgumentParser(prog="make bench-registries", description=(__doc__ or "").splitlines()[0])
@@ -103,8 +88,7 @@ def main() -> int:
     except pytest.skip.Exception as missing:
         print(missing, file=sys.stderr)
         return 1
-    say("the worker")
-    text = table(HEAD, list(rows(found, checked, workers.run(1 if chosen.quick else 5))))
+    text = table(HEAD, list(rows(found, checked)))
     print(text, end="")
     if chosen.write:
         introduction = INTRODUCTION.format(

@@ -25,8 +25,8 @@ from tests.registry.running import CONFIG_OF, LAYER, OCI_MANIFEST, Registry, con
 
 from bayplan.registry.content import ACCEPT
 from benchmarks import content
-from benchmarks.load import exhaust
-from benchmarks.serve import request, resident_megabytes
+from benchmarks.load import exhaust, request
+from benchmarks.place import resident_megabytes
 
 TAGS = 100  # in one repository
 PATIENCE_SECONDS = 600

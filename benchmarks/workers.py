@@ -1,11 +1,13 @@
 """What a worker costs its machine: how long its commands take to start, and the memory of the one that runs all the time."""
 
+import contextlib
 import re
 import signal
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
@@ -15,8 +17,9 @@ from tests.agent.documents import A6000
 from tests.process import PATIENCE_SECONDS, PROGRAM, Server, running_server
 
 from benchmarks import content
+from benchmarks.rows import Outcome, Row, Size, at_most
 
-MOST_MEGABYTES = 60
+STARTS = 5
 _POLL_SECONDS = 0.002
 _MEMORY = "print(open('/proc/self/status').read())"
 
@@ -96,3 +99,33 @@ def _peak(status: str) -> float:
     found = re.search(r"^VmHWM:\s+([0-9]+) kB$", status, re.MULTILINE)
     assert found is not None
     return int(found[1]) / 1024
+
+
+@contextlib.contextmanager
+def agent(size: Size, _folder: Path) -> Iterator[Result]:
+    """What one run found."""
+    yield run(size.samples_of(STARTS))
+
+
+def status(result: Result) -> Outcome:
+    """The median time of `bayplan worker status`."""
+    floor = f"{result.bare_seconds:.2f} s, `python -c pass`"
+    return Outcome(result.status_seconds, f"{result.status_seconds:.2f} s", floor)
+
+
+def heartbeat(result: Result) -> Outcome:
+    """The median time from the start of the agent to its first heartbeat."""
+    floor = f"{result.bare_seconds:.2f} s, `python -c pass`"
+    return Outcome(result.heartbeat_seconds, f"{result.heartbeat_seconds:.2f} s", floor)
+
+
+def memory(result: Result) -> Outcome:
+    """The most memory that the agent held."""
+    return Outcome(result.megabytes, f"{result.megabytes:.0f} MB", f"{result.bare_megabytes:.0f} MB, `python -c pass`")
+
+
+ROWS = (
+    Row("agent-status", "agent: `bayplan worker status`", "0.41 s", at_most(0.3, "{:g} s"), status),
+    Row("agent-start", "agent: `bayplan worker run`, until its first heartbeat", "0.42 s", None, heartbeat),
+    Row("agent-memory", "agent: memory of `bayplan worker run`, at most", "44 MB", at_most(40, "{:g} MB"), memory),
+)

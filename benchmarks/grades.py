@@ -1,0 +1,91 @@
+"""All grades of a catalogue's images for many kinds of nodes, worked out in this process without a server."""
+
+import contextlib
+import datetime
+import itertools
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+
+from bayplan.domain.compatibility.image import Image
+from bayplan.domain.compatibility.index import CatalogueImage, CatalogueIndex, MatchQuery
+from bayplan.domain.compatibility.match import match
+from bayplan.domain.compatibility.node import Node
+from bayplan.domain.compatibility.tables import Tables
+from bayplan.domain.compatibility.tables import load as load_tables
+from bayplan.domain.compatibility.verdict import ORDER
+from benchmarks import content
+from benchmarks.rows import Outcome, Row, Size, at_most
+
+KINDS = 500
+DAY = datetime.date(2026, 1, 1)
+
+
+@dataclass(frozen=True)
+class Fleet:
+    """A catalogue as the judge keeps it, and nodes that all differ."""
+
+    index: CatalogueIndex
+    nodes: Sequence[Node]
+    tables: Tables
+    images: int
+    rounds: int
+
+
+@contextlib.contextmanager
+def fleet(size: Size, _folder: Path) -> Iterator[Fleet]:
+    """The content of the benchmark, in memory."""
+    kinds = KINDS if size.images >= 10_000 else KINDS // 10
+    nodes = [
+        Node(
+            driver_version=worker["driver_version"],
+            compute_capability=worker["compute_capability"],
+            gpu_name=worker["gpu_name"],
+            gpu_brand=worker["gpu_brand"],
+            architecture=worker["architecture"],
+        )
+        for worker in itertools.islice(content.new_workers(), kinds)
+    ]
+    index = CatalogueIndex.of(_image(number) for number in range(size.images))
+    yield Fleet(index, nodes, load_tables(), size.images, size.rounds)
+
+
+def _image(number: int) -> CatalogueImage:
+    body = content.image(number)
+    framework, version = body["framework"].split()
+    image = Image(
+        cuda=body["cuda_version"],
+        min_generation=body["min_hardware_generation"],
+        framework=framework,
+        framework_version=version,
+        cpu=body["cpu"],
+    )
+    return CatalogueImage(number + 1, body["version"], image, tuple(body["tasks"]), body["domain"])
+
+
+def all_grades(fleet: Fleet) -> Outcome:
+    """The median of the seconds for every grade of every image on every node."""
+    seconds = []
+    for round_ in range(fleet.rounds):
+        day = DAY + datetime.timedelta(days=round_)  # another day: nothing is answered from what was kept
+        begin = time.perf_counter()
+        for node in fleet.nodes:
+            query = MatchQuery(node, grades=frozenset(ORDER))
+            result = match(query, fleet.index, fleet.tables, day, explain=False)
+            assert len(result.matches) == fleet.images
+        seconds.append(time.perf_counter() - begin)
+    words = f"{median(seconds):.2f} s for {fleet.images:,} images and {len(fleet.nodes)} kinds"
+    return Outcome(median(seconds), words)
+
+
+ROWS = (
+    Row(
+        "grades",
+        "all grades of 10,000 images for 500 kinds of nodes, in process",
+        "4 to 5 s",
+        at_most(0.6, "{:g} s"),
+        all_grades,
+    ),
+)
