@@ -15,8 +15,6 @@ class CompiledStatement:
         self.statement = statement
         self.is_long = is_long
         """Whether it was too long for the event loop when it was last timed."""
-        self.compiled_cache: dict[Any, Any] = {}
-        """Where SQLAlchemy keeps it compiled, if it runs it: gone with the statement, and not among those of the engine."""
         self._compiled: tuple[str, tuple[str, ...], dict[str, Any]] | None = None
 
     def for_driver(self, dialect: sa.Dialect) -> tuple[str, tuple[str, ...], dict[str, Any]]:

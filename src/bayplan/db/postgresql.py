@@ -1,9 +1,8 @@
 """The database of a fleet: PostgreSQL through psycopg's asynchronous driver and a pool, shared by many server processes."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import asynccontextmanager, nullcontext
-from typing import Any
 
 import psycopg
 import sqlalchemy as sa
@@ -15,35 +14,43 @@ from bayplan.db.compiled import CompiledStatement
 from bayplan.db.database import (
     LOOP_ROWS,
     MOVE_VERSION,
-    READ_VERSION,
     DatabaseUnavailable,
     Made,
     Parameters,
     Rows,
     Transaction,
 )
+from bayplan.db.postgresql_reads import (
+    CONNECT_TIMEOUT_SECONDS,
+    POOL_TIMEOUT_SECONDS,
+    READ_FAILURES,
+    ReadConnections,
+    SharedVersion,
+)
 from bayplan.errors import CannotStart
 
-POOL_TIMEOUT_SECONDS = 10
-CONNECT_TIMEOUT_SECONDS = 5
 MIGRATION_LOCK = 0x62617970  # "bayp", so that it is nobody else's
+_UNAVAILABLE = (sa.exc.OperationalError, sa.exc.InterfaceError, sa.exc.TimeoutError)
 
 
 class PostgresDatabase:
-    """A catalogue in a PostgreSQL database, through at most `connections` connections."""
+    """A catalogue in a PostgreSQL database, through at most `connections` connections, but at least three."""
 
     def __init__(self, url: str, *, connections: int) -> None:
         parsed = _parsed(url)
         self._place = f"{parsed.host or 'local socket'}/{parsed.database}"
+        compiled = max(1, (connections - 1) // 3)
         self._engine = create_async_engine(
             parsed,
-            pool_size=connections,
+            pool_size=max(1, connections - 1 - compiled),
             max_overflow=0,
             pool_timeout=POOL_TIMEOUT_SECONDS,
             pool_pre_ping=True,
             connect_args={"connect_timeout": CONNECT_TIMEOUT_SECONDS},
             hide_parameters=True,  # they hold secrets, and errors are logged
         )
+        self._compiled = ReadConnections(parsed, self._engine.dialect, most=compiled)
+        self._version = SharedVersion(ReadConnections(parsed, self._engine.dialect, most=1), self._unavailable)
         # Writers wait for each other here and not in the database, where each would hold a connection that readers need.
         self._writing = asyncio.Lock()
         # A read is one statement: its own transaction would only cost two more ways to the server and back.
@@ -53,20 +60,20 @@ class PostgresDatabase:
         self, statement: Executable | CompiledStatement, then: Callable[[Rows], Made], parameters: Parameters = None
     ) -> Made:
         """See `Database.fetch`."""
-        options: dict[str, Any] = {}
-        if isinstance(statement, CompiledStatement):
-            options = {"compiled_cache": statement.compiled_cache}
-            statement = statement.statement
         try:
-            async with self._readers.connect() as connection:
-                rows = (await connection.execute(statement, parameters, execution_options=options)).fetchall()
-        except (sa.exc.OperationalError, sa.exc.InterfaceError, sa.exc.TimeoutError) as error:
+            if isinstance(statement, CompiledStatement):
+                assert parameters is None or isinstance(parameters, Mapping)
+                rows = await self._compiled.fetch(statement, parameters)
+            else:
+                async with self._readers.connect() as connection:
+                    rows = (await connection.execute(statement, parameters)).fetchall()
+        except (*_UNAVAILABLE, *READ_FAILURES) as error:
             raise self._unavailable(error) from error
         return then(rows) if len(rows) <= LOOP_ROWS else await asyncio.to_thread(then, rows)
 
     async def version(self) -> int:
         """See `Database.version`."""
-        return await self.fetch(READ_VERSION, lambda rows: int(rows[0][0]))
+        return await self._version.read()
 
     @asynccontextmanager
     async def write(self, *, moves: bool = True) -> AsyncGenerator[Transaction]:
@@ -75,7 +82,7 @@ class PostgresDatabase:
             async with self._writing if moves else nullcontext(), self._engine.begin() as connection:
                 version = int((await connection.execute(MOVE_VERSION)).scalar_one()) if moves else 0
                 yield _PostgresTransaction(connection, version)
-        except (sa.exc.OperationalError, sa.exc.InterfaceError, sa.exc.TimeoutError) as error:
+        except _UNAVAILABLE as error:
             raise self._unavailable(error) from error
 
     async def run_sync(self, work: Callable[[sa.Connection], Made]) -> Made:
@@ -85,16 +92,19 @@ class PostgresDatabase:
                 # Server processes that start at once migrate one after the other.
                 await connection.execute(sa.text("SELECT pg_advisory_xact_lock(:key)"), {"key": MIGRATION_LOCK})
                 return await connection.run_sync(work)
-        except (sa.exc.OperationalError, sa.exc.InterfaceError, sa.exc.TimeoutError) as error:
+        except _UNAVAILABLE as error:
             raise self._unavailable(error) from error
 
     async def close(self) -> None:
         """See `Database.close`."""
+        await self._version.close()
+        await self._compiled.close()
         await self._engine.dispose()
 
     def _unavailable(self, error: Exception) -> DatabaseUnavailable:
-        said = str(error.orig) if isinstance(error, sa.exc.DBAPIError) else str(error)
-        return DatabaseUnavailable(f"The database at {self._place} cannot be used: {said.strip().splitlines()[0]}.")
+        reason = str(error.orig) if isinstance(error, sa.exc.DBAPIError) else str(error)
+        reason = (reason.strip() or "no connection is free").splitlines()[0]
+        return DatabaseUnavailable(f"The database at {self._place} cannot be used: {reason}.")
 
 
 def _parsed(url: str) -> sa.URL:
