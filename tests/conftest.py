@@ -8,9 +8,10 @@ import contextlib
 import itertools
 import shutil
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -150,15 +151,21 @@ def template(kind: str, request: pytest.FixtureRequest, tmp_path_factory: pytest
 
 @contextlib.contextmanager
 def serving(
-    kind: str, request: pytest.FixtureRequest, template: Template, loop: Loop, folder: Path, **changes: object
+    kind: str,
+    request: pytest.FixtureRequest,
+    template: Template,
+    loop: Loop,
+    folder: Path,
+    options: Mapping[str, Any] | None = None,
+    **changes: object,
 ) -> Iterator[Service]:
-    """The application over a copy of the template, with other settings where `changes` names some."""
+    """The application over a copy of the template, with other settings where `changes` names some, and options of `create_app`."""
     home = folder / f"home-{next(_names)}"
     shutil.copytree(template.home, home)
     with _fresh_database(kind, request, home, template.database) as url:
         settings = _settings(home, url, **changes)
         with contextlib.ExitStack() as stack:
-            app = stack.enter_context(running_app(settings, loop))
+            app = stack.enter_context(running_app(settings, loop, **(options or {})))
             clients = [
                 stack.enter_context(client(app, loop, token))
                 for token in (None, template.tokens["staff"], template.tokens["user"])

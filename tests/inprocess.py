@@ -62,11 +62,11 @@ class InLoop(httpx.BaseTransport):
 
 
 @contextlib.contextmanager
-def running_app(settings: Settings, loop: Loop) -> Iterator[FastAPI]:
-    """The application with its lifespan, for as long as the block lasts."""
+def running_app(settings: Settings, loop: Loop, **options: Any) -> Iterator[FastAPI]:
+    """The application with its lifespan, for as long as the block lasts; `options` are those of `create_app`."""
     from bayplan.server.app import create_app  # here: the tests of the rules need not wait for the web framework
 
-    app = create_app(settings)
+    app = create_app(settings, **options)
     started, finish = asyncio.Event(), asyncio.Event()
 
     async def live() -> None:

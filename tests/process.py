@@ -10,13 +10,16 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import httpx
 
 PROGRAM = Path(sys.executable).with_name("bayplan")
+SERVE: tuple[str | Path, ...] = (PROGRAM, "serve", "--port", "0")
+QUICK_SERVE: tuple[str | Path, ...] = (sys.executable, "-P", Path(__file__).with_name("quick_server.py"))
+"""The same server, whose scheduler of checks keeps no test waiting."""
 PATIENCE_SECONDS = 30.0
 ADMIN_PASSWORD = "correct horse battery staple"
 
@@ -86,14 +89,14 @@ class Server:
         self.process.wait(PATIENCE_SECONDS)
 
 
-def _start(home: Path, settings: Mapping[str, str], arguments: tuple[str, ...]) -> Server:
+def _start(home: Path, settings: Mapping[str, str], command: Sequence[str | Path]) -> Server:
     home.mkdir(parents=True, exist_ok=True)
     logs = home.with_name(home.name + "-output")
     logs.mkdir(exist_ok=True)
     out, err = logs / f"out-{time.monotonic_ns()}", logs / f"err-{time.monotonic_ns()}"
     with out.open("wb") as stdout, err.open("wb") as stderr:
         process = subprocess.Popen(
-            [PROGRAM, "serve", "--port", "0", *arguments],
+            command,
             stdin=subprocess.DEVNULL,
             stdout=stdout,
             stderr=stderr,
@@ -124,9 +127,11 @@ def _wait_until_ready(server: Server) -> None:
 
 
 @contextlib.contextmanager
-def running_server(home: Path, *arguments: str, **settings: str) -> Iterator[Server]:
+def running_server(
+    home: Path, *arguments: str, command: Sequence[str | Path] = SERVE, **settings: str
+) -> Iterator[Server]:
     """A server on a free port, over the data in `home`, with `settings` as its `BAYPLAN_*`; ended with the block."""
-    server = _start(home, settings, arguments)
+    server = _start(home, settings, (*command, *arguments))
     try:
         _wait_until_ready(server)
         yield server

@@ -1,6 +1,15 @@
 """The clock, and how a moment is written: RFC 3339 in UTC, of one width, so that texts of moments order as they do."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime
+
+Clock = Callable[[], datetime]
+"""Gives the time; an argument of what waits, so that a test can move it."""
+
+
+def utc_now() -> datetime:
+    """Gives the time of this machine: the clock that everything but tests uses."""
+    return datetime.now(UTC)
 
 
 def timestamp(moment: datetime) -> str:
@@ -10,4 +19,4 @@ def timestamp(moment: datetime) -> str:
 
 def now() -> str:
     """Gives the time, as answers show it."""
-    return timestamp(datetime.now(UTC))
+    return timestamp(utc_now())

@@ -6,7 +6,6 @@ import pytest
 
 from bayplan.agent.hardware import GpuHardware, Gpus, Machine, machine_of
 from bayplan.agent.report import body, differences
-from bayplan.domain.backoff import JITTER, LONGEST_RETRY_SECONDS, jittered, retry_seconds
 from bayplan.schemas.workers import JoinRequest
 
 A6000 = GpuHardware(0, "NVIDIA RTX A6000", "NvidiaRTX", 51527024640, "8.6")
@@ -52,11 +51,3 @@ def test_what_has_changed_is_said(new: Machine, said: list[str]) -> None:
 def test_another_address_is_said() -> None:
     said = differences(body(MACHINE, "192.0.2.17"), body(MACHINE, "192.0.2.18"))
     assert said == ["address 192.0.2.17 is now 192.0.2.18"]
-
-
-def test_waiting_times_are_spread_and_bounded() -> None:
-    assert [jittered(60, chance) for chance in (0, 0.5)] == pytest.approx([60 * (1 - JITTER), 60])
-    assert jittered(60, 0.999) < 60 * (1 + JITTER)
-    assert [retry_seconds(failures, 0.999999) for failures in (1, 2, 3)] == pytest.approx([2, 4, 8], rel=1e-3)
-    for failures in (9, 100, 10**6):
-        assert LONGEST_RETRY_SECONDS / 2 <= retry_seconds(failures, 0) <= LONGEST_RETRY_SECONDS

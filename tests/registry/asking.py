@@ -11,7 +11,7 @@ from bayplan.registry.auth import RegistryCredentials
 from bayplan.registry.client import RegistryClient
 from bayplan.registry.connection import ConnectionLimits
 from bayplan.registry.inspect import ImageInspection, inspect
-from tests.registry.conftest import HURRIED, LOOPBACK
+from tests.registry.conftest import LOOPBACK, QUICK
 from tests.registry.misbehaving import Server, Store
 
 LOGIN = RegistryCredentials("casey", "hunter2-of-the-registry")
@@ -23,7 +23,7 @@ async def inspected(
     server: Server,
     *,
     login: RegistryCredentials | None = None,
-    limits: ConnectionLimits = HURRIED,
+    limits: ConnectionLimits = QUICK,
     access: AddressPolicy = LOOPBACK,
     ca: Path | None = None,
 ) -> ImageInspection:

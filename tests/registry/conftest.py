@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from bayplan.domain.backoff import Backoff
 from bayplan.registry.address import AddressPolicy
 from bayplan.registry.client import RegistryClient
 from bayplan.registry.connection import ConnectionLimits
@@ -11,7 +12,9 @@ from bayplan.registry.retry import RetryPolicy
 from tests.registry.running import KINDS, Kind, Registry, running_registry
 
 LOOPBACK = AddressPolicy.of(["127.0.0.0/8", "::1"])
-HURRIED = ConnectionLimits(connect_seconds=5, answer_seconds=10, patience=RetryPolicy(first_wait_seconds=0.01))
+QUICK = ConnectionLimits(
+    connect_seconds=5, answer_seconds=10, retry=RetryPolicy(backoff=Backoff(0.01, 20.0, jitter=1.0))
+)
 """As the default, but a test need not wait long for what will not come."""
 
 
@@ -38,4 +41,4 @@ def registry(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
 
 def client_for(registry: Registry) -> RegistryClient:
     """A client that may ask this machine, and trusts that registry's certificate."""
-    return RegistryClient(LOOPBACK, limits=HURRIED, ca=registry.ca)
+    return RegistryClient(LOOPBACK, limits=QUICK, ca=registry.ca)

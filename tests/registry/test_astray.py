@@ -15,7 +15,7 @@ from bayplan.registry.client import RegistryClient
 from bayplan.registry.errors import RegistryDenied, RegistryError, RegistryNotAllowed
 from tests.registry.asking import IMAGE, LOGIN, inspected
 from tests.registry.certificates import self_signed
-from tests.registry.conftest import HURRIED, LOOPBACK
+from tests.registry.conftest import LOOPBACK, QUICK
 from tests.registry.misbehaving import Asked, Handler, serving
 
 pytestmark = pytest.mark.anyio
@@ -163,7 +163,7 @@ async def test_refusals_leave_nothing_in_memory() -> None:
         gc.collect()
         return sum(isinstance(one, asyncio.Lock) for one in gc.get_objects())
 
-    async with serving(handler) as server, RegistryClient(LOOPBACK, limits=HURRIED) as client:
+    async with serving(handler) as server, RegistryClient(LOOPBACK, limits=QUICK) as client:
         before = 0
         for number in range(40):
             before = before or (locks() if number == 5 else 0)

@@ -21,7 +21,7 @@ from bayplan.registry.errors import (
     RegistryUnreachable,
 )
 from bayplan.registry.inspect import inspect
-from tests.registry.conftest import HURRIED, LOOPBACK, client_for
+from tests.registry.conftest import LOOPBACK, QUICK, client_for
 from tests.registry.running import (
     DOCKER_LIST,
     DOCKER_MANIFEST,
@@ -131,7 +131,7 @@ async def test_a_token_is_asked_for_once_and_for_pulling_alone(tmp_path: Path) -
 async def test_a_certificate_that_nobody_vouches_for(registry: Registry) -> None:
     """A self-signed registry is refused unless its certificate is given; no way around it by plain HTTP."""
     registry.image("ml/tls", "1", configuration())
-    async with RegistryClient(LOOPBACK, limits=HURRIED) as client:
+    async with RegistryClient(LOOPBACK, limits=QUICK) as client:
         with pytest.raises(RegistryUnreachable, match="BAYPLAN_REGISTRY_CA"):
             await inspect(client, reference(registry, "ml/tls:1"))
     async with client_for(registry) as client:
@@ -145,13 +145,13 @@ async def test_private_addresses_are_refused_unless_allowed(open_registry: Regis
     asked = len(open_registry.requests)
     named = replace(reference(open_registry, "ml/private:1"), registry=f"localhost:{open_registry.port}")
     for access in (AddressPolicy(), AddressPolicy.of(["10.0.0.0/8", "registry.example.org"])):
-        async with RegistryClient(access, limits=HURRIED) as client:
+        async with RegistryClient(access, limits=QUICK) as client:
             for one in (reference(open_registry, "ml/private:1"), named):
                 with pytest.raises(RegistryNotAllowed, match="BAYPLAN_REGISTRY_ALLOW_PRIVATE"):
                     await inspect(client, one)
     assert len(open_registry.requests) == asked
     for allowed in (["localhost"], [f"localhost:{open_registry.port}"], ["127.0.0.1", "::1"], ["127.0.0.0/8", "::/64"]):
-        async with RegistryClient(AddressPolicy.of(allowed), limits=HURRIED) as client:
+        async with RegistryClient(AddressPolicy.of(allowed), limits=QUICK) as client:
             assert (await inspect(client, named)).platforms
 
 
@@ -159,11 +159,11 @@ async def test_plain_http_elsewhere_has_to_be_marked(open_registry: Registry) ->
     """A name that is not loopback's own is asked in plain HTTP only where the settings say so."""
     open_registry.image("ml/plain", "1", configuration())
     other = replace(reference(open_registry, "ml/plain:1"), registry=f"{_own_name()}:{open_registry.port}")
-    async with RegistryClient(AddressPolicy.of([_own_name()]), limits=HURRIED) as client:
+    async with RegistryClient(AddressPolicy.of([_own_name()]), limits=QUICK) as client:
         with pytest.raises(NotTls, match="BAYPLAN_REGISTRY_INSECURE"):
             await inspect(client, other)
     access = AddressPolicy.of([_own_name()], [f"{_own_name()}:{open_registry.port}"])
-    async with RegistryClient(access, limits=HURRIED) as client:
+    async with RegistryClient(access, limits=QUICK) as client:
         assert (await inspect(client, other)).platforms
 
 
@@ -182,7 +182,7 @@ def _own_name() -> str:
 async def test_nobody_there() -> None:
     """A port without a listener, and a name that does not exist."""
     access = AddressPolicy.of(["127.0.0.1"])
-    async with RegistryClient(access, limits=HURRIED) as client:
+    async with RegistryClient(access, limits=QUICK) as client:
         with pytest.raises(RegistryUnreachable, match=r"Nobody answers at '127.0.0.1:9'"):
             await inspect(client, Reference.parse("127.0.0.1:9/a/b:1"))
         with pytest.raises(RegistryUnreachable, match=r"cannot be found"):

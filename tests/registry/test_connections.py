@@ -6,7 +6,7 @@ from bayplan.domain.reference import Reference
 from bayplan.registry.client import RegistryClient
 from bayplan.registry.errors import ImageNotFound
 from tests.registry.asking import IMAGE
-from tests.registry.conftest import HURRIED, LOOPBACK
+from tests.registry.conftest import LOOPBACK, QUICK
 from tests.registry.misbehaving import Asked, Server, serving
 from tests.registry.running import digest_of
 
@@ -27,7 +27,7 @@ def connections(server: Server) -> int:
 
 async def test_questions_one_after_another_take_one_connection() -> None:
     """By HEAD and by GET: a new one for each costs a TLS handshake each."""
-    async with serving(honest) as server, RegistryClient(LOOPBACK, limits=HURRIED) as client:
+    async with serving(honest) as server, RegistryClient(LOOPBACK, limits=QUICK) as client:
         reference = Reference.parse(f"{server.host}/ml/x:1")
         for _ in range(5):
             assert await client.digest(reference) == digest_of(MANIFEST)
@@ -47,7 +47,7 @@ async def test_a_body_after_the_answer_to_head_is_in_nobodys_way(status: int) ->
             await asked.answer(status, MANIFEST, Docker_Content_Digest=digest_of(MANIFEST))
             asked.writer.write(MANIFEST)
 
-    async with serving(handler) as server, RegistryClient(LOOPBACK, limits=HURRIED) as client:
+    async with serving(handler) as server, RegistryClient(LOOPBACK, limits=QUICK) as client:
         reference = Reference.parse(f"{server.host}/ml/x:1")
         for _ in range(3):
             if status == 200:

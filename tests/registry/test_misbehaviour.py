@@ -8,7 +8,7 @@ from bayplan.domain.reference import Reference
 from bayplan.registry.client import RegistryClient
 from bayplan.registry.errors import DigestMismatch, ManifestInvalid, ManifestTooLarge
 from tests.registry.asking import IMAGE, inspected, within
-from tests.registry.conftest import HURRIED, LOOPBACK
+from tests.registry.conftest import LOOPBACK, QUICK
 from tests.registry.misbehaving import Asked, Store, serving
 from tests.registry.running import OCI_MANIFEST, digest_of
 
@@ -80,7 +80,7 @@ async def test_another_digest_than_the_one_asked_for() -> None:
     body = IMAGE.documents["/v2/ml/x/manifests/1"][1]
     async with serving(lambda asked: asked.answer(200, body, Docker_Content_Digest=digest_of(body))) as server:
         reference = Reference.parse(f"{server.host}/ml/x@{wanted.digest}")
-        async with RegistryClient(LOOPBACK, limits=HURRIED) as client:
+        async with RegistryClient(LOOPBACK, limits=QUICK) as client:
             for ask in (client.manifest, client.digest):
                 with pytest.raises(DigestMismatch):
                     await ask(reference)
@@ -167,6 +167,6 @@ async def test_head_without_a_digest() -> None:
             else:
                 await IMAGE.answer(asked)
 
-        async with serving(handler) as server, RegistryClient(LOOPBACK, limits=HURRIED) as client:
+        async with serving(handler) as server, RegistryClient(LOOPBACK, limits=QUICK) as client:
             digest = await client.digest(Reference.parse(f"{server.host}/ml/x:1"))
         assert digest == digest_of(IMAGE.documents["/v2/ml/x/manifests/1"][1])

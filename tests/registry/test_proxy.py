@@ -13,7 +13,7 @@ from bayplan.registry.errors import RegistryNotAllowed, RegistryUnreachable
 from bayplan.registry.inspect import inspect
 from tests.registry.asking import IMAGE, LOGIN
 from tests.registry.certificates import self_signed
-from tests.registry.conftest import HURRIED
+from tests.registry.conftest import QUICK
 from tests.registry.misbehaving import Asked, serving
 from tests.registry.proxy import proxying
 from tests.registry.running import Registry, configuration, digest_of
@@ -31,7 +31,7 @@ async def test_a_registry_is_read_through_a_proxy(registry: Registry, login: str
     reference = Reference.parse(f"{NAME}:{registry.port}/ml/far:1")
     async with proxying(login=login and login.replace("%40", "@")) as proxy:
         url = proxy.url.replace("//", f"//{login}@") if login else proxy.url
-        async with RegistryClient(AddressPolicy(), limits=HURRIED, ca=registry.ca, proxy=url) as client:
+        async with RegistryClient(AddressPolicy(), limits=QUICK, ca=registry.ca, proxy=url) as client:
             found = await inspect(client, reference)
             assert await client.digest(reference) == found.digest == pushed["digest"]
         assert proxy.asked == [f"CONNECT {NAME}:{registry.port} HTTP/1.1"]
@@ -45,7 +45,7 @@ async def test_certificates_are_checked_through_a_proxy(registry: Registry) -> N
     async with proxying() as proxy:
         for name, why in names.items():
             ca = None if name == NAME else registry.ca
-            async with RegistryClient(AddressPolicy(), limits=HURRIED, ca=ca, proxy=proxy.url) as client:
+            async with RegistryClient(AddressPolicy(), limits=QUICK, ca=ca, proxy=proxy.url) as client:
                 with pytest.raises(RegistryUnreachable, match=why):
                     await client.digest(Reference.parse(f"{name}:{registry.port}/ml/far:1"))
 
@@ -66,7 +66,7 @@ async def test_a_proxy_sees_no_log_in_of_a_registry(tmp_path: Path) -> None:
             await IMAGE.answer(asked)
 
     async with serving(handler, tls) as server, proxying() as proxy:
-        async with RegistryClient(AddressPolicy(), limits=HURRIED, ca=own.certificate, proxy=proxy.url) as client:
+        async with RegistryClient(AddressPolicy(), limits=QUICK, ca=own.certificate, proxy=proxy.url) as client:
             reference = Reference.parse(f"{NAME}:{server.port}/ml/x:1")
             assert await client.digest(reference, LOGIN) == digest_of(IMAGE.documents["/v2/ml/x/manifests/1"][1])
         assert LOGIN.basic in server.sent_credentials()
@@ -113,7 +113,7 @@ async def test_a_proxy_is_no_way_around_the_check_of_addresses() -> None:
         for location in locations:
             async with serving(partial(_redirect, location)) as server:
                 access = AddressPolicy(hosts=frozenset({server.host}))
-                async with RegistryClient(access, limits=HURRIED, proxy=proxy.url) as client:
+                async with RegistryClient(access, limits=QUICK, proxy=proxy.url) as client:
                     with pytest.raises(RegistryNotAllowed, match="not a public address"):
                         await client.digest(Reference.parse(f"{server.host}/ml/x:1"))
         assert proxy.asked == []
@@ -128,7 +128,7 @@ async def test_what_is_allowed_or_insecure_by_name_is_asked_without_the_proxy() 
     by_name = AddressPolicy.of([NAME]), AddressPolicy.of(insecure=[f"{NAME}:5000"])
     async with proxying() as proxy:
         for access in by_name:
-            async with RegistryClient(access, limits=HURRIED, proxy=proxy.url) as client:
+            async with RegistryClient(access, limits=QUICK, proxy=proxy.url) as client:
                 with pytest.raises(RegistryUnreachable, match="cannot be found"):
                     await client.digest(Reference.parse(f"{NAME}:5000/ml/x:1"))
         assert proxy.asked == []
@@ -139,7 +139,7 @@ async def test_a_proxy_that_refuses(status: int) -> None:
     """A sentence that names the setting and what it answered, and not its password."""
     async with proxying(status=status) as proxy:
         url = proxy.url.replace("//", "//casey:secret-of-the-proxy@")
-        async with RegistryClient(AddressPolicy(), limits=HURRIED, proxy=url) as client:
+        async with RegistryClient(AddressPolicy(), limits=QUICK, proxy=url) as client:
             with pytest.raises(
                 RegistryUnreachable, match=f"BAYPLAN_REGISTRY_PROXY does not lead .* {status}"
             ) as caught:
@@ -149,6 +149,6 @@ async def test_a_proxy_that_refuses(status: int) -> None:
 
 async def test_a_proxy_that_is_not_there() -> None:
     """Not the registry's fault, and the sentence says so."""
-    async with RegistryClient(AddressPolicy(), limits=HURRIED, proxy="http://127.0.0.1:9") as client:
+    async with RegistryClient(AddressPolicy(), limits=QUICK, proxy="http://127.0.0.1:9") as client:
         with pytest.raises(RegistryUnreachable, match="by the proxy in BAYPLAN_REGISTRY_PROXY"):
             await client.digest(Reference.parse(f"{NAME}/ml/x:1"))

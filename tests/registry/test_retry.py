@@ -1,4 +1,4 @@
-"""When a question is asked again."""
+"""When a request is sent again."""
 
 import datetime
 
@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from bayplan.registry.retry import RetryPolicy, retry_after
 
 NOW = datetime.datetime(2026, 11, 23, 10, 0, 0, tzinfo=datetime.UTC)
-PATIENCE = RetryPolicy(attempts=4, first_wait_seconds=0.5, longest_wait_seconds=20)
+POLICY = RetryPolicy(attempts=4)
 
 
 @pytest.mark.parametrize(
@@ -47,18 +47,18 @@ def test_no_retry_after_breaks_the_reader(header: str) -> None:
 
 def test_waits_double_up_to_a_limit_and_end() -> None:
     """At the unluckiest chance; the last attempt is followed by none."""
-    assert [PATIENCE.wait(attempt, None, 1.0) for attempt in (1, 2, 3, 4)] == [0.5, 1.0, 2.0, None]
+    assert [POLICY.wait(attempt, None, 1.0) for attempt in (1, 2, 3, 4)] == [0.5, 1.0, 2.0, None]
     assert RetryPolicy(attempts=99).wait(50, None, 1.0) == 20.0
 
 
 @given(st.integers(1, 3), st.floats(0, 20), st.floats(0, 1))
 def test_a_retry_after_is_kept(attempt: int, asked: float, chance: float) -> None:
     """Never earlier than asked, and not much later."""
-    wait = PATIENCE.wait(attempt, asked, chance)
+    wait = POLICY.wait(attempt, asked, chance)
     assert wait is not None
     assert asked <= wait <= max(asked, 0.5) * 1.1
 
 
 def test_one_that_is_too_long_ends_it() -> None:
     """Nobody waits for an hour."""
-    assert PATIENCE.wait(1, 3600.0, 0.5) is None
+    assert POLICY.wait(1, 3600.0, 0.5) is None

@@ -12,7 +12,7 @@ from bayplan.registry.errors import RegistryError, RegistryTimeout, RegistryUnre
 from bayplan.registry.inspect import inspect
 from bayplan.registry.retry import RetryPolicy
 from tests.registry.asking import IMAGE, inspected, within
-from tests.registry.conftest import HURRIED, LOOPBACK
+from tests.registry.conftest import LOOPBACK, QUICK
 from tests.registry.misbehaving import Asked, serving
 
 pytestmark = pytest.mark.anyio
@@ -40,13 +40,13 @@ async def test_an_image_that_drips_as_a_whole() -> None:
         await asyncio.sleep(0.15)
         await asked.answer(302, Location=asked.target)
 
-    async with serving(handler) as server, RegistryClient(LOOPBACK, limits=HURRIED) as client:
+    async with serving(handler) as server, RegistryClient(LOOPBACK, limits=QUICK) as client:
         with within(10), pytest.raises(RegistryTimeout):
             await inspect(client, Reference.parse(f"{server.host}/ml/x:1"), seconds=0.4)
 
 
 async def test_a_429_storm() -> None:
-    """Asked no more often than patience allows, with longer and longer waits."""
+    """Asked no more often than the retry policy allows, with longer and longer waits."""
     times: list[float] = []
 
     async def handler(asked: Asked) -> None:
@@ -56,7 +56,7 @@ async def test_a_429_storm() -> None:
     async with serving(handler) as server:
         with pytest.raises(RegistryError, match="429"):
             await inspected(server)
-    assert len(times) == HURRIED.patience.attempts
+    assert len(times) == QUICK.retry.attempts
 
 
 async def test_a_429_that_says_when_to_come_back() -> None:
@@ -106,7 +106,7 @@ async def test_a_connection_that_breaks_in_the_middle() -> None:
     async with serving(handler) as server:
         with pytest.raises(RegistryUnreachable, match="broke before"):
             await inspected(server)
-        assert len(server.asked) == HURRIED.patience.attempts
+        assert len(server.asked) == QUICK.retry.attempts
 
 
 async def test_no_more_connections_than_allowed() -> None:
@@ -133,7 +133,7 @@ async def test_a_slow_registry_does_not_delay_another() -> None:
     async def stall(asked: Asked) -> None:
         await asyncio.sleep(30)
 
-    limits = ConnectionLimits(connections=1, answer_seconds=30, patience=RetryPolicy(attempts=1))
+    limits = ConnectionLimits(connections=1, answer_seconds=30, retry=RetryPolicy(attempts=1))
     async with (
         serving(stall) as slow,
         serving(IMAGE.answer) as quick,

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 
 from bayplan.agent.pull import credentials_of
 from bayplan.client.prefetch import State, WantedImage
+from bayplan.domain.backoff import Backoff
 from bayplan.domain.reference import Reference, located
 from bayplan.registry.auth import RegistryCredentials
 
@@ -48,7 +49,7 @@ class Failure:
     def after(cls, before: "Failure | None", interval_seconds: float, state: State, detail: str) -> "Failure":
         """Gives one more failure: the next try is later each time."""
         count = 1 if before is None else before.count + 1
-        wait = min(LONGEST_RETRY_SECONDS, interval_seconds * 2.0 ** min(count - 1, 10))
+        wait = Backoff(interval_seconds, LONGEST_RETRY_SECONDS, jitter=0).wait_seconds(count, 0)
         return cls(count, time.monotonic() + wait, state, detail)
 
     @property

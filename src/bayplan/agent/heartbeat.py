@@ -16,11 +16,14 @@ from bayplan.agent.credential import AgentState
 from bayplan.agent.probe import CannotProbe
 from bayplan.agent.report import differences
 from bayplan.client import Client
-from bayplan.domain.backoff import jittered, retry_seconds
+from bayplan.domain.backoff import Backoff, spread
 from bayplan.errors import BayplanError, Invalid, Malformed, TooManyAttempts, Unauthenticated
 
 if TYPE_CHECKING:
     from bayplan.agent.prefetch import Prefetcher
+
+
+JITTER = 0.2  # of the time from one heartbeat to the next
 
 
 class JoinedAgain(Exception):  # nothing went wrong
@@ -35,6 +38,7 @@ class Agent:
     interval_seconds: float
     look_seconds: float
     say: Callable[[str], None]
+    retry: Backoff
     prefetcher: "Prefetcher | None" = None
     _failures: int = 0
     # The last complaint about the server, and about the hardware: each is said once, not at every try.
@@ -94,7 +98,7 @@ class Agent:
         if self._failures:
             self.say(f"{self._state.server} answers again.")
         self._failures, self._said = 0, None
-        return jittered(self.interval_seconds, random.random())  # noqa: S311  # spreads load, guards nothing
+        return spread(self.interval_seconds, JITTER, random.random())  # noqa: S311  # spreads load, guards nothing
 
     def _look(self, client: Client) -> None:
         """Looks at the hardware where that is due, and tells the server what is different."""
@@ -118,7 +122,7 @@ class Agent:
 
     def _failed(self, error: BayplanError) -> float:
         self._failures += 1
-        wait = retry_seconds(self._failures, random.random())  # noqa: S311  # spreads load, guards nothing
+        wait = self.retry.wait_seconds(self._failures, random.random())  # noqa: S311  # spreads load, guards nothing
         if error.detail != self._said:
             self.say(f"{error.detail} Trying again until it works.")
         self._said = error.detail

@@ -17,7 +17,7 @@ from bayplan.agent.credential import AgentState
 from bayplan.agent.disk_budget import DiskLimits
 from bayplan.client import Client
 from bayplan.client.prefetch import Holding
-from bayplan.domain.backoff import jittered, retry_seconds
+from bayplan.domain.backoff import Backoff, spread
 from bayplan.errors import BayplanError, Forbidden, Invalid, NotFound, Unauthenticated
 
 if TYPE_CHECKING:
@@ -29,6 +29,7 @@ SAYS_AT_ONCE = 5
 SAYS_ONE_MORE_EVERY_SECONDS = 10.0
 SAYS_AGAIN_AFTER_SECONDS = 3600.0
 _ENDS_WITHIN_SECONDS = 1.0
+JITTER = 0.2  # of the time from one look-up of the desired images to the next
 
 
 @dataclass(slots=True)
@@ -39,6 +40,7 @@ class Prefetcher:
     limits: DiskLimits
     interval_seconds: float
     engine: str | None
+    retry: Backoff
     say: Callable[[str], None]
     _stop: threading.Event = field(default_factory=threading.Event)
     _thread: threading.Thread | None = None
@@ -80,7 +82,7 @@ class Prefetcher:
     def _turn(self, client: Client, known: AgentState) -> float:
         """Asks, does what there is to do, and gives for how many seconds there is nothing."""
         chance = random.random()  # noqa: S311  # spreads load, guards nothing
-        wait = jittered(self.interval_seconds, chance)
+        wait = spread(self.interval_seconds, JITTER, chance)
         try:
             self._ask(client)
             self._failures = 0
@@ -91,7 +93,7 @@ class Prefetcher:
             raise  # the signs of life are refused as well, and say so
         except BayplanError:
             self._failures += 1
-            wait = min(wait, retry_seconds(self._failures, chance))
+            wait = min(wait, self.retry.wait_seconds(self._failures, chance))
         if self._asked:
             self._reconcile(client, known)
         return wait

@@ -15,8 +15,10 @@ from typing import NoReturn
 from bayplan.agent.disk_budget import DiskLimits
 from bayplan.agent.heartbeat import Agent, JoinedAgain
 from bayplan.agent.prefetch import Prefetcher
+from bayplan.domain.backoff import Backoff
 from bayplan.errors import BayplanError
 
+LONGEST_RETRY_SECONDS = 300.0
 NAME = "bayplan.agent.process"  # `__name__` is another while this is what runs
 
 
@@ -32,6 +34,7 @@ class AgentOptions:
     free_bytes: int
     free_share: float
     engine: str | None
+    first_retry_seconds: float = 2.0
 
 
 def become(orders: AgentOptions) -> NoReturn:
@@ -45,12 +48,13 @@ def run(orders: AgentOptions) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda _number, _frame: sys.exit(0))
     path = Path(orders.state)
+    retry = Backoff(orders.first_retry_seconds, LONGEST_RETRY_SECONDS)
     prefetcher = None
     if orders.prefetch_every_seconds is not None:
         limits = DiskLimits(orders.budget_bytes, orders.free_bytes, orders.free_share)
-        prefetcher = Prefetcher(path, limits, orders.prefetch_every_seconds, orders.engine, _say)
+        prefetcher = Prefetcher(path, limits, orders.prefetch_every_seconds, orders.engine, retry, _say)
     try:
-        Agent(path, orders.interval_seconds, orders.look_seconds, _say, prefetcher).run()
+        Agent(path, orders.interval_seconds, orders.look_seconds, _say, retry, prefetcher).run()
     except JoinedAgain:
         become(orders)
 

@@ -1,16 +1,31 @@
-"""How long to wait before the next try, and how waiting is spread out so that a fleet does not ask at once."""
+"""How long to wait before the next try, and how waits are spread so that a fleet does not ask at once.
 
-FIRST_RETRY_SECONDS = 2.0
-LONGEST_RETRY_SECONDS = 300.0
-JITTER = 0.2
+Pure: the caller gives the chance, a number from 0 to 1.
+"""
 
+from dataclasses import dataclass
 
-def jittered(seconds: float, chance: float) -> float:
-    """Gives a waiting time up to a fifth shorter or longer; `chance` is in [0, 1)."""
-    return seconds * (1 - JITTER + 2 * JITTER * chance)
+_MAX_DOUBLINGS = 50  # more would overflow a float in the end, and no wait is that long
 
 
-def retry_seconds(failures: int, chance: float) -> float:
-    """Gives how long to wait after so many failures in a row: doubling, bounded, and spread out by half."""
-    longest = min(LONGEST_RETRY_SECONDS, FIRST_RETRY_SECONDS * 2.0 ** min(failures - 1, 20))
-    return longest * (0.5 + chance / 2)
+@dataclass(frozen=True, slots=True)
+class Backoff:
+    """Waits that double from the first to the longest; chance makes each shorter by up to the share `jitter`."""
+
+    first_seconds: float
+    longest_seconds: float
+    jitter: float = 0.5
+
+    def wait_seconds(self, failures: int, chance: float) -> float:
+        """Gives the wait after so many failures in a row, from 1."""
+        wait = min(self.longest_seconds, self.first_seconds * 2.0 ** min(failures - 1, _MAX_DOUBLINGS))
+        return wait * (1 - self.jitter + self.jitter * chance)
+
+    def wait_seconds_since(self, failing_seconds: float) -> float:
+        """Gives the wait, without jitter, of what has failed for so long: as long again, so that each wait doubles that time."""
+        return min(self.longest_seconds, max(self.first_seconds, failing_seconds))
+
+
+def spread(seconds: float, share: float, chance: float) -> float:
+    """Gives a wait that chance makes shorter or longer by up to that share."""
+    return seconds * (1 + share * (2 * chance - 1))

@@ -1,4 +1,4 @@
-"""One question to one host and its whole answer: checked addresses, bounded sizes and times, patience.
+"""One request to one host and its whole response: checked addresses, bounded sizes and times, retries.
 
 Each host has connections of its own: that is what limits them by host, and what keeps one host's TLS session from
 carrying another's questions where both are at one address. Connections go to the address that was checked; the
@@ -28,7 +28,7 @@ from bayplan.registry.errors import (
     RegistryTimeout,
     RegistryUnreachable,
 )
-from bayplan.registry.retry import AGAIN, RetryPolicy, retry_after
+from bayplan.registry.retry import RETRIED_STATUSES, RetryPolicy, retry_after
 from bayplan.registry.tls import refuse_tls, tls_context
 
 _ERROR_BYTES = 64 * 1024  # of an error's body, only so that the connection can be used again
@@ -45,7 +45,7 @@ class ConnectionLimits:
     connect_seconds: float = 10.0
     answer_seconds: float = 30.0
     """For one answer from the question to its last byte, however steadily it drips."""
-    patience: RetryPolicy = field(default_factory=RetryPolicy)
+    retry: RetryPolicy = field(default_factory=RetryPolicy)
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,13 +152,13 @@ class Connections:
             try:
                 async with host.turns:
                     answer = await self._ask_once(host, question)
-                if answer.status not in AGAIN:
+                if answer.status not in RETRIED_STATUSES:
                     return answer
                 failure = _refused(question.endpoint, answer)
                 asked_for = retry_after(answer.headers.get("Retry-After"), datetime.datetime.now(datetime.UTC))
             except _Broken as error:
                 failure = error
-            wait = self._limits.patience.wait(attempt, asked_for, random.random())  # noqa: S311  # jitter, no secret
+            wait = self._limits.retry.wait(attempt, asked_for, random.random())  # noqa: S311  # jitter, no secret
             if wait is None:
                 raise failure
             await asyncio.sleep(wait)

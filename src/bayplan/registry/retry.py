@@ -1,6 +1,6 @@
-"""When to ask again, and when to stop: pure, so that it can be read and tested without waiting.
+"""When to ask a registry again, and when to stop. Pure: nothing here waits.
 
-Exponential back-off with full jitter, so that many images of one registry do not come back in step. A registry that
+Exponential backoff with full jitter, so that many images of one registry do not come back in step. A registry that
 says when to come back (Retry-After) is believed, up to a limit.
 """
 
@@ -8,17 +8,20 @@ import datetime
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 
-AGAIN = frozenset({429, 500, 502, 503, 504})
-"""Statuses after which the same question may have an answer."""
+from bayplan.domain.backoff import Backoff
+
+RETRIED_STATUSES = frozenset({429, 500, 502, 503, 504})
+"""Statuses after which the same request may succeed."""
+
+_BACKOFF = Backoff(0.5, 20.0, jitter=1.0)
 
 
 @dataclass(frozen=True, slots=True)
 class RetryPolicy:
-    """How often a question is asked, and how long is waited before it is asked again."""
+    """How often a request is sent, and how long it waits before it is sent again."""
 
     attempts: int = 4
-    first_wait_seconds: float = 0.5
-    longest_wait_seconds: float = 20.0
+    backoff: Backoff = _BACKOFF
 
     def wait(self, attempt: int, retry_after_seconds: float | None, chance: float) -> float | None:
         """Seconds to wait after the `attempt`-th answer (from 1), or None to give up; `chance` is within 0 and 1.
@@ -28,10 +31,10 @@ class RetryPolicy:
         if attempt >= self.attempts:
             return None
         if retry_after_seconds is not None:
-            if retry_after_seconds > self.longest_wait_seconds:
+            if retry_after_seconds > self.backoff.longest_seconds:
                 return None
-            return max(retry_after_seconds, self.first_wait_seconds * chance) * (1 + 0.1 * chance)
-        return min(self.first_wait_seconds * 2.0 ** (attempt - 1), self.longest_wait_seconds) * chance
+            return max(retry_after_seconds, self.backoff.wait_seconds(1, chance)) * (1 + 0.1 * chance)
+        return self.backoff.wait_seconds(attempt, chance)
 
 
 def retry_after(header: str | None, now: datetime.datetime) -> float | None:

@@ -15,7 +15,7 @@ from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
 
 import bayplan
-from bayplan.clock import now
+from bayplan.clock import Clock, now, utc_now
 from bayplan.config import Settings
 from bayplan.db import schema, seed
 from bayplan.db.engines import open_database
@@ -26,6 +26,7 @@ from bayplan.server.audit.routes import audit_router
 from bayplan.server.auth import passwords
 from bayplan.server.auth.tokens import TokenIssuer
 from bayplan.server.catalogue_file.routes import catalogue_router
+from bayplan.server.checks.intervals import CheckIntervals
 from bayplan.server.checks.routes import checks_router
 from bayplan.server.checks.scheduler import CheckScheduler
 from bayplan.server.context import Context
@@ -89,10 +90,12 @@ async def prepare(context: Context) -> None:
         print(f"The first user is 'admin', the password: {password}\nIt is not shown again.", flush=True)
 
 
-def create_app(settings: Settings) -> FastAPI:
+def create_app(settings: Settings, *, clock: Clock = utc_now, check_intervals: CheckIntervals | None = None) -> FastAPI:
     """Gives the application; its lifespan opens the database, brings it up to date, and closes it."""
     context = open_context(settings)
-    checker = CheckScheduler(settings, context.db, context.keyring, context.registries)
+    checker = CheckScheduler(
+        settings, context.db, context.keyring, context.registries, clock=clock, intervals=check_intervals
+    )
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncGenerator[None]:

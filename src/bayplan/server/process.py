@@ -14,6 +14,7 @@ from bayplan.db import schema
 from bayplan.errors import CannotStart
 from bayplan.server import logs
 from bayplan.server.app import create_app, open_context, prepare
+from bayplan.server.checks.intervals import CheckIntervals
 from bayplan.server.credentials.key_rotation import encrypt_again
 
 # Of a request line and headers, or of what stands between two pieces of a body.
@@ -63,7 +64,7 @@ class _Server(uvicorn.Server):
             print(self._greeting, flush=True)
 
 
-def serve(settings: Settings) -> None:
+def serve(settings: Settings, *, check_intervals: CheckIntervals | None = None) -> None:
     """Serves until it is told to stop; raises `CannotStart` or `DatabaseUnavailable` where it cannot."""
     logs.configure(settings.log_level)
     listener = _listen(settings.host, settings.port)
@@ -72,7 +73,7 @@ def serve(settings: Settings) -> None:
     host, port = listener.getsockname()[:2]
     shown = f"[{host}]" if ":" in host else host
     place = settings.database_url.removeprefix("sqlite:///") if settings.is_embedded else "PostgreSQL"
-    app = create_app(settings)
+    app = create_app(settings, check_intervals=check_intervals)
     config = uvicorn.Config(
         logs.RequestLog(app) if settings.log_level == "debug" else app,
         loop="uvloop",

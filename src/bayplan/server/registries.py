@@ -48,8 +48,8 @@ class Registries:
         _check(found)
         return found
 
-    async def look(self, reference: Reference, username: str | None, password: str | None) -> "Resolution":
-        """Gives the digest that the registry holds there now, or why it does not tell."""
+    async def resolve(self, reference: Reference, username: str | None, password: str | None) -> "Resolution":
+        """Gives the digest that the reference has in its registry now, or the error in its place."""
         client = await self._opened()
         from bayplan.registry.resolve import resolve_digest
 

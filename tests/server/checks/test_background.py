@@ -1,9 +1,10 @@
-"""The background check inside the server: on a schedule and on request, each registry for itself, and through failures."""
+"""The scheduler of checks inside the server: on a schedule and on request, each registry for itself, and through failures."""
 
 import asyncio
 import contextlib
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import pytest
 
@@ -12,7 +13,7 @@ from tests.conftest import Service, Template, serving
 from tests.inprocess import Loop
 from tests.registry.misbehaving import Asked, Store
 from tests.registry.running import Registry
-from tests.server.checks.conftest import Body, counts, eventually, looked_at, standing, version
+from tests.server.checks.conftest import QUICK, Body, MovableClock, checked, counts, eventually, state_of, version
 from tests.server.checks.test_processes import execute
 from tests.server.inspections.conftest import made, pushed, spoiled
 
@@ -21,17 +22,23 @@ Serving = Callable[..., "contextlib.AbstractContextManager[Service]"]
 
 @pytest.fixture
 def scheduled(
-    kind: str, request: pytest.FixtureRequest, template: Template, loop: Loop, tmp_path_factory: pytest.TempPathFactory
+    kind: str,
+    request: pytest.FixtureRequest,
+    template: Template,
+    loop: Loop,
+    clock: MovableClock,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Service]:
-    """The application on a schedule that a test can wait for."""
+    """The application on a schedule of six hours, which a test moves the clock by; new images are checked at once."""
     folder = tmp_path_factory.mktemp("scheduled")
-    changes = {"registry_allow_private": ("127.0.0.1",), "verify_interval": "1s"}
-    with serving(kind, request, template, loop, folder, **changes) as service:
+    options = {"clock": clock, "check_intervals": replace(QUICK, first_check_seconds=0.0)}
+    changes = {"registry_allow_private": ("127.0.0.1",), "verify_interval": "6h"}
+    with serving(kind, request, template, loop, folder, options, **changes) as service:
         yield service
 
 
-def asked(service: Service, which: str = "all") -> Body:
-    """Has images looked at, and waits until they were."""
+def requested(service: Service, which: str = "all") -> Body:
+    """Has images checked, and waits until they were."""
     answer = service.staff.post("/v1/docker/checks", json={"which": which})
     assert answer.status_code == 202, answer.text
     found: Body = answer.json()
@@ -40,38 +47,43 @@ def asked(service: Service, which: str = "all") -> Body:
 
 
 def heads(registry: Registry, repository: str) -> int:
-    """How often a registry was asked for an image."""
+    """How often an image was checked at a registry."""
     return sum(line.startswith(f"HEAD /v2/{repository}/") for line in registry.requests)
 
 
-def test_images_are_looked_at_again_and_again(scheduled: Service, registry: Registry) -> None:
+def test_images_are_checked_again_and_again(scheduled: Service, registry: Registry, clock: MovableClock) -> None:
     image = made(scheduled, pushed(registry, "loop/again"))
-    eventually(lambda: standing(scheduled, image)["state"] == "ok")
-    first = standing(scheduled, image)
+    eventually(lambda: state_of(scheduled, image)["state"] == "ok")
+    first = state_of(scheduled, image)
     assert first["due"] > first["checked"]
-    eventually(lambda: standing(scheduled, image)["checked"] > first["checked"])
+    clock.move(hours=7)
+    eventually(lambda: state_of(scheduled, image)["checked"] > first["checked"])
     registry.pushing.delete(f"/v2/loop/again/manifests/{first['digest']}")
-    eventually(lambda: standing(scheduled, image)["state"] == "missing")
+    clock.move(hours=7)
+    eventually(lambda: state_of(scheduled, image)["state"] == "missing")
     assert scheduled.staff.post("/v1/docker/checks/list").json()[0]["image"] == image["pk"]
 
 
-def test_deleted_images_are_not_looked_at_until_they_are_back(scheduled: Service, registry: Registry) -> None:
+def test_deleted_images_are_not_checked_until_they_are_back(
+    scheduled: Service, registry: Registry, clock: MovableClock
+) -> None:
     image = made(scheduled, pushed(registry, "loop/deleted"))
-    eventually(lambda: standing(scheduled, image)["state"] == "ok")
+    eventually(lambda: state_of(scheduled, image)["state"] == "ok")
     scheduled.staff.delete(f"/v1/docker/{image['pk']}")
-    assert standing(scheduled, image)["due"] is None
+    assert state_of(scheduled, image)["due"] is None
     other = made(scheduled, pushed(registry, "loop/other"))
-    eventually(lambda: standing(scheduled, other)["state"] == "ok")
-    seen = standing(scheduled, other)["checked"]
-    eventually(lambda: standing(scheduled, other)["checked"] > seen)
+    eventually(lambda: state_of(scheduled, other)["state"] == "ok")
     before = heads(registry, "loop/deleted")
-    time.sleep(4)
+    for _ in range(5):
+        last = state_of(scheduled, other)["checked"]
+        clock.move(hours=7)
+        eventually(lambda last=last: state_of(scheduled, other)["checked"] > last)  # type: ignore[misc]  # bound at once
     assert heads(registry, "loop/deleted") == before
     scheduled.staff.delete(f"/v1/docker/{image['pk']}/reinstate")
     eventually(lambda: heads(registry, "loop/deleted") > before)
 
 
-def test_without_a_schedule_images_are_looked_at_when_somebody_asks(service: Service, registry: Registry) -> None:
+def test_without_a_schedule_images_are_checked_when_somebody_asks(service: Service, registry: Registry) -> None:
     images = [made(service, pushed(registry, f"loop/asked-{number}")) for number in range(3)]
     lost = made(service, f"{registry.host}/loop/lost:1")
     assert counts(service) == {
@@ -81,34 +93,34 @@ def test_without_a_schedule_images_are_looked_at_when_somebody_asks(service: Ser
         "waiting_in": [],
         "images": 4,
     }
-    told = asked(service)
-    assert told["images"] == 4
-    found = service.staff.get("/v1/docker/checks", params={"since": told["asked"]}).json()
+    asked = requested(service)
+    assert asked["images"] == 4
+    found = service.staff.get("/v1/docker/checks", params={"since": asked["asked"]}).json()
     assert (found["states"]["ok"], found["states"]["missing"], found["checked"]) == (3, 1, 4)
     before = heads(registry, "loop/asked-0")
-    again = asked(service, "not_ok")
+    again = requested(service, "not_ok")
     assert again["images"] == 1
-    assert standing(service, lost)["checked"] > again["asked"]
+    assert state_of(service, lost)["checked"] > again["asked"]
     assert heads(registry, "loop/asked-0") == before
-    assert standing(service, images[0])["due"] is None
+    assert state_of(service, images[0])["due"] is None
 
 
-def test_looks_that_find_nothing_new_move_nothing(service: Service, registry: Registry) -> None:
+def test_checks_that_find_nothing_new_move_nothing(service: Service, registry: Registry) -> None:
     images = [made(service, pushed(registry, f"loop/same-{number}")) for number in range(3)]
-    asked(service)
+    requested(service)
     before = version(service)
-    asked(service)
+    requested(service)
     assert version(service) == before
-    assert all(standing(service, image)["state"] == "ok" for image in images)
+    assert all(state_of(service, image)["state"] == "ok" for image in images)
 
 
 def test_a_dead_and_a_dripping_registry_delay_no_other(service: Service, registry: Registry, loop: Loop) -> None:
     store = Store()
     store.image("1")
-    held = asyncio.Event()
+    released = asyncio.Event()
 
     async def drip(asked: Asked) -> None:
-        await asyncio.wait_for(held.wait(), 60)
+        await asyncio.wait_for(released.wait(), 60)
         await store.answer(asked)
 
     with spoiled(loop, drip) as dripping:
@@ -120,39 +132,39 @@ def test_a_dead_and_a_dripping_registry_delay_no_other(service: Service, registr
         eventually(lambda: counts(service)["states"]["unreachable"] == len(dead))
         assert counts(service)["waiting"] == len(slow)
         assert counts(service)["waiting_in"] == [dripping.host]
-        loop.run(_set(held))
+        loop.run(_set(released))
         eventually(lambda: counts(service)["waiting"] == 0)
-    spared = [standing(service, image)["detail"] for image in dead]
+    spared = [state_of(service, image)["detail"] for image in dead]
     assert sum("was not asked" in detail for detail in spared) >= 20
-    assert {standing(service, image)["code"] for image in dead} == {"registry_unreachable"}
-    assert standing(service, quick[0])["state"] == "ok"
+    assert {state_of(service, image)["code"] for image in dead} == {"registry_unreachable"}
+    assert state_of(service, quick[0])["state"] == "ok"
 
 
 async def _set(event: asyncio.Event) -> None:
     event.set()
 
 
-def test_who_asks_for_one_image_need_not_wait_for_a_round(service: Service, loop: Loop) -> None:
+def test_who_asks_for_one_image_need_not_wait_for_the_queue(service: Service, loop: Loop) -> None:
     store = Store()
     store.image("1")
-    held = asyncio.Event()
+    released = asyncio.Event()
 
     async def answer(asked: Asked) -> None:
         if "/ml/x/" in asked.target:
             await store.answer(asked)
         else:
-            await asyncio.wait_for(held.wait(), 60)
+            await asyncio.wait_for(released.wait(), 60)
 
     with spoiled(loop, answer) as server:
         for number in range(20):
             made(service, f"{server.host}/ml/held-{number}:1")
         service.staff.post("/v1/docker/checks", json={"which": "all"})
-        time.sleep(1)
+        eventually(lambda: server.asked)
         image = made(service, f"{server.host}/ml/x:1")
         begun = time.monotonic()
-        assert looked_at(service, image)["state"] == "ok"
+        assert checked(service, image)["state"] == "ok"
         assert time.monotonic() - begun < 15  # those that are held end after 30
-        loop.run(_set(held))
+        loop.run(_set(released))
 
 
 def test_what_cannot_be_said_of_an_image_costs_no_other_its_state(
@@ -163,19 +175,19 @@ def test_what_cannot_be_said_of_an_image_costs_no_other_its_state(
     with spoiled(loop, store.answer) as server:
         odd = made(service, f"{server.host}/ml/x:1")
         image = made(service, pushed(registry, "loop/beside"))
-        asked(service)
-        assert standing(service, odd)["code"] == "manifest_invalid"
-        assert standing(service, image)["state"] == "ok"
+        requested(service)
+        assert state_of(service, odd)["code"] == "manifest_invalid"
+        assert state_of(service, image)["state"] == "ok"
 
 
-def test_a_new_log_in_is_tried_at_once(scheduled: Service, guarded: Registry) -> None:
+def test_new_credentials_are_tried_at_once(scheduled: Service, guarded: Registry) -> None:
     assert guarded.login is not None
     wrong = RegistryCredentials(guarded.login.username, "the old password")
     image = made(scheduled, pushed(guarded, "loop/guarded"), wrong)
-    eventually(lambda: standing(scheduled, image)["state"] == "denied")
+    eventually(lambda: state_of(scheduled, image)["state"] == "denied")
     good = {"registry_username": guarded.login.username, "registry_password": guarded.login.password}
     scheduled.staff.patch(f"/v1/docker/{image['pk']}", json=good)
-    eventually(lambda: standing(scheduled, image)["state"] == "ok")
+    eventually(lambda: state_of(scheduled, image)["state"] == "ok")
 
 
 def test_a_registry_that_comes_back_is_believed_for_all_of_its_images(service: Service, loop: Loop) -> None:
@@ -191,49 +203,54 @@ def test_a_registry_that_comes_back_is_believed_for_all_of_its_images(service: S
 
     with spoiled(loop, answer) as server:
         images = [made(service, f"{server.host}/ml/x:1", name=f"back-{number}") for number in range(12)]
-        asked(service)
+        requested(service)
         assert counts(service)["states"]["unreachable"] == 12
         is_up[0] = True
-        asked(service, "not_ok")
+        requested(service, "not_ok")
         assert counts(service)["states"]["ok"] == 12
-        assert [one["state"] for one in standing(service, images[0])["history"]] == ["ok", "unreachable"]
+        assert [one["state"] for one in state_of(service, images[0])["history"]] == ["ok", "unreachable"]
 
 
-def test_each_log_in_that_goes_to_a_registry_is_in_the_trail_and_known_as_taken_or_refused(
+def test_credentials_that_go_to_a_registry_are_in_the_audit_log_and_noted_as_taken_or_refused(
     service: Service, guarded: Registry
 ) -> None:
     assert guarded.login is not None
     good = [made(service, pushed(guarded, f"loop/trail-{number}"), guarded.login) for number in range(3)]
     wrong = made(service, f"{guarded.host}/loop/trail-0:1", RegistryCredentials("mallory", "a wrong password"))
     open_to_all = made(service, pushed(guarded, "loop/trail-open"))
-    asked(service)
+    requested(service)
 
-    def trail() -> list[Body]:
+    def audited() -> list[Body]:
         entries: list[Body] = service.staff.get("/v1/audit", params={"kind": "registry"}).json()
         return [entry for entry in entries if entry["action"] == "check"]
 
-    assert [(entry["name"], entry["images"], entry["passwords"]) for entry in trail()] == [
+    assert [(entry["name"], entry["images"], entry["passwords"]) for entry in audited()] == [
         (guarded.host, [[good[0]["pk"], wrong["pk"]]], 4)
     ]
-    looked_at(service, good[1])
-    looked_at(service, open_to_all)
-    assert [entry["images"] for entry in trail()] == [[[good[1]["pk"], good[1]["pk"]]], [[good[0]["pk"], wrong["pk"]]]]
+    checked(service, good[1])
+    checked(service, open_to_all)
+    assert [entry["images"] for entry in audited()] == [
+        [[good[1]["pk"], good[1]["pk"]]],
+        [[good[0]["pk"], wrong["pk"]]],
+    ]
     known = {one["username"]: one for one in service.staff.get("/v1/credentials").json()}
-    assert known[guarded.login.username]["last_used"] == standing(service, good[1])["checked"]
+    assert known[guarded.login.username]["last_used"] == state_of(service, good[1])["checked"]
     assert known[guarded.login.username]["last_refused"] is None
-    assert known["mallory"]["last_refused"] == standing(service, wrong)["checked"]
+    assert known["mallory"]["last_refused"] == state_of(service, wrong)["checked"]
     assert known["mallory"]["last_used"] is None
 
 
-def test_images_of_a_registry_that_is_not_asked_are_not_in_the_trail(service: Service) -> None:
+def test_images_of_a_registry_that_is_not_asked_are_not_in_the_audit_log(service: Service) -> None:
     for number in range(60):
         made(service, f"127.0.0.1:9/loop/silent-{number}:1", RegistryCredentials("casey", "a password"))
-    asked(service)
+    requested(service)
     entries = [one for one in service.staff.get("/v1/audit").json() if one["action"] == "check"]
     assert sum(entry["passwords"] for entry in entries) == 35
 
 
-def test_what_waits_for_its_back_off_comes_at_once_when_the_registry_is_back(scheduled: Service, loop: Loop) -> None:
+def test_images_that_wait_for_a_retry_are_checked_at_once_when_the_registry_is_back(
+    scheduled: Service, loop: Loop
+) -> None:
     store = Store()
     store.image("1")
     is_up = [False]
@@ -246,7 +263,7 @@ def test_what_waits_for_its_back_off_comes_at_once_when_the_registry_is_back(sch
 
     with spoiled(loop, answer) as server:
         image = made(scheduled, f"{server.host}/ml/x:1", name="back")
-        eventually(lambda: standing(scheduled, image)["state"] == "missing")
+        eventually(lambda: state_of(scheduled, image)["state"] == "missing")
         far = {f"far-{number}": made(scheduled, f"{server.host}/ml/x:1", name=f"far-{number}") for number in range(3)}
         eventually(lambda: counts(scheduled)["states"]["missing"] == 4)
         _put_off(scheduled, [one["pk"] for one in far.values()], "unreachable", "2999-01-01T00:00:00.000000Z")
@@ -255,7 +272,7 @@ def test_what_waits_for_its_back_off_comes_at_once_when_the_registry_is_back(sch
         eventually(lambda: counts(scheduled)["states"]["ok"] == 4)
 
 
-def test_an_error_about_an_image_is_no_strike_against_its_registry(service: Service, loop: Loop) -> None:
+def test_an_error_about_an_image_does_not_count_against_its_registry(service: Service, loop: Loop) -> None:
     store = Store()
     store.image("1")
 
@@ -268,22 +285,22 @@ def test_an_error_about_an_image_is_no_strike_against_its_registry(service: Serv
     with spoiled(loop, answer) as server:
         wrong = [made(service, f"{server.host}/ml/wrong-{number}:1") for number in range(12)]
         right = [made(service, f"{server.host}/ml/x:1", name=f"right-{number}") for number in range(6)]
-        asked(service)
-        assert {standing(service, image)["state"] for image in right} == {"ok"}
-        assert {standing(service, image)["code"] for image in wrong} == {"registry_error"}
+        requested(service)
+        assert {state_of(service, image)["state"] for image in right} == {"ok"}
+        assert {state_of(service, image)["code"] for image in wrong} == {"registry_error"}
 
 
-def test_an_image_that_is_none_makes_no_other_come_sooner(scheduled: Service, loop: Loop) -> None:
+def test_an_image_that_is_none_makes_no_other_come_sooner(scheduled: Service, loop: Loop, clock: MovableClock) -> None:
     with spoiled(loop, lambda asked: asked.answer(200, b"no manifest")) as server:
         images = [made(scheduled, f"{server.host}/ml/x:1", name=f"none-{number}") for number in range(2)]
         eventually(lambda: counts(scheduled)["states"]["unreachable"] == 2)
         far = "2999-01-01T00:00:00.000000Z"
         _put_off(scheduled, [images[1]["pk"]], "unreachable", far)
-        seen = standing(scheduled, images[0])["checked"]
-        eventually(lambda: standing(scheduled, images[0])["checked"] > seen)
-        seen = standing(scheduled, images[0])["checked"]
-        eventually(lambda: standing(scheduled, images[0])["checked"] > seen)
-        assert standing(scheduled, images[1])["due"] == far
+        for _ in range(2):
+            last = state_of(scheduled, images[0])["checked"]
+            clock.move(hours=7)
+            eventually(lambda last=last: state_of(scheduled, images[0])["checked"] > last)  # type: ignore[misc]  # bound at once
+        assert state_of(scheduled, images[1])["due"] == far
 
 
 def _put_off(service: Service, pks: list[int], state: str, due: str) -> None:

@@ -14,7 +14,7 @@ from bayplan.errors import Unreachable
 from tests import catalogue
 from tests.cli.conftest import Shell
 from tests.inprocess import Loop
-from tests.process import Server, running_server
+from tests.process import QUICK_SERVE, Server, running_server
 from tests.registry.misbehaving import Asked
 from tests.registry.running import Registry, configuration
 from tests.server.inspections.conftest import spoiled
@@ -25,8 +25,9 @@ _COLOURS = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A server that may ask this machine, and looks when it is asked to."""
-    with running_server(tmp_path_factory.mktemp("server") / "home", registry_allow_private="127.0.0.1") as server:
+    """A server that may ask this machine, and checks on request."""
+    home = tmp_path_factory.mktemp("server") / "home"
+    with running_server(home, command=QUICK_SERVE, registry_allow_private="127.0.0.1") as server:
         server.stock()
         yield server
 
@@ -129,7 +130,7 @@ def test_a_list_by_state(server: Server, registry: Registry, shell: Shell) -> No
     assert "'missing'" in shell.run("images", "list", "--state", "gone", code=2).err
 
 
-def test_looks_that_stand_still_are_said_and_end(
+def test_checks_that_stand_still_are_said_and_end(
     server: Server, loop: Loop, capsys: pytest.CaptureFixture[str]
 ) -> None:
     async def hold(_asked: Asked) -> None:
@@ -139,5 +140,5 @@ def test_looks_that_stand_still_are_said_and_end(
         body = catalogue.image(name="held", version="1", url=f"{held.host}/ml/x:1", registry=held.host)
         http.post("/v1/docker/create", json=body).raise_for_status()
         with pytest.raises(Unreachable, match=f"1 image still to come, in {held.host}"):
-            verifying.ask(client, everything=True, said_after_seconds=0.5, ends_after_seconds=3)
+            verifying.ask(client, everything=True, said_after_seconds=0.2, ends_after_seconds=1)
         assert capsys.readouterr().err.count("The server goes on when this command is stopped.") == 1

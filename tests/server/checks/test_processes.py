@@ -1,4 +1,4 @@
-"""The background check in real server processes: many on one database, killed in the middle, and with their database away."""
+"""The scheduler of checks in real server processes: many on one database, killed in the middle, and with their database away."""
 
 import asyncio
 import collections
@@ -15,13 +15,13 @@ import pytest
 from tests import catalogue
 from tests.inprocess import Loop
 from tests.postgres import Postgres
-from tests.process import Server, running_server
+from tests.process import QUICK_SERVE, Server, running_server
 from tests.registry.misbehaving import Asked, Store
 from tests.server.checks.conftest import eventually
 from tests.server.inspections.conftest import spoiled
 
 WIDTH = 7
-"""Looks at one registry at a time that a process makes: one connection less than it may have."""
+"""Checks at one registry at a time that a process makes: one connection less than it may have."""
 
 
 class Counting:
@@ -89,10 +89,13 @@ def home(tmp_path: Path) -> Path:
 
 @pytest.mark.parametrize("kind", ["postgresql"], indirect=True)
 def test_two_processes_share_the_work_and_do_none_of_it_twice(database_url: str, home: Path, loop: Loop) -> None:
-    registry = Counting(0.15)
-    with spoiled(loop, registry.answer) as at, running_server(home, **settings(database_url)) as one:
+    registry = Counting(0.05)
+    with (
+        spoiled(loop, registry.answer) as at,
+        running_server(home, command=QUICK_SERVE, **settings(database_url)) as one,
+    ):
         one.stock()
-        with one.client() as client, running_server(home, **settings(database_url)):
+        with one.client() as client, running_server(home, command=QUICK_SERVE, **settings(database_url)):
             fill(client, at.host, 300)
             client.post("/v1/docker/checks", json={"which": "all"}).raise_for_status()
             eventually(lambda: waiting(client) == 0, 60)
@@ -105,9 +108,12 @@ def test_two_processes_share_the_work_and_do_none_of_it_twice(database_url: str,
 @pytest.mark.parametrize("kind", ["postgresql"], indirect=True)
 def test_a_process_that_is_stopped_gives_back_what_it_claimed(database_url: str, home: Path, loop: Loop) -> None:
     registry = Counting(30)
-    with spoiled(loop, registry.answer) as at, running_server(home, **settings(database_url)) as one:
+    with (
+        spoiled(loop, registry.answer) as at,
+        running_server(home, command=QUICK_SERVE, **settings(database_url)) as one,
+    ):
         one.stock()
-        with one.client() as client, running_server(home, **settings(database_url)) as two:
+        with one.client() as client, running_server(home, command=QUICK_SERVE, **settings(database_url)) as two:
             fill(client, at.host, 10)
             client.post("/v1/docker/checks", json={"which": "all"}).raise_for_status()
             eventually(lambda: registry.at_once >= WIDTH)
@@ -120,9 +126,12 @@ def test_a_process_that_is_stopped_gives_back_what_it_claimed(database_url: str,
 
 
 @pytest.mark.parametrize("kind", ["postgresql"], indirect=True)
-def test_a_table_that_somebody_holds_does_not_hold_up_the_stop(database_url: str, home: Path, loop: Loop) -> None:
+def test_a_locked_table_does_not_delay_the_stop(database_url: str, home: Path, loop: Loop) -> None:
     registry = Counting(30)
-    with spoiled(loop, registry.answer) as at, running_server(home, **settings(database_url)) as server:
+    with (
+        spoiled(loop, registry.answer) as at,
+        running_server(home, command=QUICK_SERVE, **settings(database_url)) as server,
+    ):
         server.stock()
         with server.client() as client:
             fill(client, at.host, 10)
@@ -138,7 +147,7 @@ def test_a_table_that_somebody_holds_does_not_hold_up_the_stop(database_url: str
 def test_killed_in_the_middle_nothing_is_lost(database_url: str, home: Path, loop: Loop) -> None:
     registry = Counting(30)
     with spoiled(loop, registry.answer) as at:
-        with running_server(home, **settings(database_url)) as server:
+        with running_server(home, command=QUICK_SERVE, **settings(database_url)) as server:
             server.stock()
             with server.client() as client:
                 fill(client, at.host, 100)
@@ -146,13 +155,13 @@ def test_killed_in_the_middle_nothing_is_lost(database_url: str, home: Path, loo
             eventually(lambda: registry.at_once >= WIDTH)
             server.kill()
         registry.seconds = 0
-        with running_server(home, **settings(database_url)) as server, server.client() as client:
+        with running_server(home, command=QUICK_SERVE, **settings(database_url)) as server, server.client() as client:
             _nothing_is_lost(database_url, client)
             assert client.get("/v1/docker/checks").json()["states"]["ok"] == 100
 
 
 def _nothing_is_lost(url: str, client: httpx.Client) -> None:
-    if url.startswith("postgresql"):  # somebody else may be looking: what was claimed comes when its lease is over
+    if url.startswith("postgresql"):  # another process may be checking: what was claimed comes when its lease is over
         eventually(lambda: waiting(client) <= 5 * WIDTH)
         assert waiting(client) == 5 * WIDTH
         ((due,),) = execute(url, "SELECT max(due) FROM checks WHERE asked IS NOT NULL")
@@ -167,7 +176,10 @@ def _nothing_is_lost(url: str, client: httpx.Client) -> None:
 def test_a_database_that_is_away_is_waited_for(database_url: str, postgres: Postgres, home: Path, loop: Loop) -> None:
     registry = Counting(0.3)
     name = database_url.rpartition("/")[2]
-    with spoiled(loop, registry.answer) as at, running_server(home, **settings(database_url)) as server:
+    with (
+        spoiled(loop, registry.answer) as at,
+        running_server(home, command=QUICK_SERVE, **settings(database_url)) as server,
+    ):
         server.stock()
         with server.client() as client:
             fill(client, at.host, 60)
@@ -176,7 +188,8 @@ def test_a_database_that_is_away_is_waited_for(database_url: str, postgres: Post
             others = postgres.url("postgres")
             execute(others, f"ALTER DATABASE {name} ALLOW_CONNECTIONS false")
             execute(others, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = ?", name)
-            time.sleep(4)
+            eventually(lambda: client.get("/readyz").status_code == 503)
+            time.sleep(0.5)  # in which it polls some ten times
             assert client.get("/readyz").status_code == 503
             assert client.get("/healthz").status_code == 200
             execute(others, f"ALTER DATABASE {name} ALLOW_CONNECTIONS true")
@@ -192,7 +205,10 @@ def test_a_database_that_is_away_is_waited_for(database_url: str, postgres: Post
 def test_the_schedule_is_kept_by_a_real_server(home: Path, tmp_path: Path, loop: Loop) -> None:
     registry = Counting(0)
     url = f"sqlite:///{tmp_path / 'bayplan.db'}"
-    with spoiled(loop, registry.answer) as at, running_server(home, **settings(url, verify_interval="2s")) as server:
+    with (
+        spoiled(loop, registry.answer) as at,
+        running_server(home, command=QUICK_SERVE, **settings(url, verify_interval="1s")) as server,
+    ):
         server.stock()
         with server.client() as client:
             fill(client, at.host, 20)

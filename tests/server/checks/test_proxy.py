@@ -10,7 +10,7 @@ from tests.inprocess import Loop
 from tests.process import running_server
 from tests.registry.proxy import Proxy, proxying
 from tests.registry.running import Registry
-from tests.server.checks.conftest import Body, looked_at, standing
+from tests.server.checks.conftest import Body, checked, state_of
 from tests.server.inspections.conftest import CUDA, inspected, made, pushed, secured
 
 __all__ = ["secured"]
@@ -28,7 +28,7 @@ def proxy(loop: Loop) -> Iterator[Proxy]:
 
 
 @pytest.mark.parametrize("kind", ["sqlite"], indirect=True)
-def test_images_are_inspected_and_looked_at_through_the_proxy(
+def test_images_are_inspected_and_checked_through_the_proxy(
     kind: str,
     request: pytest.FixtureRequest,
     template: Template,
@@ -42,16 +42,16 @@ def test_images_are_inspected_and_looked_at_through_the_proxy(
     with serving(kind, request, template, loop, tmp_path, registry_proxy=url, registry_ca=secured.ca) as service:
         image = made(service, f"registry.test:{secured.port}/far/away:1")
         assert inspected(service, image)["platforms"][0]["facts"]["cuda_version"]["value"] == "12.4.1"
-        assert looked_at(service, image)["state"] == "ok"
+        assert checked(service, image)["state"] == "ok"
         assert set(proxy.asked) == {f"CONNECT registry.test:{secured.port} HTTP/1.1"}
-        metadata = _looked_at_metadata(service)
+        metadata = _checked_metadata(service)
         assert (metadata["state"], metadata["code"]) == ("unreachable", "registry_not_allowed")
         assert len(set(proxy.asked)) == 1
-        assert "secret-of-the-proxy" not in repr(service.settings) + str(standing(service, image))
+        assert "secret-of-the-proxy" not in repr(service.settings) + str(state_of(service, image))
 
 
-def _looked_at_metadata(service: Service) -> Body:
-    return looked_at(service, made(service, "169.254.169.254/latest/meta-data:1", name="metadata"))
+def _checked_metadata(service: Service) -> Body:
+    return checked(service, made(service, "169.254.169.254/latest/meta-data:1", name="metadata"))
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from tests.answers import refused
 from tests.conftest import Service
 from tests.inprocess import Loop
 from tests.registry.running import OCI_MANIFEST, Registry
-from tests.server.checks.conftest import looked_at, standing, version
+from tests.server.checks.conftest import checked, state_of, version
 from tests.server.inspections.conftest import CUDA, inspected, made, pushed, spoiled
 
 NEW = {"CUDA_VERSION": "12.6.0"}
@@ -20,7 +20,7 @@ def gone(registry: Registry, repository: str, digest: str) -> None:
     assert registry.pushing.delete(f"/v2/{repository}/manifests/{digest}").status_code == 202
 
 
-def test_an_image_that_was_never_looked_at_has_no_state(service: Service, registry: Registry) -> None:
+def test_an_image_that_was_never_checked_has_no_state(service: Service, registry: Registry) -> None:
     image = made(service, pushed(registry, "kept/new"))
     found = service.user.get(f"/v1/docker/{image['pk']}/checks").json()
     assert found == {"image": image["pk"], "history": []} | dict.fromkeys(
@@ -30,12 +30,12 @@ def test_an_image_that_was_never_looked_at_has_no_state(service: Service, regist
 
 def test_the_first_look_finds_what_the_catalogue_stands_by(service: Service, registry: Registry) -> None:
     image = made(service, pushed(registry, "kept/first"))
-    found = looked_at(service, image)
+    found = checked(service, image)
     there = registry.pushing.head("/v2/kept/first/manifests/1", headers={"Accept": OCI_MANIFEST}).headers
     assert (found["state"], found["digest"], found["found"]) == ("ok", there["Docker-Content-Digest"], None)
     assert found["since"] == found["checked"] == found["history"][0]["at"]
     assert (found["code"], found["detail"], found["due"]) == (None, None, None)
-    again = looked_at(service, image)
+    again = checked(service, image)
     assert again["since"] == found["since"]
     assert again["checked"] > found["checked"]
     assert again["history"] == found["history"]
@@ -44,9 +44,9 @@ def test_the_first_look_finds_what_the_catalogue_stands_by(service: Service, reg
 def test_a_tag_that_moves_and_comes_back(service: Service, registry: Registry) -> None:
     image = made(service, pushed(registry, "kept/moved", CUDA))
     old = inspected(service, image)["digest"]
-    assert standing(service, image)["state"] == "ok"
+    assert state_of(service, image)["state"] == "ok"
     pushed(registry, "kept/moved", NEW)
-    found = looked_at(service, image)
+    found = checked(service, image)
     assert (found["state"], found["digest"]) == ("moved", old)
     assert found["found"] not in (None, old)
     assert found["found"] in found["detail"]
@@ -54,7 +54,7 @@ def test_a_tag_that_moves_and_comes_back(service: Service, registry: Registry) -
     assert {"field": "cuda_version", "old": "12.4.1", "new": "12.6.0"} in change["changes"]
     assert {"requirements"} < {one["field"] for one in change["changes"]}
     pushed(registry, "kept/moved", CUDA)
-    back = looked_at(service, image)
+    back = checked(service, image)
     assert (back["state"], back["digest"], back["found"], back["detail"]) == ("ok", old, None, None)
     assert [one["state"] for one in back["history"]] == ["ok", "moved", "ok"]
     assert back["since"] == back["checked"] > found["since"]
@@ -65,23 +65,23 @@ def test_a_moved_image_is_read_once(service: Service, registry: Registry) -> Non
     inspected(service, image)
     pushed(registry, "kept/once", NEW)
     before = len(registry.requests)
-    looked_at(service, image)
+    checked(service, image)
     assert any(line.startswith("GET /v2/kept/once") for line in registry.requests[before:])
     before = len(registry.requests)
-    assert looked_at(service, image)["state"] == "moved"
+    assert checked(service, image)["state"] == "moved"
     assert [line.split("?")[0] for line in registry.requests[before:]] == ["HEAD /v2/kept/once/manifests/1 HTTP/1.1"]
 
 
 def test_an_inspection_accepts_what_is_there(service: Service, registry: Registry) -> None:
     image = made(service, pushed(registry, "kept/accepted", CUDA))
-    looked_at(service, image)
+    checked(service, image)
     pushed(registry, "kept/accepted", NEW)
-    moved = looked_at(service, image)
+    moved = checked(service, image)
     assert (moved["state"], moved["history"][0]["changes"]) == ("moved", None)  # nothing was known of the old one
     inspected(service, image)
-    found = standing(service, image)
+    found = state_of(service, image)
     assert (found["state"], found["digest"], found["found"]) == ("ok", moved["found"], None)
-    assert looked_at(service, image)["state"] == "ok"
+    assert checked(service, image)["state"] == "ok"
 
 
 def test_an_image_that_is_gone_is_not_offered_until_it_is_back(service: Service, registry: Registry) -> None:
@@ -94,14 +94,14 @@ def test_an_image_that_is_gone_is_not_offered_until_it_is_back(service: Service,
         (one,) = [one for one in answer["matches"] + answer["rejected"] if one["image"]["pk"] == image["pk"]]
         return {reason["code"] for reason in one["reasons"]}
 
-    digest = looked_at(service, image)["digest"]
+    digest = checked(service, image)["digest"]
     assert "missing_in_registry" not in reasons()
     gone(registry, "kept/gone", digest)
-    found = looked_at(service, image)
+    found = checked(service, image)
     assert (found["state"], found["code"], found["digest"]) == ("missing", "image_not_found", digest)
     assert "missing_in_registry" in reasons()
     pushed(registry, "kept/gone", CUDA)
-    assert looked_at(service, image)["state"] == "ok"
+    assert checked(service, image)["state"] == "ok"
     assert "missing_in_registry" not in reasons()
 
 
@@ -109,7 +109,7 @@ def test_a_log_in_that_is_refused_then_mended(service: Service, guarded: Registr
     assert guarded.login is not None
     wrong = RegistryCredentials(guarded.login.username, "the old password")
     image = made(service, pushed(guarded, "kept/guarded"), wrong)
-    found = looked_at(service, image)
+    found = checked(service, image)
     assert (found["state"], found["code"]) == ("denied", "registry_denied")
     assert wrong.username in found["detail"]
     assert wrong.password not in str(found)
@@ -118,13 +118,13 @@ def test_a_log_in_that_is_refused_then_mended(service: Service, guarded: Registr
     assert wrong.username not in str(seen)
     login = {"registry_username": guarded.login.username, "registry_password": guarded.login.password}
     service.staff.patch(f"/v1/docker/{image['pk']}", json=login)
-    assert looked_at(service, image)["state"] == "ok"
+    assert checked(service, image)["state"] == "ok"
 
 
 @pytest.mark.parametrize("challenge", [{}, {"WWW_Authenticate": "Negotiate"}], ids=["none", "unknown"])
 def test_a_refusal_that_does_not_say_how_to_log_in(service: Service, loop: Loop, challenge: dict[str, str]) -> None:
     with spoiled(loop, lambda asked: asked.answer(401, b"", **challenge)) as server:
-        found = looked_at(service, made(service, f"{server.host}/kept/closed:1"))
+        found = checked(service, made(service, f"{server.host}/kept/closed:1"))
     assert (found["state"], found["code"]) == ("denied", "registry_denied")
 
 
@@ -134,42 +134,42 @@ def test_a_refusal_that_does_not_say_how_to_log_in(service: Service, loop: Loop,
 )
 def test_a_registry_that_does_not_tell(service: Service, url: str, code: str) -> None:
     image = made(service, url)
-    found = looked_at(service, image)
+    found = checked(service, image)
     assert (found["state"], found["code"], found["digest"]) == ("unreachable", code, None)
     assert found["detail"]
 
 
 def test_what_a_url_names_by_digest_is_what_the_catalogue_stands_by(service: Service, registry: Registry) -> None:
-    digest = looked_at(service, made(service, pushed(registry, "kept/pinned", CUDA)))["digest"]
+    digest = checked(service, made(service, pushed(registry, "kept/pinned", CUDA)))["digest"]
     image = made(service, f"{registry.host}/kept/pinned@{digest}")
-    assert looked_at(service, image)["digest"] == digest
+    assert checked(service, image)["digest"] == digest
     pushed(registry, "kept/pinned", NEW)
-    assert looked_at(service, image)["state"] == "ok"
+    assert checked(service, image)["state"] == "ok"
     gone(registry, "kept/pinned", digest)
-    assert looked_at(service, image)["state"] == "missing"
+    assert checked(service, image)["state"] == "missing"
 
 
 def test_another_place_forgets_what_was_seen(service: Service, registry: Registry) -> None:
     image = made(service, pushed(registry, "kept/here"))
-    looked_at(service, image)
+    checked(service, image)
     service.staff.patch(f"/v1/docker/{image['pk']}", json={"name": "another-name"})
-    assert standing(service, image)["state"] == "ok"
+    assert state_of(service, image)["state"] == "ok"
     service.staff.patch(f"/v1/docker/{image['pk']}", json={"url": pushed(registry, "kept/there", NEW)})
-    found = standing(service, image)
+    found = state_of(service, image)
     assert (found["state"], found["digest"], found["history"]) == (None, None, [])
-    assert looked_at(service, image)["state"] == "ok"
+    assert checked(service, image)["state"] == "ok"
 
 
 def test_only_news_move_the_catalogue(service: Service, registry: Registry) -> None:
     image = made(service, pushed(registry, "kept/version", CUDA))
     before = version(service)
     listed = service.staff.post("/v1/docker/list").headers["etag"]
-    looked_at(service, image)
+    checked(service, image)
     assert version(service) == before + 1
-    looked_at(service, image)
+    checked(service, image)
     assert version(service) == before + 1
     pushed(registry, "kept/version", NEW)
-    looked_at(service, image)
+    checked(service, image)
     assert version(service) == before + 2
     assert service.staff.post("/v1/docker/list", headers={"If-None-Match": listed}).status_code == 200
 
@@ -177,12 +177,12 @@ def test_only_news_move_the_catalogue(service: Service, registry: Registry) -> N
 def test_a_history_has_an_end(service: Service, registry: Registry) -> None:
     image = made(service, pushed(registry, "kept/often", CUDA))
     for turn in range(53):
-        digest = looked_at(service, image)["digest"]
+        digest = checked(service, image)["digest"]
         if turn % 2:
             pushed(registry, "kept/often", CUDA)
         else:
             gone(registry, "kept/often", digest)
-    history = looked_at(service, image)["history"]
+    history = checked(service, image)["history"]
     assert len(history) == 50
     assert [one["at"] for one in history] == sorted((one["at"] for one in history), reverse=True)
     assert {one["state"] for one in history} == {"ok", "missing"}
@@ -193,8 +193,8 @@ def test_lists_find_images_by_how_they_stand(service: Service, registry: Registr
     lost = made(service, f"{registry.host}/kept/lost:1")
     new = made(service, f"{registry.host}/kept/unseen:1")
     begun = datetime.datetime.now(datetime.UTC).isoformat()
-    looked_at(service, fine)
-    since = looked_at(service, lost)["since"]
+    checked(service, fine)
+    since = checked(service, lost)["since"]
 
     def found(*expressions: object, **more: object) -> list[int]:
         body = {"expressions": list(expressions), **more}

@@ -1,4 +1,4 @@
-"""One look at an image of the catalogue in its registry: with its own log-in, and with what changed where its tag has moved."""
+"""One check of an image in its registry: by HEAD, with the image's own credentials. A moved tag is inspected for what changed."""
 
 import logging
 from dataclasses import asdict, replace
@@ -6,7 +6,7 @@ from typing import Any
 
 import orjson
 
-from bayplan.clock import now
+from bayplan.clock import Clock, timestamp
 from bayplan.db.database import Database
 from bayplan.db.keyring import Keyring
 from bayplan.domain.check_state import CheckResult
@@ -20,43 +20,45 @@ from bayplan.server.registries import Registries
 _log = logging.getLogger("bayplan")
 
 
-async def check_one(claim: CheckClaim, registries: Registries, keyring: Keyring, db: Database) -> CompletedCheck:
-    """Gives what was seen; whatever goes wrong is something seen too."""
-    at = now()
+async def check_one(
+    claim: CheckClaim, registries: Registries, keyring: Keyring, db: Database, clock: Clock
+) -> CompletedCheck:
+    """Checks a claimed image; any error is a result too."""
+    at = timestamp(clock())
     try:
         reference = located(claim.url, claim.registry)
         password = None if claim.password is None else keyring.decrypt(claim.password)
-        outcome = await registries.look(reference, claim.username, password)
-        look = CheckResult(at, outcome.digest, outcome.code, outcome.detail, outcome.of_registry)
-        if not _is_new(claim, look, reference):
-            return CompletedCheck(claim, look)
-        at_it = replace(reference, tag=None, digest=look.digest)
-        return CompletedCheck(claim, look, await _changes(claim, at_it, password, registries, db))
+        resolution = await registries.resolve(reference, claim.username, password)
+        result = CheckResult(at, resolution.digest, resolution.code, resolution.detail, resolution.of_registry)
+        if not _is_new_digest(claim, result, reference):
+            return CompletedCheck(claim, result)
+        by_digest = replace(reference, tag=None, digest=result.digest)
+        return CompletedCheck(claim, result, await _changes(claim, by_digest, password, registries, db))
     except BayplanError as error:
         return CompletedCheck(claim, CheckResult(at, None, error.code, error.detail))
     except Exception:
-        _log.exception("The look at the docker image with pk %d failed", claim.image)
-        said = "Something went wrong inside bayplan while it looked; its log says what."
-        return CompletedCheck(claim, CheckResult(at, None, "internal", said))
+        _log.exception("The check of the docker image with pk %d failed", claim.image)
+        detail = "Something went wrong inside bayplan during the check; its log says what."
+        return CompletedCheck(claim, CheckResult(at, None, "internal", detail))
 
 
-def _is_new(claim: CheckClaim, look: CheckResult, reference: Reference) -> bool:
-    """Whether an image was found that the catalogue has not heard of."""
-    stands_by = claim.digest or reference.digest
-    return look.digest is not None and stands_by is not None and look.digest not in (stands_by, claim.found)
+def _is_new_digest(claim: CheckClaim, result: CheckResult, reference: Reference) -> bool:
+    """Whether the tag points to a digest that the catalogue does not have yet."""
+    accepted = claim.digest or reference.digest
+    return result.digest is not None and accepted is not None and result.digest not in (accepted, claim.found)
 
 
 async def _changes(
     claim: CheckClaim, reference: Reference, password: str | None, registries: Registries, db: Database
 ) -> list[dict[str, Any]] | None:
-    """What the new image says otherwise than the stored inspection; None where that cannot be told."""
+    """Gives how the new image differs from the stored inspection; None where there is none, or the image cannot be read."""
     from bayplan.registry.diff import changes
 
     stored = await inspection_store.platforms(db, claim.image, claim.digest)
     if stored is None:
         return None
     try:
-        found = await registries.inspect(reference, claim.username, password)
+        inspection = await registries.inspect(reference, claim.username, password)
     except BayplanError:
         return None
-    return changes(stored, orjson.loads(orjson.dumps([asdict(one) for one in found.platforms])))
+    return changes(stored, orjson.loads(orjson.dumps([asdict(platform) for platform in inspection.platforms])))

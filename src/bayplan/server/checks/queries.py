@@ -1,4 +1,4 @@
-"""How images stand with their registries, as it is shown: of one with its history, of all as numbers, of those in trouble as a list."""
+"""Check states as answers show them: of one image with its history, the counts of all, the list of those that are not ok."""
 
 from typing import Any
 
@@ -20,16 +20,16 @@ Object = dict[str, Any]
 _SHOWN = ("state", "since", "checked", "due", "digest", "found", "code", "detail")
 _CHANGE = ("at", "state", "digest", "found", "code", "detail", "changes")
 UNCHECKED = "unchecked"
-_NAMED = 5  # registries that are waited for
-# What is said of a log-in names its user, and of a key where it lies: not everybody sees those. By code.
-_FOR_STAFF = {
+_MAX_WAITING_REGISTRIES = 5
+# The detail by code for those who are not staff: that for staff names a registry user, or the path of a key.
+_DETAIL_FOR_USERS = {
     "registry_denied": "The registry refuses the image's log-in, or wants one; staff see which.",
     "unknown_key": "The image's log-in cannot be read; staff see why.",
 }
 
 
 async def load(db: Database, pk: int, *, sees_credentials: bool) -> Object:
-    """Gives how an image stands, its history newest first; raises `NotFound`."""
+    """Gives the check state of an image, its history newest first; raises `NotFound`."""
     statement = (
         sa.select(_IMAGES.c.deletion_time, *(_CHECKS.c[name] for name in _SHOWN))
         .select_from(_IMAGES.outerjoin(_CHECKS, _CHECKS.c.image == _IMAGES.c.pk))
@@ -39,7 +39,7 @@ async def load(db: Database, pk: int, *, sees_credentials: bool) -> Object:
     if not rows:
         raise NotFound(f"No docker image with pk {pk}.")
     shown = {name: rows[0]._mapping[name] for name in _SHOWN}
-    if rows[0].deletion_time is not None:  # which is not looked at
+    if rows[0].deletion_time is not None:  # deleted images are not checked
         shown["due"] = None
     newest = (
         sa.select(*(_CHANGES.c[name] for name in _CHANGE))
@@ -49,17 +49,17 @@ async def load(db: Database, pk: int, *, sees_credentials: bool) -> Object:
     )
     history = [dict(zip(_CHANGE, row, strict=True)) for row in await fetch_all(db, newest)]
     for entry in [shown, *history]:
-        _veil(entry, sees_credentials)
+        _hide_detail(entry, sees_credentials)
     return {"image": pk, **shown, "history": history}
 
 
-def _veil(entry: Object, sees_credentials: bool) -> None:
+def _hide_detail(entry: Object, sees_credentials: bool) -> None:
     if not sees_credentials:
-        entry["detail"] = _FOR_STAFF.get(entry["code"], entry["detail"])
+        entry["detail"] = _DETAIL_FOR_USERS.get(entry["code"], entry["detail"])
 
 
 async def counts(db: Database, since: str | None) -> Object:
-    """Gives how many images stand how; how many were looked at `since` then; how many still wait that somebody asked for, and where."""
+    """Gives how many images are in each state, were checked `since` then, and wait for a check that somebody asked for, and where."""
     rows = await db.fetch(_COUNTED, lambda rows: rows, {"since": since or "~"})
     states = dict.fromkeys((*STATES, UNCHECKED), 0)
     total = {"checked": 0, "waiting": 0, "images": 0}
@@ -68,12 +68,12 @@ async def counts(db: Database, since: str | None) -> Object:
         total["images"] += images
         total["checked"] += checked or 0
         total["waiting"] += waiting or 0
-    waiting_in = await db.fetch(_WAITED_FOR, lambda rows: [row[0] for row in rows]) if total["waiting"] else []
+    waiting_in = await db.fetch(_WAITING_REGISTRIES, lambda rows: [row[0] for row in rows]) if total["waiting"] else []
     return {"states": states, **total, "waiting_in": waiting_in}
 
 
 async def troubles(db: Database, limit: int | None, offset: int, *, sees_credentials: bool) -> Page:
-    """Gives the images that were looked at and are not ok, those that have been so for the longest time first."""
+    """Gives the images that were checked and are not ok, those that have been so for the longest time first."""
     joined = _IMAGES.join(_CHECKS, _CHECKS.c.image == _IMAGES.c.pk)
     conditions = (_IMAGES.c.deletion_time.is_(None), _CHECKS.c.state != "ok")
     statement = (
@@ -87,13 +87,13 @@ async def troubles(db: Database, limit: int | None, offset: int, *, sees_credent
 
     names = ("image", "name", "version", *_SHOWN)
 
-    def shown(rows: Rows) -> bytes:
-        found = [dict(zip(names, row, strict=True)) for row in rows]
-        for entry in found:
-            _veil(entry, sees_credentials)
-        return orjson.dumps(found)
+    def to_json(rows: Rows) -> bytes:
+        entries = [dict(zip(names, row, strict=True)) for row in rows]
+        for entry in entries:
+            _hide_detail(entry, sees_credentials)
+        return orjson.dumps(entries)
 
-    body = await db.fetch(statement, shown)
+    body = await db.fetch(statement, to_json)
     if limit is None and not offset:
         return Page(body, None)
     count = sa.select(sa.func.count()).select_from(joined).where(*conditions)
@@ -101,13 +101,13 @@ async def troubles(db: Database, limit: int | None, offset: int, *, sees_credent
 
 
 _WAITS = sa.and_(_CHECKS.c.asked.is_not(None), _CHECKS.c.due.is_not(None))
-_WAITED_FOR = (
+_WAITING_REGISTRIES = (
     sa.select(_CHECKS.c.registry)
     .join(_IMAGES, _IMAGES.c.pk == _CHECKS.c.image)
     .where(_WAITS, _IMAGES.c.deletion_time.is_(None))
     .group_by(_CHECKS.c.registry)
     .order_by(sa.func.count().desc(), _CHECKS.c.registry)
-    .limit(_NAMED)
+    .limit(_MAX_WAITING_REGISTRIES)
 )
 _COUNTED = CompiledStatement(
     sa.select(

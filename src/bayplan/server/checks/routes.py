@@ -49,7 +49,7 @@ def checks_router(context: Context, checker: CheckScheduler) -> APIRouter:
         principal.require_staff()
         query(request)
         given = await context.read(request, principal, ChecksRequest)
-        at, images = await checker.ask(not_ok_only=given.which == "not_ok")
+        at, images = await checker.request(not_ok_only=given.which == "not_ok")
         return Json({"asked": at, "images": images}, 202)
 
     async def count(request: Request) -> Response:

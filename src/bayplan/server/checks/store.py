@@ -1,6 +1,6 @@
-"""What came of looks at images in their registries: how each stands, and its history.
+"""The results of checks in the database: the state of each image, and its history.
 
-The pure part is `bayplan.domain.check_state`; this is what reads and writes for it, many looks in one transaction.
+The pure part is `bayplan.domain.check_state`; this reads and writes for it, many results in one transaction.
 """
 
 import asyncio
@@ -21,151 +21,171 @@ Row = dict[str, Any]
 
 HISTORY = 50
 """Changes that are kept of each image."""
-_STATES_BY_LOG_IN = {"ok": "taken", "moved": "taken", "denied": "refused"}
+_CREDENTIAL_OUTCOMES = {"ok": "taken", "moved": "taken", "denied": "refused"}
 
 
 @dataclass(frozen=True, slots=True)
 class CompletedCheck:
-    """What a look at a claimed image found, and what was there otherwise than before."""
+    """The check of a claimed image, and how an image that moved differs from the stored inspection."""
 
     claim: CheckClaim
-    look: CheckResult
+    result: CheckResult
     changes: list[dict[str, Any]] | None = None
 
 
 Due = Callable[[CompletedCheck, CheckState], str | None]
-"""When to look again at what was seen, as it stands now; None for when somebody asks."""
-_Compared = tuple[CompletedCheck, Any, CheckState, CheckState]
+"""When to check again an image in that state; None for when somebody asks."""
 
 
-async def keep(
-    db: Database, seen: Sequence[CompletedCheck], due: Due
+@dataclass(frozen=True, slots=True)
+class _Compared:
+    """A check with the image's row, its state before, and its state now."""
+
+    completed: CompletedCheck
+    row: Any
+    before: CheckState
+    state: CheckState
+
+
+async def write(
+    db: Database, completed: Sequence[CompletedCheck], due: Due
 ) -> list[tuple[CompletedCheck, CheckState, CheckState]]:
-    """Stores what was seen; gives what is news, with how the image stood before. Only news move the catalogue's version."""
+    """Stores results; gives those that changed a state, with the state before and now.
+
+    Only changes of state move the catalogue's version.
+    """
     async with db.write(moves=False) as tx:
-        await _note_log_ins(tx, seen)
-        same, news = await _compared(tx, seen, skip_locked=True)
+        await _note_credentials(tx, completed)
+        same, changed = await _compare(tx, completed, skip_locked=True)
         await _write(tx, same, due)
-    if not news:
+    if not changed:
         return []
     async with db.write() as tx:
-        # Looked at again: between the two somebody may have written.
-        same, found = await _compared(tx, [one for one, *_ in news], skip_locked=False)
-        await _write(tx, [*same, *found], due)
-        await _remember(tx, found)
-    return [(one, before, now) for one, _, before, now in found]
+        # Compared again: between the two transactions somebody may have written.
+        same, changed = await _compare(tx, [entry.completed for entry in changed], skip_locked=False)
+        await _write(tx, [*same, *changed], due)
+        await _add_to_histories(tx, changed)
+    return [(entry.completed, entry.before, entry.state) for entry in changed]
 
 
-async def _compared(
-    tx: Transaction, seen: Sequence[CompletedCheck], *, skip_locked: bool
+async def _compare(
+    tx: Transaction, completed: Sequence[CompletedCheck], *, skip_locked: bool
 ) -> tuple[list[_Compared], list[_Compared]]:
-    """What was seen with its row, how it stood and how it stands: what is as before, and what is news.
+    """Compares results with the states that are stored: those that change none, and those that do.
 
-    Left out is what counts no more: of an image that is gone or lies elsewhere now, or that was looked at since.
+    Left out are results that count no more: the image is gone, has another reference, or was checked since.
     """
     same: list[_Compared] = []
-    news: list[_Compared] = []
-    by_image = {one.claim.image: one for one in seen}
-    for some in slices(sorted(by_image)):
-        statement = _STOOD.where(_CHECKS.c.image.in_(some)).with_for_update(of=_CHECKS, skip_locked=skip_locked)
+    changed: list[_Compared] = []
+    by_image = {check.claim.image: check for check in completed}
+    for part in slices(sorted(by_image)):
+        statement = _STORED.where(_CHECKS.c.image.in_(part)).with_for_update(of=_CHECKS, skip_locked=skip_locked)
         for row in await tx.fetch(statement):
-            one = by_image[row.image]
-            is_the_same = (row.url, row.its_registry) == (one.claim.url, one.claim.registry)
-            if not is_the_same or (row.checked is not None and row.checked >= one.look.at):
+            check = by_image[row.image]
+            is_same_reference = (row.url, row.image_registry) == (check.claim.url, check.claim.registry)
+            if not is_same_reference or (row.checked is not None and row.checked >= check.result.at):
                 continue
-            before = CheckState(row.digest, row.state, row.since, row.found, row.code, row.detail)
-            now = state_after(before, one.look)
-            (news if now.differs_from(before) else same).append((one, row, before, now))
+            before = _state_of(row)
+            state = state_after(before, check.result)
+            (changed if state.differs_from(before) else same).append(_Compared(check, row, before, state))
         await asyncio.sleep(0)
-    return same, news
+    return same, changed
+
+
+def _state_of(row: Any) -> CheckState:
+    return CheckState(row.digest, row.state, row.since, row.found, row.code, row.detail)
 
 
 async def _write(tx: Transaction, compared: Sequence[_Compared], due: Due) -> None:
-    for some in slices(compared):
-        await tx.execute(_KEEP, [_kept(one, row, now, due) for one, row, _, now in some])
+    for part in slices(compared):
+        await tx.execute(_UPDATE, [_new_values(entry, due) for entry in part])
         await asyncio.sleep(0)
 
 
-def _kept(one: CompletedCheck, row: Any, now: CheckState, due: Due) -> Row:
-    # Who asked when the look had begun gets one of their own.
-    again = row.asked is not None and row.asked > one.look.at
+def _new_values(entry: _Compared, due: Due) -> Row:
+    row, state, result = entry.row, entry.state, entry.completed.result
+    # Who asked after the check had begun gets a check of their own.
+    is_requested = row.asked is not None and row.asked > result.at
     return {
         "pk": row.image,
-        "new_digest": now.digest,
-        "new_state": now.state,
-        "new_since": now.since,
-        "new_checked": one.look.at,
-        "new_found": now.found,
-        "new_code": now.code,
-        "new_detail": now.detail,
-        "new_due": row.due if again else due(one, now),
-        "new_asked": row.asked if again else None,
+        "new_digest": state.digest,
+        "new_state": state.state,
+        "new_since": state.since,
+        "new_checked": result.at,
+        "new_found": state.found,
+        "new_code": state.code,
+        "new_detail": state.detail,
+        "new_due": row.due if is_requested else due(entry.completed, state),
+        "new_asked": row.asked if is_requested else None,
     }
 
 
-async def _remember(tx: Transaction, found: Sequence[_Compared]) -> None:
-    """Adds to the histories, and cuts them."""
-    for some in slices(found):
-        rows = [_change(one.claim.image, one.look.at, now, one.changes) for one, _, _, now in some]
+async def _add_to_histories(tx: Transaction, changed: Sequence[_Compared]) -> None:
+    """Adds to the histories, and cuts them to `HISTORY`."""
+    for part in slices(changed):
+        rows = [
+            _change(entry.row.image, entry.completed.result.at, entry.state, entry.completed.changes) for entry in part
+        ]
         await tx.execute(sa.insert(_CHANGES), rows)
-        had = [{"pk": one.claim.image} for one, _, before, _ in some if before.state is not None]
-        if had:
-            await tx.execute(_CUT, had)
+        with_history = [{"pk": entry.row.image} for entry in part if entry.before.state is not None]
+        if with_history:
+            await tx.execute(_CUT, with_history)
         await asyncio.sleep(0)
 
 
-def _change(pk: int, at: str, now: CheckState, changes: list[dict[str, Any]] | None) -> Row:
+def _change(pk: int, at: str, state: CheckState, changes: list[dict[str, Any]] | None) -> Row:
     return {
         "image": pk,
         "at": at,
-        "state": now.state,
-        "digest": now.digest,
-        "found": now.found,
-        "code": now.code,
-        "detail": now.detail,
+        "state": state.state,
+        "digest": state.digest,
+        "found": state.found,
+        "code": state.code,
+        "detail": state.detail,
         "changes": changes,
     }
 
 
-async def _note_log_ins(tx: Transaction, seen: Iterable[CompletedCheck]) -> None:
+async def _note_credentials(tx: Transaction, completed: Iterable[CompletedCheck]) -> None:
+    """Notes which credentials registries took or refused."""
     noted: dict[str, set[outcomes.CredentialKey]] = {"taken": set(), "refused": set()}
     at = ""
-    for one in seen:
-        state = state_after(CheckState(), one.look).state
-        if one.claim.username is not None and state in _STATES_BY_LOG_IN:
-            host = new_row(one.claim.image, one.claim.url, one.claim.registry, None, None)["registry"]
-            noted[_STATES_BY_LOG_IN[state]].add((host, one.claim.username))
-            at = max(at, one.look.at)
+    for check in completed:
+        state = state_after(CheckState(), check.result).state
+        if check.claim.username is not None and state in _CREDENTIAL_OUTCOMES:
+            host = new_row(check.claim.image, check.claim.url, check.claim.registry, None, None)["registry"]
+            noted[_CREDENTIAL_OUTCOMES[state]].add((host, check.claim.username))
+            at = max(at, check.result.at)
     await outcomes.note(tx, at, **noted)
 
 
 async def accept_digest(tx: Transaction, pk: int, url: str, registry: str, digest: str, at: str) -> None:
-    """Makes the digest of an inspection that staff store the one that the catalogue stands by."""
+    """Makes the catalogue stand by the digest of an inspection that staff store."""
     await tx.execute(ENROL, [new_row(pk, url, registry, None, None)])
-    (row,) = await tx.fetch(_STOOD.where(_CHECKS.c.image == pk).with_for_update(of=_CHECKS))
-    before = CheckState(row.digest, row.state, row.since, row.found, row.code, row.detail)
-    now = state_when_accepted(before, digest, at)
-    values = {"digest": digest, "state": now.state, "since": now.since, "checked": at}
+    (row,) = await tx.fetch(_STORED.where(_CHECKS.c.image == pk).with_for_update(of=_CHECKS))
+    before = _state_of(row)
+    state = state_when_accepted(before, digest, at)
+    values = {"digest": digest, "state": state.state, "since": state.since, "checked": at}
     await tx.execute(
         sa.update(_CHECKS).where(_CHECKS.c.image == pk).values(**values, found=None, code=None, detail=None)
     )
-    if now.differs_from(before):
-        await tx.execute(sa.insert(_CHANGES), [_change(pk, at, now, None)])
+    if state.differs_from(before):
+        await tx.execute(sa.insert(_CHANGES), [_change(pk, at, state, None)])
         await tx.execute(_CUT, [{"pk": pk}])
 
 
-_STOOD = (
-    sa.select(_CHECKS, _IMAGES.c.url, _IMAGES.c.registry.label("its_registry"))
+_STORED = (
+    sa.select(_CHECKS, _IMAGES.c.url, _IMAGES.c.registry.label("image_registry"))
     .join(_IMAGES, _IMAGES.c.pk == _CHECKS.c.image)
     .order_by(_CHECKS.c.image)
 )
 _FIELDS = ("digest", "state", "since", "checked", "found", "code", "detail", "due", "asked")
-_KEEP = (
+_UPDATE = (
     sa.update(_CHECKS)
     .where(_CHECKS.c.image == sa.bindparam("pk"))
     .values({name: sa.bindparam(f"new_{name}") for name in _FIELDS})
 )
-_NEWEST = (
+_NEWEST_CUT = (
     sa.select(_CHANGES.c.pk)
     .where(_CHANGES.c.image == sa.bindparam("pk"))
     .order_by(_CHANGES.c.pk.desc())
@@ -173,5 +193,5 @@ _NEWEST = (
     .offset(HISTORY)
 )
 _CUT = sa.delete(_CHANGES).where(
-    _CHANGES.c.image == sa.bindparam("pk"), _CHANGES.c.pk <= _NEWEST.correlate(None).scalar_subquery()
+    _CHANGES.c.image == sa.bindparam("pk"), _CHANGES.c.pk <= _NEWEST_CUT.correlate(None).scalar_subquery()
 )

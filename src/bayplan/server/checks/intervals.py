@@ -1,0 +1,22 @@
+"""The times that background checks go by, apart from the interval that the settings give."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class CheckIntervals:
+    """An argument of the scheduler, so that a test need not wait."""
+
+    poll_seconds: float = 2.0
+    """Between two looks-up of what is due in the database."""
+    sweep_seconds: float = 60.0
+    """Between two searches for images without a due time; a change of the catalogue starts one as well."""
+    first_check_seconds: float = 30.0
+    """The longest wait before the first check of a new image."""
+    batch_seconds: float = 1.0
+    """How long results wait for others to be written with; changes move the catalogue's version once for all of them."""
+    stop_seconds: float = 5.0
+    """How long a stop waits for the database."""
+    lease: timedelta = timedelta(minutes=15)
+    """How long an image is claimed: longer than the checks of one claim may take, each as long as it may."""
