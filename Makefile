@@ -1,7 +1,7 @@
 # Everything that a newcomer or a robot does here. `make` alone prints the list.
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test lint check bench bench-registries bench-log-ins truth tour clean
+.PHONY: help install run test lint check bench bench-registries bench-credentials truth tour clean
 
 BIN := .venv/bin
 # Options for the command that a target runs: make run ARGS="--port 8080", make test ARGS="-k licences".
@@ -34,8 +34,8 @@ bench: .venv/.dev ## Measure the server beside a bare one (rows in ARGS="--only 
 bench-registries: .venv/.dev ## Measure inspections and checks of registries; prints a table in Markdown
 	@$(BIN)/python -m benchmarks.registries $(ARGS)
 
-bench-log-ins: .venv/.dev ## Measure what a log-in in an answer costs, on both databases; prints a table in Markdown
-	@$(BIN)/python -m benchmarks.log_ins $(ARGS)
+bench-credentials: .venv/.dev ## Measure what credentials in an answer cost, on both databases; prints a table in Markdown
+	@$(BIN)/python -m benchmarks.credentials $(ARGS)
 
 truth: .venv/.dev ## Hold the judge against real reports; prints the table of agreement
 	@$(BIN)/python -m benchmarks.truth $(ARGS)

@@ -51,7 +51,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Result:
-    """Everything that one run found."""
+    """All measurements of one run."""
 
     size: Size
     rows: list[Row]
@@ -59,7 +59,7 @@ class Result:
 
 
 def run(size: Size, say: Say) -> Result:
-    """Fills a registry and a catalogue, measures, and gives what was found."""
+    """Fills a registry and a catalogue, and measures."""
     with (
         tempfile.TemporaryDirectory(prefix="bayplan-bench-") as folder,
         running_registry("open", Path(folder) / "registry") as registry,
@@ -107,8 +107,8 @@ def _measure(row: Row, server: Server, registry: Registry, images: list[Pushed],
     drive(server.port, CONNECTIONS, row.requests, 200, min(size.seconds, 0.5))
     for _ in range(size.rounds):
         before = cpu_seconds(server.process.pid)
-        found = drive(server.port, CONNECTIONS, row.requests, 200, size.seconds)
-        found.cpu_seconds = cpu_seconds(server.process.pid) - before
-        row.ours.add(found)
+        measured = drive(server.port, CONNECTIONS, row.requests, 200, size.seconds)
+        measured.cpu_seconds = cpu_seconds(server.process.pid) - before
+        row.ours.add(measured)
         row.bare.add(drive(registry.port, REGISTRY_CONNECTIONS, reads, 200, size.seconds))
         row.alone.add(drive(server.port, 1, row.requests, 200, size.seconds))

@@ -36,7 +36,7 @@ class Result:
 
 
 def run(times: int) -> Result:
-    """Joins a machine of two GPUs, starts its commands so often by turns with a bare Python, and gives what was found."""
+    """Joins a machine of two GPUs, starts its commands so often by turns with a bare Python, and measures them."""
     status: list[float] = []
     heartbeat: list[float] = []
     bare: list[float] = []
@@ -103,7 +103,7 @@ def _peak(status: str) -> float:
 
 @contextlib.contextmanager
 def agent(size: Size, _folder: Path) -> Iterator[Result]:
-    """What one run found."""
+    """The measurements of one run."""
     yield run(size.samples_of(STARTS))
 
 

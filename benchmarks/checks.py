@@ -1,8 +1,8 @@
-"""How long the background check takes for a whole catalogue: images on several real registries, all looked at, twice.
+"""How long the checks of a whole catalogue take: images in several real registries, all checked twice.
 
-The first time everything is news and is written down, the second time nothing is. Beside them, in the same run: the same
-HEAD requests by a bare client, and how long a load by pk takes meanwhile. `python -m benchmarks.verifications`
-prints what was found as JSON.
+The first time each state changes and is written, the second time none does. Beside them, in the same run: the same
+HEAD requests by a bare client, and how long a load by pk takes meanwhile. `python -m benchmarks.checks`
+prints the result as JSON.
 """
 
 import argparse
@@ -48,7 +48,7 @@ QUICK = Size(images=120, registries=2)
 
 @dataclass(frozen=True)
 class Round:
-    """One look at every image: what the server took, what its processor did, and what a load took meanwhile."""
+    """One check of every image: the time it took, the processor time, and the latency of a load meanwhile."""
 
     seconds: float
     cpu_seconds: float
@@ -57,13 +57,13 @@ class Round:
     megabytes: float
 
     def per_second(self, images: int) -> float:
-        """Images that were looked at in a second."""
+        """Images that were checked in a second."""
         return images / self.seconds
 
 
 @dataclass(frozen=True)
 class Result:
-    """Everything that one run found. `load_milliseconds` is that of a server that looks at nothing."""
+    """All measurements of one run. `load_milliseconds` is that of a server that checks nothing meanwhile."""
 
     size: Size
     first: Round
@@ -97,8 +97,8 @@ def push(registry: Registry, images: int) -> list[str]:
 def push_all(registries: Sequence[Registry], images: int) -> list[str]:
     """Fills all registries at once; gives the references by turns."""
     with ThreadPoolExecutor(len(registries)) as pool:
-        found = list(pool.map(lambda registry: push(registry, images // len(registries)), registries))
-    return [reference for group in zip(*found, strict=True) for reference in group]
+        by_registry = list(pool.map(lambda registry: push(registry, images // len(registries)), registries))
+    return [reference for group in zip(*by_registry, strict=True) for reference in group]
 
 
 def fill(client: httpx.Client, references: Sequence[str]) -> None:
@@ -114,31 +114,31 @@ def fill(client: httpx.Client, references: Sequence[str]) -> None:
 
 
 def bare(references: Sequence[str], connections: int) -> float:
-    """The seconds that a bare client takes for the same questions, with as many connections to each registry."""
+    """The seconds that a bare client takes for the same requests, with as many connections to each registry."""
     waiting: dict[int, list[bytes]] = {}
     for reference in references:
         host, _, rest = reference.partition("/")
         repository, _, tag = rest.rpartition(":")
-        asked = request("HEAD", f"/v2/{repository}/manifests/{tag}", host=host, accept=ACCEPT)
-        waiting.setdefault(int(host.rpartition(":")[2]), []).append(asked)
+        head = request("HEAD", f"/v2/{repository}/manifests/{tag}", host=host, accept=ACCEPT)
+        waiting.setdefault(int(host.rpartition(":")[2]), []).append(head)
     return exhaust(waiting, connections, 200)
 
 
-def look(server: Server, images: int) -> Round:
-    """Has all images looked at, and gives what that took."""
+def check_all(server: Server, images: int) -> Round:
+    """Has the server check all images, and measures it."""
     is_done = threading.Event()
     with server.client() as client, ThreadPoolExecutor(1) as beside:
         cpu, begun = server.cpu_seconds, time.perf_counter()
-        asked = client.post("/v1/docker/checks", json={"which": "all"}, timeout=60).raise_for_status().json()
-        assert asked["images"] == images
+        queued = client.post("/v1/docker/checks", json={"which": "all"}, timeout=60).raise_for_status().json()
+        assert queued["images"] == images
         loading = beside.submit(loads, server, images, is_done)
-        while (found := client.get("/v1/docker/checks", params={"since": asked["asked"]}).json())["waiting"]:
-            assert time.perf_counter() - begun < PATIENCE_SECONDS, found
+        while (states := client.get("/v1/docker/checks", params={"since": queued["asked"]}).json())["waiting"]:
+            assert time.perf_counter() - begun < PATIENCE_SECONDS, states
             time.sleep(0.25)
         seconds = time.perf_counter() - begun
         is_done.set()
         latencies = loading.result()
-    assert found["states"]["ok"] == found["checked"] == images, found
+    assert states["states"]["ok"] == states["checked"] == images, states
     return Round(
         seconds,
         server.cpu_seconds - cpu,
@@ -172,7 +172,7 @@ def _milliseconds(latencies: list[float], share: float) -> float:
 
 
 def run(size: Size, say: Say) -> Result:
-    """Fills registries and a catalogue, measures, and gives what was found; tells `say` what it is about to do."""
+    """Fills registries and a catalogue, and measures; calls `say` before each step."""
     with tempfile.TemporaryDirectory(prefix="bayplan-bench-") as folder, contextlib.ExitStack() as stack:
         registries = [
             stack.enter_context(running_registry("open", Path(folder) / f"registry-{number}"))
@@ -195,12 +195,12 @@ def run(size: Size, say: Say) -> Result:
             threading.Timer(2.0, is_over.set).start()
             quiet = loads(server, size.images, is_over)
             before = resident_megabytes(server)
-            say("the first look at each")
-            first = look(server, size.images)
-            say("the same questions by a bare client")
+            say("the first check of each")
+            first = check_all(server, size.images)
+            say("the same requests by a bare client")
             seconds = bare(references, size.connections)
-            say("one more look at each")
-            again = look(server, size.images)
+            say("the second check of each")
+            again = check_all(server, size.images)
             return Result(size, first, again, seconds, before, _milliseconds(quiet, 0.5), _milliseconds(quiet, 0.99))
 
 

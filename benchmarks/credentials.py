@@ -1,7 +1,7 @@
-"""`python -m benchmarks.log_ins` (`make bench-log-ins`): what a log-in in an answer costs, and prints the table, in Markdown.
+"""`python -m benchmarks.credentials` (`make bench-credentials`): what credentials in an answer cost; prints the table, in Markdown.
 
-The same catalogue twice on each database, once without a log-in and once with one for every image, asked by turns: the
-difference is the password that is decrypted, and its entry in the audit trail that is committed before the answer leaves.
+The same catalogue twice on each database, once without credentials and once with some for every image, asked by turns: the
+difference is the password that is decrypted, and its entry in the audit log that is committed before the answer leaves.
 """
 
 import argparse
@@ -23,15 +23,24 @@ from benchmarks import content
 from benchmarks.load import WARM_UP_SECONDS, Measured, by_turns, drive, request
 from benchmarks.page import table, write
 
-PART = "Log-ins in answers"
-HEAD = ("", "without", "with log-ins", "p50 without", "p50 with", "p99 with", "processor time, without and with", "")
-LOG_IN = {"registry_username": "robot", "registry_password": "a password of the registry"}
+PART = "Credentials in answers"
+HEAD = (
+    "",
+    "without",
+    "with credentials",
+    "p50 without",
+    "p50 with",
+    "p99 with",
+    "processor time, without and with",
+    "",
+)
+CREDENTIALS = {"registry_username": "robot", "registry_password": "a password of the registry"}
 CLIENTS = 16
 
 INTRODUCTION = """\
-Measured by `make bench-log-ins ARGS=--write`, which wrote this part: one server process over each database, on the same machine,
-{machine}, with {images:,} images that have no log-in and with as many that have one. Both are asked by turns. Rates are those of {clients}
-connections (4 for the list), p50 and p99 those of one client alone, who waits for the disk at every answer with log-ins;
+Measured by `make bench-credentials ARGS=--write`, which wrote this part: one server process over each database, on the same machine,
+{machine}, with {images:,} images without credentials and with as many that have some. Both are asked by turns. Rates are those of {clients}
+connections (4 for the list), p50 and p99 those of one client alone, who waits for the disk at every answer with credentials;
 answers at the same time share a transaction.
 
 """
@@ -52,7 +61,7 @@ QUICK = Size(images=100, rounds=1, seconds=0.15)
 
 @dataclass
 class Row:
-    """A question to one database: the answers without log-ins, and with them; by many clients, and by one alone."""
+    """A question to one database: the answers without credentials, and with them; by many clients, and by one alone."""
 
     database: str
     name: str
@@ -109,17 +118,17 @@ def questions(client: httpx.Client, authorization: str) -> dict[str, tuple[Itera
 
 @contextlib.contextmanager
 def catalogues(database: str, folder: Path, size: Size) -> Iterator[tuple[Server, Server]]:
-    """Two servers over that kind of database: whose images have no log-in, and whose images all have one."""
+    """Two servers over that kind of database: whose images have no credentials, and whose images all have some."""
     with contextlib.ExitStack() as stack:
         cluster = stack.enter_context(running_postgres()) if database == "PostgreSQL" else None
         servers = []
-        for name, log_in in (("without", {}), ("with", LOG_IN)):
+        for name, credentials in (("without", {}), ("with", CREDENTIALS)):
             settings = {"log_level": "warning", "access_token_minutes": "1440", "verify_interval": "0"}
             if cluster is not None:
                 settings["database"] = cluster.create(f"bench_{name}")
             server = stack.enter_context(running_server(folder / f"{database}-{name}", **settings))
             with server.client() as client:
-                content.fill(client, size.images, to_find=20, **log_in)
+                content.fill(client, size.images, to_find=20, **credentials)
             servers.append(server)
         yield servers[0], servers[1]
 
@@ -164,7 +173,7 @@ def run(size: Size, say: Callable[[str], None]) -> list[Row]:
 
 def main() -> None:
     """Measures and prints."""
-    parser = argparse.ArgumentParser(prog="make bench-log-ins", description=(__doc__ or "").splitlines()[0])
+    parser = argparse.ArgumentParser(prog="make bench-credentials", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="few images and short turns, to see that it works")
     parser.add_argument("--write", action="store_true", help="also write its part of docs/performance.md")
     chosen = parser.parse_args()
