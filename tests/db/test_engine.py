@@ -11,8 +11,9 @@ import pytest
 import sqlalchemy as sa
 
 from bayplan.db import schema, tables
+from bayplan.db.change_entry import ChangeEntry
 from bayplan.db.compiled import CompiledStatement
-from bayplan.db.database import Database, DatabaseUnavailable, fetch_all
+from bayplan.db.database import Database, DatabaseUnavailable, Transaction, fetch_all, keep_version
 from bayplan.db.dialects import elements_of, folded, position_of
 from bayplan.db.engines import open_database
 from tests.inprocess import Loop
@@ -31,8 +32,10 @@ async def opened(url: str) -> AsyncGenerator[Database]:
         await db.close()
 
 
-def _domain(name: str) -> dict[str, object]:
-    return {"name": name, "description": "", "revision": 1}
+async def _add(tx: Transaction, name: str) -> None:
+    row = {"name": name, "description": "", "revision": 1}
+    rows = await tx.fetch(sa.insert(tables.domains).returning(tables.domains.c.pk), row)
+    tx.entries.append(ChangeEntry("domains", rows[0][0], "create", {"name": (None, name)}))
 
 
 async def _names(db: Database) -> list[str]:
@@ -46,7 +49,7 @@ def test_an_exception_takes_everything_back_the_version_too(database_url: str, l
             async def change_ones_mind() -> None:
                 async with db.write() as tx:
                     assert tx.version == 1
-                    await tx.execute(sa.insert(tables.domains), _domain("lost"))
+                    await _add(tx, "lost")
                     raise RuntimeError("changed my mind")
 
             with pytest.raises(RuntimeError, match="changed my mind"):
@@ -66,7 +69,7 @@ def test_writers_come_one_after_the_other_and_none_is_lost(database_url: str, lo
                 async with db.write() as tx:
                     rows = await tx.fetch(sa.select(sa.func.count()).select_from(tables.domains))
                     await asyncio.sleep(0)
-                    await tx.execute(sa.insert(tables.domains), _domain(f"d{rows[0][0]}"))
+                    await _add(tx, f"d{rows[0][0]}")
                     seen.append((tx.version, number))
 
             await asyncio.gather(*(add(number) for number in range(20)))
@@ -83,7 +86,7 @@ def test_a_writer_that_is_cancelled_leaves_nothing_and_hinders_nobody(database_u
 
             async def never_ready() -> None:
                 async with db.write() as tx:
-                    await tx.execute(sa.insert(tables.domains), _domain("half"))
+                    await _add(tx, "half")
                     entered.set()
                     await asyncio.Event().wait()
 
@@ -94,7 +97,7 @@ def test_a_writer_that_is_cancelled_leaves_nothing_and_hinders_nobody(database_u
                 await task
             async with db.write() as tx:
                 assert tx.version == 1
-                await tx.execute(sa.insert(tables.domains), _domain("whole"))
+                await _add(tx, "whole")
             assert await _names(db) == ["whole"]
 
     loop.run(work())
@@ -106,13 +109,14 @@ def test_writers_that_wait_leave_connections_to_readers(database_url: str, loop:
 
             async def write(name: str) -> None:
                 async with db.write() as tx:
-                    await tx.execute(sa.insert(tables.domains), _domain(name))
+                    await _add(tx, name)
 
-            async with db.write():
+            async with db.write() as tx:
                 # More than there are connections.
                 waiting = [asyncio.create_task(write(f"w{number}")) for number in range(8)]
                 await asyncio.sleep(0.2)
                 assert await asyncio.wait_for(db.version(), 2) == 0
+                await keep_version(tx)
             await asyncio.gather(*waiting)
             assert len(await _names(db)) == 8
 
@@ -123,7 +127,7 @@ def test_readers_see_what_is_committed_and_no_more(database_url: str, loop: Loop
     async def work() -> None:
         async with opened(database_url) as db:
             async with db.write() as tx:
-                await tx.execute(sa.insert(tables.domains), _domain("new"))
+                await _add(tx, "new")
                 assert await _names(db) == []
                 assert await db.version() == 0
             assert await _names(db) == ["new"]
@@ -212,6 +216,7 @@ def test_elements_of_a_list_are_rows(database_url: str, loop: Loop) -> None:
                 }
                 values = {"name": "x", "url": "", "aliases": ["Ö", "1"], "revision": 1}
                 await tx.execute(sa.insert(tables.licences), lists | values)
+                tx.entries.append(ChangeEntry("licences", 1, "create"))
             each = elements_of(tables.licences.c.aliases).table_valued("value")
             statement = sa.select(each.c.value).select_from(tables.licences.join(each, sa.true()))
             assert sorted(row[0] for row in await fetch_all(db, statement)) == ["1", "Ö"]

@@ -15,12 +15,17 @@ class CompiledStatement:
         self.statement = statement
         self.is_long = is_long
         """Whether it was too long for the event loop when it was last timed."""
-        self._compiled: tuple[str, tuple[str, ...], dict[str, Any]] | None = None
+        self._compiled: dict[str, tuple[str, tuple[str, ...], dict[str, Any]]] = {}
 
     def for_driver(self, dialect: sa.Dialect) -> tuple[str, tuple[str, ...], dict[str, Any]]:
         """Gives the SQL, the names of its parameters in their order, and the values of those that are fixed."""
-        if self._compiled is None:
+        made = self._compiled.get(dialect.name)
+        if made is None:
             compiled = self.statement.compile(dialect=dialect, compile_kwargs={"render_postcompile": True})
             assert isinstance(compiled, sa.sql.compiler.SQLCompiler)
-            self._compiled = (str(compiled), tuple(compiled.positiontup or ()), dict(compiled.params))
-        return self._compiled
+            made = self._compiled[dialect.name] = (
+                str(compiled),
+                tuple(compiled.positiontup or ()),
+                dict(compiled.params),
+            )
+        return made

@@ -8,6 +8,7 @@ from typing import Any
 import orjson
 import sqlalchemy as sa
 
+from bayplan.db.change_entry import Action, object_change
 from bayplan.db.compiled import CompiledStatement
 from bayplan.db.database import Database, Rows, Transaction
 from bayplan.db.disclosure import Disclosure
@@ -123,7 +124,9 @@ async def insert(
     rows = await tx.fetch(
         sa.insert(resource_type.table).returning(resource_type.column("pk")), _stored(resource_type, row, None, keyring)
     )
-    return int(rows[0][0])
+    pk = int(rows[0][0])
+    tx.entries.append(object_change(resource_type, pk, "create", None, row))
+    return pk
 
 
 async def change(
@@ -146,13 +149,17 @@ async def change(
         .values(_stored(resource_type, row, old, keyring)),
     )
     await _touch_what_shows_it(tx, resource_type, pk)
+    tx.entries.append(object_change(resource_type, pk, "change", old, row))
 
 
-async def remove(tx: Transaction, resource_type: ResourceType, pk: int, *, if_match: str | None = None) -> None:
+async def remove(
+    tx: Transaction, resource_type: ResourceType, pk: int, *, if_match: str | None = None, action: Action = "delete"
+) -> None:
     """Removes an object that nothing refers to; raises `NotFound`, `Conflict` or `PreconditionFailed`."""
-    await current_row(tx, resource_type, pk, if_match)
+    old = await current_row(tx, resource_type, pk, if_match)
     await _check_unused(tx, resource_type, pk)
     await tx.execute(sa.delete(resource_type.table).where(resource_type.column("pk") == pk))
+    tx.entries.append(object_change(resource_type, pk, action, old, None))
 
 
 async def current_row(tx: Transaction, resource_type: ResourceType, pk: int, if_match: str | None = None) -> Row:

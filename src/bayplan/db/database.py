@@ -10,7 +10,9 @@ from typing import Any, Protocol, TypeVar
 import sqlalchemy as sa
 from sqlalchemy.sql.base import Executable
 
-from bayplan.db import tables
+from bayplan.clock import now
+from bayplan.db import change_entry, tables
+from bayplan.db.change_entry import ChangeEntry
 from bayplan.db.compiled import CompiledStatement
 from bayplan.errors import BayplanError
 
@@ -23,8 +25,12 @@ Made = TypeVar("Made")
 LOOP_ROWS = 300
 
 MOVE_VERSION = (
-    sa.update(tables.catalogue).values(version=tables.catalogue.c.version + 1).returning(tables.catalogue.c.version)
+    sa.update(tables.catalogue)
+    .values(version=tables.catalogue.c.version + 1)
+    .returning(tables.catalogue.c.version, tables.catalogue.c.reference_version)
 )
+_MOVE_BACK = sa.update(tables.catalogue).values(version=tables.catalogue.c.version - 1)
+_MOVE_REFERENCES = sa.update(tables.catalogue).values(reference_version=tables.catalogue.c.version)
 READ_VERSION = CompiledStatement(sa.select(tables.catalogue.c.version))
 
 
@@ -35,9 +41,17 @@ class DatabaseUnavailable(BayplanError):
 
 
 class Transaction(Protocol):
-    """A transaction that writes; `version` is the version of the catalogue that it makes (0 where it moves none)."""
+    """A transaction that writes; `version` is the version of the catalogue that it makes (0 where it moves none).
+
+    Whoever writes adds what they change to `entries`: they are stored in the change log under that version. `author` is
+    the name of the user or the worker that writes, None for the server itself.
+    """
 
     version: int
+    reference_version: int
+    """The version at which a row that others refer to was last written, before this transaction."""
+    author: str | None
+    entries: list[ChangeEntry]
 
     async def fetch(self, statement: Executable, parameters: Parameters = None) -> Rows:
         """Runs a statement and gives the rows it returns."""
@@ -61,10 +75,11 @@ class Database(Protocol):
         """Gives the catalogue's version, which every write that changes an answer moves."""
         ...
 
-    def write(self, *, moves: bool = True) -> AbstractAsyncContextManager[Transaction]:
+    def write(self, *, moves: bool = True, by: str | None = None) -> AbstractAsyncContextManager[Transaction]:
         """A transaction: committed and safe on disk at the end of the block, rolled back by an exception.
 
-        One that `moves` the version waits for the others that do, so what it has checked stays true until it commits.
+        One that `moves` the version waits for the others that do, so what it has checked stays true until it commits. It
+        leaves entries in the change log, in the name of who writes (`by`).
         """
         ...
 
@@ -75,6 +90,21 @@ class Database(Protocol):
     async def close(self) -> None:
         """Ends all connections."""
         ...
+
+
+async def keep_version(tx: Transaction) -> None:
+    """Takes the version back: the transaction turned out to change no answer."""
+    await tx.execute(_MOVE_BACK)
+    tx.version = 0
+
+
+async def store_entries(tx: Transaction) -> None:
+    """Stores the change log's entries of a transaction that moves the version; raises `RuntimeError` where it has none."""
+    if not tx.entries:
+        raise RuntimeError("A write that moves the catalogue's version leaves an entry in the change log.")
+    await tx.execute(change_entry.INSERT, change_entry.rows_of_entries(tx.entries, tx.version, now(), tx.author))
+    if any(entry.resource in change_entry.REFERENCED for entry in tx.entries):
+        await tx.execute(_MOVE_REFERENCES)
 
 
 async def fetch_all(database: Database, statement: Executable, parameters: Parameters = None) -> Rows:

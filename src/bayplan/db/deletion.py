@@ -3,6 +3,7 @@
 import sqlalchemy as sa
 
 from bayplan.db import crud, tables
+from bayplan.db.change_entry import Action, object_change
 from bayplan.db.database import Transaction
 from bayplan.db.resource_types import RESOURCE_TYPES
 from bayplan.errors import Conflict
@@ -12,8 +13,9 @@ IMAGES = RESOURCE_TYPES["docker"]
 
 async def delete_softly(tx: Transaction, pk: int, now: str, *, if_match: str | None = None) -> None:
     """Marks an image as deleted; raises `NotFound`, `Conflict` or `PreconditionFailed`."""
-    crud.check_not_deleted(IMAGES, await crud.current_row(tx, IMAGES, pk, if_match))
-    await _mark(tx, pk, now)
+    row = await crud.current_row(tx, IMAGES, pk, if_match)
+    crud.check_not_deleted(IMAGES, row)
+    await _mark(tx, row, now, "delete")
 
 
 async def reinstate(tx: Transaction, pk: int, *, if_match: str | None = None) -> None:
@@ -22,12 +24,12 @@ async def reinstate(tx: Transaction, pk: int, *, if_match: str | None = None) ->
     if row["deletion_time"] is None:
         raise Conflict(f"The docker image with pk {pk} is not deleted.", code="not_deleted")
     await crud.check_unique(tx, IMAGES, row, pk)
-    await _mark(tx, pk, None)
+    await _mark(tx, row, None, "reinstate")
 
 
 async def erase(tx: Transaction, pk: int, *, if_match: str | None = None) -> None:
     """Removes an image for good, with all that is known of it."""
-    await crud.remove(tx, IMAGES, pk, if_match=if_match)
+    await crud.remove(tx, IMAGES, pk, if_match=if_match, action="erase")
 
 
 async def keeps_framework(tx: Transaction, pk: int) -> bool:
@@ -37,7 +39,9 @@ async def keeps_framework(tx: Transaction, pk: int) -> bool:
     return [bool(is_deleted) for (is_deleted,) in uses] == [True]
 
 
-async def _mark(tx: Transaction, pk: int, moment: str | None) -> None:
+async def _mark(tx: Transaction, row: crud.Row, deleted: str | None, action: Action) -> None:
+    pk = row["pk"]
     await tx.execute(
-        sa.update(tables.images).where(tables.images.c.pk == pk).values(deletion_time=moment, revision=tx.version)
+        sa.update(tables.images).where(tables.images.c.pk == pk).values(deletion_time=deleted, revision=tx.version)
     )
+    tx.entries.append(object_change(IMAGES, pk, action, row, {**row, "deletion_time": deleted}))

@@ -10,6 +10,7 @@ from psycopg.conninfo import make_conninfo
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 from sqlalchemy.sql.base import Executable
 
+from bayplan.db.change_entry import ChangeEntry
 from bayplan.db.compiled import CompiledStatement
 from bayplan.db.database import (
     LOOP_ROWS,
@@ -19,6 +20,7 @@ from bayplan.db.database import (
     Parameters,
     Rows,
     Transaction,
+    store_entries,
 )
 from bayplan.db.postgresql_reads import (
     CONNECT_TIMEOUT_SECONDS,
@@ -76,12 +78,16 @@ class PostgresDatabase:
         return await self._version.read()
 
     @asynccontextmanager
-    async def write(self, *, moves: bool = True) -> AsyncGenerator[Transaction]:
+    async def write(self, *, moves: bool = True, by: str | None = None) -> AsyncGenerator[Transaction]:
         """See `Database.write`."""
         try:
             async with self._writing if moves else nullcontext(), self._engine.begin() as connection:
-                version = int((await connection.execute(MOVE_VERSION)).scalar_one()) if moves else 0
-                yield _PostgresTransaction(connection, version)
+                tx = _PostgresTransaction(connection, by)
+                if moves:
+                    tx.version, tx.reference_version = (await connection.execute(MOVE_VERSION)).one()
+                yield tx
+                if tx.version:
+                    await store_entries(tx)
         except _UNAVAILABLE as error:
             raise self._unavailable(error) from error
 
@@ -121,9 +127,12 @@ def _parsed(url: str) -> sa.URL:
 
 
 class _PostgresTransaction:
-    def __init__(self, connection: AsyncConnection, version: int) -> None:
+    def __init__(self, connection: AsyncConnection, author: str | None) -> None:
         self._connection = connection
-        self.version = version
+        self.version = 0
+        self.reference_version = 0
+        self.author = author
+        self.entries: list[ChangeEntry] = []
 
     async def fetch(self, statement: Executable, parameters: Parameters = None) -> Rows:
         return (await self._connection.execute(statement, parameters)).fetchall()

@@ -8,7 +8,7 @@ from bayplan.db.database import Database
 from bayplan.errors import CannotStart
 
 # Every schema that this program knows, oldest first; a test holds it to the migration scripts.
-REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006")
+REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0007")
 HEAD = REVISIONS[-1]
 
 

@@ -6,7 +6,9 @@ from typing import Any
 import sqlalchemy as sa
 
 from bayplan.db import tables
-from bayplan.db.database import Database, Transaction
+from bayplan.db.change_entry import object_change
+from bayplan.db.database import Database, Transaction, keep_version
+from bayplan.db.resource_types import RESOURCE_TYPES
 from bayplan.domain.compatibility.tables import load, read_rows
 from bayplan.domain.versions import sort_key
 
@@ -18,6 +20,7 @@ async def fill(db: Database, admin_password_hash: str, now: str, folder: Path | 
     """
     async with db.write() as tx:
         if tx.version != 1:
+            await keep_version(tx)
             return False
         await _reference_tables(tx, folder)
         await tx.execute(
@@ -35,6 +38,9 @@ async def fill(db: Database, admin_password_hash: str, now: str, folder: Path | 
                 "revision": tx.version,
             },
         )
+        for resource_type in RESOURCE_TYPES.values():
+            for row in await tx.fetch(sa.select(resource_type.table).order_by(resource_type.column("pk"))):
+                tx.entries.append(object_change(resource_type, row.pk, "create", None, row._mapping))
         return True
 
 

@@ -16,6 +16,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.sql.base import Executable
 
+from bayplan.db.change_entry import ChangeEntry
 from bayplan.db.compiled import CompiledStatement
 from bayplan.db.database import (
     LOOP_ROWS,
@@ -26,6 +27,7 @@ from bayplan.db.database import (
     Parameters,
     Rows,
     Transaction,
+    store_entries,
 )
 
 # How long a query may hold the event loop, and how often SQLite looks at the clock (in steps of its own machine).
@@ -141,14 +143,18 @@ class SqliteDatabase:
         return await self.fetch(READ_VERSION, lambda rows: int(rows[0][0]))
 
     @asynccontextmanager
-    async def write(self, *, moves: bool = True) -> AsyncGenerator[Transaction]:
+    async def write(self, *, moves: bool = True, by: str | None = None) -> AsyncGenerator[Transaction]:
         """See `Database.write`."""
         async with self._writing:
             connection = self._writer
             try:
                 await _settled(connection, "BEGIN IMMEDIATE")
-                version = int(connection.execute(MOVE_VERSION).scalar_one()) if moves else 0
-                yield _SqliteTransaction(connection, version)
+                tx = _SqliteTransaction(connection, by)
+                if moves:
+                    tx.version, tx.reference_version = connection.execute(MOVE_VERSION).one()
+                yield tx
+                if tx.version:
+                    await store_entries(tx)
                 await _settled(connection, "COMMIT")
             except BaseException as error:
                 if _in_transaction(connection):
@@ -186,9 +192,12 @@ class SqliteDatabase:
 
 
 class _SqliteTransaction:
-    def __init__(self, connection: sa.Connection, version: int) -> None:
+    def __init__(self, connection: sa.Connection, author: str | None) -> None:
         self._connection = connection
-        self.version = version
+        self.version = 0
+        self.reference_version = 0
+        self.author = author
+        self.entries: list[ChangeEntry] = []
 
     async def fetch(self, statement: Executable, parameters: Parameters = None) -> Rows:
         return self._connection.execute(statement, parameters).fetchall()

@@ -41,8 +41,8 @@ class FullDisk:
         return getattr(self._db, name)
 
     @asynccontextmanager
-    async def write(self, *, moves: bool = True) -> AsyncGenerator[Transaction]:
-        async with self._db.write(moves=moves) as tx:
+    async def write(self, *, moves: bool = True, by: str | None = None) -> AsyncGenerator[Transaction]:
+        async with self._db.write(moves=moves, by=by) as tx:
             yield tx
             if self.is_full:
                 raise DatabaseUnavailable("The disk is full.")

@@ -256,7 +256,7 @@ def silence(service: Service, pks: list[int]) -> None:
     async def write() -> None:
         db = open_database(service.settings.database_url)
         try:
-            async with db.write() as tx:
+            async with db.write(moves=False) as tx:
                 nodes = tables.nodes
                 await tx.execute(sa.update(nodes).where(nodes.c.pk.in_(pks)).values(last_seen=then))
         finally:

@@ -14,6 +14,7 @@ from bayplan.db.tables.catalogue import (
 )
 from bayplan.db.tables.columns import metadata
 from bayplan.db.tables.fleet import holdings, join_tokens, nodes, prefetch, worker_nodes, workers
+from bayplan.db.tables.history import changes
 from bayplan.db.tables.registries import audit, audit_images, audit_sets, check_changes, checks, inspections, login_uses
 
 __all__ = [
@@ -21,6 +22,7 @@ __all__ = [
     "audit_images",
     "audit_sets",
     "catalogue",
+    "changes",
     "check_changes",
     "checks",
     "cuda",

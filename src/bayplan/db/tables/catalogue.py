@@ -136,4 +136,11 @@ login_failures = sa.Table(
 )
 
 # One row: `version` moves with every write that changes an answer, and its row is the lock that puts writers in line.
-catalogue = sa.Table("catalogue", metadata, sa.Column("version", sa.BigInteger, nullable=False))
+# `reference_version` is the version at which a row that others refer to was last written: names that were looked up stay
+# good until it moves.
+catalogue = sa.Table(
+    "catalogue",
+    metadata,
+    sa.Column("version", sa.BigInteger, nullable=False),
+    sa.Column("reference_version", sa.BigInteger, nullable=False, server_default="0"),
+)

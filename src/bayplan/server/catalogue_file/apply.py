@@ -59,11 +59,12 @@ async def apply(
     prune: bool,
     dry_run: bool,
     if_version: str | None = None,
+    by: str | None = None,
 ) -> ApplyResult:
     """Gives what changed. Raises `Invalid` or `Conflict` with every problem in the document, or `PreconditionFailed`."""
     outcome = ApplyResult()
     try:
-        async with db.write() as tx:
+        async with db.write(by=by) as tx:
             outcome.version = tx.version - 1
             if if_version is not None and if_version.strip().strip('"') not in ("*", str(outcome.version)):
                 raise PreconditionFailed("The catalogue was changed since the dry run: look at the changes again.")

@@ -44,6 +44,7 @@ def catalogue_router(context: Context) -> APIRouter:
             prune=prune,
             dry_run=dry_run,
             if_version=request.headers.get("if-match"),
+            by=principal.name,
         )
         plan = {
             "changes": outcome.changes,

@@ -11,7 +11,8 @@ from typing import Any
 import sqlalchemy as sa
 
 from bayplan.db import tables
-from bayplan.db.database import Database, Transaction
+from bayplan.db.change_entry import ChangeEntry
+from bayplan.db.database import Database, Transaction, keep_version
 from bayplan.domain.check_state import CheckResult, CheckState, state_after, state_when_accepted
 from bayplan.server.checks.queue import ENROL, CheckClaim, new_row, slices
 from bayplan.server.credentials import outcomes
@@ -21,6 +22,8 @@ Row = dict[str, Any]
 
 HISTORY = 50
 """Changes that are kept of each image."""
+# What of a check's state the change log has; why a registry did not answer is in the check's own history.
+_LOGGED = ("state", "digest", "found", "code")
 _CREDENTIAL_OUTCOMES = {"ok": "taken", "moved": "taken", "denied": "refused"}
 
 
@@ -65,7 +68,16 @@ async def write(
         same, changed = await _compare(tx, [entry.completed for entry in changed], skip_locked=False)
         await _write(tx, [*same, *changed], due)
         await _add_to_histories(tx, changed)
+        tx.entries += [_entry(entry) for entry in changed]
+        if not changed:
+            await keep_version(tx)
     return [(entry.completed, entry.before, entry.state) for entry in changed]
+
+
+def _entry(entry: _Compared) -> ChangeEntry:
+    pairs = {name: (getattr(entry.before, name), getattr(entry.state, name)) for name in _LOGGED}
+    fields = {name: pair for name, pair in pairs.items() if pair[0] != pair[1]}
+    return ChangeEntry("docker", entry.completed.claim.image, "check", fields)
 
 
 async def _compare(

@@ -3,7 +3,8 @@
 import sqlalchemy as sa
 
 from bayplan.db import tables
-from bayplan.db.database import Database, fetch_all
+from bayplan.db.change_entry import SECRETS, ChangeEntry
+from bayplan.db.database import Database, fetch_all, keep_version
 from bayplan.db.keyring import Keyring, UnknownKey
 from bayplan.errors import CannotStart
 
@@ -34,4 +35,7 @@ async def encrypt_again(db: Database, keyring: Keyring) -> tuple[int, int]:
         if changes:
             statement = sa.update(tables.images).where(tables.images.c.pk == sa.bindparam("at"))
             await tx.execute(statement.values(registry_password=sa.bindparam("sealed")), changes)
+            tx.entries.append(ChangeEntry(SECRETS, None, "encrypt", {"registry_passwords": (None, len(changes))}))
+        else:
+            await keep_version(tx)
         return len(changes), len(rows)

@@ -52,7 +52,7 @@ def credentials_router(context: Context) -> APIRouter:
         if asked.check:
             taken = await try_out(places, new[1], asked.registry_password)
             verified, detail = taken > 0, _detail(old[0], taken, len(places), repositories)
-        async with context.db.write() as tx:
+        async with context.db.write(by=principal.name) as tx:
             images = await credential_store.replace(tx, old, new[1], asked.registry_password, context.keyring)
             await outcomes.note(tx, now(), taken=[new] if verified else [])
         return Json({"images": len(images), "verified": verified, "detail": detail}, headers=UNCACHED)

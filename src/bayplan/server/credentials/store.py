@@ -15,6 +15,7 @@ import orjson
 import sqlalchemy as sa
 
 from bayplan.db import tables
+from bayplan.db.change_entry import REPLACED, SET, ChangeEntry
 from bayplan.db.database import Database, Rows, Transaction, fetch_all
 from bayplan.db.disclosure import Disclosure
 from bayplan.db.keyring import Keyring
@@ -169,9 +170,13 @@ async def replace(
         .values(registry_username=username, registry_password=sa.bindparam("sealed"), revision=tx.version)
     )
     checks = tables.checks
+    fields: dict[str, tuple[str, str]] = {"registry_password": (SET, REPLACED)}
+    if username != log_in[1]:
+        fields["registry_username"] = (log_in[1], username)
     for start in range(0, len(changes), _ROWS_AT_ONCE):
         some = changes[start : start + _ROWS_AT_ONCE]
         await tx.execute(statement, some)
+        tx.entries += [ChangeEntry("docker", change["at"], "rotate", fields) for change in some]
         refused = (
             checks.c.image.in_([change["at"] for change in some]),
             checks.c.state == "denied",

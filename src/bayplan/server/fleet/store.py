@@ -15,6 +15,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from bayplan.db import crud, tables
+from bayplan.db.change_entry import REPLACED, SET, WORKERS, ChangeEntry, object_change
 from bayplan.db.database import Database, Transaction, fetch_all
 from bayplan.db.keyring import Keyring
 from bayplan.db.resource_types import RESOURCE_TYPES
@@ -76,10 +77,13 @@ async def join(
             "source": source,
         }
         await tx.execute(sa.update(_WORKERS).where(_WORKERS.c.pk == pk).values(fresh))
+        tx.entries.append(ChangeEntry(WORKERS, pk, "join", {"secret": (SET, REPLACED)}))
     else:
         name = f"w-{secrets.token_hex(8)}"
         values = {"name": name, "ip": ip, "secret_hash": secret_hash, "token_epoch": 0, "joined": now, "source": source}
         pk = (await tx.fetch(sa.insert(_WORKERS).returning(_WORKERS.c.pk), values))[0][0]
+        fields = {"name": (None, name), "ip": (None, ip), "secret": (None, SET)}
+        tx.entries.append(ChangeEntry(WORKERS, pk, "join", fields))
     return JoinedWorker(name, await _settle(tx, pk, ip, slots, now, keyring, adopts=True))
 
 
@@ -117,6 +121,7 @@ async def report(
                 code="duplicate",
             )
     await tx.execute(sa.update(_WORKERS).where(_WORKERS.c.pk == worker).values(ip=ip, source=origin.source))
+    tx.entries.append(ChangeEntry(WORKERS, worker, "report", {} if ip == old_ip else {"ip": (old_ip, ip)}))
     return JoinedWorker(name, await _settle(tx, worker, ip, slots, now, keyring, adopts=False))
 
 
@@ -134,7 +139,7 @@ async def _settle(
         .with_for_update(of=nodes)
     )
     found: dict[int, dict[str, Any]] = {}
-    gone: list[int] = []
+    gone: list[dict[str, Any]] = []
     for row in sorted(await tx.fetch(statement), key=lambda row: row.held_by is None):
         old = dict(row._mapping)
         holder = old.pop("held_by")
@@ -146,10 +151,11 @@ async def _settle(
             )
         # Its own come first: another of the same index can only be at an address that it has moved to.
         if found.setdefault(old["index"], old) is not old:
-            gone.append(old["pk"])
+            gone.append(old)
     indices = {slot["index"] for slot in slots}
-    gone += [old["pk"] for index, old in found.items() if index not in indices]
-    await tx.execute(sa.delete(nodes).where(nodes.c.pk.in_(gone)))
+    gone += [old for index, old in found.items() if index not in indices]
+    await tx.execute(sa.delete(nodes).where(nodes.c.pk.in_([old["pk"] for old in gone])))
+    tx.entries += [object_change(NODES, old["pk"], "delete", old, None) for old in gone]
     in_order = sorted(slots, key=lambda slot: int(slot["index"]))
     pks = [await _update(tx, found.get(slot["index"]), {**slot, "ip": ip}, keyring) for slot in in_order]
     await tx.execute(sa.delete(_HELD).where(_HELD.c.node.in_(pks)))
@@ -185,7 +191,7 @@ async def list_workers(db: Database) -> list[dict[str, Any]]:
 
 async def revoke(tx: Transaction, name: str, *, with_nodes: bool, only: int | None = None) -> None:
     """Ends a worker's credential and its tokens; raises `NotFound`. `only`: the worker that may be meant, None for any."""
-    statement = sa.select(_WORKERS.c.pk).where(_WORKERS.c.name == name)
+    statement = sa.select(_WORKERS.c.pk, _WORKERS.c.ip).where(_WORKERS.c.name == name)
     # Names are printable; what a path may hold besides, no database takes.
     rows = (
         await tx.fetch(statement if only is None else statement.where(_WORKERS.c.pk == only))
@@ -196,7 +202,10 @@ async def revoke(tx: Transaction, name: str, *, with_nodes: bool, only: int | No
         raise NotFound(f"No worker '{name}'; POST /v1/nodes/workers/list shows them all.")
     if with_nodes:
         held = sa.select(_HELD.c.node).where(_HELD.c.worker == rows[0][0])
-        nodes = sa.select(tables.nodes.c.pk).where(tables.nodes.c.pk.in_(held))
-        await tx.fetch(nodes.order_by(tables.nodes.c.pk).with_for_update())  # in the order of heartbeats
+        nodes = sa.select(tables.nodes).where(tables.nodes.c.pk.in_(held))
+        old = await tx.fetch(nodes.order_by(tables.nodes.c.pk).with_for_update())  # in the order of heartbeats
         await tx.execute(sa.delete(tables.nodes).where(tables.nodes.c.pk.in_(held)))
-    await tx.execute(sa.delete(_WORKERS).where(_WORKERS.c.pk == rows[0][0]))
+        tx.entries += [object_change(NODES, row.pk, "delete", row._mapping, None) for row in old]
+    await tx.execute(sa.delete(_WORKERS).where(_WORKERS.c.pk == rows[0].pk))
+    fields = {"name": (name, None), "ip": (rows[0].ip, None), "secret": (SET, None)}
+    tx.entries.append(ChangeEntry(WORKERS, rows[0].pk, "revoke", fields))

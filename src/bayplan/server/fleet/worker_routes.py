@@ -122,6 +122,7 @@ def workers_router(context: Context) -> APIRouter:
             joined = await fleet_store.join(
                 tx, _origin(request, machine), machine.slots(), fleet_store.hashed(secret), moment, context.keyring
             )
+            tx.author = joined.name
             return Json(await shown(tx, joined, secret), 201, headers=_UNCACHED)
 
     async def report(request: Request) -> Response:
@@ -129,7 +130,7 @@ def workers_router(context: Context) -> APIRouter:
         machine = await context.read(request, principal, JoinRequest)
         if principal.worker is None:
             raise Forbidden("Joining takes a join token as the bearer: staff make one at /v1/nodes/join-tokens.")
-        async with context.db.write() as tx:
+        async with context.db.write(by=principal.name) as tx:
             origin = _origin(request, machine)
             joined = await fleet_store.report(tx, principal.worker, origin, machine.slots(), now(), context.keyring)
             return Json(await shown(tx, joined, None), headers=_UNCACHED)
@@ -148,7 +149,7 @@ def workers_router(context: Context) -> APIRouter:
         if principal.worker is None:
             principal.require_staff()
         with_nodes = flag(query(request, "nodes"), "nodes")
-        async with context.db.write() as tx:
+        async with context.db.write(by=principal.name) as tx:
             await fleet_store.revoke(tx, request.path_params["worker"], with_nodes=with_nodes, only=principal.worker)
         return Response(status_code=204)
 

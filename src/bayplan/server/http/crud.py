@@ -103,7 +103,7 @@ def crud_router(resource: Resource, context: Context) -> APIRouter:
         body = await context.read(request, principal, resource.create)
         values = {**await resource.prepare(body.model_dump()), **resource.born(principal)}
         disclosure = context.disclosure()
-        async with context.db.write() as tx:
+        async with context.db.write(by=principal.name) as tx:
             pk = await crud.insert(tx, resource_type, values, context.keyring)
             made, tag = await crud.load_in(tx, principal.select(resource_type.name, expand), pk, disclosure)
             await context.audit.sent_with(tx, request, principal, "create", disclosure)
@@ -119,7 +119,7 @@ def crud_router(resource: Resource, context: Context) -> APIRouter:
         body = await context.read(request, principal, model)
         values = await resource.prepare(body.model_dump(exclude_unset=model is resource.patch))
         disclosure = context.disclosure()
-        async with context.db.write() as tx:
+        async with context.db.write(by=principal.name) as tx:
             if principal.worker is not None:
                 await keep_fixed(tx, pk, values)
             await crud.change(tx, resource_type, pk, values, context.keyring, if_match=if_match)
@@ -145,7 +145,7 @@ def crud_router(resource: Resource, context: Context) -> APIRouter:
         principal = await context.principal(request)
         principal.require_staff()
         query(request)
-        async with context.db.write() as tx:
+        async with context.db.write(by=principal.name) as tx:
             await resource.remove(tx, resource_type, pk_of(request), request.headers.get("if-match"), context.keyring)
         return Response(status_code=204)
 

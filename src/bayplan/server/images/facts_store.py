@@ -6,6 +6,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from bayplan.db import crud, tables
+from bayplan.db.change_entry import ChangeEntry, FieldChanges
 from bayplan.db.database import Database, Transaction, fetch_all
 from bayplan.db.resource_types import RESOURCE_TYPES
 from bayplan.errors import NotFound
@@ -30,22 +31,44 @@ async def enter(tx: Transaction, pk: int, values: Mapping[str, Any], *, if_match
     resource_type = RESOURCE_TYPES["docker"]
     crud.check_not_deleted(resource_type, await crud.current_row(tx, resource_type, pk, if_match))
     table = tables.image_facts
+    old = await _values(tx, pk, STAFF)
     for name, value in values.items():
         mine = (table.c.image == pk, table.c.name == name, table.c.origin == STAFF)
         await tx.execute(sa.delete(table).where(*mine))
         if value is not None:
             await tx.execute(sa.insert(table), {"image": pk, "name": name, "origin": STAFF, "value": value})
     await _move(tx, pk)
+    tx.entries.append(
+        ChangeEntry("docker", pk, "change", differences({name: old.get(name) for name in values}, values))
+    )
 
 
-async def learn(tx: Transaction, pk: int, values: Mapping[str, Any]) -> None:
-    """Puts what an image's registry says in place of all that it said before; staff's entries stay, and stay first."""
+async def learn(tx: Transaction, pk: int, values: Mapping[str, Any]) -> FieldChanges:
+    """Puts what an image's registry says in place of all that it said before; staff's entries stay, and stay first.
+
+    Gives which of the registry's facts changed, for the change log.
+    """
     table = tables.image_facts
+    old = await _values(tx, pk, REGISTRY)
     await tx.execute(sa.delete(table).where(table.c.image == pk, table.c.origin == REGISTRY))
     rows = [{"image": pk, "name": name, "origin": REGISTRY, "value": value} for name, value in values.items()]
     if rows:
         await tx.execute(sa.insert(table), rows)
     await _move(tx, pk)
+    return differences(old, values)
+
+
+def differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> FieldChanges:
+    """Gives the facts that differ, as the change log names them."""
+    names = sorted(before.keys() | after.keys())
+    values = {name: (before.get(name), after.get(name)) for name in names}
+    return {f"facts.{name}": pair for name, pair in values.items() if pair[0] != pair[1]}
+
+
+async def _values(tx: Transaction, pk: int, origin: str) -> dict[str, Any]:
+    table = tables.image_facts
+    rows = await tx.fetch(sa.select(table.c.name, table.c.value).where(table.c.image == pk, table.c.origin == origin))
+    return {row.name: row.value for row in rows}
 
 
 async def _move(tx: Transaction, pk: int) -> None:

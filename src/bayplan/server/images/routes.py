@@ -34,7 +34,7 @@ def docker_router(context: Context, judge: Judge) -> APIRouter:
         principal = await context.principal(request)
         principal.require_staff()
         expand, disclosure = expansion(IMAGES, query(request, "expand")), context.disclosure()
-        async with context.db.write() as tx:
+        async with context.db.write(by=principal.name) as tx:
             await deletion.reinstate(tx, pk_of(request), if_match=request.headers.get("if-match"))
             image, tag = await crud.load_in(tx, principal.select("docker", expand), pk_of(request), disclosure)
             await context.audit.sent_with(tx, request, principal, "reinstate", disclosure)
@@ -45,7 +45,7 @@ def docker_router(context: Context, judge: Judge) -> APIRouter:
         principal.require_staff()
         chosen = principal.select("docker", expansion(IMAGES, query(request, "expand")))
         disclosure = context.disclosure()
-        async with context.db.write() as tx:
+        async with context.db.write(by=principal.name) as tx:
             image, _ = await crud.load_in(tx, chosen, pk_of(request), disclosure)
             await context.audit.sent_with(tx, request, principal, "hard", disclosure)
             await deletion.erase(tx, pk_of(request), if_match=request.headers.get("if-match"))
@@ -62,7 +62,7 @@ def docker_router(context: Context, judge: Judge) -> APIRouter:
         query(request)
         body = await context.read(request, principal, FactsPatch)
         values = body.model_dump(exclude_unset=True)
-        async with context.db.write() as tx:
+        async with context.db.write(by=principal.name) as tx:
             await facts_store.enter(tx, pk_of(request), values, if_match=request.headers.get("if-match"))
         return await answer_facts(request)
 

@@ -73,7 +73,7 @@ def inspection_router(context: Context) -> APIRouter:
             async with context.db.write(moves=False) as tx:
                 await outcomes.note(tx, now(), refused=at.log_ins)
             raise
-        async with context.db.write() as tx:
+        async with context.db.write(by=principal.name) as tx:
             await inspection_store.keep(tx, pk, _told(found), at, if_match=request.headers.get("if-match"))
             await outcomes.note(tx, now(), taken=at.log_ins)
         return await answer(request)

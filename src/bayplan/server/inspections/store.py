@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from pydantic import ValidationError
 
 from bayplan.db import crud, tables
+from bayplan.db.change_entry import ChangeEntry
 from bayplan.db.database import Database, Transaction, fetch_all
 from bayplan.db.keyring import Keyring
 from bayplan.db.resource_types import RESOURCE_TYPES
@@ -74,9 +75,12 @@ async def keep(tx: Transaction, pk: int, found: Object, at: RegistryLocation, *,
         raise Conflict(f"The image with pk {pk} was given another url while its registry was asked: inspect it again.")
     new = facts_from_inspection(found["platforms"], _is_readable)
     table = tables.inspections
+    old = await tx.fetch(sa.select(table.c.digest).where(table.c.image == pk))
     await tx.execute(sa.delete(table).where(table.c.image == pk))
     await tx.execute(sa.insert(table), {"image": pk, **found, "by_architecture": new.by_architecture or None})
-    await facts_store.learn(tx, pk, new.facts)
+    digests = (old[0].digest if old else None, found["digest"])
+    changes = {"digest": digests, **await facts_store.learn(tx, pk, new.facts)}
+    tx.entries.append(ChangeEntry("docker", pk, "inspect", changes))
     await check_store.accept_digest(tx, pk, row["url"], row["registry"], found["digest"], found["checked"])
 
 

@@ -28,7 +28,7 @@ def extras_router(context: Context) -> APIRouter:
         query(request)
         given = await context.read(request, principal, SubDescriptors)
         pk = pk_of(request)
-        async with context.db.write() as tx:
+        async with context.db.write(by=principal.name) as tx:
             row = await crud.current_row(tx, LICENCES, pk, request.headers.get("if-match"))
             names = {name.casefold(): name for name in given.names}
             kept = [name for name in row[given.type] if name.casefold() not in names]
