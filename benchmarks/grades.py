@@ -10,12 +10,10 @@ from pathlib import Path
 from statistics import median
 
 from bayplan.domain.compatibility.image import Image
-from bayplan.domain.compatibility.index import CatalogueImage, CatalogueIndex, MatchQuery
-from bayplan.domain.compatibility.match import match
+from bayplan.domain.compatibility.index import CatalogueIndex
 from bayplan.domain.compatibility.node import Node
-from bayplan.domain.compatibility.tables import Tables
+from bayplan.domain.compatibility.order import CatalogueImage
 from bayplan.domain.compatibility.tables import load as load_tables
-from bayplan.domain.compatibility.verdict import ORDER
 from benchmarks import content
 from benchmarks.rows import Outcome, Row, Size, at_most
 
@@ -29,7 +27,6 @@ class Fleet:
 
     index: CatalogueIndex
     nodes: Sequence[Node]
-    tables: Tables
     images: int
     rounds: int
 
@@ -48,8 +45,8 @@ def fleet(size: Size, _folder: Path) -> Iterator[Fleet]:
         )
         for worker in itertools.islice(content.new_workers(), kinds)
     ]
-    index = CatalogueIndex.of(_image(number) for number in range(size.images))
-    yield Fleet(index, nodes, load_tables(), size.images, size.rounds)
+    index = CatalogueIndex.build((_image(number) for number in range(size.images)), load_tables())
+    yield Fleet(index, nodes, size.images, size.rounds)
 
 
 def _image(number: int) -> CatalogueImage:
@@ -72,9 +69,8 @@ def all_grades(fleet: Fleet) -> Outcome:
         day = DAY + datetime.timedelta(days=round_)  # another day: nothing is answered from what was kept
         begin = time.perf_counter()
         for node in fleet.nodes:
-            query = MatchQuery(node, grades=frozenset(ORDER))
-            result = match(query, fleet.index, fleet.tables, day, explain=False)
-            assert len(result.matches) == fleet.images
+            grades = fleet.index.verdicts(node, day).grades
+            assert sum(images.bit_count() for images in grades.values()) == fleet.images
         seconds.append(time.perf_counter() - begin)
     words = f"{median(seconds):.2f} s for {fleet.images:,} images and {len(fleet.nodes)} kinds"
     return Outcome(median(seconds), words)

@@ -2,6 +2,7 @@ from dataclasses import fields
 
 from bayplan.domain.compatibility.image import FACT_NAMES, FACTS, CompatLibraries, Image
 from bayplan.domain.compatibility.node import Node
+from bayplan.domain.compatibility.rules import RULES
 
 
 def test_every_fact_is_a_field_of_an_image_and_unknown_at_first() -> None:
@@ -28,5 +29,5 @@ def test_only_a_jetpack_requirement_makes_an_image_one_for_tegra() -> None:
 def test_memory_does_not_make_workers_distinct() -> None:
     one = Node("535.104.05", "8.6", gpu_mem_bytes=1, cpu_mem_bytes=2, toolkit_version="1.17.0")
     other = Node("535.104.05", "8.6", gpu_mem_bytes=3, cpu_mem_bytes=4)
-    assert one.needs() == other.needs()
-    assert one.needs() != Node("535.104.05", "8.9").needs()
+    assert RULES.kind(one) == RULES.kind(other)
+    assert RULES.kind(one) != RULES.kind(Node("535.104.05", "8.9"))

@@ -8,17 +8,13 @@ from typing import Any
 import pytest
 
 from bayplan.domain.compatibility.image import Image
-from bayplan.domain.compatibility.match import (
-    CatalogueImage,
-    CatalogueIndex,
-    Grade,
-    MatchQuery,
-    MatchResult,
-    match,
-    verdicts_for_nodes,
-)
+from bayplan.domain.compatibility.index import CatalogueIndex
+from bayplan.domain.compatibility.match import MatchResult, match, verdicts_for_nodes
 from bayplan.domain.compatibility.node import Node
+from bayplan.domain.compatibility.order import CatalogueImage
+from bayplan.domain.compatibility.question import MatchQuery
 from bayplan.domain.compatibility.tables import load
+from bayplan.domain.compatibility.verdict import Grade
 from bayplan.errors import Invalid
 
 TABLES = load()
@@ -46,11 +42,11 @@ CANDIDATES = [
     CatalogueImage(9, "1.10", image("12.1.1"), ("train",), "OD"),
     CatalogueImage(10, "1.0", image(None, None, None), ("export",), "sp"),
 ]
-CATALOGUE = CatalogueIndex.of(CANDIDATES)
+CATALOGUE = CatalogueIndex.build(CANDIDATES, TABLES)
 
 
 def ask(worker: Node = WORKER, catalogue: CatalogueIndex = CATALOGUE, **question: object) -> MatchResult:
-    return match(MatchQuery(worker, **question), catalogue, TABLES, TODAY)  # type: ignore[arg-type]  # fields of Question
+    return match(MatchQuery(worker, **question), catalogue, TODAY)  # type: ignore[arg-type]  # fields of Question
 
 
 def pks(pairs: tuple[tuple[int, object], ...]) -> list[int]:
@@ -71,7 +67,7 @@ def test_the_order_does_not_depend_on_the_order_of_the_input() -> None:
     shuffled = list(CANDIDATES)
     for seed in range(20):
         random.Random(seed).shuffle(shuffled)
-        assert ask(catalogue=CatalogueIndex.of(shuffled)) == ask()
+        assert ask(catalogue=CatalogueIndex.build(shuffled, TABLES)) == ask()
 
 
 def test_deleted_images_are_not_considered() -> None:
@@ -101,7 +97,7 @@ def test_the_grades_asked_for_are_those_that_match() -> None:
 
 
 def test_only_the_eligible_are_considered() -> None:
-    answer = match(MatchQuery(WORKER), CATALOGUE, TABLES, TODAY, eligible={1, 6, 8, 99})
+    answer = match(MatchQuery(WORKER), CATALOGUE, TODAY, CATALOGUE.images_of({1, 6, 8, 99}))
     assert (answer.considered, pks(answer.matches), pks(answer.rejected)) == (2, [1], [6])
 
 
@@ -134,7 +130,7 @@ def test_the_summary_has_the_most_frequent_first_and_no_caveats() -> None:
         ),
         CatalogueImage(4, "2", image("13.0.0"), ("train",), "od"),
     ]
-    answer = ask(catalogue=CatalogueIndex.of(candidates))
+    answer = ask(catalogue=CatalogueIndex.build(candidates, TABLES))
     assert [(line.code, line.images) for line in answer.summary] == [("driver_too_old", 3), ("generation_too_old", 2)]
 
 
@@ -160,16 +156,16 @@ def test_what_exists_but_not_together() -> None:
 
 
 def test_an_empty_catalogue() -> None:
-    answer = ask(catalogue=CatalogueIndex.of([]), task="train")
+    answer = ask(catalogue=CatalogueIndex.build([], TABLES), task="train")
     assert answer.considered == 0
     assert [line.code for line in answer.summary] == ["no_such_task"]
-    assert ask(catalogue=CatalogueIndex.of([])).summary == ()
+    assert ask(catalogue=CatalogueIndex.build([], TABLES)).summary == ()
 
 
 def test_images_with_equal_needs_are_judged_once() -> None:
     candidates = [CatalogueImage(pk, str(pk), image("12.1.1", version=f"2.{pk}"), ("train",), "od") for pk in range(50)]
-    catalogue = CatalogueIndex.of(candidates)
-    assert len(catalogue.needs) == 1
+    catalogue = CatalogueIndex.build(candidates, TABLES)
+    assert len({entry[3] for entry in catalogue.order.entries}) == 1
     verdicts = {id(verdict) for _, verdict in ask(catalogue=catalogue).matches}
     assert len(verdicts) == 1
 
@@ -184,5 +180,5 @@ def test_workers_of_one_kind_are_judged_once() -> None:
 
 def test_a_limit_and_no_explanation_leave_the_rest_of_the_answer_as_it_is() -> None:
     whole = ask()
-    short = match(MatchQuery(WORKER), CATALOGUE, TABLES, TODAY, limit=2, explain=False)
+    short = match(MatchQuery(WORKER), CATALOGUE, TODAY, limit=2, explain=False)
     assert short == MatchResult(whole.considered, whole.matches[:2], (), whole.summary)

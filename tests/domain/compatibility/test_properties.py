@@ -8,10 +8,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bayplan.domain.compatibility.image import CompatLibraries, Image
-from bayplan.domain.compatibility.match import CatalogueImage, CatalogueIndex, Grade, MatchQuery, judge, match
+from bayplan.domain.compatibility.index import CatalogueIndex
+from bayplan.domain.compatibility.judge import judge
+from bayplan.domain.compatibility.match import match
 from bayplan.domain.compatibility.node import Node
+from bayplan.domain.compatibility.order import CatalogueImage
+from bayplan.domain.compatibility.question import MatchQuery
 from bayplan.domain.compatibility.tables import load
-from bayplan.domain.compatibility.verdict import ORDER, REASON_CODES
+from bayplan.domain.compatibility.verdict import ORDER, Grade, ReasonCode
 
 TABLES = load()
 TODAY = datetime.date(2026, 3, 1)
@@ -72,7 +76,7 @@ def test_the_judge_never_raises_and_always_explains(image: Image, worker: Node) 
     if verdict.grade in (Grade.NO, Grade.UNKNOWN, Grade.JIT, Grade.MINOR, Grade.FORWARD):
         assert verdict.grade in {reason.grade for reason in verdict.reasons}
     for reason in verdict.reasons:
-        assert reason.code in REASON_CODES
+        assert reason.code in ReasonCode
         assert reason.detail
         assert reason.source
 
@@ -113,9 +117,9 @@ def test_what_an_image_says_on_an_architecture_counts_there_alone(image: Image, 
 @given(st.lists(images, max_size=12), workers, st.randoms(use_true_random=False))
 def test_the_order_is_total_and_independent_of_the_input(found: list[Image], worker: Node, shuffler: Any) -> None:
     candidates = [CatalogueImage(pk, str(pk % 3), image, ("train",), "od") for pk, image in enumerate(found)]
-    answer = match(MatchQuery(worker), CatalogueIndex.of(candidates), TABLES, TODAY)
+    answer = match(MatchQuery(worker), CatalogueIndex.build(candidates, TABLES), TODAY)
     shuffler.shuffle(candidates)
-    assert match(MatchQuery(worker), CatalogueIndex.of(candidates), TABLES, TODAY) == answer
+    assert match(MatchQuery(worker), CatalogueIndex.build(candidates, TABLES), TODAY) == answer
     pks = [pk for pk, _ in answer.matches + answer.rejected]
     assert sorted(pks) == [pk for pk, image in enumerate(found) if not image.deleted]
     for (_, verdict), (pk, _) in zip(answer.matches, answer.matches, strict=True):

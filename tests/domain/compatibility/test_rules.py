@@ -7,10 +7,10 @@ from dataclasses import replace
 import pytest
 
 from bayplan.domain.compatibility.image import CompatLibraries, Image
-from bayplan.domain.compatibility.match import Grade, Reason, Verdict, judge
+from bayplan.domain.compatibility.judge import judge
 from bayplan.domain.compatibility.node import Node
 from bayplan.domain.compatibility.tables import load
-from bayplan.domain.compatibility.verdict import REASON_CODES
+from bayplan.domain.compatibility.verdict import Grade, Reason, ReasonCode, Verdict
 
 TABLES = load()
 TODAY = datetime.date(2026, 3, 1)
@@ -547,7 +547,7 @@ def test_every_reason_is_given_the_worst_first() -> None:
         "start_condition", "below_own_minimum", "fabric_not_ready", "virtual_gpu", "arch_list_unknown",
     ]  # fmt: skip
     for said in found.reasons:
-        assert said.code in REASON_CODES
+        assert said.code in ReasonCode
         assert said.source
         assert said.detail.endswith(".")
         assert said.remedy is not None

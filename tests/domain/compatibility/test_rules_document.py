@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 
 from bayplan.domain.compatibility.image import CompatLibraries, Image
-from bayplan.domain.compatibility.match import REASON_CODES, judge
+from bayplan.domain.compatibility.judge import judge
 from bayplan.domain.compatibility.node import Node
 from bayplan.domain.compatibility.tables import load
 from bayplan.domain.compatibility.tables.loader import SHIPPED
+from bayplan.domain.compatibility.verdict import ReasonCode
 
 DOCUMENT = (Path(__file__).parents[3] / "docs" / "rules.md").read_text(encoding="utf-8")
 A6000 = Node("535.104.05", "8.6", gpu_name="NVIDIA RTX A6000", gpu_brand="NvidiaRTX", architecture="amd64")
@@ -51,8 +52,8 @@ def test_the_example_of_each_grade_is_true(shown: str) -> None:
 
 
 def test_every_reason_code_is_documented_as_it_is() -> None:
-    for code, meaning in REASON_CODES.items():
-        assert f"| `{code}` | {meaning} |" in DOCUMENT
+    for code in ReasonCode:
+        assert f"| `{code}` | {code.meaning} |" in DOCUMENT
 
 
 def test_every_table_is_documented() -> None:

@@ -1,11 +1,13 @@
-"""What an image wants, parsed once: the image's side of a judgement.
+"""What an image needs of a node, parsed once.
 
-Texts become versions and requirements here, so that the rules only compare; a text that cannot be read counts as not
-known. A catalogue keeps one `Wanted` for all images with equal needs.
+Texts become versions and conditions here, so that the rules only compare; a text that cannot be read counts as not
+known. The index keeps one `ImageRequirements` for all images that are equal.
 """
 
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from operator import attrgetter
 
 from bayplan.domain.compatibility.image import Image
 from bayplan.domain.compatibility.kernels import Kernel, parse_kernels
@@ -32,19 +34,20 @@ class FrameworkBuild:
     source: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class ImageRequirements:
-    """An image with its needs parsed against the tables."""
+    """What an image needs, parsed against the tables. Compared by identity: equal images share one in the index."""
 
     declared: Image
     tables: Tables
 
     def on(self, architecture: str | None) -> "ImageRequirements":
-        """What it wants on workers of that architecture, where it says something else for those."""
-        return self._others.get(architecture, self) if architecture is not None else self
+        """The requirements on nodes of that architecture, which may differ from those on others."""
+        return self.by_architecture.get(architecture, self) if architecture is not None else self
 
     @cached_property
-    def _others(self) -> "dict[str, ImageRequirements]":
+    def by_architecture(self) -> "dict[str, ImageRequirements]":
+        """The requirements on architectures for which the image says something else."""
         return {platform(name): ImageRequirements(image, self.tables) for name, image in self.declared.by_architecture}
 
     @cached_property
@@ -125,6 +128,12 @@ class ImageRequirements:
         return self._table_builds[(architecture or only or "amd64") == "arm64"]
 
     @cached_property
+    def builds(self) -> tuple[FrameworkBuild | None, ...]:
+        """All that `build` may give: its own fact, else what the table has on amd64, on arm64 and on an unknown architecture."""
+        own = self._own_build
+        return (own,) if own is not None else (*self._table_builds, self.build(None))
+
+    @cached_property
     def _own_build(self) -> FrameworkBuild | None:
         texts = self.declared.kernel_architectures
         if texts is None:
@@ -142,3 +151,34 @@ class ImageRequirements:
         if row is None:
             return None
         return FrameworkBuild(row.kernel_architectures, parse_kernels(row.kernel_architectures), row.source)
+
+
+@dataclass(frozen=True, slots=True)
+class DerivedFact:
+    """What several fields of an image come to for a rule; images for which it is equal are the same to that rule."""
+
+    fields: tuple[str, ...]
+    read: Callable[[ImageRequirements], Hashable]
+
+
+DERIVED_FACTS: Mapping[str, DerivedFact] = {
+    "uses_gpu": DerivedFact(("cpu", "cuda"), lambda requirements: requirements.uses_gpu),
+    "builds": DerivedFact(
+        ("kernel_architectures", "framework", "framework_version", "cuda", "architectures"),
+        lambda requirements: requirements.builds,
+    ),
+}
+"""Facts that rules may declare next to the fields of `Image`."""
+
+
+def fact_reader(names: tuple[str, ...]) -> Callable[[ImageRequirements], Hashable]:
+    """What reads these facts of an image, to be compared with those of another."""
+    readers = [DERIVED_FACTS[name].read if name in DERIVED_FACTS else attrgetter(f"declared.{name}") for name in names]
+    return readers[0] if len(readers) == 1 else lambda requirements: tuple([read(requirements) for read in readers])
+
+
+def image_fields(facts: Iterable[str]) -> frozenset[str]:
+    """The fields of `Image` that these facts are made of."""
+    return frozenset(
+        field for name in facts for field in (DERIVED_FACTS[name].fields if name in DERIVED_FACTS else (name,))
+    )

@@ -1,211 +1,196 @@
-"""A catalogue as the judge keeps it: presorted, and grouped by what images need.
+"""A catalogue as the judge keeps it: each image a bit, in the order of matches, in a column for each thing that is asked.
 
-It is built once for each version of the catalogue. Ten thousand images have a few hundred distinct needs; only those
-are judged, and a question then walks the images in the order that they were put into here.
+An index never changes. Writes make another one of it, which shares what stays the same, so a reader keeps the one that
+it has. One thread at a time may make changes; any number may read.
 """
 
 import datetime
-from collections import Counter
-from collections.abc import Callable, Container, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Collection, Hashable, Iterable, Mapping
+from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
-from typing import NamedTuple
+from typing import Any
+from weakref import WeakValueDictionary
 
-from packaging.specifiers import InvalidSpecifier, SpecifierSet
-from packaging.version import InvalidVersion, Version
-
+from bayplan.domain.compatibility.bits import Bits, from_places, move, places
+from bayplan.domain.compatibility.columns import Column
+from bayplan.domain.compatibility.fact_columns import FactColumns, FactLayout
 from bayplan.domain.compatibility.image import Image
 from bayplan.domain.compatibility.image_requirements import ImageRequirements
-from bayplan.domain.compatibility.judge import judge_parsed
+from bayplan.domain.compatibility.judge_all import NodeKind, Part, judge_all
+from bayplan.domain.compatibility.kernels import parse_kernels
 from bayplan.domain.compatibility.node import Node
 from bayplan.domain.compatibility.node_capabilities import NodeCapabilities
+from bayplan.domain.compatibility.node_verdicts import NodeVerdicts
+from bayplan.domain.compatibility.order import CatalogueImage, ImageOrder, order_entry
+from bayplan.domain.compatibility.rules import RULES, RuleSet
 from bayplan.domain.compatibility.tables import Tables
-from bayplan.domain.compatibility.verdict import MATCHED_BY_DEFAULT, Grade, Verdict
-from bayplan.domain.versions import sort_key
-from bayplan.errors import Invalid
 
-KINDS_OF_WORKERS_KEPT = 32  # about half a megabyte each for 400 distinct needs
-SELECTIONS_KEPT = 32
-_SPECIFIER_STARTS = "<>=!~"
+KINDS_KEPT = 64
 
-
-@dataclass(frozen=True, slots=True)
-class CatalogueImage:
-    """An image of the catalogue: its key, what it is for, and its needs."""
-
-    pk: int
-    version: str
-    image: Image
-    tasks: tuple[str, ...]
-    domain: str
+ATTRIBUTES: Mapping[str, Callable[[CatalogueImage], Iterable[Hashable]]] = {
+    "framework": lambda image: ((image.image.framework, image.image.framework_version),),
+    "framework_pk": lambda image: (image.framework,),
+    "cuda_pk": lambda image: (image.cuda,),
+    "domain": lambda image: (image.domain,),
+    "task": lambda image: image.tasks,
+}
+"""What questions and filters ask for: the values of an image; each is a column."""
 
 
-@dataclass(frozen=True)
-class MatchQuery:
-    """A worker and what it is to do; None asks for nothing. `framework` is a name, with a specifier as pip writes it."""
-
-    worker: Node
-    task: str | None = None
-    domain: str | None = None
-    framework: str | None = None
-    grades: frozenset[Grade] = MATCHED_BY_DEFAULT
-
-
-class IndexedImage(NamedTuple):
-    """A candidate as questions look at it; `need` is its place among the distinct needs."""
-
-    pk: int
-    need: int
-    tasks: frozenset[str]
-    domain: str
-    framework: tuple[str, str | None] | None
-    candidate: CatalogueImage
-
-
-Selected = tuple[int, int]
-"""The pk of a candidate that a question selects, and the place of its need."""
-
-
-class Selection(NamedTuple):
-    """The candidates that a question selects, in order: each one's pk and need, and how many there are of each need."""
-
-    images: Sequence[Selected]
-    counts: Mapping[int, int]
-
-    @classmethod
-    def of(cls, images: Sequence[Selected]) -> "Selection":
-        """The selection of these images."""
-        return cls(images, Counter(need for _, need in images))
-
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class CatalogueIndex:
-    """All candidates that are not deleted, newest first, and their distinct needs."""
+    """All images of a catalogue that are not deleted."""
 
-    entries: tuple[IndexedImage, ...]
-    needs: tuple[Image, ...]
+    tables: Tables
+    rules: RuleSet
+    order: ImageOrder
+    attributes: Mapping[str, Column[Any]]
+    _layout: FactLayout
+    _facts: FactColumns
+    _by_architecture: Mapping[str, FactColumns]
+    _requirements: WeakValueDictionary[Image, ImageRequirements]
+    _kind: Callable[[Node, datetime.date], NodeKind]
 
     @classmethod
-    def of(cls, candidates: Iterable[CatalogueImage]) -> "CatalogueIndex":
-        """The catalogue of these images, in the documented order: newest framework, CUDA and version first, then pk."""
-        ordered = sorted(candidates, key=lambda candidate: candidate.pk)
-        ordered.sort(key=_newness, reverse=True)
-        needs: dict[Image, int] = {}
-        entries = tuple(
-            IndexedImage(
-                pk=candidate.pk,
-                need=needs.setdefault(_needs(candidate.image), len(needs)),
-                tasks=frozenset(task.casefold() for task in candidate.tasks),
-                domain=candidate.domain.casefold(),
-                framework=_framework(candidate.image),
-                candidate=candidate,
-            )
-            for candidate in ordered
-            if not candidate.image.deleted
+    def build(cls, images: Iterable[CatalogueImage], tables: Tables, rules: RuleSet = RULES) -> "CatalogueIndex":
+        """The index of these images, judged by these tables and rules."""
+        layout = FactLayout.of(rules)
+        known: WeakValueDictionary[Image, ImageRequirements] = WeakValueDictionary()
+        by_pk = {image.pk: image for image in images if not image.image.deleted}
+        order = ImageOrder.build(order_entry(image, _interned(image.image, tables, known)) for image in by_pk.values())
+        size = len(order.entries)
+        places_of: dict[ImageRequirements, list[int]] = {}
+        others: dict[str, list[tuple[ImageRequirements, list[int]]]] = {}
+        for place, (_, _, _, requirements) in enumerate(order.entries):
+            places_of.setdefault(requirements, []).append(place)
+        for requirements, found in places_of.items():
+            for architecture, other in requirements.by_architecture.items():
+                others.setdefault(architecture, []).append((other, found))
+        return cls(
+            tables,
+            rules,
+            order,
+            {
+                name: Column.build(
+                    (
+                        ((place,), value, value)
+                        for place, (_, _, pk, _) in enumerate(order.entries)
+                        for value in values(by_pk[pk])
+                    ),
+                    size,
+                )
+                for name, values in ATTRIBUTES.items()
+            },
+            layout,
+            FactColumns.build(layout, places_of.items(), size),
+            {name: FactColumns.build(layout, found, size) for name, found in others.items()},
+            known,
+            lru_cache(maxsize=KINDS_KEPT)(lambda kind, today: NodeKind(NodeCapabilities(kind, tables), today)),
         )
-        return cls(entries, tuple(needs))
 
-    def verdicts(self, worker: Node, tables: Tables, today: datetime.date) -> tuple[Verdict, ...]:
-        """The verdict for each distinct need, for a worker without what no rule reads (`Worker.needs`).
+    def with_changes(self, upserted: Iterable[CatalogueImage] = (), removed: Iterable[int] = ()) -> "CatalogueIndex":
+        """The index with these images new or in place of those of the same pk, and without the images of these pks."""
+        changed = {image.pk: image for image in upserted}
+        kept = {pk: image for pk, image in changed.items() if not image.image.deleted}
+        entries = [
+            order_entry(image, _interned(image.image, self.tables, self._requirements)) for image in kept.values()
+        ]
+        order, change = self.order.changed({*changed, *removed}, entries)
+        if not (change.removed or change.inserted):
+            return self
+        moved = move(change.removed, change.inserted, len(self.order.entries))
+        placed = [(place, order.entries[place]) for place in change.inserted]
+        attributes = {
+            name: column.changed(
+                moved, [(place, value, value) for place, found in placed for value in ATTRIBUTES[name](kept[found[2]])]
+            )
+            for name, column in self.attributes.items()
+        }
+        others: dict[str, list[tuple[int, ImageRequirements]]] = {name: [] for name in self._by_architecture}
+        for place, found in placed:
+            for architecture, other in found[3].by_architecture.items():
+                others.setdefault(architecture, []).append((place, other))
+        nothing = FactColumns.build(self._layout, (), 0)
+        return replace(
+            self,
+            order=order,
+            attributes=attributes,
+            _facts=self._facts.changed(self._layout, moved, [(place, found[3]) for place, found in placed]),
+            _by_architecture={
+                name: self._by_architecture.get(name, nothing).changed(self._layout, moved, found)
+                for name, found in others.items()
+            },
+        )
 
-        Kept for the kinds of workers that asked last: a fleet has few, and they ask all the time.
-        """
-        return self._judged(worker, tables, today)
+    def __len__(self) -> int:
+        return len(self.order.entries)
 
     @cached_property
-    def _judged(self) -> Callable[[Node, Tables, datetime.date], tuple[Verdict, ...]]:
-        parsed = lru_cache(maxsize=1)(lambda tables: tuple(ImageRequirements(image, tables) for image in self.needs))
+    def every(self) -> Bits:
+        """All images."""
+        return (1 << len(self)) - 1
 
-        @lru_cache(maxsize=KINDS_OF_WORKERS_KEPT)
-        def judged(worker: Node, tables: Tables, today: datetime.date) -> tuple[Verdict, ...]:
-            capabilities = NodeCapabilities(worker, tables)
-            return tuple(judge_parsed(requirements, capabilities, today) for requirements in parsed(tables))
+    def pks(self, images: Bits) -> list[int]:
+        """The pks of images, in the order of matches."""
+        entries = self.order.entries
+        return [entries[place][2] for place in places(images)]
+
+    def images_of(self, pks: Collection[int]) -> Bits:
+        """The images with these pks; those that are not in the index are left out."""
+        if len(pks) * 16 < len(self):
+            found = [place for pk in pks if (place := self.order.place(pk)) is not None]
+        else:
+            wanted = frozenset(pks)
+            found = [place for place, entry in enumerate(self.order.entries) if entry[2] in wanted]
+        return from_places(found, len(self))
+
+    def with_framework(self, pk: int) -> Bits:
+        """The images with the framework of that pk."""
+        return self.attributes["framework_pk"][pk]
+
+    def with_cuda(self, pk: int | None) -> Bits:
+        """The images with the CUDA release of that pk; None for those without one."""
+        return self.attributes["cuda_pk"][pk]
+
+    def of_domain(self, name: str) -> Bits:
+        """The images of the domain of exactly that name."""
+        return self.attributes["domain"][name]
+
+    def for_task(self, task: str) -> Bits:
+        """The images for a task, whatever its case."""
+        folded = task.casefold()
+        return self.attributes["task"].having(lambda name: name.casefold() == folded)
+
+    def verdicts(self, node: Node, today: datetime.date) -> NodeVerdicts:
+        """All images on a node."""
+        return self._judged(self.rules.kind(node), today)
+
+    @cached_property
+    def _judged(self) -> Callable[[Node, datetime.date], NodeVerdicts]:
+        @lru_cache(maxsize=KINDS_KEPT)
+        def judged(kind: Node, today: datetime.date) -> NodeVerdicts:
+            found = self._kind(kind, today)
+            parts = [Part(self._facts, self._facts.members)]
+            there = self._by_architecture.get(found.node.platform or "")
+            if there is not None:
+                parts = [
+                    Part(self._facts, self._facts.members & ~there.members),
+                    Part(there, there.members),
+                ]
+            return judge_all(self.rules, self._layout, self.order, parts, found)
 
         return judged
 
-    def select(self, question: MatchQuery, eligible: Container[int] | None = None) -> Selection:
-        """The candidates for what is to be done, in order, whatever they run on."""
-        selected = self._selected(question.task, question.domain, question.framework)
-        return selected if eligible is None else Selection.of([pair for pair in selected.images if pair[0] in eligible])
 
-    @cached_property
-    def _selected(self) -> Callable[[str | None, str | None, str | None], Selection]:
-        @lru_cache(maxsize=SELECTIONS_KEPT)
-        def selected(task: str | None, domain: str | None, framework: str | None) -> Selection:
-            requirements = TaskFilter.of(task, domain, framework)
-            return Selection.of([(entry.pk, entry.need) for entry in self.entries if requirements.takes(entry)])
-
-        return selected
-
-
-def _newness(candidate: CatalogueImage) -> tuple[str, str, str]:
-    image = candidate.image
-    framework = "" if image.framework_version is None else sort_key(image.framework_version)
-    return framework, "" if image.cuda is None else sort_key(image.cuda), sort_key(candidate.version)
-
-
-def _needs(image: Image) -> Image:
-    # A framework matters only to look up for which GPUs it was built.
-    return image if image.kernel_architectures is None else replace(image, framework=None, framework_version=None)
-
-
-def _framework(image: Image) -> tuple[str, str | None] | None:
-    return None if image.framework is None else (image.framework.casefold(), image.framework_version)
-
-
-@dataclass(frozen=True)
-class TaskFilter:
-    """What is to be done, parsed: None takes everything."""
-
-    task: str | None
-    domain: str | None
-    framework: str | None
-    versions: SpecifierSet | None
-    _takes_version: dict[str | None, bool] = field(default_factory=dict, compare=False)
-
-    @classmethod
-    def of(cls, task: str | None, domain: str | None, framework: str | None) -> "TaskFilter":
-        """The filter of a question; raises Invalid at `framework` for a specifier that pip would not take."""
-        name, versions = (None, None) if framework is None else parse_framework(framework)
-        return cls(
-            None if task is None else task.strip().casefold(),
-            None if domain is None else domain.strip().casefold(),
-            name,
-            versions,
-        )
-
-    def takes(self, entry: IndexedImage) -> bool:
-        """Whether a candidate is for that task, of that domain and with that framework."""
-        return (
-            (self.task is None or self.task in entry.tasks)
-            and (self.domain is None or self.domain == entry.domain)
-            and (self.framework is None or self._takes_framework(entry.framework))
-        )
-
-    def _takes_framework(self, framework: tuple[str, str | None] | None) -> bool:
-        if framework is None or framework[0] != self.framework:
-            return False
-        version = framework[1]
-        if version not in self._takes_version:
-            self._takes_version[version] = self.versions is None or _contains(self.versions, version)
-        return self._takes_version[version]
-
-
-def parse_framework(text: str) -> tuple[str, SpecifierSet | None]:
-    """The framework's name in lower case and its specifier, from "pytorch" or "pytorch>=2.1,<3"."""
-    start = next((place for place, char in enumerate(text) if char in _SPECIFIER_STARTS), len(text))
-    name, specifier = text[:start].strip().casefold(), text[start:].strip()
-    if not name:
-        raise Invalid.at("framework", "invalid", "Name a framework, such as pytorch or pytorch>=2.1,<3.")
-    try:
-        return name, SpecifierSet(specifier) if specifier else None
-    except InvalidSpecifier:
-        said = f"{specifier!r} is not a version specifier as pip writes it; write it like pytorch>=2.1,<3."
-        raise Invalid.at("framework", "invalid", said) from None
-
-
-def _contains(versions: SpecifierSet, version: str | None) -> bool:
-    try:
-        return version is not None and versions.contains(Version(version), prereleases=True)
-    except InvalidVersion:
-        return False
+def _interned(
+    image: Image, tables: Tables, known: "WeakValueDictionary[Image, ImageRequirements]"
+) -> ImageRequirements:
+    """The requirements of an image, the same for all that need the same."""
+    kernels = image.kernel_architectures
+    if image.framework is not None and kernels is not None and (not kernels or parse_kernels(kernels)):
+        # A framework matters only to look up for which GPUs it was built.
+        image = replace(image, framework=None, framework_version=None)
+    requirements = known.get(image)
+    if requirements is None:
+        requirements = known[image] = ImageRequirements(image, tables)
+    return requirements

@@ -1,40 +1,51 @@
-"""The judge: runs all rules over one image and one worker, and takes the worst grade.
+"""The judge: runs all rules over one image and one node, and takes the worst grade.
 
-A pure function, so that it can be held against real reports and asked again for any verdict that was ever given.
+A pure function, so that it can be held against real reports and asked again for any verdict that was ever given. It is
+the reference for the index, which judges a whole catalogue at once.
 """
 
 import datetime
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from bayplan.domain.compatibility.image import Image
 from bayplan.domain.compatibility.image_requirements import ImageRequirements
 from bayplan.domain.compatibility.node import Node
 from bayplan.domain.compatibility.node_capabilities import NodeCapabilities
 from bayplan.domain.compatibility.pairing import Pairing
-from bayplan.domain.compatibility.rules import GENERAL_RULES, GPU_RULES
+from bayplan.domain.compatibility.rules import RULES, RuleSet
 from bayplan.domain.compatibility.tables import Tables
-from bayplan.domain.compatibility.verdict import ORDER, Grade, Reason, Verdict
-
-_SEVERITY = {grade: -rank for grade, rank in ORDER.items()} | {Grade.CAVEAT: 1}
+from bayplan.domain.compatibility.verdict import ORDER, SEVERITY, Grade, Reason, Verdict
 
 
-def judge(image: Image, worker: Node, tables: Tables, today: datetime.date) -> Verdict:
-    """How well the image runs on the worker, with every reason; never raises, whatever texts the two hold."""
-    return judge_parsed(ImageRequirements(image, tables), NodeCapabilities(worker.needs(), tables), today)
+def judge(image: Image, node: Node, tables: Tables, today: datetime.date, rules: RuleSet = RULES) -> Verdict:
+    """How well the image runs on the node, with every reason; never raises, whatever texts the two hold."""
+    capabilities = NodeCapabilities(rules.kind(node), tables)
+    return judge_parsed(ImageRequirements(image, tables), capabilities, today, rules)
 
 
-def judge_parsed(requirements: ImageRequirements, capabilities: NodeCapabilities, today: datetime.date) -> Verdict:
-    """The same for an image and a worker that are parsed already, against the same tables."""
+def judge_parsed(
+    requirements: ImageRequirements, capabilities: NodeCapabilities, today: datetime.date, rules: RuleSet = RULES
+) -> Verdict:
+    """The same for an image and a kind of node that are parsed already, against the same tables."""
     requirements = requirements.on(capabilities.platform)
-    pairing = Pairing.of(requirements, capabilities, today)
-    general = [reason for rule in GENERAL_RULES if (reason := rule(pairing)) is not None]
-    if not (requirements.uses_gpu and capabilities.has_gpu):
-        return _verdict(Grade.CPU, general, general)
-    special = [reason for rule in GPU_RULES if (reason := rule(pairing)) is not None]
-    grade = _worst(Grade.NATIVE, special)
-    if grade is Grade.NO and requirements.declared.cpu:
-        grade = Grade.CPU
-    return _verdict(grade, general, general + special)
+    pairing = Pairing(requirements, capabilities, today)
+    general = [reason for rule in rules.general if (reason := rule.check(pairing)) is not None]
+    special = None
+    if requirements.uses_gpu and capabilities.has_gpu:
+        special = [reason for rule in rules.gpu if (reason := rule.check(pairing)) is not None]
+    return settle(general, special, requirements.declared.cpu)
+
+
+def settle(general: Sequence[Reason], gpu: Sequence[Reason] | None, works_on_cpu: bool) -> Verdict:
+    """The verdict for these reasons; `gpu` has those of the rules for GPUs, None where no GPU is used."""
+    if gpu is None:
+        grade, reasons = Grade.CPU, [*general]
+    else:
+        grade, reasons = _worst(Grade.NATIVE, gpu), [*general, *gpu]
+        if grade is Grade.NO and works_on_cpu:
+            grade = Grade.CPU
+    reasons.sort(key=lambda reason: SEVERITY[reason.grade])
+    return Verdict(_worst(grade, general), tuple(reasons))
 
 
 def _worst(start: Grade, reasons: Iterable[Reason]) -> Grade:
@@ -43,11 +54,3 @@ def _worst(start: Grade, reasons: Iterable[Reason]) -> Grade:
         if reason.grade is not Grade.CAVEAT and ORDER[reason.grade] > ORDER[worst]:
             worst = reason.grade
     return worst
-
-
-def _verdict(start: Grade, deciding: list[Reason], reasons: list[Reason]) -> Verdict:
-    if not reasons:
-        return Verdict(start, ())
-    if len(reasons) > 1:
-        reasons = sorted(reasons, key=lambda reason: _SEVERITY[reason.grade])
-    return Verdict(_worst(start, deciding), tuple(reasons))

@@ -1,9 +1,9 @@
-"""What the rules look at in a worker.
+"""What the rules read of a node.
 
-A `Worker` is hashable, so that a fleet of thousands is judged once for each distinct kind of worker in it.
+A `Node` is hashable, so that a fleet of thousands is judged once for each distinct kind of node in it.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +25,3 @@ class Node:
     toolkit_version: str | None = None
     fabric_ready: bool | None = None
     """On NVSwitch machines: whether the fabric manager has set the fabric up."""
-
-    def needs(self) -> "Node":
-        """The same worker without what no rule reads, so that equal kinds of workers are equal."""
-        return replace(self, gpu_mem_bytes=None, cpu_mem_bytes=None, toolkit_version=None)

@@ -1,11 +1,12 @@
-"""One image on one worker: what a rule is given.
+"""One image on one node: a rule's input.
 
-The questions that several rules build on are answered here, once: how the driver runs the image's CUDA, and whether
-the image has code for the GPU.
+What several rules build on is worked out here, once: how the driver runs the image's CUDA, and whether the image has
+code for the GPU.
 """
 
 import datetime
-from typing import NamedTuple
+from dataclasses import dataclass
+from functools import cached_property
 
 from bayplan.domain.compatibility.image_requirements import FrameworkBuild, ImageRequirements
 from bayplan.domain.compatibility.kernels import grade_in_build
@@ -14,26 +15,53 @@ from bayplan.domain.compatibility.tables import Tables
 from bayplan.domain.compatibility.verdict import Grade
 
 
-class Pairing(NamedTuple):
-    """An image's needs, a worker's offer, the tables and the day, and what follows from them."""
+@dataclass(frozen=True, eq=False)
+class Pairing:
+    """An image's requirements and a node's capabilities, parsed against the same tables; the day; what follows from them."""
 
     image: ImageRequirements
     node: NodeCapabilities
-    tables: Tables
     today: datetime.date
-    build: FrameworkBuild | None
-    """For which GPUs the image's framework was built, where that is known."""
-    by_driver: Grade
-    """How the driver runs the image's CUDA: NATIVE, MINOR, FORWARD, UNKNOWN or NO."""
-    by_kernels: Grade
-    """Whether the image has code for the GPU: NATIVE, JIT, UNKNOWN or NO."""
 
-    @classmethod
-    def of(cls, image: ImageRequirements, node: NodeCapabilities, today: datetime.date) -> "Pairing":
-        """The case of an image and a worker that were parsed against the same tables."""
-        build = image.build(node.platform)
-        by_driver = _by_driver(image, node)
-        return cls(image, node, image.tables, today, build, by_driver, _by_kernels(build, image, node))
+    @property
+    def tables(self) -> Tables:
+        """The tables that both were parsed against."""
+        return self.image.tables
+
+    @cached_property
+    def build(self) -> FrameworkBuild | None:
+        """For which GPUs the image's framework was built; None where that is not known."""
+        return self.image.build(self.node.platform)
+
+    @cached_property
+    def by_driver(self) -> Grade:
+        """How the driver runs the image's CUDA: NATIVE, MINOR, FORWARD, UNKNOWN or NO."""
+        return _by_driver(self.image, self.node)
+
+    @cached_property
+    def by_kernels(self) -> Grade:
+        """Whether the image has code for the GPU: NATIVE, JIT, UNKNOWN or NO."""
+        return _by_kernels(self.build, self.image, self.node)
+
+    @cached_property
+    def runs_by_driver_and_kernels(self) -> bool:
+        """Whether the driver runs the image's CUDA and the image has code for the GPU."""
+        return runs(self.by_driver, self.by_kernels)
+
+    @cached_property
+    def needs_jit_on_older_driver(self) -> bool:
+        """Whether a driver older than the one of the image's CUDA would have to compile the image's PTX."""
+        return needs_jit_on_older_driver(self.by_driver, self.by_kernels)
+
+
+def runs(by_driver: Grade, by_kernels: Grade) -> bool:
+    """Whether these two grades let an image run."""
+    return by_driver in (Grade.NATIVE, Grade.MINOR, Grade.FORWARD) and by_kernels is Grade.NATIVE
+
+
+def needs_jit_on_older_driver(by_driver: Grade, by_kernels: Grade) -> bool:
+    """Whether PTX has to be compiled by a driver that is older than it."""
+    return by_kernels is Grade.JIT and by_driver in (Grade.MINOR, Grade.FORWARD)
 
 
 def _by_driver(image: ImageRequirements, node: NodeCapabilities) -> Grade:

@@ -4,15 +4,17 @@ A list of two hundred refusals says less than one line: the driver. A line count
 its remedy is that of the image which needs least.
 """
 
-from collections import Counter
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from bayplan.domain.compatibility.index import CatalogueIndex, IndexedImage, MatchQuery, TaskFilter
-from bayplan.domain.compatibility.verdict import REASON_CODES, Grade, Reason, Verdict
+from bayplan.domain.compatibility.bits import Bits, lowest
+from bayplan.domain.compatibility.index import CatalogueIndex
+from bayplan.domain.compatibility.node_verdicts import Block, NodeVerdicts
+from bayplan.domain.compatibility.question import MatchQuery, TaskImages
+from bayplan.domain.compatibility.verdict import SEVERITY, Grade, Reason, ReasonCode
 from bayplan.domain.versions import DriverVersion, read, sort_key
 
-_RANKS = {code: rank for rank, code in enumerate(REASON_CODES)}
+_RANKS = {code: rank for rank, code in enumerate(ReasonCode)}
 _MOST_NAMES = 10
 
 
@@ -20,41 +22,45 @@ _MOST_NAMES = 10
 class SummaryLine:
     """A reason code, how many images it stood in the way of, and what would change that."""
 
-    code: str
+    code: ReasonCode
     images: int
     remedy: str | None
 
 
-def summarize(question: MatchQuery, verdicts: Sequence[Verdict], counts: Mapping[int, int]) -> tuple[SummaryLine, ...]:
-    """The lines for the images that are not accepted, most frequent first; `counts` has how many images share a need."""
-    blocked: Counter[str] = Counter()
-    least: dict[str, tuple[bool, tuple[int, ...], Reason]] = {}
-    any_match = False
-    for need, count in counts.items():
-        verdict = verdicts[need]
-        if verdict.grade in question.grades:
-            any_match = True
-            continue
-        blocking = [
-            reason
-            for reason in verdict.reasons
-            if reason.grade is not Grade.CAVEAT and reason.grade not in question.grades
-        ]
-        codes = {reason.code for reason in blocking}
-        blocked.update(dict.fromkeys(codes, count))
-        for reason in blocking:
-            # What alone is in the way comes first, then what needs least.
-            rank = (len(codes) > 1, _effort(reason), reason)
-            if reason.code not in least or rank[:2] < least[reason.code][:2]:
-                least[reason.code] = rank
+def summarize(query: MatchQuery, verdicts: NodeVerdicts, images: Bits) -> tuple[SummaryLine, ...]:
+    """The lines for those of the images that are not accepted, most frequent first."""
+    accepted = verdicts.of_grades(query.grades)
+    blocking = list(_blocking(verdicts, query.grades, images & ~accepted))
+    by_code: dict[ReasonCode, Bits] = {}
+    for reason, blocked in blocking:
+        by_code[reason.code] = by_code.get(reason.code, 0) | blocked
+    once = several = 0  # images that one code blocks, and that several do
+    for blocked in by_code.values():
+        several |= once & blocked
+        once |= blocked
+    least: dict[ReasonCode, tuple[tuple[object, ...], Reason]] = {}
+    for reason, blocked in blocking:
+        # What alone is in the way comes first, then what needs least, then the first image.
+        alone = blocked & ~several
+        rank = (not alone, _effort(reason), lowest(alone or blocked), SEVERITY[reason.grade])
+        if reason.code not in least or rank < least[reason.code][0]:
+            least[reason.code] = rank, reason
     lines: list[SummaryLine] = []
-    for code, count in sorted(blocked.items(), key=lambda item: (-item[1], _RANKS[item[0]])):
-        others, _, reason = least[code]
+    for code, blocked in sorted(by_code.items(), key=lambda item: (-item[1].bit_count(), _RANKS[item[0]])):
+        (not_alone, *_), reason = least[code]
         remedy = reason.remedy
-        if remedy is not None and not others and not any_match:
+        if remedy is not None and not not_alone and not images & accepted:
             remedy += " That alone would give the first match."
-        lines.append(SummaryLine(code, count, remedy))
+        lines.append(SummaryLine(code, blocked.bit_count(), remedy))
     return tuple(lines)
+
+
+def _blocking(verdicts: NodeVerdicts, grades: frozenset[Grade], rejected: Bits) -> Iterator[Block]:
+    """The reasons that keep images from being accepted, each with the rejected images that it blocks."""
+    for blocks, images in ((verdicts.general, rejected), (verdicts.gpu, rejected & verdicts.uses_gpu)):
+        for reason, blocked in blocks:
+            if reason.grade is not Grade.CAVEAT and reason.grade not in grades and (found := blocked & images):
+                yield reason, found
 
 
 def _effort(reason: Reason) -> tuple[int, ...]:
@@ -63,62 +69,55 @@ def _effort(reason: Reason) -> tuple[int, ...]:
     return () if driver is None else driver.parts
 
 
-def summarize_nothing(
-    question: MatchQuery, catalogue: CatalogueIndex, eligible: Container[int] | None
-) -> tuple[SummaryLine, ...]:
+def summarize_nothing(query: MatchQuery, index: CatalogueIndex, among: Bits) -> tuple[SummaryLine, ...]:
     """Which of task, domain and framework no image has, and what exists instead.
 
     Where each exists, but not together: those whose change alone would give an image.
     """
-    entries = [entry for entry in catalogue.entries if eligible is None or entry.pk in eligible]
-    requirements = TaskFilter.of(question.task, question.domain, question.framework)
-    without = {
-        "no_such_task": replace(requirements, task=None),
-        "no_such_domain": replace(requirements, domain=None),
-        "no_such_framework": replace(requirements, framework=None, versions=None),
+    asked = TaskImages.of(query, index)
+    parts = {
+        ReasonCode.NO_SUCH_TASK: (asked.task, replace(asked, task=None)),
+        ReasonCode.NO_SUCH_DOMAIN: (asked.domain, replace(asked, domain=None)),
+        ReasonCode.NO_SUCH_FRAMEWORK: (asked.framework, replace(asked, framework=None)),
     }
-    asked = [code for code, other in without.items() if other != requirements]
-    lines = [_instead(code, question, [entry for entry in entries if without[code].takes(entry)]) for code in asked]
+    lines = [
+        _instead(code, query, index, others.together(among))
+        for code, (images, others) in parts.items()
+        if images is not None
+    ]
     if any(line.images for line in lines):
         return tuple(sorted((line for line in lines if line.images), key=lambda line: -line.images))
-    missing = [code for code in asked if not any(_only(requirements, code).takes(entry) for entry in entries)]
-    return tuple(replace(_instead(code, question, entries), images=0) for code in missing or asked)
-
-
-def _only(requirements: TaskFilter, code: str) -> TaskFilter:
-    return TaskFilter(
-        requirements.task if code == "no_such_task" else None,
-        requirements.domain if code == "no_such_domain" else None,
-        requirements.framework if code == "no_such_framework" else None,
-        requirements.versions if code == "no_such_framework" else None,
+    missing = [line.code for line in lines if not (parts[line.code][0] or 0) & among]
+    return tuple(
+        replace(_instead(code, query, index, among), images=0) for code in missing or [line.code for line in lines]
     )
 
 
-def _instead(code: str, question: MatchQuery, entries: Sequence[IndexedImage]) -> SummaryLine:
-    if code == "no_such_task":
-        asked, kind = question.task, "tasks"
-        names = {task for entry in entries for task in entry.candidate.tasks}
-    elif code == "no_such_domain":
-        asked, kind = question.domain, "domains"
-        names = {entry.candidate.domain for entry in entries}
+def _instead(code: ReasonCode, query: MatchQuery, index: CatalogueIndex, images: Bits) -> SummaryLine:
+    if code is ReasonCode.NO_SUCH_TASK:
+        asked, plural = query.task, "tasks"
+        names = set(index.attributes["task"].within(images))
+    elif code is ReasonCode.NO_SUCH_DOMAIN:
+        asked, plural = query.domain, "domains"
+        names = set(index.attributes["domain"].within(images))
     else:
-        asked, kind = question.framework, "frameworks"
+        asked, plural = query.framework, "frameworks"
         names = {
-            f"{entry.candidate.image.framework} {entry.candidate.image.framework_version or ''}".strip()
-            for entry in entries
-            if entry.candidate.image.framework is not None
+            f"{name} {version or ''}".strip()
+            for name, version in index.attributes["framework"].within(images)
+            if name is not None
         }
-    others = question_without(question, code)
-    found = f"{kind} {others}: {_listed(names)}" if names else f"no image {others}"
-    return SummaryLine(code, len(entries), f"No image {others} has {asked!r}; there are {found}.")
+    others = query_without(query, code)
+    existing = f"{plural} {others}: {_listed(names)}" if names else f"no image {others}"
+    return SummaryLine(code, images.bit_count(), f"No image {others} has {asked!r}; there are {existing}.")
 
 
-def question_without(question: MatchQuery, code: str) -> str:
+def query_without(query: MatchQuery, code: ReasonCode) -> str:
     """The rest of a question as words: "of the domain od with pytorch"; "in the catalogue" where nothing is left."""
     parts = [
-        "" if question.task is None or code == "no_such_task" else f"for {question.task}",
-        "" if question.domain is None or code == "no_such_domain" else f"of the domain {question.domain}",
-        "" if question.framework is None or code == "no_such_framework" else f"with {question.framework}",
+        "" if query.task is None or code is ReasonCode.NO_SUCH_TASK else f"for {query.task}",
+        "" if query.domain is None or code is ReasonCode.NO_SUCH_DOMAIN else f"of the domain {query.domain}",
+        "" if query.framework is None or code is ReasonCode.NO_SUCH_FRAMEWORK else f"with {query.framework}",
     ]
     return " ".join(part for part in parts if part) or "in the catalogue"
 

@@ -23,34 +23,66 @@ class Grade(StrEnum):
 ORDER: dict[Grade, int] = {grade: rank for rank, grade in enumerate(Grade) if grade is not Grade.CAVEAT}
 """The verdicts' grades from best to worst, as numbers."""
 
+SEVERITY: dict[Grade, int] = {grade: -rank for grade, rank in ORDER.items()} | {Grade.CAVEAT: 1}
+"""The order in which reasons are shown, by their grade: the worst first, caveats last."""
+
 MATCHED_BY_DEFAULT = frozenset({Grade.NATIVE, Grade.MINOR, Grade.FORWARD, Grade.CPU})
 
-REASON_CODES = {
-    "wrong_platform": "The image is not built for the worker's processor.",
-    "needs_gpu": "The image wants a GPU, and the worker has none.",
-    "driver_too_old": "The worker's driver is older than the one that the image's CUDA release ships with.",
-    "generation_too_old": "The worker's GPU is of an older generation than the image asks for.",
-    "gpu_newer_than_cuda": "The image's CUDA release is older than the GPU, so it has no kernels for it.",
-    "gpu_dropped_by_cuda": "The image's CUDA release no longer supports the GPU.",
-    "start_condition": "The container runtime refuses to start the image because of its NVIDIA_REQUIRE_* conditions.",
-    "withdrawn": "The image was deleted or withdrawn.",
-    "end_of_life": "The image is past its end of life, or will be.",
-    "missing_in_registry": "The image was not in its registry at the last look.",
-    "fact_missing": "Something that decides the verdict is not known.",
-    "ptx_needs_newer_driver": "Kernels would have to be compiled at start or while running, and the driver is too old.",
-    "gpu_not_in_build": "The image's framework was not built for the worker's GPU.",
-    "compat_on_wrong_gpu": "The image's forward-compatibility libraries come first, and the GPU may not use them.",
-    "compat_older_than_driver": "The image's forward-compatibility libraries come first and are older than the driver.",
-    "below_own_minimum": "The worker is below a minimum that the image states itself.",
-    "fabric_not_ready": "The machine's NVSwitch fabric is not set up.",
-    "tegra": "Images for desktop and server GPUs, and for Tegra, do not run on each other's machines.",
-    "virtual_gpu": "The GPU is a virtual one, which lacks functions that some images use.",
-    "arch_list_unknown": "It is not known for which GPUs the image's framework was built.",
-    "no_such_task": "No image has the task that was asked for.",
-    "no_such_domain": "No image is of the domain that was asked for.",
-    "no_such_framework": "No image has the framework that was asked for.",
-}
-"""Every reason code and what it says; the last three occur in summaries only."""
+
+class ReasonCode(StrEnum):
+    """What stands against an image on a node, in a word that never changes; the last three occur in summaries only."""
+
+    meaning: str
+    """What the code says of an image, in one sentence."""
+
+    def __new__(cls, code: str, meaning: str) -> "ReasonCode":
+        """Makes the member whose text is `code`."""
+        member = str.__new__(cls, code)
+        member._value_ = code
+        member.meaning = meaning
+        return member
+
+    WRONG_PLATFORM = "wrong_platform", "The image is not built for the worker's processor."
+    NEEDS_GPU = "needs_gpu", "The image wants a GPU, and the worker has none."
+    DRIVER_TOO_OLD = (
+        "driver_too_old",
+        "The worker's driver is older than the one that the image's CUDA release ships with.",
+    )
+    GENERATION_TOO_OLD = "generation_too_old", "The worker's GPU is of an older generation than the image asks for."
+    GPU_NEWER_THAN_CUDA = (
+        "gpu_newer_than_cuda",
+        "The image's CUDA release is older than the GPU, so it has no kernels for it.",
+    )
+    GPU_DROPPED_BY_CUDA = "gpu_dropped_by_cuda", "The image's CUDA release no longer supports the GPU."
+    START_CONDITION = (
+        "start_condition",
+        "The container runtime refuses to start the image because of its NVIDIA_REQUIRE_* conditions.",
+    )
+    WITHDRAWN = "withdrawn", "The image was deleted or withdrawn."
+    END_OF_LIFE = "end_of_life", "The image is past its end of life, or will be."
+    MISSING_IN_REGISTRY = "missing_in_registry", "The image was not in its registry at the last look."
+    FACT_MISSING = "fact_missing", "Something that decides the verdict is not known."
+    PTX_NEEDS_NEWER_DRIVER = (
+        "ptx_needs_newer_driver",
+        "Kernels would have to be compiled at start or while running, and the driver is too old.",
+    )
+    GPU_NOT_IN_BUILD = "gpu_not_in_build", "The image's framework was not built for the worker's GPU."
+    COMPAT_ON_WRONG_GPU = (
+        "compat_on_wrong_gpu",
+        "The image's forward-compatibility libraries come first, and the GPU may not use them.",
+    )
+    COMPAT_OLDER_THAN_DRIVER = (
+        "compat_older_than_driver",
+        "The image's forward-compatibility libraries come first and are older than the driver.",
+    )
+    BELOW_OWN_MINIMUM = "below_own_minimum", "The worker is below a minimum that the image states itself."
+    FABRIC_NOT_READY = "fabric_not_ready", "The machine's NVSwitch fabric is not set up."
+    TEGRA = "tegra", "Images for desktop and server GPUs, and for Tegra, do not run on each other's machines."
+    VIRTUAL_GPU = "virtual_gpu", "The GPU is a virtual one, which lacks functions that some images use."
+    ARCH_LIST_UNKNOWN = "arch_list_unknown", "It is not known for which GPUs the image's framework was built."
+    NO_SUCH_TASK = "no_such_task", "No image has the task that was asked for."
+    NO_SUCH_DOMAIN = "no_such_domain", "No image is of the domain that was asked for."
+    NO_SUCH_FRAMEWORK = "no_such_framework", "No image has the framework that was asked for."
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +90,7 @@ class Reason:
     """One thing that counts against an image on a worker, or that should be known; `source` is the rule's document."""
 
     grade: Grade
-    code: str
+    code: ReasonCode
     needed: str | None
     found: str | None
     detail: str

@@ -10,8 +10,9 @@ import sqlalchemy as sa
 from bayplan.db import tables
 from bayplan.db.database import Database, Rows, fetch_all
 from bayplan.domain.compatibility.image import CompatLibraries, Image
-from bayplan.domain.compatibility.match import CatalogueImage, CatalogueIndex
+from bayplan.domain.compatibility.index import CatalogueIndex
 from bayplan.domain.compatibility.node import Node
+from bayplan.domain.compatibility.order import CatalogueImage
 from bayplan.domain.compatibility.tables import Tables
 from bayplan.domain.facts import TOLD
 from bayplan.server.images.facts_store import STAFF, Known, believed
@@ -47,8 +48,19 @@ async def load_snapshot(db: Database, shipped: Tables) -> Snapshot:
 
     def build(rows: Rows) -> Snapshot:
         images = {row.pk: _image(row, known.get(row.pk, {}), row.by_architecture or {}) for row in rows}
-        candidates = (CatalogueImage(row.pk, row.version, images[row.pk], tuple(row.tasks), row.domain) for row in rows)
-        return Snapshot(version, used, CatalogueIndex.of(candidates), images, known)
+        candidates = (
+            CatalogueImage(
+                row.pk,
+                row.version,
+                images[row.pk],
+                tuple(row.tasks),
+                row.domain,
+                framework=row.framework_pk,
+                cuda=row.cuda_pk,
+            )
+            for row in rows
+        )
+        return Snapshot(version, used, CatalogueIndex.build(candidates, used), images, known)
 
     return await db.fetch(_IMAGES, build)
 
@@ -63,6 +75,8 @@ _IMAGES = (
         tables.domains.c.name.label("domain"),
         tables.cuda.c.full_version.label("cuda"),
         tables.hardware.c.generation,
+        tables.images.c.framework.label("framework_pk"),
+        tables.images.c.cuda_version.label("cuda_pk"),
         tables.frameworks.c.name.label("framework"),
         tables.frameworks.c.version.label("framework_version"),
         tables.inspections.c.by_architecture,

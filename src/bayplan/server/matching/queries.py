@@ -13,10 +13,11 @@ from bayplan.db.database import Rows, fetch_all
 from bayplan.db.disclosure import Disclosure
 from bayplan.db.natural_keys import resolve
 from bayplan.db.resource_types import RESOURCE_TYPES, ResourceType
-from bayplan.domain.compatibility.match import Grade, MatchQuery, Verdict, match, verdicts_for_nodes
+from bayplan.domain.compatibility.match import match, verdicts_for_nodes
 from bayplan.domain.compatibility.node import Node
+from bayplan.domain.compatibility.question import MatchQuery
 from bayplan.domain.compatibility.tables import Tables, load
-from bayplan.domain.compatibility.verdict import ORDER
+from bayplan.domain.compatibility.verdict import ORDER, Grade, Verdict
 from bayplan.errors import Invalid, NotFound
 from bayplan.schemas.match import MatchRequest as Asked
 from bayplan.schemas.match import WorkerFacts
@@ -58,7 +59,8 @@ class Judge:
         worker = await self._worker(asked, known)
         eligible = None
         if asked.filter is not None:
-            eligible = await crud.pks(context.db, RESOURCE_TYPES["docker"], principal.viewer, asked.filter, "filter.")
+            pks = await crud.pks(context.db, RESOURCE_TYPES["docker"], principal.viewer, asked.filter, "filter.")
+            eligible = known.catalogue.images_of(pks)
         question = MatchQuery(
             worker,
             task=asked.task,
@@ -66,9 +68,7 @@ class Judge:
             framework=asked.framework,
             **({} if asked.grades is None else {"grades": frozenset(Grade(grade) for grade in asked.grades)}),
         )
-        found = match(
-            question, known.catalogue, known.tables, today(), eligible, limit=asked.limit, explain=asked.explain
-        )
+        found = match(question, known.catalogue, today(), eligible, limit=asked.limit, explain=asked.explain)
         shown = [pk for pk, _ in (*found.matches, *found.rejected)]
         images = await self._objects(principal, RESOURCE_TYPES["docker"], shown, disclosure)
         body = {
@@ -98,7 +98,7 @@ class Judge:
         slots = await load_nodes(self._context.db, pk)
         if not slots:
             raise NotFound(f"No node with pk {pk}.")
-        found = match(MatchQuery(slots[0][1], grades=frozenset(ORDER)), known.catalogue, known.tables, today())
+        found = match(MatchQuery(slots[0][1], grades=frozenset(ORDER)), known.catalogue, today())
         node = (await self._objects(principal, RESOURCE_TYPES["nodes"], [pk], disclosure))[pk]
         shown = [key for key, _ in found.matches]
         images = await self._objects(principal, RESOURCE_TYPES["docker"], shown, disclosure)

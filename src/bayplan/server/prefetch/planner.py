@@ -6,7 +6,6 @@ thousands of workers ask every few minutes, and nearly all of them have the answ
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
 from itertools import chain
@@ -19,7 +18,6 @@ from starlette.responses import Response
 from bayplan.db.disclosure import Disclosure
 from bayplan.db.resource_types import RESOURCE_TYPES
 from bayplan.domain.compatibility.node import Node
-from bayplan.domain.compatibility.verdict import Grade
 from bayplan.domain.prefetch import NodeGroup, PlannedImage, plan_images
 from bayplan.errors import Forbidden, Malformed
 from bayplan.server.auth import accounts
@@ -42,25 +40,11 @@ Fleet = Mapping[int, Kind]
 """Nodes by their pk, each with its kind."""
 
 
-@dataclass(frozen=True, slots=True)
-class ImageGrades:
-    """The grade of each image for one kind of node."""
-
-    needs: Mapping[int, int]
-    by_need: Sequence[Grade]
-
-    def __call__(self, image: int) -> Grade | None:
-        """Gives the grade of an image, None where it is deleted or gone."""
-        need = self.needs.get(image)
-        return None if need is None else self.by_need[need]
-
-
 class PrefetchPlan:
     """What is to be held where, at one version of the catalogue and on one day."""
 
     def __init__(self, version: int, rules: prefetch_store.Rules, known: Snapshot) -> None:
         self.version, self.day, self.rules, self.known = version, today(), rules, known
-        self._needs = {entry.pk: entry.need for entry in known.catalogue.entries}
         self._missing = frozenset(pk for pk, image in known.images.items() if image.missing_in_registry)
         self._pullable: dict[int, PullSpec] = {}
         self._turn = asyncio.Lock()
@@ -73,11 +57,10 @@ class PrefetchPlan:
 
     def _for_kinds(self, kinds: tuple[Kind, ...]) -> list[PlannedImage]:
         """Gives what a machine is to hold that has nodes of these kinds; takes its time at the first of a kind."""
-        return plan_images(self.rules.rules, [NodeGroup(places, self._grades(worker)) for worker, places in kinds])
-
-    def _grades(self, worker: Node) -> ImageGrades:
-        verdicts = self.known.catalogue.verdicts(worker, self.known.tables, self.day)
-        return ImageGrades(self._needs, [verdict.grade for verdict in verdicts])
+        catalogue, groups = self.known.catalogue, []
+        for node, places in kinds:
+            groups.append(NodeGroup(places, catalogue.verdicts(node, self.day).grades_by_pk().get))
+        return plan_images(self.rules.rules, groups)
 
     def missing(self, fleet: Fleet) -> list[int]:
         """Gives the images that rules name for the nodes and whose registry does not have them now."""
@@ -125,7 +108,8 @@ class PrefetchPlanner:
         else:
             applying = await plan.rules.of_all_workers(db)
         found = await load_nodes(db, node, machine=worker)
-        return {pk: (one.needs(), applying[pk]) for pk, one in found if pk in applying}
+        kind = plan.known.catalogue.rules.kind
+        return {pk: (kind(node), applying[pk]) for pk, node in found if pk in applying}
 
     async def wanted(self, request: Request, principal: Principal) -> Response:
         """Answers what the machine of the caller is to hold, or that this has not changed (304)."""

@@ -6,7 +6,8 @@ from typing import Any
 
 from bayplan.db.database import fetch_all
 from bayplan.db.resource_types import RESOURCE_TYPES
-from bayplan.domain.compatibility.match import MATCHED_BY_DEFAULT, verdicts_for_nodes
+from bayplan.domain.compatibility.match import verdicts_for_nodes
+from bayplan.domain.compatibility.verdict import MATCHED_BY_DEFAULT
 from bayplan.errors import NotFound
 from bayplan.server.auth.principal import Principal
 from bayplan.server.context import Context

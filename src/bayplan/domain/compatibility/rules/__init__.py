@@ -1,42 +1,43 @@
-"""The rules: a table of small pure functions from a case to a reason or nothing.
+"""The rules: a table of small pure functions from a pairing to a reason or nothing, each with what it reads.
 
 All rules of a kind are run, and every reason is kept; which rule comes first decides only the order of reasons of
 equal grade. What each says, with examples, is in docs/rules.md.
 """
 
-from collections.abc import Callable
-
-from bayplan.domain.compatibility.pairing import Pairing
+from bayplan.domain.compatibility.pairing import needs_jit_on_older_driver, runs
 from bayplan.domain.compatibility.rules import driver, environment, gpu, start
-from bayplan.domain.compatibility.verdict import Reason
+from bayplan.domain.compatibility.rules.rule import CAPABILITY, DRIVER, GPU, KERNELS, Check, Rule, RuleSet
 
-Rule = Callable[[Pairing], Reason | None]
+__all__ = ["RULES", "Check", "Rule", "RuleSet"]
 
-GENERAL_RULES: tuple[Rule, ...] = (
-    environment.withdrawn,
-    environment.missing_in_registry,
-    environment.platform,
-    environment.needs_gpu,
-    environment.end_of_life,
+RULES = RuleSet(
+    general=(
+        Rule(environment.withdrawn, image=("deleted", "withdrawn_reason")),
+        Rule(environment.missing_in_registry, image=("missing_in_registry",)),
+        Rule(environment.platform, image=("architectures",), node=("architecture",)),
+        Rule(environment.needs_gpu, image=("cpu",), node=("driver_version",)),
+        Rule(environment.end_of_life, image=("end_of_life",)),
+    ),
+    gpu=(
+        Rule(driver.driver, image=DRIVER, node=("driver_version", *GPU)),
+        Rule(gpu.generation, image=("min_generation",), node=CAPABILITY),
+        Rule(gpu.kernels, image=KERNELS, node=(*CAPABILITY, "gpu_name")),
+        Rule(gpu.jit, image=("cuda",), node=("driver_version", *GPU), by_grades=needs_jit_on_older_driver),
+        Rule(gpu.own_capability, image=("min_compute_capability",), node=(*CAPABILITY, "gpu_name")),
+        Rule(
+            start.start_condition,
+            image=("requirements", "disable_require", "cuda"),
+            node=("driver_version", *GPU, "runtime_mode"),
+            by_grades=runs,
+        ),
+        Rule(driver.compat_libraries, image=DRIVER, node=("driver_version", *GPU)),
+        Rule(driver.compiles_at_runtime, image=(*DRIVER, "compiles_at_runtime"), node=("driver_version", *GPU)),
+        Rule(driver.own_driver, image=("min_driver",), node=("driver_version", *CAPABILITY, "gpu_name")),
+        Rule(environment.fabric, node=("fabric_ready",)),
+        Rule(environment.tegra, image=("requirements", "cuda"), node=("driver_version", *CAPABILITY, "gpu_name")),
+        Rule(environment.virtual_gpu, node=("gpu_name", "gpu_brand")),
+        Rule(environment.wsl, node=("driver_version", "architecture")),
+        Rule(gpu.arch_list, image=("builds",), node=CAPABILITY),
+    ),
 )
-"""What holds with and without a GPU."""
-
-GPU_RULES: tuple[Rule, ...] = (
-    driver.driver,
-    gpu.generation,
-    gpu.kernels,
-    gpu.jit,
-    gpu.own_capability,
-    start.start_condition,
-    driver.compat_libraries,
-    driver.compiles_at_runtime,
-    driver.own_driver,
-    environment.fabric,
-    environment.tegra,
-    environment.virtual_gpu,
-    environment.wsl,
-    gpu.arch_list,
-)
-"""What holds for an image that uses the GPU of its worker."""
-
-RULES = GENERAL_RULES + GPU_RULES
+"""Every rule of bayplan."""

@@ -11,7 +11,7 @@ from bayplan.domain.compatibility.rules.reasons import (
     no,
     unknown,
 )
-from bayplan.domain.compatibility.verdict import Grade, Reason
+from bayplan.domain.compatibility.verdict import Grade, Reason, ReasonCode
 
 PUT_DRIVER_FIRST = (
     "set LD_LIBRARY_PATH so that the driver's libraries come first, remove the image's compat folder, "
@@ -35,14 +35,18 @@ def driver(pairing: Pairing) -> Reason | None:
     nothing += f"; a driver of {ships_with} or later would make it native." if reachable else "."
     if grade is Grade.MINOR:
         detail = f"{older}; minor-version compatibility within CUDA {_major(pairing)} covers it."
-        return Reason(grade, "driver_too_old", at_least(ships_with), str(found), detail, nothing, COMPATIBILITY)
+        return Reason(
+            grade, ReasonCode.DRIVER_TOO_OLD, at_least(ships_with), str(found), detail, nothing, COMPATIBILITY
+        )
     if grade is Grade.FORWARD:
         detail = f"{older}; the image's forward-compatibility package, on a data-centre GPU, makes up for it."
-        return Reason(grade, "driver_too_old", at_least(ships_with), str(found), detail, nothing, COMPATIBILITY)
+        return Reason(
+            grade, ReasonCode.DRIVER_TOO_OLD, at_least(ships_with), str(found), detail, nothing, COMPATIBILITY
+        )
     smallest = image.smallest_driver or ships_with
     native = f" ({ships_with} or later for native)" if reachable and smallest != ships_with else ""
     return no(
-        "driver_too_old",
+        ReasonCode.DRIVER_TOO_OLD,
         needed=at_least(smallest),
         found=found,
         detail=f"{older}, and {_why_nothing_helps(pairing)}.",
@@ -113,7 +117,7 @@ def compat_libraries(pairing: Pairing) -> Reason | None:
         if on_path is None:
             return None
         return no(
-            "compat_older_than_driver",
+            ReasonCode.COMPAT_OLDER_THAN_DRIVER,
             needed=f"<={compat}",
             found=found,
             detail=f"The image puts the libraries of driver {compat} before those of the worker's newer driver {found}; "
@@ -127,7 +131,7 @@ def compat_libraries(pairing: Pairing) -> Reason | None:
         return _not_known_to_be_first(pairing) if on_path is None and pairing.by_driver is Grade.FORWARD else None
     if on_path is None:
         return caveat(
-            "compat_on_wrong_gpu",
+            ReasonCode.COMPAT_ON_WRONG_GPU,
             found=found,
             detail=f"The image carries the forward-compatibility libraries of driver {compat}. Where they come before the "
             "driver's, CUDA fails with error 804 on GPUs that are not of the data-centre class.",
@@ -143,7 +147,7 @@ def compat_libraries(pairing: Pairing) -> Reason | None:
         )
     newer = f"; or upgrade the driver to {compat} or later" if node.may_have(compat) else ""
     return no(
-        "compat_on_wrong_gpu",
+        ReasonCode.COMPAT_ON_WRONG_GPU,
         needed="a data-centre GPU",
         found=node.reported.gpu_name or node.reported.gpu_brand,
         detail=f"The image puts the forward-compatibility libraries of driver {compat} before those of the worker's {found}; "
@@ -155,7 +159,7 @@ def compat_libraries(pairing: Pairing) -> Reason | None:
 
 def _not_known_to_be_first(pairing: Pairing) -> Reason:
     return caveat(
-        "fact_missing",
+        ReasonCode.FACT_MISSING,
         needed="compat_on_loader_path",
         detail="Forward compatibility needs the image's forward-compatibility libraries to come before the driver's; whether "
         f"they do is not known. The driver {pairing.node.driver} alone is too old (error 35).",
@@ -177,10 +181,22 @@ def compiles_at_runtime(pairing: Pairing) -> Reason | None:
     if compiles is None:
         detail = f"It is not known whether the image compiles kernels while it runs. If it does: {about}."
         return caveat(
-            "ptx_needs_newer_driver", needed=needed, found=found, detail=detail, remedy=remedy, source=COMPATIBILITY
+            ReasonCode.PTX_NEEDS_NEWER_DRIVER,
+            needed=needed,
+            found=found,
+            detail=detail,
+            remedy=remedy,
+            source=COMPATIBILITY,
         )
     detail = f"The image compiles kernels with CUDA {pairing.image.cuda} while it runs, but {about}."
-    return no("ptx_needs_newer_driver", needed=needed, found=found, detail=detail, remedy=remedy, source=COMPATIBILITY)
+    return no(
+        ReasonCode.PTX_NEEDS_NEWER_DRIVER,
+        needed=needed,
+        found=found,
+        detail=detail,
+        remedy=remedy,
+        source=COMPATIBILITY,
+    )
 
 
 def own_driver(pairing: Pairing) -> Reason | None:
@@ -189,7 +205,7 @@ def own_driver(pairing: Pairing) -> Reason | None:
     if image is None or found is None or found >= image:
         return None
     return no(
-        "below_own_minimum",
+        ReasonCode.BELOW_OWN_MINIMUM,
         needed=at_least(image),
         found=found,
         detail=f"The image itself needs a driver of {image} or later; the worker has {found}.",

@@ -2,7 +2,7 @@
 
 from bayplan.domain.compatibility.pairing import Pairing
 from bayplan.domain.compatibility.rules.reasons import CATALOGUE, PROGRAMMING_GUIDE, caveat, no
-from bayplan.domain.compatibility.verdict import Grade, Reason
+from bayplan.domain.compatibility.verdict import Grade, Reason, ReasonCode
 
 VIRTUAL_GPUS = "NVIDIA Virtual GPU Software documentation, CUDA and unified memory"
 JETPACK = "NVIDIA JetPack documentation, CUDA on Jetson"
@@ -20,14 +20,14 @@ def platform(pairing: Pairing) -> Reason | None:
     listed = ", ".join(built)
     if found is None:
         return caveat(
-            "wrong_platform",
+            ReasonCode.WRONG_PLATFORM,
             needed=listed,
             detail=f"The image is built for {listed}, and the worker's architecture is not known.",
             remedy="Report the worker's architecture.",
             source="OCI Image Index Specification",
         )
     return no(
-        "wrong_platform",
+        ReasonCode.WRONG_PLATFORM,
         needed=listed,
         found=found,
         detail=f"The image is built for {listed}; the worker is {found}.",
@@ -41,7 +41,7 @@ def _platform_not_known(found: str | None) -> Reason | None:
     if found is None or found == "amd64":
         return None
     return caveat(
-        "wrong_platform",
+        ReasonCode.WRONG_PLATFORM,
         needed=found,
         detail=f"It is not known whether the image is built for {found}; most are built for amd64 only.",
         remedy="Enter the image's architectures.",
@@ -54,7 +54,7 @@ def needs_gpu(pairing: Pairing) -> Reason | None:
     if pairing.node.has_gpu or pairing.image.declared.cpu:
         return None
     return no(
-        "needs_gpu",
+        ReasonCode.NEEDS_GPU,
         needed="a GPU with its driver",
         found="none",
         detail="The image needs a GPU, and the worker has none, or no driver for it.",
@@ -68,14 +68,14 @@ def withdrawn(pairing: Pairing) -> Reason | None:
     image = pairing.image.declared
     if image.deleted:
         return no(
-            "withdrawn",
+            ReasonCode.WITHDRAWN,
             detail="The image was deleted from the catalogue.",
             remedy="Reinstate it, or use another.",
             source=CATALOGUE,
         )
     if image.withdrawn_reason is not None:
         return no(
-            "withdrawn",
+            ReasonCode.WITHDRAWN,
             detail=f"The image was withdrawn: {image.withdrawn_reason.strip().rstrip('.')}.",
             remedy="Use another image.",
             source=CATALOGUE,
@@ -90,7 +90,7 @@ def end_of_life(pairing: Pairing) -> Reason | None:
         return None
     if pairing.today > last:
         return no(
-            "end_of_life",
+            ReasonCode.END_OF_LIFE,
             needed=f"<={last}",
             found=pairing.today,
             detail=f"The image was maintained until {last}.",
@@ -98,7 +98,7 @@ def end_of_life(pairing: Pairing) -> Reason | None:
             source="the image's end_of_life",
         )
     return caveat(
-        "end_of_life",
+        ReasonCode.END_OF_LIFE,
         found=last,
         detail=f"The image is maintained until {last}, and refused from then on.",
         remedy="Plan for a newer version of it.",
@@ -111,7 +111,7 @@ def missing_in_registry(pairing: Pairing) -> Reason | None:
     if not pairing.image.declared.missing_in_registry:
         return None
     return no(
-        "missing_in_registry",
+        ReasonCode.MISSING_IN_REGISTRY,
         detail="The image was not in its registry at the last look.",
         remedy="Push it again, or correct its url.",
         source=CATALOGUE,
@@ -123,7 +123,7 @@ def fabric(pairing: Pairing) -> Reason | None:
     if pairing.node.reported.fabric_ready is not False:
         return None
     return no(
-        "fabric_not_ready",
+        ReasonCode.FABRIC_NOT_READY,
         needed="a fabric that is set up",
         found="not ready",
         detail="The machine's NVSwitch fabric is not set up; CUDA fails with error 802.",
@@ -146,7 +146,7 @@ def tegra(pairing: Pairing) -> Reason | None:
     )
     return Reason(
         Grade.UNKNOWN,
-        "tegra",
+        ReasonCode.TEGRA,
         "an image for L4T" if on_tegra else "a Tegra worker",
         pairing.node.gpu,
         detail,
@@ -160,7 +160,7 @@ def _other_jetpack(pairing: Pairing) -> Reason:
     cuda, driver_cuda = pairing.image.cuda, pairing.node.driver_cuda
     if cuda is not None and driver_cuda is not None and cuda.major != driver_cuda.major:
         return no(
-            "tegra",
+            ReasonCode.TEGRA,
             needed=f"a JetPack with CUDA {cuda.major}",
             found=f"driver {pairing.node.driver}, of CUDA {driver_cuda.major}",
             detail=f"The image is made for a JetPack with CUDA {cuda.major}; the worker's has CUDA {driver_cuda.major}, and L4T "
@@ -169,7 +169,7 @@ def _other_jetpack(pairing: Pairing) -> Reason:
             source=JETPACK,
         )
     return caveat(
-        "tegra",
+        ReasonCode.TEGRA,
         found=pairing.node.driver,
         detail="On L4T an image runs only with the JetPack that it was made for; driver numbers say little there.",
         remedy="Compare the image's L4T release with the worker's.",
@@ -182,7 +182,7 @@ def virtual_gpu(pairing: Pairing) -> Reason | None:
     if not pairing.node.is_virtual:
         return None
     return caveat(
-        "virtual_gpu",
+        ReasonCode.VIRTUAL_GPU,
         found=pairing.node.reported.gpu_name or pairing.node.reported.gpu_brand,
         detail="The GPU is a virtual one; unified memory and memory pools may be missing ('operation not supported').",
         remedy="Where that happens, enable unified memory for the vGPU, or use a whole GPU.",
@@ -196,7 +196,7 @@ def wsl(pairing: Pairing) -> Reason | None:
     if driver is None or not pairing.node.has_windows_driver:
         return None
     return caveat(
-        "fact_missing",
+        ReasonCode.FACT_MISSING,
         found=driver,
         detail=f"Drivers of branch {driver.branch} exist for Windows only, so this is WSL 2, "
         "which lacks functions, and where the container runtime has refused images that the driver would run.",

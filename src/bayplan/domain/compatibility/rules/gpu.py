@@ -12,7 +12,7 @@ from bayplan.domain.compatibility.rules.reasons import (
     no,
     unknown,
 )
-from bayplan.domain.compatibility.verdict import Grade, Reason
+from bayplan.domain.compatibility.verdict import Grade, Reason, ReasonCode
 
 REPORT_CAPABILITY = "Report the worker's compute_capability."
 
@@ -37,7 +37,7 @@ def generation(pairing: Pairing) -> Reason | None:
     if found.rank >= image.rank:
         return None
     return no(
-        "generation_too_old",
+        ReasonCode.GENERATION_TOO_OLD,
         needed=f"{image.name} or newer",
         found=found.name,
         detail=f"The image asks for a GPU of the {image.name} generation or newer; the worker's is {found.name}.",
@@ -76,7 +76,7 @@ def _not_in_build(pairing: Pairing, grade: Grade) -> Reason:
         detail += " as it is; the driver compiles its PTX at the first start, which takes minutes"
     return Reason(
         grade,
-        "gpu_not_in_build",
+        ReasonCode.GPU_NOT_IN_BUILD,
         f"code for {_capability(pairing)}",
         built,
         f"{detail}.",
@@ -92,7 +92,7 @@ def _not_in_release(pairing: Pairing, grade: Grade) -> Reason:
         first = "" if span is None else f" {span[1]} or later"
         return Reason(
             grade,
-            "gpu_newer_than_cuda",
+            ReasonCode.GPU_NEWER_THAN_CUDA,
             None if span is None else f">={span[1]}",
             str(cuda),
             f"CUDA {cuda} is older than {found} and has no code for it; it runs only if the image embeds PTX, which the "
@@ -102,7 +102,7 @@ def _not_in_release(pairing: Pairing, grade: Grade) -> Reason:
         )
     last = "an earlier release" if span is None else f"{span[0]} or earlier"
     return no(
-        "gpu_dropped_by_cuda",
+        ReasonCode.GPU_DROPPED_BY_CUDA,
         needed=None if span is None else f"<={span[0]}",
         found=cuda,
         detail=f"CUDA {cuda} no longer makes code for {found}.",
@@ -123,12 +123,12 @@ def _capability(pairing: Pairing) -> str:
 
 def jit(pairing: Pairing) -> Reason | None:
     """Rule 6's end: PTX of the image's release is compiled by a driver that is native for it, and by no older one."""
-    if pairing.by_kernels is not Grade.JIT or pairing.by_driver not in (Grade.MINOR, Grade.FORWARD):
+    if not pairing.needs_jit_on_older_driver:
         return None
     ships_with = pairing.image.ships_with or pairing.image.smallest_driver
     assert ships_with is not None, "a grade was found"
     return no(
-        "ptx_needs_newer_driver",
+        ReasonCode.PTX_NEEDS_NEWER_DRIVER,
         needed=f">={ships_with}",
         found=pairing.node.driver,
         detail=f"The image has no code for {pairing.node.gpu}, and the driver {pairing.node.driver} is older than "
@@ -143,7 +143,7 @@ def arch_list(pairing: Pairing) -> Reason | None:
     if pairing.build is not None:
         return None
     return caveat(
-        "arch_list_unknown",
+        ReasonCode.ARCH_LIST_UNKNOWN,
         needed=_capability(pairing) or None,
         detail="It is not known for which GPUs the image's framework was built; often they are fewer than its CUDA "
         "release supports.",
@@ -164,7 +164,7 @@ def own_capability(pairing: Pairing) -> Reason | None:
             remedy=REPORT_CAPABILITY,
         )
     return no(
-        "below_own_minimum",
+        ReasonCode.BELOW_OWN_MINIMUM,
         needed=at_least(image),
         found=_capability(pairing),
         detail=f"Libraries in the image need compute capability {image} or higher; {pairing.node.gpu} is below that.",

@@ -1,7 +1,7 @@
 """How the rules make their reasons, and the documents that they come from."""
 
 from bayplan.domain.compatibility.pairing import Pairing
-from bayplan.domain.compatibility.verdict import Grade, Reason
+from bayplan.domain.compatibility.verdict import Grade, Reason, ReasonCode
 from bayplan.domain.versions import ComputeCapability, CudaVersion, DriverVersion
 
 RELEASE_NOTES = "NVIDIA CUDA Toolkit Release Notes, tables 2 and 3"
@@ -13,7 +13,13 @@ CATALOGUE = "the catalogue"
 
 
 def no(
-    code: str, *, needed: object = None, found: object = None, detail: str, remedy: str | None = None, source: str
+    code: ReasonCode,
+    *,
+    needed: object = None,
+    found: object = None,
+    detail: str,
+    remedy: str | None = None,
+    source: str,
 ) -> Reason:
     """A reason that the image will not run."""
     return Reason(Grade.NO, code, _text(needed), _text(found), detail, remedy, source)
@@ -21,11 +27,17 @@ def no(
 
 def unknown(what: str, *, needed: object = None, remedy: str, source: str = CATALOGUE) -> Reason:
     """The reason that a fact which decides the verdict is missing; `what` is a sentence."""
-    return Reason(Grade.UNKNOWN, "fact_missing", _text(needed), None, what, remedy, source)
+    return Reason(Grade.UNKNOWN, ReasonCode.FACT_MISSING, _text(needed), None, what, remedy, source)
 
 
 def caveat(
-    code: str, *, needed: object = None, found: object = None, detail: str, remedy: str | None = None, source: str
+    code: ReasonCode,
+    *,
+    needed: object = None,
+    found: object = None,
+    detail: str,
+    remedy: str | None = None,
+    source: str,
 ) -> Reason:
     """A reason that changes no verdict, but has bitten others."""
     return Reason(Grade.CAVEAT, code, _text(needed), _text(found), detail, remedy, source)

@@ -6,7 +6,7 @@ from itertools import chain
 from bayplan.domain.compatibility.pairing import Pairing
 from bayplan.domain.compatibility.rules.reasons import TOOLKIT, no, unknown
 from bayplan.domain.compatibility.start_conditions import ConditionOutcome, StartCondition
-from bayplan.domain.compatibility.verdict import Grade, Reason
+from bayplan.domain.compatibility.verdict import Reason, ReasonCode
 from bayplan.domain.versions import CudaVersion, DriverVersion, read
 
 UNCHECKED_MODES = frozenset({"cdi", "jit-cdi"})  # jit-cdi is what recent toolkits call their default
@@ -20,7 +20,7 @@ def start_condition(pairing: Pairing) -> Reason | None:
     requirements, bad_version = pairing.image.conditions
     if bad_version is not None:
         return no(
-            "start_condition",
+            ReasonCode.START_CONDITION,
             needed="a CUDA_VERSION such as 12.4.1",
             found=bad_version,
             detail=f"The image's CUDA_VERSION {bad_version!r} is not a version, and the runtime stops at it.",
@@ -32,7 +32,7 @@ def start_condition(pairing: Pairing) -> Reason | None:
         outcome = pairing.node.meets(requirement)
         if outcome is ConditionOutcome.INVALID:
             return no(
-                "start_condition",
+                ReasonCode.START_CONDITION,
                 needed=requirement.text,
                 detail=f"The runtime cannot read the image's condition {_shown(requirement)} and stops with "
                 "'requirement error: invalid expression'.",
@@ -53,24 +53,20 @@ def start_condition(pairing: Pairing) -> Reason | None:
     )
 
 
-def _would_run(pairing: Pairing) -> bool:
-    """Whether rules 3 and 5 (or 8) say so: only then it helps to switch the conditions off."""
-    return pairing.by_driver in (Grade.NATIVE, Grade.MINOR, Grade.FORWARD) and pairing.by_kernels is Grade.NATIVE
-
-
 def _or_switch_off(pairing: Pairing) -> str:
-    return f", or {SWITCH_OFF}" if _would_run(pairing) else ""
+    """The end of a remedy: to switch the conditions off helps only where rules 3 and 5 (or 8) let the image run."""
+    return f", or {SWITCH_OFF}" if pairing.runs_by_driver_and_kernels else ""
 
 
 def _unmet(pairing: Pairing, requirement: StartCondition) -> Reason:
     driver = _driver_for(pairing, requirement)
     upgrade = None if driver is None else f"upgrade the driver to {driver}"
-    runs = _would_run(pairing)
+    runs = pairing.runs_by_driver_and_kernels
     remedies = [remedy for remedy in (SWITCH_OFF if runs else None, upgrade) if remedy is not None]
     remedy = ", or ".join(remedies) or "use a worker that meets it"
     why = "; by its driver and its kernels the image would run" if runs else ""
     return no(
-        "start_condition",
+        ReasonCode.START_CONDITION,
         needed=requirement.text,
         found=_found(pairing),
         detail=f"The runtime refuses to start the image: unsatisfied condition: {requirement.first}{why}.",

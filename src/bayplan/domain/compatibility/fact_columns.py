@@ -1,0 +1,72 @@
+"""The images of a catalogue grouped by the facts that rules declare: one column for all rules that read the same facts.
+
+An image may say something else on some architecture; what it says there is in columns of that architecture.
+"""
+
+from collections.abc import Callable, Hashable, Iterable, Sequence
+from dataclasses import dataclass
+
+from bayplan.domain.compatibility.bits import Bits, from_places
+from bayplan.domain.compatibility.columns import Column
+from bayplan.domain.compatibility.image_requirements import ImageRequirements, fact_reader
+from bayplan.domain.compatibility.rules.rule import DRIVER, JUDGE_READS_OF_IMAGE, KERNELS, RuleSet
+
+Reader = Callable[[ImageRequirements], Hashable]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FactLayout:
+    """Which column each rule reads, by the column's number, and what reads the facts of each column."""
+
+    readers: tuple[Reader, ...]
+    judge: int
+    driver: int
+    kernels: int
+    general: tuple[int, ...]
+    gpu: tuple[int, ...]
+
+    @classmethod
+    def of(cls, rules: RuleSet) -> "FactLayout":
+        """The layout for these rules."""
+        numbers: dict[tuple[str, ...], int] = {}
+
+        def number(facts: tuple[str, ...]) -> int:
+            return numbers.setdefault(facts, len(numbers))
+
+        judge, driver, kernels = number(JUDGE_READS_OF_IMAGE), number(DRIVER), number(KERNELS)
+        general = tuple(number(rule.image) for rule in rules.general)
+        gpu = tuple(number(rule.image) for rule in rules.gpu)
+        return cls(tuple(fact_reader(facts) for facts in numbers), judge, driver, kernels, general, gpu)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FactColumns:
+    """The images that are in these columns, and a column for each reader of the layout."""
+
+    members: Bits
+    columns: tuple[Column[ImageRequirements], ...]
+
+    @classmethod
+    def build(
+        cls, layout: FactLayout, images: Iterable[tuple[ImageRequirements, Sequence[int]]], size: int
+    ) -> "FactColumns":
+        """The columns of images, each with all places at which equal ones stand."""
+        images = list(images)
+        members = from_places((place for _, places in images for place in places), size)
+        columns = (
+            Column.build(((places, read(needs), needs) for needs, places in images), size) for read in layout.readers
+        )
+        return cls(members, tuple(columns))
+
+    def changed(
+        self, layout: FactLayout, moved: Callable[[Bits], Bits], placed: Sequence[tuple[int, ImageRequirements]]
+    ) -> "FactColumns":
+        """The columns with every set moved, and then these images added at their places."""
+        members = moved(self.members)
+        for place, _ in placed:
+            members |= 1 << place
+        columns = (
+            column.changed(moved, [(place, read(needs), needs) for place, needs in placed])
+            for column, read in zip(self.columns, layout.readers, strict=True)
+        )
+        return FactColumns(members, tuple(columns))

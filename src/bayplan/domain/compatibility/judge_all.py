@@ -1,0 +1,172 @@
+"""Judges a whole catalogue on one kind of node: each rule runs once for each group of images that are equal in its facts.
+
+What a rule gives for a group is kept for the kind of node, across changes of the catalogue; the rest is AND and OR.
+"""
+
+import datetime
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from bayplan.domain.compatibility.bits import Bits, lowest
+from bayplan.domain.compatibility.columns import Column
+from bayplan.domain.compatibility.fact_columns import FactColumns, FactLayout
+from bayplan.domain.compatibility.image_requirements import ImageRequirements
+from bayplan.domain.compatibility.node_capabilities import NodeCapabilities
+from bayplan.domain.compatibility.node_verdicts import Block, NodeVerdicts
+from bayplan.domain.compatibility.order import ImageOrder
+from bayplan.domain.compatibility.pairing import Pairing
+from bayplan.domain.compatibility.rules import Rule, RuleSet
+from bayplan.domain.compatibility.verdict import ORDER, Grade
+
+_WORST_FIRST = sorted(ORDER, key=lambda grade: -ORDER[grade])
+_NOT_YET = object()
+
+GradeSets = dict[Grade, Bits]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class NodeKind:
+    """A kind of node on one day, with what was worked out for it so far, by the number of the group."""
+
+    node: NodeCapabilities
+    today: datetime.date
+    results: dict[Hashable, list[Any]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Part:
+    """Columns of images, and which of their images count."""
+
+    facts: FactColumns
+    members: Bits
+
+
+def judge_all(
+    rules: RuleSet, layout: FactLayout, order: ImageOrder, parts: Sequence[Part], kind: NodeKind
+) -> NodeVerdicts:
+    """The verdicts for all images; no image counts in two parts."""
+    every = works_on_cpu = uses_gpu = 0
+    general_blocks: list[Block] = []
+    gpu_blocks: list[Block] = []
+    for part in parts:
+        run = _Run(layout, order, part, kind)
+        every |= part.members
+        works_on_cpu |= run.having(lambda image: image.declared.cpu)
+        on_gpu = run.having(lambda image: image.uses_gpu) if kind.node.has_gpu else 0
+        for number, rule in enumerate(rules.general):
+            general_blocks += run.blocks(rule, number, layout.general[number])
+        if on_gpu:
+            uses_gpu |= on_gpu
+            for number, rule in enumerate(rules.gpu, len(rules.general)):
+                gpu_blocks += run.blocks(rule, number, layout.gpu[number - len(rules.general)])
+    grades = _settle(every, _by_grade(general_blocks), _by_grade(gpu_blocks), uses_gpu, works_on_cpu)
+    return NodeVerdicts(order, kind.node.platform, grades, uses_gpu, general_blocks, gpu_blocks)
+
+
+class _Run:
+    """The rules over one part."""
+
+    def __init__(self, layout: FactLayout, order: ImageOrder, part: Part, kind: NodeKind) -> None:
+        self._layout, self._order, self._part, self._kind = layout, order, part, kind
+        self._narrowed = part.members != part.facts.members
+        self._pairings: dict[int, Pairing] = {}
+        self._partitions: dict[str, GradeSets] = {}
+
+    def having(self, test: Callable[[ImageRequirements], bool]) -> Bits:
+        """The images for which a test on what the judge itself reads holds."""
+        return self._part.facts.columns[self._layout.judge].having(test) & self._part.members
+
+    def blocks(self, rule: Rule, number: int, column: int) -> Iterator[Block]:
+        """The reasons that a rule gives, each with its images."""
+        if rule.by_grades is None:
+            yield from self._blocks(rule, number, column, self._part.members if self._narrowed else None)
+            return
+        holds = self._holding(rule.by_grades)
+        for answer, among in ((True, holds), (False, self._part.members & ~holds)):
+            if among:
+                yield from self._blocks(rule, (number, answer), column, among)
+
+    def _blocks(self, rule: Rule, key: Hashable, column: int, among: Bits | None) -> Iterator[Block]:
+        facts = self._part.facts.columns[column]
+        results = self._results(key, facts)
+        for group, images in enumerate(facts.bits):
+            if among is not None:
+                images &= among
+            if not images:
+                continue
+            result = results[group]
+            if result is _NOT_YET:
+                # By the grades an example of the whole group may be another than these images.
+                example = facts.examples[group] if rule.by_grades is None else self._image_at(lowest(images))
+                result = results[group] = rule.check(self._pairing(example))
+            if result is not None:
+                yield result, images
+
+    def _results(self, key: Hashable, facts: Column[ImageRequirements]) -> list[Any]:
+        results = self._kind.results.setdefault((facts.numbering, key), [])
+        if len(results) < len(facts.bits):
+            results.extend([_NOT_YET] * (len(facts.bits) - len(results)))
+        return results
+
+    def _image_at(self, place: int) -> ImageRequirements:
+        return self._order.entries[place][3].on(self._kind.node.platform)
+
+    def _pairing(self, image: ImageRequirements) -> Pairing:
+        pairing = self._pairings.get(id(image))
+        if pairing is None:
+            pairing = self._pairings[id(image)] = Pairing(image, self._kind.node, self._kind.today)
+        return pairing
+
+    def _holding(self, by_grades: Callable[[Grade, Grade], bool]) -> Bits:
+        """The images for which what the driver and the kernels say comes to that."""
+        by_driver = self._grades("by_driver", self._layout.driver, lambda pairing: pairing.by_driver)
+        by_kernels = self._grades("by_kernels", self._layout.kernels, lambda pairing: pairing.by_kernels)
+        holds = 0
+        for one, by_one in by_driver.items():
+            for other, by_other in by_kernels.items():
+                if by_grades(one, other):
+                    holds |= by_one & by_other
+        return holds & self._part.members
+
+    def _grades(self, name: str, column: int, work: Callable[[Pairing], Grade]) -> GradeSets:
+        found = self._partitions.get(name)
+        if found is not None:
+            return found
+        found = self._partitions[name] = {}
+        facts = self._part.facts.columns[column]
+        results = self._results(name, facts)
+        for group, images in enumerate(facts.bits):
+            if images:
+                grade = results[group]
+                if grade is _NOT_YET:
+                    grade = results[group] = work(self._pairing(facts.examples[group]))
+                found[grade] = found.get(grade, 0) | images
+        return found
+
+
+def _by_grade(blocks: Sequence[Block]) -> GradeSets:
+    sets = dict.fromkeys(Grade, 0)
+    for reason, images in blocks:
+        sets[reason.grade] |= images
+    return sets
+
+
+def _settle(every: Bits, general: GradeSets, gpu: GradeSets, uses_gpu: Bits, works_on_cpu: Bits) -> GradeSets:
+    """The images of each grade, as `judge.settle` has it for one."""
+    on_gpu: GradeSets = {}
+    left = uses_gpu
+    for grade in _WORST_FIRST:
+        on_gpu[grade] = left & gpu[grade]
+        left &= ~gpu[grade]
+    on_gpu[Grade.NATIVE] |= left
+    runs_on_cpu = on_gpu[Grade.NO] & works_on_cpu
+    on_gpu[Grade.NO] ^= runs_on_cpu
+    on_gpu[Grade.CPU] |= runs_on_cpu | (every & ~uses_gpu)
+    grades: GradeSets = {}
+    left = every
+    for grade in _WORST_FIRST:
+        images = (on_gpu[grade] | general[grade]) & left
+        grades[grade] = images
+        left ^= images
+    return grades

@@ -1,0 +1,107 @@
+"""The images of a catalogue in the documented order of matches, grade aside.
+
+Images that are not deprecated would come first (no image says so yet); then by the framework's name, its newest version,
+the newest CUDA, the newest image version, the pk. What has no framework, version or CUDA comes after what has.
+"""
+
+from bisect import bisect_left
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+
+from bayplan.domain.compatibility.image import Image
+from bayplan.domain.compatibility.image_requirements import ImageRequirements
+from bayplan.domain.versions import sort_key
+
+_DOWNWARDS = {code: chr(0x9E - code) for code in range(0x20, 0x7F)}
+_LAST = "\x7f"  # after every character of a key
+_MOST_RECENT = 1_000
+
+Family = tuple[bool, str, str, str]
+"""What images of one framework and CUDA share of the order."""
+Entry = tuple[Family, str, int, ImageRequirements]
+"""An image in the order: its family, its version, its pk; and its requirements, which do not order it."""
+
+
+@dataclass(frozen=True, slots=True)
+class CatalogueImage:
+    """An image of the catalogue: its key, what it is for, its facts, and the keys of its framework and CUDA."""
+
+    pk: int
+    version: str
+    image: Image
+    tasks: tuple[str, ...]
+    domain: str
+    framework: int | None = None
+    cuda: int | None = None
+
+
+def order_entry(image: CatalogueImage, requirements: ImageRequirements) -> Entry:
+    """Where an image stands in the order."""
+    facts = image.image
+    family = _family(facts.framework, facts.framework_version, facts.cuda)
+    return family, _newest_first(image.version), image.pk, requirements
+
+
+@lru_cache(maxsize=8192)
+def _family(framework: str | None, version: str | None, cuda: str | None) -> Family:
+    name = "" if framework is None else framework.casefold()
+    return framework is None, name, _newest_first(version), _newest_first(cuda)
+
+
+@lru_cache(maxsize=8192)
+def _newest_first(version: str | None) -> str:
+    return ("" if version is None else sort_key(version).translate(_DOWNWARDS)) + _LAST
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """The places that images left, as they were before, and those where images came in, as they are after; ascending."""
+
+    removed: list[int]
+    inserted: list[int]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ImageOrder:
+    """The entries of all images, in order. Never changed in place: whoever reads it keeps what they read."""
+
+    entries: list[Entry]
+    _by_pk: dict[int, Entry]
+    _recent: Mapping[int, Entry | None]
+    """What differs from `_by_pk`, which is copied only now and then; None for what is gone."""
+
+    @classmethod
+    def build(cls, entries: Iterable[Entry]) -> "ImageOrder":
+        """The order of these entries."""
+        ordered = sorted(entries, key=_sorted_by)
+        return cls(ordered, {found[2]: found for found in ordered}, {})
+
+    def place(self, pk: int) -> int | None:
+        """The place of an image; None where there is none with that pk."""
+        found = self._recent[pk] if pk in self._recent else self._by_pk.get(pk)
+        return None if found is None else bisect_left(self.entries, found[:3])
+
+    def changed(self, removed: Iterable[int], inserted: Iterable[Entry]) -> tuple["ImageOrder", Change]:
+        """The order without the images of these pks and with these entries, and what has moved."""
+        removed, inserted = list(removed), sorted(inserted, key=_sorted_by)
+        gone = sorted(place for pk in removed if (place := self.place(pk)) is not None)
+        entries = self.entries.copy()
+        for place in reversed(gone):
+            del entries[place]
+        if len(inserted) > _MOST_RECENT:
+            entries.extend(inserted)
+            entries.sort(key=_sorted_by)
+        else:
+            for new in inserted:
+                entries.insert(bisect_left(entries, new[:3]), new)
+        recent = {**self._recent, **dict.fromkeys(removed), **{new[2]: new for new in inserted}}
+        by_pk = self._by_pk
+        if len(recent) > _MOST_RECENT:
+            by_pk, recent = {found[2]: found for found in entries}, {}
+        places = [bisect_left(entries, new[:3]) for new in inserted]
+        return ImageOrder(entries, by_pk, recent), Change(gone, places)
+
+
+def _sorted_by(found: Entry) -> tuple[Family, str, int]:
+    return found[:3]

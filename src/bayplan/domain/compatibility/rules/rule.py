@@ -1,0 +1,77 @@
+"""A rule with what it reads, and all rules together.
+
+What a rule reads is declared once, here. The index judges images that are equal in a rule's facts together, and nodes
+that are equal in all rules' facts are one kind; so a rule sees nothing that it does not declare.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, fields, replace
+from functools import cached_property
+from typing import Any
+
+from bayplan.domain.compatibility.image_requirements import image_fields
+from bayplan.domain.compatibility.node import Node
+from bayplan.domain.compatibility.pairing import Pairing
+from bayplan.domain.compatibility.verdict import Grade, Reason
+
+Check = Callable[[Pairing], Reason | None]
+
+DRIVER = ("cuda", "compat_package", "compat_on_loader_path")
+"""The image's facts that decide how a driver runs its CUDA (`Pairing.by_driver`)."""
+KERNELS = ("cuda", "builds")
+"""The image's facts that decide whether it has code for a GPU (`Pairing.by_kernels`)."""
+CAPABILITY = ("compute_capability", "hardware_generation", "architecture")
+"""The node's facts that decide the capability of its GPU."""
+GPU = (*CAPABILITY, "gpu_name", "gpu_brand")
+"""The node's facts about its GPU."""
+
+JUDGE_READS_OF_IMAGE = ("cpu", "uses_gpu")
+JUDGE_READS_OF_NODE = ("driver_version", "architecture")
+"""What decides which rules count: whether image and node have to do with a GPU, and the image's own architecture."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A rule, and the facts of the image and of the node that it reads.
+
+    `image` has fields of `Image` and names of `DERIVED_FACTS`, `node` fields of `Node`. A rule that reads `by_driver` or
+    `by_kernels` declares DRIVER or KERNELS. One that reads only what both come to together declares that function as
+    `by_grades` instead, so that the index need not tell apart the images of every driver and every build.
+    """
+
+    check: Check
+    image: tuple[str, ...] = ()
+    node: tuple[str, ...] = ()
+    by_grades: Callable[[Grade, Grade], bool] | None = None
+
+    @property
+    def image_fields(self) -> frozenset[str]:
+        """The fields of `Image` that may change its result."""
+        return image_fields((*self.image, *(() if self.by_grades is None else (*DRIVER, *KERNELS))))
+
+    @property
+    def node_fields(self) -> frozenset[str]:
+        """The fields of `Node` that may change its result."""
+        return frozenset((*self.node, *(() if self.by_grades is None else ("driver_version", *GPU))))
+
+
+@dataclass(frozen=True)
+class RuleSet:
+    """The rules that hold with and without a GPU, and those for an image that uses the GPU of its node."""
+
+    general: tuple[Rule, ...]
+    gpu: tuple[Rule, ...]
+
+    @property
+    def all(self) -> tuple[Rule, ...]:
+        """Every rule, in the order in which reasons of equal grade come."""
+        return self.general + self.gpu
+
+    def kind(self, node: Node) -> Node:
+        """The node without the facts that no rule reads: nodes of one kind have the same verdicts."""
+        return replace(node, **self._unread)
+
+    @cached_property
+    def _unread(self) -> dict[str, Any]:
+        read = frozenset(JUDGE_READS_OF_NODE).union(*(rule.node_fields for rule in self.all))
+        return {field.name: field.default for field in fields(Node) if field.name not in read}
