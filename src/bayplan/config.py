@@ -37,6 +37,9 @@ class Settings(BaseSettings):
     )
     host: str = Field(default="127.0.0.1", description="Address that the server binds.")
     port: Annotated[int, Field(ge=0, le=65535)] = Field(default=8000, description="Port that the server binds.")
+    processes: Annotated[int, Field(ge=1, le=64)] = Field(
+        default=1, description="Number of server processes that share the port, on one machine."
+    )
     admin_password: SecretStr | None = Field(
         default=None,
         description="Password of the user `admin`, made at the first start, of 8 or more characters. "

@@ -42,11 +42,14 @@ def serve(
     port: Annotated[
         int | None, typer.Option(metavar="PORT", help="Port to serve on, 0 for any that is free. [BAYPLAN_PORT]")
     ] = None,
+    processes: Annotated[
+        int | None, typer.Option(metavar="N", help="Number of processes that share the port. [BAYPLAN_PROCESSES]")
+    ] = None,
     home: Home = None,
     database: Database = None,
 ) -> None:
     """Serve the catalogue and the judge over HTTP."""
-    settings = _settings(host=host, port=port, home=home, database=database)
+    settings = _settings(host=host, port=port, processes=processes, home=home, database=database)
     from bayplan.server.process import serve
 
     serve(settings)

@@ -9,16 +9,20 @@ import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 import bayplan
+from bayplan.clock import now
 from bayplan.config import Settings
 from bayplan.db import schema
 from bayplan.errors import CannotStart
 from bayplan.server import logs
 from bayplan.server.app import create_app, open_context, prepare
+from bayplan.server.checks import queue as check_queue
 from bayplan.server.checks.intervals import CheckIntervals
 from bayplan.server.credentials.key_rotation import encrypt_again
+from bayplan.server.supervisor import Supervisor, run_once
 
 # Of a request line and headers, or of what stands between two pieces of a body.
 MOST_HEAD_BYTES = 64 * 1024
+BACKLOG = 2048  # connections that wait to be accepted
 
 _OTHER = dict.fromkeys((errno.EADDRINUSE, errno.EACCES), "port with --port or BAYPLAN_PORT")
 _ANY_OTHER = "address with --host or BAYPLAN_HOST"
@@ -50,31 +54,59 @@ class _Http(HttpToolsProtocol):
 
 
 class _Server(uvicorn.Server):
-    """A uvicorn server that says in one line where it serves, once it does."""
+    """A uvicorn server that says in one line where it serves, once it does, and ends with its supervisor."""
 
-    def __init__(self, config: uvicorn.Config, greeting: str) -> None:
+    def __init__(self, config: uvicorn.Config, greeting: str | None, lifeline: int | None) -> None:
         super().__init__(config)
         self._greeting = greeting
+        self._lifeline = lifeline
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets=sockets)
-        if self.started:
-            # What a start loads stays; looking through it again and again for garbage would hold up every request for 0.1 s.
-            gc.freeze()
+        if not self.started:
+            return
+        # What a start loads stays; looking through it again and again for garbage would hold up every request for 0.1 s.
+        gc.freeze()
+        if self._lifeline is not None:
+            asyncio.get_running_loop().add_reader(self._lifeline, self._end)
+        if self._greeting is not None:
             print(self._greeting, flush=True)
+
+    def _end(self) -> None:
+        assert self._lifeline is not None
+        asyncio.get_running_loop().remove_reader(self._lifeline)
+        self.should_exit = True
 
 
 def serve(settings: Settings, *, check_intervals: CheckIntervals | None = None) -> None:
     """Serves until it is told to stop; raises `CannotStart` or `DatabaseUnavailable` where it cannot."""
     logs.configure(settings.log_level)
     listener = _listen(settings.host, settings.port)
-    # Before the server starts, so that what is wrong is said in one line and not as the end of a start.
-    asyncio.run(_prepare(settings))
     host, port = listener.getsockname()[:2]
     shown = f"[{host}]" if ":" in host else host
     place = settings.database_url.removeprefix("sqlite:///") if settings.is_embedded else "PostgreSQL"
+    greeting = f"bayplan {bayplan.__version__} serves http://{shown}:{port}\nIts data lies in {place}"
+    # Before the server starts, so that what is wrong is said in one line and not as the end of a start.
+    if settings.processes == 1:
+        asyncio.run(_prepare(settings))
+        _Server(_config(settings, check_intervals), greeting, None).run(sockets=[listener])
+        return
+    run_once(lambda: asyncio.run(_prepare(settings)))
+    listener.listen(BACKLOG)  # from now on nobody is refused, whoever of the processes is there to answer
+
+    def serve_as(number: int, lifeline: int) -> None:
+        logs.configure(settings.log_level, number)
+        server = _Server(_config(settings, check_intervals), None, lifeline)
+        server.run(sockets=[listener])
+        if not server.started:
+            raise CannotStart("The server process could not start.")
+
+    Supervisor(serve_as, listener, settings.processes).run(greeting)
+
+
+def _config(settings: Settings, check_intervals: CheckIntervals | None) -> uvicorn.Config:
     app = create_app(settings, check_intervals=check_intervals)
-    config = uvicorn.Config(
+    return uvicorn.Config(
         logs.RequestLog(app) if settings.log_level == "debug" else app,
         loop="uvloop",
         http=_Http,
@@ -82,19 +114,21 @@ def serve(settings: Settings, *, check_intervals: CheckIntervals | None = None) 
         access_log=False,
         lifespan="on",
         server_header=False,
+        backlog=BACKLOG,
         timeout_keep_alive=30,
         timeout_graceful_shutdown=10,
     )
-    greeting = f"bayplan {bayplan.__version__} serves http://{shown}:{port}\nIts data lies in {place}"
-    _Server(config, greeting).run(sockets=[listener])
 
 
 async def _prepare(settings: Settings) -> None:
-    runtime = open_context(settings)
+    """Makes database and keys ready, once for all processes."""
+    context = open_context(settings)
     try:
-        await prepare(runtime)
+        await prepare(context)
+        if settings.is_embedded:  # no other server works on it, so claims of before are nobody's
+            await check_queue.resume(context.db, now())
     finally:
-        await runtime.db.close()
+        await context.db.close()
 
 
 def _listen(host: str, port: int) -> socket.socket:

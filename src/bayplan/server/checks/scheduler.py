@@ -47,7 +47,6 @@ class CheckScheduler:
         intervals: CheckIntervals | None = None,
     ) -> None:
         self._interval_seconds = settings.verify_seconds
-        self._is_only_process = settings.is_embedded
         # One connection to each registry is left to those who wait for an answer.
         self._concurrency = max(1, settings.registry_concurrency - 1)
         self._db = db
@@ -115,8 +114,6 @@ class CheckScheduler:
         return timestamp((datetime.fromisoformat(claimed) if claimed else at) + timedelta(seconds=wait))
 
     async def _run(self) -> None:
-        if self._is_only_process:
-            await self._try(lambda: check_queue.resume(self._db, self._now()))
         while True:
             await self._try(self._start_queues)
             with contextlib.suppress(TimeoutError):
