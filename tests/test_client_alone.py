@@ -11,7 +11,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from bayplan.client import Client, any_of, both, compare, contains, exact, is_null
-from bayplan.client.transport import refusal, server_address
+from bayplan.client.responses import refusal
+from bayplan.client.transport import server_address
 from bayplan.errors import Invalid, TooManyAttempts, Unreachable
 
 

@@ -1,13 +1,18 @@
 """An image that this machine is to hold, and what is kept of one that cannot be had: when to try again."""
 
+from __future__ import annotations
+
 import time
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from bayplan.agent.pull import credentials_of
-from bayplan.client.prefetch import State, WantedImage
 from bayplan.domain.backoff import Backoff
 from bayplan.domain.reference import Reference, located
 from bayplan.registry.auth import RegistryCredentials
+
+if TYPE_CHECKING:
+    from bayplan.schemas.prefetch import DesiredImageAnswer, State
 
 LONGEST_RETRY_SECONDS = 3600.0
 
@@ -24,7 +29,7 @@ class DesiredImage:
     login: RegistryCredentials | None
 
     @classmethod
-    def of(cls, wanted: WantedImage) -> "DesiredImage":
+    def of(cls, wanted: DesiredImageAnswer) -> DesiredImage:
         """Gives what matters here of an image that the server wants."""
         image = wanted["image"]
         reference = located(image["url"], image["registry"])
@@ -46,7 +51,7 @@ class Failure:
     detail: str
 
     @classmethod
-    def after(cls, before: "Failure | None", interval_seconds: float, state: State, detail: str) -> "Failure":
+    def after(cls, before: Failure | None, interval_seconds: float, state: State, detail: str) -> Failure:
         """Gives one more failure: the next try is later each time."""
         count = 1 if before is None else before.count + 1
         wait = Backoff(interval_seconds, LONGEST_RETRY_SECONDS, jitter=0).wait_seconds(count, 0)

@@ -1,21 +1,26 @@
 """Joining a server, telling it what has changed, and leaving: what the commands and the running worker have in common."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TypedDict
+from typing import TYPE_CHECKING, TypedDict
 
 from bayplan.agent import credential, probe, report
 from bayplan.agent.credential import AgentState
 from bayplan.client import Client
-from bayplan.client.answers import Joined, Node
 from bayplan.client.transport import server_address
 from bayplan.errors import BayplanError, Conflict, NotFound, Unauthenticated, Unreachable
+
+if TYPE_CHECKING:
+    from bayplan.schemas.nodes import NodeAnswer
+    from bayplan.schemas.workers import JoinAnswer
 
 TIMEOUT_SECONDS = 30
 
 
-def join(path: Path, server: str, token: str, *, ip: str | None, without_gpu: bool) -> Sequence[Node]:
+def join(path: Path, server: str, token: str, *, ip: str | None, without_gpu: bool) -> Sequence[NodeAnswer]:
     """Joins, or joins again, and keeps the credential; gives this machine's nodes. Raises what the server refuses."""
     url = server_address(server)
     try:
@@ -67,7 +72,7 @@ def current(known: AgentState) -> report.Body:
 
 def tell(client: Client, path: Path, known: AgentState, body: report.Body) -> AgentState:
     """Tells the server what the machine is now, and keeps and gives the new state."""
-    joined: Joined = client.nodes.join(body)
+    joined: JoinAnswer = client.nodes.join(body)
     new = replace(known, nodes=tuple(node["pk"] for node in joined["nodes"]), reported=body)
     credential.update(path, new)
     return new
@@ -78,7 +83,7 @@ class Status(TypedDict):
 
     server: str
     worker: str
-    nodes: list[Node]
+    nodes: list[NodeAnswer]
     changes: list[str]
     troubles: list[str]
 

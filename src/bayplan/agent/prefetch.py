@@ -4,6 +4,8 @@ It asks every few minutes, mostly to hear that nothing has changed, and says wha
 loaded when there is something to do. It ends with the process: an image that is being pulled then is abandoned.
 """
 
+from __future__ import annotations
+
 import random
 import threading
 import time
@@ -16,13 +18,13 @@ from bayplan.agent import membership, owned_images
 from bayplan.agent.credential import AgentState
 from bayplan.agent.disk_budget import DiskLimits
 from bayplan.client import Client
-from bayplan.client.prefetch import Holding
 from bayplan.domain.backoff import Backoff, spread
 from bayplan.errors import BayplanError, Forbidden, Invalid, NotFound, Unauthenticated
 
 if TYPE_CHECKING:
     from bayplan.agent.desired import DesiredImage
     from bayplan.agent.reconcile import Reconciler
+    from bayplan.schemas.prefetch import InventoryEntry
 
 FIRST_WITHIN_SECONDS = 30.0
 SAYS_AT_ONCE = 5
@@ -44,17 +46,17 @@ class Prefetcher:
     say: Callable[[str], None]
     _stop: threading.Event = field(default_factory=threading.Event)
     _thread: threading.Thread | None = None
-    _targets: "Sequence[DesiredImage]" = ()
+    _targets: Sequence[DesiredImage] = ()
     _keep: frozenset[int] = frozenset()
     _tag: str | None = None
     _asked: bool = False
     _failures: int = 0
     _complained: str | None = None
-    _said: list[Holding] | None = None
+    _said: list[InventoryEntry] | None = None
     _said_at: float = 0.0
     _may_say: float = SAYS_AT_ONCE
     _counted_at: float = 0.0
-    _hold: "Reconciler | None" = None
+    _hold: Reconciler | None = None
 
     def start(self, known: AgentState) -> None:
         """Begins, in a thread that does not keep the process from ending."""
@@ -99,7 +101,7 @@ class Prefetcher:
         return wait
 
     def _ask(self, client: Client) -> None:
-        answer = client.prefetch.wanted(self._tag)
+        answer = client.prefetch.desired_images(self._tag)
         if answer is None:
             return
         wanted, self._tag = answer
@@ -163,7 +165,7 @@ class Prefetcher:
             self.say(sentence)
         self._complained = sentence
 
-    def _tell(self, client: Client, holdings: Mapping[int, Holding], *, soon: bool = False) -> None:
+    def _tell(self, client: Client, holdings: Mapping[int, InventoryEntry], *, soon: bool = False) -> None:
         """Says what the machine holds where that is new; where it will be told again `soon`, not for each of many small images."""
         now = time.monotonic()
         self._may_say = min(SAYS_AT_ONCE, self._may_say + (now - self._counted_at) / SAYS_ONE_MORE_EVERY_SECONDS)
@@ -174,7 +176,7 @@ class Prefetcher:
         self._may_say = max(0.0, self._may_say - 1)
         self._said_at = now
         try:
-            client.prefetch.say(new)
+            client.prefetch.report_inventory(new)
         except BayplanError:
             self._said, self._may_say = None, 0.0  # it is said again when the round ends, or in the next one
         else:

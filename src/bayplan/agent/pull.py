@@ -4,10 +4,12 @@ What runs is then exactly what was judged: a tag that was moved meanwhile pulls 
 yet, the registry is asked for the one that the tag has now, and that is said.
 """
 
+from __future__ import annotations
+
 import shlex
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bayplan.agent.credential import AgentState
 from bayplan.agent.engine import Engine, LocalImage
@@ -15,11 +17,14 @@ from bayplan.agent.engine_errors import EngineFailed
 from bayplan.agent.membership import NODES_GONE
 from bayplan.agent.progress import Progress
 from bayplan.client import Client
-from bayplan.client.answers import Image, JudgedImage, MatchAnswer
-from bayplan.client.inspections import Inspection
 from bayplan.domain.reference import Reference, located
 from bayplan.errors import BayplanError, Invalid, NotFound, Problem
 from bayplan.registry.auth import RegistryCredentials
+
+if TYPE_CHECKING:
+    from bayplan.schemas.docker import ImageAnswer
+    from bayplan.schemas.inspection import InspectionAnswer
+    from bayplan.schemas.match import GradedImage, MatchAnswer
 
 NEXT_BEST_AT_MOST = 20
 # Of these the next image would die as well: they are the machine's, not the image's.
@@ -61,12 +66,12 @@ class Pulled:
     """An image that is on this machine now, and why it is this one."""
 
     reference: Reference
-    judged: JudgedImage
+    judged: GradedImage
     slot: PullNode
     held: LocalImage
     standing: ImageStatus
     was_there: bool
-    passed_over: list[tuple[JudgedImage, BayplanError]] = field(default_factory=list)
+    passed_over: list[tuple[GradedImage, BayplanError]] = field(default_factory=list)
 
     @property
     def gpu(self) -> int | None:
@@ -125,7 +130,7 @@ def pull(
     if not answer["matches"]:
         raise nothing_runs_here(answer, slot)
     architecture = str(known.reported.get("architecture"))
-    passed_over: list[tuple[JudgedImage, BayplanError]] = []
+    passed_over: list[tuple[GradedImage, BayplanError]] = []
     for judged in answer["matches"]:
         try:
             reference, standing, held, was_there = _get(client, engine, judged["image"], architecture, watch)
@@ -162,7 +167,7 @@ def nothing_runs_here(answer: MatchAnswer, slot: PullNode) -> NothingRunsHere:
 
 
 def _get(
-    client: Client, engine: Engine, image: Image, architecture: str, watch: PullObserver
+    client: Client, engine: Engine, image: ImageAnswer, architecture: str, watch: PullObserver
 ) -> tuple[Reference, ImageStatus, LocalImage, bool]:
     """Makes sure that one image is here: what it is called by digest, what was known, and whether it was here before."""
     tagged, login = located(image["url"], image["registry"]), credentials_of(image)
@@ -206,7 +211,7 @@ def _get(
     return reference, standing, held, False
 
 
-def credentials_of(image: Image) -> RegistryCredentials | None:
+def credentials_of(image: ImageAnswer) -> RegistryCredentials | None:
     """Gives the log-in that the catalogue has for an image, None where it has none."""
     username, password = image["registry_username"], image["registry_password"]
     return RegistryCredentials(username, password) if username is not None and password is not None else None
@@ -215,7 +220,7 @@ def credentials_of(image: Image) -> RegistryCredentials | None:
 def stands_by(
     client: Client,
     engine: Engine,
-    image: Image,
+    image: ImageAnswer,
     tagged: Reference,
     login: RegistryCredentials | None,
     architecture: str,
@@ -278,7 +283,7 @@ def _disk_full(engine: Engine, reference: Reference, size_bytes: int, free_bytes
     )
 
 
-def _gone(client: Client, engine: Engine, image: Image, tagged: Reference, standing: ImageStatus) -> EngineFailed:
+def _gone(client: Client, engine: Engine, image: ImageAnswer, tagged: Reference, standing: ImageStatus) -> EngineFailed:
     """The error for an image whose digest the registry has no more: what its tag points to now, and what staff do."""
     name = _typed(image)
     beginning = (
@@ -306,7 +311,7 @@ def _told_by_server(client: Client, tagged: Reference, login: RegistryCredential
         return None
 
 
-def _inspected(client: Client, tagged: Reference, login: RegistryCredentials | None) -> Inspection:
+def _inspected(client: Client, tagged: Reference, login: RegistryCredentials | None) -> InspectionAnswer:
     if login is None:
         return client.images.inspect(str(tagged))
     return client.images.inspect(str(tagged), username=login.username, password=login.password)
@@ -324,10 +329,10 @@ def gigabytes(size_bytes: int) -> str:
     return f"{size_bytes / 1e3:.0f} kB"
 
 
-def _named(image: Image) -> str:
+def _named(image: ImageAnswer) -> str:
     return f"{image['name']}:{image['version']}"
 
 
-def _typed(image: Image) -> str:
+def _typed(image: ImageAnswer) -> str:
     """The image as it is typed in a command."""
     return shlex.quote(_named(image))

@@ -4,10 +4,13 @@ Nothing else is ever touched: what somebody else pulled, or a container uses, st
 smaller images behind it still go.
 """
 
+from __future__ import annotations
+
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from bayplan.agent import owned_images
 from bayplan.agent.desired import DesiredImage, Failure
@@ -17,8 +20,10 @@ from bayplan.agent.engine_errors import EngineFailed, printable
 from bayplan.agent.owned_images import OwnedImage
 from bayplan.agent.progress import Progress
 from bayplan.agent.pull import OF_THE_MACHINE, gigabytes
-from bayplan.client.prefetch import Holding, State
 from bayplan.domain.reference import Reference
+
+if TYPE_CHECKING:
+    from bayplan.schemas.prefetch import InventoryEntry, State
 
 LOOK_SECONDS = 2.0  # at the disk, while something is pulled
 _LONGEST_DETAIL = 1_000
@@ -42,7 +47,7 @@ class Stopped(Exception):  # nothing went wrong
 class ReconcileObserver:
     """Who is told of what the machine holds, and what is worth a line in a log; and who says that it ends."""
 
-    holds: Callable[[Mapping[int, Holding]], None]
+    holds: Callable[[Mapping[int, InventoryEntry]], None]
     say: Callable[[str], None]
     is_stopped: Callable[[], bool]
 
@@ -60,7 +65,9 @@ class Reconciler:
     failures: dict[DesiredImage, Failure] = field(default_factory=dict)
     registries: dict[str, Failure] = field(default_factory=dict)
 
-    def reconcile(self, engine: Engine, targets: Sequence[DesiredImage], keep: Collection[int]) -> dict[int, Holding]:
+    def reconcile(
+        self, engine: Engine, targets: Sequence[DesiredImage], keep: Collection[int]
+    ) -> dict[int, InventoryEntry]:
         """Makes it so, one image after the other, and gives what is here then, by image.
 
         Raises `EngineFailed` where the engine does not answer, `Invalid` where what was pulled cannot be kept, and `Stopped`.
@@ -77,9 +84,9 @@ class ReconcilePass:
         self._kept = owned_images.read(hold.path, hold.server, engine.place)
         self._here = {str(reference): one for one in engine.images() for reference in one.references}
         self._in_use = engine.in_use()
-        self._states: dict[int, Holding] = {}
+        self._states: dict[int, InventoryEntry] = {}
 
-    def go(self, targets: Sequence[DesiredImage]) -> dict[int, Holding]:
+    def go(self, targets: Sequence[DesiredImage]) -> dict[int, InventoryEntry]:
         """Removes, then pulls, and gives what is here then."""
         self._leave_to_others()
         names = {target.image: self._name(target) for target in targets}

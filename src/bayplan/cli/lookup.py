@@ -1,15 +1,21 @@
 """From what people type to the object that they mean: `pytorch:2.4`, `pytorch 2.4`, `17`; `10.0.0.7#1`, `3`."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from bayplan.client import Client, any_of, both, exact
-from bayplan.client.answers import ExpandedImage, ExpandedNode
 from bayplan.errors import Invalid, NotFound
+
+if TYPE_CHECKING:
+    from bayplan.schemas.docker import ExpandedImageAnswer
+    from bayplan.schemas.nodes import ExpandedNodeAnswer
 
 NAMED_AT_MOST = 8
 
 
-def image(client: Client, typed: Sequence[str], *, deleted: bool = False) -> ExpandedImage:
+def image(client: Client, typed: Sequence[str], *, deleted: bool = False) -> ExpandedImageAnswer:
     """The one image that is meant; among the deleted ones with `deleted`. Raises `NotFound` and `Invalid`."""
     text = " ".join(typed).strip()
     if text.isdigit():
@@ -28,7 +34,7 @@ def image(client: Client, typed: Sequence[str], *, deleted: bool = False) -> Exp
     raise Invalid(f"{text!r} may be any of {len(found)} images; say which version (or key): {listed}{more}.")
 
 
-def node(client: Client, text: str) -> ExpandedNode:
+def node(client: Client, text: str) -> ExpandedNodeAnswer:
     """The one node that is meant. Raises `NotFound` and `Invalid`."""
     if text.isdigit():
         return client.nodes.get(int(text), expand=True)

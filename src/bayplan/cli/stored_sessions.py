@@ -6,7 +6,7 @@ import tempfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from bayplan.client.transport import Tokens
+from bayplan.client.tokens import Tokens
 from bayplan.errors import Invalid
 
 

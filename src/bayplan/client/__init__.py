@@ -8,12 +8,13 @@
         answer = bayplan.match(worker={"driver_version": "535.104.05", "compute_capability": "8.6"}, task="train")
         print(answer["matches"][0]["image"]["url"])
 
-Answers are plain dictionaries, exactly the API's JSON, typed in `bayplan.client.answers`. Refusals are the exceptions
+Answers are plain dictionaries, exactly the API's JSON, typed by what `bayplan.schemas`
+has for each resource (`schemas.docker.ImageAnswer`). Refusals are the exceptions
 of `bayplan.errors`, with the server's sentence in `detail` and every single problem in `problems`.
 """
 
 from bayplan.client.client import Client
 from bayplan.client.filters import any_of, both, compare, contains, exact, is_null
-from bayplan.client.transport import Tokens
+from bayplan.client.tokens import Tokens
 
 __all__ = ["Client", "Tokens", "any_of", "both", "compare", "contains", "exact", "is_null"]

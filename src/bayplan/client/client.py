@@ -1,16 +1,27 @@
-"""The client itself: who is asked, as whom, and the questions that belong to no single resource."""
+"""The client itself: its server, its credentials, and the requests that belong to no single resource."""
 
 from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
-from bayplan.client.answers import Catalogue, Cuda, Domain, Framework, MatchAnswer, Plan, User, Worker
 from bayplan.client.checks import Checks
 from bayplan.client.credentials import Credentials
 from bayplan.client.filters import Expression
 from bayplan.client.prefetch import Prefetch
 from bayplan.client.resources import Collection, Generations, Images, Licences, Nodes
-from bayplan.client.transport import Login, Tokens, Transport
+from bayplan.client.tokens import Login, Tokens
+from bayplan.client.transport import Transport
+
+if TYPE_CHECKING:
+    from bayplan.schemas.catalogue import PlanAnswer
+    from bayplan.schemas.cuda import CudaAnswer
+    from bayplan.schemas.domains import DomainAnswer
+    from bayplan.schemas.frameworks import FrameworkAnswer
+    from bayplan.schemas.match import MatchAnswer
+    from bayplan.schemas.users import UserAnswer
+
+Catalogue = dict[str, list[dict[str, Any]]]
+"""The sections of a catalogue file (`frameworks`, `images`, `nodes`): create bodies with natural keys."""
 
 APPLY_TIMEOUT_SECONDS = 600  # a file of some ten thousand images
 
@@ -19,7 +30,7 @@ class Client:
     """A server's catalogue. Close it when done, or use it in a `with` block.
 
     Log in by `username` and `password`, as a `worker` by its `secret`, by a `token` that was obtained before, or by `tokens`
-    of which the refresh token gets a new access token when the old one has run out; `on_tokens` is told of every new
+    of which the refresh token gets a new access token when the old one has run out; `on_tokens` is called with every new
     pair, to keep it.
     """
 
@@ -54,12 +65,12 @@ class Client:
             ("cuda_version", "framework", "min_hardware_generation", "licence", "creator"),
         )
         self.nodes = Nodes(self._transport, "/v1/nodes", ("hardware_generation",))
-        self.cuda: Collection[Cuda, Cuda] = Collection(self._transport, "/v1/cuda")
+        self.cuda: Collection[CudaAnswer, CudaAnswer] = Collection(self._transport, "/v1/cuda")
         self.hardware = Generations(self._transport, "/v1/hardware")
-        self.frameworks: Collection[Framework, Framework] = Collection(self._transport, "/v1/frameworks")
-        self.domains: Collection[Domain, Domain] = Collection(self._transport, "/v1/domains")
+        self.frameworks: Collection[FrameworkAnswer, FrameworkAnswer] = Collection(self._transport, "/v1/frameworks")
+        self.domains: Collection[DomainAnswer, DomainAnswer] = Collection(self._transport, "/v1/domains")
         self.licences = Licences(self._transport, "/v1/licences")
-        self.users: Collection[User, User] = Collection(self._transport, "/v1/users")
+        self.users: Collection[UserAnswer, UserAnswer] = Collection(self._transport, "/v1/users")
         self.prefetch = Prefetch(self._transport, "/v1/prefetch", ("creator",))
         self.checks = Checks(self._transport)
         self.credentials = Credentials(self._transport)
@@ -91,7 +102,7 @@ class Client:
         self,
         *,
         node: int | None = None,
-        worker: Worker | None = None,
+        worker: Mapping[str, object] | None = None,
         task: str | None = None,
         domain: str | None = None,
         framework: str | None = None,
@@ -99,13 +110,13 @@ class Client:
         grades: Sequence[str] | None = None,
         limit: int | None = None,
         explain: bool = False,
-    ) -> MatchAnswer:
+    ) -> "MatchAnswer":
         """Which images run on a node of the catalogue, or on a worker described here, best first.
 
         `framework` may carry versions as pip writes them ("pytorch>=2.1,<3"); `explain` adds the images that do not
         run there, each with every reason.
         """
-        question: dict[str, object] = {
+        fields: dict[str, object] = {
             "node": node,
             "worker": worker,
             "task": task,
@@ -116,38 +127,38 @@ class Client:
             "limit": limit,
             "explain": explain,
         }
-        asked = {name: value for name, value in question.items() if value is not None}
-        answer: MatchAnswer = self._transport.ask("POST", "/v1/docker/match", asked)
+        body = {name: value for name, value in fields.items() if value is not None}
+        answer: MatchAnswer = self._transport.request("POST", "/v1/docker/match", body)
         return answer
 
     def health(self) -> Any:
         """What `/readyz` says of the server."""
-        return self._transport.ask("GET", "/readyz")
+        return self._transport.request("GET", "/readyz")
 
 
 class CatalogueFile:
     """The whole catalogue as one document: frameworks, images and nodes in create bodies with natural keys."""
 
     def __init__(self, transport: Transport) -> None:
-        self._ask = transport.ask
+        self._request = transport.request
 
     def export(self, *, secrets: bool = False) -> Catalogue:
-        """The document that describes the catalogue as it is; with `secrets` also the registry log-ins."""
-        exported: Catalogue = self._ask(
+        """The document that describes the catalogue as it is; with `secrets` also the credentials of registries."""
+        exported: Catalogue = self._request(
             "GET", "/v1/catalogue/export", params={"secrets": secrets or None}, timeout_seconds=APPLY_TIMEOUT_SECONDS
         )
         return exported
 
     def apply(
         self, document: Mapping[str, object], *, dry_run: bool = False, prune: bool = False, if_match: str | None = None
-    ) -> Plan:
+    ) -> "PlanAnswer":
         """Makes the catalogue as the document says, all of it or nothing, and gives what changed.
 
         `dry_run` only says what would. `prune` removes what the document does not name, in the sections that it has.
         With the `version` of a dry run in `if_match`, exactly what that showed is done: otherwise `PreconditionFailed`.
         The `field` of each problem is its path in the document: `images.3.cuda_version`.
         """
-        plan: Plan = self._ask(
+        plan: PlanAnswer = self._request(
             "POST",
             "/v1/catalogue/apply",
             document,

@@ -2,26 +2,21 @@
 
 import builtins
 from collections.abc import Mapping
-from typing import Any, Generic, Literal, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar, overload
 
-from bayplan.client.answers import (
-    ExpandedImage,
-    ExpandedNode,
-    Fact,
-    Hardware,
-    Image,
-    ImageVerdicts,
-    Joined,
-    JoinedWorker,
-    JoinToken,
-    Licence,
-    Node,
-    NodeVerdicts,
-)
-from bayplan.client.checks import ImageChecks
 from bayplan.client.filters import Expression, order
-from bayplan.client.inspections import Inspection
 from bayplan.client.transport import Transport
+
+if TYPE_CHECKING:
+    from bayplan.schemas.checks import ImageChecks
+    from bayplan.schemas.docker import ExpandedImageAnswer, ImageAnswer  # noqa: F401  # the base class names one in quotes
+    from bayplan.schemas.facts import FactsAnswer
+    from bayplan.schemas.hardware import HardwareAnswer
+    from bayplan.schemas.inspection import InspectionAnswer
+    from bayplan.schemas.licences import LicenceAnswer
+    from bayplan.schemas.match import ImageOnNodes, NodeForImages
+    from bayplan.schemas.nodes import ExpandedNodeAnswer, NodeAnswer  # noqa: F401  # named in quotes
+    from bayplan.schemas.workers import JoinAnswer, NewJoinToken, WorkerAnswer
 
 Item = TypeVar("Item")
 Expanded = TypeVar("Expanded")
@@ -34,8 +29,8 @@ class Collection(Generic[Item, Expanded]):
     """The objects at one path, and the six actions that every resource has."""
 
     def __init__(self, transport: Transport, path: str, references: tuple[str, ...] = ()) -> None:
-        self._ask = transport.ask
-        self._ask_anew = transport.ask_anew
+        self._request = transport.request
+        self._request_if_changed = transport.request_if_changed
         self._path = path
         self._references = ",".join(references) or None
 
@@ -80,7 +75,7 @@ class Collection(Generic[Item, Expanded]):
             "include_inactive": include_inactive,
         }
         params = {"limit": limit, "offset": offset, "expand": self._references if expand else None}
-        return self._ask("POST", f"{self._path}/list", body, params=params)
+        return self._request("POST", f"{self._path}/list", body, params=params)
 
     @overload
     def get(self, pk: int, *, expand: Literal[False] = ...) -> Item: ...
@@ -90,68 +85,70 @@ class Collection(Generic[Item, Expanded]):
 
     def get(self, pk: int, *, expand: bool = False) -> Any:
         """The object with that key. Raises `NotFound`."""
-        return self._ask("GET", f"{self._path}/{pk}", params={"expand": self._references if expand else None})
+        return self._request("GET", f"{self._path}/{pk}", params={"expand": self._references if expand else None})
 
     def create(self, body: Body) -> Item:
         """Adds an object and gives it as it is stored. Raises `Invalid` and `Conflict`."""
-        created: Item = self._ask("POST", f"{self._path}/create", body)
+        created: Item = self._request("POST", f"{self._path}/create", body)
         return created
 
     def replace(self, pk: int, body: Body, *, if_match: str | None = None) -> Item:
         """Puts a whole object in place of the old one. Raises `PreconditionFailed` where `if_match` is out of date."""
-        replaced: Item = self._ask("PUT", f"{self._path}/{pk}", body, headers=_precondition(if_match))
+        replaced: Item = self._request("PUT", f"{self._path}/{pk}", body, headers=_precondition(if_match))
         return replaced
 
     def update(self, pk: int, body: Body, *, if_match: str | None = None) -> Item:
         """Changes the fields that `body` names. Raises `PreconditionFailed` where `if_match` is out of date."""
-        updated: Item = self._ask("PATCH", f"{self._path}/{pk}", body, headers=_precondition(if_match))
+        updated: Item = self._request("PATCH", f"{self._path}/{pk}", body, headers=_precondition(if_match))
         return updated
 
     def delete(self, pk: int, *, if_match: str | None = None) -> None:
         """Deletes an object (an image can be reinstated). Raises `Conflict` while others refer to it."""
-        self._ask("DELETE", f"{self._path}/{pk}", headers=_precondition(if_match))
+        self._request("DELETE", f"{self._path}/{pk}", headers=_precondition(if_match))
 
 
-class Images(Collection[Image, ExpandedImage]):
+class Images(Collection["ImageAnswer", "ExpandedImageAnswer"]):
     """The docker images."""
 
-    def reinstate(self, pk: int) -> Image:
+    def reinstate(self, pk: int) -> "ImageAnswer":
         """Brings a deleted image back. Raises `Conflict` where its name and version were taken meanwhile."""
-        reinstated: Image = self._ask("DELETE", f"{self._path}/{pk}/reinstate")
+        reinstated: ImageAnswer = self._request("DELETE", f"{self._path}/{pk}/reinstate")
         return reinstated
 
-    def delete_for_good(self, pk: int) -> Image:
+    def delete_for_good(self, pk: int) -> "ImageAnswer":
         """Removes an image so that nothing is left of it, and gives what it was."""
-        removed: Image = self._ask("DELETE", f"{self._path}/{pk}/hard")
+        removed: ImageAnswer = self._request("DELETE", f"{self._path}/{pk}/hard")
         return removed
 
-    def facts(self, pk: int) -> dict[str, Fact]:
+    def facts(self, pk: int) -> "FactsAnswer":
         """What is known of an image beyond its fields, each with where it came from."""
-        facts: dict[str, Fact] = self._ask("GET", f"{self._path}/{pk}/facts")
+        facts: FactsAnswer = self._request("GET", f"{self._path}/{pk}/facts")
         return facts
 
-    def set_facts(self, pk: int, facts: Body) -> dict[str, Fact]:
+    def set_facts(self, pk: int, facts: Body) -> "FactsAnswer":
         """Enters facts by hand; None takes an entry back. Gives all facts as they are then."""
-        entered: dict[str, Fact] = self._ask("PATCH", f"{self._path}/{pk}/facts", facts)
+        entered: FactsAnswer = self._request("PATCH", f"{self._path}/{pk}/facts", facts)
         return entered
 
-    def inspect(self, url: str, *, username: str | None = None, password: str | None = None) -> Inspection:
+    def inspect(self, url: str, *, username: str | None = None, password: str | None = None) -> "InspectionAnswer":
         """What the registry holds under `url` ("nvidia/cuda:12.4.1-base-ubuntu22.04"), asked now; nothing is stored.
 
         Raises `NotFound` and `Invalid`; `Unreachable` where the registry does not answer as it should.
         """
         body = {"url": url, "registry_username": username, "registry_password": password}
-        found: Inspection = self._ask("POST", f"{self._path}/inspect", body, timeout_seconds=INSPECTION_TIMEOUT_SECONDS)
+        found: InspectionAnswer = self._request(
+            "POST", f"{self._path}/inspect", body, timeout_seconds=INSPECTION_TIMEOUT_SECONDS
+        )
         return found
 
-    def inspection(self, pk: int) -> Inspection:
+    def inspection(self, pk: int) -> "InspectionAnswer":
         """What the image's registry said when it was last asked. Raises `NotFound` where it never was."""
-        stored: Inspection = self._ask("GET", f"{self._path}/{pk}/inspection")
+        stored: InspectionAnswer = self._request("GET", f"{self._path}/{pk}/inspection")
         return stored
 
-    def store_inspection(self, pk: int) -> Inspection:
+    def store_inspection(self, pk: int) -> "InspectionAnswer":
         """Asks the image's registry now, with the image's own log-in, and stores what it says. Raises as `inspect` does."""
-        stored: Inspection = self._ask(
+        stored: InspectionAnswer = self._request(
             "POST", f"{self._path}/{pk}/inspection", timeout_seconds=INSPECTION_TIMEOUT_SECONDS
         )
         return stored
@@ -159,63 +156,63 @@ class Images(Collection[Image, ExpandedImage]):
     def docker_config(self, pk: int, *, kubernetes: bool = False) -> dict[str, Any]:
         """The log-in of the image's registry as a `config.json` for docker, or as a Secret for Kubernetes."""
         params = {"format": "kubernetes" if kubernetes else None}
-        config: dict[str, Any] = self._ask("GET", f"{self._path}/{pk}/docker-config", params=params)
+        config: dict[str, Any] = self._request("GET", f"{self._path}/{pk}/docker-config", params=params)
         return config
 
-    def checks(self, pk: int) -> ImageChecks:
+    def checks(self, pk: int) -> "ImageChecks":
         """How the image stands with its registry since when, which digest the catalogue stands by, and its history."""
-        checks: ImageChecks = self._ask("GET", f"{self._path}/{pk}/checks")
+        checks: ImageChecks = self._request("GET", f"{self._path}/{pk}/checks")
         return checks
 
-    def verdicts(self, pk: int) -> ImageVerdicts:
+    def verdicts(self, pk: int) -> "ImageOnNodes":
         """How the image would run on every node."""
-        verdicts: ImageVerdicts = self._ask("GET", f"{self._path}/{pk}/nodes")
+        verdicts: ImageOnNodes = self._request("GET", f"{self._path}/{pk}/nodes")
         return verdicts
 
 
-class Nodes(Collection[Node, ExpandedNode]):
+class Nodes(Collection["NodeAnswer", "ExpandedNodeAnswer"]):
     """The worker nodes."""
 
-    def verdicts(self, pk: int) -> NodeVerdicts:
+    def verdicts(self, pk: int) -> "NodeForImages":
         """How every image would run on the node."""
-        verdicts: NodeVerdicts = self._ask("GET", f"{self._path}/{pk}/images")
+        verdicts: NodeForImages = self._request("GET", f"{self._path}/{pk}/images")
         return verdicts
 
     def ping(self, node: int) -> Any:
         """Tells the server that a node is alive: by its worker, or by staff."""
-        return self._ask("GET", f"{self._path}/ping", headers={"Node-Id": str(node)})
+        return self._request("GET", f"{self._path}/ping", headers={"Node-Id": str(node)})
 
-    def join(self, machine: Body) -> Joined:
+    def join(self, machine: Body) -> "JoinAnswer":
         """Takes a machine in (by a join token), or says what it is now (by the worker that it is)."""
-        joined: Joined = self._ask("POST", f"{self._path}/join", machine)
+        joined: JoinAnswer = self._request("POST", f"{self._path}/join", machine)
         return joined
 
-    def make_join_token(self, *, expires_in: int, uses: int) -> JoinToken:
+    def make_join_token(self, *, expires_in: int, uses: int) -> "NewJoinToken":
         """A token with which so many machines can join, for so many seconds."""
         body = {"expires_in": expires_in, "uses": uses}
-        made: JoinToken = self._ask("POST", f"{self._path}/join-tokens", body)
+        made: NewJoinToken = self._request("POST", f"{self._path}/join-tokens", body)
         return made
 
-    def workers(self) -> "builtins.list[JoinedWorker]":
+    def workers(self) -> "builtins.list[WorkerAnswer]":
         """The machines that have joined, by address."""
-        workers: builtins.list[JoinedWorker] = self._ask("POST", f"{self._path}/workers/list")
+        workers: builtins.list[WorkerAnswer] = self._request("POST", f"{self._path}/workers/list")
         return workers
 
     def revoke(self, worker: str, *, nodes: bool = False) -> None:
         """Ends a worker's credential at once, and with `nodes` removes its nodes."""
-        self._ask("DELETE", f"{self._path}/workers/{worker}", params={"nodes": "true" if nodes else None})
+        self._request("DELETE", f"{self._path}/workers/{worker}", params={"nodes": "true" if nodes else None})
 
 
-class Generations(Collection[Hardware, Hardware]):
+class Generations(Collection["HardwareAnswer", "HardwareAnswer"]):
     """The generations of GPUs."""
 
-    def of(self, compute_capability: str | float) -> Hardware:
+    def of(self, compute_capability: str | float) -> "HardwareAnswer":
         """The generation of GPUs with that compute capability ("8.6"). Raises `NotFound`."""
-        generation: Hardware = self._ask("GET", f"{self._path}/get-hardware-generation/{compute_capability}")
+        generation: HardwareAnswer = self._request("GET", f"{self._path}/get-hardware-generation/{compute_capability}")
         return generation
 
 
-class Licences(Collection[Licence, Licence]):
+class Licences(Collection["LicenceAnswer", "LicenceAnswer"]):
     """The licences."""
 
     def change_words(
@@ -224,10 +221,10 @@ class Licences(Collection[Licence, Licence]):
         method: Literal["add", "remove"],
         kind: Literal["domains", "permissions", "limitations", "conditions"],
         names: "list[str]",
-    ) -> Licence:
+    ) -> "LicenceAnswer":
         """Adds words to, or removes them from, what a licence permits, limits or asks."""
         body = {"method": method, "type": kind, "names": names}
-        changed: Licence = self._ask("PATCH", f"{self._path}/{pk}/subdescriptors", body)
+        changed: LicenceAnswer = self._request("PATCH", f"{self._path}/{pk}/subdescriptors", body)
         return changed
 
 

@@ -1,64 +1,28 @@
-"""Asks one server and understands its answers: credentials, one renewal on a 401, and refusals as `bayplan.errors`.
+"""Requests to one server: authenticated, and with refusals as `bayplan.errors`.
 
 httpx is imported when the first client is made: it takes longer to load than `bayplan --help` may take to answer.
 """
 
-import re
 import ssl
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from functools import cache, partial
+from functools import cache
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import urlsplit
 
 from bayplan import __version__
-from bayplan.errors import (
-    BayplanError,
-    Conflict,
-    Forbidden,
-    Invalid,
-    Malformed,
-    NotFound,
-    PreconditionFailed,
-    Problem,
-    TooLarge,
-    TooManyAttempts,
-    Unauthenticated,
-    Unreachable,
-)
+from bayplan.client.responses import content_of
+from bayplan.client.tokens import Login, Tokens
+from bayplan.errors import Invalid, Unreachable
 
 if TYPE_CHECKING:
     import httpx
 
-_SECONDS = re.compile(r"[0-9]{1,9}", re.ASCII)
-REFUSALS: dict[int, type[BayplanError]] = {
-    400: Malformed,
-    401: Unauthenticated,
-    403: Forbidden,
-    404: NotFound,
-    405: Invalid,
-    409: Conflict,
-    412: PreconditionFailed,
-    413: TooLarge,
-    422: Invalid,
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Tokens:
-    """What a log-in gave: `access` goes with every request for some minutes, `refresh` gets a new one for some days."""
-
-    access: str | None = None
-    refresh: str | None = None
-
-
-Login = Mapping[str, str]
-"""What `/v1/auth/obtain` takes: `username` and `password`, or `worker` and `secret`."""
+Params = Mapping[str, str | int | bool | None]
 
 
 class Transport:
-    """One server, and whatever is at hand to be let in."""
+    """One server, and the credentials that it is asked with."""
 
     def __init__(
         self,
@@ -71,13 +35,14 @@ class Transport:
     ) -> None:
         import httpx
 
+        from bayplan.client.authentication import TokenAuthentication
+
         self.server = server_address(server)
-        self._tokens = tokens
-        self._login = login
-        self._on_tokens = on_tokens
         self._timeout_seconds = timeout_seconds
+        self._authentication = TokenAuthentication(self.server, tokens, login, on_tokens)
         self._http = httpx.Client(
             base_url=self.server,
+            auth=self._authentication,
             verify=_authorities() if self.server.startswith("https:") else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT),
             timeout=timeout_seconds,
             headers={"User-Agent": f"bayplan/{__version__}", "Accept": "application/json"},
@@ -93,69 +58,38 @@ class Transport:
         """Closes the connections."""
         self._http.close()
 
-    def ask(
+    def request(
         self,
         method: str,
         path: str,
         body: object = None,
         *,
-        params: Mapping[str, str | int | bool | None] | None = None,
+        params: Params | None = None,
         headers: Mapping[str, str] | None = None,
         timeout_seconds: float | None = None,
     ) -> Any:
-        """Gives the JSON that the server answers, None where there is none (204).
+        """Gives the JSON of the answer, None where there is none (204).
 
         Raises what `bayplan.errors` has for the refusal, and `Unreachable` where nobody, or somebody else, answers.
         """
-        return self._content(self._answered(method, path, body, params, headers, timeout_seconds))
+        return content_of(
+            self.server,
+            self._send(method, path, body, params=params, headers=headers, timeout_seconds=timeout_seconds),
+        )
 
-    def ask_anew(self, path: str, tag: str | None) -> tuple[Any, str | None] | None:
-        """Gives the JSON that the server answers and its ETag; None where `tag` is still that of the answer. Raises as `ask` does."""
-        response = self._answered("GET", path, None, None, {} if tag is None else {"If-None-Match": tag}, None)
+    def request_if_changed(self, path: str, etag: str | None) -> tuple[Any, str | None] | None:
+        """Gives the JSON of the answer and its ETag; None where `etag` is still that of the answer. Raises as `request` does."""
+        response = self._send("GET", path, headers={} if etag is None else {"If-None-Match": etag})
         if response.status_code == 304:
             return None
-        return self._content(response), response.headers.get("ETag")
-
-    def _answered(
-        self,
-        method: str,
-        path: str,
-        body: object,
-        params: Mapping[str, str | int | bool | None] | None,
-        headers: Mapping[str, str] | None,
-        timeout_seconds: float | None,
-    ) -> "httpx.Response":
-        send = partial(self._send, method, path, body, params=params, headers=headers, timeout_seconds=timeout_seconds)
-        if self._tokens.access is None:
-            self._renew()
-        response = send()
-        if response.status_code == 401 and self._renew():
-            response = send()
-        return response
+        return content_of(self.server, response), response.headers.get("ETag")
 
     def log_in(self, login: Login) -> Tokens:
-        """Gives new tokens for a log-in, and goes on with them."""
-        answer = self._content(self._send("POST", "/v1/auth/obtain", login, anonymous=True))
-        return self._keep(Tokens(access=answer["access"], refresh=answer["refresh"]))
+        """Gives new tokens for a user's or a worker's credentials, and sends them from now on."""
+        from bayplan.client.authentication import tokens_of
 
-    def _renew(self) -> bool:
-        """Gets a new access token, by the refresh token or the log-in; False where there is nothing to get it with."""
-        if self._tokens.refresh is not None:
-            body = {"refresh": self._tokens.refresh}
-            response = self._send("POST", "/v1/auth/refresh", body, anonymous=True)
-            if response.status_code != 401:
-                self._keep(Tokens(access=self._content(response)["access"], refresh=self._tokens.refresh))
-                return True
-        if self._login is None:
-            return False
-        self.log_in(self._login)
-        return True
-
-    def _keep(self, tokens: Tokens) -> Tokens:
-        self._tokens = tokens
-        if self._on_tokens is not None:
-            self._on_tokens(tokens)
-        return tokens
+        response = self._send("POST", "/v1/auth/obtain", dict(login), is_public=True)
+        return self._authentication.keep(tokens_of(content_of(self.server, response)))
 
     def _send(
         self,
@@ -163,20 +97,20 @@ class Transport:
         path: str,
         body: object = None,
         *,
-        params: Mapping[str, str | int | bool | None] | None = None,
+        params: Params | None = None,
         headers: Mapping[str, str] | None = None,
         timeout_seconds: float | None = None,
-        anonymous: bool = False,
+        is_public: bool = False,
     ) -> "httpx.Response":
         import httpx
 
-        sent = dict(headers or {})
-        if self._tokens.access is not None and not anonymous:
-            sent["Authorization"] = f"Bearer {self._tokens.access}"
         timeout = timeout_seconds or self._timeout_seconds
-        given = {name: value for name, value in (params or {}).items() if value is not None}
+        named = {name: value for name, value in (params or {}).items() if value is not None}
+        auth = None if is_public else self._authentication
         try:
-            return self._http.request(method, path, json=body, params=given, headers=sent, timeout=timeout)
+            return self._http.request(
+                method, path, json=body, params=named, headers=headers, auth=auth, timeout=timeout
+            )
         except httpx.TimeoutException:
             raise Unreachable(
                 f"{self.server} did not answer within {timeout:g} seconds; try again, or look at the server's log."
@@ -197,24 +131,6 @@ class Transport:
             cause = cause.__cause__ or cause.__context__
         return f"No server answers at {self.server} ({why}); start it with `bayplan serve`, or check the address."
 
-    def _content(self, response: "httpx.Response") -> Any:
-        if response.status_code == 204:
-            return None
-        answer: Any = None
-        if "json" in response.headers.get("Content-Type", ""):
-            try:
-                answer = response.json()
-            except ValueError:
-                answer = None
-        if response.is_success and answer is not None:
-            return answer
-        if isinstance(answer, dict) and isinstance(answer.get("detail"), str) and "code" in answer:
-            raise refusal(response.status_code, answer, response.headers.get("Retry-After"))
-        moved = response.headers.get("Location")
-        instead = f" and sends on to {moved}" if moved else ""
-        status = f"status {response.status_code}{instead}"
-        raise Unreachable(f"{self.server} does not answer as bayplan does ({status}); check the address.")
-
 
 @cache
 def _authorities() -> ssl.SSLContext:
@@ -222,19 +138,6 @@ def _authorities() -> ssl.SSLContext:
     import httpx
 
     return httpx.create_ssl_context()
-
-
-def refusal(status: int, problem: Mapping[str, Any], retry_after: str | None = None) -> BayplanError:
-    """The error that an answer of type application/problem+json stands for."""
-    detail, code = str(problem["detail"]), str(problem["code"])
-    if status == 429:
-        seconds = int(retry_after) if retry_after is not None and _SECONDS.fullmatch(retry_after) else 60
-        return TooManyAttempts(detail, retry_after_seconds=seconds)
-    problems = [
-        Problem(str(one.get("field", "")), str(one.get("code", "")), str(one.get("detail", "")))
-        for one in problem.get("errors") or ()
-    ]
-    return REFUSALS.get(status, Unreachable)(detail, code=code, problems=problems)
 
 
 def server_address(text: str) -> str:

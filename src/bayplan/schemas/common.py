@@ -14,17 +14,20 @@ MAX_INTEGER = 2**63 - 1
 _WORD = re.compile(r"[A-Za-z0-9_-]{1,100}")
 
 
+STRICT = ConfigDict(extra="forbid", strict=True, frozen=True, str_max_length=20_000, populate_by_name=True)
+
+
 class Body(BaseModel):
-    """A body that is sent to bayplan: no unknown field, no type but the one that is asked for."""
+    """A body that is sent to bayplan: no unknown field, and no type but the field's own."""
 
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, str_max_length=20_000, populate_by_name=True)
+    model_config = STRICT
 
-    # To say what is wrong with hundreds of thousands of fields would take seconds, in which nobody else is served.
+    # To name the errors of hundreds of thousands of fields would take seconds, in which no other request is served.
     most_members: ClassVar[int] = 20_000
 
 
 class NoFields(Body):
-    """No fields: for a list that is whole, and for what is done without being told more."""
+    """No fields: for a list without a filter, and for actions that take none."""
 
 
 def _printable(text: str) -> str:

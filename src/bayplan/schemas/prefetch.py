@@ -1,12 +1,12 @@
 """Prefetching on the wire: which nodes are to hold which images before anybody asks for them, and what they do hold."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NotRequired
 
-from pydantic import AfterValidator, Field, PlainSerializer, StringConstraints
+from pydantic import AfterValidator, ConfigDict, Field, PlainSerializer, StringConstraints, with_config
 from pydantic_core import PydanticCustomError
 from typing_extensions import TypedDict
 
-from bayplan.schemas.common import Body, Line, Name, Pk, Reference, Timestamp, partial
+from bayplan.schemas.common import STRICT, Body, Line, Name, Pk, Reference, Timestamp, partial
 from bayplan.schemas.components import answer
 from bayplan.schemas.docker import ImageAnswer
 from bayplan.schemas.filters import Specification
@@ -69,24 +69,30 @@ State = Annotated[
 ]
 
 
-class InventoryEntry(Body, title="Holding"):
-    """What a machine says of one image. Size on its disk in bytes; `detail` is a sentence for people."""
+SizeBytes = Annotated[int, Field(ge=0, le=_MOST_BYTES)]
+Detail = Annotated[Line, Field(max_length=2_000)]
+_NULL_BY_DEFAULT = Field(json_schema_extra={"default": None})
+
+
+@with_config(STRICT | ConfigDict(title="Holding"))
+class InventoryEntry(TypedDict):
+    """What a worker reports of one image. Size on its disk in bytes; `detail` is a sentence for people."""
 
     image: Pk
     state: State
-    digest: Digest | None = None
-    size_bytes: Annotated[int, Field(ge=0, le=_MOST_BYTES)] | None = None
-    detail: Annotated[Line, Field(max_length=2_000)] | None = None
+    digest: NotRequired[Annotated[Digest | None, _NULL_BY_DEFAULT]]
+    size_bytes: NotRequired[Annotated[SizeBytes | None, _NULL_BY_DEFAULT]]
+    detail: NotRequired[Annotated[Detail | None, _NULL_BY_DEFAULT]]
 
 
 def _each_once(images: list[InventoryEntry]) -> list[InventoryEntry]:
-    if len({one.image for one in images}) < len(images):
+    if len({entry["image"] for entry in images}) < len(images):
         raise PydanticCustomError("repeated_image", "must name each image once")
     return images
 
 
 class InventoryReport(Body, title="Holdings"):
-    """All that a machine says of images; it takes the place of what it said before."""
+    """All images that a worker holds; it takes the place of its last report."""
 
     images: Annotated[list[InventoryEntry], Field(max_length=MOST_HOLDINGS), AfterValidator(_each_once)]
 

@@ -12,8 +12,8 @@ from bayplan.agent.disk_budget import DiskLimits
 from bayplan.agent.engine import Engine, connect
 from bayplan.agent.progress import Progress
 from bayplan.agent.reconcile import ReconcileObserver, Reconciler
-from bayplan.client.prefetch import Holding
 from bayplan.domain.reference import Reference
+from bayplan.schemas.prefetch import InventoryEntry
 from tests.agent.box import Box, until
 from tests.agent.engine.between import between
 from tests.agent.engine.conftest import Body, Runs
@@ -107,7 +107,7 @@ def test_a_pull_that_is_given_up_stays_entered_until_it_is_seen_to_be_gone(
     pushed = push(registry, f"team/{name}", more_bytes=[3_000_000])
     held = hold(tmp_path, lambda _: None, DiskLimits(budget_bytes=1_000_000, free_share=0.0))
     with connect(engine.address) as machine:
-        states: dict[int, Holding] = held.reconcile(machine, [target(pushed)], ())
+        states: dict[int, InventoryEntry] = held.reconcile(machine, [target(pushed)], ())
         assert states[1]["state"] == "no_room"
         assert entered(tmp_path) == [pushed.pinned]
         held.reconcile(machine, [target(pushed)], ())
@@ -124,7 +124,7 @@ def test_what_left_too_little_room_is_not_pulled_again_in_the_next_round(
         held = hold(tmp_path, told.append, DiskLimits(free_bytes=8_000_000, free_share=0.0))
         filler, pulling = small.data_root / "filler", False
 
-        def holds(states: Mapping[int, Holding]) -> None:
+        def holds(states: Mapping[int, InventoryEntry]) -> None:
             nonlocal pulling
             pulling = any(one["state"] == "pulling" for one in states.values())
 

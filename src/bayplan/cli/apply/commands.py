@@ -12,7 +12,7 @@ from bayplan.errors import BayplanError, Conflict, Invalid, PreconditionFailed
 if TYPE_CHECKING:
     from bayplan.cli.document import CatalogueDocument
     from bayplan.client import Client
-    from bayplan.client.answers import Plan
+    from bayplan.schemas.catalogue import PlanAnswer
 
 
 def register(app: typer.Typer) -> None:
@@ -102,14 +102,14 @@ def _text(file: str) -> tuple[str, str]:
         raise Invalid(f"{file}:{line}: This is not UTF-8; save the file as UTF-8.") from None
 
 
-def _plan(client: "Client", document: "CatalogueDocument", prune: bool) -> "Plan":
+def _plan(client: "Client", document: "CatalogueDocument", prune: bool) -> "PlanAnswer":
     try:
         return client.catalogue.apply(document.content(), dry_run=True, prune=prune)
     except (Invalid, Conflict) as error:
         raise document.located(error) from None
 
 
-def _do(client: "Client", document: "CatalogueDocument", prune: bool, version: str) -> "Plan":
+def _do(client: "Client", document: "CatalogueDocument", prune: bool, version: str) -> "PlanAnswer":
     """Applies exactly the plan that was shown."""
     try:
         return client.catalogue.apply(document.content(), prune=prune, if_match=version)

@@ -1,19 +1,24 @@
 """What applying a catalogue file changes, on the screen: + added, ~ changed with the fields, - removed."""
 
+from __future__ import annotations
+
 from collections import Counter
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from rich.text import Text
 
 from bayplan.cli.output import MUTED, show, words
-from bayplan.client.answers import Change, Plan
+
+if TYPE_CHECKING:
+    from bayplan.schemas.catalogue import PlanAnswer, PlannedChange
 
 SIGNS = {"add": ("+", "green"), "change": ("~", "yellow"), "remove": ("-", "red")}
 DONE = {"add": "added", "change": "changed", "remove": "removed"}
 TO_DO = {"add": "to add", "change": "to change", "remove": "to remove"}
 
 
-def show_plan(plan: Plan, *, dry_run: bool) -> None:
+def show_plan(plan: PlanAnswer, *, dry_run: bool) -> None:
     """Every change, then how many of each."""
     if not plan["changes"]:
         return show(Text(_as_it_is(plan["unchanged"])))
@@ -22,12 +27,12 @@ def show_plan(plan: Plan, *, dry_run: bool) -> None:
     return show(*_lines(plan), Text(), Text(total), *end)
 
 
-def show_done(plan: Plan) -> None:
+def show_done(plan: PlanAnswer) -> None:
     """How much was done."""
     show(Text(f"Done: {_counted(plan, DONE)}."))
 
 
-def _lines(plan: Plan) -> Iterator[Text]:
+def _lines(plan: PlanAnswer) -> Iterator[Text]:
     section = ""
     for change in plan["changes"]:
         if change["resource"] != section:
@@ -39,7 +44,7 @@ def _lines(plan: Plan) -> Iterator[Text]:
             yield from _fields(change)
 
 
-def _fields(change: Change) -> Iterator[Text]:
+def _fields(change: PlannedChange) -> Iterator[Text]:
     width = max((len(name) for name in change["fields"]), default=0)
     for name, values in change["fields"].items():
         yield Text.assemble(
@@ -56,7 +61,7 @@ def _value(value: object) -> str:
     return "nothing" if value is None else words(value)
 
 
-def _counted(plan: Plan, verbs: dict[str, str]) -> str:
+def _counted(plan: PlanAnswer, verbs: dict[str, str]) -> str:
     numbers: Counter[str] = Counter(change["action"] for change in plan["changes"])
     counted = ", ".join(f"{numbers[action]:,} {verb}" for action, verb in verbs.items() if numbers[action])
     return f"{counted}; {plan['unchanged']:,} unchanged" if plan["unchanged"] else counted

@@ -1,17 +1,23 @@
 """The log-ins of registries on the screen, and who was given them."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from rich.text import Text
 
 from bayplan.cli.output import MUTED, Column, ago, count, moment, show, table
-from bayplan.client.credentials import AuditEntry, LogIn
+
+if TYPE_CHECKING:
+    from bayplan.schemas.audit import AuditEntry
+    from bayplan.schemas.credentials import RegistryCredentialsAnswer
 
 # Of a set of images that lie far apart; --json has them all.
 _MOST_RANGES = 5
 
 
-def show_log_ins(found: Sequence[LogIn]) -> None:
+def show_log_ins(found: Sequence[RegistryCredentialsAnswer]) -> None:
     """The log-ins as a table, a line for each."""
     columns = (
         Column("registry", gives_way=True),
@@ -71,7 +77,7 @@ def show_audit(found: Sequence[AuditEntry]) -> None:
     return show(table(columns, rows), Text("1 entry" if len(rows) == 1 else f"{len(rows):,} entries", style=MUTED))
 
 
-def _is_refused(one: LogIn) -> bool:
+def _is_refused(one: RegistryCredentialsAnswer) -> bool:
     return one["last_refused"] is not None and (one["last_used"] or "") < one["last_refused"]
 
 

@@ -1,17 +1,21 @@
 """Adding an image by its reference alone: what its registry says is filled in, and a person is asked for the rest."""
 
+from __future__ import annotations
+
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
 from bayplan.cli import output
 from bayplan.client import Client, exact
-from bayplan.client.inspections import Inspection
 from bayplan.domain.reference import Reference
 from bayplan.errors import BayplanError, Invalid
+
+if TYPE_CHECKING:
+    from bayplan.schemas.inspection import InspectionAnswer
 
 Body = dict[str, Any]
 
@@ -77,7 +81,7 @@ def add(client: Client, wanted: ImageDraft, login: Mapping[str, str | None], *, 
     return typer.echo(f"Added {added['name']} {added['version']} as image {added['pk']}.")
 
 
-def said_alike(found: Inspection) -> Body:
+def said_alike(found: InspectionAnswer) -> Body:
     """The value of each fact that no two platforms tell differently."""
     values: dict[str, list[Any]] = {}
     for platform in found["platforms"]:
@@ -154,7 +158,7 @@ def _create(client: Client, filled: Body, new_framework: str | None) -> Any:
         raise
 
 
-def _show_found(found: Inspection, told: Body) -> None:
+def _show_found(found: InspectionAnswer, told: Body) -> None:
     framework = f"{told['framework']} {told['framework_version']}" if "framework_version" in told else None
     platforms = [f"{one['os']}/{one['architecture']}" for one in found["platforms"]]
     output.show(

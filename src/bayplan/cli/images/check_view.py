@@ -1,13 +1,18 @@
 """How images stand with their registries, on the screen."""
 
+from __future__ import annotations
+
 from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
 from rich.console import RenderableType
 from rich.text import Text
 
 from bayplan.cli.images.view import fact_value, named
 from bayplan.cli.output import MUTED, Column, ago, count, fields, moment, show, table, words
-from bayplan.client.checks import CheckChange, CheckCounts, ImageChecks, Trouble
+
+if TYPE_CHECKING:
+    from bayplan.schemas.checks import CheckChange, CheckCounts, FailingImage, ImageChecks
 
 SHOWN_AT_MOST = 50
 HISTORY_AT_MOST = 10
@@ -22,13 +27,13 @@ REMEDIES = {
 }
 
 
-def show_looks(found: Sequence[Trouble]) -> None:
+def show_looks(found: Sequence[FailingImage]) -> None:
     """What looks at images found, one line each, and what to do."""
     show(_table(found))
     _show_remedies(found)
 
 
-def show_all(asked: int, counts: CheckCounts, troubles: Sequence[Trouble]) -> None:
+def show_all(asked: int, counts: CheckCounts, troubles: Sequence[FailingImage]) -> None:
     """What looks at many images found: those that are not ok, what to do, and how many stand how."""
     if not asked:
         if not counts["images"]:
@@ -47,7 +52,7 @@ def show_all(asked: int, counts: CheckCounts, troubles: Sequence[Trouble]) -> No
     return show(Text(f"Looked at {count(asked, 'image')}. Of {counts['images']:,} in all: {summary}."))
 
 
-def _table(found: Iterable[Trouble]) -> RenderableType:
+def _table(found: Iterable[FailingImage]) -> RenderableType:
     columns = (
         Column("pk", right=True, spare=3),
         Column("image", gives_way=True),
@@ -68,7 +73,7 @@ def _table(found: Iterable[Trouble]) -> RenderableType:
     return table(columns, rows)
 
 
-def _show_remedies(found: Iterable[Trouble]) -> None:
+def _show_remedies(found: Iterable[FailingImage]) -> None:
     there = {one["state"] for one in found}
     remedies = [(state, remedy) for state, remedy in REMEDIES.items() if state in there]
     if remedies:

@@ -11,8 +11,8 @@ from bayplan.errors import BayplanError, Invalid, NotFound
 
 if TYPE_CHECKING:
     from bayplan.client import Client
-    from bayplan.client.answers import ExpandedImage
-    from bayplan.client.inspections import Inspection
+    from bayplan.schemas.docker import ExpandedImageAnswer
+    from bayplan.schemas.inspection import InspectionAnswer
 
 
 def inspect(
@@ -69,7 +69,7 @@ def inspect(
     return inspection_view.show_inspection(found, image)
 
 
-def _asked(client: "Client", reference: str, login: Mapping[str, str | None]) -> "Inspection":
+def _asked(client: "Client", reference: str, login: Mapping[str, str | None]) -> "InspectionAnswer":
     from bayplan.domain.reference import Reference
 
     try:
@@ -82,7 +82,7 @@ def _asked(client: "Client", reference: str, login: Mapping[str, str | None]) ->
         raise
 
 
-def _of_catalogue(client: "Client", words: Sequence[str]) -> "ExpandedImage | None":
+def _of_catalogue(client: "Client", words: Sequence[str]) -> "ExpandedImageAnswer | None":
     """The image of the catalogue that is meant, by its reference too; None where the text can only be a reference."""
     from bayplan.cli import lookup
     from bayplan.client import exact

@@ -1,17 +1,23 @@
 """What an image says about itself, on the screen: where it lies, its platforms, its facts, and what the catalogue has otherwise."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from rich.console import RenderableType
 from rich.text import Text
 
 from bayplan.cli.images.view import fact_value, named
 from bayplan.cli.output import MUTED, Column, fields, moment, show, table, words
-from bayplan.client.answers import ExpandedImage
-from bayplan.client.inspections import Contradiction, Inspection, ToldPlatform
+
+if TYPE_CHECKING:
+    from bayplan.schemas.docker import ExpandedImageAnswer
+    from bayplan.schemas.inspection import Contradiction, InspectedPlatform, InspectionAnswer
 
 _UNITS = (("GB", 10**9), ("MB", 10**6), ("kB", 10**3))
 
 
-def show_inspection(found: Inspection, image: ExpandedImage | None) -> None:
+def show_inspection(found: InspectionAnswer, image: ExpandedImageAnswer | None) -> None:
     """All of it; `image` is the image of the catalogue that it was stored for."""
     parts: list[RenderableType] = [
         fields(
@@ -33,7 +39,7 @@ def show_inspection(found: Inspection, image: ExpandedImage | None) -> None:
     show(*parts)
 
 
-def _platforms(platforms: list[ToldPlatform], digest: str) -> RenderableType:
+def _platforms(platforms: list[InspectedPlatform], digest: str) -> RenderableType:
     """A line for each; with their digests where these are not the image's own."""
     columns = [Column("platform"), Column("size", right=True), Column("created")]
     if any(one["digest"] != digest for one in platforms):
@@ -45,7 +51,7 @@ def _platforms(platforms: list[ToldPlatform], digest: str) -> RenderableType:
     return table(columns, rows) if rows else Text("It is for no platform.", style=MUTED)
 
 
-def _facts(platforms: list[ToldPlatform]) -> RenderableType:
+def _facts(platforms: list[InspectedPlatform]) -> RenderableType:
     """Each fact once for all platforms that tell the same."""
     told: dict[tuple[str, str, str, str], list[str]] = {}
     for platform in platforms:
@@ -72,7 +78,7 @@ def _contradiction(found: Contradiction) -> Text:
     return text.append(f"\nThe catalogue says {catalogue}; the image says {registry} ({words(found['source'])}).")
 
 
-def _platform(platform: ToldPlatform) -> str:
+def _platform(platform: InspectedPlatform) -> str:
     return words("/".join(part for part in (platform["os"], platform["architecture"], platform["variant"]) if part))
 
 

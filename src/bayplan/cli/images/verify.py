@@ -14,7 +14,7 @@ from bayplan.errors import Unreachable
 
 if TYPE_CHECKING:
     from bayplan.client import Client
-    from bayplan.client.checks import CheckCounts, ImageChecks, Trouble
+    from bayplan.schemas.checks import CheckCounts, FailingImage, ImageChecks
 
 _FIRST_WAIT_SECONDS, _LONGEST_WAIT_SECONDS = 0.1, 1.0
 _SAID_AFTER_SECONDS = 30.0
@@ -58,21 +58,21 @@ def verify(
             return output.show_json(answers) if as_json else check_view.show_looks(found)
         asked, counts = ask(client, everything=everything)
         if as_json:
-            return output.show_json({**counts, "not_ok": client.checks.troubles()})
-        troubles = client.checks.troubles(limit=check_view.SHOWN_AT_MOST)
+            return output.show_json({**counts, "not_ok": client.checks.failing()})
+        troubles = client.checks.failing(limit=check_view.SHOWN_AT_MOST)
     return check_view.show_all(asked, counts, troubles)
 
 
-def _each(client: "Client", typed: list[str]) -> "tuple[list[ImageChecks], list[Trouble]]":
+def _each(client: "Client", typed: list[str]) -> "tuple[list[ImageChecks], list[FailingImage]]":
     from bayplan.cli import lookup
 
     meant = [lookup.image(client, [text]) for text in typed]  # all of them, before any registry is asked
     answers: list[ImageChecks] = []
     with _progress(len(meant)) as progress:
         for image in meant:
-            answers.append(client.checks.look(image["pk"]))
+            answers.append(client.checks.check(image["pk"]))
             progress.show(len(answers))
-    found: list[Trouble] = [
+    found: list[FailingImage] = [
         {
             "image": image["pk"],
             "name": image["name"],
@@ -102,7 +102,7 @@ def ask(
 
     Where the looks stand still, that is said once, and after a long while raised as `Unreachable`.
     """
-    asked = client.checks.ask("all" if everything else "not_ok")
+    asked = client.checks.request("all" if everything else "not_ok")
     wait, waiting, moved, said = _FIRST_WAIT_SECONDS, -1, time.monotonic(), False
     with _progress(asked["images"]) as progress:
         while (counts := client.checks.counts(asked["asked"]))["waiting"]:

@@ -1,14 +1,21 @@
 """Images and their facts on the screen."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, cast
 
 from rich.text import Text
 
 from bayplan.cli.output import MUTED, Column, count, fields, moment, show, table, words
-from bayplan.client.answers import ExpandedImage, Fact, Framework
+
+if TYPE_CHECKING:
+    from bayplan.schemas.docker import ExpandedImageAnswer
+    from bayplan.schemas.facts import FactAnswer, FactsAnswer
+    from bayplan.schemas.frameworks import FrameworkAnswer
 
 
-def show_list(images: Sequence[ExpandedImage]) -> None:
+def show_list(images: Sequence[ExpandedImageAnswer]) -> None:
     """The images as a table, a line for each."""
     columns = (
         Column("pk", right=True),
@@ -36,7 +43,7 @@ def show_list(images: Sequence[ExpandedImage]) -> None:
     return show(table(columns, rows), Text(count(len(rows), "image"), style=MUTED))
 
 
-def show_one(image: ExpandedImage, standing: Text) -> None:
+def show_one(image: ExpandedImageAnswer, standing: Text) -> None:
     """All fields of one image, and how it stands with its registry; a password only as being there."""
     licence, creator = image["licence"], image["creator"]
     username = image["registry_username"]
@@ -63,10 +70,11 @@ def show_one(image: ExpandedImage, standing: Text) -> None:
     )
 
 
-def show_facts(facts: Mapping[str, Fact]) -> None:
-    """The facts, what is not known too."""
+def show_facts(facts: FactsAnswer) -> None:
+    """The facts, those that are not known too."""
+    by_name = cast("Mapping[str, FactAnswer]", facts)  # a type checker takes the values of a TypedDict for objects
     columns = (Column("fact"), Column("from"), Column("value", gives_way=True))
-    rows = [(name, fact["origin"], fact_value(fact["value"])) for name, fact in facts.items()]
+    rows = [(name, fact["origin"], fact_value(fact["value"])) for name, fact in by_name.items()]
     show(table(columns, rows))
 
 
@@ -75,17 +83,17 @@ def named(name: str, version: str) -> Text:
     return Text.assemble(words(name), " ", (words(version), "bold"))
 
 
-def framework(release: Framework | None) -> str:
+def framework(release: FrameworkAnswer | None) -> str:
     """A framework with its version."""
     return f"{release['name']} {release['version']}" if release else "-"
 
 
-def cuda(image: ExpandedImage) -> str:
+def cuda(image: ExpandedImageAnswer) -> str:
     """The CUDA release in an image."""
     return image["cuda_version"]["full_version"] if image["cuda_version"] else "-"
 
 
-def generation(image: ExpandedImage) -> str:
+def generation(image: ExpandedImageAnswer) -> str:
     """The oldest generation of GPUs that an image runs on."""
     return image["min_hardware_generation"]["generation"] if image["min_hardware_generation"] else "-"
 

@@ -1,6 +1,6 @@
 """`bayplan match` and `bayplan why`: which images run on a worker, and why one does or does not."""
 
-from typing import TYPE_CHECKING, Annotated, cast
+from typing import Annotated
 
 import typer
 
@@ -24,9 +24,6 @@ from bayplan.cli.options import (
     Task,
     ToolkitVersion,
 )
-
-if TYPE_CHECKING:
-    from bayplan.client.answers import Worker
 
 ALL_GRADES = ("native", "minor", "forward", "cpu", "jit", "unknown", "no")
 
@@ -146,7 +143,7 @@ def why(
     return match_view.show_verdict(found, judged[0] if judged else None, answer["worker"], known)
 
 
-def _worker(by_node: bool, cpu_only: bool, **given: object) -> "Worker | None":
+def _worker(by_node: bool, cpu_only: bool, **given: object) -> dict[str, object] | None:
     """The worker that the options describe; None where a node of the catalogue is meant."""
     said = {name: value for name, value in given.items() if value is not None}
     if by_node and (said or cpu_only):
@@ -159,4 +156,4 @@ def _worker(by_node: bool, cpu_only: bool, **given: object) -> "Worker | None":
         raise Mistyped(
             "Say for which worker: --node, or --driver and --compute-capability, or --cpu-only for one without GPU."
         )
-    return cast("Worker", said)
+    return said

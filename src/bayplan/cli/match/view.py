@@ -1,9 +1,11 @@
 """Verdicts on the screen: a table of images by grade, the reasons as notes below it, and a single verdict in sentences."""
 
+from __future__ import annotations
+
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import RenderableType
 from rich.padding import Padding
@@ -14,7 +16,11 @@ from bayplan.cli.images import view as image_view
 from bayplan.cli.nodes import view as node_view
 from bayplan.cli.output import MUTED, Column, count, fields, grade, show, table, words
 from bayplan.client import Client
-from bayplan.client.answers import ExpandedImage, ExpandedNode, Image, JudgedImage, MatchAnswer, Reason, SummaryLine
+
+if TYPE_CHECKING:
+    from bayplan.schemas.docker import ExpandedImageAnswer, ImageAnswer
+    from bayplan.schemas.match import GradedImage, MatchAnswer, ReasonAnswer, SummaryLineAnswer
+    from bayplan.schemas.nodes import ExpandedNodeAnswer
 
 MEANINGS = {
     "native": "It runs: the driver is at least the one that its CUDA release ships with.",
@@ -35,18 +41,18 @@ class Names:
     cuda: Mapping[int, str]
 
     @classmethod
-    def of(cls, client: Client) -> "Names":
+    def of(cls, client: Client) -> Names:
         """The names in that server's catalogue."""
         return cls(
             {one["pk"]: f"{one['name']} {one['version']}" for one in client.frameworks.list()},
             {one["pk"]: one["full_version"] for one in client.cuda.list()},
         )
 
-    def framework(self, image: Image) -> str:
+    def framework(self, image: ImageAnswer) -> str:
         """The framework of an image."""
         return self.frameworks.get(image["framework"], "-")
 
-    def release(self, image: Image) -> str:
+    def release(self, image: ImageAnswer) -> str:
         """The CUDA release of an image."""
         return "-" if image["cuda_version"] is None else self.cuda.get(image["cuda_version"], "-")
 
@@ -56,10 +62,10 @@ class Notes:
     """Reasons, each told once and referred to by its number: hundreds of images share a few."""
 
     numbers: dict[tuple[str, ...], int] = field(default_factory=dict)
-    reasons: list[Reason] = field(default_factory=list)
+    reasons: list[ReasonAnswer] = field(default_factory=list)
     images: Counter[int] = field(default_factory=Counter)
 
-    def refer(self, reasons: Iterable[Reason]) -> str:
+    def refer(self, reasons: Iterable[ReasonAnswer]) -> str:
         """The numbers of an image's reasons."""
         numbers = []
         for reason in reasons:
@@ -81,7 +87,7 @@ class Notes:
         return drawn
 
 
-def show_answer(answer: MatchAnswer, names: Names, node: ExpandedNode | None, limit: int) -> None:
+def show_answer(answer: MatchAnswer, names: Names, node: ExpandedNodeAnswer | None, limit: int) -> None:
     """Which images run on the worker, best first; where none does, what stands in the way."""
     matches, rejected = answer["matches"], answer.get("rejected", [])
     head = fields([("Worker", _worker(answer["worker"], node)), ("Result", _result(answer, limit))])
@@ -100,7 +106,7 @@ def show_answer(answer: MatchAnswer, names: Names, node: ExpandedNode | None, li
 
 
 def show_verdict(
-    image: ExpandedImage, judged: JudgedImage | None, worker: Mapping[str, Any], node: ExpandedNode | None
+    image: ExpandedImageAnswer, judged: GradedImage | None, worker: Mapping[str, Any], node: ExpandedNodeAnswer | None
 ) -> None:
     """Whether the image runs on the worker, in sentences."""
     release = f"CUDA {image_view.cuda(image)}" if image["cuda_version"] else "no CUDA"
@@ -119,7 +125,7 @@ def show_verdict(
     return show(*parts)
 
 
-def _worker(worker: Mapping[str, Any], node: ExpandedNode | None) -> Text:
+def _worker(worker: Mapping[str, Any], node: ExpandedNodeAnswer | None) -> Text:
     described = node_view.described(worker)
     if node is None:
         return Text(described)
@@ -142,13 +148,13 @@ def _result(answer: MatchAnswer, limit: int) -> str:
     return said
 
 
-def _decisive(judged: JudgedImage) -> JudgedImage:
+def _decisive(judged: GradedImage) -> GradedImage:
     """A verdict with the reasons that made it so; `why` and the JSON have all of them."""
     reasons = [reason for reason in judged["reasons"] if reason["grade"] == judged["grade"]]
     return {**judged, "reasons": reasons or judged["reasons"]}
 
 
-def _images(judged: Sequence[JudgedImage], names: Names, notes: Notes) -> Table:
+def _images(judged: Sequence[GradedImage], names: Names, notes: Notes) -> Table:
     columns = (
         Column("grade"),
         Column("image", gives_way=True),
@@ -165,13 +171,13 @@ def _images(judged: Sequence[JudgedImage], names: Names, notes: Notes) -> Table:
     return table(columns, rows)
 
 
-def _summary(summary: Sequence[SummaryLine]) -> list[RenderableType]:
+def _summary(summary: Sequence[SummaryLineAnswer]) -> list[RenderableType]:
     columns = (Column("images", right=True), Column("what stands in the way"), Column("the change", gives_way=True))
     rows = [(line["images"], line["code"], line["remedy"]) for line in summary]
     return [table(columns, rows)]
 
 
-def _told(reason: Reason, after: str = "", *, at_length: bool = False) -> Text:
+def _told(reason: ReasonAnswer, after: str = "", *, at_length: bool = False) -> Text:
     """A reason in sentences: what is the matter, and what would mend it."""
     text = Text.assemble(grade(reason["grade"]), "  ", (reason["code"], "bold"), (after, MUTED))
     text.append(f"\n{words(reason['detail'])}")

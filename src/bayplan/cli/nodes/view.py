@@ -1,19 +1,24 @@
 """Nodes on the screen."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.text import Text
 
 from bayplan.cli.output import MUTED, Column, ago, count, fields, memory, show, table, words
-from bayplan.client.answers import ExpandedNode, JoinedWorker
+
+if TYPE_CHECKING:
+    from bayplan.schemas.nodes import ExpandedNodeAnswer
+    from bayplan.schemas.workers import WorkerAnswer
 
 # Workers ping every minute unless told otherwise: five that are missing are no jitter.
 SILENT_AFTER_SECONDS = 300
 
 
-def show_list(nodes: Sequence[ExpandedNode]) -> None:
+def show_list(nodes: Sequence[ExpandedNodeAnswer]) -> None:
     """The nodes as a table, a line for each."""
     columns = (
         Column("pk", right=True),
@@ -43,7 +48,7 @@ def show_list(nodes: Sequence[ExpandedNode]) -> None:
     return show(table(columns, rows), Text(count(len(rows), "node"), style=MUTED))
 
 
-def show_workers(found: Sequence[JoinedWorker]) -> None:
+def show_workers(found: Sequence[WorkerAnswer]) -> None:
     """The machines that have joined, a line for each."""
     columns = (Column("worker"), Column("address", gives_way=True), Column("nodes", right=True), Column("joined"))
     rows = [(one["worker"], one["ip"], len(one["nodes"]), ago(one["joined"])) for one in found]
@@ -52,7 +57,7 @@ def show_workers(found: Sequence[JoinedWorker]) -> None:
     return show(table(columns, rows), Text(count(len(rows), "worker"), style=MUTED))
 
 
-def show_one(node: ExpandedNode) -> None:
+def show_one(node: ExpandedNodeAnswer) -> None:
     """All fields of one node that are known."""
     show(
         fields(
@@ -86,7 +91,7 @@ def seen(last_seen: str | None) -> Text:
     return Text(f"{ago(last_seen)}, silent", style="yellow")
 
 
-def generation(node: ExpandedNode) -> str:
+def generation(node: ExpandedNodeAnswer) -> str:
     """The generation of a node's GPU."""
     return node["hardware_generation"]["generation"] if node["hardware_generation"] else "-"
 

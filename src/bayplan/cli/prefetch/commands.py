@@ -11,7 +11,7 @@ from bayplan.errors import Invalid, NotFound
 if TYPE_CHECKING:
     from bayplan.client import Client
     from bayplan.client.filters import Expression
-    from bayplan.client.prefetch import ExpandedRule
+    from bayplan.schemas.prefetch import ExpandedPrefetchRuleAnswer
 
 group = typer.Typer(
     no_args_is_help=True, rich_markup_mode=None, help="Which nodes are to hold which images before anybody asks."
@@ -150,16 +150,16 @@ def status(
         raise Mistyped("Give --node or --image, not both.")
     with session.connect(server) as client:
         if node is not None:
-            of_node = client.prefetch.of_node(lookup.node(client, node)["pk"])
+            of_node = client.prefetch.node_inventory(lookup.node(client, node)["pk"])
             return output.show_json(of_node) if as_json else prefetch_view.show_node(of_node)
         if image is not None:
-            of_image = client.prefetch.of_image(lookup.image(client, [image])["pk"])
+            of_image = client.prefetch.image_inventory(lookup.image(client, [image])["pk"])
             return output.show_json(of_image) if as_json else prefetch_view.show_image(of_image)
         machines = client.prefetch.status()
     return output.show_json(machines) if as_json else prefetch_view.show_machines(machines)
 
 
-def _found(client: "Client", typed: str) -> "ExpandedRule":
+def _found(client: "Client", typed: str) -> "ExpandedPrefetchRuleAnswer":
     from bayplan.client import exact
 
     if typed.isdecimal():

@@ -1,17 +1,29 @@
 """Rules for prefetching, and what comes of them, on the screen."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from rich.text import Text
 
 from bayplan.cli.output import MUTED, Column, ago, count, fields, moment, show, table
 from bayplan.cli.prefetch.rules import in_words
-from bayplan.client.prefetch import ExpandedRule, ImageHoldings, ImageOfNode, MachineHoldings, NodeHoldings, NodeOfImage
+
+if TYPE_CHECKING:
+    from bayplan.schemas.prefetch import (
+        ExpandedPrefetchRuleAnswer,
+        ImageInventory,
+        ImageOfNode,
+        NodeInventory,
+        NodeOfImage,
+        WorkerInventory,
+    )
 
 STYLES = {"held": "green", "pulling": "cyan", "removing": "cyan", "failed": "bold red", "no_room": "yellow"}
 
 
-def show_list(rules: Sequence[ExpandedRule]) -> None:
+def show_list(rules: Sequence[ExpandedPrefetchRuleAnswer]) -> None:
     """The rules, a line for each."""
     columns = (
         Column("pk", right=True),
@@ -29,7 +41,7 @@ def show_list(rules: Sequence[ExpandedRule]) -> None:
     return show(table(columns, rows), Text(count(len(rows), "rule"), style=MUTED))
 
 
-def show_one(rule: ExpandedRule) -> None:
+def show_one(rule: ExpandedPrefetchRuleAnswer) -> None:
     """All of one rule."""
     order = ", ".join(
         f"{one['field']}{'' if one.get('ascending', True) else ' (last first)'}" for one in rule["images"]["order_by"]
@@ -49,7 +61,7 @@ def show_one(rule: ExpandedRule) -> None:
     )
 
 
-def show_machines(machines: Sequence[MachineHoldings]) -> None:
+def show_machines(machines: Sequence[WorkerInventory]) -> None:
     """All machines in numbers, a line for each."""
     columns = (
         Column("machine", gives_way=True),
@@ -83,13 +95,13 @@ def show_machines(machines: Sequence[MachineHoldings]) -> None:
     return show(table(columns, rows), Text(said, style=MUTED))
 
 
-def show_node(found: NodeHoldings) -> None:
+def show_node(found: NodeInventory) -> None:
     """What there is of images for a node, a line for each."""
     named = [(f"{one['name']}:{one['version']}", one) for one in found["images"]]
     _show_holdings("image", named, "No image is wanted or held there.")
 
 
-def show_image(found: ImageHoldings) -> None:
+def show_image(found: ImageInventory) -> None:
     """For which nodes there is something of an image, a line for each."""
     named = [(f"{one['ip']}#{one['index']}", one) for one in found["nodes"]]
     _show_holdings("node", named, "No node is to hold it, or does.")

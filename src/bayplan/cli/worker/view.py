@@ -1,16 +1,21 @@
 """This machine as a worker, on the screen."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from rich.table import Table
 from rich.text import Text
 
 from bayplan.agent.membership import Status
 from bayplan.cli.output import Column, ago, fields, memory, show, table
-from bayplan.client.answers import Node
+
+if TYPE_CHECKING:
+    from bayplan.schemas.nodes import NodeAnswer
 
 
-def show_joined(nodes: Sequence[Node]) -> None:
+def show_joined(nodes: Sequence[NodeAnswer]) -> None:
     """The nodes that this machine became."""
     show(Text("This machine is", style="bold"), _nodes(nodes), Text("Next: bayplan worker run"))
 
@@ -26,7 +31,7 @@ def show_status(status: Status) -> None:
         show(Text(f"Not reported yet: {change}.", style="yellow"))
 
 
-def _nodes(nodes: Sequence[Node]) -> Table:
+def _nodes(nodes: Sequence[NodeAnswer]) -> Table:
     columns = (
         Column("pk", right=True),
         Column("node", gives_way=True),

@@ -22,7 +22,7 @@ Object = dict[str, Any]
 
 async def replace(db: Database, worker: int, said: Iterable[Mapping[str, Any]], now: str) -> int:
     """Keeps what a worker says in place of what it said before, of images that the catalogue has; gives how many they are."""
-    new = {entry["image"]: {name: entry[name] for name in _SAID} for entry in said}
+    new = {entry["image"]: {name: entry.get(name) for name in _SAID} for entry in said}
     async with db.write(moves=False) as tx:
         # What is referred to stays until the end: a worker is revoked, and an image removed for good, at any time.
         # What one worker says through two server processes at once is kept one after the other.

@@ -38,7 +38,7 @@ def prefetch_router(context: Context, planner: PrefetchPlanner) -> APIRouter:
         body = await context.read(request, principal, InventoryReport)
         if principal.worker is None:
             raise Forbidden("Only workers say what they hold.")
-        kept = await inventory.replace(context.db, principal.worker, body.model_dump()["images"], moment := now())
+        kept = await inventory.replace(context.db, principal.worker, body.images, moment := now())
         return Json({"images": kept, "at": moment})
 
     async def status(request: Request) -> Response:

@@ -1,0 +1,77 @@
+"""The authentication of requests: an access token with each, and a new one when the server refuses it.
+
+httpx is imported here, so this module is imported when the first client is made.
+"""
+
+from collections.abc import Callable, Generator
+from typing import Any
+
+import httpx
+
+from bayplan.client.responses import content_of
+from bayplan.client.tokens import Login, Tokens
+
+Flow = Generator[httpx.Request, httpx.Response, Any]
+
+
+class TokenAuthentication(httpx.Auth):
+    """Sends the access token; after a 401, or without one, gets it by the refresh token or the login, once a request.
+
+    Raises what `content_of` does where the server refuses to give one.
+    """
+
+    def __init__(
+        self, server: str, tokens: Tokens, login: Login | None, on_tokens: Callable[[Tokens], None] | None
+    ) -> None:
+        self._server = server
+        self._tokens = tokens
+        self._login = login
+        self._on_tokens = on_tokens
+
+    def sync_auth_flow(self, request: httpx.Request) -> Flow:
+        """Sends the request with a token, and once more with a new one where that was refused."""
+        if self._tokens.access is None:
+            yield from self._renew(request)
+        response = yield self._authorized(request)
+        if response.status_code == 401 and (yield from self._renew(request)):
+            yield self._authorized(request)
+
+    def keep(self, tokens: Tokens) -> Tokens:
+        """Sends these tokens from now on, and gives them to `on_tokens`."""
+        self._tokens = tokens
+        if self._on_tokens is not None:
+            self._on_tokens(tokens)
+        return tokens
+
+    def _renew(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, bool]:
+        """Gets a new access token; False where there is nothing to get one with."""
+        if self._tokens.refresh is not None:
+            response = yield self._post(request, "/v1/auth/refresh", {"refresh": self._tokens.refresh})
+            response.read()
+            if response.status_code != 401:
+                access = content_of(self._server, response)["access"]
+                self.keep(Tokens(access=access, refresh=self._tokens.refresh))
+                return True
+        if self._login is None:
+            return False
+        response = yield self._post(request, "/v1/auth/obtain", self._login)
+        response.read()
+        self.keep(tokens_of(content_of(self._server, response)))
+        return True
+
+    def _authorized(self, request: httpx.Request) -> httpx.Request:
+        if self._tokens.access is not None:
+            request.headers["Authorization"] = f"Bearer {self._tokens.access}"
+        return request
+
+    def _post(self, request: httpx.Request, path: str, body: Login) -> httpx.Request:
+        """Gives a request with the timeouts of the one that it is made for."""
+        headers = {name: request.headers[name] for name in ("User-Agent", "Accept") if name in request.headers}
+        return httpx.Request(
+            "POST", self._server + path, json=dict(body), headers=headers, extensions=dict(request.extensions)
+        )
+
+
+def tokens_of(answer: Any) -> Tokens:
+    """Gives the tokens in an answer of `/v1/auth/obtain`."""
+    return Tokens(access=answer["access"], refresh=answer["refresh"])
