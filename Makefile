@@ -1,11 +1,12 @@
 # Everything that a newcomer or a robot does here. `make` alone prints the list.
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test lint check bench bench-registries bench-credentials truth tour clean
+.PHONY: help install run test lint check bench bench-registries bench-credentials fuzz-index truth tour clean
 
 BIN := .venv/bin
 # Options for the command that a target runs: make run ARGS="--port 8080", make test ARGS="-k licences".
 ARGS ?=
+ROUNDS ?= 2000
 
 # A tree that was moved or copied has an environment that points to the old place: make it anew.
 $(shell [ ! -e .venv/.here ] || [ "$$(cat .venv/.here)" = "$(CURDIR)" ] || rm -f .venv/.runtime .venv/.dev)
@@ -36,6 +37,9 @@ bench-registries: .venv/.dev ## Measure inspections and checks of registries; pr
 
 bench-credentials: .venv/.dev ## Measure what credentials in an answer cost, on both databases; prints a table in Markdown
 	@$(BIN)/python -m benchmarks.credentials $(ARGS)
+
+fuzz-index: .venv/.dev ## Hold the index against the one-image judge on many random catalogues, for some ten minutes (less with ROUNDS=100)
+	@BAYPLAN_FUZZ_ROUNDS=$(ROUNDS) $(BIN)/pytest -q -n auto tests/domain/compatibility/test_index.py $(ARGS)
 
 truth: .venv/.dev ## Hold the judge against real reports; prints the table of agreement
 	@$(BIN)/python -m benchmarks.truth $(ARGS)

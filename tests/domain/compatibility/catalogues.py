@@ -90,7 +90,7 @@ def random_node(dice: random.Random) -> Node:
         cpu_mem_bytes=dice.randrange(4),
         architecture=dice.choice(ARCHITECTURES),
         runtime_mode=dice.choice((None, "legacy", "csv", "cdi", "x")),
-        toolkit_version=dice.choice((None, "1.17.0")),
+        toolkit_version=dice.choice((None, "1.17.3")),
         fabric_ready=dice.choice(MAYBE),
     )
     if dice.random() < 0.17:

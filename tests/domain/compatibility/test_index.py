@@ -128,3 +128,51 @@ def test_the_index_says_what_the_judge_says(seed: int) -> None:
             compare(index, images, node, [random_query(dice, node) for _ in range(3)])
         compare(before, kept, nodes[3], [random_query(dice, nodes[3])])
         nodes = [*nodes[1:], random_node(dice)]
+
+
+def test_two_changes_of_one_index_do_not_mix() -> None:
+    """Both bring groups that the first index does not have, on architectures too; what rules gave for one is not the other's."""
+    dice = random.Random(3)
+    node = random_node(dice)
+    images = {pk: random_entry(dice, pk, [random_image(dice)]) for pk in range(20)}
+    first = CatalogueIndex.build(images.values(), TABLES)
+    others = [{pk: random_entry(dice, pk, [random_image(dice)]) for pk in range(10, 40)} for _ in range(3)]
+    indexes = [first.with_changes(other.values()) for other in others]
+    for index, other in zip(indexes, others, strict=True):
+        for kind in (
+            node,
+            Node("535.104.05", "8.7", architecture="arm64"),
+            Node("580.65.06", "9.0", architecture="amd64"),
+        ):
+            compare(index, images | other, kind, [MatchQuery(kind)])
+    compare(first, images, node, [MatchQuery(node)])
+
+
+def test_a_reader_keeps_its_index_while_another_is_made() -> None:
+    dice = random.Random(4)
+    facts = [random_image(dice) for _ in range(20)]
+    images = {pk: random_entry(dice, pk, facts) for pk in range(50)}
+    index = CatalogueIndex.build(images.values(), TABLES)
+    query = MatchQuery(random_node(dice))
+    answer = match(query, index, TODAY)
+    changed = index
+    for pk in range(50):
+        changed = changed.with_changes([random_entry(dice, 100 + pk, facts)], [pk])
+    assert match(query, changed, TODAY) != answer
+    assert match(query, index, TODAY) == answer
+    index_again = CatalogueIndex.build(images.values(), TABLES)
+    assert match(query, index_again, TODAY) == answer
+
+
+def test_only_the_eligible_are_considered_in_any_order_of_pks() -> None:
+    dice = random.Random(5)
+    facts = [random_image(dice) for _ in range(20)]
+    images = {pk: random_entry(dice, pk, facts) for pk in range(200)}
+    index = CatalogueIndex.build(images.values(), TABLES)
+    for count in (0, 3, 100):
+        pks = dice.sample(range(250), count)
+        node = random_node(dice)
+        chosen = CatalogueIndex.build([image for pk, image in images.items() if pk in pks], TABLES)
+        for _ in range(5):
+            query = random_query(dice, node)
+            assert match(query, index, TODAY, index.images_of(pks)) == match(query, chosen, TODAY)

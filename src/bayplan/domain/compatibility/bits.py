@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 Bits = int
 
 _SET = [tuple(bit for bit in range(8) if byte >> bit & 1) for byte in range(256)]
-_MOST_SINGLE_STEPS = 12  # up to here shifting for each change is faster than going by way of a text
+_MOST_SINGLE_STEPS = 24  # up to here shifting for each change is faster than going by way of a text
 
 
 def places(bits: Bits) -> Iterator[int]:

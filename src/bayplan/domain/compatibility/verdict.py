@@ -35,7 +35,7 @@ class ReasonCode(StrEnum):
     meaning: str
     """What the code says of an image, in one sentence."""
 
-    def __new__(cls, code: str, meaning: str) -> "ReasonCode":
+    def __new__(cls, code: str, meaning: str = "") -> "ReasonCode":
         """Makes the member whose text is `code`."""
         member = str.__new__(cls, code)
         member._value_ = code
