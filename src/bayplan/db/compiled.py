@@ -3,9 +3,13 @@
 For a query of one row, SQLAlchemy spends several times longer on the statement than the database does.
 """
 
+from collections.abc import Iterable
 from typing import Any
 
+import orjson
 import sqlalchemy as sa
+
+from bayplan.db.dialects import elements_of
 
 
 class CompiledStatement:
@@ -29,3 +33,14 @@ class CompiledStatement:
                 dict(compiled.params),
             )
         return made
+
+
+def is_one_of(column: sa.Column[int]) -> sa.ColumnElement[bool]:
+    """Gives the condition that a column is one of `pks`, a parameter: one statement for any number of them."""
+    each = elements_of(sa.bindparam("pks", type_=sa.Text)).table_valued("value")
+    return column.in_(sa.select(sa.cast(each.c.value, sa.BigInteger)).select_from(each))
+
+
+def pks_parameter(pks: Iterable[int]) -> dict[str, str]:
+    """Gives the parameter for a statement with `is_one_of`."""
+    return {"pks": orjson.dumps(list(pks)).decode()}

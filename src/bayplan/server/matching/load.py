@@ -1,13 +1,18 @@
-"""The whole catalogue as the judge sees it, at one version; and the nodes, as workers."""
+"""The catalogue as the judge sees it, brought up to a version by the change log; and the nodes."""
 
+import asyncio
 import datetime
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any
 
+import orjson
 import sqlalchemy as sa
 
 from bayplan.db import tables
+from bayplan.db.change_log import ChangedObjects, changes_since
+from bayplan.db.compiled import CompiledStatement, is_one_of, pks_parameter
 from bayplan.db.database import Database, Rows, fetch_all
 from bayplan.domain.compatibility.image import CompatLibraries, Image
 from bayplan.domain.compatibility.index import CatalogueIndex
@@ -17,70 +22,99 @@ from bayplan.domain.compatibility.tables import Tables
 from bayplan.domain.facts import TOLD
 from bayplan.server.images.facts_store import STAFF, Known, believed
 
+# Rows that are read at once: more would hold the event loop, and cost hundreds of megabytes while they last.
+_ROWS_AT_ONCE = 300
+# Changes that are worked into the index in the event loop; more are in a thread.
+_LOOP_CHANGES = 20
+
 
 @dataclass(frozen=True, slots=True)
-class Snapshot:
-    """What questions are answered from. `images` has the deleted ones too; `catalogue` does not."""
+class CatalogueSnapshot:
+    """What questions are answered from. `images` has the deleted ones too; `index` does not."""
 
     version: int
     tables: Tables
-    catalogue: CatalogueIndex
+    index: CatalogueIndex
     images: Mapping[int, Image]
     facts: Mapping[int, Known]
+    missing: frozenset[int]
+    """The images that their registries do not have now."""
 
 
-async def load_snapshot(db: Database, shipped: Tables) -> Snapshot:
-    """Gives the catalogue as it is; four queries, whatever its size."""
+async def load_snapshot(db: Database, shipped: Tables) -> CatalogueSnapshot:
+    """Gives the catalogue as it is, in parts between which others get their turn."""
     version = await db.version()
-    releases = await fetch_all(
-        db, sa.select(tables.cuda.c.version, tables.cuda.c.full_version, tables.cuda.c.min_driver_version)
+    used = shipped.with_catalogue(
+        [tuple(row) for row in await fetch_all(db, _RELEASES)],
+        [tuple(row) for row in await fetch_all(db, _GENERATIONS)],
     )
-    generations = await fetch_all(
-        db,
-        sa.select(
-            tables.hardware.c.generation,
-            tables.hardware.c.min_compute_capability,
-            tables.hardware.c.max_compute_capability,
-        ),
-    )
-    known = await db.fetch(sa.select(tables.image_facts), _facts)
-    used = shipped.with_catalogue([tuple(row) for row in releases], [tuple(row) for row in generations])
-
-    def build(rows: Rows) -> Snapshot:
-        images = {row.pk: _image(row, known.get(row.pk, {}), row.by_architecture or {}) for row in rows}
-        candidates = (
-            CatalogueImage(
-                row.pk,
-                row.version,
-                images[row.pk],
-                tuple(row.tasks),
-                row.domain,
-                framework=row.framework_pk,
-                cuda=row.cuda_pk,
-            )
-            for row in rows
-        )
-        return Snapshot(version, used, CatalogueIndex.build(candidates, used), images, known)
-
-    return await db.fetch(_IMAGES, build)
+    loaded = _Loaded()
+    after = 0
+    while True:
+        rows = await db.fetch(_AFTER, _as_they_are, {"after": after})
+        await loaded.add(db, rows)
+        if len(rows) < _ROWS_AT_ONCE:
+            break
+        after = rows[-1][0]
+        await asyncio.sleep(0)
+    index = await asyncio.to_thread(CatalogueIndex.build, loaded.candidates.values(), used)
+    return CatalogueSnapshot(version, used, index, loaded.images, loaded.facts, _missing(loaded.images))
 
 
+async def update_snapshot(db: Database, last: CatalogueSnapshot) -> CatalogueSnapshot | None:
+    """Gives the catalogue as it is, from an earlier one and the change log; None where it has to be loaded."""
+    changed = await changes_since(db, last.version)
+    if changed is None or changed.pks.keys() & _IN_TABLES:
+        return None
+    pks = await _changed_images(db, changed)
+    if not pks:
+        return replace(last, version=changed.version)
+    loaded = _Loaded()
+    for at in range(0, len(pks), _ROWS_AT_ONCE):
+        rows = await db.fetch(_BY_PK, _as_they_are, pks_parameter(pks[at : at + _ROWS_AT_ONCE]))
+        await loaded.add(db, rows)
+    gone = [pk for pk in pks if pk not in loaded.images]
+    if len(pks) <= _LOOP_CHANGES:
+        index = last.index.with_changes(loaded.candidates.values(), gone)
+    else:
+        index = await asyncio.to_thread(last.index.with_changes, loaded.candidates.values(), gone)
+    images, facts = {**last.images, **loaded.images}, {**last.facts}
+    for pk in pks:
+        facts.pop(pk, None)
+    for pk in gone:
+        images.pop(pk, None)
+    facts |= loaded.facts
+    missing = (last.missing - set(pks)) | _missing(loaded.images)
+    return CatalogueSnapshot(changed.version, last.tables, index, images, facts, missing)
+
+
+def _missing(images: Mapping[int, Image]) -> frozenset[int]:
+    return frozenset(pk for pk, image in images.items() if image.missing_in_registry)
+
+
+# Releases and generations are in the judge's tables, by which every image is judged.
+_IN_TABLES = {"cuda", "hardware"}
+_RELEASES = sa.select(tables.cuda.c.version, tables.cuda.c.full_version, tables.cuda.c.min_driver_version)
+_GENERATIONS = sa.select(
+    tables.hardware.c.generation, tables.hardware.c.min_compute_capability, tables.hardware.c.max_compute_capability
+)
 _IMAGES = (
     sa.select(
         tables.images.c.pk,
         tables.images.c.version,
+        sa.type_coerce(tables.images.c.tasks, sa.Text),
+        tables.domains.c.name,
+        tables.images.c.framework,
+        tables.images.c.cuda_version,
+        sa.type_coerce(tables.inspections.c.by_architecture, sa.Text),
+        # What all images without facts are made of.
         tables.images.c.cpu,
-        tables.images.c.tasks,
-        tables.images.c.deletion_time,
-        tables.domains.c.name.label("domain"),
-        tables.cuda.c.full_version.label("cuda"),
+        tables.cuda.c.full_version,
         tables.hardware.c.generation,
-        tables.images.c.framework.label("framework_pk"),
-        tables.images.c.cuda_version.label("cuda_pk"),
-        tables.frameworks.c.name.label("framework"),
-        tables.frameworks.c.version.label("framework_version"),
-        tables.inspections.c.by_architecture,
-        tables.checks.c.state,
+        tables.frameworks.c.name,
+        tables.frameworks.c.version,
+        tables.images.c.deletion_time.is_not(None),
+        sa.func.coalesce(tables.checks.c.state == "missing", sa.false()),
     )
     .select_from(tables.images)
     .join(tables.domains, tables.domains.c.pk == tables.images.c.domain)
@@ -90,36 +124,113 @@ _IMAGES = (
     .outerjoin(tables.inspections, tables.inspections.c.image == tables.images.c.pk)
     .outerjoin(tables.checks, tables.checks.c.image == tables.images.c.pk)
 )
+_PLAIN_AT = 7
+_AFTER = CompiledStatement(
+    _IMAGES.where(tables.images.c.pk > sa.bindparam("after", type_=sa.BigInteger))
+    .order_by(tables.images.c.pk)
+    .limit(_ROWS_AT_ONCE)
+)
+_BY_PK = CompiledStatement(_IMAGES.where(is_one_of(tables.images.c.pk)))
+_FACTS = CompiledStatement(
+    sa.select(
+        tables.image_facts.c.image,
+        tables.image_facts.c.name,
+        tables.image_facts.c.origin,
+        sa.type_coerce(tables.image_facts.c.value, sa.Text),
+    ).where(is_one_of(tables.image_facts.c.image))
+)
+_REFERRING = {
+    "domains": CompiledStatement(sa.select(tables.images.c.pk).where(is_one_of(tables.images.c.domain))),
+    "frameworks": CompiledStatement(sa.select(tables.images.c.pk).where(is_one_of(tables.images.c.framework))),
+}
+
+
+async def _changed_images(db: Database, changed: ChangedObjects) -> list[int]:
+    """The images that changed, or whose domain or framework did."""
+    pks = set(changed.pks.get("docker", ()))
+    for resource, statement in _REFERRING.items():
+        referred = changed.pks.get(resource)
+        if referred:
+            rows = await db.fetch(statement, _as_they_are, pks_parameter(referred))
+            pks.update(row[0] for row in rows)
+    return sorted(pks)
+
+
+def _as_they_are(rows: Rows) -> Rows:
+    return rows
+
+
+class _Loaded:
+    """Images that were read, with their facts."""
+
+    def __init__(self) -> None:
+        self.images: dict[int, Image] = {}
+        self.facts: dict[int, Known] = {}
+        self.candidates: dict[int, CatalogueImage] = {}
+
+    async def add(self, db: Database, rows: Rows) -> None:
+        """Takes these rows in, with the facts of their images."""
+        facts = await db.fetch(_FACTS, _facts, pks_parameter([row[0] for row in rows]))
+        self.facts |= facts
+        for row in rows:
+            pk, version, tasks, domain, framework, cuda, by_architecture = row[:_PLAIN_AT]
+            image = _image(row, facts.get(pk, {}), orjson.loads(by_architecture) if by_architecture else {})
+            self.images[pk] = image
+            self.candidates[pk] = CatalogueImage(pk, version, image, _tasks(tasks), domain, framework, cuda)
+
+
+@lru_cache(maxsize=1024)
+def _tasks(text: str) -> tuple[str, ...]:
+    return tuple(orjson.loads(text))
 
 
 def _facts(rows: Rows) -> dict[int, Known]:
     entries: dict[int, dict[tuple[str, str], Any]] = {}
-    for row in rows:
-        entries.setdefault(row.image, {})[row.name, row.origin] = row.value
+    for image, name, origin, value in rows:
+        entries.setdefault(image, {})[name, origin] = orjson.loads(value)
     return {image: believed(values) for image, values in entries.items()}
 
 
-def _image(row: sa.Row[Any], known: Known, others: Mapping[str, Mapping[str, Any]]) -> Image:
-    image = _image_with(row, {name: value for name, (value, _) in known.items()})
+@lru_cache(maxsize=8192)
+def _plain_image(
+    cpu: bool,
+    cuda: str | None,
+    generation: str | None,
+    framework: str,
+    framework_version: str,
+    deleted: bool,
+    missing: bool,
+) -> Image:
+    """The image without facts: one for all that are alike."""
+    return Image(
+        cpu=bool(cpu),
+        cuda=cuda,
+        min_generation=generation,
+        framework=framework,
+        framework_version=framework_version,
+        deleted=bool(deleted),
+        missing_in_registry=bool(missing),
+    )
+
+
+def _image(row: Any, known: Known, others: Mapping[str, Mapping[str, Any]]) -> Image:
+    plain = _plain_image(*row[_PLAIN_AT:])
+    image = _image_with(plain, {name: value for name, (value, _) in known.items()}) if known else plain
     if not others:
         return image
     kept = {name: value for name, (value, origin) in known.items() if origin == STAFF or name not in TOLD}
     return replace(
         image,
-        by_architecture=tuple((name, _image_with(row, {**said, **kept})) for name, said in sorted(others.items())),
+        by_architecture=tuple((name, _image_with(plain, {**facts, **kept})) for name, facts in sorted(others.items())),
     )
 
 
-def _image_with(row: sa.Row[Any], values: Mapping[str, Any]) -> Image:
+def _image_with(plain: Image, values: Mapping[str, Any]) -> Image:
     compat = values.get("compat_package")
     requirements = values.get("requirements")
     end = values.get("end_of_life")
-    return Image(
-        cpu=row.cpu,
-        cuda=row.cuda,
-        min_generation=row.generation,
-        framework=row.framework,
-        framework_version=row.framework_version,
+    return replace(
+        plain,
         architectures=_words(values.get("architectures")),
         requirements=None if requirements is None else tuple(sorted(requirements.items())),
         disable_require=values.get("disable_require"),
@@ -130,8 +241,6 @@ def _image_with(row: sa.Row[Any], values: Mapping[str, Any]) -> Image:
         min_driver=values.get("min_driver"),
         min_compute_capability=values.get("min_compute_capability"),
         end_of_life=None if end is None else datetime.date.fromisoformat(end),
-        deleted=row.deletion_time is not None,
-        missing_in_registry=row.state == "missing",
     )
 
 
@@ -139,23 +248,23 @@ def _words(words: list[str] | None) -> tuple[str, ...] | None:
     return None if words is None else tuple(words)
 
 
-_WORKERS = sa.select(tables.nodes, tables.hardware.c.generation).select_from(
+_NODES = sa.select(tables.nodes, tables.hardware.c.generation).select_from(
     tables.nodes.outerjoin(tables.hardware, tables.hardware.c.pk == tables.nodes.c.hardware_generation)
 )
 
 
-async def load_nodes(db: Database, pk: int | None = None, *, machine: int | None = None) -> list[tuple[int, Node]]:
-    """Gives the nodes as workers, by pk; only the one with that `pk`, or those of that `machine`, where it is given."""
-    statement = _WORKERS.order_by(tables.nodes.c.pk)
+async def load_nodes(db: Database, pk: int | None = None, *, worker: int | None = None) -> list[tuple[int, Node]]:
+    """Gives the nodes by pk; only the one with that `pk`, or those of that `worker`, where it is given."""
+    statement = _NODES.order_by(tables.nodes.c.pk)
     if pk is not None:
         statement = statement.where(tables.nodes.c.pk == pk)
-    if machine is not None:
+    if worker is not None:
         held = tables.worker_nodes
-        statement = statement.where(tables.nodes.c.pk.in_(sa.select(held.c.node).where(held.c.worker == machine)))
-    return await db.fetch(statement, lambda rows: [(row.pk, _worker(row)) for row in rows])
+        statement = statement.where(tables.nodes.c.pk.in_(sa.select(held.c.node).where(held.c.worker == worker)))
+    return await db.fetch(statement, lambda rows: [(row.pk, _node(row)) for row in rows])
 
 
-def _worker(row: sa.Row[Any]) -> Node:
+def _node(row: sa.Row[Any]) -> Node:
     return Node(
         driver_version=row.driver_version,
         compute_capability=row.compute_capability,

@@ -21,9 +21,10 @@ from bayplan.domain.compatibility.verdict import ORDER, Grade, Verdict
 from bayplan.errors import Invalid, NotFound
 from bayplan.schemas.match import MatchRequest as Asked
 from bayplan.schemas.match import WorkerFacts
+from bayplan.server.as_of import AsOf
 from bayplan.server.auth.principal import Principal
 from bayplan.server.context import Context
-from bayplan.server.matching.load import Snapshot, load_nodes, load_snapshot
+from bayplan.server.matching.load import CatalogueSnapshot, load_nodes, load_snapshot, update_snapshot
 
 Graded = Iterable[tuple[int, Verdict]]
 # Objects that are fetched by their pks in one statement; for more, all are fetched.
@@ -31,27 +32,25 @@ _BY_PK = 500
 
 
 class Judge:
-    """The judge over one database. A snapshot of the catalogue is taken when the version has moved, once for all who wait."""
+    """The judge over one database."""
 
     def __init__(self, context: Context) -> None:
         self._context = context
-        self._latest: Snapshot | None = None
-        self._taking = asyncio.Lock()
+        self._latest: AsOf[CatalogueSnapshot] = AsOf(self._update)
 
     @cached_property
     def _shipped(self) -> Tables:
         return load(self._context.settings.tables)
 
-    async def snapshot(self) -> Snapshot:
+    async def snapshot(self) -> CatalogueSnapshot:
         """Gives the catalogue as it is now."""
+        return await self._latest.at(await self._context.db.version())
+
+    async def _update(self, last: CatalogueSnapshot | None, _version: int) -> tuple[CatalogueSnapshot, int]:
         db = self._context.db
-        latest = self._latest
-        if latest is None or latest.version != await db.version():
-            async with self._taking:
-                latest = self._latest
-                if latest is None or latest.version != await db.version():
-                    self._latest = latest = await load_snapshot(db, self._shipped)
-        return latest
+        latest = None if last is None else await update_snapshot(db, last)
+        latest = latest or await load_snapshot(db, self._shipped)
+        return latest, latest.version
 
     async def answer(self, principal: Principal, asked: Asked, disclosure: Disclosure) -> bytes:
         """Gives the answer to a question, as JSON; raises `Invalid`."""
@@ -60,7 +59,7 @@ class Judge:
         eligible = None
         if asked.filter is not None:
             pks = await crud.pks(context.db, RESOURCE_TYPES["docker"], principal.viewer, asked.filter, "filter.")
-            eligible = known.catalogue.images_of(pks)
+            eligible = known.index.images_of(pks)
         question = MatchQuery(
             worker,
             task=asked.task,
@@ -68,7 +67,7 @@ class Judge:
             framework=asked.framework,
             **({} if asked.grades is None else {"grades": frozenset(Grade(grade) for grade in asked.grades)}),
         )
-        found = match(question, known.catalogue, today(), eligible, limit=asked.limit, explain=asked.explain)
+        found = match(question, known.index, today(), eligible, limit=asked.limit, explain=asked.explain)
         shown = [pk for pk, _ in (*found.matches, *found.rejected)]
         images = await self._objects(principal, RESOURCE_TYPES["docker"], shown, disclosure)
         body = {
@@ -98,7 +97,7 @@ class Judge:
         slots = await load_nodes(self._context.db, pk)
         if not slots:
             raise NotFound(f"No node with pk {pk}.")
-        found = match(MatchQuery(slots[0][1], grades=frozenset(ORDER)), known.catalogue, today())
+        found = match(MatchQuery(slots[0][1], grades=frozenset(ORDER)), known.index, today())
         node = (await self._objects(principal, RESOURCE_TYPES["nodes"], [pk], disclosure))[pk]
         shown = [key for key, _ in found.matches]
         images = await self._objects(principal, RESOURCE_TYPES["docker"], shown, disclosure)
@@ -119,7 +118,7 @@ class Judge:
 
         return await self._context.db.fetch(statement, objects)
 
-    async def _worker(self, asked: Asked, known: Snapshot) -> Node:
+    async def _worker(self, asked: Asked, known: CatalogueSnapshot) -> Node:
         if (asked.node is None) == (asked.worker is None):
             raise Invalid.at(
                 "worker", "node_or_worker", "Give either 'node', the pk of a node, or 'worker', its facts."
@@ -133,7 +132,7 @@ class Judge:
             )
         return found[0][1]
 
-    async def _described(self, facts: WorkerFacts, known: Snapshot) -> Node:
+    async def _described(self, facts: WorkerFacts, known: CatalogueSnapshot) -> Node:
         generation = facts.hardware_generation
         name = None
         if generation is not None:
@@ -186,7 +185,7 @@ def graded(objects: dict[int, Any], name: str, verdicts: Graded) -> list[dict[st
     return entries
 
 
-def _facts_of(worker: Node, known: Snapshot) -> dict[str, Any]:
+def _facts_of(worker: Node, known: CatalogueSnapshot) -> dict[str, Any]:
     generation = worker.hardware_generation
     if generation is None and worker.compute_capability is not None:
         generation = known.tables.generation_of(worker.compute_capability)

@@ -24,7 +24,7 @@ from bayplan.server.auth import accounts
 from bayplan.server.auth.principal import Principal
 from bayplan.server.context import Context
 from bayplan.server.http.responses import fingerprint, is_known, tagged, unchanged
-from bayplan.server.matching.load import Snapshot, load_nodes
+from bayplan.server.matching.load import CatalogueSnapshot, load_nodes
 from bayplan.server.matching.queries import Judge, today
 from bayplan.server.prefetch import store as prefetch_store
 from bayplan.server.prefetch.inventory import in_parts
@@ -43,9 +43,8 @@ Fleet = Mapping[int, Kind]
 class PrefetchPlan:
     """What is to be held where, at one version of the catalogue and on one day."""
 
-    def __init__(self, version: int, rules: prefetch_store.Rules, known: Snapshot) -> None:
+    def __init__(self, version: int, rules: prefetch_store.Rules, known: CatalogueSnapshot) -> None:
         self.version, self.day, self.rules, self.known = version, today(), rules, known
-        self._missing = frozenset(pk for pk, image in known.images.items() if image.missing_in_registry)
         self._pullable: dict[int, PullSpec] = {}
         self._turn = asyncio.Lock()
         self.for_kinds = lru_cache(maxsize=_KINDS_KEPT)(self._for_kinds)
@@ -57,16 +56,16 @@ class PrefetchPlan:
 
     def _for_kinds(self, kinds: tuple[Kind, ...]) -> list[PlannedImage]:
         """Gives what a machine is to hold that has nodes of these kinds; takes its time at the first of a kind."""
-        catalogue, groups = self.known.catalogue, []
+        catalogue, groups = self.known.index, []
         for node, places in kinds:
             groups.append(NodeGroup(places, catalogue.verdicts(node, self.day).grades_by_pk().get))
         return plan_images(self.rules.rules, groups)
 
     def missing(self, fleet: Fleet) -> list[int]:
         """Gives the images that rules name for the nodes and whose registry does not have them now."""
-        places = {place for _, places in fleet.values() for place in places} if self._missing else set()
+        places = {place for _, places in fleet.values() for place in places} if self.known.missing else set()
         named = set(chain.from_iterable(self.rules.rules[place].images for place in places))
-        return sorted(named & self._missing)
+        return sorted(named & self.known.missing)
 
     async def pullable(self, context: Context, images: Sequence[int]) -> Mapping[int, PullSpec]:
         """Gives what is known of these images for pulling them, at least."""
@@ -107,8 +106,8 @@ class PrefetchPlanner:
             applying = await plan.rules.of_node(db, node)
         else:
             applying = await plan.rules.of_all_workers(db)
-        found = await load_nodes(db, node, machine=worker)
-        kind = plan.known.catalogue.rules.kind
+        found = await load_nodes(db, node, worker=worker)
+        kind = plan.known.index.rules.kind
         return {pk: (kind(node), applying[pk]) for pk, node in found if pk in applying}
 
     async def wanted(self, request: Request, principal: Principal) -> Response:

@@ -1,0 +1,179 @@
+"""Every docker image as ready JSON, as of a version of the catalogue: what loads, lists and matches answer with.
+
+The bytes are those for principals who do not see credentials. Staff and workers get the same bytes of images without any; an
+image with credentials is read from the database for them, so that the audit log has what was disclosed.
+"""
+
+import asyncio
+from bisect import bisect_left
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import NamedTuple
+
+import orjson
+import sqlalchemy as sa
+
+from bayplan.db.change_log import ChangedObjects, changes_since
+from bayplan.db.compiled import CompiledStatement, is_one_of, pks_parameter
+from bayplan.db.database import Database, Rows
+from bayplan.db.disclosure import Disclosure
+from bayplan.db.keyring import Keyring
+from bayplan.db.projection import projection
+from bayplan.db.resource_types import RESOURCE_TYPES
+from bayplan.server.as_of import AsOf
+
+IMAGES = RESOURCE_TYPES["docker"]
+_OPEN = projection(IMAGES.name, sees_credentials=False, is_staff=False)
+# Rows that are read and rendered at once: more would hold the event loop, and cost hundreds of megabytes while they last.
+_ROWS_AT_ONCE = 300
+# Objects that are joined at once: copying 40 MB in one go holds the event loop, from a thread too.
+_JOINED_AT_ONCE = 2_000
+
+_CREDENTIALS = [IMAGES.column(name).is_not(None) for name in ("registry_username", "registry_password")]
+_ROWS = _OPEN.statement.add_columns(IMAGES.column("deletion_time").is_(None), sa.or_(*_CREDENTIALS))
+_AFTER = CompiledStatement(
+    _ROWS.where(IMAGES.column("pk") > sa.bindparam("after", type_=sa.BigInteger))
+    .order_by(IMAGES.column("pk"))
+    .limit(_ROWS_AT_ONCE)
+)
+
+
+_BY_PK = CompiledStatement(_ROWS.where(is_one_of(IMAGES.column("pk"))))
+# Images show their domain by name.
+_OF_DOMAINS = CompiledStatement(sa.select(IMAGES.column("pk")).where(is_one_of(IMAGES.column("domain"))))
+
+
+class RenderedImage(NamedTuple):
+    """An image as JSON, and what it takes to answer with it."""
+
+    revision: int
+    json: bytes
+    is_live: bool
+    has_credentials: bool
+
+
+class ImageSnapshot:
+    """All images by pk, deleted ones too, and the live ones in the order of their pks."""
+
+    def __init__(self, images: dict[int, RenderedImage]) -> None:
+        self._images = images
+        self._whole: bytes | None = None
+        self._joining = asyncio.Lock()
+        self._changes = 0
+        self.live = sorted(pk for pk, image in images.items() if image.is_live)
+        self.with_credentials = {pk for pk, image in images.items() if image.has_credentials}
+
+    def __len__(self) -> int:
+        return len(self._images)
+
+    def get(self, pk: int) -> RenderedImage | None:
+        """Gives the image with that pk, None where there is none."""
+        return self._images.get(pk)
+
+    def json(self, pks: Iterable[int]) -> list[bytes]:
+        """Gives the images with these pks, in their order; those that are gone are left out."""
+        images = map(self._images.get, pks)
+        return [image.json for image in images if image is not None]
+
+    def apply(self, changed: Collection[int], images: Mapping[int, RenderedImage]) -> None:
+        """Puts `images` in place of the `changed` ones; those that it does not have are gone."""
+        self._whole = None
+        self._changes += 1
+        for pk in changed:
+            image = images.get(pk)
+            if image is None:
+                self._images.pop(pk, None)
+                self.with_credentials.discard(pk)
+                self._set_live(pk, is_live=False)
+                continue
+            self._images[pk] = image
+            self._set_live(pk, is_live=image.is_live)
+            if image.has_credentials:
+                self.with_credentials.add(pk)
+            else:
+                self.with_credentials.discard(pk)
+
+    def _set_live(self, pk: int, *, is_live: bool) -> None:
+        place = bisect_left(self.live, pk)
+        was_live = place < len(self.live) and self.live[place] == pk
+        if is_live and not was_live:
+            self.live.insert(place, pk)
+        elif was_live and not is_live:
+            del self.live[place]
+
+    async def whole(self) -> bytes:
+        """Gives the list of all live images; joined once for all who wait, a long one in a thread."""
+        async with self._joining:
+            if self._whole is not None:
+                return self._whole
+            objects, changes = self.json(self.live), self._changes
+            is_long = len(objects) > _JOINED_AT_ONCE
+            joined = await asyncio.to_thread(json_array, objects) if is_long else json_array(objects)
+            if self._changes == changes:
+                self._whole = joined
+            return joined
+
+
+def json_array(objects: Sequence[bytes]) -> bytes:
+    """Gives a JSON array of these objects."""
+    parts = [b",".join(objects[at : at + _JOINED_AT_ONCE]) for at in range(0, len(objects), _JOINED_AT_ONCE)]
+    return b"".join((b"[", b",".join(parts), b"]"))
+
+
+class ImageSnapshots:
+    """The snapshot of one server process, brought up to a version by the change log."""
+
+    def __init__(self, db: Database, keyring: Keyring) -> None:
+        self._db, self._keyring = db, keyring
+        self._latest: AsOf[ImageSnapshot] = AsOf(self._update)
+
+    async def at(self, version: int) -> ImageSnapshot:
+        """Gives the images as of `version` or a later one."""
+        return await self._latest.at(version)
+
+    @property
+    def version(self) -> int:
+        """The version that the images are as of."""
+        return self._latest.version
+
+    async def _update(self, last: ImageSnapshot | None, version: int) -> tuple[ImageSnapshot, int]:
+        changed = None if last is None else await changes_since(self._db, version)
+        if last is None or changed is None:
+            version = await self._db.version()
+            return ImageSnapshot(await self._all()), version
+        pks = await self._changed_images(changed)
+        images: dict[int, RenderedImage] = {}
+        for at in range(0, len(pks), _ROWS_AT_ONCE):
+            images |= await self._db.fetch(_BY_PK, self._rendered, pks_parameter(pks[at : at + _ROWS_AT_ONCE]))
+        if pks:
+            last.apply(pks, images)  # all of a transaction at once: nobody reads half of it
+        return last, changed.version
+
+    async def _changed_images(self, changed: ChangedObjects) -> list[int]:
+        pks = set(changed.pks.get(IMAGES.name, ()))
+        domains = changed.pks.get("domains")
+        if domains:
+            pks |= await self._db.fetch(_OF_DOMAINS, lambda rows: {row[0] for row in rows}, pks_parameter(domains))
+        return sorted(pks)
+
+    async def _all(self) -> dict[int, RenderedImage]:
+        images: dict[int, RenderedImage] = {}
+        after = 0
+        while True:
+            some = await self._db.fetch(_AFTER, self._rendered, {"after": after})
+            images |= some
+            if len(some) < _ROWS_AT_ONCE:
+                return images
+            after = max(some)
+            await asyncio.sleep(0)  # others get their turn between two parts
+
+    def _rendered(self, rows: Rows) -> dict[int, RenderedImage]:
+        objects = _OPEN.objects(rows, Disclosure(self._keyring))
+        return {
+            item["pk"]: RenderedImage(
+                row[_OPEN.revision_at],
+                bytes(memoryview(orjson.dumps(item))),  # orjson's own bytes keep a buffer of some kilobytes
+                bool(row[-2]),
+                bool(row[-1]),
+            )
+            for item, row in zip(objects, rows, strict=True)
+        }
