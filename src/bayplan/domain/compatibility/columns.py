@@ -16,7 +16,7 @@ Member = tuple[int, Hashable, Example]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Column(Generic[Example]):
+class GroupColumn(Generic[Example]):
     """Groups of places. `numbers` and `examples` only grow and are shared by all that come of one index; `bits` is its own.
 
     `bits` has no entry for groups that came later, and an empty set for those that no image is in any more.
@@ -29,9 +29,9 @@ class Column(Generic[Example]):
     """Equal in columns whose groups have the same numbers."""
 
     @classmethod
-    def build(cls, members: Iterable[tuple[Iterable[int], Hashable, Example]], size: int) -> "Column[Example]":
+    def build(cls, members: Iterable[tuple[Iterable[int], Hashable, Example]], size: int) -> "GroupColumn[Example]":
         """The column of these places, each with its key; a key may come several times."""
-        column: Column[Example] = cls({}, [], [])
+        column: GroupColumn[Example] = cls({}, [], [])
         found: list[list[int]] = []
         for places, key, example in members:
             number = column._number(key, example)
@@ -48,7 +48,7 @@ class Column(Generic[Example]):
             self.examples.append(example)
         return number
 
-    def changed(self, moved: Callable[[Bits], Bits], members: Iterable[Member[Example]]) -> "Column[Example]":
+    def changed(self, moved: Callable[[Bits], Bits], members: Iterable[Member[Example]]) -> "GroupColumn[Example]":
         """The column with every set moved, and then these members added."""
         bits = [moved(group) if group else 0 for group in self.bits]
         for place, key, example in members:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
 
 from bayplan.domain.compatibility.bits import Bits, from_places
-from bayplan.domain.compatibility.columns import Column
+from bayplan.domain.compatibility.columns import GroupColumn
 from bayplan.domain.compatibility.image_requirements import ImageRequirements, fact_reader
 from bayplan.domain.compatibility.rules.rule import DRIVER, JUDGE_READS_OF_IMAGE, KERNELS, RuleSet
 
@@ -44,7 +44,7 @@ class FactColumns:
     """The images that are in these columns, and a column for each reader of the layout."""
 
     members: Bits
-    columns: tuple[Column[ImageRequirements], ...]
+    columns: tuple[GroupColumn[ImageRequirements], ...]
 
     @classmethod
     def build(
@@ -54,7 +54,8 @@ class FactColumns:
         images = list(images)
         members = from_places((place for _, places in images for place in places), size)
         columns = (
-            Column.build(((places, read(needs), needs) for needs, places in images), size) for read in layout.readers
+            GroupColumn.build(((places, read(needs), needs) for needs, places in images), size)
+            for read in layout.readers
         )
         return cls(members, tuple(columns))
 

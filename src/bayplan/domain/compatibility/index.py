@@ -12,7 +12,7 @@ from typing import Any
 from weakref import WeakValueDictionary
 
 from bayplan.domain.compatibility.bits import Bits, from_places, move, places
-from bayplan.domain.compatibility.columns import Column
+from bayplan.domain.compatibility.columns import GroupColumn
 from bayplan.domain.compatibility.fact_columns import FactColumns, FactLayout
 from bayplan.domain.compatibility.image import Image
 from bayplan.domain.compatibility.image_requirements import ImageRequirements
@@ -44,7 +44,7 @@ class CatalogueIndex:
     tables: Tables
     rules: RuleSet
     order: ImageOrder
-    attributes: Mapping[str, Column[Any]]
+    attributes: Mapping[str, GroupColumn[Any]]
     _layout: FactLayout
     _facts: FactColumns
     _by_architecture: Mapping[str, FactColumns]
@@ -71,7 +71,7 @@ class CatalogueIndex:
             rules,
             order,
             {
-                name: Column.build(
+                name: GroupColumn.build(
                     (
                         ((place,), value, value)
                         for place, (_, _, pk, _) in enumerate(order.entries)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from bayplan.domain.compatibility.bits import Bits, lowest
-from bayplan.domain.compatibility.columns import Column
+from bayplan.domain.compatibility.columns import GroupColumn
 from bayplan.domain.compatibility.fact_columns import FactColumns, FactLayout
 from bayplan.domain.compatibility.image_requirements import ImageRequirements
 from bayplan.domain.compatibility.node_capabilities import NodeCapabilities
@@ -103,7 +103,7 @@ class _Run:
             if result is not None:
                 yield result, images
 
-    def _results(self, key: Hashable, facts: Column[ImageRequirements]) -> list[Any]:
+    def _results(self, key: Hashable, facts: GroupColumn[ImageRequirements]) -> list[Any]:
         results = self._kind.results.setdefault((facts.numbering, key), [])
         if len(results) < len(facts.bits):
             results.extend([_NOT_YET] * (len(facts.bits) - len(results)))

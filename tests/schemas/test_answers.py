@@ -1,0 +1,326 @@
+"""Every answer of the API is held to its type, strictly: as staff, as an ordinary user and as a worker.
+
+The clients check each answer that they get. One test asks for all, so that it can tell at the end that none was left out.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from importlib import import_module
+from pkgutil import iter_modules
+from typing import Any
+
+import httpx
+import pytest
+from pydantic import TypeAdapter, ValidationError
+
+from bayplan import schemas
+from bayplan.schemas.common import Body
+from bayplan.schemas.components import component_name
+from bayplan.schemas.docker import ExpandedImageAnswer, ImageAnswer
+from bayplan.schemas.nodes import ExpandedNodeAnswer, NodeAnswer
+from bayplan.schemas.prefetch import ExpandedPrefetchRuleAnswer, PrefetchRuleAnswer
+from bayplan.schemas.users import UserAnswer
+from tests import catalogue
+from tests.conftest import Service, Template, serving
+from tests.inprocess import Loop
+from tests.joining import Joined, join, joined, obtain
+from tests.registry.running import Registry, configuration, running_registry
+
+EXPANDED: dict[Any, Any] = {
+    ImageAnswer: ExpandedImageAnswer,
+    NodeAnswer: ExpandedNodeAnswer,
+    PrefetchRuleAnswer: ExpandedPrefetchRuleAnswer,
+}
+REFERENCES = {
+    "docker": "cuda_version,framework,min_hardware_generation,licence,creator",
+    "nodes": "hardware_generation",
+    "prefetch": "creator",
+}
+"""What `?expand=` has to name for the types in `EXPANDED`."""
+
+
+def component_types() -> dict[str, Any]:
+    """The requests and answers of all schemas, by component name."""
+    modules = [import_module(module.name) for module in iter_modules(schemas.__path__, f"{schemas.__name__}.")]
+    types = {type_ for module in modules for type_ in vars(module).values() if isinstance(type_, type)}
+    named = [type_ for type_ in types if issubclass(type_, Body) or hasattr(type_, "__pydantic_config__")]
+    by_name = {component_name(type_): type_ for type_ in named}
+    assert len(by_name) == len(named), "two types have the same component name"
+    return by_name
+
+
+class CheckedAnswers:
+    """The documented answers of an application, and which of them were seen."""
+
+    def __init__(self, description: dict[str, Any]) -> None:
+        self.seen: set[tuple[str, str]] = set()
+        self.types: dict[tuple[str, str], tuple[Any, bool]] = {}  # with whether it is a list of them
+        types = component_types()
+        for path, operations in description["paths"].items():
+            for method, operation in operations.items():
+                for status, response in operation["responses"].items():
+                    schema = response.get("content", {}).get("application/json", {}).get("schema", {})
+                    reference = schema.get("items", schema).get("$ref")
+                    if status.startswith("2") and reference:
+                        self.types[method.upper(), path] = types[reference.rpartition("/")[2]], "items" in schema
+
+    def operation(self, request: httpx.Request) -> tuple[str, str] | None:
+        """The documented operation that a request is for: `/v1/docker/checks` before `/v1/docker/{pk}`."""
+        for method, path in sorted(self.types, key=lambda operation: operation[1].count("{")):
+            pattern = re.sub(r"{\w+}", "[^/]+", path)
+            if method == request.method and re.fullmatch(pattern, request.url.path):
+                return method, path
+        return None
+
+    def check(self, response: httpx.Response) -> None:
+        """Raises `ValidationError` where an answer is not of its type."""
+        content = response.read()
+        operation = self.operation(response.request)
+        if not response.is_success or operation is None:
+            return
+        type_, is_list = self.types[operation]
+        if "expand" in response.request.url.params:
+            type_ = EXPANDED.get(type_, type_)
+        TypeAdapter(Sequence[type_] if is_list else type_).validate_json(content, strict=True)  # type: ignore[valid-type]  # known when it runs
+        self.seen.add(operation)
+
+
+@pytest.fixture(scope="module")
+def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registry]:
+    """A registry without log-in."""
+    with running_registry("open", tmp_path_factory.mktemp("open")) as registry:
+        yield registry
+
+
+@pytest.fixture(scope="module")
+def service(
+    kind: str, request: pytest.FixtureRequest, template: Template, loop: Loop, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Service]:
+    """The application, which may ask 127.0.0.1, over a catalogue that the module's tests share."""
+    folder = tmp_path_factory.mktemp("answers")
+    with serving(kind, request, template, loop, folder, registry_allow_private=("127.0.0.1",)) as service:
+        yield service
+
+
+@pytest.fixture(scope="module")
+def checked(service: Service) -> CheckedAnswers:
+    """The answers of that application, checked at all of its clients."""
+    checked = CheckedAnswers(service.app.openapi())
+    for client in (service.staff, service.user, service.anonymous):
+        client.event_hooks = {"response": [checked.check]}
+    return checked
+
+
+@pytest.fixture(scope="module")
+def worker(service: Service, checked: CheckedAnswers) -> Iterator[Joined]:
+    """A worker with two nodes."""
+    with joined(service) as worker:
+        worker.client.event_hooks = {"response": [checked.check]}
+        yield worker
+
+
+@pytest.fixture(scope="module")
+def people(service: Service, checked: CheckedAnswers) -> list[httpx.Client]:
+    """Who may read everything: staff, and an ordinary user."""
+    return [service.staff, service.user]
+
+
+def ok(response: httpx.Response) -> Any:
+    """The content of an answer that is one."""
+    assert response.is_success, f"{response.request.method} {response.request.url}: {response.text}"
+    return response.json() if response.content else None
+
+
+def resources(service: Service, people: list[httpx.Client], resource: str) -> None:
+    path = f"/v1/{resource}"
+    body = catalogue.BODIES[resource]()
+    made = ok(service.staff.post(f"{path}/create", json=body))
+    pk = made["pk"]
+    first = next(iter(body))
+    for client in [service.staff] if resource == "users" else people:
+        for params in ({}, {"expand": REFERENCES[resource]} if resource in REFERENCES else {}):
+            ok(client.get(f"{path}/{pk}", params=params))
+            assert ok(client.post(f"{path}/list", json={}, params=params))
+    ok(service.staff.put(f"{path}/{pk}", json=body))
+    ok(service.staff.patch(f"{path}/{pk}", json={first: body[first]}))
+
+
+def what_a_worker_reads(service: Service, worker: Joined) -> None:
+    image = service.make("docker", registry_username="kim", registry_password="a password")["pk"]
+    for params in ({}, {"expand": REFERENCES["docker"]}):
+        assert ok(worker.client.get(f"/v1/docker/{image}", params=params))["registry_password"]
+        assert ok(worker.client.post("/v1/docker/list", params=params))
+    ok(worker.client.get(f"/v1/docker/{image}/checks"))
+    for params in ({}, {"expand": REFERENCES["nodes"]}):
+        ok(worker.client.get(f"/v1/nodes/{worker.nodes[0]}", params=params))
+    assert ok(worker.client.post("/v1/docker/match", json={"node": worker.nodes[0]}))["matches"]
+
+
+def users_of_whom_others_see_the_name_alone(service: Service, people: list[httpx.Client]) -> None:
+    """So that the fields which are null for others were seen as null, and those of oneself as they are."""
+    image = service.make("docker")["pk"]
+    creator = ok(service.user.get(f"/v1/docker/{image}", params={"expand": REFERENCES["docker"]}))["creator"]
+    assert {name for name, value in creator.items() if value is None} == (
+        set(UserAnswer.__annotations__) - {"pk", "username"}
+    )
+    for client in people:
+        assert ok(client.post("/v1/users/list"))
+
+
+def sparse_objects(service: Service, people: list[httpx.Client]) -> None:
+    """Objects of which only the required fields are given, so that every other is null."""
+    optional = {"cuda_version", "min_hardware_generation", "registry_username", "registry_password"}
+    image = {name: value for name, value in catalogue.image(cpu=True).items() if name not in optional}
+    pk = ok(service.staff.post("/v1/docker/create", json=image))["pk"]
+    node = ok(service.staff.post("/v1/nodes/create", json={"ip": catalogue.node()["ip"]}))["pk"]
+    cuda = {name: value for name, value in catalogue.cuda().items() if name != "min_driver_version"}
+    ok(service.staff.post("/v1/cuda/create", json=cuda))
+    for client in people:
+        ok(client.get(f"/v1/docker/{pk}", params={"expand": REFERENCES["docker"]}))
+        ok(client.get(f"/v1/nodes/{node}", params={"expand": REFERENCES["nodes"]}))
+        ok(client.post("/v1/cuda/list"))
+        ok(client.get(f"/v1/docker/{pk}/nodes"))
+        ok(client.get(f"/v1/nodes/{node}/images"))
+
+
+def the_actions_of_images(service: Service, people: list[httpx.Client]) -> None:
+    pk = service.make("docker")["pk"]
+    ok(service.staff.patch(f"/v1/docker/{pk}/facts", json={"min_driver": "570.0", "architectures": ["amd64"]}))
+    for client in people:
+        ok(client.get(f"/v1/docker/{pk}/facts"))
+    ok(service.staff.delete(f"/v1/docker/{pk}"))
+    ok(service.staff.delete(f"/v1/docker/{pk}/reinstate"))
+    ok(service.staff.delete(f"/v1/docker/{pk}"))
+    ok(service.staff.delete(f"/v1/docker/{pk}/hard"))
+
+
+def matching(service: Service, worker: Joined, people: list[httpx.Client]) -> None:
+    image = service.make("docker")["pk"]
+    for client in people:
+        for driver in ("550.54.15", "390.48"):
+            described = {"driver_version": driver, "compute_capability": "8.6", "architecture": "amd64"}
+            answer = ok(client.post("/v1/docker/match", json={"worker": described, "explain": True}))
+            assert answer["matches" if driver > "5" else "rejected"]
+        ok(client.post("/v1/docker/match", json={"node": worker.nodes[0]}))
+        assert ok(client.get(f"/v1/docker/{image}/nodes"))["nodes"]
+        assert ok(client.get(f"/v1/nodes/{worker.nodes[0]}/images"))["images"]
+
+
+def workers(service: Service, worker: Joined, checked: CheckedAnswers) -> None:
+    ok(service.staff.post("/v1/nodes/join-tokens", json={}))
+    assert ok(service.staff.post("/v1/nodes/join-tokens/list"))
+    token = ok(service.staff.post("/v1/nodes/join-tokens", json={"uses": 2}))["token"]
+    with service.client(token) as machine:
+        machine.event_hooks = {"response": [checked.check]}
+        ok(machine.post("/v1/nodes/join", json=catalogue.machine(0)))
+    assert join(service, catalogue.machine(1)).status_code == 201
+    assert ok(worker.client.post("/v1/nodes/join", json=worker.body))["secret"] is None
+    assert ok(service.staff.post("/v1/nodes/workers/list"))
+
+
+def prefetching(service: Service, worker: Joined, people: list[httpx.Client]) -> None:
+    image = service.make("docker")["pk"]
+    images, nodes = (
+        {"expressions": [{"type": "exact", "field": "pk", "value": pk}]} for pk in (image, worker.nodes[0])
+    )
+    ok(service.staff.post("/v1/prefetch/create", json=catalogue.prefetch(nodes=nodes, images=images)))
+    assert ok(worker.client.get("/v1/prefetch/wanted"))["images"]
+    other = service.make("docker")["pk"]
+    digest = "sha256:" + "a" * 64
+    entries = [
+        {"image": image, "state": "held", "digest": digest, "size_bytes": 1_000},
+        {"image": other, "state": "failed", "detail": "No such image."},
+    ]
+    for reported in ([], entries):
+        ok(worker.client.put("/v1/prefetch/holdings", json={"images": reported}))
+        for client in people:
+            assert ok(client.get("/v1/prefetch/status"))
+            assert ok(client.get(f"/v1/nodes/{worker.nodes[0]}/holdings"))["images"]
+            assert ok(client.get(f"/v1/docker/{image}/holdings"))["nodes"]
+
+
+def registries(service: Service, registry: Registry, people: list[httpx.Client]) -> None:
+    registry.image("team/held", "1", configuration({"CUDA_VERSION": "11.8.0", "PYTORCH_VERSION": "2.4.1"}))
+    login = {"registry_username": "kim", "registry_password": "the first password"}
+    place = {"registry": f"http://{registry.host}"}
+    held = service.make("docker", url=f"{registry.host}/team/held:1", **place)["pk"]
+    gone = service.make("docker", url=f"{registry.host}/team/gone:1", **place, **login)["pk"]
+    unchecked = service.make("docker")["pk"]
+    ok(service.staff.post("/v1/docker/inspect", json={"url": f"{registry.host}/team/held:1"}))
+    assert ok(service.staff.post(f"/v1/docker/{held}/inspection"))["contradictions"]
+    ok(service.staff.post(f"/v1/docker/{held}/checks"))
+    registry.image("team/held", "1", configuration({"CUDA_VERSION": "12.4.1"}))
+    assert ok(service.staff.post(f"/v1/docker/{held}/checks"))["history"][0]["changes"]
+    assert ok(service.staff.post(f"/v1/docker/{gone}/checks"))["state"] == "missing"
+    ok(service.staff.post("/v1/docker/checks", json={"which": "not_ok"}))
+    for client in people:
+        for pk in (held, gone, unchecked):
+            ok(client.get(f"/v1/docker/{pk}/checks"))
+        ok(client.get(f"/v1/docker/{held}/inspection"))
+        assert ok(client.get(f"/v1/docker/{held}/facts"))["requirements"]
+    ok(service.staff.get("/v1/docker/checks"))
+    assert ok(service.staff.post("/v1/docker/checks/list"))
+    assert ok(service.staff.get("/v1/credentials"))
+    rotation = place | login | {"registry_password": "the second password", "check": False}
+    ok(service.staff.post("/v1/credentials/rotate", json=rotation))
+    assert ok(service.staff.get("/v1/audit"))
+
+
+def the_catalogue_file(service: Service) -> None:
+    document = {"frameworks": [catalogue.framework()], "images": [catalogue.image()], "nodes": [catalogue.node()]}
+    for dry_run in ("true", "false"):
+        plan = ok(service.staff.post("/v1/catalogue/apply", json=document, params={"dry_run": dry_run}))
+        assert len(plan["changes"]) == 3
+    for secrets in ("true", "false"):
+        assert ok(service.staff.get("/v1/catalogue/export", params={"secrets": secrets}))["images"]
+
+
+def reference_data(service: Service, people: list[httpx.Client]) -> None:
+    licence = service.make("licences")["pk"]
+    words = {"method": "add", "type": "permissions", "names": ["patent-use"]}
+    ok(service.staff.patch(f"/v1/licences/{licence}/subdescriptors", json=words))
+    for client in people:
+        ok(client.get("/v1/hardware/get-hardware-generation/8.6"))
+
+
+def sessions(service: Service) -> None:
+    body = catalogue.user()
+    ok(service.staff.post("/v1/users/create", json=body))
+    login = {name: body[name] for name in ("username", "password")}
+    tokens = ok(service.anonymous.post("/v1/auth/obtain", json=login))
+    ok(service.anonymous.post("/v1/auth/refresh", json={"refresh": tokens["refresh"]}))
+    ok(service.anonymous.post("/v1/auth/verify", json={"token": tokens["access"]}))
+    answer = join(service, catalogue.machine(1)).json()
+    ok(obtain(service, answer["worker"], answer["secret"]))
+
+
+def test_a_wrong_answer_is_refused(checked: CheckedAnswers) -> None:
+    request = httpx.Request("GET", "http://bayplan.test/v1/domains/1")
+    good = {"pk": 1, "name": "od", "description": ""}
+    checked.check(httpx.Response(200, json=good, request=request))
+    for wrong in (good | {"description": None}, good | {"more": 1}, good | {"pk": "1"}, {"pk": 1, "name": "od"}):
+        with pytest.raises(ValidationError):
+            checked.check(httpx.Response(200, json=wrong, request=request))
+
+
+def test_every_answer_is_of_its_type(
+    service: Service,
+    checked: CheckedAnswers,
+    worker: Joined,
+    people: list[httpx.Client],
+    registry: Registry,
+) -> None:
+    for resource in catalogue.BODIES:
+        resources(service, people, resource)
+    what_a_worker_reads(service, worker)
+    users_of_whom_others_see_the_name_alone(service, people)
+    sparse_objects(service, people)
+    the_actions_of_images(service, people)
+    matching(service, worker, people)
+    workers(service, worker, checked)
+    prefetching(service, worker, people)
+    registries(service, registry, people)
+    the_catalogue_file(service)
+    reference_data(service, people)
+    sessions(service)
+    assert set(checked.types) - checked.seen == set(), "documented answers that none of these asked for"
