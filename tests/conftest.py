@@ -11,17 +11,19 @@ import signal
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
-from fastapi import FastAPI
 
 from bayplan.config import Settings
 from tests import catalogue
 from tests.inprocess import Loop, client, running_app
 from tests.postgres import Postgres, running_postgres
 from tests.process import ADMIN_PASSWORD, Server, running_server
+
+if TYPE_CHECKING:
+    from bayplan.server.http.application import Application
 
 KINDS = ("sqlite", "postgresql")
 USER = ("casey", "casey's long password")
@@ -36,7 +38,7 @@ class Service:
 
     kind: str
     settings: Settings
-    app: FastAPI
+    app: "Application"
     loop: Loop
     tokens: dict[str, str]
     anonymous: httpx.Client
@@ -196,7 +198,7 @@ def shared(
 
 
 @pytest.fixture
-def app(service: Service) -> FastAPI:
+def app(service: Service) -> "Application":
     """The application."""
     return service.app
 

@@ -7,14 +7,16 @@ as it does under the server. What the network adds (raw bytes, signals, start-up
 import asyncio
 import contextlib
 import threading
-from collections.abc import AsyncIterator, Coroutine, Iterator
-from typing import Any, TypeVar
+from collections.abc import Coroutine, Iterator
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import httpx
 import uvloop
-from fastapi import FastAPI
 
 from bayplan.config import Settings
+
+if TYPE_CHECKING:
+    from bayplan.server.http.application import Application
 
 T = TypeVar("T")
 PATIENCE_SECONDS = 60.0
@@ -45,7 +47,7 @@ class Loop:
 class InLoop(httpx.BaseTransport):
     """Carries a synchronous client's requests to an application in a loop; raises what the application raises."""
 
-    def __init__(self, app: FastAPI, loop: Loop, address: str) -> None:
+    def __init__(self, app: "Application", loop: Loop, address: str) -> None:
         self._transport = httpx.ASGITransport(app, client=(address, 1))
         self._loop = loop
 
@@ -62,7 +64,7 @@ class InLoop(httpx.BaseTransport):
 
 
 @contextlib.contextmanager
-def running_app(settings: Settings, loop: Loop, **options: Any) -> Iterator[FastAPI]:
+def running_app(settings: Settings, loop: Loop, **options: Any) -> Iterator["Application"]:
     """The application with its lifespan, for as long as the block lasts; `options` are those of `create_app`."""
     from bayplan.server.app import create_app  # here: the tests of the rules need not wait for the web framework
 
@@ -71,7 +73,7 @@ def running_app(settings: Settings, loop: Loop, **options: Any) -> Iterator[Fast
 
     async def live() -> None:
         # One task enters and leaves: what the lifespan opens may insist on being closed where it was opened.
-        async with _lifespan(app):
+        async with app.lifespan():
             started.set()
             await finish.wait()
 
@@ -95,13 +97,7 @@ def running_app(settings: Settings, loop: Loop, **options: Any) -> Iterator[Fast
         loop.run(stop(task))
 
 
-@contextlib.asynccontextmanager
-async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
-    async with app.router.lifespan_context(app):
-        yield
-
-
-def client(app: FastAPI, loop: Loop, token: str | None = None, address: str = "127.0.0.1") -> httpx.Client:
+def client(app: "Application", loop: Loop, token: str | None = None, address: str = "127.0.0.1") -> httpx.Client:
     """A client of the application, with an access token or anonymous; `address` is where its requests come from."""
     headers = {} if token is None else {"Authorization": f"Bearer {token}"}
     return httpx.Client(transport=InLoop(app, loop, address), base_url=ADDRESS, headers=headers)

@@ -46,7 +46,6 @@ COMMANDS = (
     "worker pull",
 )
 HEAVY = (
-    "fastapi",
     "starlette",
     "sqlalchemy",
     "alembic",

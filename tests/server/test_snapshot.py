@@ -15,6 +15,7 @@ from bayplan.db.database import Database
 from bayplan.db.disclosure import Disclosure
 from bayplan.db.engines import open_database
 from bayplan.db.keyring import Keyring
+from bayplan.db.principal import EVERYBODY
 from bayplan.db.projection import projection
 from bayplan.domain.compatibility.tables import load
 from bayplan.server.as_of import AsOf
@@ -24,7 +25,7 @@ from tests import catalogue
 from tests.conftest import Service
 
 TABLES = load(None)
-OPEN = projection("docker", sees_credentials=False, is_staff=False)
+OPEN = projection("docker", EVERYBODY)
 WRITES = 60
 
 

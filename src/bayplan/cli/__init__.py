@@ -27,8 +27,6 @@ SERVER_PARTS = frozenset(
         "alembic",
         "argon2",
         "cryptography",
-        "fastapi",
-        "fastapi_offline",
         "httptools",
         "jwt",
         "orjson",
@@ -36,6 +34,7 @@ SERVER_PARTS = frozenset(
         "psycopg_pool",
         "sqlalchemy",
         "starlette",
+        "swagger_ui",
         "uvicorn",
         "uvloop",
     )

@@ -14,9 +14,10 @@ from bayplan.db.database import Database, Rows, Transaction
 from bayplan.db.disclosure import Disclosure
 from bayplan.db.keyring import Keyring
 from bayplan.db.natural_keys import resolve
+from bayplan.db.principal import Principal
 from bayplan.db.projection import Object, Projection
 from bayplan.db.query import conjunction, order_by, where
-from bayplan.db.resource_types import Kind, ResourceType, Viewer, referrers
+from bayplan.db.resource_types import Kind, ResourceType, referrers
 from bayplan.db.validate import INVARIANTS
 from bayplan.domain.versions import sort_key
 from bayplan.errors import Conflict, Invalid, NotFound, PreconditionFailed, Problem
@@ -67,7 +68,7 @@ class Listing:
 
 def listing(
     chosen: Projection,
-    viewer: Viewer,
+    principal: Principal,
     specification: Filter,
     *,
     limit: int | None = None,
@@ -76,9 +77,9 @@ def listing(
 ) -> Listing:
     """Gives the list of the objects that the filter lets through, in its order; raises `Invalid` for a bad filter."""
     resource_type = chosen.resource_type
-    clauses = where(resource_type, viewer, specification)
+    clauses = where(resource_type, principal, specification)
     condition = conjunction(clauses if only is None else [only, *clauses])
-    statement = chosen.statement.where(condition).order_by(*order_by(resource_type, viewer, specification.order_by))
+    statement = chosen.statement.where(condition).order_by(*order_by(resource_type, principal, specification.order_by))
     paged = limit is not None or offset > 0
     count = sa.select(sa.func.count()).select_from(resource_type.table).where(condition)
     if paged:
@@ -103,12 +104,12 @@ async def page(db: Database, wanted: Listing, disclosure: Disclosure) -> Page:
 
 
 async def pks(
-    db: Database, resource_type: ResourceType, viewer: Viewer, specification: Filter, at: str = ""
+    db: Database, resource_type: ResourceType, principal: Principal, specification: Filter, at: str = ""
 ) -> frozenset[int]:
     """Gives the pks of the objects that the filter lets through."""
 
     def prepared() -> CompiledStatement:
-        condition = conjunction(where(resource_type, viewer, specification, at))
+        condition = conjunction(where(resource_type, principal, specification, at))
         return CompiledStatement(sa.select(resource_type.column("pk")).where(condition), is_long=specification.is_large)
 
     statement = await asyncio.to_thread(prepared) if specification.is_large else prepared()

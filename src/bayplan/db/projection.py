@@ -1,4 +1,4 @@
-"""From rows to the objects of the wire: which columns a viewer is shown, with what references expanded. The one place that renders."""
+"""From rows to the objects of the wire: which columns a principal is shown, with what references expanded. The one place that renders."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,7 +11,8 @@ import sqlalchemy as sa
 from bayplan.db.compiled import CompiledStatement
 from bayplan.db.database import Rows
 from bayplan.db.disclosure import Disclosure
-from bayplan.db.resource_types import RESOURCE_TYPES, Field, Kind, ResourceType, Viewer
+from bayplan.db.principal import Principal
+from bayplan.db.resource_types import RESOURCE_TYPES, Field, Kind, ResourceType
 
 Object = dict[str, Any]
 
@@ -93,24 +94,27 @@ def _showers(resource_type: ResourceType) -> tuple[Converter, ...]:
 
 
 def _columns(
-    resource_type: ResourceType, table: sa.FromClause, viewer: Viewer, *, through: bool
+    resource_type: ResourceType, table: sa.FromClause, principal: Principal, *, through: bool
 ) -> list[sa.ColumnElement[Any]]:
     columns: list[sa.ColumnElement[Any]] = []
     for field in resource_type.fields:
         column = table.c[field.name]
-        if not viewer.sees(field, through_reference=through):
+        if not principal.sees(field, through_reference=through):
             columns.append(sa.null())
         else:
             columns.append(sa.type_coerce(column, sa.Text) if field.kind in _AS_TEXT else column)
     return columns
 
 
+def projection(resource_name: str, principal: Principal, expand: tuple[str, ...] = ()) -> Projection:
+    """Gives the selection of a resource as a principal sees it, with the references in `expand` nested."""
+    return _projection(resource_name, principal.kind, expand)
+
+
 @lru_cache(maxsize=256)
-def projection(resource_name: str, sees_credentials: bool, is_staff: bool, expand: tuple[str, ...] = ()) -> Projection:
-    """Gives the selection of a resource for one kind of viewer, with the references in `expand` nested."""
+def _projection(resource_name: str, principal: Principal, expand: tuple[str, ...]) -> Projection:
     resource_type = RESOURCE_TYPES[resource_name]
-    viewer = Viewer(is_staff=is_staff, is_worker=sees_credentials)
-    columns = _columns(resource_type, resource_type.table, viewer, through=False)
+    columns = _columns(resource_type, resource_type.table, principal, through=False)
     source: sa.FromClause = resource_type.table
     nested: list[NestedProjection] = []
     extra: list[sa.ColumnElement[Any]] = [resource_type.column("revision")]
@@ -125,7 +129,7 @@ def projection(resource_name: str, sees_credentials: bool, is_staff: bool, expan
             names = tuple(f.name for f in target.fields)
             volatile_at = tuple(start + names.index(name) for name in target.volatile)
             nested.append(NestedProjection(field.name, start, names, _showers(target), volatile_at))
-            extra += _columns(target, alias, viewer, through=True)
+            extra += _columns(target, alias, principal, through=True)
         elif field.shown_as is not None:
             columns[index] = alias.c[field.shown_as]
     statement = sa.select(*(column.label(f"c{i}") for i, column in enumerate([*columns, *extra]))).select_from(source)
@@ -136,7 +140,7 @@ def projection(resource_name: str, sees_credentials: bool, is_staff: bool, expan
         names=tuple(field.name for field in resource_type.fields),
         shown=_showers(resource_type),
         nested=tuple(nested),
-        secret=next((f.name for f in resource_type.fields if f.kind is Kind.SECRET and viewer.sees(f)), None),
+        secret=next((f.name for f in resource_type.fields if f.kind is Kind.SECRET and principal.sees(f)), None),
         revision_at=len(columns),
     )
 

@@ -11,7 +11,8 @@ from sqlalchemy.sql.elements import Grouping
 from bayplan.clock import timestamp
 from bayplan.db.dialects import elements_of, folded, position_of
 from bayplan.db.natural_keys import names
-from bayplan.db.resource_types import RESOURCE_TYPES, Field, Kind, ResourceType, Viewer, join_of, target_of
+from bayplan.db.principal import Principal
+from bayplan.db.resource_types import RESOURCE_TYPES, Field, Kind, ResourceType, join_of, target_of
 from bayplan.domain.versions import sort_key
 from bayplan.errors import Invalid
 from bayplan.schemas.common import MAX_INTEGER
@@ -52,20 +53,20 @@ class Path:
         return self.resource_type.column(f"{self.field.name}_key") if self.field.kind is Kind.VERSION else self.column
 
 
-def allowed(resource_type: ResourceType, viewer: Viewer) -> list[str]:
+def allowed(resource_type: ResourceType, principal: Principal) -> list[str]:
     """Gives the names that a filter on `shape` may use, those through one reference included."""
     found = []
-    for field in _open_fields(resource_type, viewer):
+    for field in _open_fields(resource_type, principal):
         found.append(field.name)
         if field.target is not None:
             target = RESOURCE_TYPES[field.target]
-            found += [f"{field.name}.{inner.name}" for inner in _open_fields(target, viewer, shared=True)]
+            found += [f"{field.name}.{inner.name}" for inner in _open_fields(target, principal, shared=True)]
     for field in resource_type.beside:
         found += [f"{field.name}.{inner.name}" for inner in target_of(field).fields]
     return found
 
 
-def find(resource_type: ResourceType, viewer: Viewer, name: str, at: str) -> Path:
+def find(resource_type: ResourceType, principal: Principal, name: str, at: str) -> Path:
     """Gives the path that `name` is, or raises `Invalid` at the place `at` with the names that are allowed."""
     through: list[Field] = []
     current, steps = resource_type, name.split(".")
@@ -79,11 +80,11 @@ def find(resource_type: ResourceType, viewer: Viewer, name: str, at: str) -> Pat
                 through.append(field)
                 current = target_of(field)
             field = current.field(step) if through else current.step(step)
-            if field is None or not _is_open(current, field, viewer, shared=bool(through)):
+            if field is None or not _is_open(current, field, principal, shared=bool(through)):
                 field = None
                 break
     if field is None or field in resource_type.beside:
-        choices = ", ".join(allowed(resource_type, viewer))
+        choices = ", ".join(allowed(resource_type, principal))
         raise Invalid.at(at, "unknown_field", f"A {resource_type.singular} has no field '{name}'. Fields: {choices}.")
     if field.shown_as is not None:
         assert field.target is not None
@@ -93,32 +94,32 @@ def find(resource_type: ResourceType, viewer: Viewer, name: str, at: str) -> Pat
     return Path(tuple(through), current, field)
 
 
-def _open_fields(resource_type: ResourceType, viewer: Viewer, *, shared: bool = False) -> list[Field]:
-    return [field for field in resource_type.fields if _is_open(resource_type, field, viewer, shared=shared)]
+def _open_fields(resource_type: ResourceType, principal: Principal, *, shared: bool = False) -> list[Field]:
+    return [field for field in resource_type.fields if _is_open(resource_type, field, principal, shared=shared)]
 
 
-def _is_open(resource_type: ResourceType, field: Field, viewer: Viewer, *, shared: bool) -> bool:
+def _is_open(resource_type: ResourceType, field: Field, principal: Principal, *, shared: bool) -> bool:
     # What changes without a new version of the catalogue would change lists under an ETag that stays.
     stays = not (shared and field.name in resource_type.volatile)
-    return stays and field.kind not in _CLOSED and viewer.sees(field, through_reference=shared)
+    return stays and field.kind not in _CLOSED and principal.sees(field, through_reference=shared)
 
 
-def where(resource_type: ResourceType, viewer: Viewer, specification: Filter, at: str = "") -> list[Clause]:
+def where(resource_type: ResourceType, principal: Principal, specification: Filter, at: str = "") -> list[Clause]:
     """Gives the conditions of a filter, soft deletion included; raises `Invalid` at `<at>expressions.<i>...`."""
-    clauses = _clauses(resource_type, viewer, specification.expressions, f"{at}expressions")
+    clauses = _clauses(resource_type, principal, specification.expressions, f"{at}expressions")
     if resource_type.soft_delete is not None and not specification.include_inactive:
         clauses.append(resource_type.column(resource_type.soft_delete).is_(None))
     return clauses
 
 
 def order_by(
-    resource_type: ResourceType, viewer: Viewer, orders: Sequence[Order], at: str = ""
+    resource_type: ResourceType, principal: Principal, orders: Sequence[Order], at: str = ""
 ) -> list[sa.ColumnElement[Any]]:
     """Gives a total order: the named fields, nulls where they are asked for, then the pk."""
     terms: list[sa.ColumnElement[Any]] = []
     for index, order in enumerate(orders):
         place = f"{at}order_by.{index}.field"
-        path = find(resource_type, viewer, order.field, place)
+        path = find(resource_type, principal, order.field, place)
         if path.field.kind is Kind.MANY:
             raise Invalid.at(place, "not_ordered", f"'{order.field}' holds many values and cannot order a list.")
         column: sa.ColumnElement[Any] = path.compared
@@ -146,16 +147,18 @@ def _on(target: sa.FromClause, column: sa.ColumnElement[Any]) -> sa.ColumnElemen
     return target.c[column.name] if isinstance(column, sa.Column) else column
 
 
-def _clauses(resource_type: ResourceType, viewer: Viewer, expressions: Sequence[Expression], at: str) -> list[Clause]:
-    return [_clause(resource_type, viewer, expression, f"{at}.{i}") for i, expression in enumerate(expressions)]
+def _clauses(
+    resource_type: ResourceType, principal: Principal, expressions: Sequence[Expression], at: str
+) -> list[Clause]:
+    return [_clause(resource_type, principal, expression, f"{at}.{i}") for i, expression in enumerate(expressions)]
 
 
-def _clause(resource_type: ResourceType, viewer: Viewer, expression: Expression, at: str) -> Clause:
+def _clause(resource_type: ResourceType, principal: Principal, expression: Expression, at: str) -> Clause:
     if isinstance(expression, Both | Either):
-        parts = _clauses(resource_type, viewer, expression.sub_expressions, f"{at}.sub_expressions")
+        parts = _clauses(resource_type, principal, expression.sub_expressions, f"{at}.sub_expressions")
         clause = _join(sa.and_ if isinstance(expression, Both) else sa.or_, parts)
     else:
-        path = find(resource_type, viewer, expression.field, f"{at}.field")
+        path = find(resource_type, principal, expression.field, f"{at}.field")
         clause = _condition(path, expression, at)
         for step, holder in zip(reversed(path.through), reversed(_holders(resource_type, path)), strict=True):
             here, there = join_of(step)

@@ -57,21 +57,6 @@ ALIASES = {("docker", "license"): "licence", ("docker", "registry_url"): "regist
 
 
 @dataclass(frozen=True, slots=True)
-class Viewer:
-    """Whoever asks: what is shown, and what may be filtered by, depends on it."""
-
-    user: int | None = None
-    is_staff: bool = False
-    is_worker: bool = False
-
-    def sees(self, field: Field, *, through_reference: bool = False) -> bool:
-        """Whether the field is shown; `through_reference`: of an object that another one refers to, perhaps not theirs."""
-        if field.sight is Visibility.CREDENTIALS:
-            return self.is_staff or self.is_worker
-        return field.sight is Visibility.ALL or self.is_staff or not through_reference
-
-
-@dataclass(frozen=True, slots=True)
 class ResourceType:
     """One resource: its table, its fields in the order of the wire, and how a text names one of its rows."""
 

@@ -17,12 +17,13 @@ from bayplan.db.compiled import CompiledStatement, is_one_of, pks_parameter
 from bayplan.db.database import Database, Rows
 from bayplan.db.disclosure import Disclosure
 from bayplan.db.keyring import Keyring
+from bayplan.db.principal import EVERYBODY
 from bayplan.db.projection import projection
 from bayplan.db.resource_types import RESOURCE_TYPES
 from bayplan.server.as_of import AsOf
 
 IMAGES = RESOURCE_TYPES["docker"]
-_OPEN = projection(IMAGES.name, sees_credentials=False, is_staff=False)
+_OPEN = projection(IMAGES.name, EVERYBODY)
 # Rows that are read and rendered at once: more would hold the event loop, and cost hundreds of megabytes while they last.
 _ROWS_AT_ONCE = 300
 # Objects that are joined at once: copying 40 MB in one go holds the event loop, from a thread too.

@@ -10,8 +10,9 @@ from bayplan.clock import now
 from bayplan.config import Settings
 from bayplan.db import crud
 from bayplan.db.database import fetch_all
+from bayplan.db.principal import Principal
 from bayplan.db.projection import projection
-from bayplan.db.resource_types import RESOURCE_TYPES, Viewer
+from bayplan.db.resource_types import RESOURCE_TYPES
 from bayplan.errors import NotFound
 from bayplan.schemas.filters import EVERYTHING
 from bayplan.schemas.users import UserCreate, UserPatch
@@ -52,8 +53,8 @@ def listed(settings: Settings) -> bytes:
     """Gives all users as JSON."""
 
     async def work(runtime: Context) -> bytes:
-        chosen = projection("users", True, True)
-        wanted = crud.listing(chosen, Viewer(is_staff=True), EVERYTHING)
+        staff = Principal(is_staff=True)
+        wanted = crud.listing(projection("users", staff), staff, EVERYTHING)
         return (await crud.page(runtime.db, wanted, runtime.disclosure())).body
 
     return _with(settings, work)

@@ -9,19 +9,16 @@ import logging
 import time
 from collections.abc import Callable, Iterable, Sequence
 
-from starlette.requests import Request
-from starlette.responses import Response
-
 from bayplan.clock import now
 from bayplan.db.database import LOOP_ROWS, Database, Transaction
 from bayplan.db.disclosure import Disclosure
 from bayplan.db.group_commit import GroupCommit
+from bayplan.db.principal import Principal
 from bayplan.errors import BayplanError
 from bayplan.server.audit import dedup
 from bayplan.server.audit import store as audit_store
 from bayplan.server.audit.dedup import RecentEntries
 from bayplan.server.audit.store import AuditRecord
-from bayplan.server.auth.principal import Principal
 
 _log = logging.getLogger("bayplan")
 
@@ -43,21 +40,17 @@ class AuditRecorder:
         self._forgetting: asyncio.Task[None] | None = None
         self._forgets_next = 0.0
 
-    async def sent(
-        self, request: Request, principal: Principal, action: str, disclosure: Disclosure, response: Response
-    ) -> Response:
-        """Gives the response when the passwords in it are in the trail; raises `DatabaseUnavailable` where they cannot be."""
-        if disclosure.images and response.status_code != 304:
-            await self.enter(_entry(request, principal, action, disclosure))
-            response.headers.setdefault("Cache-Control", "no-store")
-        return response
+    async def disclosed(self, principal: Principal, address: str | None, action: str, disclosure: Disclosure) -> None:
+        """Returns when the passwords of an answer are in the audit log; raises `DatabaseUnavailable` where they cannot be."""
+        if disclosure.images:
+            await self.enter(_record(principal, address, action, disclosure))
 
-    async def sent_with(
-        self, tx: Transaction, request: Request, principal: Principal, action: str, disclosure: Disclosure
+    async def disclosed_in(
+        self, tx: Transaction, principal: Principal, address: str | None, action: str, disclosure: Disclosure
     ) -> None:
         """Enters the passwords of the answer to a change in the change's own transaction."""
         if disclosure.images:
-            await audit_store.record(tx, self._clock(), [_entry(request, principal, action, disclosure)])
+            await audit_store.record(tx, self._clock(), [_record(principal, address, action, disclosure)])
 
     async def asked(self, registry: str, action: str, images: Iterable[int]) -> None:
         """Enters that a registry will be sent log-ins; none of an image of the catalogue where there are no `images`."""
@@ -100,8 +93,7 @@ class AuditRecorder:
             self._forgetting = None
 
 
-def _entry(request: Request, principal: Principal, action: str, disclosure: Disclosure) -> AuditRecord:
-    address = request.client.host if request.client else None
+def _record(principal: Principal, address: str | None, action: str, disclosure: Disclosure) -> AuditRecord:
     return AuditRecord(
-        "worker" if principal.viewer.is_worker else "user", principal.name, address, action, disclosure.images
+        "user" if principal.worker is None else "worker", principal.name, address, action, disclosure.images
     )

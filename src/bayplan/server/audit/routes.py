@@ -1,70 +1,58 @@
-"""The audit trail for staff: who was given which images' registry passwords, and when."""
+"""The audit log for staff: who was given which images' registry passwords, and when."""
 
-from fastapi import APIRouter
-from starlette.requests import Request
+from typing import Annotated
+
+from pydantic import Field
 from starlette.responses import Response
 
 from bayplan.schemas.audit import AuditEntry
 from bayplan.schemas.common import MAX_INTEGER
 from bayplan.server.audit import store as audit_store
+from bayplan.server.auth.access import STAFF
 from bayplan.server.context import Context
-from bayplan.server.http.openapi import Words, action, reference
-from bayplan.server.http.parsing import line, moment, one_of, query, whole_number
+from bayplan.server.http.parameters import LINE, MOMENT, Offset, Parameters, ReadBy, one_of, whole_number
 from bayplan.server.http.responses import UNCACHED, Json, page_headers
+from bayplan.server.http.route import Call, Route
 
-_LIMIT = 100
-_MOST = 1000
-_KINDS = ("user", "worker", "registry")
+_PK = ReadBy(whole_number(1, MAX_INTEGER).read, {"type": "integer", "minimum": 1})
 
 
-def audit_router(context: Context) -> APIRouter:
-    """Gives that route."""
-    router = APIRouter(prefix="/v1/audit", tags=["log-ins of registries"])
+class AuditParameters(Parameters):
+    """Which entries, and which of them are on the page."""
 
-    async def entries(request: Request) -> Response:
-        principal = await context.principal(request)
-        principal.require_staff()
-        given = query(request, "image", "kind", "name", "since", "limit", "offset")
-        wanted = audit_store.AuditFilter(
-            image=whole_number(given, "image", least=1, most=MAX_INTEGER),
-            kind=one_of(given, "kind", _KINDS),
-            name=line(given, "name"),
-            since=moment(given, "since"),
-        )
-        limit = whole_number(given, "limit", least=1, most=_MOST) or _LIMIT
-        offset = whole_number(given, "offset", least=0) or 0
-        page = await audit_store.page(context.db, wanted, limit, offset)
-        headers = page_headers(request, given, page.total or 0, limit, offset)
-        return Json(page.body, headers={**headers, **UNCACHED})
-
-    router.add_api_route(
-        "",
-        entries,
-        methods=["GET"],
-        **action(
-            "Read the audit trail",
-            text="Gives every answer to a user or a worker, and every question to a registry, that held registry passwords, "
-            "newest first. What was given again within an hour is counted. Staff only.",
-            name="audit",
-            answer={"type": "array", "items": reference(AuditEntry)},
-            parameters=[
-                _parameter("image", {"type": "integer", "minimum": 1}, "Of this image."),
-                _parameter("kind", {"type": "string", "enum": list(_KINDS)}, "To this kind of recipient."),
-                _parameter("name", {"type": "string"}, "To the user, the worker, or the registry of this name."),
-                _parameter("since", {"type": "string", "format": "date-time"}, "Last given at this time or later."),
-                _parameter(
-                    "limit", {"type": "integer", "minimum": 1, "maximum": _MOST, "default": _LIMIT}, "So many at most."
-                ),
-                _parameter(
-                    "offset",
-                    {"type": "integer", "minimum": 0, "maximum": 10**17},
-                    "Leave out so many at the beginning.",
-                ),
-            ],
-        ),
+    image: Annotated[int | None, _PK] = Field(None, description="Of this image.")
+    kind: Annotated[str | None, one_of("user", "worker", "registry")] = Field(
+        None, description="To this kind of recipient."
     )
-    return router
+    name: Annotated[str | None, LINE] = Field(
+        None, description="To the user, the worker, or the registry of this name."
+    )
+    since: Annotated[str | None, MOMENT] = Field(None, description="Last given at this time or later.")
+    limit: Annotated[int, whole_number(1, 1000)] = Field(100, description="So many at most.")
+    offset: Offset = Field(0, description="Leave out so many at the beginning.")
 
 
-def _parameter(name: str, schema: Words, words: str) -> Words:
-    return {"name": name, "in": "query", "schema": schema, "description": words}
+async def entries(context: Context, call: Call[AuditParameters, None]) -> Response:
+    """Answers with a page of the audit log."""
+    query = call.query
+    wanted = audit_store.AuditFilter(image=query.image, kind=query.kind, name=query.name, since=query.since)
+    page = await audit_store.page(context.db, wanted, query.limit, query.offset)
+    headers = page_headers(call.request, page.total or 0, query.limit, query.offset)
+    return Json(page.body, headers={**headers, **UNCACHED})
+
+
+ROUTES = (
+    Route(
+        "GET",
+        "/v1/audit",
+        entries,
+        STAFF,
+        "Read the audit trail",
+        "Gives every answer to a user or a worker, and every question to a registry, that held registry passwords, "
+        "newest first. What was given again within an hour is counted. Staff only.",
+        "audit",
+        ("log-ins of registries",),
+        query=AuditParameters,
+        answer=list[AuditEntry],
+    ),
+)

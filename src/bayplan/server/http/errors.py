@@ -1,12 +1,12 @@
 """Every error as one shape, RFC 9457 `application/problem+json`, and each error class with its status."""
 
 import logging
+from collections.abc import Sequence
 from http import HTTPStatus
 
 import orjson
-from fastapi import FastAPI
 from starlette.exceptions import HTTPException
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
 from bayplan import errors
@@ -36,8 +36,6 @@ STATUS: dict[type[errors.BayplanError], int] = {
     registries.RegistryTimeout: 504,
 }
 
-_HTTP_CODES = {404: "not_found", 405: "method_not_allowed", 400: "malformed"}
-
 
 def problem(
     status: int, code: str, detail: str, parts: tuple[errors.Problem, ...] = (), headers: dict[str, str] | None = None
@@ -54,8 +52,23 @@ def problem(
     return Response(orjson.dumps(body), status, headers, media_type="application/problem+json")
 
 
-async def _ours(_request: Request, error: Exception) -> Response:
-    assert isinstance(error, errors.BayplanError)
+def answer(error: Exception) -> Response:
+    """Gives what a request that failed is answered with."""
+    if isinstance(error, errors.BayplanError):
+        return _expected(error)
+    if isinstance(error, ClientDisconnect):
+        return problem(400, "malformed", "The connection ended before the body did.")  # nobody is there to read it
+    if isinstance(error, HTTPException) and error.status_code == 404:  # a file that is none of the static ones
+        return problem(404, "not_found", "There is no such file; /docs shows what there is.")
+    return problem(500, "internal", "Something went wrong inside bayplan; its log says what. Nothing was changed.")
+
+
+def is_expected(error: Exception) -> bool:
+    """Whether an error is the request's or the surroundings', and not a fault of the server that its log has to tell of."""
+    return isinstance(error, errors.BayplanError | ClientDisconnect | HTTPException)
+
+
+def _expected(error: errors.BayplanError) -> Response:
     status = next((STATUS[kind] for kind in type(error).__mro__ if kind in STATUS), 500)
     headers = {}
     if status == 401:
@@ -69,48 +82,13 @@ async def _ours(_request: Request, error: Exception) -> Response:
     return problem(status, error.code, error.detail, error.problems, headers)
 
 
-async def _http(request: Request, error: Exception) -> Response:
-    assert isinstance(error, HTTPException)
-    code = _HTTP_CODES.get(error.status_code, "error")
-    headers = dict(error.headers or {})
-    if error.status_code == 405:
-        allowed = ", ".join(_methods(request))
-        headers["Allow"] = allowed
-        detail = f"{request.method} is not a method of this address; allowed: {allowed}."
-    elif error.status_code == 404:
-        detail = f"There is nothing at {request.url.path[:200]}; /docs shows what there is."
-    else:
-        detail = str(error.detail)
-    return problem(error.status_code, code, detail, headers=headers)
+def wrong_method(method: str, allowed: Sequence[str]) -> Response:
+    """Gives 405, with the methods that the address has."""
+    listed = ", ".join(allowed)
+    detail = f"{method} is not a method of this address; allowed: {listed}."
+    return problem(405, "method_not_allowed", detail, headers={"Allow": listed})
 
 
-def _methods(request: Request) -> list[str]:
-    """The methods of an address; the router itself names only those of the first route that fits."""
-    asked = request.scope["path"].split("/")
-    found = {
-        method.upper()
-        for path, methods in request.app.openapi()["paths"].items()
-        for method in methods
-        if len(steps := path.split("/")) == len(asked) and all(map(_fits, steps, asked))
-    }
-    return sorted(found) or ["GET"]  # what is not documented is a page
-
-
-def _fits(step: str, asked: str) -> bool:
-    return asked.isdigit() if step == "{pk}" else step.startswith("{") or step == asked
-
-
-async def _hung_up(_request: Request, _error: Exception) -> Response:
-    return problem(400, "malformed", "The connection ended before the body did.")  # nobody is there to read it
-
-
-async def _unexpected(_request: Request, _error: Exception) -> Response:
-    return problem(500, "internal", "Something went wrong inside bayplan; its log says what. Nothing was changed.")
-
-
-def install(app: FastAPI) -> None:
-    """Makes the application answer every error in this shape."""
-    app.add_exception_handler(errors.BayplanError, _ours)
-    app.add_exception_handler(HTTPException, _http)
-    app.add_exception_handler(ClientDisconnect, _hung_up)
-    app.add_exception_handler(Exception, _unexpected)
+def nothing_at(path: str) -> Response:
+    """Gives 404 for an address that there is not."""
+    return problem(404, "not_found", f"There is nothing at {path[:200]}; /docs shows what there is.")

@@ -1,18 +1,14 @@
-"""The documentation of every route: bodies, answers, errors and examples, as FastAPI's OpenAPI takes them."""
+"""The OpenAPI document, made from the declared routes."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, get_args, get_origin
 
-from pydantic import BaseModel
-
-from bayplan.db.projection import expandable
-from bayplan.db.resource_types import RESOURCE_TYPES
-from bayplan.schemas.components import component_reference, component_schemas
-from bayplan.schemas.filters import Filter
+from bayplan.schemas.components import component_name, component_reference, component_schemas
 from bayplan.schemas.problem import ProblemDetails
-from bayplan.server.http.resources import Resource
+from bayplan.server.http.parameters import documented
+from bayplan.server.http.route import Route
 
-Words = dict[str, Any]
+Object = dict[str, Any]
 
 ERRORS: Mapping[int, str] = {
     400: "The body is not JSON at all, or `Node-Id` names no node.",
@@ -27,218 +23,103 @@ ERRORS: Mapping[int, str] = {
     502: "The registry does not answer, or not as a registry does.",
     504: "The registry takes too long.",
 }
-
-_FILTER_EXAMPLE: Words = {
-    "expressions": [{"type": "compare", "field": "pk", "operator": ">=", "value": 1}],
-    "order_by": [{"field": "pk", "ascending": False}],
-}
-_EXPAND = "Comma-separated references to nest as objects in place of their ids: "
-PK = {
-    "name": "pk",
-    "in": "path",
-    "required": True,
-    "schema": {"type": "integer", "minimum": 1},
-    "description": "Primary key.",
-}
-IF_MATCH = {
-    "name": "If-Match",
-    "in": "header",
-    "schema": {"type": "string"},
-    "description": "An ETag: the change is made only if the object is still that one (412 otherwise).",
-}
-IF_NONE_MATCH = {
-    "name": "If-None-Match",
-    "in": "header",
-    "schema": {"type": "string"},
-    "description": "An ETag: 304 without a body if the answer is still that one.",
-}
-PAGE = [
-    {
-        "name": "limit",
-        "in": "query",
-        "schema": {"type": "integer", "minimum": 1, "maximum": 10**17},
-        "description": "At most so many objects; without it the list is whole.",
-    },
-    {
-        "name": "offset",
-        "in": "query",
-        "schema": {"type": "integer", "minimum": 0, "maximum": 10**17},
-        "description": "Leave out so many at the beginning.",
-    },
-]
+IF_MATCH = "An ETag: the change is made only if the object is still that one (412 otherwise)."
+_IF_NONE_MATCH = "An ETag: 304 without a body if the answer is still that one."
+_NODE_ID = "The pk of the node to act for: any for staff, one of its own for a worker."
+_PK_SCHEMA = {"type": "integer", "minimum": 1}
+_SECURITY = {"bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}}
 
 
-NODE_ID = {
-    "name": "Node-Id",
-    "in": "header",
-    "schema": {"type": "integer", "minimum": 1},
-    "description": "The pk of the node to act for: any for staff, one of its own for a worker.",
-}
-EXPAND_IMAGE: Words = {
-    "name": "expand",
-    "in": "query",
-    "schema": {"type": "string"},
-    "description": _EXPAND + ", ".join(field.name for field in expandable(RESOURCE_TYPES["docker"])) + ".",
-}
-
-
-def reference(model: type[Any]) -> Words:
-    """Gives the schema that refers to a request or an answer among the components."""
-    MODELS.setdefault(model.__name__, model)
-    return component_reference(model)
-
-
-MODELS: dict[str, type[Any]] = {}
-
-
-def action(
-    summary: str,
-    *,
-    text: str = "",
-    name: str,
-    status: int = 200,
-    body: type[BaseModel] | None = None,
-    body_required: bool = True,
-    example: Any = None,
-    answer: Words | None = None,
-    errors: Sequence[int] = (),
-    parameters: Sequence[Words] = (),
-    public: bool = False,
-    conditional: bool = False,
-) -> Words:
-    """Gives the keyword arguments of `add_api_route` that document one action."""
-    extra: Words = {"parameters": list(parameters)}
-    if not public:
-        extra["security"] = [{"bearer": []}]
-        errors = (*errors, 401, 403, 400)
-    if body is not None:
-        errors = (*errors, 400, 413, 422)
-        content: Words = {"schema": reference(body)}
-        if example is not None:
-            content["example"] = example
-        extra["requestBody"] = {"required": body_required, "content": {"application/json": content}}
-    elif parameters:
-        errors = (*errors, 422)
-    extra["responses"] = {
-        str(code): {
-            "description": ERRORS[code],
-            "content": {"application/problem+json": {"schema": reference(ProblemDetails)}},
-        }
-        for code in sorted(set(errors))
-    }
-    if conditional:
-        extra["responses"]["304"] = {"description": "The caller has the answer already."}
-    good: Words = {"description": "Done." if answer is None else "The answer."}
-    if answer is not None:
-        good["content"] = {"application/json": {"schema": answer}}
-    extra["responses"][str(status)] = good
+def document(routes: Sequence[Route], info: Mapping[str, Any]) -> Object:
+    """Gives the OpenAPI document of the routes that are documented."""
+    paths: dict[str, Object] = {}
+    for route in routes:
+        if route.is_documented:
+            paths.setdefault(route.path, {})[route.method.lower()] = _operation(route)
+    components = {component_name(type_): type_ for route in routes for type_ in _types(route)}
     return {
-        "summary": summary,
-        "description": text or summary + ".",
-        "operation_id": name,
-        "status_code": status,
-        "response_model": None,
-        "openapi_extra": extra,
+        "openapi": "3.1.0",
+        "info": dict(info),
+        "paths": paths,
+        "components": {"schemas": component_schemas(components.values()), "securitySchemes": _SECURITY},
     }
 
 
-def expand_parameter(resource: Resource) -> list[Words]:
-    """Gives the documentation of `?expand=`, where the resource has references."""
-    names = [field.name for field in expandable(resource.resource_type)]
-    if not names:
-        return []
-    return [
-        {"name": "expand", "in": "query", "schema": {"type": "string"}, "description": _EXPAND + ", ".join(names) + "."}
-    ]
+def _operation(route: Route) -> Object:
+    parameters = list(_parameters(route))
+    operation: Object = {
+        "tags": list(route.tags),
+        "summary": route.summary,
+        "description": route.text or f"{route.summary}.",
+        "operationId": route.operation_id,
+        "parameters": parameters,
+        "responses": _responses(route, has_parameters=bool(parameters)),
+    }
+    if not route.access.is_public:
+        operation["security"] = [{"bearer": []}]
+    if route.body is not None:
+        content: Object = {"schema": component_reference(route.body)}
+        if route.example is not None:
+            content["example"] = route.example
+        operation["requestBody"] = {"required": route.body_required, "content": {"application/json": content}}
+    return operation
 
 
-def list_(resource: Resource) -> Words:
-    """Documents `POST list`."""
-    return action(
-        f"List {resource.plural}",
-        text=f"Gives the {resource.plural} that the filter in the body lets through; without a body, all of them.",
-        name=f"list_{resource.name}",
-        body=Filter,
-        body_required=False,
-        example=_FILTER_EXAMPLE,
-        answer={"type": "array", "items": reference(resource.answer)},
-        parameters=[*expand_parameter(resource), *PAGE, IF_NONE_MATCH],
-        conditional=True,
-    )
+def _parameters(route: Route) -> Iterator[Object]:
+    if "{pk}" in route.path:
+        yield {"name": "pk", "in": "path", "required": True, "schema": _PK_SCHEMA, "description": "Primary key."}
+    if route.path_schema is not None:
+        name = route.path.rpartition("/")[2].strip("{}")
+        yield {"name": name, "in": "path", "required": True, **route.path_schema}
+    if route.query is not None:
+        yield from documented(route.query)
+    if route.takes_node_id:
+        yield _header("Node-Id", _NODE_ID, _PK_SCHEMA)
+    if route.conditional:
+        yield _header("If-None-Match", _IF_NONE_MATCH)
+    if route.if_match is not None:
+        yield _header("If-Match", route.if_match)
 
 
-def load(resource: Resource) -> Words:
-    """Documents `GET {pk}`."""
-    return action(
-        f"Load a {resource.resource_type.singular}",
-        name=f"load_{resource.name}",
-        answer=reference(resource.answer),
-        errors=[404],
-        parameters=[PK, *expand_parameter(resource), IF_NONE_MATCH],
-        conditional=True,
-    )
+def _header(name: str, description: str, schema: Object | None = None) -> Object:
+    return {"name": name, "in": "header", "schema": schema or {"type": "string"}, "description": description}
 
 
-def create(resource: Resource) -> Words:
-    """Documents `POST create`."""
-    return action(
-        f"Add a {resource.resource_type.singular}",
-        text=f"Adds a {resource.resource_type.singular}; staff only. References are pks or natural keys.",
-        name=f"create_{resource.name}",
-        status=201,
-        body=resource.create,
-        example=resource.example,
-        answer=reference(resource.answer),
-        errors=[409],
-        parameters=expand_parameter(resource),
-    )
+def _responses(route: Route, *, has_parameters: bool) -> Object:
+    statuses = set(route.errors)
+    if not route.access.is_public:
+        statuses |= {400, 401, 403}
+    if route.body is not None:
+        statuses |= {400, 413, 422}
+    elif has_parameters:
+        statuses |= {422}
+    problem = {"application/problem+json": {"schema": component_reference(ProblemDetails)}}
+    responses: Object = {
+        str(status): {"description": ERRORS[status], "content": problem} for status in sorted(statuses)
+    }
+    if route.conditional:
+        responses["304"] = {"description": "The caller has the answer already."}
+    content = {} if route.answer is None else {"content": {"application/json": {"schema": _schema(route.answer)}}}
+    responses[str(route.status)] = {"description": "The answer." if content else "Done.", **content}
+    for status, description in route.other_answers.items():
+        responses[str(status)] = {"description": description, **content}
+    return responses
 
 
-def _writers(resource: Resource, action: str) -> str:
-    return "staff, and workers their own" if action in resource.workers_may else "staff only"
+def _schema(answer: Any) -> Object:
+    if isinstance(answer, Mapping):
+        return dict(answer)
+    if get_origin(answer) is list:
+        return {"type": "array", "items": component_reference(get_args(answer)[0])}
+    return component_reference(answer)
 
 
-def replace(resource: Resource) -> Words:
-    """Documents `PUT {pk}`."""
-    return action(
-        f"Update a {resource.resource_type.singular}",
-        text=f"Replaces all fields of a {resource.resource_type.singular}; {_writers(resource, 'replace')}.",
-        name=f"update_{resource.name}",
-        body=resource.replace,
-        example=resource.example,
-        answer=reference(resource.answer),
-        errors=[404, 409, 412],
-        parameters=[PK, *expand_parameter(resource), IF_MATCH],
-    )
-
-
-def change(resource: Resource) -> Words:
-    """Documents `PATCH {pk}`."""
-    first = next(iter(resource.example))
-    return action(
-        f"Partially update a {resource.resource_type.singular}",
-        text=f"Changes the fields of a {resource.resource_type.singular} that the body names; {_writers(resource, 'change')}.",
-        name=f"patch_{resource.name}",
-        body=resource.patch,
-        example={first: resource.example[first]},
-        answer=reference(resource.answer),
-        errors=[404, 409, 412],
-        parameters=[PK, *expand_parameter(resource), IF_MATCH],
-    )
-
-
-def delete(resource: Resource) -> Words:
-    """Documents `DELETE {pk}`."""
-    return action(
-        f"Delete a {resource.resource_type.singular}",
-        text=f"{resource.removal} Staff only.",
-        name=f"delete_{resource.name}",
-        status=204,
-        errors=[404, 409, 412],
-        parameters=[PK, IF_MATCH],
-    )
-
-
-def components() -> Words:
-    """Gives the schemas of every request and answer that a route refers to."""
-    return component_schemas(MODELS.values())
+def _types(route: Route) -> Iterable[type[Any]]:
+    """The types of a route that are components."""
+    if not route.is_documented:
+        return
+    yield ProblemDetails
+    if route.body is not None:
+        yield route.body
+    if route.answer is not None and not isinstance(route.answer, Mapping):
+        yield get_args(route.answer)[0] if get_origin(route.answer) is list else route.answer

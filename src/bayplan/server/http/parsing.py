@@ -1,16 +1,13 @@
-"""From a request to types: bodies and query strings are parsed here, completely and within bounds, or refused by name."""
+"""From a request to types: bodies are parsed here, completely and within bounds, or refused by name."""
 
 import asyncio
 from collections.abc import Sequence
-from datetime import datetime
 from typing import Any, TypeVar
 
 import orjson
 from pydantic import BaseModel, ValidationError
-from starlette.convertors import Convertor, register_url_convertor
 from starlette.requests import Request
 
-from bayplan.clock import timestamp
 from bayplan.errors import Invalid, Malformed, Problem, TooLarge
 from bayplan.schemas.common import MAX_INTEGER, Body
 from bayplan.schemas.filters import EXPRESSION_TYPES
@@ -24,26 +21,9 @@ _MOST_PROBLEMS = 100
 _LOOP_BYTES = 64 * 1024
 
 
-class PkConvertor(Convertor[int]):
-    """A primary key in a path; one too large for any row is one that no row has."""
-
-    regex = "[0-9]+"
-
-    def convert(self, value: str) -> int:
-        """Gives the number, 0 where it is beyond 64 bits."""
-        return int(value) if len(value) < 20 and int(value) <= MAX_INTEGER else 0
-
-    def to_string(self, value: int) -> str:
-        """Gives the path's text."""
-        return str(value)
-
-
-register_url_convertor("pk", PkConvertor())
-
-
-def pk_of(request: Request) -> int:
-    """Gives the primary key in the request's path."""
-    return int(request.path_params["pk"])
+def pk_from(step: str) -> int:
+    """Gives the primary key that a path's step of digits stands for; 0, which no row has, for one beyond 64 bits."""
+    return int(step) if len(step) < 20 and int(step) <= MAX_INTEGER else 0
 
 
 async def read_body(request: Request, limit_bytes: int) -> bytes:
@@ -60,13 +40,8 @@ async def read_body(request: Request, limit_bytes: int) -> bytes:
     return b"".join(parts)
 
 
-async def read(request: Request, model: type[Model], limit_bytes: int) -> Model:
-    """Gives the body as `model`; raises `Malformed`, `Invalid` with every problem in it, or `TooLarge`."""
-    return await parsed(await read_body(request, limit_bytes), model)
-
-
 async def parsed(body: bytes, model: type[Model]) -> Model:
-    """The same for a body that was read; a long one in a thread."""
+    """Gives the JSON in a body as `model`, a long one in a thread; raises `Malformed`, or `Invalid` with every problem in it."""
     return parse(body, model) if len(body) <= _LOOP_BYTES else await asyncio.to_thread(parse, body, model)
 
 
@@ -141,73 +116,6 @@ def _refuse_nul(content: Any) -> None:
             open_ += [(f"{place}.{key}".lstrip("."), inner) for key, inner in value.items()]
         elif isinstance(value, list):
             open_ += [(f"{place}.{index}".lstrip("."), inner) for index, inner in enumerate(value)]
-
-
-def query(request: Request, *known: str) -> dict[str, str]:
-    """Gives the query string's parameters; raises `Invalid` for one that is not `known`, or is there twice."""
-    if not request.scope["query_string"]:
-        return {}
-    given: dict[str, str] = {}
-    for name, value in request.query_params.multi_items():
-        if name not in known:
-            choices = f"known are: {', '.join(known)}" if known else "there are none here"
-            raise Invalid.at(name[:100], "unknown_parameter", f"There is no parameter '{name[:100]}': {choices}.")
-        if name in given:
-            raise Invalid.at(name, "repeated_parameter", f"The parameter '{name}' is there more than once.")
-        given[name] = value
-    return given
-
-
-def whole_number(given: dict[str, str], name: str, *, least: int, most: int | None = None) -> int | None:
-    """Gives a parameter as a number, None where it was not given."""
-    text = given.get(name)
-    if text is None:
-        return None
-    number = int(text) if text.isascii() and text.isdigit() and len(text) < 19 else -1
-    if number < least or (most is not None and number > most):
-        bounds = f"{least} or more" if most is None else f"{least} to {most:,}"
-        raise Invalid.at(name, "wrong_type", f"The parameter '{name}' must be a whole number, {bounds}.")
-    return number
-
-
-def line(given: dict[str, str], name: str) -> str | None:
-    """Gives a parameter that is a printable text, None where it was not given."""
-    text = given.get(name)
-    if text is not None and not text.isprintable():  # the character NUL is one that no database takes
-        raise Invalid.at(name, "not_printable", f"The parameter '{name}' must hold printable characters only.")
-    return text
-
-
-def moment(given: dict[str, str], name: str) -> str | None:
-    """Gives a parameter that is a time, as the store has times; None where it was not given."""
-    text = given.get(name)
-    if text is None:
-        return None
-    try:
-        found = datetime.fromisoformat(text)
-        if found.tzinfo is not None:
-            return timestamp(found)
-    except (ValueError, OverflowError):
-        pass
-    raise Invalid.at(
-        name, "wrong_type", f"The parameter '{name}' must be a time with its zone, such as 2026-11-23T10:00:00Z."
-    )
-
-
-def one_of(given: dict[str, str], name: str, choices: Sequence[str]) -> str | None:
-    """Gives a parameter that is one of a few words, None where it was not given."""
-    text = given.get(name)
-    if text is not None and text not in choices:
-        raise Invalid.at(name, "wrong_type", f"The parameter '{name}' must be one of: {', '.join(choices)}.")
-    return text
-
-
-def flag(given: dict[str, str], name: str) -> bool:
-    """Gives a parameter that is true or false, false where it was not given."""
-    text = given.get(name, "false").lower()
-    if text not in ("true", "false", "1", "0"):
-        raise Invalid.at(name, "wrong_type", f"The parameter '{name}' must be true or false.")
-    return text in ("true", "1")
 
 
 def _too_large(limit_bytes: int) -> TooLarge:

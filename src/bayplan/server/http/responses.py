@@ -40,7 +40,7 @@ def fingerprinted(request: Request, content: Any, headers: Mapping[str, str] | N
 def is_known(request: Request, tag: str) -> bool:
     """Whether the request reads, and says by `If-None-Match` that it has the answer with this tag."""
     header = request.headers.get("if-none-match")
-    if header is None or not (request.method == "GET" or request.scope["path"].endswith("/list")):
+    if header is None or not (request.method in ("GET", "HEAD") or request.scope["path"].endswith("/list")):
         return False
     return header.strip() == "*" or f'"{tag}"' in (part.strip().removeprefix("W/") for part in header.split(","))
 
@@ -59,9 +59,7 @@ def _cached_under(tag: str) -> dict[str, str]:
     return {"ETag": f'"{tag}"', "Vary": "Authorization", "Cache-Control": "private, no-cache"}
 
 
-def page_headers(
-    request: Request, given: Mapping[str, str], total: int, limit: int | None, offset: int
-) -> dict[str, str]:
+def page_headers(request: Request, total: int, limit: int | None, offset: int) -> dict[str, str]:
     """Gives `X-Total-Count` and the RFC 8288 links to the first, previous, next and last page."""
     headers = {"X-Total-Count": str(total)}
     if limit is not None:
@@ -73,7 +71,7 @@ def page_headers(
             del places["next"]
         path = request.url.path
         links = (
-            f'<{path}?{urlencode({**given, "limit": limit, "offset": place})}>; rel="{rel}"'
+            f'<{path}?{urlencode({**request.query_params, "limit": limit, "offset": place})}>; rel="{rel}"'
             for rel, place in places.items()
         )
         headers["Link"] = ", ".join(links)

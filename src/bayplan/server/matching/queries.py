@@ -4,14 +4,17 @@ import asyncio
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, date, datetime
 from functools import cached_property, partial
+from pathlib import Path
 from typing import Any
 
 import orjson
 
 from bayplan.db import crud
-from bayplan.db.database import Rows, fetch_all
+from bayplan.db.database import Database, Rows, fetch_all
 from bayplan.db.disclosure import Disclosure
 from bayplan.db.natural_keys import resolve
+from bayplan.db.principal import Principal
+from bayplan.db.projection import projection
 from bayplan.db.resource_types import RESOURCE_TYPES, ResourceType
 from bayplan.domain.compatibility.match import match, verdicts_for_nodes
 from bayplan.domain.compatibility.node import Node
@@ -22,8 +25,6 @@ from bayplan.errors import Invalid, NotFound
 from bayplan.schemas.match import MatchRequest as Asked
 from bayplan.schemas.match import WorkerFacts
 from bayplan.server.as_of import AsOf
-from bayplan.server.auth.principal import Principal
-from bayplan.server.context import Context
 from bayplan.server.matching.load import CatalogueSnapshot, load_nodes, load_snapshot, update_snapshot
 
 Graded = Iterable[tuple[int, Verdict]]
@@ -34,31 +35,31 @@ _BY_PK = 500
 class Judge:
     """The judge over one database."""
 
-    def __init__(self, context: Context) -> None:
-        self._context = context
+    def __init__(self, db: Database, tables: Path | None) -> None:
+        """Takes the database, and the folder whose tables go before those that bayplan ships."""
+        self._db, self._tables = db, tables
         self._latest: AsOf[CatalogueSnapshot] = AsOf(self._update)
 
     @cached_property
     def _shipped(self) -> Tables:
-        return load(self._context.settings.tables)
+        return load(self._tables)
 
     async def snapshot(self) -> CatalogueSnapshot:
         """Gives the catalogue as it is now."""
-        return await self._latest.at(await self._context.db.version())
+        return await self._latest.at(await self._db.version())
 
     async def _update(self, last: CatalogueSnapshot | None, _version: int) -> tuple[CatalogueSnapshot, int]:
-        db = self._context.db
-        latest = None if last is None else await update_snapshot(db, last)
-        latest = latest or await load_snapshot(db, self._shipped)
+        latest = None if last is None else await update_snapshot(self._db, last)
+        latest = latest or await load_snapshot(self._db, self._shipped)
         return latest, latest.version
 
     async def answer(self, principal: Principal, asked: Asked, disclosure: Disclosure) -> bytes:
         """Gives the answer to a question, as JSON; raises `Invalid`."""
-        context, known = self._context, await self.snapshot()
+        known = await self.snapshot()
         worker = await self._worker(asked, known)
         eligible = None
         if asked.filter is not None:
-            pks = await crud.pks(context.db, RESOURCE_TYPES["docker"], principal.viewer, asked.filter, "filter.")
+            pks = await crud.pks(self._db, RESOURCE_TYPES["docker"], principal, asked.filter, "filter.")
             eligible = known.index.images_of(pks)
         question = MatchQuery(
             worker,
@@ -83,7 +84,7 @@ class Judge:
     async def image_on_nodes(self, principal: Principal, pk: int, disclosure: Disclosure) -> bytes:
         """Gives one image's verdicts over all nodes, best first, as JSON; raises `NotFound`."""
         known = await self.snapshot()
-        fleet = await load_nodes(self._context.db)
+        fleet = await load_nodes(self._db)
         image = (await self._objects(principal, RESOURCE_TYPES["docker"], [pk], disclosure)).get(pk)
         if image is None or pk not in known.images:
             raise NotFound(f"No docker image with pk {pk}.")
@@ -94,7 +95,7 @@ class Judge:
     async def node_for_images(self, principal: Principal, pk: int, disclosure: Disclosure) -> bytes:
         """Gives one node's verdicts over all images that are not deleted, best first, as JSON; raises `NotFound`."""
         known = await self.snapshot()
-        slots = await load_nodes(self._context.db, pk)
+        slots = await load_nodes(self._db, pk)
         if not slots:
             raise NotFound(f"No node with pk {pk}.")
         found = match(MatchQuery(slots[0][1], grades=frozenset(ORDER)), known.index, today())
@@ -106,7 +107,7 @@ class Judge:
     async def _objects(
         self, principal: Principal, resource_type: ResourceType, pks: Sequence[int], disclosure: Disclosure
     ) -> dict[int, Any]:
-        chosen = principal.select(resource_type.name)
+        chosen = projection(resource_type.name, principal)
         statement = chosen.statement
         wanted = frozenset(pks)
         if len(wanted) <= _BY_PK:
@@ -116,7 +117,7 @@ class Judge:
             # The pk comes first. Only what is shown is decrypted: the audit trail says what was.
             return {item["pk"]: item for item in chosen.objects([row for row in rows if row[0] in wanted], disclosure)}
 
-        return await self._context.db.fetch(statement, objects)
+        return await self._db.fetch(statement, objects)
 
     async def _worker(self, asked: Asked, known: CatalogueSnapshot) -> Node:
         if (asked.node is None) == (asked.worker is None):
@@ -125,7 +126,7 @@ class Judge:
             )
         if asked.worker is not None:
             return await self._described(asked.worker, known)
-        found = await load_nodes(self._context.db, asked.node)
+        found = await load_nodes(self._db, asked.node)
         if not found:
             raise Invalid.at(
                 "node", "unknown_reference", f"No node with pk {asked.node}; /v1/nodes/list shows them all."
@@ -138,10 +139,10 @@ class Judge:
         if generation is not None:
             field = RESOURCE_TYPES["nodes"].field("hardware_generation")
             assert field is not None
-            pk, problem = await resolve(partial(fetch_all, self._context.db), field, generation)
+            pk, problem = await resolve(partial(fetch_all, self._db), field, generation)
             if problem is not None:
                 raise Invalid.at(f"worker.{problem.field}", problem.code, problem.detail)
-            name = await self._context.db.fetch(
+            name = await self._db.fetch(
                 RESOURCE_TYPES["hardware"].table.select().where(RESOURCE_TYPES["hardware"].column("pk") == pk),
                 lambda rows: str(rows[0].generation),
             )

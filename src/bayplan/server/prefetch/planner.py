@@ -6,24 +6,24 @@ thousands of workers ask every few minutes, and nearly all of them have the answ
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
 from itertools import chain
 from typing import Any
 
 import orjson
-from starlette.requests import Request
-from starlette.responses import Response
 
+from bayplan.db.database import Database
 from bayplan.db.disclosure import Disclosure
+from bayplan.db.principal import Principal
+from bayplan.db.projection import projection
 from bayplan.db.resource_types import RESOURCE_TYPES
 from bayplan.domain.compatibility.node import Node
 from bayplan.domain.prefetch import NodeGroup, PlannedImage, plan_images
-from bayplan.errors import Forbidden, Malformed
+from bayplan.errors import Malformed
 from bayplan.server.auth import accounts
-from bayplan.server.auth.principal import Principal
-from bayplan.server.context import Context
-from bayplan.server.http.responses import fingerprint, is_known, tagged, unchanged
+from bayplan.server.http.responses import fingerprint
 from bayplan.server.matching.load import CatalogueSnapshot, load_nodes
 from bayplan.server.matching.queries import Judge, today
 from bayplan.server.prefetch import store as prefetch_store
@@ -67,39 +67,39 @@ class PrefetchPlan:
         named = set(chain.from_iterable(self.rules.rules[place].images for place in places))
         return sorted(named & self.known.missing)
 
-    async def pullable(self, context: Context, images: Sequence[int]) -> Mapping[int, PullSpec]:
+    async def pullable(self, db: Database, images: Sequence[int]) -> Mapping[int, PullSpec]:
         """Gives what is known of these images for pulling them, at least."""
         unknown = [pk for pk in images if pk not in self._pullable]
-        self._pullable |= await pull_specs(context.db, unknown)
+        self._pullable |= await pull_specs(db, unknown)
         return self._pullable
 
 
 class PrefetchPlanner:
     """The plan of one server process, made when the version has moved, once for all who wait."""
 
-    def __init__(self, context: Context, judge: Judge) -> None:
-        self._context, self._judge = context, judge
+    def __init__(self, db: Database, judge: Judge) -> None:
+        self._db, self._judge = db, judge
         self._latest: PrefetchPlan | None = None
         self._planning = asyncio.Lock()
         # What was answered last: by worker, or by a node that is no worker's.
-        self._tags: dict[tuple[int | None, int | None], tuple[int, date, str]] = {}
+        self._tags: dict[PullingMachine, tuple[int, date, str]] = {}
 
-    async def plan(self, principal: Principal) -> PrefetchPlan:
-        """Gives the plan as it is now."""
+    async def plan(self, at_least: int) -> PrefetchPlan:
+        """Gives the plan of that version of the catalogue, or of a newer one."""
         latest = self._latest
-        if latest is None or latest.version < principal.version or latest.day != today():
+        if latest is None or latest.version < at_least or latest.day != today():
             async with self._planning:
                 latest = self._latest
-                if latest is None or latest.version < principal.version or latest.day != today():
+                if latest is None or latest.version < at_least or latest.day != today():
                     # Read before all else: were that newer, it would only be planned once more.
-                    version = await self._context.db.version()
+                    version = await self._db.version()
                     known = await self._judge.snapshot()
-                    self._latest = latest = PrefetchPlan(version, await prefetch_store.take(self._context.db), known)
+                    self._latest = latest = PrefetchPlan(version, await prefetch_store.take(self._db), known)
         return latest
 
     async def fleet(self, plan: PrefetchPlan, *, worker: int | None = None, node: int | None = None) -> Fleet:
         """Gives the nodes of a worker, one node, or the nodes of all workers, each with its kind."""
-        db = self._context.db
+        db = self._db
         if worker is not None:
             applying = await plan.rules.of_worker(db, worker)
         elif node is not None:
@@ -110,52 +110,70 @@ class PrefetchPlanner:
         kind = plan.known.index.rules.kind
         return {pk: (kind(node), applying[pk]) for pk, node in found if pk in applying}
 
-    async def wanted(self, request: Request, principal: Principal) -> Response:
-        """Answers what the machine of the caller is to hold, or that this has not changed (304)."""
-        context, of = self._context, await self._asking(principal)
-        version, day, tag = self._tags.get(of, (0, None, ""))
-        if (version, day) == (principal.version, today()) and is_known(request, tag):
-            return unchanged(tag)
-        plan = await self.plan(principal)
-        fleet = await self.fleet(plan, worker=of[0], node=of[1])
+    async def machine_of(self, principal: Principal, node: int | None) -> "PullingMachine":
+        """Gives the machine that is asked for: the worker's own, or that of the node that staff name; raises `Malformed`."""
+        if principal.worker is not None:
+            return PullingMachine(principal.worker, None)
+        if node is None:
+            raise Malformed("Say for which node by the header 'Node-Id' with its pk.", code="unknown_node")
+        owner = await accounts.node(self._db, node)
+        if owner is not None and owner.worker is not None:
+            return PullingMachine(owner.worker, None)
+        return PullingMachine(None, node)
+
+    def latest_tag(self, machine: "PullingMachine", version: int) -> str | None:
+        """Gives the tag of what the machine was answered last, where that is of this version and of today."""
+        at, day, tag = self._tags.get(machine, (0, None, None))
+        return tag if (at, day) == (version, today()) else None
+
+    async def desired(self, machine: "PullingMachine", version: int) -> "DesiredImages":
+        """Gives the images that a machine is to hold."""
+        plan = await self.plan(version)
+        fleet = await self.fleet(plan, worker=machine.worker, node=machine.node)
         kinds = tuple(dict.fromkeys(fleet.values()))
-        found = await plan.stowed(kinds)
-        known = await plan.pullable(context, [one.image for one in found])
-        entries = [_entry(one, known[one.image], kinds, fleet) for one in found if one.image in known]
+        images = await plan.stowed(kinds)
+        specs = await plan.pullable(self._db, [item.image for item in images])
+        entries = [_entry(item, specs[item.image], kinds, fleet) for item in images if item.image in specs]
         keep = plan.missing(fleet)
-        revisions = [known[entry["image"]].revision for entry in entries]
+        revisions = [specs[entry["image"]].revision for entry in entries]
         tag = fingerprint(orjson.dumps([entries, revisions, keep]))
         if len(self._tags) >= _MOST_TAGS:
             self._tags.clear()
-        self._tags[of] = (plan.version, plan.day, tag)
-        if is_known(request, tag):
-            return unchanged(tag)
-        disclosure = context.disclosure()
-        objects = await self._images(principal, [entry["image"] for entry in entries], disclosure)
-        images = [entry | {"image": objects[entry["image"]]} for entry in entries if entry["image"] in objects]
-        answer = await asyncio.to_thread(tagged, request, {"images": images, "keep": keep}, tag)
-        return await context.audit.sent(request, principal, "prefetch", disclosure, answer)
+        self._tags[machine] = (plan.version, plan.day, tag)
+        return DesiredImages(tag, entries, keep)
 
-    async def _asking(self, principal: Principal) -> tuple[int | None, int | None]:
-        """The worker that asks, or the node: staff ask for a node, and mean the machine that it is of."""
-        if principal.worker is not None:
-            return principal.worker, None
-        if not principal.is_staff:
-            raise Forbidden("Only workers ask what they are to hold; staff may by 'Node-Id'.")
-        if principal.node is None:
-            raise Malformed("Say for which node by the header 'Node-Id' with its pk.", code="unknown_node")
-        slot = await accounts.node(self._context.db, principal.node)
-        return (slot.worker, None) if slot is not None and slot.worker is not None else (None, principal.node)
+    async def shown(self, principal: Principal, desired: "DesiredImages", disclosure: Disclosure) -> Object:
+        """Gives the answer: the entries with their images as the principal sees them."""
+        objects = await self._images(principal, [entry["image"] for entry in desired.entries], disclosure)
+        images = [entry | {"image": objects[entry["image"]]} for entry in desired.entries if entry["image"] in objects]
+        return {"images": images, "keep": desired.keep}
 
     async def _images(self, principal: Principal, images: Sequence[int], disclosure: Disclosure) -> dict[int, Object]:
-        chosen = principal.select(IMAGES.name)
+        chosen = projection(IMAGES.name, principal)
         found: dict[int, Object] = {}
         for pks in in_parts(images):
             statement = chosen.statement.where(IMAGES.column("pk").in_(pks))
-            found |= await self._context.db.fetch(
+            found |= await self._db.fetch(
                 statement, lambda rows: {item["pk"]: item for item in chosen.objects(rows, disclosure)}
             )
         return found
+
+
+@dataclass(frozen=True, slots=True)
+class PullingMachine:
+    """A worker, or a node that is no worker's."""
+
+    worker: int | None
+    node: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class DesiredImages:
+    """What a machine is to hold: the images by pk, those to keep beside them, and the tag of the answer."""
+
+    tag: str
+    entries: Sequence[Object]
+    keep: Sequence[int]
 
 
 def _entry(one: PlannedImage, known: PullSpec, kinds: Sequence[Kind], fleet: Fleet) -> Object:

@@ -4,13 +4,12 @@ import asyncio
 from collections.abc import Mapping
 from typing import Any
 
-from bayplan.db.database import fetch_all
+from bayplan.db.database import Database, fetch_all
+from bayplan.db.principal import Principal
 from bayplan.db.resource_types import RESOURCE_TYPES
 from bayplan.domain.compatibility.match import verdicts_for_nodes
 from bayplan.domain.compatibility.verdict import MATCHED_BY_DEFAULT
 from bayplan.errors import NotFound
-from bayplan.server.auth.principal import Principal
-from bayplan.server.context import Context
 from bayplan.server.matching.queries import today
 from bayplan.server.prefetch import inventory
 from bayplan.server.prefetch.inventory import in_parts
@@ -22,13 +21,13 @@ Said = Mapping[int, tuple[str, int | None, str]]
 _NOTHING = {"state": None, "digest": None, "size_bytes": None, "detail": None, "at": None}
 
 
-async def of_node(context: Context, planner: PrefetchPlanner, principal: Principal, pk: int) -> Object:
+async def of_node(db: Database, planner: PrefetchPlanner, principal: Principal, version: int, pk: int) -> Object:
     """Gives what the machine of a node holds and what the node is to have; raises `NotFound`."""
-    said = await inventory.of_node(context.db, pk, sees_credentials=principal.sees_credentials)
-    plan = await planner.plan(principal)
+    said = await inventory.of_node(db, pk, sees_credentials=principal.sees_credentials)
+    plan = await planner.plan(version)
     fleet = await planner.fleet(plan, node=pk)
     wanted = [one.image for one in await plan.stowed(tuple(fleet.values()))]
-    names = await _names(context, [*wanted, *said])
+    names = await _names(db, [*wanted, *said])
     order = [*wanted, *sorted(said.keys() - set(wanted))]
     is_wanted = set(wanted)
     images = [
@@ -39,13 +38,13 @@ async def of_node(context: Context, planner: PrefetchPlanner, principal: Princip
     return {"node": pk, "images": images}
 
 
-async def of_image(context: Context, planner: PrefetchPlanner, principal: Principal, pk: int) -> Object:
+async def of_image(db: Database, planner: PrefetchPlanner, principal: Principal, version: int, pk: int) -> Object:
     """Gives the workers' nodes that hold an image or are to hold it, by address; raises `NotFound`."""
-    plan = await planner.plan(principal)
-    if pk not in plan.known.images and pk not in await _names(context, [pk]):
+    plan = await planner.plan(version)
+    if pk not in plan.known.images and pk not in await _names(db, [pk]):
         raise NotFound(f"No docker image with pk {pk}.")
-    said = await inventory.of_image(context.db, pk, sees_credentials=principal.sees_credentials)
-    machines = await inventory.machines(context.db)
+    said = await inventory.of_image(db, pk, sees_credentials=principal.sees_credentials)
+    machines = await inventory.machines(db)
     fleet = await planner.fleet(plan)
     return {"image": pk, "nodes": await asyncio.to_thread(_nodes_with, plan, pk, fleet, machines, said)}
 
@@ -73,11 +72,11 @@ def _nodes_with(
     ]
 
 
-async def by_machine(context: Context, planner: PrefetchPlanner, principal: Principal) -> list[Object]:
+async def by_machine(db: Database, planner: PrefetchPlanner, version: int) -> list[Object]:
     """Gives for each worker how many images it is to hold and holds, by address."""
-    plan = await planner.plan(principal)
+    plan = await planner.plan(version)
     fleet = await planner.fleet(plan)
-    machines, said = await inventory.machines(context.db), await inventory.states(context.db)
+    machines, said = await inventory.machines(db), await inventory.states(db)
     return await asyncio.to_thread(
         lambda: [_counted(plan, fleet, machine, said.get(machine["pk"], {})) for machine in machines]
     )
@@ -104,11 +103,11 @@ def _counted(plan: PrefetchPlan, fleet: Fleet, machine: Object, said: Said) -> O
     }
 
 
-async def _names(context: Context, images: list[int]) -> dict[int, Object]:
+async def _names(db: Database, images: list[int]) -> dict[int, Object]:
     found: dict[int, Object] = {}
     columns = [IMAGES.column(name) for name in ("pk", "name", "version")]
     for pks in in_parts(sorted(set(images))):
         statement = IMAGES.table.select().with_only_columns(*columns).where(IMAGES.column("pk").in_(pks))
-        rows = await fetch_all(context.db, statement)
+        rows = await fetch_all(db, statement)
         found |= {row.pk: {"name": row.name, "version": row.version} for row in rows}
     return found

@@ -17,8 +17,9 @@ from pydantic import ValidationError
 from bayplan.db import tables
 from bayplan.db.compiled import CompiledStatement
 from bayplan.db.database import Database, Rows, fetch_all
+from bayplan.db.principal import EVERYBODY
 from bayplan.db.query import conjunction, order_by, where
-from bayplan.db.resource_types import RESOURCE_TYPES, ResourceType, Viewer
+from bayplan.db.resource_types import RESOURCE_TYPES, ResourceType
 from bayplan.domain.prefetch import PrefetchRule
 from bayplan.errors import Invalid
 from bayplan.schemas.filters import LARGE, Both, Either, Expression, Filter
@@ -29,8 +30,6 @@ Applying = Mapping[int, tuple[int, ...]]
 
 NODES, IMAGES = RESOURCE_TYPES["nodes"], RESOURCE_TYPES["docker"]
 _FILTERED = {"nodes": NODES, "images": IMAGES}
-# Everyone reads the rules and sees what comes of them, so they filter by what everyone may filter by.
-_EVERYONE = Viewer()
 # Expressions in one statement: far below the number of parameters that both databases take.
 _EXPRESSIONS_AT_ONCE = 1_000
 
@@ -49,13 +48,14 @@ async def checked(values: dict[str, Any]) -> dict[str, Any]:
     return values
 
 
+# Everybody reads the rules and sees what comes of them, so they filter by what everybody may filter by.
 def _check(resource_type: ResourceType, specification: Filter, at: str) -> None:
     if resource_type.volatile:
         _refuse_volatile(resource_type, specification.expressions, f"{at}expressions")
         for index, order in enumerate(specification.order_by):
             _refuse_field(resource_type, order.field, f"{at}order_by.{index}.field")
-    where(resource_type, _EVERYONE, specification, at)
-    order_by(resource_type, _EVERYONE, specification.order_by, at)
+    where(resource_type, EVERYBODY, specification, at)
+    order_by(resource_type, EVERYBODY, specification.order_by, at)
 
 
 def _refuse_volatile(resource_type: ResourceType, expressions: Sequence[Expression], at: str) -> None:
@@ -135,13 +135,13 @@ async def _made(make: Callable[[Filter], Made], specification: Filter) -> Made:
 
 
 def _listing(images: Filter) -> CompiledStatement:
-    condition = conjunction(where(IMAGES, _EVERYONE, images))
-    order = order_by(IMAGES, _EVERYONE, images.order_by)
+    condition = conjunction(where(IMAGES, EVERYBODY, images))
+    order = order_by(IMAGES, EVERYBODY, images.order_by)
     return CompiledStatement(sa.select(IMAGES.column("pk")).where(condition).order_by(*order), is_long=images.is_large)
 
 
 def _condition(nodes: Filter) -> sa.ColumnElement[bool]:
-    return conjunction(where(NODES, _EVERYONE, nodes))
+    return conjunction(where(NODES, EVERYBODY, nodes))
 
 
 def _statements(

@@ -1,15 +1,7 @@
 """Logging in: tokens for a password or for a worker's secret, a new access token for a refresh token, and whether a token is good."""
 
-import asyncio
-import time
-from weakref import WeakValueDictionary
-
-from fastapi import APIRouter
-from starlette.requests import Request
 from starlette.responses import Response
 
-from bayplan.clock import now
-from bayplan.errors import TooManyAttempts, Unauthenticated
 from bayplan.schemas.auth import (
     AccessAnswer,
     EmptyAnswer,
@@ -21,85 +13,83 @@ from bayplan.schemas.auth import (
     WorkerCredentials,
     is_for_worker,
 )
-from bayplan.server.auth import accounts, passwords
+from bayplan.server.auth.access import PUBLIC
 from bayplan.server.context import Context
-from bayplan.server.fleet import store as fleet_store
-from bayplan.server.http.openapi import action, reference
-from bayplan.server.http.parsing import parse, read, read_body
-from bayplan.server.http.responses import Json
+from bayplan.server.http.parsing import parse
+from bayplan.server.http.responses import UNCACHED, Json
+from bayplan.server.http.route import BodyAs, Call, Route
+from bayplan.server.sessions import queries
 
-_UNCACHED = {"Cache-Control": "no-store"}
+_TAGS = ("log-in",)
+_MOST_BODY_BYTES = 65_536
 
 
-def auth_router(context: Context) -> APIRouter:
-    """Gives the routes under `/v1/auth`."""
-    router = APIRouter(prefix="/v1/auth", tags=["log-in"])
-    limit_bytes = min(context.settings.max_body_bytes, 65_536)
-    turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+def _body_limit(most_bytes: int) -> int:
+    return min(most_bytes, _MOST_BODY_BYTES)
 
-    async def obtain(request: Request) -> Response:
-        body = await read_body(request, limit_bytes)
-        if is_for_worker(body):
-            return await obtain_for_worker(parse(body, WorkerCredentials))
-        given = parse(body, UserCredentials)
-        who = accounts.subject(given.username, request.client.host if request.client else "")
-        # One after the other: of many guesses sent at once, each finds those before it counted.
-        async with turns.setdefault(who, asyncio.Lock()):
-            account = await logged_in(given, who)
-        tokens = {
-            use: context.tokens.make("user", account.pk, account.token_epoch, use) for use in ("access", "refresh")
-        }
-        return Json(tokens, headers=_UNCACHED)
 
-    async def logged_in(given: UserCredentials, who: str) -> accounts.Account:
-        moment = int(time.time())
-        locked = await accounts.seconds_locked(context.db, who, context.settings.login_attempts, moment)
-        if locked:
-            raise TooManyAttempts(
-                f"Too many failed log-ins for this user from this address: try again in {locked} seconds.",
-                retry_after_seconds=locked,
-            )
-        account = await accounts.active_user(context.db, given.username)
-        if not await passwords.is_right(given.password, account.password_hash if account else None) or account is None:
-            await accounts.failed(context.db, who, moment)
-            raise Unauthenticated("The user name or the password is wrong.", code="wrong_credentials")
-        await accounts.forget_failures(context.db, who)
-        await accounts.logged_in(context.db, account.pk, now())
-        return account
+async def obtain(context: Context, call: Call[None, bytes]) -> Response:
+    """Answers with an access and a refresh token."""
+    if is_for_worker(call.body):
+        tokens = await queries.tokens_for_worker(context, parse(call.body, WorkerCredentials))
+    else:
+        tokens = await queries.tokens_for_user(context, parse(call.body, UserCredentials), call.address or "")
+    return Json(tokens, headers=UNCACHED)
 
-    async def obtain_for_worker(given: WorkerCredentials) -> Response:
-        # No count of failures: a secret of 256 random bits is not guessed, and nobody shall lock a worker out.
-        account = await accounts.worker(context.db, given.worker)
-        if account is None or not fleet_store.is_right(given.secret, account.secret_hash):
-            raise Unauthenticated("The worker or its secret is wrong, or was revoked.", code="wrong_credentials")
-        tokens = {
-            use: context.tokens.make("worker", account.pk, account.token_epoch, use) for use in ("access", "refresh")
-        }
-        return Json(tokens, headers=_UNCACHED)
 
-    async def refresh(request: Request) -> Response:
-        given = await read(request, Refresh, limit_bytes)
-        claim = context.tokens.read(given.refresh)
-        await context.principal_of(given.refresh, "refresh")
-        return Json({"access": context.tokens.make(claim.subject, claim.pk, claim.epoch, "access")}, headers=_UNCACHED)
+async def refresh(context: Context, call: Call[None, Refresh]) -> Response:
+    """Answers with a new access token."""
+    return Json(await queries.refreshed(context, call.body.refresh), headers=UNCACHED)
 
-    async def verify(request: Request) -> Response:
-        given = await read(request, Verify, limit_bytes)
-        await context.principal_of(given.token, "access", "refresh")
-        return Json({}, headers=_UNCACHED)
 
-    for path, handler, summary, body, answer, errors in (
-        (
-            "/obtain",
-            obtain,
-            "Get tokens for a user name and a password, or as a worker",
-            Obtain,
-            TokensAnswer,
-            [401, 429],
-        ),
-        ("/refresh", refresh, "Get a new access token for a refresh token", Refresh, AccessAnswer, [401]),
-        ("/verify", verify, "Ask whether a token is good", Verify, EmptyAnswer, [401]),
-    ):
-        words = action(summary, name=path[1:], body=body, answer=reference(answer), errors=errors, public=True)
-        router.add_api_route(path, handler, methods=["POST"], **words)
-    return router
+async def verify(context: Context, call: Call[None, Verify]) -> Response:
+    """Answers with nothing where the token is good."""
+    await queries.verify(context, call.body.token)
+    return Json({}, headers=UNCACHED)
+
+
+ROUTES = (
+    Route(
+        "POST",
+        "/v1/auth/obtain",
+        obtain,
+        PUBLIC,
+        "Get tokens for a user name and a password, or as a worker",
+        operation_id="obtain",
+        tags=_TAGS,
+        query=None,
+        body=Obtain,
+        body_as=BodyAs.BYTES,
+        body_limit=_body_limit,
+        answer=TokensAnswer,
+        errors=(401, 429),
+    ),
+    Route(
+        "POST",
+        "/v1/auth/refresh",
+        refresh,
+        PUBLIC,
+        "Get a new access token for a refresh token",
+        operation_id="refresh",
+        tags=_TAGS,
+        query=None,
+        body=Refresh,
+        body_limit=_body_limit,
+        answer=AccessAnswer,
+        errors=(401,),
+    ),
+    Route(
+        "POST",
+        "/v1/auth/verify",
+        verify,
+        PUBLIC,
+        "Ask whether a token is good",
+        operation_id="verify",
+        tags=_TAGS,
+        query=None,
+        body=Verify,
+        body_limit=_body_limit,
+        answer=EmptyAnswer,
+        errors=(401,),
+    ),
+)

@@ -1,9 +1,4 @@
-"""The table of contents: one entry for each resource, with its shape, its bodies, and what is its own."""
-
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
-from enum import Enum, auto
-from typing import Any
+"""The table of contents: one entry for each resource, with its bodies, and what is its own."""
 
 import sqlalchemy as sa
 
@@ -11,8 +6,8 @@ from bayplan.clock import now
 from bayplan.db import crud, deletion
 from bayplan.db.database import Transaction
 from bayplan.db.keyring import Keyring
+from bayplan.db.principal import Principal
 from bayplan.db.resource_types import RESOURCE_TYPES, ResourceType
-from bayplan.schemas.common import Body
 from bayplan.schemas.cuda import CudaAnswer, CudaCreate, CudaPatch
 from bayplan.schemas.docker import ImageAnswer, ImageCreate, ImagePatch
 from bayplan.schemas.domains import DomainAnswer, DomainCreate, DomainPatch
@@ -23,21 +18,9 @@ from bayplan.schemas.nodes import NodeAnswer, NodeCreate, NodePatch
 from bayplan.schemas.prefetch import PrefetchCreate, PrefetchPatch, PrefetchRuleAnswer
 from bayplan.schemas.users import UserAnswer, UserCreate, UserPatch, UserReplace
 from bayplan.server.auth import passwords
-from bayplan.server.auth.principal import Principal
-from bayplan.server.prefetch import store as prefetch_store
-
-Values = dict[str, Any]
-Remove = Callable[[Transaction, ResourceType, int, str | None, Keyring], Awaitable[None]]
-
-
-async def _as_sent(values: Values) -> Values:
-    return values
-
-
-async def _remove(
-    tx: Transaction, resource_type: ResourceType, pk: int, if_match: str | None, _keyring: Keyring
-) -> None:
-    await crud.remove(tx, resource_type, pk, if_match=if_match)
+from bayplan.server.auth.access import WorkerAccess
+from bayplan.server.crud.resource import Resource
+from bayplan.server.prefetch import store as prefetch_queries
 
 
 async def _delete_softly(
@@ -50,42 +33,6 @@ async def _deactivate(
     tx: Transaction, resource_type: ResourceType, pk: int, if_match: str | None, keyring: Keyring
 ) -> None:
     await crud.change(tx, resource_type, pk, {"is_active": False}, keyring, if_match=if_match)
-
-
-class WorkerAccess(Enum):
-    """With which objects a worker may do something."""
-
-    ALL = auto()
-    OWN = auto()  # the nodes that are its own
-
-
-@dataclass(frozen=True, slots=True)
-class Resource:
-    """One resource: what its bodies are, and where its actions differ from those of the others."""
-
-    resource_type: ResourceType
-    plural: str
-    create: type[Body]
-    replace: type[Body]
-    patch: type[Body]
-    answer: type[Any]
-    example: Values
-    # What the server adds to a new object's columns.
-    born: Callable[[Principal], Values] = lambda _caller: {}
-    # What becomes of a body before it is stored; not in the transaction, so it may take its time.
-    prepare: Callable[[Values], Awaitable[Values]] = _as_sent
-    remove: Remove = _remove
-    removal: str = "Removes it. What is still referred to cannot be removed: 409, saying by what."
-    # Where the caller may read only some of the objects: the condition on their rows.
-    readable: Callable[[Principal], sa.ColumnElement[bool] | None] = lambda _caller: None
-    # What workers may do, with which objects, and the fields that they cannot change; all else is for users.
-    workers_may: Mapping[str, WorkerAccess] = field(default_factory=dict)
-    fixed_for_workers: tuple[str, ...] = ()
-
-    @property
-    def name(self) -> str:
-        """The resource's name in paths."""
-        return self.resource_type.name
 
 
 def _own_user(principal: Principal) -> sa.ColumnElement[bool] | None:
@@ -169,7 +116,7 @@ RESOURCES: tuple[Resource, ...] = (
             "limitations": ["liability"],
             "conditions": ["include-copyright"],
         },
-        born=lambda _caller: {"aliases": []},
+        born=lambda _principal: {"aliases": []},
     ),
     Resource(
         RESOURCE_TYPES["users"],
@@ -179,7 +126,7 @@ RESOURCES: tuple[Resource, ...] = (
         UserPatch,
         UserAnswer,
         example={"username": "kim", "first_name": "Kim", "last_name": "Doe", "password": "correct horse battery"},
-        born=lambda _caller: {"date_joined": now(), "token_epoch": 0},
+        born=lambda _principal: {"date_joined": now(), "token_epoch": 0},
         prepare=passwords.hashed_in,
         remove=_deactivate,
         removal="Deactivates the user and ends their tokens. The last active staff user stays.",
@@ -203,7 +150,7 @@ RESOURCES: tuple[Resource, ...] = (
             "gpu_brand": "NvidiaRTX",
             "architecture": "amd64",
         },
-        workers_may=dict.fromkeys(("load", "replace", "change"), WorkerAccess.OWN),
+        workers_may=dict.fromkeys(("load", "replace", "change"), WorkerAccess.OWN_NODE),
         fixed_for_workers=("ip", "index"),
     ),
     Resource(
@@ -222,7 +169,7 @@ RESOURCES: tuple[Resource, ...] = (
             },
         },
         born=lambda principal: {"creator": principal.user, "creation_time": now()},
-        prepare=prefetch_store.checked,
+        prepare=prefetch_queries.checked,
         removal="Removes it: workers remove what no other rule gives them, and no container uses.",
     ),
 )

@@ -1,0 +1,60 @@
+"""Who may do something, as data: each route names one of these, and one function checks it."""
+
+from dataclasses import dataclass, replace
+from enum import Enum, auto
+
+from bayplan.db.principal import Principal
+from bayplan.errors import Forbidden
+
+WORKERS_MAY = (
+    "A worker may read images with what is known of them, ask registries, match for, ping, load and update its own nodes, ask "
+    "what it is to hold and say what it holds; nothing else."
+)
+_STAFF_ONLY = "Only staff may do this: ask one of them, or log in as one."
+
+
+class WorkerAccess(Enum):
+    """For which objects a worker may do something."""
+
+    ALL = auto()
+    OWN_NODE = auto()  # the node in the path has to be its own
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """Which principals may use a route: users, staff among them, and workers. Whoever is not named is refused."""
+
+    users: bool = False
+    staff: bool = False
+    workers: WorkerAccess | None = None
+    is_public: bool = False
+    """Nobody need log in."""
+    takes_other_tokens: bool = False
+    """The handler authenticates: a token that is not an access token is good as well."""
+    refuses_after_body: bool = False
+    """Users who are refused are told what is wrong with their body first: for what only programs send."""
+    refusal: str = _STAFF_ONLY
+    """What other users are told."""
+
+    def check(self, principal: Principal) -> None:
+        """Raises `Forbidden` where the principal may not."""
+        if principal.worker is not None:
+            if self.workers is None:
+                raise Forbidden(WORKERS_MAY)
+        elif not (self.staff if principal.is_staff else self.users):
+            raise Forbidden(self.refusal)
+
+    def saying(self, refusal: str) -> "Access":
+        """Gives the same with another sentence for users who are refused."""
+        return replace(self, refusal=refusal)
+
+
+PUBLIC = Access(is_public=True)
+JOINING = Access(workers=WorkerAccess.ALL, takes_other_tokens=True)
+STAFF = Access(staff=True)
+USERS = Access(users=True, staff=True)
+EVERYONE = Access(users=True, staff=True, workers=WorkerAccess.ALL)
+STAFF_AND_WORKERS = Access(staff=True, workers=WorkerAccess.ALL)
+WORKERS = Access(workers=WorkerAccess.ALL, refuses_after_body=True)
+USERS_AND_OWN_WORKERS = Access(users=True, staff=True, workers=WorkerAccess.OWN_NODE)
+STAFF_AND_OWN_WORKERS = Access(staff=True, workers=WorkerAccess.OWN_NODE)

@@ -1,0 +1,1 @@
+"""The six actions that every resource has: list, load, create, replace, change and delete."""

@@ -1,0 +1,139 @@
+"""The six actions of a resource over objects: what a principal reads, and what becomes of what it writes."""
+
+import asyncio
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from bayplan.db import crud
+from bayplan.db.crud import Listing, Page
+from bayplan.db.database import Transaction
+from bayplan.db.disclosure import Disclosure
+from bayplan.db.principal import Principal
+from bayplan.db.projection import projection
+from bayplan.db.resource_types import ResourceType
+from bayplan.errors import Forbidden
+from bayplan.schemas.filters import EVERYTHING, Filter
+from bayplan.server.context import Context
+from bayplan.server.crud.resource import Resource, Values
+from bayplan.server.http.parsing import parse
+
+Object = dict[str, Any]
+
+# Longer filters are not kept: what is kept has a bound.
+_KEPT_BODY_BYTES = 2_048
+_LISTINGS_KEPT = 2_048
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """An object as a write has left it, and its entity tag."""
+
+    content: Object
+    tag: str
+
+
+@dataclass(frozen=True, slots=True)
+class Sender:
+    """Who writes, and from which network address: for the audit log."""
+
+    principal: Principal
+    address: str | None
+
+
+def expanded_tag(tag: str, expand: tuple[str, ...], version: int) -> str:
+    """Gives the tag of an object with references nested, which may change without the object's own revision."""
+    return f"{tag}-{version}-{'.'.join(expand)}" if expand else tag
+
+
+def visible_as(resource: Resource, principal: Principal) -> Principal:
+    """Gives the principal whose list of the resource this one sees too: where all of a kind see the same, their kind."""
+    return principal.kind if resource.readable(principal) is None else principal
+
+
+async def listing(
+    resource: Resource, principal: Principal, body: bytes, expand: tuple[str, ...], limit: int | None, offset: int
+) -> Listing:
+    """Gives the list that a filter in JSON names, to be read any number of times; raises `Malformed` or `Invalid`."""
+    asked = (resource, visible_as(resource, principal), body, expand, limit, offset)
+    if len(body) <= _KEPT_BODY_BYTES:
+        return _listing(*asked)
+    return await asyncio.to_thread(_listing.__wrapped__, *asked)
+
+
+# Workers ask the same thing again and again: parsed and compiled once.
+@lru_cache(maxsize=_LISTINGS_KEPT)
+def _listing(
+    resource: Resource, principal: Principal, body: bytes, expand: tuple[str, ...], limit: int | None, offset: int
+) -> Listing:
+    specification = parse(body, Filter) if body else EVERYTHING
+    chosen = projection(resource.name, principal, expand)
+    only = resource.readable(principal)
+    return crud.listing(chosen, principal, specification, limit=limit, offset=offset, only=only)
+
+
+async def page(context: Context, asked: Listing, disclosure: Disclosure) -> Page:
+    """Gives the objects of a list as JSON."""
+    return await crud.page(context.db, asked, disclosure)
+
+
+async def load(
+    context: Context, principal: Principal, resource: Resource, pk: int, expand: tuple[str, ...], disclosure: Disclosure
+) -> tuple[Object, str]:
+    """Gives an object and its entity tag; raises `NotFound`, or `Forbidden` where the principal may not read it."""
+    if pk != principal.user and resource.readable(principal) is not None:
+        raise Forbidden(f"Only staff may read other {resource.plural}.")
+    return await crud.load(context.db, projection(resource.name, principal, expand), pk, disclosure)
+
+
+async def create(
+    context: Context, sender: Sender, resource: Resource, values: Values, expand: tuple[str, ...]
+) -> Written:
+    """Adds an object; raises `Invalid` or `Conflict`."""
+    principal, disclosure = sender.principal, context.disclosure()
+    prepared = {**await resource.prepare(values), **resource.born(principal)}
+    async with context.db.write(by=principal.name) as tx:
+        pk = await crud.insert(tx, resource.resource_type, prepared, context.keyring)
+        created, tag = await crud.load_in(tx, projection(resource.name, principal, expand), pk, disclosure)
+        await context.audit.disclosed_in(tx, principal, sender.address, "create", disclosure)
+    return Written(created, expanded_tag(tag, expand, tx.version))
+
+
+async def change(
+    context: Context,
+    sender: Sender,
+    resource: Resource,
+    pk: int,
+    values: Values,
+    expand: tuple[str, ...],
+    *,
+    action: str,
+    if_match: str | None,
+) -> Written:
+    """Gives an object's fields these values; raises `NotFound`, `Invalid`, `Conflict`, `PreconditionFailed` or `Forbidden`."""
+    principal, disclosure = sender.principal, context.disclosure()
+    prepared = await resource.prepare(values)
+    async with context.db.write(by=principal.name) as tx:
+        if principal.worker is not None:
+            await _keep_fixed(tx, resource, pk, prepared)
+        await crud.change(tx, resource.resource_type, pk, prepared, context.keyring, if_match=if_match)
+        changed, tag = await crud.load_in(tx, projection(resource.name, principal, expand), pk, disclosure)
+        await context.audit.disclosed_in(tx, principal, sender.address, action, disclosure)
+    return Written(changed, expanded_tag(tag, expand, tx.version))
+
+
+async def _keep_fixed(tx: Transaction, resource: Resource, pk: int, values: Values) -> None:
+    """Raises `Forbidden` where a worker changes a field that is fixed for it."""
+    resource_type: ResourceType = resource.resource_type
+    old = await crud.current_row(tx, resource_type, pk)
+    for name in resource.fixed_for_workers:
+        if values.get(name, old[name]) != old[name]:
+            raise Forbidden(
+                f"A worker cannot change '{name}' of a {resource_type.singular}: it joins anew, or staff do it."
+            )
+
+
+async def delete(context: Context, principal: Principal, resource: Resource, pk: int, *, if_match: str | None) -> None:
+    """Removes an object; raises `NotFound`, `Conflict` or `PreconditionFailed`."""
+    async with context.db.write(by=principal.name) as tx:
+        await resource.remove(tx, resource.resource_type, pk, if_match, context.keyring)

@@ -1,0 +1,57 @@
+"""What tells the six actions of one resource from those of another, as data."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import sqlalchemy as sa
+
+from bayplan.db import crud
+from bayplan.db.database import Transaction
+from bayplan.db.keyring import Keyring
+from bayplan.db.principal import Principal
+from bayplan.db.resource_types import ResourceType
+from bayplan.schemas.common import Body
+from bayplan.server.auth.access import WorkerAccess
+
+Values = dict[str, Any]
+Remove = Callable[[Transaction, ResourceType, int, str | None, Keyring], Awaitable[None]]
+
+
+async def _as_sent(values: Values) -> Values:
+    return values
+
+
+async def _remove(
+    tx: Transaction, resource_type: ResourceType, pk: int, if_match: str | None, _keyring: Keyring
+) -> None:
+    await crud.remove(tx, resource_type, pk, if_match=if_match)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Resource:
+    """One resource: what its bodies are, and where its actions differ from those of the others."""
+
+    resource_type: ResourceType
+    plural: str
+    create: type[Body]
+    replace: type[Body]
+    patch: type[Body]
+    answer: type[Any]
+    example: Values
+    # What the server adds to a new object's columns.
+    born: Callable[[Principal], Values] = lambda _principal: {}
+    # What becomes of a body before it is stored; not in the transaction, so it may take its time.
+    prepare: Callable[[Values], Awaitable[Values]] = _as_sent
+    remove: Remove = _remove
+    removal: str = "Removes it. What is still referred to cannot be removed: 409, saying by what."
+    # Where the principal may read only some of the objects: the condition on their rows.
+    readable: Callable[[Principal], sa.ColumnElement[bool] | None] = lambda _principal: None
+    # What workers may do, with which objects, and the fields that they cannot change; all else is for users.
+    workers_may: Mapping[str, WorkerAccess] = field(default_factory=dict)
+    fixed_for_workers: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """The resource's name in paths."""
+        return self.resource_type.name

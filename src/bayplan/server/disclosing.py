@@ -1,0 +1,22 @@
+"""No registry password leaves before its entry is in the audit log: the last step of every answer that may hold some."""
+
+from typing import Any
+
+from starlette.responses import Response
+
+from bayplan.db.disclosure import Disclosure
+from bayplan.server.context import Context
+from bayplan.server.http.route import Call
+
+
+async def disclosing(
+    context: Context, call: Call[Any, Any], action: str, disclosure: Disclosure, response: Response
+) -> Response:
+    """Gives the response once the passwords in it are in the audit log; raises `DatabaseUnavailable` where they cannot be.
+
+    A 304, and the answer to `HEAD`, hold none.
+    """
+    if disclosure.images and response.status_code != 304 and call.request.method != "HEAD":
+        await context.audit.disclosed(call.principal, call.address, action, disclosure)
+        response.headers.setdefault("Cache-Control", "no-store")
+    return response

@@ -1,0 +1,111 @@
+"""How machines join and leave, what they report, and that their nodes are alive."""
+
+import secrets
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from bayplan.clock import now, timestamp
+from bayplan.db import crud
+from bayplan.db.database import Transaction
+from bayplan.db.principal import Principal
+from bayplan.db.projection import projection
+from bayplan.errors import Unauthenticated
+from bayplan.schemas.workers import JoinRequest, JoinTokenCreate
+from bayplan.server.context import Context
+from bayplan.server.fleet import join_tokens
+from bayplan.server.fleet import store as fleet_store
+from bayplan.server.fleet.store import JoinedWorker, RequestOrigin
+
+Object = dict[str, Any]
+
+# So that nobody takes one for an access token, and none begins with a dash on a command line.
+_PREFIX = "join_"
+
+
+async def make_join_token(context: Context, creator: int, wanted: JoinTokenCreate) -> Object:
+    """Makes a token with which machines can join, and gives it for the only time."""
+    token = _PREFIX + secrets.token_urlsafe(32)
+    moment = datetime.now(UTC)
+    expires = timestamp(moment + timedelta(seconds=wanted.expires_in))
+    pk = await join_tokens.add(
+        context.db,
+        fleet_store.hashed(token),
+        creator=creator,
+        created=timestamp(moment),
+        expires=expires,
+        uses=wanted.uses,
+    )
+    return {"pk": pk, "token": token, "expires": expires}
+
+
+async def list_join_tokens(context: Context) -> Sequence[Object]:
+    """Gives the join tokens that have not expired, without the tokens themselves."""
+    return await join_tokens.list_tokens(context.db)
+
+
+async def delete_join_token(context: Context, pk: int) -> None:
+    """Ends a join token; raises `NotFound`."""
+    await join_tokens.remove(context.db, pk)
+
+
+def is_join_token(token: str) -> bool:
+    """Whether a bearer token is one to join with, be it good or not."""
+    return token.startswith(_PREFIX)
+
+
+async def check_join_token(context: Context, token: str) -> None:
+    """Raises `Unauthenticated` where a join token is not good."""
+    await join_tokens.check(context.db, fleet_store.hashed(token), now())
+
+
+async def join(context: Context, token: str, machine: JoinRequest, address: str) -> Object:
+    """Takes a machine in that has a join token, and gives its credential; raises `Unauthenticated` or `Conflict`."""
+    secret = secrets.token_urlsafe(32)
+    async with context.db.write() as tx:
+        moment = now()
+        await join_tokens.spend(tx, fleet_store.hashed(token), moment)
+        joined = await fleet_store.join(
+            tx, RequestOrigin(machine.ip, address), machine.slots(), fleet_store.hashed(secret), moment, context.keyring
+        )
+        tx.author = joined.name
+        return await _shown(context, tx, joined, secret)
+
+
+async def report(context: Context, principal: Principal, machine: JoinRequest, address: str) -> Object:
+    """Makes a worker's nodes what it reports; raises `Unauthenticated` or `Conflict`."""
+    assert principal.worker is not None
+    async with context.db.write(by=principal.name) as tx:
+        origin = RequestOrigin(machine.ip, address)
+        joined = await fleet_store.report(tx, principal.worker, origin, machine.slots(), now(), context.keyring)
+        return await _shown(context, tx, joined, None)
+
+
+async def _shown(context: Context, tx: Transaction, joined: JoinedWorker, secret: str | None) -> Object:
+    chosen = projection("nodes", Principal(worker=0))
+    nodes = [(await crud.load_in(tx, chosen, pk, context.disclosure()))[0] for pk in joined.nodes]
+    return {"worker": joined.name, "secret": secret, "nodes": nodes}
+
+
+async def list_workers(context: Context) -> Sequence[Object]:
+    """Gives every worker, by address, with the pks of its nodes."""
+    return await fleet_store.list_workers(context.db)
+
+
+async def revoke(context: Context, principal: Principal, name: str, *, with_nodes: bool) -> None:
+    """Ends a worker's credential and its tokens: any worker's for staff, its own for a worker; raises `NotFound`."""
+    async with context.db.write(by=principal.name) as tx:
+        await fleet_store.revoke(tx, name, with_nodes=with_nodes, only=principal.worker)
+
+
+async def ping(context: Context, node: int) -> Object:
+    """Notes that a node is alive, and gives when."""
+    return {"node": node, "last_seen": await context.heartbeats.written(node)}
+
+
+def wrong_token(error: Unauthenticated) -> Unauthenticated:
+    """Gives the error for a token that is neither a join token nor a worker's."""
+    return Unauthenticated(
+        "This is no join token, nor a token of a worker that is good: staff make a join token at /v1/nodes/join-tokens.",
+        code=error.code,
+    )

@@ -1,0 +1,218 @@
+"""How machines join, report and leave, and the heartbeats of their nodes."""
+
+from pydantic import Field
+from starlette.responses import Response
+
+from bayplan.errors import Forbidden, Malformed, Unauthenticated
+from bayplan.schemas.common import NoFields
+from bayplan.schemas.workers import (
+    JoinAnswer,
+    JoinRequest,
+    JoinTokenAnswer,
+    JoinTokenCreate,
+    NewJoinToken,
+    WorkerAnswer,
+)
+from bayplan.server.auth.access import EVERYONE, JOINING, STAFF, STAFF_AND_WORKERS
+from bayplan.server.context import Context
+from bayplan.server.fleet import queries
+from bayplan.server.http.endpoint import bearer, read_in_time
+from bayplan.server.http.parameters import Flag, NoParameters, Parameters
+from bayplan.server.http.parsing import parsed, read_body
+from bayplan.server.http.responses import UNCACHED, Json, fingerprinted
+from bayplan.server.http.route import BodyAs, Call, Route
+
+_WORKERS, _NODES = ("workers",), ("nodes",)
+_MACHINE = {
+    "ip": "192.0.2.17",
+    "architecture": "amd64",
+    "cpu_mem": 270_582_939_648,
+    "driver_version": "535.104.05",
+    "gpus": [
+        {
+            "index": 0,
+            "compute_capability": "8.6",
+            "gpu_name": "NVIDIA RTX A6000",
+            "gpu_brand": "NvidiaRTX",
+            "gpu_mem": 51_527_024_640,
+        }
+    ],
+}
+_PINGED = {
+    "type": "object",
+    "properties": {"node": {"type": "integer"}, "last_seen": {"type": "string", "format": "date-time"}},
+}
+
+
+class RevokeParameters(Parameters):
+    """What goes with a worker."""
+
+    nodes: Flag = Field(False, description="Remove its nodes as well.")
+
+
+async def make_join_token(context: Context, call: Call[NoParameters, JoinTokenCreate]) -> Response:
+    """Answers with a new join token."""
+    assert call.principal.user is not None
+    return Json(await queries.make_join_token(context, call.principal.user, call.body), 201, headers=UNCACHED)
+
+
+async def list_join_tokens(context: Context, call: Call[NoParameters, NoFields]) -> Response:
+    """Answers with the join tokens."""
+    return fingerprinted(call.request, await queries.list_join_tokens(context))
+
+
+async def delete_join_token(context: Context, call: Call[NoParameters, None]) -> Response:
+    """Ends a join token."""
+    await queries.delete_join_token(context, call.pk)
+    return Response(status_code=204)
+
+
+async def join(context: Context, call: Call[NoParameters, None]) -> Response:
+    """Takes a machine in that comes with a join token; a worker reports."""
+    token = bearer(call.request)
+    if not queries.is_join_token(token):
+        try:
+            return await _report(context, call, token)
+        except Unauthenticated as error:
+            raise queries.wrong_token(error) from None
+    await queries.check_join_token(context, token)
+    body = await read_body(call.request, context.settings.max_body_bytes)
+    joined = await queries.join(context, token, await parsed(body, JoinRequest), call.address or "")
+    return Json(joined, 201, headers=UNCACHED)
+
+
+async def _report(context: Context, call: Call[NoParameters, None], token: str) -> Response:
+    principal = (await context.authenticator.authenticate(token)).principal
+    body = await read_in_time(call.request, principal, context.authenticator, context.settings.max_body_bytes)
+    machine = await parsed(body, JoinRequest)
+    if principal.worker is None:
+        raise Forbidden("Joining takes a join token as the bearer: staff make one at /v1/nodes/join-tokens.")
+    return Json(await queries.report(context, principal, machine, call.address or ""), headers=UNCACHED)
+
+
+async def list_workers(context: Context, call: Call[NoParameters, NoFields]) -> Response:
+    """Answers with the workers."""
+    return fingerprinted(call.request, await queries.list_workers(context))
+
+
+async def revoke(context: Context, call: Call[RevokeParameters, None]) -> Response:
+    """Ends a worker's rights."""
+    name = call.request.path_params["worker"]
+    await queries.revoke(context, call.principal, name, with_nodes=call.query.nodes)
+    return Response(status_code=204)
+
+
+async def ping(context: Context, call: Call[NoParameters, None]) -> Response:
+    """Notes a heartbeat."""
+    if call.node is None:
+        raise Malformed(
+            "Only a node pings: say for which by the header 'Node-Id' with its pk, as its worker or as staff.",
+            code="unknown_node",
+        )
+    return Json(await queries.ping(context, call.node))
+
+
+ROUTES = (
+    Route(
+        "GET",
+        "/v1/nodes/ping",
+        ping,
+        EVERYONE,
+        "Say that a node is alive",
+        "Sets the node's `last_seen`. The header `Node-Id` says which: one of its own for a worker, any for staff.",
+        "ping",
+        _NODES,
+        answer=_PINGED,
+        takes_node_id=True,
+    ),
+    Route(
+        "POST",
+        "/v1/nodes/join-tokens",
+        make_join_token,
+        STAFF,
+        "Make a join token",
+        "Gives a token with which machines can join, for a time and a number of uses; shown once. Staff only.",
+        "make_join_token",
+        _WORKERS,
+        body=JoinTokenCreate,
+        example={"expires_in": 3600, "uses": 100},
+        answer=NewJoinToken,
+        status=201,
+    ),
+    Route(
+        "POST",
+        "/v1/nodes/join-tokens/list",
+        list_join_tokens,
+        STAFF,
+        "List the join tokens",
+        "Gives all join tokens that have not expired long ago, without the tokens themselves. Staff only.",
+        "list_join_tokens",
+        _WORKERS,
+        body=NoFields,
+        body_required=False,
+        example={},
+        answer=list[JoinTokenAnswer],
+        conditional=True,
+    ),
+    Route(
+        "DELETE",
+        "/v1/nodes/join-tokens/{pk}",
+        delete_join_token,
+        STAFF,
+        "Take a join token back",
+        "Ends a join token; who has joined with it stays. Staff only.",
+        "delete_join_token",
+        _WORKERS,
+        status=204,
+        errors=(404,),
+    ),
+    Route(
+        "POST",
+        "/v1/nodes/join",
+        join,
+        JOINING,
+        "Join as a worker, or report what has changed",
+        "With a join token: takes a machine in and gives it a credential of its own (201). The same machine again gets its "
+        "old nodes, updated, and a new secret; another one that claims the address of a living worker is refused. "
+        "With a worker's access token: makes its nodes what it reports (200).",
+        "join",
+        _WORKERS,
+        body=JoinRequest,
+        body_as=BodyAs.UNREAD,
+        example=_MACHINE,
+        answer=JoinAnswer,
+        status=201,
+        other_answers={200: "The worker's nodes are what it reported."},
+        errors=(409,),
+    ),
+    Route(
+        "POST",
+        "/v1/nodes/workers/list",
+        list_workers,
+        STAFF,
+        "List the workers",
+        "Gives every machine that has joined, by address, with the pks of its nodes. Staff only.",
+        "list_workers",
+        _WORKERS,
+        body=NoFields,
+        body_required=False,
+        example={},
+        answer=list[WorkerAnswer],
+        conditional=True,
+    ),
+    Route(
+        "DELETE",
+        "/v1/nodes/workers/{worker}",
+        revoke,
+        STAFF_AND_WORKERS,
+        "Revoke a worker",
+        "Ends a worker's secret and all of its tokens at once; its nodes stay unless `nodes` is true. For staff, and "
+        "for the worker itself when it leaves.",
+        "revoke_worker",
+        _WORKERS,
+        query=RevokeParameters,
+        path_schema={"schema": {"type": "string"}, "description": "Its name."},
+        status=204,
+        errors=(404,),
+    ),
+)

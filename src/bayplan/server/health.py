@@ -1,0 +1,38 @@
+"""Whether the process is alive, and whether its database answers: for whoever supervises it."""
+
+from starlette.responses import Response
+
+import bayplan
+from bayplan.server.auth.access import PUBLIC
+from bayplan.server.context import Context
+from bayplan.server.http.responses import Json
+from bayplan.server.http.route import Call, Route
+
+
+async def healthz(_context: Context, _call: Call[None, None]) -> Response:
+    """Answers as long as the process is alive."""
+    return Json({"status": "ok", "version": bayplan.__version__})
+
+
+async def readyz(context: Context, _call: Call[None, None]) -> Response:
+    """Answers as long as the database does."""
+    return Json({"status": "ready", "catalogue_version": await context.db.version()})
+
+
+ROUTES = tuple(
+    Route(
+        "GET",
+        f"/{name}",
+        handler,
+        PUBLIC,
+        summary,
+        operation_id=name,
+        tags=("health",),
+        query=None,
+        answer={"type": "object"},
+    )
+    for name, handler, summary in (
+        ("healthz", healthz, "The process is alive"),
+        ("readyz", readyz, "The database answers"),
+    )
+)

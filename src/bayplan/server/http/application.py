@@ -1,0 +1,79 @@
+"""The ASGI application: paths are tidied, routes found, and every error answered in one shape."""
+
+from collections.abc import Callable, Iterable
+from contextlib import AbstractAsyncContextManager
+
+from starlette.requests import Request
+from starlette.routing import Router as Lifespan
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from bayplan.server.http import errors
+from bayplan.server.http.endpoint import Endpoint
+from bayplan.server.http.router import Router
+
+_ALIASES = {"/v1/licenses/": "/v1/licences/"}
+
+
+def tidied(path: str) -> str:
+    """Gives a path as clients write it as the one that routes know: a trailing slash goes, `/v1/licenses` is `/v1/licences`.
+
+    Done before routing and not by a redirect: clients turn a redirected POST into a GET.
+    """
+    for alias, name in _ALIASES.items():
+        if path.startswith(alias):
+            path = name + path.removeprefix(alias)
+    return path.rstrip("/") or "/" if path.endswith("/") else path
+
+
+class Application:
+    """Answers requests by the endpoints of a table, for as long as its lifespan lasts."""
+
+    def __init__(
+        self,
+        endpoints: Iterable[tuple[str, str, Endpoint]],
+        lifespan: Callable[[ASGIApp], AbstractAsyncContextManager[None]],
+    ) -> None:
+        self._router = Router(endpoints)
+        self._lifespan = lifespan
+        self._others = Lifespan(lifespan=lifespan)
+
+    def lifespan(self) -> AbstractAsyncContextManager[None]:
+        """Starts and stops what the application needs: for whoever runs it without a server."""
+        return self._lifespan(self)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answers a request."""
+        if scope["type"] != "http":
+            await self._others(scope, receive, send)
+            return
+        path = tidied(scope["path"])
+        if path != scope["path"]:
+            scope["path"] = path
+        method: str = scope["method"]
+        if method == "HEAD":
+            send = _without_body(send)
+        found = self._router.find(method, path)
+        if found is None:
+            allowed = self._router.methods(path)
+            response = errors.wrong_method(method, allowed) if allowed else errors.nothing_at(path)
+            await response(scope, receive, send)
+            return
+        endpoint, scope["path_params"] = found
+        request = Request(scope, receive, send)
+        try:
+            response = await endpoint(request)
+        except Exception as error:
+            await errors.answer(error)(scope, receive, send)
+            if not errors.is_expected(error):
+                raise
+            return
+        await response(scope, receive, send)
+
+
+def _without_body(send: Send) -> Send:
+    async def send_head(message: Message) -> None:
+        if message["type"] == "http.response.body":
+            message = {**message, "body": b""}
+        await send(message)
+
+    return send_head

@@ -1,0 +1,89 @@
+"""What every route does before its handler: the sender is known and may do this, then the query and the body are parsed."""
+
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from bayplan.db.principal import EVERYBODY, Principal
+from bayplan.errors import Forbidden, Unauthenticated
+from bayplan.schemas.common import Body
+from bayplan.server.auth.access import WorkerAccess
+from bayplan.server.auth.authentication import Authenticator
+from bayplan.server.http.parameters import NoParameters, parse_query
+from bayplan.server.http.parsing import parsed, read_body
+from bayplan.server.http.route import BodyAs, Call, Route
+
+Endpoint = Callable[[Request], Awaitable[Response]]
+
+# A body may come as slowly as its sender likes, and by then the sender may have been revoked.
+_LATE_SECONDS = 1.0
+
+
+def bearer(request: Request) -> str:
+    """Gives the token that the request carries; raises `Unauthenticated`."""
+    header = request.headers.get("authorization")
+    if header is None:
+        raise Unauthenticated("Log in first: send 'Authorization: Bearer <access token>', from /v1/auth/obtain.")
+    scheme, _, token = header.partition(" ")
+    if scheme.lower() != "bearer" or not token:
+        raise Unauthenticated("The header must be 'Authorization: Bearer <access token>'.")
+    return token.strip()
+
+
+async def read_in_time(request: Request, principal: Principal, authenticator: Authenticator, limit_bytes: int) -> bytes:
+    """Gives the whole body; raises `TooLarge`.
+
+    Raises `Unauthenticated` or `Forbidden` where it came late, and the principal's rights are gone or others by then.
+    """
+    begun = time.monotonic()
+    body = await read_body(request, limit_bytes)
+    if time.monotonic() - begun > _LATE_SECONDS:
+        now = (await authenticator.check(bearer(request), "access")).principal
+        if (now.user, now.worker, now.is_staff) != (principal.user, principal.worker, principal.is_staff):
+            raise Forbidden("What you may do was changed before the body had come: ask again.")
+    return body
+
+
+def endpoint(route: Route, context: Any, authenticator: Authenticator, max_body_bytes: int) -> Endpoint:
+    """Gives what answers the requests of a route, with the server's `context` for its handler."""
+    handler, access, query_model, body_model = route.handler, route.access, route.query, route.body
+    authenticates = not (access.is_public or access.takes_other_tokens)
+    no_query = NoParameters() if query_model is None else query_model()
+    limit_bytes = route.body_limit(max_body_bytes)
+
+    async def answer(request: Request) -> Response:
+        principal, version, node = EVERYBODY, 0, None
+        if authenticates:
+            found = await authenticator.authenticate(bearer(request))
+            principal, version = found.principal, found.version
+            if not access.refuses_after_body:
+                access.check(principal)
+            named = request.headers.get("node-id")
+            if named is not None:
+                node = await authenticator.acting_node(principal, named)
+            if access.workers is WorkerAccess.OWN_NODE and principal.worker is not None:
+                await authenticator.require_own_node(principal, int(request.path_params["pk"]))
+        query = no_query
+        if query_model is not None and request.scope["query_string"]:
+            query = parse_query(request, query_model)
+        body = await body_of(request, principal)
+        if authenticates and access.refuses_after_body:
+            access.check(principal)
+        return await handler(context, Call(request, principal, version, node, query, body))
+
+    async def body_of(request: Request, principal: Principal) -> Any:
+        if body_model is None or route.body_as is BodyAs.UNREAD:
+            return None
+        if authenticates:
+            body = await read_in_time(request, principal, authenticator, limit_bytes)
+        else:
+            body = await read_body(request, limit_bytes)
+        if route.body_as is BodyAs.BYTES:
+            return body
+        assert issubclass(body_model, Body)
+        return body_model() if not body and not route.body_required else await parsed(body, body_model)
+
+    return answer

@@ -1,0 +1,207 @@
+"""Query strings: one model for each route says which parameters it takes, how each is read, and documents them."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import cache
+from typing import Annotated, Any, TypeVar
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
+    ValidationError,
+    create_model,
+)
+from pydantic_core import CoreSchema, PydanticCustomError, core_schema
+from starlette.requests import Request
+
+from bayplan.clock import timestamp
+from bayplan.db.projection import expandable
+from bayplan.db.resource_types import ALIASES, RESOURCE_TYPES
+from bayplan.errors import Invalid, Problem
+
+_MOST_DOCUMENTED = 10**17
+
+
+@dataclass(frozen=True, slots=True)
+class ReadBy:
+    """How a parameter is read from its text, and the JSON schema that documents it."""
+
+    read: Callable[[str], Any]
+    schema: Mapping[str, Any] = field(hash=False)
+
+    def __get_pydantic_core_schema__(self, _source: Any, _handler: GetCoreSchemaHandler) -> CoreSchema:
+        """Lets Pydantic read the value by this alone."""
+        return core_schema.no_info_plain_validator_function(self.read)
+
+    def __get_pydantic_json_schema__(self, _schema: CoreSchema, _handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        """Gives Pydantic the documentation."""
+        return dict(self.schema)
+
+
+def _refused(code: str, detail: str) -> PydanticCustomError:
+    return PydanticCustomError(code, "{detail}", {"detail": detail})
+
+
+def whole_number(least: int, most: int | None = None) -> ReadBy:
+    """A number without a fraction, within these bounds."""
+    bounds = f"{least} or more" if most is None else f"{least} to {most:,}"
+
+    def read(text: str) -> int:
+        number = int(text) if text.isascii() and text.isdigit() and len(text) < 19 else -1
+        if number < least or (most is not None and number > most):
+            raise _refused("wrong_type", f"must be a whole number, {bounds}")
+        return number
+
+    return ReadBy(read, {"type": "integer", "minimum": least, **({} if most is None else {"maximum": most})})
+
+
+def one_of(*choices: str) -> ReadBy:
+    """One of a few words."""
+
+    def read(text: str) -> str:
+        if text not in choices:
+            raise _refused("wrong_type", f"must be one of: {', '.join(choices)}")
+        return text
+
+    return ReadBy(read, {"type": "string", "enum": list(choices)})
+
+
+def _read_line(text: str) -> str:
+    if not text.isprintable():  # the character NUL is one that no database takes
+        raise _refused("not_printable", "must hold printable characters only")
+    return text
+
+
+def _read_moment(text: str) -> str:
+    try:
+        moment = datetime.fromisoformat(text)
+        if moment.tzinfo is not None:
+            return timestamp(moment)
+    except (ValueError, OverflowError):
+        pass
+    raise _refused("wrong_type", "must be a time with its zone, such as 2026-11-23T10:00:00Z")
+
+
+def _read_flag(text: str) -> bool:
+    if text.lower() not in ("true", "false", "1", "0"):
+        raise _refused("wrong_type", "must be true or false")
+    return text.lower() in ("true", "1")
+
+
+LINE = ReadBy(_read_line, {"type": "string"})
+"""A printable text."""
+
+MOMENT = ReadBy(_read_moment, {"type": "string", "format": "date-time"})
+"""A time, as the store has times."""
+
+Flag = Annotated[bool, ReadBy(_read_flag, {"type": "boolean"})]
+"""True or false."""
+
+_AT_LEAST_1 = ReadBy(whole_number(1).read, {"type": "integer", "minimum": 1, "maximum": _MOST_DOCUMENTED})
+_AT_LEAST_0 = ReadBy(whole_number(0).read, {"type": "integer", "minimum": 0, "maximum": _MOST_DOCUMENTED})
+Offset = Annotated[int, _AT_LEAST_0]
+"""How many objects are left out."""
+
+
+class Parameters(BaseModel):
+    """The parameters of a route."""
+
+    model_config = ConfigDict(frozen=True)
+
+
+class NoParameters(Parameters):
+    """No parameters."""
+
+
+class PageParameters(Parameters):
+    """The parameters of a list that may be asked for in pages."""
+
+    limit: Annotated[int | None, _AT_LEAST_1] = Field(
+        None, description="At most so many objects; without it the list is whole."
+    )
+    offset: Offset = Field(0, description="Leave out so many at the beginning.")
+
+
+class ExpandParameters(Parameters):
+    """The references that are nested as objects, by their order in the answer."""
+
+    expand: tuple[str, ...] = ()
+
+
+class ListParameters(PageParameters, ExpandParameters):
+    """The parameters of a resource's list."""
+
+
+_ParametersT = TypeVar("_ParametersT", bound=Parameters)
+
+
+@cache
+def expanding(base: type[_ParametersT], resource: str) -> type[_ParametersT]:
+    """Gives the parameters with an `expand` that takes the references of a resource."""
+    resource_type = RESOURCE_TYPES[resource]
+    choices = [item.name for item in expandable(resource_type)]
+
+    def read(text: str) -> tuple[str, ...]:
+        names = [ALIASES.get((resource, name), name) for part in text.split(",") if (name := part.strip())]
+        for name in names:
+            if name not in choices:
+                known = (
+                    f"these can: {', '.join(choices)}" if choices else f"a {resource_type.singular} has no references"
+                )
+                raise _refused("unknown_field", f"'{name[:100]}' cannot be expanded; {known}")
+        return tuple(name for name in choices if name in names)
+
+    described = Field(
+        (),
+        description=f"Comma-separated references to nest as objects in place of their ids: {', '.join(choices)}.",
+        exclude=not choices,
+    )
+    annotation = Annotated[tuple[str, ...], ReadBy(read, {"type": "string"})]
+    fields: dict[str, Any] = {"expand": (annotation, described)}
+    return create_model(f"{base.__name__}Of{resource.capitalize()}", __base__=base, **fields)
+
+
+def parse_query(request: Request, model: type[_ParametersT]) -> _ParametersT:
+    """Gives the query string as `model`; raises `Invalid` for a parameter that it does not have, or is there twice."""
+    texts: dict[str, str] = {}
+    names = tuple(model.model_fields)
+    for name, text in request.query_params.multi_items():
+        if name not in names:
+            known = f"known are: {', '.join(names)}" if names else "there are none here"
+            raise Invalid.at(name[:100], "unknown_parameter", f"There is no parameter '{name[:100]}': {known}.")
+        if name in texts:
+            raise Invalid.at(name, "repeated_parameter", f"The parameter '{name}' is there more than once.")
+        texts[name] = text
+    try:
+        return model.model_validate(texts)
+    except ValidationError as error:
+        raise _invalid(error) from None
+
+
+def _invalid(error: ValidationError) -> Invalid:
+    problems = [_problem(str(part["loc"][0]), part["type"], part["msg"]) for part in error.errors(include_url=False)]
+    code = problems[0].code if len(problems) == 1 else "invalid"
+    return Invalid(" ".join(problem.detail for problem in problems), code=code, problems=problems)
+
+
+def _problem(name: str, code: str, message: str) -> Problem:
+    subject = f"The parameter '{name}' " if message.startswith("must") else ""
+    return Problem(name, code, f"{subject}{message}.")
+
+
+def documented(model: type[Parameters]) -> Sequence[dict[str, Any]]:
+    """Gives the OpenAPI parameters of a query string."""
+    properties = model.model_json_schema()["properties"] if model.model_fields else {}
+    parameters = []
+    for name, info in model.model_fields.items():
+        if info.exclude:  # known, so that it is refused by a sentence of its own, but of no use
+            continue
+        schema = {key: value for key, value in properties[name].items() if key not in ("title", "description")}
+        if not isinstance(schema.get("default", 0), bool | int | str):
+            del schema["default"]
+        parameters.append({"name": name, "in": "query", "schema": schema, "description": info.description or ""})
+    return parameters

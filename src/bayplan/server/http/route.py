@@ -1,0 +1,104 @@
+"""A route as data: what it answers to, who may use it, what it takes and gives, and the words that document it."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from enum import Enum, auto
+from typing import Any, Generic, TypeVar
+
+from pydantic import BaseModel
+from starlette.requests import Request
+from starlette.responses import Response
+
+from bayplan.db.principal import Principal
+from bayplan.server.auth.access import Access
+from bayplan.server.http.parameters import NoParameters, Parameters
+
+QueryT = TypeVar("QueryT")
+BodyT = TypeVar("BodyT")
+
+
+@dataclass(slots=True)
+class Call(Generic[QueryT, BodyT]):
+    """A request whose sender is known and may do this, with its parameters and its body parsed."""
+
+    request: Request
+    principal: Principal
+    version: int
+    """The catalogue's version when the principal was read; 0 where nobody need log in."""
+    node: int | None
+    """The node that the header `Node-Id` names."""
+    query: QueryT
+    body: BodyT
+
+    @property
+    def pk(self) -> int:
+        """The primary key in the path; 0 for one beyond 64 bits, which no row has."""
+        return int(self.request.path_params["pk"])
+
+    @property
+    def if_match(self) -> str | None:
+        """The header `If-Match`."""
+        return self.request.headers.get("if-match")
+
+    @property
+    def address(self) -> str | None:
+        """The network address that the request comes from."""
+        client = self.request.client
+        return client.host if client else None
+
+
+class BodyAs(Enum):
+    """How a handler is given the body."""
+
+    MODEL = auto()
+    BYTES = auto()  # the handler keeps what it parses, or finds out what to parse it as
+    UNREAD = auto()  # the handler authenticates before it reads
+
+
+Handler = Callable[[Any, Any], Awaitable[Response]]
+"""A handler: takes the server's `Context` and a `Call` of its own query and body."""
+
+
+def _as_set(most_bytes: int) -> int:
+    return most_bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One operation of the API. Its path may hold `{pk}` anywhere, and one other parameter as its last step."""
+
+    method: str
+    path: str
+    handler: Handler
+    access: Access
+    summary: str = ""
+    text: str = ""
+    operation_id: str = ""
+    tags: tuple[str, ...] = ()
+    query: type[Parameters] | None = NoParameters
+    """What the query string is parsed as; None where it is not looked at."""
+    body: type[BaseModel] | None = None
+    body_required: bool = True
+    body_as: BodyAs = BodyAs.MODEL
+    body_limit: Callable[[int], int] = _as_set
+    """The most bytes of a body that are read, from the setting `max_body_bytes`."""
+    example: Any = None
+    answer: Any = None
+    """A type of the schemas, a list of one, or a JSON schema."""
+    status: int = 200
+    other_answers: Mapping[int, str] = field(default_factory=dict)
+    """Other statuses with the same answer, each with its description."""
+    errors: tuple[int, ...] = ()
+    conditional: bool = False
+    """Whether `If-None-Match` is answered with 304."""
+    if_match: str | None = None
+    """What `If-Match` is for, where the route goes by it."""
+    takes_node_id: bool = False
+    path_schema: Mapping[str, Any] | None = None
+    """The documentation of the path's parameter that is not `{pk}`."""
+    is_documented: bool = True
+
+    @property
+    def name(self) -> str:
+        """The route for people: "GET /v1/docker/{pk}"."""
+        return f"{self.method} {self.path}"

@@ -1,0 +1,59 @@
+"""From a method and a path to what answers it: a dictionary look-up, and no pattern after another."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, Generic, TypeVar
+
+from bayplan.server.http.parsing import pk_from
+
+T = TypeVar("T")
+_PK = "{pk}"
+PathParameters = dict[str, Any]
+
+
+class Router(Generic[T]):
+    """The routes by path: exactly, with `{pk}` for a step of digits, or with a parameter for the last step."""
+
+    def __init__(self, entries: Iterable[tuple[str, str, T]]) -> None:
+        """Takes a method, a path and what answers it, for each route. `HEAD` is answered wherever `GET` is."""
+        self._exact: dict[str, dict[str, T]] = {}
+        self._by_start: dict[str, tuple[str, dict[str, T]]] = {}
+        self._most_steps = 0
+        for method, path, answerer in entries:
+            start, _, last = path.rpartition("/")
+            assert "{" not in start.replace(_PK, ""), f"{path}: only the last step may be a parameter other than pk"
+            self._most_steps = max(self._most_steps, path.count("/") + 1)
+            if last.startswith("{") and last != _PK:
+                methods = self._by_start.setdefault(start, (last.strip("{}"), {}))[1]
+            else:
+                methods = self._exact.setdefault(path, {})
+            methods[method] = answerer
+            if method == "GET":
+                methods["HEAD"] = answerer
+
+    def find(self, method: str, path: str) -> tuple[T, PathParameters] | None:
+        """Gives what answers the request, and the parameters in its path; None where nothing does."""
+        for methods, parameters in self._fitting(path):
+            answerer = methods.get(method)
+            if answerer is not None:
+                return answerer, parameters
+        return None
+
+    def methods(self, path: str) -> list[str]:
+        """Gives the methods that a path has, none where there is nothing."""
+        return sorted({method for methods, _ in self._fitting(path) for method in methods})
+
+    def _fitting(self, path: str) -> Iterator[tuple[Mapping[str, T], PathParameters]]:
+        methods = self._exact.get(path)
+        if methods is not None:
+            yield methods, {}
+        steps = path.split("/")
+        if len(steps) > self._most_steps:
+            return
+        for place, step in enumerate(steps):
+            if step.isascii() and step.isdigit():
+                methods = self._exact.get("/".join([*steps[:place], _PK, *steps[place + 1 :]]))
+                if methods is not None:
+                    yield methods, {"pk": pk_from(step)}
+        entry = self._by_start.get("/".join(steps[:-1]))
+        if entry is not None and steps[-1]:
+            yield entry[1], {entry[0]: steps[-1]}

@@ -1,0 +1,69 @@
+"""What becomes of images, and what is known of them: for the routes of images, and for other features."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+
+from bayplan.db import crud, deletion
+from bayplan.db.principal import Principal
+from bayplan.db.projection import projection
+from bayplan.db.resource_types import RESOURCE_TYPES
+from bayplan.domain.compatibility.image import FACT_NAMES
+from bayplan.domain.compatibility.image_requirements import ImageRequirements
+from bayplan.errors import NotFound
+from bayplan.server.context import Context
+from bayplan.server.crud.queries import Sender, Written, expanded_tag
+from bayplan.server.http.responses import fingerprint
+from bayplan.server.images import facts_store
+
+IMAGES = RESOURCE_TYPES["docker"]
+Object = dict[str, Any]
+
+
+async def reinstate(
+    context: Context, sender: Sender, pk: int, expand: tuple[str, ...], *, if_match: str | None
+) -> Written:
+    """Brings a deleted image back; raises `NotFound`, `Conflict` or `PreconditionFailed`."""
+    principal, disclosure = sender.principal, context.disclosure()
+    async with context.db.write(by=principal.name) as tx:
+        await deletion.reinstate(tx, pk, if_match=if_match)
+        image, tag = await crud.load_in(tx, projection(IMAGES.name, principal, expand), pk, disclosure)
+        await context.audit.disclosed_in(tx, principal, sender.address, "reinstate", disclosure)
+    return Written(image, expanded_tag(tag, expand, tx.version))
+
+
+async def erase(context: Context, sender: Sender, pk: int, expand: tuple[str, ...], *, if_match: str | None) -> Object:
+    """Removes an image for good, with all that is known of it, and gives it for the last time; raises `NotFound`."""
+    principal, disclosure = sender.principal, context.disclosure()
+    async with context.db.write(by=principal.name) as tx:
+        image, _ = await crud.load_in(tx, projection(IMAGES.name, principal, expand), pk, disclosure)
+        await context.audit.disclosed_in(tx, principal, sender.address, "hard", disclosure)
+        await deletion.erase(tx, pk, if_match=if_match)
+    return image
+
+
+async def enter_facts(
+    context: Context, principal: Principal, pk: int, values: Mapping[str, Any], *, if_match: str | None
+) -> None:
+    """Enters what staff say of an image; raises `NotFound`, `Conflict` or `PreconditionFailed`."""
+    async with context.db.write(by=principal.name) as tx:
+        await facts_store.enter(tx, pk, values, if_match=if_match)
+
+
+async def load_facts(context: Context, pk: int) -> Written:
+    """Gives every fact that the rules use of an image, with who says so, and the tag; raises `NotFound`."""
+    # Read before the facts: were they newer than their tag, they would only be sent once more.
+    revision = await facts_store.revision(context.db, pk)
+    snapshot = await context.judge.snapshot()
+    image = snapshot.images.get(pk)
+    if image is None:
+        raise NotFound(f"No docker image with pk {pk}.")
+    entries: Object = {name: {"value": None, "origin": None} for name in FACT_NAMES}
+    build = ImageRequirements(image, snapshot.tables).build(None)
+    if build is not None:
+        entries["kernel_architectures"] = {"value": build.texts, "origin": "table"}
+    for name, (value, origin) in snapshot.facts.get(pk, {}).items():
+        entries[name] = {"value": value, "origin": origin}
+    # A fact of the tables goes by what the image refers to, which changes without the image's revision.
+    return Written(entries, f"{revision}-{fingerprint(orjson.dumps(entries))}")

@@ -1,0 +1,108 @@
+"""What registries hold of images: asked for, stored, and compared with what the catalogue says."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from bayplan.clock import now
+from bayplan.db.principal import Principal
+from bayplan.domain.facts import architecture
+from bayplan.domain.reference import Reference
+from bayplan.errors import Invalid
+from bayplan.registry.errors import RegistryDenied
+from bayplan.schemas.inspection import InspectionRequest
+from bayplan.server.context import Context
+from bayplan.server.credentials import outcomes
+from bayplan.server.http.responses import fingerprint
+from bayplan.server.images import facts_store
+from bayplan.server.inspections import store as inspection_store
+
+if TYPE_CHECKING:
+    from bayplan.registry import inspect as registry
+
+Object = dict[str, Any]
+
+
+async def inspect(context: Context, wanted: InspectionRequest) -> Object:
+    """Gives what the registry holds of any image, and stores nothing; raises `Invalid` or `RegistryError`."""
+    username, password = wanted.registry_username, wanted.registry_password
+    if (username is None) != (password is None):
+        missing = "registry_password" if password is None else "registry_username"
+        raise Invalid.at(
+            missing, "incomplete_login", "Give both 'registry_username' and 'registry_password', or neither."
+        )
+    reference = Reference.parse(wanted.url)
+    if password is not None:
+        await context.audit.asked(reference.registry, "inspect", [])
+    inspection = await context.registries.inspect(reference, username, password)
+    return _content(inspection) | {"contradictions": []}
+
+
+async def inspect_and_store(context: Context, principal: Principal, pk: int, *, if_match: str | None) -> None:
+    """Inspects an image with its own credentials and stores the inspection; raises `RegistryError`, and what `keep` raises."""
+    location = await inspection_store.registry_location(context.db, pk, context.keyring)
+    # The registry is asked before the transaction begins: it may take its time, and nobody is to wait for it.
+    if location.password is not None:
+        await context.audit.asked(location.reference.registry, "inspect", [pk])
+    try:
+        inspection = await context.registries.inspect(location.reference, location.username, location.password)
+    except RegistryDenied:
+        async with context.db.write(moves=False) as tx:
+            await outcomes.note(tx, now(), refused=location.log_ins)
+        raise
+    async with context.db.write(by=principal.name) as tx:
+        await inspection_store.keep(tx, pk, _content(inspection), location, if_match=if_match)
+        await outcomes.note(tx, now(), taken=location.log_ins)
+
+
+async def load(context: Context, pk: int) -> tuple[bytes, str]:
+    """Gives the stored inspection of an image with its contradictions as JSON, and the tag; raises `NotFound`."""
+    # `If-Match` goes by the image's revision. Read before what it stands for: were that newer, it would only be refused.
+    revision = await facts_store.revision(context.db, pk)
+    stored = await inspection_store.load(context.db, pk)
+    # The contradictions change with the catalogue, whatever the revision is.
+    content = orjson.dumps(stored.inspection | {"contradictions": list(_contradictions(stored))})
+    return content, f"{revision}-{fingerprint(content)}"
+
+
+def _content(inspection: "registry.ImageInspection") -> Object:
+    return {
+        "reference": str(inspection.reference),
+        "digest": inspection.digest,
+        "media_type": inspection.media_type,
+        "checked": now(),
+        "platforms": [asdict(platform) for platform in inspection.platforms],
+    }
+
+
+def _contradictions(kept: inspection_store.StoredInspection) -> Iterable[Object]:
+    """Where the catalogue's fields, then the facts that staff entered, say something else than the image."""
+    from bayplan.registry.interpret import ObservedFact, PlatformFacts, contradictions
+
+    platforms = kept.inspection["platforms"]
+    read_again = [
+        PlatformFacts(**platform | {"facts": {name: ObservedFact(**fact) for name, fact in platform["facts"].items()}})
+        for platform in platforms
+    ]
+    yield from map(asdict, contradictions(kept.catalogue, read_again))
+
+    def told(name: str) -> list[tuple[Any, str]]:
+        return [(fact["value"], fact["source"]) for one in platforms if (fact := one["facts"].get(name))]
+
+    if kept.catalogue["cuda_version"] is None:  # which says that there is no CUDA in it
+        yield from _otherwise("cuda_version", {"cuda_version": None}, told("cuda_version"))
+    built = sorted({architecture(platform) for platform in platforms})
+    entered = dict(kept.entered)
+    if "architectures" in entered:
+        entered["architectures"] = sorted(set(entered["architectures"]))
+    yield from _otherwise("architectures", entered, [(built, "manifest")])
+    for name in sorted(set(entered) - {"architectures"}):
+        yield from _otherwise(name, entered, told(name))
+
+
+def _otherwise(name: str, entered: Mapping[str, Any], told: list[tuple[Any, str]]) -> Iterable[Object]:
+    """The contradiction between an entry and the platforms of an image, unless one of them agrees."""
+    if name in entered and told and entered[name] not in [value for value, _ in told]:
+        yield {"field": name, "catalogue": entered[name], "registry": told[0][0], "source": told[0][1]}

@@ -1,0 +1,93 @@
+"""The question what runs where: asked for a described worker or a node, for all nodes of an image, and for all images of a node."""
+
+from starlette.responses import Response
+
+from bayplan.errors import Forbidden
+from bayplan.schemas.match import ImageOnNodes, MatchAnswer, MatchRequest, NodeForImages
+from bayplan.server.auth.access import EVERYONE, USERS, USERS_AND_OWN_WORKERS
+from bayplan.server.context import Context
+from bayplan.server.disclosing import disclosing
+from bayplan.server.http.parameters import NoParameters
+from bayplan.server.http.responses import Json, fingerprinted
+from bayplan.server.http.route import Call, Route
+
+_EXAMPLE = {
+    "worker": {
+        "driver_version": "535.104.05",
+        "compute_capability": "8.6",
+        "gpu_name": "NVIDIA RTX A6000",
+        "gpu_brand": "NvidiaRTX",
+        "architecture": "amd64",
+    },
+    "task": "train",
+    "limit": 10,
+    "explain": True,
+}
+
+
+async def match(context: Context, call: Call[NoParameters, MatchRequest]) -> Response:
+    """Answers with the images that run on a worker."""
+    question = call.body
+    if call.principal.worker is not None and question.node is None:
+        raise Forbidden("A worker may match for its own nodes only: give 'node', the pk of one.")
+    if question.node is not None:
+        await context.authenticator.require_own_node(call.principal, question.node)
+    disclosure = context.disclosure()
+    answer = Json(await context.judge.answer(call.principal, question, disclosure))
+    return await disclosing(context, call, "match", disclosure, answer)
+
+
+async def image_on_nodes(context: Context, call: Call[NoParameters, None]) -> Response:
+    """Answers with the verdicts of an image over all nodes."""
+    disclosure = context.disclosure()
+    verdicts = await context.judge.image_on_nodes(call.principal, call.pk, disclosure)
+    return await disclosing(context, call, "nodes", disclosure, fingerprinted(call.request, verdicts))
+
+
+async def node_for_images(context: Context, call: Call[NoParameters, None]) -> Response:
+    """Answers with the verdicts of a node over all images."""
+    disclosure = context.disclosure()
+    verdicts = await context.judge.node_for_images(call.principal, call.pk, disclosure)
+    return await disclosing(context, call, "images", disclosure, fingerprinted(call.request, verdicts))
+
+
+ROUTES = (
+    Route(
+        "POST",
+        "/v1/docker/match",
+        match,
+        EVERYONE,
+        "Which images run on a worker",
+        "Gives the images that run on a node or a described worker, best first; with `explain`, of every other image "
+        "exactly why not and what would change that. The rules are in docs/rules.md.",
+        "match",
+        ("docker images",),
+        body=MatchRequest,
+        example=_EXAMPLE,
+        answer=MatchAnswer,
+    ),
+    Route(
+        "GET",
+        "/v1/docker/{pk}/nodes",
+        image_on_nodes,
+        USERS,
+        "On which nodes an image runs",
+        operation_id="image_on_nodes",
+        tags=("docker images",),
+        answer=ImageOnNodes,
+        errors=(404,),
+        conditional=True,
+    ),
+    Route(
+        "GET",
+        "/v1/nodes/{pk}/images",
+        node_for_images,
+        USERS_AND_OWN_WORKERS,
+        "Which images run on a node",
+        operation_id="node_for_images",
+        tags=("nodes",),
+        answer=NodeForImages,
+        errors=(404,),
+        conditional=True,
+    ),
+)

@@ -1,0 +1,40 @@
+"""The table of all routes: the router, the OpenAPI document and the tests are made from it."""
+
+from itertools import chain
+
+from bayplan.server import health
+from bayplan.server.audit import routes as audit
+from bayplan.server.catalogue_file import routes as catalogue_file
+from bayplan.server.checks import routes as checks
+from bayplan.server.credentials import routes as credentials
+from bayplan.server.crud.routes import crud_routes
+from bayplan.server.documentation import documentation_routes
+from bayplan.server.fleet import routes as fleet
+from bayplan.server.http.route import Route
+from bayplan.server.images import routes as images
+from bayplan.server.inspections import routes as inspections
+from bayplan.server.matching import routes as matching
+from bayplan.server.prefetch import routes as prefetch
+from bayplan.server.reference_data import routes as reference_data
+from bayplan.server.resources import RESOURCES
+from bayplan.server.sessions import routes as sessions
+
+API_ROUTES: tuple[Route, ...] = (
+    *chain.from_iterable(crud_routes(resource) for resource in RESOURCES),
+    *images.ROUTES,
+    *matching.ROUTES,
+    *inspections.ROUTES,
+    *credentials.ROUTES,
+    *audit.ROUTES,
+    *checks.ROUTES,
+    *prefetch.ROUTES,
+    *fleet.ROUTES,
+    *sessions.ROUTES,
+    *reference_data.ROUTES,
+    *catalogue_file.ROUTES,
+    *health.ROUTES,
+)
+"""What the OpenAPI document describes."""
+
+ROUTES: tuple[Route, ...] = (*API_ROUTES, *documentation_routes(API_ROUTES))
+"""All that a server answers."""
