@@ -1,14 +1,18 @@
 """Sets of places move with the images, and the filters' sets are those of the images."""
 
+import gc
 import random
+import weakref
+from dataclasses import replace
 
 import pytest
 
 from bayplan.domain.compatibility.bits import from_places, lowest, move, places
 from bayplan.domain.compatibility.image import Image
 from bayplan.domain.compatibility.index import CatalogueIndex
+from bayplan.domain.compatibility.node import Node
 from bayplan.domain.compatibility.order import CatalogueImage
-from tests.domain.compatibility.catalogues import TABLES, random_entry, random_image
+from tests.domain.compatibility.catalogues import TABLES, TODAY, random_entry, random_image
 
 
 @pytest.mark.parametrize("changes", [0, 1, 2, 5, 30, 200])
@@ -82,3 +86,24 @@ def test_equal_images_share_what_is_parsed() -> None:
     images = [CatalogueImage(pk, str(pk), Image(cuda="12.1.1"), ("train",), "od") for pk in range(3)]
     index = CatalogueIndex.build(images[:2], TABLES).with_changes(images[2:])
     assert len({id(requirements) for _, _, _, requirements in index.order.entries}) == 1
+
+
+def test_an_index_that_nobody_reads_any_more_is_gone_at_once() -> None:
+    images = [CatalogueImage(pk, str(pk), Image(cuda="12.1.1"), ("train",), "od") for pk in range(3)]
+    index = CatalogueIndex.build(images, TABLES)
+    index.verdicts(Node("535.104.05", "8.6"), TODAY)
+    before = weakref.ref(index)
+    gc.disable()
+    try:
+        index = index.with_changes(removed=[1])
+        assert before() is None
+    finally:
+        gc.enable()
+    assert index.pks(index.every) == [2, 0]
+
+
+def test_what_is_changed_and_removed_at_once_is_removed() -> None:
+    image = CatalogueImage(1, "1", Image(cuda="12.1.1"), ("train",), "od")
+    index = CatalogueIndex.build([image], TABLES)
+    assert len(index.with_changes([image], [1])) == 0
+    assert len(index.with_changes([replace(image, image=replace(image.image, deleted=True))])) == 0

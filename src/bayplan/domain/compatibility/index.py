@@ -26,6 +26,7 @@ from bayplan.domain.compatibility.rules import RULES, RuleSet
 from bayplan.domain.compatibility.tables import Tables
 
 KINDS_KEPT = 64
+VERDICTS_KEPT = 32  # about half a megabyte each for 100,000 images
 
 ATTRIBUTES: Mapping[str, Callable[[CatalogueImage], Iterable[Hashable]]] = {
     "framework": lambda image: ((image.image.framework, image.image.framework_version),),
@@ -55,17 +56,17 @@ class CatalogueIndex:
     def build(cls, images: Iterable[CatalogueImage], tables: Tables, rules: RuleSet = RULES) -> "CatalogueIndex":
         """The index of these images, judged by these tables and rules."""
         layout = FactLayout.of(rules)
-        known: WeakValueDictionary[Image, ImageRequirements] = WeakValueDictionary()
+        parsed: WeakValueDictionary[Image, ImageRequirements] = WeakValueDictionary()
         by_pk = {image.pk: image for image in images if not image.image.deleted}
-        order = ImageOrder.build(order_entry(image, _interned(image.image, tables, known)) for image in by_pk.values())
+        order = ImageOrder.build(order_entry(image, _interned(image.image, tables, parsed)) for image in by_pk.values())
         size = len(order.entries)
         places_of: dict[ImageRequirements, list[int]] = {}
         others: dict[str, list[tuple[ImageRequirements, list[int]]]] = {}
         for place, (_, _, _, requirements) in enumerate(order.entries):
             places_of.setdefault(requirements, []).append(place)
-        for requirements, found in places_of.items():
+        for requirements, members in places_of.items():
             for architecture, other in requirements.by_architecture.items():
-                others.setdefault(architecture, []).append((other, found))
+                others.setdefault(architecture, []).append((other, members))
         return cls(
             tables,
             rules,
@@ -83,15 +84,16 @@ class CatalogueIndex:
             },
             layout,
             FactColumns.build(layout, places_of.items(), size),
-            {name: FactColumns.build(layout, found, size) for name, found in others.items()},
-            known,
+            {name: FactColumns.build(layout, members, size) for name, members in others.items()},
+            parsed,
             lru_cache(maxsize=KINDS_KEPT)(lambda kind, today: NodeKind(NodeCapabilities(kind, tables), today)),
         )
 
     def with_changes(self, upserted: Iterable[CatalogueImage] = (), removed: Iterable[int] = ()) -> "CatalogueIndex":
-        """The index with these images new or in place of those of the same pk, and without the images of these pks."""
+        """The index with these images new or in place of those of the same pk, and then without the images of these pks."""
+        removed = frozenset(removed)
         changed = {image.pk: image for image in upserted}
-        kept = {pk: image for pk, image in changed.items() if not image.image.deleted}
+        kept = {pk: image for pk, image in changed.items() if not image.image.deleted and pk not in removed}
         entries = [
             order_entry(image, _interned(image.image, self.tables, self._requirements)) for image in kept.values()
         ]
@@ -102,23 +104,23 @@ class CatalogueIndex:
         placed = [(place, order.entries[place]) for place in change.inserted]
         attributes = {
             name: column.changed(
-                moved, [(place, value, value) for place, found in placed for value in ATTRIBUTES[name](kept[found[2]])]
+                moved, [(place, value, value) for place, entry in placed for value in ATTRIBUTES[name](kept[entry[2]])]
             )
             for name, column in self.attributes.items()
         }
         others: dict[str, list[tuple[int, ImageRequirements]]] = {name: [] for name in self._by_architecture}
-        for place, found in placed:
-            for architecture, other in found[3].by_architecture.items():
+        for place, entry in placed:
+            for architecture, other in entry[3].by_architecture.items():
                 others.setdefault(architecture, []).append((place, other))
         nothing = FactColumns.build(self._layout, (), 0)
         return replace(
             self,
             order=order,
             attributes=attributes,
-            _facts=self._facts.changed(self._layout, moved, [(place, found[3]) for place, found in placed]),
+            _facts=self._facts.changed(self._layout, moved, [(place, entry[3]) for place, entry in placed]),
             _by_architecture={
-                name: self._by_architecture.get(name, nothing).changed(self._layout, moved, found)
-                for name, found in others.items()
+                name: self._by_architecture.get(name, nothing).changed(self._layout, moved, members)
+                for name, members in others.items()
             },
         )
 
@@ -138,11 +140,11 @@ class CatalogueIndex:
     def images_of(self, pks: Collection[int]) -> Bits:
         """The images with these pks; those that are not in the index are left out."""
         if len(pks) * 16 < len(self):
-            found = [place for pk in pks if (place := self.order.place(pk)) is not None]
+            members = [place for pk in pks if (place := self.order.place(pk)) is not None]
         else:
-            wanted = frozenset(pks)
-            found = [place for place, entry in enumerate(self.order.entries) if entry[2] in wanted]
-        return from_places(found, len(self))
+            chosen = frozenset(pks)
+            members = [place for place, entry in enumerate(self.order.entries) if entry[2] in chosen]
+        return from_places(members, len(self))
 
     def with_framework(self, pk: int) -> Bits:
         """The images with the framework of that pk."""
@@ -167,30 +169,32 @@ class CatalogueIndex:
 
     @cached_property
     def _judged(self) -> Callable[[Node, datetime.date], NodeVerdicts]:
-        @lru_cache(maxsize=KINDS_KEPT)
-        def judged(kind: Node, today: datetime.date) -> NodeVerdicts:
-            found = self._kind(kind, today)
-            parts = [Part(self._facts, self._facts.members)]
-            there = self._by_architecture.get(found.node.platform or "")
-            if there is not None:
-                parts = [
-                    Part(self._facts, self._facts.members & ~there.members),
-                    Part(there, there.members),
-                ]
-            return judge_all(self.rules, self._layout, self.order, parts, found)
+        # Without `self`: an index that nobody reads any more goes at once, and not at the next round of the collector.
+        rules, layout, order, kinds = self.rules, self._layout, self.order, self._kind
+        facts, by_architecture = self._facts, self._by_architecture
+
+        @lru_cache(maxsize=VERDICTS_KEPT)
+        def judged(node: Node, today: datetime.date) -> NodeVerdicts:
+            kind = kinds(node, today)
+            other = by_architecture.get(kind.node.platform or "")
+            if other is None:
+                parts = [Part(facts, facts.members)]
+            else:
+                parts = [Part(facts, facts.members & ~other.members), Part(other, other.members)]
+            return judge_all(rules, layout, order, parts, kind)
 
         return judged
 
 
 def _interned(
-    image: Image, tables: Tables, known: "WeakValueDictionary[Image, ImageRequirements]"
+    image: Image, tables: Tables, parsed: "WeakValueDictionary[Image, ImageRequirements]"
 ) -> ImageRequirements:
     """The requirements of an image, the same for all that need the same."""
     kernels = image.kernel_architectures
     if image.framework is not None and kernels is not None and (not kernels or parse_kernels(kernels)):
         # A framework matters only to look up for which GPUs it was built.
         image = replace(image, framework=None, framework_version=None)
-    requirements = known.get(image)
+    requirements = parsed.get(image)
     if requirements is None:
-        requirements = known[image] = ImageRequirements(image, tables)
+        requirements = parsed[image] = ImageRequirements(image, tables)
     return requirements
