@@ -1,7 +1,7 @@
-"""What the rules may take from an inspection: pure, from the platforms of an image to the facts of `domain.image.FACTS`.
+"""What the rules may take from an inspection: pure, from the platforms of an image to facts of `domain.compatibility.image.FACTS`.
 
-An image for several platforms may say something else on each (nvidia/cuda has other start conditions on arm64), so facts
-are learned by architecture. What an image says is held to the form that staff's entries have; the rest stays open:
+An image for several platforms may declare something else on each (nvidia/cuda has other start conditions on arm64), so
+facts go by architecture. Only values of the form that staff's entries have are taken; the rest stays unknown:
 TORCH_CUDA_ARCH_LIST is no `kernel_architectures` (extensions were built with it, not the framework), and an image that is
 past its end of life without saying since when has no day to enter.
 """
@@ -15,11 +15,11 @@ Values = dict[str, Any]
 IsReadable = Callable[[str, Any], bool]
 """Whether a value has the form that staff's entry of the fact of that name would have."""
 
-TOLD = ("requirements", "disable_require", "compat_package", "end_of_life")
+CONFIGURATION_FACTS = ("requirements", "disable_require", "compat_package", "end_of_life")
 """Facts that an image's configuration tells; besides them the manifest tells `architectures`."""
 
 # A configuration has its whole environment: what is not in it is known not to be set.
-_WHERE_SILENT: Mapping[str, Any] = {"requirements": {}, "disable_require": False}
+_WHERE_UNSET: Mapping[str, Any] = {"requirements": {}, "disable_require": False}
 _FIRST = "amd64"
 
 
@@ -33,26 +33,28 @@ class InspectionFacts:
 
 def facts_from_inspection(platforms: Iterable[Platform], is_readable: IsReadable) -> InspectionFacts:
     """Gives the facts that an inspection's platforms tell; those of amd64, or else of the first one, stand for the image."""
-    told: dict[str, Values] = {}
+    by_architecture: dict[str, Values] = {}
     for platform in platforms:
-        told.setdefault(architecture(platform), _told(platform, is_readable))
-    first = _FIRST if _FIRST in told else next(iter(told), None)
+        by_architecture.setdefault(architecture(platform), _facts_of(platform, is_readable))
+    first = _FIRST if _FIRST in by_architecture else next(iter(by_architecture), None)
     if first is None:
         return InspectionFacts({}, {})
-    facts = _readable({"architectures": list(told)}, is_readable) | told[first]
-    return InspectionFacts(facts, {name: values for name, values in told.items() if values != told[first]})
+    facts = _readable({"architectures": list(by_architecture)}, is_readable) | by_architecture[first]
+    return InspectionFacts(
+        facts, {name: values for name, values in by_architecture.items() if values != by_architecture[first]}
+    )
 
 
 def architecture(platform: Platform) -> str:
-    """The architecture as a worker reports it; one for another system is none that a worker has."""
+    """The architecture as a node reports it; one for another system is none that a node has."""
     name, system = str(platform["architecture"]), str(platform["os"])
     return name if system == "linux" else f"{system}-{name}"
 
 
-def _told(platform: Platform, is_readable: IsReadable) -> Values:
+def _facts_of(platform: Platform, is_readable: IsReadable) -> Values:
     facts = platform["facts"]
-    said = {name: facts[name]["value"] if name in facts else _WHERE_SILENT.get(name) for name in TOLD}
-    return _readable({name: value for name, value in said.items() if value is not None}, is_readable)
+    values = {name: facts[name]["value"] if name in facts else _WHERE_UNSET.get(name) for name in CONFIGURATION_FACTS}
+    return _readable({name: value for name, value in values.items() if value is not None}, is_readable)
 
 
 def _readable(values: Values, is_readable: IsReadable) -> Values:

@@ -1,6 +1,6 @@
-"""Which images a machine is to hold before anybody asks for them: what rules give its nodes, as far as it runs there.
+"""Which images a worker is to have before anybody asks for them: those that rules name for its nodes and that run there.
 
-A pure function of the rules, the catalogue and the nodes; nodes that are alike are looked at once.
+A pure function of the rules, the grades and the nodes; nodes of one kind are a group.
 """
 
 from collections.abc import Callable, Collection, Sequence
@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from bayplan.domain.compatibility.verdict import MATCHED_BY_DEFAULT, ORDER, Grade
 
 MOST_IMAGES = 1_000
-"""That one machine is told to hold; what rules name beyond that is left out."""
+"""The most that one worker is to have; what rules name beyond that is left out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +22,7 @@ class PrefetchRule:
 
 @dataclass(frozen=True, slots=True)
 class NodeGroup:
-    """Nodes of a machine that are alike: which of the rules apply to them, and the grade there of an image; None for a gone one."""
+    """Nodes of one kind of a worker: which of the rules apply to them, and the grade of an image there; None for an image that is gone."""
 
     rules: Collection[int]  # by their place
     grade_of: Callable[[int], Grade | None]
@@ -30,7 +30,7 @@ class NodeGroup:
 
 @dataclass(slots=True)
 class PlannedImage:
-    """An image that a machine is to hold: its best grade there, in which groups of nodes, and by which rules."""
+    """An image that a worker is to have: its best grade there, for which groups of nodes, and by which rules."""
 
     image: int
     grade: Grade
@@ -39,8 +39,8 @@ class PlannedImage:
 
 
 def plan_images(rules: Sequence[PrefetchRule], groups: Sequence[NodeGroup]) -> list[PlannedImage]:
-    """Gives what the machine is to hold, in the order of the rules and of their images, each image once."""
-    found: dict[int, PlannedImage] = {}
+    """Gives the images that a worker is to have, in the order of the rules and of their images, each image once."""
+    planned: dict[int, PlannedImage] = {}
     for place, rule in enumerate(rules):
         concerned = [(number, group.grade_of) for number, group in enumerate(groups) if place in group.rules]
         for image in rule.images if concerned else ():
@@ -48,12 +48,12 @@ def plan_images(rules: Sequence[PrefetchRule], groups: Sequence[NodeGroup]) -> l
                 grade = grade_of(image)
                 if grade is None or grade not in MATCHED_BY_DEFAULT:
                     continue
-                if image not in found and len(found) == MOST_IMAGES:
+                if image not in planned and len(planned) == MOST_IMAGES:
                     continue
-                entry = found.setdefault(image, PlannedImage(image, grade))
+                entry = planned.setdefault(image, PlannedImage(image, grade))
                 if number not in entry.groups:
                     entry.groups.append(number)
                 if rule.name not in entry.rules:
                     entry.rules.append(rule.name)
                 entry.grade = min(entry.grade, grade, key=ORDER.__getitem__)
-    return list(found.values())
+    return list(planned.values())

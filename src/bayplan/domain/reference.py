@@ -39,11 +39,11 @@ class Reference:
         try:
             parsed = grammar.Reference.parse_normalized_named(text)
         except (grammar.InvalidReference, digests.InvalidDigest, ValueError) as error:
-            said = str(error) or type(error).__name__
+            problem = str(error) or type(error).__name__
             raise Invalid.at(
                 field,
                 "bad_reference",
-                f"Not an image reference ({said}): write it as for 'docker pull', for example 'nvidia/cuda:12.4.1-base-ubuntu22.04'.",
+                f"Not an image reference ({problem}): write it as for 'docker pull', for example 'nvidia/cuda:12.4.1-base-ubuntu22.04'.",
             ) from None
         domain, path = parsed.repository["domain"], parsed.repository["path"]
         return cls(

@@ -90,7 +90,7 @@ class ComputeCapability:
         return f"{self.major}.{self.minor}"
 
 
-# The rules parse the same few texts for thousands of images; the caches make that a dictionary look-up.
+# The rules parse the same few texts for thousands of images; the caches make that a look into a dictionary.
 @lru_cache(maxsize=4096)
 def _parse_driver(text: str) -> DriverVersion:
     stripped = text.strip()

@@ -25,10 +25,10 @@ def lowest(bits: Bits) -> int:
     return (bits & -bits).bit_length() - 1
 
 
-def from_places(found: Iterable[int], size: int) -> Bits:
+def from_places(members: Iterable[int], size: int) -> Bits:
     """The set of these places, all below `size`."""
     data = bytearray(size // 8 + 1)
-    for place in found:
+    for place in members:
         data[place >> 3] |= 1 << (place & 7)
     return int.from_bytes(data, "little")
 

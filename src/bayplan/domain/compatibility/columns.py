@@ -32,13 +32,13 @@ class GroupColumn(Generic[Example]):
     def build(cls, members: Iterable[tuple[Iterable[int], Hashable, Example]], size: int) -> "GroupColumn[Example]":
         """The column of these places, each with its key; a key may come several times."""
         column: GroupColumn[Example] = cls({}, [], [])
-        found: list[list[int]] = []
+        groups: list[list[int]] = []
         for places, key, example in members:
             number = column._number(key, example)
-            if number == len(found):
-                found.append([])
-            found[number].extend(places)
-        column.bits.extend(from_places(places, size) for places in found)
+            if number == len(groups):
+                groups.append([])
+            groups[number].extend(places)
+        column.bits.extend(from_places(places, size) for places in groups)
         return column
 
     def _number(self, key: Hashable, example: Example) -> int:
@@ -65,11 +65,11 @@ class GroupColumn(Generic[Example]):
 
     def having(self, test: Callable[[Example], bool]) -> Bits:
         """The places of all groups whose example passes a test."""
-        found = 0
+        places = 0
         for example, bits in zip(self.examples, self.bits, strict=False):
             if bits and test(example):
-                found |= bits
-        return found
+                places |= bits
+        return places
 
     def within(self, places: Bits) -> list[Example]:
         """The examples of the groups that have any of these places."""

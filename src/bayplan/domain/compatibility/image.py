@@ -1,7 +1,6 @@
-"""What the rules look at in an image, and the facts about one that have to be found out.
+"""What the rules read of an image, and which of it are facts that an inspection, a scan or staff have to tell.
 
-An `Image` holds nothing that is not needed for a verdict, and is hashable: two images with equal needs are judged
-once, however many of them the catalogue has.
+An `Image` has nothing but what a verdict may depend on, and is hashable: equal images are judged once.
 """
 
 import datetime
@@ -19,7 +18,7 @@ class CompatLibraries:
 
 @dataclass(frozen=True, slots=True)
 class Image:
-    """The needs of an image. None means not known, except for `cuda`: there it means no CUDA where `cpu` is true."""
+    """What an image declares. None means not known, except for `cuda`: there it means no CUDA where `cpu` is true."""
 
     cpu: bool = False
     cuda: str | None = None
@@ -45,7 +44,7 @@ class Image:
     """Why staff took it out of use; None when they did not."""
     missing_in_registry: bool = False
     by_architecture: "tuple[tuple[str, Image], ...]" = ()
-    """Its needs on architectures for which it says something else, by the architecture's name."""
+    """The image on architectures for which it says something else, by the architecture's name."""
 
     @property
     def is_for_tegra(self) -> bool:

@@ -19,7 +19,7 @@ _PLATFORMS = {"x86_64": "amd64", "x86-64": "amd64", "aarch64": "arm64"}
 
 
 def platform(text: str) -> str:
-    """An architecture as OCI writes it, from that or from what `uname -m` says; "linux/arm64/v8" is arm64."""
+    """The architecture as OCI writes it, of a text as OCI or `uname -m` write it; "linux/arm64/v8" is arm64."""
     parts = text.strip().lower().split("/")
     name = parts[1] if len(parts) > 1 and parts[0] == "linux" else parts[0]
     return _PLATFORMS.get(name, name)
@@ -121,7 +121,7 @@ class ImageRequirements:
         return conditions_of(self.declared.requirements)
 
     def build(self, architecture: str | None) -> FrameworkBuild | None:
-        """Its kernels on a worker of that architecture: its own fact, else the table's; None where not known."""
+        """Its kernels on a node of that architecture: its own fact, else the table's; None where not known."""
         if self._own_build is not None:
             return self._own_build
         only = self.platforms[0] if len(self.platforms) == 1 else None

@@ -123,17 +123,17 @@ class _Run:
         by_driver = self._grades("by_driver", self._layout.driver, lambda pairing: pairing.by_driver)
         by_kernels = self._grades("by_kernels", self._layout.kernels, lambda pairing: pairing.by_kernels)
         holds = 0
-        for one, by_one in by_driver.items():
-            for other, by_other in by_kernels.items():
-                if by_grades(one, other):
-                    holds |= by_one & by_other
+        for driver, with_driver in by_driver.items():
+            for kernels, with_kernels in by_kernels.items():
+                if by_grades(driver, kernels):
+                    holds |= with_driver & with_kernels
         return holds & self._part.members
 
     def _grades(self, name: str, column: int, work: Callable[[Pairing], Grade]) -> GradeSets:
-        found = self._partitions.get(name)
-        if found is not None:
-            return found
-        found = self._partitions[name] = {}
+        sets = self._partitions.get(name)
+        if sets is not None:
+            return sets
+        sets = self._partitions[name] = {}
         facts = self._part.facts.columns[column]
         results = self._results(name, facts)
         for group, images in enumerate(facts.bits):
@@ -141,8 +141,8 @@ class _Run:
                 grade = results[group]
                 if grade is _NOT_YET:
                     grade = results[group] = work(self._pairing(facts.examples[group]))
-                found[grade] = found.get(grade, 0) | images
-        return found
+                sets[grade] = sets.get(grade, 0) | images
+        return sets
 
 
 def _by_grade(blocks: Sequence[Block]) -> GradeSets:

@@ -30,11 +30,11 @@ class Kernel:
 @lru_cache(maxsize=1024)
 def parse_kernel(text: str) -> Kernel | None:
     """One entry of an arch list: "8.6", "9.0a", "12.0+PTX", "sm_86" or "compute_90"; None for anything else."""
-    if found := _DOTTED.fullmatch(text.strip()):
-        major, minor, suffix, ptx = found.groups()
+    if parts := _DOTTED.fullmatch(text.strip()):
+        major, minor, suffix, ptx = parts.groups()
         return Kernel(ComputeCapability(int(major), int(minor)), suffix.lower(), True, ptx is not None)
-    if found := _JOINED.fullmatch(text.strip()):
-        kind, major, minor, suffix = found.groups()
+    if parts := _JOINED.fullmatch(text.strip()):
+        kind, major, minor, suffix = parts.groups()
         code = kind.lower() == "sm"
         return Kernel(ComputeCapability(int(major), int(minor)), suffix.lower(), code, not code)
     return None

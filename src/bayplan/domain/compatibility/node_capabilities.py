@@ -1,7 +1,7 @@
-"""What a worker offers, parsed once: the worker's side of a judgement.
+"""What a node can run, parsed once.
 
-Everything that depends on the worker alone is found here and kept: its GPU's class and brand, the newest CUDA of its
-driver, the CUDA releases that would do. What cannot be found is None and never guessed.
+Everything that depends on the node alone is worked out here and kept: its GPU's class and brand, the newest CUDA of its
+driver, the CUDA releases that would do. What the node's facts do not decide is None and never guessed.
 """
 
 import re
@@ -57,7 +57,7 @@ _BEFORE_NVIDIA_BRAND = 470  # older drivers call every data-centre GPU Tesla
 
 @dataclass(frozen=True)
 class NodeCapabilities:
-    """A worker with its facts parsed against the tables."""
+    """A node with its facts parsed against the tables."""
 
     reported: Node
     tables: Tables
@@ -92,7 +92,7 @@ class NodeCapabilities:
 
     @cached_property
     def capabilities(self) -> tuple[ComputeCapability, ...]:
-        """The capabilities that its GPU may have: one where it is known, else all of its generation; empty: unknown."""
+        """The capabilities that its GPU may have: one where it is reported, else all of its generation; empty: unknown."""
         if self.capability is not None:
             return (self.capability,)
         if self.generation is None:
@@ -152,11 +152,11 @@ class NodeCapabilities:
     @cached_property
     def data_centre(self) -> bool | None:
         """Whether its GPU is of the data-centre class, by name, else by brand; None where neither says."""
-        named = (
+        by_name = (
             self.tables.names_data_centre_gpu(self.reported.gpu_name) if self.reported.gpu_name is not None else None
         )
-        if named is not None:
-            return named
+        if by_name is not None:
+            return by_name
         return True if self.brand in _DATA_CENTRE_BRANDS else False if self.brand in _OTHER_BRANDS else None
 
     @cached_property
@@ -169,11 +169,11 @@ class NodeCapabilities:
 
     def by_release(self, cuda: CudaVersion) -> Grade:
         """Whether a CUDA release has code for its GPU: NATIVE, JIT, UNKNOWN or NO."""
-        known = self._releases.get(cuda.release)
-        if known is None:
+        grade = self._releases.get(cuda.release)
+        if grade is None:
             grades = {grade_by_release(cuda, gpu, self.tables) for gpu in self.capabilities}
-            known = self._releases[cuda.release] = grades.pop() if len(grades) == 1 else Grade.UNKNOWN
-        return known
+            grade = self._releases[cuda.release] = grades.pop() if len(grades) == 1 else Grade.UNKNOWN
+        return grade
 
     @cached_property
     def releases_with_code(self) -> tuple[CudaVersion, ...]:
@@ -197,22 +197,22 @@ class NodeCapabilities:
         fitting = [release for release, driver in drivers.items() if driver is not None and self.driver >= driver]
         return (fitting[-1], fitting[0]) if fitting else None
 
-    def meets(self, requirement: StartCondition) -> ConditionOutcome:
-        """Whether it meets a start condition. What decides and is not known gives UNKNOWN."""
-        known = self._outcomes.get(requirement.text)
-        if known is None:
-            outcomes = {evaluate(requirement, properties) for properties in self._properties}
-            known = outcomes.pop() if len(outcomes) == 1 else ConditionOutcome.UNKNOWN
-            self._outcomes[requirement.text] = known
-        return known
+    def meets(self, condition: StartCondition) -> ConditionOutcome:
+        """Whether it meets a start condition; UNKNOWN where a property decides that is not known."""
+        outcome = self._outcomes.get(condition.text)
+        if outcome is None:
+            outcomes = {evaluate(condition, properties) for properties in self._properties}
+            outcome = outcomes.pop() if len(outcomes) == 1 else ConditionOutcome.UNKNOWN
+            self._outcomes[condition.text] = outcome
+        return outcome
 
-    def would_meet(self, requirement: StartCondition, driver: DriverVersion) -> bool:
+    def would_meet(self, condition: StartCondition, driver: DriverVersion) -> bool:
         """Whether it would meet a start condition with another driver."""
-        known = self._with_drivers.get(driver)
-        if known is None:
-            known = NodeCapabilities(replace(self.reported, driver_version=str(driver)), self.tables)
-            self._with_drivers[driver] = known
-        return known.meets(requirement) is ConditionOutcome.MET
+        upgraded = self._with_drivers.get(driver)
+        if upgraded is None:
+            upgraded = NodeCapabilities(replace(self.reported, driver_version=str(driver)), self.tables)
+            self._with_drivers[driver] = upgraded
+        return upgraded.meets(condition) is ConditionOutcome.MET
 
     @cached_property
     def _properties(self) -> tuple[NodeProperties, ...]:

@@ -75,12 +75,12 @@ class ImageOrder:
     def build(cls, entries: Iterable[Entry]) -> "ImageOrder":
         """The order of these entries."""
         ordered = sorted(entries, key=_sorted_by)
-        return cls(ordered, {found[2]: found for found in ordered}, {})
+        return cls(ordered, {entry[2]: entry for entry in ordered}, {})
 
     def place(self, pk: int) -> int | None:
         """The place of an image; None where there is none with that pk."""
-        found = self._recent[pk] if pk in self._recent else self._by_pk.get(pk)
-        return None if found is None else bisect_left(self.entries, found[:3])
+        entry = self._recent[pk] if pk in self._recent else self._by_pk.get(pk)
+        return None if entry is None else bisect_left(self.entries, entry[:3])
 
     def changed(self, removed: Iterable[int], inserted: Iterable[Entry]) -> tuple["ImageOrder", Change]:
         """The order without the images of these pks and with these entries, and what has moved."""
@@ -98,10 +98,10 @@ class ImageOrder:
         recent = {**self._recent, **dict.fromkeys(removed), **{new[2]: new for new in inserted}}
         by_pk = self._by_pk
         if len(recent) > _MOST_RECENT:
-            by_pk, recent = {found[2]: found for found in entries}, {}
+            by_pk, recent = {entry[2]: entry for entry in entries}, {}
         places = [bisect_left(entries, new[:3]) for new in inserted]
         return ImageOrder(entries, by_pk, recent), Change(gone, places)
 
 
-def _sorted_by(found: Entry) -> tuple[Family, str, int]:
-    return found[:3]
+def _sorted_by(entry: Entry) -> tuple[Family, str, int]:
+    return entry[:3]

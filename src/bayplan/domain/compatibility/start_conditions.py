@@ -1,8 +1,8 @@
 """The start conditions of an image (NVIDIA_REQUIRE_*), read and evaluated as the NVIDIA container runtime does.
 
 In a condition a space is OR and a comma is AND; several variables are ANDed. The runtime stops at the first
-alternative that holds, so a mistake behind it does no harm, and one before it stops the container. What is not known
-of the worker makes a condition unknown, unless the rest decides it.
+alternative that holds, so a mistake behind it does no harm, and one before it stops the container. A property of the
+node that is not known makes a condition unknown, unless the rest decides it.
 Source: NVIDIA/libnvidia-container src/cli/dsl.c and configure.c; NVIDIA/nvidia-container-toolkit
 internal/config/image/cuda_image.go.
 """
@@ -40,7 +40,7 @@ class ConditionOutcome(Enum):
 
 @dataclass(frozen=True, slots=True)
 class NodeProperties:
-    """What conditions ask of a worker; None for what is not known. `brand` in NVML's words, in any case."""
+    """What conditions ask of a node; None for what is not known. `brand` in NVML's words, in any case."""
 
     cuda: str | None = None
     driver: str | None = None
@@ -72,29 +72,29 @@ class StartCondition:
 
 @lru_cache(maxsize=1024)
 def parse(text: str) -> StartCondition:
-    """The requirement in a variable's value; never raises, because the runtime finds mistakes only when evaluating."""
+    """The condition in a variable's value; never raises, because the runtime finds mistakes only when evaluating."""
     terms = (term.split(",") for term in text.split(" "))
     alternatives = (tuple(_condition(condition) for condition in term if condition) for term in terms)
     return StartCondition(text, tuple(alternative for alternative in alternatives if alternative))
 
 
 def _condition(text: str) -> Comparison:
-    found = _CONDITION.fullmatch(text)
-    if found is None:
+    parts = _CONDITION.fullmatch(text)
+    if parts is None:
         return Comparison(text, "", None)
-    name, operator, value = found[1].lower(), found[2], found[3]
+    name, operator, value = parts[1].lower(), parts[2], parts[3]
     readable = (name in _VERSIONS and _VERSION.fullmatch(value) is not None) or (
         name == "brand" and operator in ("=", "!=")
     )
     return Comparison(name, value, _OPERATORS.get(operator) if readable else None)
 
 
-def evaluate(requirement: StartCondition, has: NodeProperties) -> ConditionOutcome:
-    """Whether a worker with these properties meets the requirement; one without any condition is met."""
-    if not requirement.alternatives:
+def evaluate(condition: StartCondition, has: NodeProperties) -> ConditionOutcome:
+    """Whether a node with these properties meets the condition; every node meets one without alternatives."""
+    if not condition.alternatives:
         return ConditionOutcome.MET
     unknown = False
-    for alternative in requirement.alternatives:
+    for alternative in condition.alternatives:
         outcome = _all(alternative, has)
         if outcome is ConditionOutcome.MET:
             return ConditionOutcome.MET
@@ -109,19 +109,19 @@ def _all(conditions: tuple[Comparison, ...], has: NodeProperties) -> ConditionOu
     for condition in conditions:
         if condition.holds is None:
             return ConditionOutcome.UNKNOWN if unknown else ConditionOutcome.INVALID
-        found: str | None = getattr(has, condition.property)
-        if found is None:
+        value: str | None = getattr(has, condition.property)
+        if value is None:
             unknown = True
-        elif not condition.holds(_compare(condition.property, found, condition.value)):
+        elif not condition.holds(_compare(condition.property, value, condition.value)):
             return ConditionOutcome.UNMET
     return ConditionOutcome.UNKNOWN if unknown else ConditionOutcome.MET
 
 
-def _compare(name: str, found: str, wanted: str) -> int:
+def _compare(name: str, property_: str, value: str) -> int:
     if name == "brand":
-        return 0 if found.casefold() == wanted.casefold() else 1
-    one, other = _parts(found), _parts(wanted)
-    return (one > other) - (one < other)
+        return 0 if property_.casefold() == value.casefold() else 1
+    left, right = _parts(property_), _parts(value)
+    return (left > right) - (left < right)
 
 
 @lru_cache(maxsize=4096)
@@ -133,21 +133,21 @@ def _parts(version: str) -> tuple[int, ...]:
 
 
 def conditions_of(variables: Iterable[tuple[str, str]]) -> tuple[tuple[StartCondition, ...], str | None]:
-    """The requirements in an image's variables, and the CUDA_VERSION that is none and stops the container.
+    """The conditions in an image's variables, and a CUDA_VERSION that is no version and stops the container.
 
     NVIDIA_REQUIRE_JETPACK* is left out. An image with CUDA_VERSION and no NVIDIA_REQUIRE_CUDA requires the CUDA of
     its version.
     """
-    found = dict(variables)
-    requirements = [
+    by_name = dict(variables)
+    conditions = [
         parse(value)
-        for name, value in sorted(found.items())
+        for name, value in sorted(by_name.items())
         if name.startswith("NVIDIA_REQUIRE_") and not name.startswith("NVIDIA_REQUIRE_JETPACK")
     ]
-    version = found.get("CUDA_VERSION", "")
-    if version and not found.get("NVIDIA_REQUIRE_CUDA"):
-        read = _CUDA_VERSION.fullmatch(version)
-        if read is None:
-            return tuple(requirements), version
-        requirements.append(parse(f"cuda>={read[1]}.{read[2] or 0}"))
-    return tuple(requirement for requirement in requirements if requirement.alternatives), None
+    version = by_name.get("CUDA_VERSION", "")
+    if version and not by_name.get("NVIDIA_REQUIRE_CUDA"):
+        numbers = _CUDA_VERSION.fullmatch(version)
+        if numbers is None:
+            return tuple(conditions), version
+        conditions.append(parse(f"cuda>={numbers[1]}.{numbers[2] or 0}"))
+    return tuple(condition for condition in conditions if condition.alternatives), None

@@ -59,8 +59,8 @@ def _blocking(verdicts: NodeVerdicts, grades: frozenset[Grade], rejected: Bits) 
     """The reasons that keep images from being accepted, each with the rejected images that it blocks."""
     for blocks, images in ((verdicts.general, rejected), (verdicts.gpu, rejected & verdicts.uses_gpu)):
         for reason, blocked in blocks:
-            if reason.grade is not Grade.CAVEAT and reason.grade not in grades and (found := blocked & images):
-                yield reason, found
+            if reason.grade is not Grade.CAVEAT and reason.grade not in grades and (rest := blocked & images):
+                yield reason, rest
 
 
 def _effort(reason: Reason) -> tuple[int, ...]:

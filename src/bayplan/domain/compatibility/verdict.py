@@ -8,7 +8,7 @@ from enum import StrEnum
 
 
 class Grade(StrEnum):
-    """How well an image runs on a worker, best first; `caveat` is no grade of a verdict but of a reason."""
+    """How well an image runs on a node, best first; `caveat` is no grade of a verdict but of a reason."""
 
     NATIVE = "native"
     MINOR = "minor"
@@ -30,7 +30,7 @@ MATCHED_BY_DEFAULT = frozenset({Grade.NATIVE, Grade.MINOR, Grade.FORWARD, Grade.
 
 
 class ReasonCode(StrEnum):
-    """What stands against an image on a node, in a word that never changes; the last three occur in summaries only."""
+    """Why an image does not run on a node, or what to know about it, in a stable word; the last three occur in summaries only."""
 
     meaning: str
     """What the code says of an image, in one sentence."""
@@ -60,7 +60,7 @@ class ReasonCode(StrEnum):
     )
     WITHDRAWN = "withdrawn", "The image was deleted or withdrawn."
     END_OF_LIFE = "end_of_life", "The image is past its end of life, or will be."
-    MISSING_IN_REGISTRY = "missing_in_registry", "The image was not in its registry at the last look."
+    MISSING_IN_REGISTRY = "missing_in_registry", "The image was not in its registry at the last check."
     FACT_MISSING = "fact_missing", "Something that decides the verdict is not known."
     PTX_NEEDS_NEWER_DRIVER = (
         "ptx_needs_newer_driver",
@@ -87,7 +87,7 @@ class ReasonCode(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """One thing that counts against an image on a worker, or that should be known; `source` is the rule's document."""
+    """One thing that counts against an image on a node, or that people should know; `source` is the rule's document."""
 
     grade: Grade
     code: ReasonCode

@@ -19,7 +19,7 @@ from bayplan.domain.compatibility.index import CatalogueIndex
 from bayplan.domain.compatibility.node import Node
 from bayplan.domain.compatibility.order import CatalogueImage
 from bayplan.domain.compatibility.tables import Tables
-from bayplan.domain.facts import TOLD
+from bayplan.domain.facts import CONFIGURATION_FACTS
 from bayplan.server.images.facts_store import STAFF, Known, believed
 
 # Rows that are read at once: more would hold the event loop, and cost hundreds of megabytes while they last.
@@ -218,7 +218,9 @@ def _image(row: Any, known: Known, others: Mapping[str, Mapping[str, Any]]) -> I
     image = _image_with(plain, {name: value for name, (value, _) in known.items()}) if known else plain
     if not others:
         return image
-    kept = {name: value for name, (value, origin) in known.items() if origin == STAFF or name not in TOLD}
+    kept = {
+        name: value for name, (value, origin) in known.items() if origin == STAFF or name not in CONFIGURATION_FACTS
+    }
     return replace(
         image,
         by_architecture=tuple((name, _image_with(plain, {**facts, **kept})) for name, facts in sorted(others.items())),

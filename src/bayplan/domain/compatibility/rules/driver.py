@@ -1,4 +1,4 @@
-"""Rules 3, 9, 10 and the driver's half of 11: the driver against the image's CUDA, its PTX and its own wishes."""
+"""Rules 3, 9, 10 and the driver's half of 11: the driver against the image's CUDA, its PTX and its own minimum."""
 
 from bayplan.domain.compatibility.pairing import Pairing, compat_dropped_gpu
 from bayplan.domain.compatibility.rules.reasons import (
@@ -78,8 +78,8 @@ def _undecided(pairing: Pairing) -> Reason:
     if image.declared.cuda is None:
         return unknown("It is not known with which CUDA release the image was built.", remedy="Enter its CUDA version.")
     if image.cuda is None:
-        said = image.declared.cuda
-        return unknown(f"The image's CUDA {said!r} is not a version.", needed="12.4.1", remedy="Correct it.")
+        text = image.declared.cuda
+        return unknown(f"The image's CUDA {text!r} is not a version.", needed="12.4.1", remedy="Correct it.")
     if node.driver is None:
         reported = node.reported.driver_version
         return unknown(

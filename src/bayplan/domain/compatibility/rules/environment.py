@@ -1,4 +1,4 @@
-"""Rules 1, 2, 7 and 12: the platform, a worker without GPU, images out of use, and the worker's own state."""
+"""Rules 1, 2, 7 and 12: the platform, a node without GPU, images out of use, and the node's own state."""
 
 from bayplan.domain.compatibility.pairing import Pairing
 from bayplan.domain.compatibility.rules.reasons import CATALOGUE, PROGRAMMING_GUIDE, caveat, no
@@ -11,7 +11,7 @@ FABRIC = "NVIDIA Fabric Manager for NVSwitch documentation"
 
 
 def platform(pairing: Pairing) -> Reason | None:
-    """Rule 1: the image's architectures include the worker's."""
+    """Rule 1: the image's architectures include the node's."""
     built, found = pairing.image.platforms, pairing.node.platform
     if not built:
         return _platform_not_known(found)
@@ -37,7 +37,7 @@ def platform(pairing: Pairing) -> Reason | None:
 
 
 def _platform_not_known(found: str | None) -> Reason | None:
-    """Images are for amd64 unless somebody saw to it that they are not."""
+    """A caveat for other architectures: most images are for amd64 only."""
     if found is None or found == "amd64":
         return None
     return caveat(
@@ -112,7 +112,7 @@ def missing_in_registry(pairing: Pairing) -> Reason | None:
         return None
     return no(
         ReasonCode.MISSING_IN_REGISTRY,
-        detail="The image was not in its registry at the last look.",
+        detail="The image was not in its registry at the last check.",
         remedy="Push it again, or correct its url.",
         source=CATALOGUE,
     )

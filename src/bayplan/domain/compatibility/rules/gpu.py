@@ -69,7 +69,7 @@ def _undecided(pairing: Pairing) -> Reason | None:
 
 
 def _not_in_build(pairing: Pairing, grade: Grade) -> Reason:
-    assert pairing.build is not None, "the caller has looked"
+    assert pairing.build is not None, "only a build has PTX or code of its own"
     built = " ".join(pairing.build.texts) or "no GPU"
     detail = f"The image's framework was built for {built}, which does not run on {pairing.node.gpu}"
     if grade is Grade.JIT:

@@ -62,7 +62,7 @@ def newer_driver(pairing: Pairing, driver: DriverVersion, *, also: str = "", ins
 
 
 def fitting_cuda(pairing: Pairing, *, native: bool = False) -> str:
-    """Which CUDA releases run on the worker, natively if asked for, as the end of a remedy's sentence."""
+    """Which CUDA releases run on the node, natively if asked for, as the end of a remedy's sentence."""
     span = pairing.node.native_cuda_range if native else pairing.node.cuda_range
     if span is None:
         return ""

@@ -14,10 +14,10 @@ SWITCH_OFF = "start the container with NVIDIA_DISABLE_REQUIRE=1"
 
 
 def start_condition(pairing: Pairing) -> Reason | None:
-    """Rule 6: every condition of the image is met by the worker, where its runtime checks them at all."""
+    """Rule 6: the node meets every condition of the image, where its runtime checks them at all."""
     if (pairing.node.reported.runtime_mode or "").strip().lower() in UNCHECKED_MODES:
         return None
-    requirements, bad_version = pairing.image.conditions
+    conditions, bad_version = pairing.image.conditions
     if bad_version is not None:
         return no(
             ReasonCode.START_CONDITION,
@@ -28,21 +28,21 @@ def start_condition(pairing: Pairing) -> Reason | None:
             source=TOOLKIT,
         )
     undecided: StartCondition | None = None
-    for requirement in requirements:
-        outcome = pairing.node.meets(requirement)
+    for condition in conditions:
+        outcome = pairing.node.meets(condition)
         if outcome is ConditionOutcome.INVALID:
             return no(
                 ReasonCode.START_CONDITION,
-                needed=requirement.text,
-                detail=f"The runtime cannot read the image's condition {_shown(requirement)} and stops with "
+                needed=condition.text,
+                detail=f"The runtime cannot read the image's condition {_shown(condition)} and stops with "
                 "'requirement error: invalid expression'.",
                 remedy=f"Correct it in the image{_or_switch_off(pairing)}.",
                 source=TOOLKIT,
             )
         if outcome is ConditionOutcome.UNMET:
-            return _unmet(pairing, requirement)
+            return _unmet(pairing, condition)
         if outcome is ConditionOutcome.UNKNOWN:
-            undecided = undecided or requirement
+            undecided = undecided or condition
     if undecided is None:
         return None
     return unknown(
@@ -58,8 +58,8 @@ def _or_switch_off(pairing: Pairing) -> str:
     return f", or {SWITCH_OFF}" if pairing.runs_by_driver_and_kernels else ""
 
 
-def _unmet(pairing: Pairing, requirement: StartCondition) -> Reason:
-    driver = _driver_for(pairing, requirement)
+def _unmet(pairing: Pairing, condition: StartCondition) -> Reason:
+    driver = _driver_for(pairing, condition)
     upgrade = None if driver is None else f"upgrade the driver to {driver}"
     runs = pairing.runs_by_driver_and_kernels
     remedies = [remedy for remedy in (SWITCH_OFF if runs else None, upgrade) if remedy is not None]
@@ -67,24 +67,24 @@ def _unmet(pairing: Pairing, requirement: StartCondition) -> Reason:
     why = "; by its driver and its kernels the image would run" if runs else ""
     return no(
         ReasonCode.START_CONDITION,
-        needed=requirement.text,
+        needed=condition.text,
         found=_found(pairing),
-        detail=f"The runtime refuses to start the image: unsatisfied condition: {requirement.first}{why}.",
+        detail=f"The runtime refuses to start the image: unsatisfied condition: {condition.first}{why}.",
         remedy=f"{remedy[0].upper()}{remedy[1:]}.",
         source=TOOLKIT,
     )
 
 
-def _driver_for(pairing: Pairing, requirement: StartCondition) -> str | None:
+def _driver_for(pairing: Pairing, condition: StartCondition) -> str | None:
     """The smallest newer driver that meets the condition and runs the image's CUDA, as words of a remedy."""
     found, runs = pairing.node.driver, pairing.image.smallest_driver
-    named = set(_drivers_named(pairing, requirement)) | ({runs} if runs is not None else set())
+    named = set(_drivers_named(pairing, condition)) | ({runs} if runs is not None else set())
     for driver in sorted(named):
         if found is None or driver <= found or (runs is not None and driver < runs):
             continue
-        if pairing.node.may_have(driver) and pairing.node.would_meet(requirement, driver):
+        if pairing.node.may_have(driver) and pairing.node.would_meet(condition, driver):
             next_branch = DriverVersion.parse(str(driver.branch + 1))
-            if pairing.node.would_meet(requirement, next_branch):
+            if pairing.node.would_meet(condition, next_branch):
                 return f"{driver} or later"
             return (
                 f"{driver} or later of branch {driver.branch}" if len(driver.parts) > 1 else f"branch {driver.branch}"
@@ -92,12 +92,12 @@ def _driver_for(pairing: Pairing, requirement: StartCondition) -> str | None:
     return None
 
 
-def _drivers_named(pairing: Pairing, requirement: StartCondition) -> Iterator[DriverVersion]:
-    for condition in chain.from_iterable(requirement.alternatives):
-        if condition.property == "driver":
-            driver = read(DriverVersion.parse, condition.value)
+def _drivers_named(pairing: Pairing, condition: StartCondition) -> Iterator[DriverVersion]:
+    for comparison in chain.from_iterable(condition.alternatives):
+        if comparison.property == "driver":
+            driver = read(DriverVersion.parse, comparison.value)
         else:
-            cuda = read(CudaVersion.parse, condition.value) if condition.property == "cuda" else None
+            cuda = read(CudaVersion.parse, comparison.value) if comparison.property == "cuda" else None
             driver = None if cuda is None else pairing.tables.first_driver(cuda)
         if driver is not None:
             yield driver
@@ -105,9 +105,9 @@ def _drivers_named(pairing: Pairing, requirement: StartCondition) -> Iterator[Dr
 
 def _found(pairing: Pairing) -> str:
     node = pairing.node
-    known = {"cuda": node.driver_cuda, "driver": node.driver, "arch": node.capability, "brand": node.brand}
-    return ", ".join(f"{name} {value}" for name, value in known.items() if value is not None)
+    properties = {"cuda": node.driver_cuda, "driver": node.driver, "arch": node.capability, "brand": node.brand}
+    return ", ".join(f"{name} {value}" for name, value in properties.items() if value is not None)
 
 
-def _shown(requirement: StartCondition) -> str:
-    return requirement.text if len(requirement.text) <= 60 else f"{requirement.first} ..."
+def _shown(condition: StartCondition) -> str:
+    return condition.text if len(condition.text) <= 60 else f"{condition.first} ..."

@@ -120,9 +120,9 @@ def _generation(row: Row) -> Generation:
 
 
 def _refuse_overlaps(path: Path, generations: tuple[Generation, ...]) -> None:
-    for one, other in itertools.pairwise(sorted(generations, key=lambda generation: generation.low)):
-        if other.low < one.high:
-            raise CannotStart(f"{path}: the ranges of {one.name} and {other.name} overlap.")
+    for older, newer in itertools.pairwise(sorted(generations, key=lambda generation: generation.low)):
+        if newer.low < older.high:
+            raise CannotStart(f"{path}: the ranges of {older.name} and {newer.name} overlap.")
 
 
 def _capability(row: Row) -> Capability:

@@ -23,10 +23,10 @@ def check_folder(folder: Path | None) -> None:
         return
     if not folder.is_dir():
         raise CannotStart(f"{folder}, where BAYPLAN_TABLES says that tables are, is no folder.")
-    known = {path.name for path in SHIPPED.glob("*.csv")}
+    shipped = {path.name for path in SHIPPED.glob("*.csv")}
     for path in sorted(folder.glob("*.csv")):
-        if path.name not in known:
-            raise CannotStart(f"{path} replaces no table: there are {', '.join(sorted(known))}.")
+        if path.name not in shipped:
+            raise CannotStart(f"{path} replaces no table: there are {', '.join(sorted(shipped))}.")
 
 
 def table_path(name: str, folder: Path | None) -> Path:

@@ -1,6 +1,6 @@
 """All tables together, and what the rules ask of them.
 
-The look-ups live here, next to the rows, so that a rule reads like its sentence and a newer table changes every rule
+The questions are answered here, next to the rows, so that a rule reads like its sentence and a newer table changes every rule
 that depends on it.
 """
 
@@ -67,9 +67,9 @@ class Tables:
         return replace(self, cuda=releases, generations=generations)
 
     def _rank_of(self, name: str, low_text: str) -> float:
-        known = self.generation(name) or self._generation_at(low_text)
-        if known is not None:
-            return known.rank
+        shipped = self.generation(name) or self._generation_at(low_text)
+        if shipped is not None:
+            return shipped.rank
         low = ComputeCapability.parse(low_text)
         return max((generation.rank for generation in self.generations if generation.low < low), default=0.0) + 0.5
 
@@ -89,7 +89,7 @@ class Tables:
             capability = ComputeCapability.parse(text)
         except Invalid:
             return None
-        return next((known for known in self.generations if known.low <= capability < known.high), None)
+        return next((row for row in self.generations if row.low <= capability < row.high), None)
 
     @cached_property
     def _generations_by_name(self) -> dict[str, Generation]:
@@ -113,8 +113,8 @@ class Tables:
         Without a patch, or with one that is not listed, that of the newest patch listed; where none is published, the
         first driver branch that supports the release; None where nothing is known.
         """
-        known = self._drivers_by_release
-        return known.get(cuda) or known.get(CudaVersion(cuda.major, cuda.minor)) or self._first_branch(cuda)
+        drivers = self._drivers_by_release
+        return drivers.get(cuda) or drivers.get(CudaVersion(cuda.major, cuda.minor)) or self._first_branch(cuda)
 
     @cached_property
     def _drivers_by_release(self) -> dict[CudaVersion, DriverVersion]:
@@ -128,8 +128,8 @@ class Tables:
 
     def smallest_driver(self, cuda: CudaVersion) -> DriverVersion | None:
         """The oldest driver that runs a release, by minor-version compatibility or natively; None where not known."""
-        known = (self.floors.get(cuda.major), self.min_driver(cuda))
-        return min((driver for driver in known if driver is not None), default=None)
+        drivers = (self.floors.get(cuda.major), self.min_driver(cuda))
+        return min((driver for driver in drivers if driver is not None), default=None)
 
     def first_driver(self, cuda: CudaVersion) -> DriverVersion | None:
         """The oldest driver known to support a release at all, by any of its patches; None where nothing is known."""
@@ -151,8 +151,8 @@ class Tables:
     @cached_property
     def releases(self) -> tuple[CudaVersion, ...]:
         """Every major.minor release, newest first."""
-        found = {CudaVersion(*CudaVersion.parse(release.full_version).release) for release in self.cuda}
-        return tuple(sorted(found, reverse=True))
+        releases = {CudaVersion(*CudaVersion.parse(release.full_version).release) for release in self.cuda}
+        return tuple(sorted(releases, reverse=True))
 
     def driver_cuda(self, driver: DriverVersion) -> CudaVersion | None:
         """The newest CUDA that a driver supports; a branch that is not listed counts as the next lower one."""
@@ -165,10 +165,10 @@ class Tables:
 
     @cached_property
     def _compat_by_release(self) -> dict[tuple[int, int], frozenset[int]]:
-        found: dict[tuple[int, int], set[int]] = {}
+        accepted: dict[tuple[int, int], set[int]] = {}
         for row in self.compat_branches:
-            found.setdefault(row.cuda.release, set()).add(row.driver_branch)
-        return {release: frozenset(branches) for release, branches in found.items()}
+            accepted.setdefault(row.cuda.release, set()).add(row.driver_branch)
+        return {release: frozenset(branches) for release, branches in accepted.items()}
 
     # Framework builds
 
