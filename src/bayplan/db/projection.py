@@ -22,10 +22,10 @@ def _as_json(text: str | None) -> orjson.Fragment | None:
 
 
 # How a stored value is shown, where that is not as it comes: SQLite has no booleans, and lists and documents are JSON already.
-_AS_TEXT = (Kind.MANY, Kind.DOCUMENT)
+AS_TEXT = (Kind.MANY, Kind.DOCUMENT)
 _SHOWN: Mapping[Kind, Callable[[Any], Any]] = {
     Kind.BOOLEAN: {0: False, 1: True, None: None}.__getitem__,
-    **dict.fromkeys(_AS_TEXT, _as_json),
+    **dict.fromkeys(AS_TEXT, _as_json),
 }
 Converter = tuple[str, Callable[[Any], Any]]
 
@@ -102,7 +102,7 @@ def _columns(
         if not principal.sees(field, through_reference=through):
             columns.append(sa.null())
         else:
-            columns.append(sa.type_coerce(column, sa.Text) if field.kind in _AS_TEXT else column)
+            columns.append(sa.type_coerce(column, sa.Text) if field.kind in AS_TEXT else column)
     return columns
 
 

@@ -210,3 +210,19 @@ def test_only_staff_apply_and_export(shared: Service) -> None:
     refused(shared.user.post(APPLY, json={}), 403)
     refused(shared.user.get(EXPORT), 403)
     refused(shared.anonymous.get(EXPORT), 401)
+
+
+@pytest.mark.parametrize("number", [299, 300, 301, 650])
+def test_an_export_of_many_images_has_each_once_in_their_order(service: Service, number: int) -> None:
+    names = [f"image-{index}" for index in range(number)]
+    images = [catalogue.image(name=name, version="1") for name in names]
+    service.staff.post("/v1/catalogue/apply", json={"images": images}).raise_for_status()
+    last = service.staff.post("/v1/docker/list").json()[-1]["pk"]
+    service.staff.patch(f"/v1/docker/{last}/facts", json={"compiles_at_runtime": True}).raise_for_status()
+    document = service.staff.get("/v1/catalogue/export").json()
+    assert [image["name"] for image in document["images"]] == names
+    assert [image.get("facts") for image in document["images"]] == [None] * (number - 1) + [
+        {"compiles_at_runtime": True}
+    ]
+    plan = service.staff.post("/v1/catalogue/apply", json=document).json()
+    assert (plan["changes"], plan["unchanged"]) == ([], sum(len(section) for section in document.values()))

@@ -1,16 +1,20 @@
 """The catalogue as one document with natural keys: read out whole, and what an entry of one looks like in the store."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
+import orjson
 import sqlalchemy as sa
 
 from bayplan.db import tables
-from bayplan.db.database import Rows
+from bayplan.db.compiled import CompiledStatement, is_one_of, pks_parameter
+from bayplan.db.database import LOOP_ROWS, Database, Rows, fetch_all
 from bayplan.db.disclosure import Disclosure
-from bayplan.db.resource_types import RESOURCE_TYPES, Field, Kind, ResourceType
+from bayplan.db.projection import AS_TEXT
+from bayplan.db.resource_types import RESOURCE_TYPES, Kind, ResourceType
 from bayplan.server.images.facts_store import STAFF
 
 Fetch = Callable[[sa.Select[Any]], Awaitable[Rows]]
@@ -90,36 +94,110 @@ async def rows_of(fetch: Fetch, section: DocumentSection) -> list[Entry]:
     return entries
 
 
-async def export(fetch: Fetch, disclosure: Disclosure, *, secrets: bool) -> dict[str, list[Entry]]:
-    """Gives the whole document; with `secrets` the registries' log-ins too."""
-    names = {target: await names_of(fetch, target) for target in _NAMES}
+async def export(db: Database, disclosure: Disclosure, *, secrets: bool) -> bytes:
+    """Gives the whole document as JSON; with `secrets` the registries' credentials too.
 
-    def written(section: DocumentSection, rows: list[Entry]) -> list[Entry]:
+    It is read and rendered in parts, between which others get their turn.
+    """
+    names = {target: await names_of(partial(fetch_all, db), target) for target in _NAMES}
+    parts: list[bytes] = []
+    for section in SECTIONS:
+        parts += [b"{" if section is SECTIONS[0] else b"],", orjson.dumps(section.name), b":["]
+        is_first = True
+        async for entries in _rendered_parts(db, _SectionReader(section, names, disclosure, secrets)):
+            parts += [entries] if is_first else [b",", entries]
+            is_first = False
+    return b"".join((*parts, b"]}"))  # once: copies of 30 MB hold the event loop
+
+
+class _SectionReader:
+    """The statement for a part of a section, and what makes entries of its rows."""
+
+    def __init__(
+        self, section: DocumentSection, names: Mapping[str, Mapping[int, str]], disclosure: Disclosure, secrets: bool
+    ) -> None:
+        resource_type = section.resource_type
         fields = [
-            field
-            for field in section.resource_type.fields
-            if not field.server_sets and (secrets or field.name not in LOG_IN)
+            field for field in resource_type.fields if not field.server_sets and (secrets or field.name not in LOG_IN)
         ]
-        return [_entry(row, fields, names, disclosure) for row in rows]
+        self.has_facts = resource_type.name == "docker"
+        self._names = [field.name for field in fields]
+        self._disclosure = disclosure
+        self._secrets = [field.name for field in fields if field.kind is Kind.SECRET]
+        self._shown: list[tuple[str, Callable[[Any], Any]]] = []
+        for field in fields:
+            if field.kind is Kind.REFERENCE:
+                self._shown.append((field.name, names[field.target or ""].__getitem__))
+            elif field.kind is Kind.BOOLEAN:
+                self._shown.append((field.name, bool))
+            elif field.kind in AS_TEXT:
+                self._shown.append((field.name, orjson.Fragment))
+        pk = resource_type.column("pk")
+        columns = [resource_type.column(field.name) for field in fields]
+        statement = sa.select(
+            pk,
+            *(
+                sa.type_coerce(column, sa.Text) if field.kind in AS_TEXT else column
+                for field, column in zip(fields, columns, strict=True)
+            ),
+        )
+        if resource_type.soft_delete is not None:
+            statement = statement.where(resource_type.column(resource_type.soft_delete).is_(None))
+        after = sa.bindparam("after", type_=sa.BigInteger)
+        self.statement = CompiledStatement(statement.where(pk > after).order_by(pk).limit(LOOP_ROWS))
 
-    return {
-        section.name: await asyncio.to_thread(written, section, await rows_of(fetch, section)) for section in SECTIONS
-    }
+    def entries(self, rows: Rows, facts: Mapping[int, Entry]) -> list[Entry]:
+        """Gives the rows as entries; what is null is left out."""
+        names, shown, secrets = self._names, self._shown, self._secrets
+        entries = []
+        for row in rows:
+            entry = {name: value for name, value in zip(names, row[1:], strict=True) if value is not None}
+            for name, show in shown:
+                if name in entry:
+                    entry[name] = show(entry[name])
+            for name in secrets:
+                if name in entry:
+                    entry[name] = self._disclosure.password(row[0], entry[name])
+            if row[0] in facts:
+                entry["facts"] = facts[row[0]]
+            entries.append(entry)
+        return entries
 
 
-def _entry(
-    row: Entry, fields: Sequence[Field], names: Mapping[str, Mapping[int, str]], disclosure: Disclosure
-) -> Entry:
-    entry: Entry = {}
-    for field in fields:
-        value = row[field.name]
-        if value is None:
-            continue
-        if field.kind is Kind.REFERENCE:
-            value = names[field.target or ""][value]
-        elif field.kind is Kind.SECRET:
-            value = disclosure.password(row["pk"], value)
-        entry[field.name] = value
-    if row.get("facts"):
-        entry["facts"] = row["facts"]
-    return entry
+_STAFF_FACTS = CompiledStatement(
+    sa.select(
+        tables.image_facts.c.image, tables.image_facts.c.name, sa.type_coerce(tables.image_facts.c.value, sa.Text)
+    )
+    .where(is_one_of(tables.image_facts.c.image), tables.image_facts.c.origin == STAFF)
+    .order_by(tables.image_facts.c.image, tables.image_facts.c.name)
+)
+
+
+async def _rendered_parts(db: Database, reader: _SectionReader) -> AsyncGenerator[bytes]:
+    """Gives the entries of a section by pk, a part at a time, each as JSON without the brackets of its list."""
+    after = 0
+    while True:
+        rows = await db.fetch(reader.statement, _as_they_are, {"after": after})
+        if rows:
+            facts = await _staff_facts(db, [row[0] for row in rows]) if reader.has_facts else {}
+            yield orjson.dumps(reader.entries(rows, facts))[1:-1]
+        if len(rows) < LOOP_ROWS:
+            return
+        after = rows[-1][0]
+        await asyncio.sleep(0)
+
+
+async def _staff_facts(db: Database, images: Sequence[int]) -> dict[int, Entry]:
+    """Gives the facts of these images that staff entered."""
+
+    def by_image(rows: Rows) -> dict[int, Entry]:
+        facts: dict[int, Entry] = {}
+        for image, name, value in rows:
+            facts.setdefault(image, {})[name] = orjson.Fragment(value)
+        return facts
+
+    return await db.fetch(_STAFF_FACTS, by_image, pks_parameter(images))
+
+
+def _as_they_are(rows: Rows) -> Rows:
+    return rows

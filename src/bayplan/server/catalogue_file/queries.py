@@ -1,11 +1,9 @@
 """Applying a document as a principal, and the catalogue as one."""
 
 import asyncio
-from functools import partial
 from typing import Any
 
 from bayplan.clock import now
-from bayplan.db.database import fetch_all
 from bayplan.db.disclosure import Disclosure
 from bayplan.db.principal import Principal
 from bayplan.schemas.catalogue import Document
@@ -41,9 +39,9 @@ async def apply_document(
     }
 
 
-async def export_document(context: Context, disclosure: Disclosure, *, secrets: bool) -> Object:
-    """Gives the catalogue as a document; with `secrets` the registries' credentials too."""
-    return dict(await export(partial(fetch_all, context.db), disclosure, secrets=secrets))
+async def export_document(context: Context, disclosure: Disclosure, *, secrets: bool) -> bytes:
+    """Gives the catalogue as a document in JSON; with `secrets` the registries' credentials too."""
+    return await export(context.db, disclosure, secrets=secrets)
 
 
 def _entries(document: Document) -> dict[str, list[DocumentEntry]]:

@@ -1,7 +1,5 @@
 """The whole catalogue at once: applying a document to it, and reading it out as one."""
 
-import asyncio
-
 from pydantic import Field
 from starlette.responses import Response
 
@@ -46,8 +44,7 @@ async def apply(context: Context, call: Call[ApplyParameters, Document]) -> Resp
 async def export(context: Context, call: Call[ExportParameters, None]) -> Response:
     """Answers with the document."""
     disclosure = context.disclosure()
-    document = await queries.export_document(context, disclosure, secrets=call.query.secrets)
-    answer = await asyncio.to_thread(Json, document)
+    answer = Json(await queries.export_document(context, disclosure, secrets=call.query.secrets))
     return await disclosing(context, call, "export", disclosure, answer)
 
 
