@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks import grades, matches, place, reads, workers, writes
+from benchmarks import grades, matches, place, processes, reads, workers, writes
 from benchmarks import whole as whole_catalogue
 from benchmarks.page import write
 from benchmarks.rows import FULL, QUICK, Group, Size, is_named, markdown
@@ -18,6 +18,7 @@ GROUPS: Sequence[Group[Any]] = (
     Group((*reads.ROWS, *matches.ROWS, *writes.ROWS, whole_catalogue.MEMORY), place.on_sqlite),
     Group(grades.ROWS, grades.fleet),
     Group((*reads.POSTGRESQL_ROWS, *matches.POSTGRESQL_ROWS), place.on_postgresql),
+    Group(processes.ROWS, processes.home),
     Group(workers.ROWS, workers.agent),
     Group(
         (*whole_catalogue.LARGE_ROWS, *matches.LARGE_ROWS, whole_catalogue.LARGE_MEMORY),

@@ -135,25 +135,25 @@ def catalogues(database: str, folder: Path, size: Size) -> Iterator[tuple[Server
 
 def measure(database: str, without: Server, with_: Server, size: Size) -> list[Row]:
     """Asks both servers by turns."""
-    asked = []
+    questions_of = []
     for server in (without, with_):
         with server.client() as client:
-            asked.append(questions(client, f"Bearer {server.token()}"))
+            questions_of.append(questions(client, f"Bearer {server.token()}"))
     rows = []
-    for name in asked[0]:
+    for name in questions_of[0]:
         row = Row(database, name)
-        for server, found in zip((without, with_), asked, strict=True):
-            requests, status, clients = found[name]
+        for server, by_name in zip((without, with_), questions_of, strict=True):
+            requests, status, clients = by_name[name]
             drive(server.port, clients, requests, status, min(WARM_UP_SECONDS, size.seconds))
         for _ in range(size.rounds):
-            for server, found, many, one in (
-                (without, asked[0], row.without, row.without_alone),
-                (with_, asked[1], row.with_, row.alone),
+            for server, by_name, many, alone in (
+                (without, questions_of[0], row.without, row.without_alone),
+                (with_, questions_of[1], row.with_, row.alone),
             ):
-                requests, status, clients = found[name]
-                for measured, how_many in ((many, clients), (one, 1)):
+                requests, status, clients = by_name[name]
+                for measured, connections in ((many, clients), (alone, 1)):
                     before = cpu_seconds(server.process.pid)
-                    turn = drive(server.port, how_many, requests, status, size.seconds)
+                    turn = drive(server.port, connections, requests, status, size.seconds)
                     turn.cpu_seconds = cpu_seconds(server.process.pid) - before
                     measured.add(turn)
         rows.append(row)

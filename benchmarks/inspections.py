@@ -79,7 +79,7 @@ def run(size: Size, say: Say) -> Result:
 def _rows(server: Server, registry: Registry, images: list[Pushed]) -> list[Row]:
     authorization = f"Bearer {server.token()}"
     documents = sum(len(image.documents) for image in images) / len(images)
-    asked = [
+    inspections = [
         request("POST", "/v1/docker/inspect", {"url": image.reference}, authorization=authorization) for image in images
     ]
     with server.client() as client:
@@ -95,7 +95,7 @@ def _rows(server: Server, registry: Registry, images: list[Pushed]) -> list[Row]
         request("POST", f"/v1/docker/{pk}/inspection", authorization=authorization, content_length="0") for pk in pks
     ]
     return [
-        Row("inspection, nothing stored", by_turns(asked), documents),
+        Row("inspection, nothing stored", by_turns(inspections), documents),
         Row("inspection, stored", by_turns(stored), documents),
     ]
 

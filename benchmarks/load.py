@@ -206,19 +206,19 @@ def by_turns(requests: Iterable[bytes]) -> Requests:
     return itertools.cycle(list(requests))
 
 
-async def _exhaust(asked: Mapping[int, Iterable[bytes]], connections: int, status: int) -> float:
+async def _exhaust(by_port: Mapping[int, Iterable[bytes]], connections: int, status: int) -> float:
     loop = asyncio.get_running_loop()
     begin = time.perf_counter()
     opened = []
-    for port, requests in asked.items():
+    for port, requests in by_port.items():
         waiting = iter(list(requests))
         for _ in range(connections):
-            made = loop.create_connection(lambda left=waiting: Connection(left, status, math.inf), "127.0.0.1", port)  # type: ignore[misc]  # bound now, not later
-            opened.append((await made)[1])
+            opening = loop.create_connection(lambda left=waiting: Connection(left, status, math.inf), "127.0.0.1", port)  # type: ignore[misc]  # bound now, not later
+            opened.append((await opening)[1])
     await asyncio.gather(*(connection.done for connection in opened))
     return time.perf_counter() - begin
 
 
-def exhaust(asked: Mapping[int, Iterable[bytes]], connections: int, status: int) -> float:
-    """The seconds until each port was asked all of its requests, over so many connections to each."""
-    return uvloop.run(_exhaust(asked, connections, status))
+def exhaust(by_port: Mapping[int, Iterable[bytes]], connections: int, status: int) -> float:
+    """The seconds until each port has answered all of its requests, over so many connections to each."""
+    return uvloop.run(_exhaust(by_port, connections, status))

@@ -16,18 +16,18 @@ def table(head: Cells, rows: Sequence[Cells], numbers: Sequence[int] | None = No
 
 
 def verdict(is_met: bool | None) -> str:
-    """What the last column says; None where nothing was to be reached."""
+    """The word for whether a target is met; None where there is none."""
     return {True: "met", False: "missed", None: ""}[is_met]
 
 
 def with_part(page: str, title: str, text: str) -> str:
     """The page with the part of that title replaced, or added at its end."""
     part = f"## {title}\n\n{text.strip()}\n"
-    found = re.search(rf"^## {re.escape(title)}\n.*?(?=^## |\Z)", page, re.DOTALL | re.MULTILINE)
-    if found is None:
+    old = re.search(rf"^## {re.escape(title)}\n.*?(?=^## |\Z)", page, re.DOTALL | re.MULTILINE)
+    if old is None:
         return f"{page.rstrip()}\n\n{part}"
-    after = page[found.end() :]
-    return page[: found.start()] + part + (f"\n{after}" if after else "")
+    after = page[old.end() :]
+    return page[: old.start()] + part + (f"\n{after}" if after else "")
 
 
 def write(title: str, text: str) -> None:

@@ -20,13 +20,17 @@ from bayplan.config import Settings
 from bayplan.domain.compatibility.rules import RULES
 from tests.process import ADMIN_PASSWORD, PROGRAM, environment, running_server
 from tests.readme import README, toured_readme
+from tests.test_imports import EVERYONE, FEATURE, MAY_IMPORT, SHARED_OF_A_FEATURE, WIRING
 from tests.tour import ROOT, SERVED_AT
 
 DOCS = ROOT / "docs"
 PACKAGE = Path(bayplan.__file__).parent
 PAGES = sorted([ROOT / "README.md", ROOT / "CHANGELOG.md", *DOCS.glob("*.md")])
-TAUGHT_BY_HAND = {"/docs", "/openapi.json"}
+DOCUMENTED_BY_HAND = {"/docs", "/openapi.json"}
 """Paths that the server answers and its own description leaves out."""
+
+FEATURES = "server/..."
+"""The row of docs/architecture.md that stands for all features of the server."""
 
 NEVER_SENT = {"error", "cannot_start", "unreachable"}
 """Codes of the base class, of a server that does not start, and of a client that finds none."""
@@ -52,8 +56,8 @@ def operations() -> set[tuple[str, str]]:
 
 def documented_operations() -> set[tuple[str, str]]:
     """Every method and path that docs/api.md names, as in `GET /v1/docker/{PK}`."""
-    found = re.findall(r"`(GET|POST|PUT|PATCH|DELETE) (/[^\s`?]*)", page("api.md"))
-    return {(method, without_names(path)) for method, path in found}
+    calls = re.findall(r"`(GET|POST|PUT|PATCH|DELETE) (/[^\s`?]*)", page("api.md"))
+    return {(method, without_names(path)) for method, path in calls}
 
 
 def test_every_operation_is_documented(operations: set[tuple[str, str]]) -> None:
@@ -63,7 +67,7 @@ def test_every_operation_is_documented(operations: set[tuple[str, str]]) -> None
 
 def test_every_documented_operation_exists(operations: set[tuple[str, str]]) -> None:
     """docs/api.md names nothing that the API does not have."""
-    assert {(m, p) for m, p in documented_operations() - operations if p not in TAUGHT_BY_HAND} == set()
+    assert {(m, p) for m, p in documented_operations() - operations if p not in DOCUMENTED_BY_HAND} == set()
 
 
 def test_every_setting_is_documented() -> None:
@@ -84,23 +88,23 @@ def test_every_setting_that_is_named_exists(path: Path) -> None:
 
 
 def commands() -> dict[str, set[str]]:
-    """Every command by what is typed ("images list", "serve"), with its long options."""
+    """Every command by its words ("images list", "serve"), with its long options."""
     from bayplan.cli import app
 
-    found: dict[str, set[str]] = {}
+    options_of: dict[str, set[str]] = {}
 
-    def look(command: Any, words: tuple[str, ...]) -> None:
+    def collect(command: Any, words: tuple[str, ...]) -> None:
         inner = getattr(command, "commands", None)
         if inner is None:
             options = (
                 option for parameter in command.params for option in (*parameter.opts, *parameter.secondary_opts)
             )
-            found[" ".join(words)] = {option for option in options if option.startswith("--")}
-        for name, one in (inner or {}).items():
-            look(one, (*words, name))
+            options_of[" ".join(words)] = {option for option in options if option.startswith("--")}
+        for name, subcommand in (inner or {}).items():
+            collect(subcommand, (*words, name))
 
-    look(typer.main.get_command(app), ())
-    return found
+    collect(typer.main.get_command(app), ())
+    return options_of
 
 
 def test_every_command_is_documented() -> None:
@@ -113,16 +117,16 @@ def test_every_command_is_documented() -> None:
 
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)
 def test_every_command_that_is_named_exists(path: Path) -> None:
-    """What a page shows as typed, in code that begins with `bayplan`, is a command that there is."""
-    known = commands()
-    groups = {name.split()[0] for name in known}
+    """Code that begins with `bayplan` in a page names a command that exists."""
+    names = commands()
+    groups = {name.split()[0] for name in names}
     code = re.findall(
         r"(?:`|^(?:\$ )?)bayplan ([a-z]+(?: [a-z]+(?:-[a-z]+)*)?)", path.read_text(encoding="utf-8"), re.MULTILINE
     )
-    for typed in code:
-        first = typed.split()[0]
-        assert first in groups, typed
-        assert first in known or typed == first or typed in known, typed
+    for command in code:
+        first = command.split()[0]
+        assert first in groups, command
+        assert first in names or command == first or command in names, command
 
 
 def test_every_reason_code_is_documented() -> None:
@@ -139,8 +143,8 @@ def error_codes() -> Iterator[tuple[str, str]]:
             continue
         for node in ast.walk(ast.parse(module.read_text(encoding="utf-8"))):
             if isinstance(node, ast.ClassDef):
-                assigned = [one for one in node.body if isinstance(one, ast.Assign)]
-                constants = [one.value for one in assigned if ast.unparse(one.targets[0]) == "code"]
+                assignments = [statement for statement in node.body if isinstance(statement, ast.Assign)]
+                constants = [line.value for line in assignments if ast.unparse(line.targets[0]) == "code"]
             elif isinstance(node, ast.Call):
                 callee = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
                 constants = [word.value for word in node.keywords if word.arg == "code"]
@@ -158,7 +162,7 @@ def test_every_error_code_is_documented() -> None:
     reasons = set(importlib.import_module("bayplan.domain.compatibility.verdict").ReasonCode)
     text = page("api.md") + page("registries.md")
     missing = {(code, where) for code, where in error_codes() if f"`{code}`" not in text and code not in reasons}
-    assert {one for one in missing if one[0] not in NEVER_SENT} == set()
+    assert {(code, where) for code, where in missing if code not in NEVER_SENT} == set()
 
 
 def anchors(text: str) -> set[str]:
@@ -213,17 +217,37 @@ def test_the_curl_examples_work(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+def test_every_path_that_the_architecture_names_exists() -> None:
+    """Files and folders in docs/architecture.md are there: below the package, or in the repository."""
+    paths = set(re.findall(r"`([a-z_0-9]+(?:/[a-z_0-9]+)*/(?:[a-z_0-9]+\.[a-z]+)?)`", page("architecture.md")))
+    assert {"domain/compatibility/node.py", "tests/test_imports.py", "db/migrations/versions/"} <= paths
+    assert [path for path in sorted(paths) if not ((PACKAGE / path).exists() or (ROOT / path).exists())] == []
+
+
+def test_the_architectures_table_of_imports_is_what_the_imports_are_tested_by() -> None:
+    """Each part has a row, and the row names what `tests/test_imports.py` allows."""
+    rows = dict(re.findall(r"^\| `([a-z/.]+)` \| [^|]+ \| ([^|]+) \|$", page("architecture.md"), re.MULTILINE))
+    allowed = {**MAY_IMPORT, FEATURES: FEATURE | {SHARED_OF_A_FEATURE}}
+    assert set(rows) == {*allowed, *WIRING}
+    for part, cell in rows.items():
+        if part in WIRING:
+            assert cell == "anything"
+        else:
+            named = set(re.findall(r"`([a-z/]+)`", cell)) | (EVERYONE if "everyone's" in cell else set())
+            assert named == allowed[part] - {part}, part
+
+
 def test_the_servers_own_pages_answer(tmp_path: Path) -> None:
-    """What `TAUGHT_BY_HAND` leaves out of the comparison is really there."""
+    """What `DOCUMENTED_BY_HAND` leaves out of the comparison is really there."""
     with running_server(tmp_path / "home") as server:
-        assert {httpx.get(server.url + path).status_code for path in TAUGHT_BY_HAND} == {200}
+        assert {httpx.get(server.url + path).status_code for path in DOCUMENTED_BY_HAND} == {200}
 
 
 def test_every_rule_says_which_of_the_page_it_is_and_none_is_missing() -> None:
     page = (ROOT / "docs" / "rules.md").read_text(encoding="utf-8")
-    told = {int(number) for number in re.findall(r"^([0-9]+)\. \*\*", page, re.MULTILINE)}
+    documented = {int(number) for number in re.findall(r"^([0-9]+)\. \*\*", page, re.MULTILINE)}
     # "Rule 3: ...", "Rules 5 and 8: ...", "The caveat of rule 12: ..."
     beginnings = [(rule.check.__doc__ or "").split(":")[0] for rule in RULES.all]
-    made = {int(number) for said in beginnings if "ule" in said for number in re.findall(r"[0-9]+", said)}
-    assert made == told == set(range(1, 13))
-    assert all(re.search(r"[Rr]ules? [0-9]|caveat", said) for said in beginnings), beginnings
+    coded = {int(number) for words in beginnings if "ule" in words for number in re.findall(r"[0-9]+", words)}
+    assert coded == documented == set(range(1, 13))
+    assert all(re.search(r"[Rr]ules? [0-9]|caveat", words) for words in beginnings), beginnings

@@ -25,8 +25,8 @@ _BLOCK = re.compile(r"(?<=^```console\n).*?(?=^```$)", re.MULTILINE | re.DOTALL)
 def toured(page: str, run: Callable[[str], str]) -> str:
     """The page with the output of each of its commands, in their order, as `run` gives it."""
 
-    def block(found: re.Match[str]) -> str:
-        commands = [line for line in found.group().splitlines() if line.startswith("$ ")]
+    def block(match: re.Match[str]) -> str:
+        commands = [line for line in match.group().splitlines() if line.startswith("$ ")]
         return "\n".join(f"{command}\n{run(command[2:])}" for command in commands)
 
     return _BLOCK.sub(block, page)
@@ -37,13 +37,13 @@ def toured_on_a_fresh_server(
 ) -> str:
     """The page with what its commands print on a new server, one after another, from the repository's folder.
 
-    `names` has what the page shows in place of a real name, both ways; `variables` the commands find in their environment.
+    `names` has what the page shows in place of a real name, both ways; `variables` are added to the environment of the commands.
     Names that are as long as the real ones move no column.
     """
     with tempfile.TemporaryDirectory() as folder, running_server(Path(folder) / "home", **settings) as server:
-        known = {"server": server.url, "username": "admin", "password": ADMIN_PASSWORD}
+        credentials = {"server": server.url, "username": "admin", "password": ADMIN_PASSWORD}
         surroundings = (
-            environment(known)
+            environment(credentials)
             | {
                 "PATH": f"{PROGRAM.parent}{os.pathsep}{os.environ['PATH']}",
                 "HOME": folder,

@@ -1,0 +1,69 @@
+"""Loads by two server processes that share a socket, compared with those by one, over the same SQLite file."""
+
+import contextlib
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.process import running_server
+
+from benchmarks import content, reads
+from benchmarks.floor import CONNECTIONS, Question, timed
+from benchmarks.load import Measured
+from benchmarks.place import SETTINGS, Place
+from benchmarks.rows import Outcome, Row, Size, at_least
+
+PROCESSES = 2
+# The kernel gives connections to the processes at random: many, so that each has its share.
+CLIENTS = 4 * CONNECTIONS
+GENERATORS = 2
+
+
+@dataclass(frozen=True)
+class Home:
+    """The data that both servers are started over, one after the other."""
+
+    folder: Path
+    size: Size
+
+
+@contextlib.contextmanager
+def home(size: Size, folder: Path) -> Iterator[Home]:
+    """A catalogue in a folder."""
+    with running_server(folder / "home", **SETTINGS) as server, server.client() as client:
+        content.fill(client, size.images, to_find=20)
+    yield Home(folder / "home", size)
+
+
+def ratio(place: Home) -> Outcome:
+    """How many times the loads of one process two have, by turns."""
+    one, two = Measured(), Measured()
+    for _ in range(place.size.rounds):
+        one.add(_loads(place, 1))
+        two.add(_loads(place, PROCESSES))
+    busiest = max(one.generator_share, two.generator_share)
+    measured = f"{two.rate / one.rate:.2f} times: {two.rate:,.0f}/s with {PROCESSES}, {one.rate:,.0f}/s with one"
+    return Outcome(two.rate / one.rate, measured, f"{os.cpu_count()} cores, load generator at {busiest:.0%} of a core")
+
+
+def _loads(place: Home, processes: int) -> Measured:
+    with (
+        running_server(place.folder, "--processes", str(processes), **SETTINGS) as server,
+        server.client() as client,
+    ):
+        loads = reads.load(Place(server, client, place.size, place.size.images))
+        question = Question(loads.requests, connections=CLIENTS, generators=GENERATORS)
+        timed(server, question, place.size.seconds)
+        return timed(server, question, place.size.seconds)
+
+
+ROWS = (
+    Row(
+        "processes",
+        "`serve --processes 2`: the loads by pk, compared with one process",
+        "",
+        at_least(1.7, "{:g} times"),
+        ratio,
+    ),
+)
