@@ -11,6 +11,9 @@ from bayplan.cli.document import read
 from bayplan.cli.document.node import MAX_VALUES, scalar
 from bayplan.cli.document.write import as_yaml
 from bayplan.errors import Conflict, Invalid, Problem
+from bayplan.schemas.catalogue import Document
+from bayplan.schemas.common import Body, Count
+from bayplan.schemas.nodes import NodeCreate
 from tests.quick import quickest
 
 YAML = """\
@@ -258,3 +261,46 @@ def test_thousands_of_images_are_read_in_seconds() -> None:
         return time.monotonic() - began
 
     assert quickest(attempt, 10) < 10
+
+
+class Slot(Body):
+    """A field with fields of its own."""
+
+    number: Count | None = None
+    is_free: bool = True
+    label: str | None = None
+
+
+class SlottedNode(NodeCreate):
+    """A node with fields that no node has."""
+
+    slots: Count = 0
+    slot: Slot | None = None
+    more: list[Slot] | None = None
+
+
+class SlottedDocument(Document):
+    """A catalogue file of such nodes."""
+
+    nodes: list[SlottedNode] | None = None  # type: ignore[assignment]  # a list of a subclass
+
+
+def test_the_schemas_say_which_fields_hold_numbers() -> None:
+    text = "nodes:\n- {ip: a, index: 1, slots: 4, slot: {number: 3, is_free: false}, more: [{number: 5}]}\n"
+    (node,) = read("a.yaml", text, SlottedDocument).content()["nodes"]
+    assert SlottedNode.model_validate(node).slots == 4
+    assert node["slot"] == {"number": 3, "is_free": False}
+    # A field that the schemas do not have holds text, as far as can be known.
+    assert lines("a.yaml", "nodes:\n- {ip: a, slots: 4}\n") == [
+        'a.yaml:2: nodes.0.slots: Write it in quotes, "4": without them it is a number, not text.'
+    ]
+
+
+def test_the_schemas_say_which_fields_hold_true_or_false_and_text() -> None:
+    with pytest.raises(Invalid) as refused:
+        read("a.yaml", "nodes:\n- slot: {is_free: yes, label: 2.4}\n  more:\n  - label: 7\n", SlottedDocument)
+    assert refused.value.detail.splitlines() == [
+        "a.yaml:2: nodes.0.slot.is_free: Write true or false in place of 'yes'.",
+        'a.yaml:2: nodes.0.slot.label: Write it in quotes, "2.4": without them it is a number, not text.',
+        'a.yaml:4: nodes.0.more.0.label: Write it in quotes, "7": without them it is a number, not text.',
+    ]

@@ -1,22 +1,20 @@
 """Catalogue files: read with the line of every value, checked for what YAML turns into something else, and written.
 
-What the fields mean is the server's to judge; its answer names a path (`images.3.cuda_version`), and `Document.located`
-says which line of the file that is.
+Which fields hold text, the schemas of the API say. What the fields mean is the server's to judge; its answer names a
+path (`images.3.cuda_version`), and `CatalogueDocument.located` says which line of the file that is.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from bayplan.cli.document.field_types import TEXT, FieldType
 from bayplan.cli.document.json_text import read_json
 from bayplan.cli.document.node import DocumentNode, Unreadable
 from bayplan.cli.document.yaml_text import read_yaml
 from bayplan.errors import BayplanError, Invalid, Problem
-
-SECTIONS = ("frameworks", "images", "nodes")
-SWITCHES = frozenset({"cpu", "fabric_ready", "disable_require", "compat_on_loader_path", "compiles_at_runtime"})
-COUNTS = frozenset({"index", "cpu_mem", "gpu_mem"})
-"""All other fields hold text: a number there is a version or a key whose quotes were forgotten."""
+from bayplan.schemas.catalogue import Document
+from bayplan.schemas.common import Body
 
 SHOWN_PROBLEMS = 20
 
@@ -58,8 +56,10 @@ class CatalogueDocument:
         return node.line
 
 
-def read(name: str, text: str) -> CatalogueDocument:
+def read(name: str, text: str, schema: type[Body] = Document) -> CatalogueDocument:
     """The catalogue file of that name and text: JSON where its name or its first character says so, or else YAML.
+
+    The `schema` names the sections, and says which of their fields hold text, numbers, or true and false.
 
     Raises `Invalid`, whose sentence has a line for each mistake, beginning with `NAME:LINE:`.
     """
@@ -70,41 +70,42 @@ def read(name: str, text: str) -> CatalogueDocument:
     except Unreadable as error:
         raise Invalid(f"{name}:{error.line}:{error.column}: {error.detail}", code="malformed") from None
     document = CatalogueDocument(name, root)
-    if problems := list(_problems(root)):
+    if problems := list(_problems(root, FieldType.of(schema))):
         raise document.located(Invalid("The file cannot be applied.", problems=problems))
     return document
 
 
-def _problems(root: DocumentNode) -> Iterator[Problem]:
-    sections = ", ".join(SECTIONS)
+def _problems(root: DocumentNode, type_: FieldType) -> Iterator[Problem]:
+    sections = ", ".join(type_.fields)
     if not isinstance(root.value, dict) or not root.value:
         yield Problem("file", "invalid", f"It must hold one or more of the sections {sections}.")
         return
     for section, entries in root.value.items():
-        if section not in SECTIONS:
+        if section not in type_.fields:
             yield Problem(section, "unknown_field", f"There is no section {section!r}; there are {sections}.")
         elif not isinstance(entries.value, list):
             yield Problem(section, "invalid", f"{section} must be a list; begin each entry with a hyphen.")
         else:
+            entry_type = type_.fields[section].items or TEXT
             for number, entry in enumerate(entries.value):
                 path = f"{section}.{number}"
                 if isinstance(entry.value, dict):
-                    yield from _mistyped(path, "", entry)
+                    yield from _mistyped(path, entry_type, entry)
                 else:
                     yield Problem(path, "invalid", "An entry must be a mapping of fields, like `name: pytorch`.")
 
 
-def _mistyped(path: str, field: str, node: DocumentNode) -> Iterator[Problem]:
-    """What YAML made something else of than its writer meant, in the value of `field` and in everything below it."""
+def _mistyped(path: str, type_: FieldType, node: DocumentNode) -> Iterator[Problem]:
+    """Values that YAML took for something else than their writer meant, at the path and everywhere below it."""
     if isinstance(node.value, dict):
         for key, inner in node.value.items():
-            yield from _mistyped(f"{path}.{key}", key, inner)
+            yield from _mistyped(f"{path}.{key}", type_.value_of(key), inner)
     elif isinstance(node.value, list):
         for number, inner in enumerate(node.value):
-            yield from _mistyped(f"{path}.{number}", field, inner)
-    elif field in SWITCHES:
+            yield from _mistyped(f"{path}.{number}", type_.items or type_, inner)
+    elif type_.is_switch:
         if node.value is not None and not isinstance(node.value, bool):
             yield Problem(path, "invalid", f"Write true or false in place of {node.source or node.value!r}.")
-    elif isinstance(node.value, (bool, int, float)) and field not in COUNTS:
+    elif isinstance(node.value, (bool, int, float)) and type_.is_text:
         kind = "true or false" if isinstance(node.value, bool) else "a number"
         yield Problem(path, "not_text", f'Write it in quotes, "{node.source}": without them it is {kind}, not text.')

@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 
 import yaml
 
-from bayplan.cli.document import SECTIONS
 from bayplan.cli.document.node import scalar
 
 _HEAD = "# A bayplan catalogue. `bayplan apply FILE` makes a server's catalogue like it.\n"
@@ -25,11 +24,9 @@ _Dumper.add_representer(str, _text)
 def as_yaml(catalogue: Mapping[str, Sequence[Mapping[str, object]]]) -> str:
     """The catalogue as YAML: a section after the other, an empty line between entries."""
     text = _HEAD
-    for section in SECTIONS:
-        if section not in catalogue:
-            continue
-        entries = [_entry(entry) for entry in catalogue[section]]
-        text += f"\n{section}:\n" + "\n".join(entries) if entries else f"\n{section}: []\n"
+    for section, entries in catalogue.items():
+        written = [_entry(entry) for entry in entries]
+        text += f"\n{section}:\n" + "\n".join(written) if written else f"\n{section}: []\n"
     return text
 
 

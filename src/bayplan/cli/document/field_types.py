@@ -1,0 +1,80 @@
+"""The types of the fields of a catalogue file, as the schemas of the API have them."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from types import NoneType, UnionType
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
+
+from pydantic import AliasChoices, BaseModel
+from pydantic.fields import FieldInfo
+
+_SCALARS = frozenset({bool, int, float, str})
+
+
+@dataclass(frozen=True, slots=True)
+class FieldType:
+    """What may stand in a field: scalars, and the types of what is in its mappings and lists."""
+
+    scalars: frozenset[type] = frozenset()
+    fields: "Mapping[str, FieldType]" = field(default_factory=dict)
+    values: "FieldType | None" = None
+    items: "FieldType | None" = None
+
+    @property
+    def is_text(self) -> bool:
+        """Whether a number is a mistake: also where a key may be a pk, since a number is then a version without quotes."""
+        return not self.scalars or str in self.scalars
+
+    @property
+    def is_switch(self) -> bool:
+        """Whether nothing but true and false may stand there."""
+        return self.scalars == {bool}
+
+    def value_of(self, name: str) -> "FieldType":
+        """Gives the type of a member of its mappings; that of a name which it does not know is text."""
+        return self.fields.get(name) or self.values or TEXT
+
+    @classmethod
+    def of(cls, annotation: Any) -> "FieldType":
+        """Gives the type that a field of a model is annotated with."""
+        scalars: set[type] = set()
+        fields: dict[str, FieldType] = {}
+        values = items = None
+        for part in _alternatives(annotation):
+            if part in _SCALARS:
+                scalars.add(part)
+            elif get_origin(part) is Literal:
+                scalars |= {type(value) for value in get_args(part)}
+            elif get_origin(part) is list:
+                items = cls.of(get_args(part)[0])
+            elif get_origin(part) is dict:
+                values = cls.of(get_args(part)[1])
+            elif isinstance(part, type) and issubclass(part, BaseModel):
+                fields |= {
+                    alias: cls.of(info.annotation)
+                    for name, info in part.model_fields.items()
+                    for alias in _names(name, info)
+                }
+        return cls(frozenset(scalars), fields, values, items)
+
+
+def _names(name: str, info: FieldInfo) -> Iterator[str]:
+    """Gives the names under which a field may be written."""
+    yield name
+    if isinstance(info.validation_alias, AliasChoices):
+        yield from (alias for alias in info.validation_alias.choices if isinstance(alias, str))
+
+
+def _alternatives(annotation: Any) -> Iterator[Any]:
+    """Gives the types that an annotation allows, those of unions one by one, without null and without what describes them."""
+    origin = get_origin(annotation)
+    if origin is Annotated:
+        yield from _alternatives(get_args(annotation)[0])
+    elif origin in (Union, UnionType):
+        for part in get_args(annotation):
+            yield from _alternatives(part)
+    elif annotation is not NoneType:
+        yield annotation
+
+
+TEXT = FieldType(frozenset({str}))
