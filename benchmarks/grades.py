@@ -35,21 +35,25 @@ class Fleet:
 def fleet(size: Size, _folder: Path) -> Iterator[Fleet]:
     """The content of the benchmark, in memory."""
     kinds = KINDS if size.images >= 10_000 else KINDS // 10
-    nodes = [
-        Node(
+    nodes = list(itertools.islice(new_nodes(), kinds))
+    index = CatalogueIndex.build((catalogue_image(number) for number in range(size.images)), load_tables())
+    yield Fleet(index, nodes, size.images, size.rounds)
+
+
+def new_nodes() -> Iterator[Node]:
+    """Nodes of kinds that were never seen."""
+    for worker in content.new_workers():
+        yield Node(
             driver_version=worker["driver_version"],
             compute_capability=worker["compute_capability"],
             gpu_name=worker["gpu_name"],
             gpu_brand=worker["gpu_brand"],
             architecture=worker["architecture"],
         )
-        for worker in itertools.islice(content.new_workers(), kinds)
-    ]
-    index = CatalogueIndex.build((_image(number) for number in range(size.images)), load_tables())
-    yield Fleet(index, nodes, size.images, size.rounds)
 
 
-def _image(number: int) -> CatalogueImage:
+def catalogue_image(number: int) -> CatalogueImage:
+    """An image of the benchmark's content as the judge has it."""
     body = content.image(number)
     framework, version = body["framework"].split()
     image = Image(
@@ -63,15 +67,15 @@ def _image(number: int) -> CatalogueImage:
 
 
 def all_grades(fleet: Fleet) -> Outcome:
-    """The median of the seconds for every grade of every image on every node."""
+    """The median of the processor seconds for every grade of every image on every node."""
     seconds = []
     for round_ in range(fleet.rounds):
         day = DAY + datetime.timedelta(days=round_)  # another day: nothing is answered from what was kept
-        begin = time.perf_counter()
+        begin = time.process_time()
         for node in fleet.nodes:
             grades = fleet.index.verdicts(node, day).grades
             assert sum(images.bit_count() for images in grades.values()) == fleet.images
-        seconds.append(time.perf_counter() - begin)
+        seconds.append(time.process_time() - begin)
     words = f"{median(seconds):.2f} s for {fleet.images:,} images and {len(fleet.nodes)} kinds"
     return Outcome(median(seconds), words)
 
