@@ -35,6 +35,7 @@ _PROGRAMS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
         (
             "podman",
             "conmon",
+            "containernetworking-plugins",
             "runc",
             "golang-github-containers-common",
             "golang-github-containers-image",

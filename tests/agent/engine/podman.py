@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.agent.engine.running import end, unmounted
-from tests.programs import program
+from tests.programs import Program, program
 
 PATIENCE_SECONDS = 20.0
 
@@ -28,7 +28,7 @@ def running_podman() -> Iterator[str]:
         folder = Path(tempfile.mkdtemp(prefix="podman-", dir="/tmp"))  # a socket's path is to be short
         stack.callback(shutil.rmtree, folder, ignore_errors=True)
         log = stack.enter_context((folder / "log").open("wb"))
-        environment = podman.environment | _settings(folder, podman.environment["PATH"])
+        environment = podman.environment | _settings(folder, podman)
         process = subprocess.Popen(
             [podman.path, "system", "service", "--time", "0", f"unix://{folder}/socket"],
             env=environment,
@@ -47,7 +47,7 @@ def running_podman() -> Iterator[str]:
         yield f"unix://{folder}/socket"
 
 
-def _settings(folder: Path, path: str) -> dict[str, str]:
+def _settings(folder: Path, program: Program) -> dict[str, str]:
     """Writes what it is to know, and gives the variables that tell it where that is."""
     policy = folder / "home" / ".config" / "containers" / "policy.json"
     policy.parent.mkdir(parents=True)
@@ -60,11 +60,15 @@ def _settings(folder: Path, path: str) -> dict[str, str]:
         "CONTAINERS_CONF": (
             '[containers]\ndefault_ulimits = ["nofile=4096:4096", "nproc=4096:4096"]\nnetns = "none"\n'
             '[engine]\nruntime = "runc"\ncgroup_manager = "cgroupfs"\nevents_logger = "file"\n'
-            f'conmon_path = ["{shutil.which("conmon", path=path)}"]\n'
+            f'conmon_path = ["{shutil.which("conmon", path=program.environment["PATH"])}"]\n'
             f'tmp_dir = "{folder}/tmp"\nvolume_path = "{folder}/volumes"\n'
-            f'[network]\nnetwork_config_dir = "{folder}/networks"\n'
+            f'[network]\nnetwork_config_dir = "{folder}/networks"\ncni_plugin_dirs = ["{program.path.parents[1]}/lib/cni"]\n'
         ),
     }
+    # What its API gives a container that asks for no network: one to itself, which needs neither a bridge nor iptables.
+    network = {"cniVersion": "0.4.0", "name": "podman", "plugins": [{"type": "loopback"}]}
+    (folder / "networks").mkdir()
+    (folder / "networks" / "87-podman.conflist").write_text(json.dumps(network))
     for name, content in files.items():
         (folder / name).write_text(content)
     return {name: str(folder / name) for name in files} | {"HOME": str(folder / "home"), "TMPDIR": str(folder)}
