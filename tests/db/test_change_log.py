@@ -9,8 +9,9 @@ import sqlalchemy as sa
 from bayplan.db import schema, tables
 from bayplan.db.change_entry import ChangeEntry
 from bayplan.db.change_log import ChangedObjects, changes_since
-from bayplan.db.database import Database, fetch_all, keep_version
+from bayplan.db.database import Database, fetch_all
 from bayplan.db.engines import open_database
+from bayplan.db.versioned import keep_version
 from tests.inprocess import Loop
 
 CATALOGUE = sa.select(tables.catalogue.c.version, tables.catalogue.c.reference_version)

@@ -13,9 +13,10 @@ import sqlalchemy as sa
 from bayplan.db import schema, tables
 from bayplan.db.change_entry import ChangeEntry
 from bayplan.db.compiled import CompiledStatement
-from bayplan.db.database import Database, DatabaseUnavailable, Transaction, fetch_all, keep_version
+from bayplan.db.database import Database, DatabaseUnavailable, Transaction, fetch_all
 from bayplan.db.dialects import elements_of, folded, position_of
 from bayplan.db.engines import open_database
+from bayplan.db.versioned import keep_version
 from tests.inprocess import Loop
 
 NAMES = sa.select(tables.domains.c.name).order_by(tables.domains.c.name)

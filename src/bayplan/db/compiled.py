@@ -13,10 +13,10 @@ from bayplan.db.dialects import elements_of
 
 
 class CompiledStatement:
-    """A SELECT whose rows are plain values, which need no processing by SQLAlchemy's types."""
+    """A statement whose parameters and rows are plain values, which need no processing by SQLAlchemy's types."""
 
-    def __init__(self, statement: sa.Select[Any], *, is_long: bool = False) -> None:
-        self.statement = statement
+    def __init__(self, statement: sa.Select[Any] | sa.UpdateBase, *, is_long: bool = False) -> None:
+        self.statement: Any = statement
         self.is_long = is_long
         """Whether it was too long for the event loop when it was last timed."""
         self._compiled: dict[str, tuple[str, tuple[str, ...], dict[str, Any]]] = {}

@@ -8,18 +8,19 @@ from typing import Any
 import orjson
 import sqlalchemy as sa
 
+from bayplan.db import stored_rows
 from bayplan.db.change_entry import Action, object_change
 from bayplan.db.compiled import CompiledStatement
 from bayplan.db.database import Database, Rows, Transaction
 from bayplan.db.disclosure import Disclosure
+from bayplan.db.effects import DERIVED, EFFECTS
 from bayplan.db.keyring import Keyring
-from bayplan.db.natural_keys import resolve
+from bayplan.db.natural_keys import resolve_in
 from bayplan.db.principal import Principal
 from bayplan.db.projection import Object, Projection
 from bayplan.db.query import conjunction, order_by, where
 from bayplan.db.resource_types import Kind, ResourceType, referrers
-from bayplan.db.validate import INVARIANTS
-from bayplan.domain.versions import sort_key
+from bayplan.db.validate import VALIDATIONS
 from bayplan.errors import Conflict, Invalid, NotFound, PreconditionFailed, Problem
 from bayplan.schemas.filters import Filter
 
@@ -43,7 +44,7 @@ async def load(db: Database, chosen: Projection, pk: int, disclosure: Disclosure
 
 async def load_in(tx: Transaction, chosen: Projection, pk: int, disclosure: Disclosure) -> tuple[Object, str]:
     """The same within a transaction: what it has just written."""
-    return _single(chosen, await tx.fetch(chosen.by_pk.statement, {"pk": pk}), pk, disclosure)
+    return _single(chosen, await tx.fetch(chosen.by_pk, {"pk": pk}), pk, disclosure)
 
 
 def _same(rows: Rows) -> Rows:
@@ -120,13 +121,12 @@ async def insert(
     tx: Transaction, resource_type: ResourceType, values: Values, keyring: Keyring, *, resolved: bool = False
 ) -> int:
     """Stores a new object and gives its pk; raises `Invalid` or `Conflict`. `resolved`: its references are pks that exist."""
-    row = await _checked(tx, resource_type, values, None, resolved)
+    row: Row = {column.name: None for column in resource_type.table.columns if column.name != "pk"}
+    row = await _checked(tx, resource_type, row, values, None, resolved)
     row["revision"] = tx.version
-    rows = await tx.fetch(
-        sa.insert(resource_type.table).returning(resource_type.column("pk")), _stored(resource_type, row, None, keyring)
-    )
+    rows = await tx.fetch(stored_rows.addition(resource_type.name), stored_rows.parameters(resource_type, row, keyring))
     pk = int(rows[0][0])
-    tx.entries.append(object_change(resource_type, pk, "create", None, row))
+    tx.log(object_change(resource_type, pk, "create", None, row))
     return pk
 
 
@@ -142,15 +142,16 @@ async def change(
     """Changes the named fields of an object; raises `Invalid`, `NotFound`, `Conflict` or `PreconditionFailed`."""
     old = await current_row(tx, resource_type, pk, if_match)
     check_not_deleted(resource_type, old)
-    row = await _checked(tx, resource_type, values, old, resolved=False)
+    row = await _checked(tx, resource_type, old, values, old, resolved=False)
     row["revision"] = tx.version
-    await tx.execute(
-        sa.update(resource_type.table)
-        .where(resource_type.column("pk") == pk)
-        .values(_stored(resource_type, row, old, keyring)),
-    )
+    stored = stored_rows.parameters(resource_type, row, keyring, old)
+    names = tuple(f"{name}" for name in row if row[name] != old[name])
+    names += tuple(key for name in names if (key := f"{name}_key") in resource_type.table.c)
+    await tx.execute(stored_rows.update(resource_type.name, names), {**stored, "this_pk": pk})
     await _touch_what_shows_it(tx, resource_type, pk)
-    tx.entries.append(object_change(resource_type, pk, "change", old, row))
+    if resource_type.name in EFFECTS:
+        await EFFECTS[resource_type.name](tx, row, old)
+    tx.log(object_change(resource_type, pk, "change", old, row))
 
 
 async def remove(
@@ -159,16 +160,16 @@ async def remove(
     """Removes an object that nothing refers to; raises `NotFound`, `Conflict` or `PreconditionFailed`."""
     old = await current_row(tx, resource_type, pk, if_match)
     await _check_unused(tx, resource_type, pk)
-    await tx.execute(sa.delete(resource_type.table).where(resource_type.column("pk") == pk))
-    tx.entries.append(object_change(resource_type, pk, action, old, None))
+    await tx.execute(stored_rows.removal(resource_type.name), {"this_pk": pk})
+    tx.log(object_change(resource_type, pk, action, old, None))
 
 
 async def current_row(tx: Transaction, resource_type: ResourceType, pk: int, if_match: str | None = None) -> Row:
     """Gives the stored row, all of it; raises `NotFound`, or `PreconditionFailed` where it is not what `if_match` says."""
-    rows = await tx.fetch(sa.select(resource_type.table).where(resource_type.column("pk") == pk))
+    rows = await tx.fetch(stored_rows.by_pk(resource_type.name), {"this_pk": pk})
     if not rows:
         raise NotFound(f"No {resource_type.singular} with pk {pk}.")
-    row: Row = dict(rows[0]._mapping)
+    row = stored_rows.row_of(resource_type, rows[0])
     if if_match is not None and if_match.strip() != "*":
         tags = [tag.strip().strip('"').split("-")[0] for tag in if_match.split(",")]
         if str(row["revision"]) not in tags:
@@ -190,59 +191,41 @@ def check_not_deleted(resource_type: ResourceType, row: Row) -> None:
 
 async def check_unique(tx: Transaction, resource_type: ResourceType, row: Row, pk: int | None) -> None:
     """Raises `Conflict` where another object, not deleted, has the same natural key."""
-    same = [resource_type.column(key) == row[key] for key in resource_type.natural_keys]
-    if resource_type.soft_delete is not None:
-        same.append(resource_type.column(resource_type.soft_delete).is_(None))
-    if pk is not None:
-        same.append(resource_type.column("pk") != pk)
-    rows = await tx.fetch(sa.select(resource_type.column("pk")).where(*same).limit(1))
+    keys = resource_type.natural_keys
+    key_values = {f"new_{key}": row[key] for key in keys}
+    rows = await tx.fetch(stored_rows.with_same_key(resource_type.name), {**key_values, "this_pk": pk or 0})
     if rows:
-        said = " and ".join(f"{key} '{row[key]}'" for key in resource_type.natural_keys)
-        detail = f"There is a {resource_type.singular} with {said} already: pk {rows[0][0]}."
-        raise Conflict(
-            detail, code="duplicate", problems=[Problem(key, "duplicate", detail) for key in resource_type.natural_keys]
-        )
+        key_text = " and ".join(f"{key} '{row[key]}'" for key in keys)
+        detail = f"There is a {resource_type.singular} with {key_text} already: pk {rows[0][0]}."
+        raise Conflict(detail, code="duplicate", problems=[Problem(key, "duplicate", detail) for key in keys])
 
 
 async def _checked(
-    tx: Transaction, resource_type: ResourceType, values: Values, old: Row | None, resolved: bool
+    tx: Transaction, resource_type: ResourceType, row: Row, values: Values, old: Row | None, resolved: bool
 ) -> Row:
-    """The row that the values make of the old one, with references resolved and every invariant held."""
-    row: Row = {column.name: None for column in resource_type.table.columns} if old is None else dict(old)
-    if old is None:
-        del row["pk"]
-    row.update(values)
+    """The row with these values in it: references are pks, what the server works out is worked out, and all is valid."""
+    row = {**row, **values}
     problems: list[Problem] = []
     for field in resource_type.fields:
         if field.kind is Kind.REFERENCE and not (resolved or field.server_sets) and values.get(field.name) is not None:
-            row[field.name], problem = await resolve(tx.fetch, field, values[field.name])
+            row[field.name], problem = await resolve_in(tx, field, values[field.name])
             if problem is not None:
                 problems.append(problem)
     if problems:
         raise Invalid(" ".join(p.detail for p in problems), code="unknown_reference", problems=problems)
-    if resource_type.name in INVARIANTS:
-        row = await INVARIANTS[resource_type.name](tx, row, old, values.keys())
-    await check_unique(tx, resource_type, row, None if old is None else old["pk"])
+    if resource_type.name in VALIDATIONS:
+        await VALIDATIONS[resource_type.name](tx, row, old)
+    if resource_type.name in DERIVED:
+        row |= await DERIVED[resource_type.name](tx, row, old, values.keys())
+    if old is None or any(row[key] != old[key] for key in resource_type.natural_keys):
+        await check_unique(tx, resource_type, row, None if old is None else old["pk"])
     return row
-
-
-def _stored(resource_type: ResourceType, row: Row, old: Row | None, keyring: Keyring) -> Row:
-    """The row's columns as they are stored: with the sort keys of versions, and secrets encrypted where they are new."""
-    stored = dict(row)
-    for field in resource_type.fields:
-        value = row.get(field.name)
-        if field.kind is Kind.VERSION and f"{field.name}_key" in resource_type.table.c:
-            stored[f"{field.name}_key"] = None if value is None else sort_key(value)
-        elif field.kind is Kind.SECRET and value is not None and (old is None or value != old[field.name]):
-            stored[field.name] = keyring.encrypt(value)
-    return stored
 
 
 async def _check_unused(tx: Transaction, resource_type: ResourceType, pk: int) -> None:
     uses = []
-    for holder, field in referrers(resource_type.name):
-        statement = sa.select(sa.func.count()).select_from(holder.table).where(holder.column(field.name) == pk)
-        count = (await tx.fetch(statement))[0][0]
+    for holder, statement in stored_rows.uses(resource_type.name):
+        count = (await tx.fetch(statement, {"this_pk": pk}))[0][0]
         if count:
             uses.append(f"{count:,} {holder.singular}{'s' if count > 1 else ''}")
     if uses:

@@ -3,15 +3,14 @@
 What uses the store sees `Database` and `Transaction` only.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Any, Protocol, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy.sql.base import Executable
 
-from bayplan.clock import now
-from bayplan.db import change_entry, tables
+from bayplan.db import tables
 from bayplan.db.change_entry import ChangeEntry
 from bayplan.db.compiled import CompiledStatement
 from bayplan.errors import BayplanError
@@ -20,17 +19,12 @@ Rows = Sequence[Any]
 """Rows by position; those of a statement that is not `Prepared` also by name."""
 Parameters = Mapping[str, Any] | Sequence[Mapping[str, Any]] | None
 Made = TypeVar("Made")
+ReferenceKey = tuple[str, int | str]
+"""A resource, and the pk or the name that a reference to it has in a request."""
 
 # Rows that are turned into an answer in the event loop; more go to a thread.
 LOOP_ROWS = 300
 
-MOVE_VERSION = (
-    sa.update(tables.catalogue)
-    .values(version=tables.catalogue.c.version + 1)
-    .returning(tables.catalogue.c.version, tables.catalogue.c.reference_version)
-)
-_MOVE_BACK = sa.update(tables.catalogue).values(version=tables.catalogue.c.version - 1)
-_MOVE_REFERENCES = sa.update(tables.catalogue).values(reference_version=tables.catalogue.c.version)
 READ_VERSION = CompiledStatement(sa.select(tables.catalogue.c.version))
 
 
@@ -43,8 +37,8 @@ class DatabaseUnavailable(BayplanError):
 class Transaction(Protocol):
     """A transaction that writes; `version` is the version of the catalogue that it makes (0 where it moves none).
 
-    Whoever writes adds what they change to `entries`: they are stored in the change log under that version. `author` is
-    the name of the user or the worker that writes, None for the server itself.
+    Whoever writes logs what they change: the entries are stored in the change log under that version. `author` is the
+    name of the user or the worker that writes, None for the server itself.
     """
 
     version: int
@@ -52,12 +46,18 @@ class Transaction(Protocol):
     """The version at which a row that others refer to was last written, before this transaction."""
     author: str | None
     entries: list[ChangeEntry]
+    names: dict[ReferenceKey, int]
+    """The pks of references that were looked up and are still those, to be added to."""
 
-    async def fetch(self, statement: Executable, parameters: Parameters = None) -> Rows:
+    def log(self, entry: ChangeEntry) -> None:
+        """Adds an entry to the change log."""
+        ...
+
+    async def fetch(self, statement: Executable | CompiledStatement, parameters: Parameters = None) -> Rows:
         """Runs a statement and gives the rows it returns."""
         ...
 
-    async def execute(self, statement: Executable, parameters: Parameters = None) -> int:
+    async def execute(self, statement: Executable | CompiledStatement, parameters: Parameters = None) -> int:
         """Runs a statement and gives how many rows it changed."""
         ...
 
@@ -83,6 +83,14 @@ class Database(Protocol):
         """
         ...
 
+    async def write_grouped(self, work: Callable[[Transaction], Awaitable[Made]], *, by: str | None = None) -> Made:
+        """Gives what `work` makes in a write that moves the version, when it is safe on disk; raises what `work` raises.
+
+        Writes that wait at the same time share one transaction, each with its own savepoint and its own version: a failure
+        of one takes back nothing of the others. For short writes: `work` waits for nothing but the database.
+        """
+        ...
+
     async def run_sync(self, work: Callable[[sa.Connection], Made]) -> Made:
         """Gives what `work` makes with a plain connection in one transaction: for migrations."""
         ...
@@ -90,21 +98,6 @@ class Database(Protocol):
     async def close(self) -> None:
         """Ends all connections."""
         ...
-
-
-async def keep_version(tx: Transaction) -> None:
-    """Takes the version back: the transaction turned out to change no answer."""
-    await tx.execute(_MOVE_BACK)
-    tx.version = 0
-
-
-async def store_entries(tx: Transaction) -> None:
-    """Stores the change log's entries of a transaction that moves the version; raises `RuntimeError` where it has none."""
-    if not tx.entries:
-        raise RuntimeError("A write that moves the catalogue's version leaves an entry in the change log.")
-    await tx.execute(change_entry.INSERT, change_entry.rows_of_entries(tx.entries, tx.version, now(), tx.author))
-    if any(entry.resource in change_entry.REFERENCED for entry in tx.entries):
-        await tx.execute(_MOVE_REFERENCES)
 
 
 async def fetch_all(database: Database, statement: Executable, parameters: Parameters = None) -> Rows:

@@ -6,7 +6,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from bayplan.db import tables
-from bayplan.db.database import Rows
+from bayplan.db.database import Rows, Transaction
 from bayplan.db.dialects import elements_of, folded
 from bayplan.db.resource_types import RESOURCE_TYPES, Field
 from bayplan.errors import Problem
@@ -63,6 +63,18 @@ def _name_column(target: str) -> sa.ColumnElement[str]:
     for column in columns[1:]:
         name = name + " " + sa.cast(column, sa.Text)
     return name
+
+
+async def resolve_in(tx: Transaction, field: Field, key: int | str) -> tuple[int | None, Problem | None]:
+    """Gives the same within a write, which remembers the pks that were looked up by earlier ones."""
+    assert field.target is not None
+    pk = tx.names.get((field.target, key))
+    if pk is not None:
+        return pk, None
+    pk, problem = await resolve(tx.fetch, field, key)
+    if pk is not None:
+        tx.names[field.target, key] = pk
+    return pk, problem
 
 
 async def resolve(fetch: Fetch, field: Field, key: int | str) -> tuple[int | None, Problem | None]:

@@ -1,8 +1,10 @@
 """The database of a fleet: PostgreSQL through psycopg's asynchronous driver and a pool, shared by many server processes."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager, nullcontext
+from dataclasses import dataclass
+from typing import Any
 
 import psycopg
 import sqlalchemy as sa
@@ -10,18 +12,16 @@ from psycopg.conninfo import make_conninfo
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 from sqlalchemy.sql.base import Executable
 
-from bayplan.db.change_entry import ChangeEntry
 from bayplan.db.compiled import CompiledStatement
 from bayplan.db.database import (
     LOOP_ROWS,
-    MOVE_VERSION,
     DatabaseUnavailable,
     Made,
     Parameters,
     Rows,
     Transaction,
-    store_entries,
 )
+from bayplan.db.grouped_writes import GroupedWrites
 from bayplan.db.postgresql_reads import (
     CONNECT_TIMEOUT_SECONDS,
     POOL_TIMEOUT_SECONDS,
@@ -29,10 +29,17 @@ from bayplan.db.postgresql_reads import (
     ReadConnections,
     SharedVersion,
 )
+from bayplan.db.versioned import ReferenceNames, VersionLog, move_version, store_entries
 from bayplan.errors import CannotStart
 
 MIGRATION_LOCK = 0x62617970  # "bayp", so that it is nobody else's
-_UNAVAILABLE = (sa.exc.OperationalError, sa.exc.InterfaceError, sa.exc.TimeoutError)
+_UNAVAILABLE = (
+    sa.exc.OperationalError,
+    sa.exc.InterfaceError,
+    sa.exc.TimeoutError,
+    psycopg.OperationalError,
+    psycopg.InterfaceError,
+)
 
 
 class PostgresDatabase:
@@ -55,6 +62,8 @@ class PostgresDatabase:
         self._version = SharedVersion(ReadConnections(parsed, self._engine.dialect, most=1), self._unavailable)
         # Writers wait for each other here and not in the database, where each would hold a connection that readers need.
         self._writing = asyncio.Lock()
+        self._names = ReferenceNames()
+        self._groups = GroupedWrites(self._transaction, self._names, _UNAVAILABLE)
         # A read is one statement: its own transaction would only cost two more ways to the server and back.
         self._readers = self._engine.execution_options(isolation_level="AUTOCOMMIT")
 
@@ -80,16 +89,30 @@ class PostgresDatabase:
     @asynccontextmanager
     async def write(self, *, moves: bool = True, by: str | None = None) -> AsyncGenerator[Transaction]:
         """See `Database.write`."""
+        async with self._transaction(in_line=moves) as group:
+            tx = group.part(by)
+            if moves:
+                await move_version(tx, self._names)
+            yield tx
+            await store_entries(tx)
+
+    async def write_grouped(self, work: Callable[[Transaction], Awaitable[Made]], *, by: str | None = None) -> Made:
+        """See `Database.write_grouped`."""
+        return await self._groups.write(work, by)
+
+    @asynccontextmanager
+    async def _transaction(self, *, in_line: bool = True) -> "AsyncGenerator[_PostgresGroup]":
         try:
-            async with self._writing if moves else nullcontext(), self._engine.begin() as connection:
-                tx = _PostgresTransaction(connection, by)
-                if moves:
-                    tx.version, tx.reference_version = (await connection.execute(MOVE_VERSION)).one()
-                yield tx
-                if tx.version:
-                    await store_entries(tx)
-        except _UNAVAILABLE as error:
-            raise self._unavailable(error) from error
+            async with self._writing if in_line else nullcontext(), self._engine.begin() as connection:
+                driver = (await connection.get_raw_connection()).driver_connection
+                assert isinstance(driver, psycopg.AsyncConnection)
+                yield _PostgresGroup(connection, driver)
+        except BaseException as error:
+            if in_line:
+                self._names.forget()
+            if isinstance(error, _UNAVAILABLE):
+                raise self._unavailable(error) from error
+            raise
 
     async def run_sync(self, work: Callable[[sa.Connection], Made]) -> Made:
         """See `Database.run_sync`."""
@@ -103,6 +126,7 @@ class PostgresDatabase:
 
     async def close(self) -> None:
         """See `Database.close`."""
+        await self._groups.close()
         await self._version.close()
         await self._compiled.close()
         await self._engine.dispose()
@@ -126,16 +150,39 @@ def _parsed(url: str) -> sa.URL:
     return parsed.set(drivername="postgresql+psycopg")
 
 
-class _PostgresTransaction:
-    def __init__(self, connection: AsyncConnection, author: str | None) -> None:
+class _PostgresGroup:
+    """The transaction of a connection, and what each write in it sees."""
+
+    def __init__(self, connection: AsyncConnection, driver: psycopg.AsyncConnection[Any]) -> None:
         self._connection = connection
-        self.version = 0
-        self.reference_version = 0
-        self.author = author
-        self.entries: list[ChangeEntry] = []
+        self._driver = driver
 
-    async def fetch(self, statement: Executable, parameters: Parameters = None) -> Rows:
-        return (await self._connection.execute(statement, parameters)).fetchall()
+    def part(self, author: str | None) -> Transaction:
+        return _PostgresTransaction(author, connection=self._connection, driver=self._driver)
 
-    async def execute(self, statement: Executable, parameters: Parameters = None) -> int:
-        return (await self._connection.execute(statement, parameters)).rowcount
+    async def control(self, sql: str) -> None:
+        await self._driver.execute(sql.encode())
+
+
+@dataclass(slots=True, kw_only=True)
+class _PostgresTransaction(VersionLog):
+    connection: AsyncConnection
+    driver: psycopg.AsyncConnection[Any]
+
+    async def fetch(self, statement: Executable | CompiledStatement, parameters: Parameters = None) -> Rows:
+        if isinstance(statement, CompiledStatement):
+            return await (await self._run(statement, parameters)).fetchall()
+        return (await self.connection.execute(statement, parameters)).fetchall()
+
+    async def execute(self, statement: Executable | CompiledStatement, parameters: Parameters = None) -> int:
+        if isinstance(statement, CompiledStatement):
+            return (await self._run(statement, parameters)).rowcount
+        return (await self.connection.execute(statement, parameters)).rowcount
+
+    async def _run(self, statement: CompiledStatement, parameters: Parameters) -> psycopg.AsyncCursor[Any]:
+        sql, _, fixed = statement.for_driver(self.connection.dialect)
+        cursor = self.driver.cursor()
+        if parameters is None or isinstance(parameters, Mapping):
+            return await cursor.execute(sql.encode(), {**fixed, **parameters} if parameters else fixed)
+        await cursor.executemany(sql.encode(), parameters)
+        return cursor

@@ -7,8 +7,9 @@ import sqlalchemy as sa
 
 from bayplan.db import tables
 from bayplan.db.change_entry import object_change
-from bayplan.db.database import Database, Transaction, keep_version
+from bayplan.db.database import Database, Transaction
 from bayplan.db.resource_types import RESOURCE_TYPES
+from bayplan.db.versioned import keep_version
 from bayplan.domain.compatibility.tables import load, read_rows
 from bayplan.domain.versions import sort_key
 

@@ -7,8 +7,9 @@ or for the disk (BEGIN, COMMIT) waits in a thread.
 import asyncio
 import sqlite3
 import time
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -16,19 +17,18 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.sql.base import Executable
 
-from bayplan.db.change_entry import ChangeEntry
 from bayplan.db.compiled import CompiledStatement
 from bayplan.db.database import (
     LOOP_ROWS,
-    MOVE_VERSION,
     READ_VERSION,
     DatabaseUnavailable,
     Made,
     Parameters,
     Rows,
     Transaction,
-    store_entries,
 )
+from bayplan.db.grouped_writes import GroupedWrites
+from bayplan.db.versioned import ReferenceNames, VersionLog, move_version, store_entries
 
 # How long a query may hold the event loop, and how often SQLite looks at the clock (in steps of its own machine).
 LOOP_BUDGET_SECONDS = 0.002
@@ -38,6 +38,7 @@ THREAD_CONNECTIONS = 4
 # How long a query waits for the one before it in a thread: SQLite takes and gives Python's lock for every row, so that
 # two that read at once cost several times as much as one after the other. A slow one is not waited for.
 TURN_SECONDS = 0.05
+_FAILURES = (sa.exc.OperationalError, sqlite3.OperationalError)
 # For each connection; that of a filter of 1,000 expressions takes about a megabyte.
 KEPT_STATEMENTS = 32
 
@@ -51,6 +52,8 @@ class SqliteDatabase:
         self._writing = asyncio.Lock()
         self._threads = asyncio.Semaphore(THREAD_CONNECTIONS)
         self._turn = asyncio.Lock()
+        self._names = ReferenceNames()
+        self._groups = GroupedWrites(self._transaction, self._names, _FAILURES)
 
     @cached_property
     def _engine(self) -> sa.Engine:
@@ -92,7 +95,7 @@ class SqliteDatabase:
         self._deadline = time.thread_time() + LOOP_BUDGET_SECONDS
         try:
             rows = self._rows(self._reader, statement, parameters)
-        except (sa.exc.OperationalError, sqlite3.OperationalError) as error:
+        except _FAILURES as error:
             if "interrupted" not in str(error):
                 raise _unavailable(error, self._path) from error
             return await self._fetch_in_thread(statement, then, parameters)
@@ -132,11 +135,8 @@ class SqliteDatabase:
     ) -> Rows:
         if not isinstance(statement, CompiledStatement):
             return connection.execute(statement, parameters).fetchall()
-        sql, names, values = statement.for_driver(self._engine.dialect)
-        if parameters is not None:
-            assert isinstance(parameters, Mapping)
-            values = {**values, **parameters}
-        return _driver(connection).execute(sql, [values[name] for name in names]).fetchall()
+        assert parameters is None or isinstance(parameters, Mapping)
+        return _run(connection, self._engine.dialect, statement, parameters).fetchall()
 
     async def version(self) -> int:
         """See `Database.version`."""
@@ -145,21 +145,30 @@ class SqliteDatabase:
     @asynccontextmanager
     async def write(self, *, moves: bool = True, by: str | None = None) -> AsyncGenerator[Transaction]:
         """See `Database.write`."""
+        async with self._transaction() as group:
+            tx = group.part(by)
+            if moves:
+                await move_version(tx, self._names)
+            yield tx
+            await store_entries(tx)
+
+    async def write_grouped(self, work: Callable[[Transaction], Awaitable[Made]], *, by: str | None = None) -> Made:
+        """See `Database.write_grouped`."""
+        return await self._groups.write(work, by)
+
+    @asynccontextmanager
+    async def _transaction(self) -> "AsyncGenerator[_SqliteGroup]":
         async with self._writing:
             connection = self._writer
             try:
-                await _settled(connection, "BEGIN IMMEDIATE")
-                tx = _SqliteTransaction(connection, by)
-                if moves:
-                    tx.version, tx.reference_version = connection.execute(MOVE_VERSION).one()
-                yield tx
-                if tx.version:
-                    await store_entries(tx)
+                await _begin(connection)
+                yield _SqliteGroup(connection, self._engine.dialect)
                 await _settled(connection, "COMMIT")
             except BaseException as error:
                 if _in_transaction(connection):
                     connection.exec_driver_sql("ROLLBACK")
-                if isinstance(error, sa.exc.OperationalError):
+                self._names.forget()
+                if isinstance(error, _FAILURES):
                     raise _unavailable(error, self._path) from error
                 raise
 
@@ -184,6 +193,7 @@ class SqliteDatabase:
 
     async def close(self) -> None:
         """See `Database.close`."""
+        await self._groups.close()
         for name in ("_reader", "_writer"):
             if name in self.__dict__:
                 self.__dict__.pop(name).close()
@@ -191,19 +201,56 @@ class SqliteDatabase:
             self._engine.dispose()
 
 
-class _SqliteTransaction:
-    def __init__(self, connection: sa.Connection, author: str | None) -> None:
+class _SqliteGroup:
+    """The transaction of a connection, and what each write in it sees."""
+
+    def __init__(self, connection: sa.Connection, dialect: sa.Dialect) -> None:
         self._connection = connection
-        self.version = 0
-        self.reference_version = 0
-        self.author = author
-        self.entries: list[ChangeEntry] = []
+        self._dialect = dialect
 
-    async def fetch(self, statement: Executable, parameters: Parameters = None) -> Rows:
-        return self._connection.execute(statement, parameters).fetchall()
+    def part(self, author: str | None) -> Transaction:
+        return _SqliteTransaction(author, connection=self._connection, dialect=self._dialect)
 
-    async def execute(self, statement: Executable, parameters: Parameters = None) -> int:
-        return self._connection.execute(statement, parameters).rowcount
+    async def control(self, sql: str) -> None:
+        _driver(self._connection).execute(sql)
+
+
+@dataclass(slots=True, kw_only=True)
+class _SqliteTransaction(VersionLog):
+    connection: sa.Connection
+    dialect: sa.Dialect
+
+    async def fetch(self, statement: Executable | CompiledStatement, parameters: Parameters = None) -> Rows:
+        if isinstance(statement, CompiledStatement):
+            return _run(self.connection, self.dialect, statement, parameters).fetchall()
+        return self.connection.execute(statement, parameters).fetchall()
+
+    async def execute(self, statement: Executable | CompiledStatement, parameters: Parameters = None) -> int:
+        if isinstance(statement, CompiledStatement):
+            return _run(self.connection, self.dialect, statement, parameters).rowcount
+        return self.connection.execute(statement, parameters).rowcount
+
+
+def _run(
+    connection: sa.Connection, dialect: sa.Dialect, statement: CompiledStatement, parameters: Parameters
+) -> sqlite3.Cursor:
+    sql, names, fixed = statement.for_driver(dialect)
+    driver = _driver(connection)
+    if parameters is None or isinstance(parameters, Mapping):
+        values = {**fixed, **parameters} if parameters else fixed
+        return driver.execute(sql, [values[name] for name in names])
+    return driver.executemany(sql, [[row[name] for name in names] for row in parameters])
+
+
+async def _begin(connection: sa.Connection) -> None:
+    """Begins a transaction that writes: at once where no other process does, else in a thread that waits for it."""
+    driver = _driver(connection)
+    driver.execute("PRAGMA busy_timeout = 0")
+    try:
+        driver.execute("BEGIN IMMEDIATE")
+    except sqlite3.OperationalError:
+        driver.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
+        await _settled(connection, "BEGIN IMMEDIATE")
 
 
 async def _settled(connection: sa.Connection, sql: str) -> None:

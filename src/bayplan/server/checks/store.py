@@ -12,7 +12,8 @@ import sqlalchemy as sa
 
 from bayplan.db import tables
 from bayplan.db.change_entry import ChangeEntry
-from bayplan.db.database import Database, Transaction, keep_version
+from bayplan.db.database import Database, Transaction
+from bayplan.db.versioned import keep_version
 from bayplan.domain.check_state import CheckResult, CheckState, state_after, state_when_accepted
 from bayplan.server.checks.queue import ENROL, CheckClaim, new_row, slices
 from bayplan.server.credentials import outcomes

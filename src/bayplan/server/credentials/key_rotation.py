@@ -4,8 +4,9 @@ import sqlalchemy as sa
 
 from bayplan.db import tables
 from bayplan.db.change_entry import SECRETS, ChangeEntry
-from bayplan.db.database import Database, fetch_all, keep_version
+from bayplan.db.database import Database, fetch_all
 from bayplan.db.keyring import Keyring, UnknownKey
+from bayplan.db.versioned import keep_version
 from bayplan.errors import CannotStart
 
 _UP_TO_KEY_ID = len("v1:01234567")

@@ -92,11 +92,14 @@ async def create(
     """Adds an object; raises `Invalid` or `Conflict`."""
     principal, disclosure = sender.principal, context.disclosure()
     prepared = {**await resource.prepare(values), **resource.born(principal)}
-    async with context.db.write(by=principal.name) as tx:
+
+    async def work(tx: Transaction) -> Written:
         pk = await crud.insert(tx, resource.resource_type, prepared, context.keyring)
         created, tag = await crud.load_in(tx, projection(resource.name, principal, expand), pk, disclosure)
         await context.audit.disclosed_in(tx, principal, sender.address, "create", disclosure)
-    return Written(created, expanded_tag(tag, expand, tx.version))
+        return Written(created, expanded_tag(tag, expand, tx.version))
+
+    return await context.db.write_grouped(work, by=principal.name)
 
 
 async def change(
@@ -113,13 +116,16 @@ async def change(
     """Gives an object's fields these values; raises `NotFound`, `Invalid`, `Conflict`, `PreconditionFailed` or `Forbidden`."""
     principal, disclosure = sender.principal, context.disclosure()
     prepared = await resource.prepare(values)
-    async with context.db.write(by=principal.name) as tx:
+
+    async def work(tx: Transaction) -> Written:
         if principal.worker is not None:
             await _keep_fixed(tx, resource, pk, prepared)
         await crud.change(tx, resource.resource_type, pk, prepared, context.keyring, if_match=if_match)
         changed, tag = await crud.load_in(tx, projection(resource.name, principal, expand), pk, disclosure)
         await context.audit.disclosed_in(tx, principal, sender.address, action, disclosure)
-    return Written(changed, expanded_tag(tag, expand, tx.version))
+        return Written(changed, expanded_tag(tag, expand, tx.version))
+
+    return await context.db.write_grouped(work, by=principal.name)
 
 
 async def _keep_fixed(tx: Transaction, resource: Resource, pk: int, values: Values) -> None:
@@ -135,5 +141,8 @@ async def _keep_fixed(tx: Transaction, resource: Resource, pk: int, values: Valu
 
 async def delete(context: Context, principal: Principal, resource: Resource, pk: int, *, if_match: str | None) -> None:
     """Removes an object; raises `NotFound`, `Conflict` or `PreconditionFailed`."""
-    async with context.db.write(by=principal.name) as tx:
+
+    async def work(tx: Transaction) -> None:
         await resource.remove(tx, resource.resource_type, pk, if_match, context.keyring)
+
+    await context.db.write_grouped(work, by=principal.name)
