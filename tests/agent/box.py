@@ -1,17 +1,22 @@
-"""A machine for the worker: a home folder, and a small program in the place of nvidia-smi that shows the GPUs it is told to.
+"""A machine for the agent: a home folder, and a small program in the place of nvidia-smi that shows the GPUs it is told to.
 
-The worker is run as it is on a real machine: the command, as a process of its own, with that program on its PATH.
+The agent runs as it does on a real machine: as a process of its own, with that program on its PATH.
 """
 
 import os
 import subprocess
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
+from bayplan.agent import membership, probe
+from bayplan.agent import process as agent_process
 from bayplan.agent.credential import AgentState, read
+from bayplan.agent.hardware import Gpus, Machine
+from bayplan.agent.process import AgentOptions
 from tests.agent.documents import Card, capabilities, log
 from tests.process import PATIENCE_SECONDS, PROGRAM, environment
 
@@ -40,7 +45,7 @@ class Ended:
 
 @dataclass(frozen=True)
 class Running:
-    """`bayplan worker run`, and where its log goes."""
+    """The running agent, and where its log goes."""
 
     process: "subprocess.Popen[bytes]"
     log: Path
@@ -60,7 +65,7 @@ def until(true: Callable[[], bool], what: Callable[[], str]) -> None:
     deadline = time.monotonic() + PATIENCE_SECONDS
     while not true():
         assert time.monotonic() < deadline, f"never: {what()}"
-        time.sleep(0.05)
+        time.sleep(0.02)
 
 
 @dataclass(frozen=True)
@@ -102,6 +107,15 @@ class Box:
         else:
             (self._programs / "failure").write_text(sentence)
 
+    def join(self, server: str, token: str, ip: str, *, without_gpu: bool = False) -> None:
+        """Joins in this process, as `bayplan worker join` does in one of its own."""
+
+        def machine(*, without_gpu: bool) -> Machine:
+            gpus = Gpus() if without_gpu else probe.from_smi(str(self._programs / "nvidia-smi"))
+            return replace(probe.machine(without_gpu=True), gpus=gpus)
+
+        membership.join(self.state, server, token, ip=ip, without_gpu=without_gpu, read_machine=machine)
+
     def environment(self) -> dict[str, str]:
         """The variables that its commands run with."""
         path = f"{self._programs}{os.pathsep}{os.environ['PATH']}"
@@ -141,13 +155,31 @@ class Box:
                 if process.poll() is None:
                     process.kill()
 
-    @contextmanager
-    def running(self, *options: str) -> Iterator[Running]:
+    def running(self, **options: Any) -> AbstractContextManager[Running]:
+        """The agent as `bayplan worker run` becomes it, some times a second, until the block ends."""
+        quick: dict[str, Any] = {
+            "state": str(self.state),
+            "heartbeat_seconds": 0.2,
+            "probe_seconds": 0.5,
+            "prefetch_seconds": None,
+            "budget_bytes": None,
+            "free_bytes": 0,
+            "free_share": 0.0,
+            "engine": None,
+            "first_retry_seconds": 0.2,
+        }
+        return self._running(agent_process.command(AgentOptions(**{**quick, **options})))
+
+    def running_command(self, *options: str) -> AbstractContextManager[Running]:
         """`bayplan worker run`, every second, until the block ends."""
+        return self._running([PROGRAM, "worker", "run", "--interval", "1s", "--look", "1s", *options])
+
+    @contextmanager
+    def _running(self, command: Sequence[str | Path]) -> Iterator[Running]:
         log = self.folder / f"log-{time.monotonic_ns()}"
         with log.open("wb") as out:
             process = subprocess.Popen(
-                [PROGRAM, "worker", "run", "--interval", "1s", "--look", "1s", *options],
+                command,
                 env=self.environment(),
                 stdin=subprocess.DEVNULL,
                 stdout=out,

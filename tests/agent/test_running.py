@@ -20,7 +20,7 @@ PROMISED_MEMORY_KB = 60 * 1024
 @pytest.fixture
 def joined(server: Server, box: Box, token: Callable[[], str], address: str) -> Box:
     """The machine after it has joined."""
-    box.run("join", server.url, "--token", token(), "--ip", address)
+    box.join(server.url, token(), address)
     return box
 
 
@@ -32,7 +32,7 @@ def memory_kb(pid: int) -> int:
 
 def test_it_keeps_its_nodes_seen_in_little_memory(joined: Box, nodes: Nodes) -> None:
     before = [node["last_seen"] for node in nodes()]
-    with joined.running() as worker:
+    with joined.running_command() as worker:
         until(lambda: all(node["last_seen"] > old for node, old in zip(nodes(), before, strict=True)), lambda: "seen")
         between = [node["last_seen"] for node in nodes()]
         until(lambda: all(node["last_seen"] > old for node, old in zip(nodes(), between, strict=True)), lambda: "again")
@@ -84,7 +84,7 @@ def test_a_node_that_staff_removed_is_reported_again(joined: Box, nodes: Nodes, 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_it_stops_at_once_when_told(joined: Box, number: signal.Signals) -> None:
-    with joined.running("--interval", "1h") as worker:
+    with joined.running_command("--interval", "1h") as worker:
         worker.until_said("runs for")
         worker.process.send_signal(number)
         assert worker.process.wait(10) == 0

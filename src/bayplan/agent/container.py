@@ -45,9 +45,12 @@ def run(engine: Engine, reference: Reference, command: Sequence[str], gpu: int |
         )
     events: queue.SimpleQueue[Event] = queue.SimpleQueue()
     # From before there is a container: a signal that comes while it is being made reaches it when it has started.
-    with _heard(lambda number: events.put(("signal", number))), _container(engine, reference, command, gpu) as key:
+    with (
+        _handling_signals(lambda number: events.put(("signal", number))),
+        _container(engine, reference, command, gpu) as key,
+    ):
         output = engine.api.attach(key, stdout=True, stderr=True, stream=True, demux=True)
-        with _starting(engine, reference):
+        with _translating_errors(engine, reference):
             engine.api.start(key)
         threading.Thread(target=_follow, args=(engine.api, key, output, events), daemon=True).start()
         return _until_it_ends(engine.api, key, events)
@@ -61,7 +64,7 @@ def _container(engine: Engine, reference: Reference, command: Sequence[str], gpu
     from requests import RequestException
 
     devices = [] if gpu is None else [DeviceRequest(device_ids=[str(gpu)], capabilities=[["gpu"]])]
-    with _starting(engine, reference):
+    with _translating_errors(engine, reference):
         host_config = engine.api.create_host_config(device_requests=devices or None)
         made = engine.api.create_container(str(reference), list(command) or None, host_config=host_config)
     try:
@@ -117,7 +120,7 @@ def _until_it_ends(api: "APIClient", key: str, events: "queue.SimpleQueue[Event]
     from docker.errors import APIError
     from requests import RequestException
 
-    heard = 0
+    received = 0
     while True:
         try:
             # Not for ever at once: a signal that another thread got is only seen here when this one wakes.
@@ -128,12 +131,12 @@ def _until_it_ends(api: "APIClient", key: str, events: "queue.SimpleQueue[Event]
             return number
         if kind == "lost":
             raise EngineFailed(LOST, code="engine_unreachable")
-        heard += 1
+        received += 1
         try:
-            api.kill(key, signal.SIGKILL if heard >= SIGNALS_UNTIL_IT_IS_KILLED else number)
+            api.kill(key, signal.SIGKILL if received >= SIGNALS_UNTIL_IT_IS_KILLED else number)
         except APIError as error:
             if error.status_code not in HAS_ENDED:
-                heard -= 1
+                received -= 1
                 events.put((kind, number))
                 time.sleep(FIRST_PAUSE_SECONDS)
         except RequestException:
@@ -141,10 +144,10 @@ def _until_it_ends(api: "APIClient", key: str, events: "queue.SimpleQueue[Event]
 
 
 @contextmanager
-def _heard(tell: Callable[[int], None]) -> Iterator[None]:
-    """Has `tell` told of each signal that is to be passed on, in place of what it would do here."""
+def _handling_signals(on_signal: Callable[[int], None]) -> Iterator[None]:
+    """Calls `on_signal` for each signal that is passed on to the container, in place of what it would do here."""
     before: dict[signal.Signals, Any] = {
-        number: signal.signal(number, lambda heard, _frame: tell(heard)) for number in PASSED_ON
+        number: signal.signal(number, lambda received, _frame: on_signal(received)) for number in PASSED_ON
     }
     try:
         yield
@@ -154,8 +157,8 @@ def _heard(tell: Callable[[int], None]) -> Iterator[None]:
 
 
 @contextmanager
-def _starting(engine: Engine, reference: Reference) -> Iterator[None]:
-    """Makes sentences of what goes wrong inside."""
+def _translating_errors(engine: Engine, reference: Reference) -> Iterator[None]:
+    """Raises errors of the engine and its SDK as `EngineFailed`, with a sentence that says what to do."""
     from docker.errors import APIError, DockerException
     from requests import RequestException
 

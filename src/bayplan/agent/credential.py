@@ -1,4 +1,4 @@
-"""What a worker keeps between its runs: which server, its credential, and what it last told. A file that only its owner reads."""
+"""The state of the agent between its runs: its server, its credential, and its last report. A file that only its owner reads."""
 
 import fcntl
 import json
@@ -23,18 +23,18 @@ class AgentState:
     ip: str | None
     without_gpu: bool
     nodes: tuple[int, ...]  # pks by index
-    reported: dict[str, Any]  # what the server knows of the machine
+    reported: dict[str, Any]  # the last report
 
     def is_of(self, other: "AgentState") -> bool:
         """Whether both have the same credential."""
         return (self.server, self.worker, self.secret) == (other.server, other.worker, other.secret)
 
     def __repr__(self) -> str:
-        return f"State(server={self.server!r}, worker={self.worker!r})"  # never the secret
+        return f"AgentState(server={self.server!r}, worker={self.worker!r})"  # never the secret
 
 
 def read(path: Path) -> AgentState:
-    """Gives what is kept; raises `NotFound` where this machine has not joined, and `Invalid` for a file that cannot be read."""
+    """Reads the file; raises `NotFound` where this machine has not joined, and `Invalid` for a file that cannot be read."""
     try:
         content = json.loads(path.read_bytes())
         return AgentState(**{**content, "nodes": tuple(content["nodes"])})
@@ -51,19 +51,19 @@ def read(path: Path) -> AgentState:
 
 
 def write(path: Path, state: AgentState) -> None:
-    """Keeps it, whole or not at all, readable by its owner alone from its first byte; raises `Invalid`."""
+    """Writes it, whole or not at all, readable by its owner alone from its first byte; raises `Invalid`."""
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with _alone(path.parent):
+        with _locked(path.parent):
             write_whole(path, json.dumps(asdict(state), indent=2))
     except OSError as error:
         raise Invalid(f"The worker's credential cannot be kept in {path.parent}: {error.strerror}.") from None
 
 
 def update(path: Path, state: AgentState) -> None:
-    """Keeps what is new of a credential, as `write` does; but nothing where the machine has left, or joined again, meanwhile."""
+    """Writes a changed state, as `write` does; but nothing where the machine has left, or joined again, meanwhile."""
     try:
-        with _alone(path.parent):
+        with _locked(path.parent):
             if read(path).is_of(state):
                 write_whole(path, json.dumps(asdict(state), indent=2))
     except NotFound:
@@ -73,8 +73,8 @@ def update(path: Path, state: AgentState) -> None:
 
 
 @contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    """No other process changes what is kept in a folder while the block lasts."""
+def _locked(folder: Path) -> Iterator[None]:
+    """Locks a folder: no other process writes a state there while the block lasts."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         with suppress(OSError):  # a file system that has no locks
@@ -110,7 +110,7 @@ def writable(path: Path) -> None:
 
 
 def forget(path: Path) -> None:
-    """Removes what is kept."""
+    """Removes the file."""
     if path.parent.exists():
-        with _alone(path.parent):
+        with _locked(path.parent):
             path.unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""An image that this machine is to hold, and what is kept of one that cannot be had: when to try again."""
+"""A desired image, and the failure of one that cannot be pulled: when to try again."""
 
 from __future__ import annotations
 
@@ -19,22 +19,22 @@ LONGEST_RETRY_SECONDS = 3600.0
 
 @dataclass(frozen=True, slots=True)
 class DesiredImage:
-    """An image that is to be here; `digest` is None where the catalogue knows none."""
+    """An image that the server desires here; `digest` is None where the catalogue has none."""
 
     image: int
     name: str
     reference: Reference
     digest: str | None
     size_bytes: int | None
-    login: RegistryCredentials | None
+    credentials: RegistryCredentials | None
 
     @classmethod
-    def of(cls, wanted: DesiredImageAnswer) -> DesiredImage:
-        """Gives what matters here of an image that the server wants."""
-        image = wanted["image"]
+    def of(cls, entry: DesiredImageAnswer) -> DesiredImage:
+        """Reads an entry of the server's answer."""
+        image = entry["image"]
         reference = located(image["url"], image["registry"])
         name = f"{image['name']}:{image['version']}"
-        return cls(image["pk"], name, reference, wanted["digest"], wanted["size_bytes"], credentials_of(image))
+        return cls(image["pk"], name, reference, entry["digest"], entry["size_bytes"], credentials_of(image))
 
     def pinned(self, digest: str) -> Reference:
         """Gives the reference by that digest alone."""
@@ -42,8 +42,8 @@ class DesiredImage:
 
 
 @dataclass(frozen=True, slots=True)
-class Failure:
-    """That an image, or any of a registry, could not be had: how often in a row, when to try again (monotonic), what is said."""
+class PullFailure:
+    """Failures in a row to pull an image, or any of a registry: how many, and when to try again on the monotonic clock."""
 
     count: int
     not_before: float
@@ -51,8 +51,8 @@ class Failure:
     detail: str
 
     @classmethod
-    def after(cls, before: Failure | None, interval_seconds: float, state: State, detail: str) -> Failure:
-        """Gives one more failure: the next try is later each time."""
+    def after(cls, before: PullFailure | None, interval_seconds: float, state: State, detail: str) -> PullFailure:
+        """Gives one failure more: the next try is later each time."""
         count = 1 if before is None else before.count + 1
         wait = Backoff(interval_seconds, LONGEST_RETRY_SECONDS, jitter=0).wait_seconds(count, 0)
         return cls(count, time.monotonic() + wait, state, detail)

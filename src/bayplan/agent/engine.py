@@ -1,7 +1,7 @@
 """The container engine of this machine: Docker, or Podman, which speaks the same API. Through Docker's own SDK.
 
 The SDK is imported when an engine is connected to: it takes memory and time that `bayplan worker run` and `bayplan --help`
-do without. A log-in goes to the engine in a header of the one request that it is for, and nowhere else.
+do without. Credentials go to the engine in a header of the one request that they are for, and nowhere else.
 """
 
 import os
@@ -35,7 +35,7 @@ SOCKETS = (
 
 @dataclass(frozen=True, slots=True)
 class LocalImage:
-    """An image that the engine has: its own key for it, what it was pulled as, how much disk it takes, and what people call it."""
+    """An image that the engine has: the engine's key, the references it was pulled by, its size on the disk, and its tags."""
 
     id: str
     references: tuple[Reference, ...]
@@ -44,8 +44,8 @@ class LocalImage:
 
     def has(self, reference: Reference) -> bool:
         """Whether this is the image of that registry, repository and digest."""
-        wanted = (reference.registry, reference.repository, reference.digest)
-        return any((one.registry, one.repository, one.digest) == wanted for one in self.references)
+        key = (reference.registry, reference.repository, reference.digest)
+        return any((own.registry, own.repository, own.digest) == key for own in self.references)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,77 +78,77 @@ class Engine:
         """What tells it from the other engines of this machine, also when it is started anew."""
         return f"{self.name} {self.data_root or self.address}"
 
-    def held(self, reference: Reference) -> LocalImage | None:
+    def find(self, reference: Reference) -> LocalImage | None:
         """Gives the image of exactly that registry, repository and digest, None where the engine does not have it."""
-        found = self._found(reference)
+        image = self._inspect(reference)
         # Podman takes the same content of another repository for it.
-        return found if found is not None and found.has(reference) else None
+        return image if image is not None and image.has(reference) else None
 
-    def _found(self, reference: Reference) -> LocalImage | None:
+    def _inspect(self, reference: Reference) -> LocalImage | None:
         from docker.errors import ImageNotFound, NotFound
 
-        with self._asked():
+        with self._translating_errors():
             try:
-                return _held(self.api.inspect_image(_pinned(reference)))
+                return _local_image(self.api.inspect_image(_pinned(reference)))
             except (ImageNotFound, NotFound):
                 return None
 
     def images(self) -> list[LocalImage]:
         """Gives all images that it has."""
-        with self._asked():
-            return [_held(one) for one in self.api.images()]
+        with self._translating_errors():
+            return [_local_image(answer) for answer in self.api.images()]
 
     def in_use(self) -> frozenset[str]:
         """Gives the keys of the images that containers are made from, those that are stopped included."""
-        with self._asked():
+        with self._translating_errors():
             return frozenset(container["ImageID"] for container in self.api.containers(all=True))
 
     def pull(
         self,
         reference: Reference,
-        login: RegistryCredentials | None,
+        credentials: RegistryCredentials | None,
         on_progress: Callable[[Progress], None] | None = None,
     ) -> LocalImage:
         """Pulls the image with that digest, whole or not at all, and gives it; raises `EngineFailed`.
 
-        Without a log-in, the engine is given the one that this user has from `docker login`, if any, as `docker pull` does.
+        Without credentials, the engine is given those that this user has from `docker login`, if any, as `docker pull` does.
         """
         progress = Progress()
-        with self._asked(reference, login):
+        with self._translating_errors(reference, credentials):
             lines = self.api.pull(
                 f"{reference.registry}/{reference.repository}",
                 tag=reference.digest,
                 stream=True,
                 decode=True,
-                auth_config=_auth(login),
+                auth_config=_auth(credentials),
             )
             with closing(lines):  # an engine goes on pulling for as long as somebody listens
                 for line in lines:
                     if "error" in line:
-                        raise engine_errors.about_pull(str(line["error"]), self.name, reference, login)
+                        raise engine_errors.about_pull(str(line["error"]), self.name, reference, credentials)
                     progress.take(line)
                     if on_progress is not None:
                         on_progress(progress)
-        pulled = self._found(reference)
+        pulled = self._inspect(reference)
         if pulled is not None and on_progress is not None:
             progress.end()
             on_progress(progress)
         if pulled is None or not pulled.has(reference):
-            said = ", ".join(sorted({one.digest or "-" for one in pulled.references})) if pulled else "nothing"
+            digests = ", ".join(sorted({own.digest or "-" for own in pulled.references})) if pulled else "nothing"
             raise EngineFailed(
-                f"{self.name} pulled something else than {reference}: it says that it has {said}. Nothing of it is used; "
+                f"{self.name} pulled something else than {reference}: it says that it has {digests}. Nothing of it is used; "
                 "pull again, and look at the engine's log if it stays so.",
                 code="digest_mismatch",
             )
         return pulled
 
-    def digest_now(self, reference: Reference, login: RegistryCredentials | None) -> str | None:
+    def digest_now(self, reference: Reference, credentials: RegistryCredentials | None) -> str | None:
         """Gives the digest that the tag of a reference has in its registry now, as far as the engine can find out."""
         from docker.errors import DockerException
         from requests import RequestException
 
         try:
-            answer = self.api.inspect_distribution(str(reference), auth_config=_auth(login))
+            answer = self.api.inspect_distribution(str(reference), auth_config=_auth(credentials))
         except (DockerException, RequestException):
             return None
         digest = answer.get("Descriptor", {}).get("digest")
@@ -158,25 +158,27 @@ class Engine:
         """Removes what was pulled with that digest; raises `EngineFailed` where a container is made from it."""
         from docker.errors import ImageNotFound, NotFound
 
-        with self._asked():
+        with self._translating_errors():
             try:
                 self.api.remove_image(_pinned(reference))
             except (ImageNotFound, NotFound):
                 return
 
     def free_bytes(self) -> int | None:
-        """Gives how much room there is for images, None where they do not lie on this machine."""
+        """Gives the free bytes of the disk with its images, None where that is not on this machine."""
         if self.data_root is None:
             return None
         try:
-            room = os.statvfs(self.data_root)
+            disk = os.statvfs(self.data_root)
         except OSError:
             return None
-        return room.f_bavail * room.f_frsize
+        return disk.f_bavail * disk.f_frsize
 
     @contextmanager
-    def _asked(self, reference: Reference | None = None, login: RegistryCredentials | None = None) -> Iterator[None]:
-        """Makes sentences of what goes wrong inside."""
+    def _translating_errors(
+        self, reference: Reference | None = None, credentials: RegistryCredentials | None = None
+    ) -> Iterator[None]:
+        """Raises errors of the engine and its SDK as `EngineFailed`, with a sentence that says what to do."""
         from docker.errors import APIError, DockerException
         from requests import RequestException
         from urllib3.exceptions import HTTPError
@@ -184,11 +186,11 @@ class Engine:
         try:
             yield
         except APIError as error:
-            said = str(error.explanation or error)
+            text = str(error.explanation or error)
             raise (
-                engine_errors.about_pull(said, self.name, reference, login)
+                engine_errors.about_pull(text, self.name, reference, credentials)
                 if reference is not None
-                else EngineFailed(f"{self.name} refuses: {engine_errors.printable(said)}.")
+                else EngineFailed(f"{self.name} refuses: {engine_errors.printable(text)}.")
             ) from None
         except (DockerException, RequestException, HTTPError, OSError) as error:
             raise engine_errors.about_connection(error, self.address) from None
@@ -206,9 +208,9 @@ def connect(address: str | None = None) -> Engine:
             "The package docker is not installed, through which the engine is spoken to: install bayplan[worker].",
             code="engine_sdk_missing",
         ) from None
-    given = {"base_url": address} if address is not None else _from_environment(kwargs_from_env)
-    if given:
-        return _connect(**given)
+    options = {"base_url": address} if address is not None else _from_environment(kwargs_from_env)
+    if options:
+        return _connect(**options)
     failures = []
     for socket in SOCKETS:
         if socket.exists():
@@ -223,25 +225,25 @@ def _from_environment(read: Callable[[], dict[str, Any]]) -> dict[str, Any]:
     from docker.errors import DockerException
 
     try:
-        found = read()
+        options = read()
     except DockerException as error:
         raise EngineFailed(f"DOCKER_CERT_PATH: {error}", code="engine_unreachable") from None
-    return found if "base_url" in found else {}
+    return options if "base_url" in options else {}
 
 
-def _connect(base_url: str, **how: Any) -> Engine:
+def _connect(base_url: str, **options: Any) -> Engine:
     from docker import APIClient
     from docker.errors import DockerException
     from requests import RequestException
 
     try:
-        api = APIClient(base_url=base_url, version="auto", timeout=ANSWER_TIMEOUT_SECONDS, **how)
-        version, told = api.version(), api.info()
+        api = APIClient(base_url=base_url, version="auto", timeout=ANSWER_TIMEOUT_SECONDS, **options)
+        version, info = api.version(), api.info()
     except (DockerException, RequestException, OSError) as error:
         raise engine_errors.about_connection(error, base_url) from None
-    components = {str(one.get("Name")): str(one.get("Version")) for one in version.get("Components") or ()}
+    components = {str(part.get("Name")): str(part.get("Version")) for part in version.get("Components") or ()}
     is_podman = "Podman Engine" in components
-    root = Path(told["DockerRootDir"]) if base_url.startswith("unix:") and told.get("DockerRootDir") else None
+    root = Path(info["DockerRootDir"]) if base_url.startswith("unix:") and info.get("DockerRootDir") else None
     return Engine(
         api,
         base_url,
@@ -251,8 +253,8 @@ def _connect(base_url: str, **how: Any) -> Engine:
     )
 
 
-def _auth(login: RegistryCredentials | None) -> dict[str, str] | None:
-    return None if login is None else {"username": login.username, "password": login.password}
+def _auth(credentials: RegistryCredentials | None) -> dict[str, str] | None:
+    return None if credentials is None else {"username": credentials.username, "password": credentials.password}
 
 
 def _pinned(reference: Reference) -> str:
@@ -260,13 +262,13 @@ def _pinned(reference: Reference) -> str:
     return f"{reference.registry}/{reference.repository}@{reference.digest}"
 
 
-def _held(found: Mapping[str, Any]) -> LocalImage:
+def _local_image(answer: Mapping[str, Any]) -> LocalImage:
     references = []
-    for text in found.get("RepoDigests") or ():
+    for text in answer.get("RepoDigests") or ():
         try:
             references.append(Reference.parse(text))
         except Invalid:  # "<none>@<none>": an image that was loaded, not pulled
             continue
     # Podman counts what was pulled by digest among the tags.
-    tags = tuple(tag for tag in found.get("RepoTags") or () if "@" not in tag and tag != "<none>:<none>")
-    return LocalImage(str(found["Id"]), tuple(references), int(found.get("Size") or 0), tags)
+    tags = tuple(tag for tag in answer.get("RepoTags") or () if "@" not in tag and tag != "<none>:<none>")
+    return LocalImage(str(answer["Id"]), tuple(references), int(answer.get("Size") or 0), tags)

@@ -1,4 +1,4 @@
-"""What engines complain of, as sentences that say what to do. One table: engines have no codes for what registries answer."""
+"""Errors of container engines, as sentences that say what to do. Tables of patterns: engines have no codes for what registries answer."""
 
 import re
 from collections.abc import Iterable
@@ -156,23 +156,23 @@ _LONGEST_QUOTE = 300
 
 
 def printable(text: str) -> str:
-    """What an engine or a registry said, on one line, of bounded length, with nothing in it that steers a terminal."""
+    """Gives a text of an engine or a registry on one line, of bounded length, without control characters."""
     line = " ".join(text.split()).rstrip(".")
     cut = line if len(line) <= _LONGEST_QUOTE else f"{line[:_LONGEST_QUOTE]}..."
     return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in cut)
 
 
-def about_pull(said: str, engine: str, reference: Reference, login: RegistryCredentials | None) -> EngineFailed:
-    """Gives the error for what an engine said while it pulled."""
-    if login is None:
+def about_pull(text: str, engine: str, reference: Reference, credentials: RegistryCredentials | None) -> EngineFailed:
+    """Gives the error for what an engine wrote during a pull."""
+    if credentials is None:
         who = "anybody without a log-in"
         advice = "The catalogue has no log-in for it: staff enter one with `bayplan images edit IMAGE --registry-username NAME`."
     else:
-        who = login.username
+        who = credentials.username
         advice = "The log-in that the catalogue has for it is wrong or has expired: staff replace it with `bayplan credentials rotate`."
-    text = said.replace(reference.registry, "")  # a port is no status
+    searched = text.replace(reference.registry, "")  # a port is no status
     for pattern, code, sentence in _PULL:
-        if pattern.search(text):
+        if pattern.search(searched):
             words = {
                 "engine": engine,
                 "reference": reference,
@@ -180,29 +180,29 @@ def about_pull(said: str, engine: str, reference: Reference, login: RegistryCred
                 "host": reference.registry,
                 "who": who,
                 "login_advice": advice,
-                "said": printable(said),
+                "said": printable(text),
             }
             return EngineFailed(sentence.format(**words), code=code)
-    return EngineFailed(f"{engine} could not pull {reference}: {printable(said)}.")
+    return EngineFailed(f"{engine} could not pull {reference}: {printable(text)}.")
 
 
-def about_start(said: str, engine: str, reference: Reference) -> EngineFailed:
-    """Gives the error for what an engine said when a container was to start."""
+def about_start(text: str, engine: str, reference: Reference) -> EngineFailed:
+    """Gives the error for what an engine wrote when a container was to start."""
     for pattern, code, sentence in _START:
-        if pattern.search(said):
-            return EngineFailed(sentence.format(engine=engine, reference=reference, said=printable(said)), code=code)
-    return EngineFailed(f"{engine} could not run {reference}: {printable(said)}.")
+        if pattern.search(text):
+            return EngineFailed(sentence.format(engine=engine, reference=reference, said=printable(text)), code=code)
+    return EngineFailed(f"{engine} could not run {reference}: {printable(text)}.")
 
 
 def about_connection(error: BaseException, address: str) -> EngineFailed:
-    """Gives the error for an engine that cannot be spoken to."""
+    """Gives the error for an engine that cannot be reached."""
     causes = []
     cause: BaseException | None = error
     while cause is not None and cause not in causes:
         causes.append(cause)
         cause = cause.__cause__ or cause.__context__
-    # urllib3 keeps what the system said among an error's arguments, not as its cause.
-    inner = [one for cause in causes for one in _within(cause)]
+    # urllib3 keeps the system's error among its own error's arguments, not as its cause.
+    inner = [error for cause in causes for error in _within(cause)]
     place = address.removeprefix("unix://")
     if "credentials store" in str(error).lower():
         return EngineFailed(
@@ -211,12 +211,12 @@ def about_connection(error: BaseException, address: str) -> EngineFailed:
             "--registry-username NAME`.",
             code="login_unreadable",
         )
-    if any(isinstance(one, PermissionError) for one in inner):
+    if any(isinstance(error, PermissionError) for error in inner):
         return EngineFailed(
             f"This user may not speak to the engine at {place}. Run this as one who may (root, or a member of the group `docker`).",
             code="engine_forbidden",
         )
-    if any(isinstance(one, (FileNotFoundError, ConnectionRefusedError)) for one in inner):
+    if any(isinstance(error, (FileNotFoundError, ConnectionRefusedError)) for error in inner):
         return EngineFailed(
             f"No container engine answers at {place}. Start it (`systemctl start docker`, or `systemctl start podman.socket`), or "
             "say where it is with --engine or DOCKER_HOST.",
@@ -246,5 +246,5 @@ def _within(error: object, depth: int = 4) -> Iterable[object]:
             if isinstance(argument, BaseException):
                 yield from _within(argument, depth - 1)
             elif isinstance(argument, tuple):
-                for one in argument:
-                    yield from _within(one, depth - 1)
+                for part in argument:
+                    yield from _within(part, depth - 1)

@@ -1,7 +1,7 @@
-"""The worker as a service: says that its nodes are alive, and what has changed; goes on whatever happens to the server.
+"""The agent as a service: sends heartbeats for its nodes and reports what has changed, whatever happens to the server.
 
-One thread and one connection; prefetching has its own. Waiting times have jitter, so that a fleet that was started at once does not
-ask at once; while the server is away they double up to five minutes. Only a credential that is refused ends the run.
+One thread and one connection; prefetching has its own. Waits have jitter, so that a fleet that was started at once does not
+ask at once; while the server is away they double up to five minutes. Only a refused credential ends the run.
 """
 
 import random
@@ -22,7 +22,6 @@ from bayplan.errors import BayplanError, Invalid, Malformed, TooManyAttempts, Un
 if TYPE_CHECKING:
     from bayplan.agent.prefetch import Prefetcher
 
-
 JITTER = 0.2  # of the time from one heartbeat to the next
 
 
@@ -32,51 +31,51 @@ class JoinedAgain(Exception):  # nothing went wrong
 
 @dataclass(slots=True)
 class Agent:
-    """A worker that runs, until a signal or a refused credential ends it."""
+    """The agent of a machine, which runs until a signal or a refused credential ends it."""
 
     path: Path
-    interval_seconds: float
-    look_seconds: float
-    say: Callable[[str], None]
+    heartbeat_seconds: float
+    probe_seconds: float
     retry: Backoff
+    log: Callable[[str], None]
     prefetcher: "Prefetcher | None" = None
     _failures: int = 0
-    # The last complaint about the server, and about the hardware: each is said once, not at every try.
-    _said: str | None = None
-    _blind: str | None = None
-    _looked_at: float | None = None
+    # The last error of the server, and of the probe: each is logged once, not at every try.
+    _last_error: str | None = None
+    _last_probe_error: str | None = None
+    _probed_at: float | None = None  # on the monotonic clock
     _state: AgentState = field(init=False)
 
     def run(self) -> None:
         """Runs; raises `Unauthenticated` when the worker was revoked, `NotFound` where the machine has not joined, or has left.
 
-        Raises `JoinedAgain` where it is to be run anew.
+        Raises `JoinedAgain` where it has to be run anew.
         """
         self._state = credential.read(self.path)
         nodes = len(self._state.nodes)
-        self.say(f"{self._state.worker} runs for {self._state.server}, with {nodes} node{'' if nodes == 1 else 's'}.")
+        self.log(f"{self._state.worker} runs for {self._state.server}, with {nodes} node{'' if nodes == 1 else 's'}.")
         with membership.connect(self._state) as client:
             if self.prefetcher is None:
-                self._go_on(client)
+                self._send_heartbeats(client)
             try:
                 self.prefetcher.start(self._state)
-                self._go_on(client)
+                self._send_heartbeats(client)
             finally:
                 self.prefetcher.stop()
 
-    def _go_on(self, client: Client) -> NoReturn:
+    def _send_heartbeats(self, client: Client) -> NoReturn:
         while True:
-            time.sleep(self._turn(client))
+            time.sleep(self._send_heartbeat(client))
 
-    def _turn(self, client: Client) -> float:
-        """Does what is due, and gives for how many seconds there is nothing to do."""
+    def _send_heartbeat(self, client: Client) -> float:
+        """Reports changes and sends a heartbeat for each node; gives the seconds until the next."""
         try:
-            self._look(client)
+            self._report_changes(client)
             for node in self._state.nodes:
                 client.nodes.ping(node)
         except Unauthenticated as error:
             if not credential.read(self.path).is_of(self._state):
-                self.say("This machine has joined again: going on with what it got.")
+                self.log("This machine has joined again: going on with what it got.")
                 raise JoinedAgain from None
             raise Unauthenticated(
                 f"{self._state.server} does not know the worker {self._state.worker} any more: it was revoked, or joined again "
@@ -85,45 +84,44 @@ class Agent:
             ) from None
         except Malformed as error:
             if error.code != "unknown_node":
-                return self._failed(error)
-            self.say("A node of this machine is not in the catalogue any more: reporting the machine anew.")
-            self._looked_at = None
+                return self._seconds_after_failure(error)
+            self.log("A node of this machine is not in the catalogue any more: reporting the machine anew.")
+            self._probed_at = None
             self._state = replace(self._state, reported={})
-            return self._failed(error)
+            return self._seconds_after_failure(error)
         except TooManyAttempts as error:
-            self._failed(error)
+            self._seconds_after_failure(error)
             return float(error.retry_after_seconds)
         except BayplanError as error:
-            return self._failed(error)
+            return self._seconds_after_failure(error)
         if self._failures:
-            self.say(f"{self._state.server} answers again.")
-        self._failures, self._said = 0, None
-        return spread(self.interval_seconds, JITTER, random.random())  # noqa: S311  # spreads load, guards nothing
+            self.log(f"{self._state.server} answers again.")
+        self._failures, self._last_error = 0, None
+        return spread(self.heartbeat_seconds, JITTER, random.random())  # noqa: S311  # spreads load, guards nothing
 
-    def _look(self, client: Client) -> None:
-        """Looks at the hardware where that is due, and tells the server what is different."""
+    def _report_changes(self, client: Client) -> None:
+        """Probes the hardware where that is due, and reports what has changed."""
         now = time.monotonic()
-        if self._looked_at is not None and now - self._looked_at < self.look_seconds:
+        if self._probed_at is not None and now - self._probed_at < self.probe_seconds:
             return
         try:
             body = membership.current(self._state)
         except (CannotProbe, Invalid) as error:
-            self._looked_at = now
-            if error.detail != self._blind:
-                self.say(f"The hardware cannot be looked at, so what was reported stays. {error.detail}")
-            self._blind = error.detail
+            self._probed_at = now
+            if error.detail != self._last_probe_error:
+                self.log(f"The hardware cannot be looked at, so what was reported stays. {error.detail}")
+            self._last_probe_error = error.detail
             return
-        self._blind = None
+        self._last_probe_error = None
         changes = differences(self._state.reported, body) if self._state.reported else ["everything"]
         if changes:
-            self.say(f"Reporting: {', '.join(changes)}.")
-            self._state = membership.tell(client, self.path, self._state, body)
-        self._looked_at = now
+            self.log(f"Reporting: {', '.join(changes)}.")
+            self._state = membership.report_to(client, self.path, self._state, body)
+        self._probed_at = now
 
-    def _failed(self, error: BayplanError) -> float:
+    def _seconds_after_failure(self, error: BayplanError) -> float:
         self._failures += 1
-        wait = self.retry.wait_seconds(self._failures, random.random())  # noqa: S311  # spreads load, guards nothing
-        if error.detail != self._said:
-            self.say(f"{error.detail} Trying again until it works.")
-        self._said = error.detail
-        return wait
+        if error.detail != self._last_error:
+            self.log(f"{error.detail} Trying again until it works.")
+        self._last_error = error.detail
+        return self.retry.wait_seconds(self._failures, random.random())  # noqa: S311  # spreads load, guards nothing

@@ -1,14 +1,15 @@
-"""Joining a server, telling it what has changed, and leaving: what the commands and the running worker have in common."""
+"""Joining a server, reporting to it, and leaving: what the commands and the running agent have in common."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict
 
 from bayplan.agent import credential, probe, report
 from bayplan.agent.credential import AgentState
+from bayplan.agent.hardware import Machine
 from bayplan.client import Client
 from bayplan.client.transport import server_address
 from bayplan.errors import BayplanError, Conflict, NotFound, Unauthenticated, Unreachable
@@ -20,8 +21,16 @@ if TYPE_CHECKING:
 TIMEOUT_SECONDS = 30
 
 
-def join(path: Path, server: str, token: str, *, ip: str | None, without_gpu: bool) -> Sequence[NodeAnswer]:
-    """Joins, or joins again, and keeps the credential; gives this machine's nodes. Raises what the server refuses."""
+def join(
+    path: Path,
+    server: str,
+    token: str,
+    *,
+    ip: str | None,
+    without_gpu: bool,
+    read_machine: Callable[..., Machine] = probe.machine,
+) -> Sequence[NodeAnswer]:
+    """Joins, or joins again, and keeps the credential; gives this machine's nodes. Raises the server's errors."""
     url = server_address(server)
     try:
         before = credential.read(path)
@@ -30,12 +39,12 @@ def join(path: Path, server: str, token: str, *, ip: str | None, without_gpu: bo
     if before is not None and before.server != url:
         raise Conflict(f"This machine is a worker of {before.server}: run `bayplan worker leave` first.")
     credential.writable(path)
-    body = report.body(probe.machine(without_gpu=without_gpu), ip or probe.address_towards(url))
+    body = report.body(read_machine(without_gpu=without_gpu), ip or probe.address_towards(url))
     with Client(url, token=token, timeout_seconds=TIMEOUT_SECONDS) as client:
         try:
             joined = client.nodes.join(body)
         except Conflict as refused:
-            if refused.code != "worker_alive" or before is None or not _is_known(before, body):
+            if refused.code != "worker_alive" or before is None or not _report_by_old_credential(before, body):
                 raise
             joined = client.nodes.join(body)
     assert joined["secret"] is not None
@@ -44,7 +53,7 @@ def join(path: Path, server: str, token: str, *, ip: str | None, without_gpu: bo
     return joined["nodes"]
 
 
-def _is_known(before: AgentState, body: report.Body) -> bool:
+def _report_by_old_credential(before: AgentState, body: report.Body) -> bool:
     """Reports by the credential from before, so that the server knows this machine wherever it asks from now; False where it cannot.
 
     Only for the address that it had: a copy of a machine's disk has its credential too, and must not move its nodes.
@@ -59,27 +68,27 @@ def _is_known(before: AgentState, body: report.Body) -> bool:
     return True
 
 
-def connect(known: AgentState) -> Client:
+def connect(state: AgentState) -> Client:
     """Gives a client that logs in as this worker, again whenever that is needed."""
-    return Client(known.server, worker=known.worker, secret=known.secret, timeout_seconds=TIMEOUT_SECONDS)
+    return Client(state.server, worker=state.worker, secret=state.secret, timeout_seconds=TIMEOUT_SECONDS)
 
 
-def current(known: AgentState) -> report.Body:
+def current(state: AgentState) -> report.Body:
     """Gives what the machine would report now; raises `CannotProbe`, or `Invalid` where there is no way to the server."""
-    ip = known.ip or probe.address_towards(known.server)
-    return report.body(probe.machine_seen_afresh(without_gpu=known.without_gpu), ip)
+    ip = state.ip or probe.address_towards(state.server)
+    return report.body(probe.machine_seen_afresh(without_gpu=state.without_gpu), ip)
 
 
-def tell(client: Client, path: Path, known: AgentState, body: report.Body) -> AgentState:
-    """Tells the server what the machine is now, and keeps and gives the new state."""
+def report_to(client: Client, path: Path, state: AgentState, body: report.Body) -> AgentState:
+    """Reports the machine, and writes and gives the new state."""
     joined: JoinAnswer = client.nodes.join(body)
-    new = replace(known, nodes=tuple(node["pk"] for node in joined["nodes"]), reported=body)
+    new = replace(state, nodes=tuple(node["pk"] for node in joined["nodes"]), reported=body)
     credential.update(path, new)
     return new
 
 
 class Status(TypedDict):
-    """What a worker is to its server: its nodes as they are there, what it has not reported yet, and what could not be found out."""
+    """This machine's nodes at its server, what it has not reported yet, and the errors that came instead."""
 
     server: str
     worker: str
@@ -94,21 +103,21 @@ NODES_GONE = (
 )
 
 
-def status(known: AgentState) -> Status:
-    """Gives how things stand; what cannot be found out is said in `troubles`."""
-    found: Status = {"server": known.server, "worker": known.worker, "nodes": [], "changes": [], "troubles": []}
+def status(state: AgentState) -> Status:
+    """Asks the server and probes the hardware; what fails is in `troubles`."""
+    answer: Status = {"server": state.server, "worker": state.worker, "nodes": [], "changes": [], "troubles": []}
     try:
-        with connect(known) as client:
-            found["nodes"] = [client.nodes.get(pk) for pk in known.nodes]
+        with connect(state) as client:
+            answer["nodes"] = [client.nodes.get(pk) for pk in state.nodes]
     except NotFound:
-        found["troubles"].append(NODES_GONE)
+        answer["troubles"].append(NODES_GONE)
     except BayplanError as error:
-        found["troubles"].append(error.detail)
+        answer["troubles"].append(error.detail)
     try:
-        found["changes"] = report.differences(known.reported, current(known))
+        answer["changes"] = report.differences(state.reported, current(state))
     except BayplanError as error:
-        found["troubles"].append(error.detail)
-    return found
+        answer["troubles"].append(error.detail)
+    return answer
 
 
 def leave(path: Path, *, force: bool) -> bool:
@@ -116,16 +125,16 @@ def leave(path: Path, *, force: bool) -> bool:
 
     Raises `Unreachable` where the server cannot be told, and does nothing then, unless by `force`.
     """
-    known = credential.read(path)
-    knew = True
+    state = credential.read(path)
+    was_there = True
     try:
-        with connect(known) as client:
-            client.nodes.revoke(known.worker, nodes=True)
+        with connect(state) as client:
+            client.nodes.revoke(state.worker, nodes=True)
     except (Unauthenticated, NotFound):
-        knew = False
+        was_there = False
     except Unreachable:
         if not force:
             raise
-        knew = False
+        was_there = False
     credential.forget(path)
-    return knew
+    return was_there

@@ -12,7 +12,11 @@ from bayplan.errors import BayplanError
 _BRANDS = {
     getattr(pynvml, name): name for name in dir(pynvml) if name.startswith("NVML_BRAND_") and name != "NVML_BRAND_COUNT"
 }
-_UNTOLD = (pynvml.NVML_ERROR_NOT_SUPPORTED, pynvml.NVML_ERROR_FUNCTION_NOT_FOUND, pynvml.NVML_ERROR_NO_PERMISSION)
+_NOT_AVAILABLE = (
+    pynvml.NVML_ERROR_NOT_SUPPORTED,
+    pynvml.NVML_ERROR_FUNCTION_NOT_FOUND,
+    pynvml.NVML_ERROR_NO_PERMISSION,
+)
 _FABRIC_STATES = {
     pynvml.NVML_GPU_FABRIC_STATE_NOT_STARTED: False,
     pynvml.NVML_GPU_FABRIC_STATE_IN_PROGRESS: False,
@@ -45,10 +49,10 @@ def gpus() -> Gpus | None:
 
 def _gpu(index: int) -> GpuHardware:
     handle = pynvml.nvmlDeviceGetHandleByIndex(index)
-    capability = _told(pynvml.nvmlDeviceGetCudaComputeCapability, handle)
-    memory = _told(pynvml.nvmlDeviceGetMemoryInfo, handle)
-    number = _told(pynvml.nvmlDeviceGetBrand, handle)
-    name = _told(pynvml.nvmlDeviceGetName, handle)
+    capability = _query(pynvml.nvmlDeviceGetCudaComputeCapability, handle)
+    memory = _query(pynvml.nvmlDeviceGetMemoryInfo, handle)
+    number = _query(pynvml.nvmlDeviceGetBrand, handle)
+    name = _query(pynvml.nvmlDeviceGetName, handle)
     return GpuHardware(
         index,
         name=None if name is None else _text(name),
@@ -61,19 +65,19 @@ def _gpu(index: int) -> GpuHardware:
 
 def _fabric_ready(handle: object) -> bool | None:
     information = pynvml.c_nvmlGpuFabricInfo_t()
-    if _told(pynvml.nvmlDeviceGetGpuFabricInfo, handle, ctypes.byref(information)) is None:
+    if _query(pynvml.nvmlDeviceGetGpuFabricInfo, handle, ctypes.byref(information)) is None:
         return None
     return _FABRIC_STATES.get(information.state)
 
 
-def _told(question: Callable[..., Any], *arguments: object) -> Any:
+def _query(function: Callable[..., Any], *arguments: object) -> Any:
     """What NVML answers, None where this GPU or this driver cannot say; a GPU that is lost is an error all the same."""
     try:
-        return question(*arguments)
+        return function(*arguments)
     except UnicodeDecodeError:  # the drivers 555 gave names of no sense within WSL
         return None
     except pynvml.NVMLError as error:
-        if error.value in _UNTOLD:
+        if error.value in _NOT_AVAILABLE:
             return None
         raise
 

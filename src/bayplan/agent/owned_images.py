@@ -1,7 +1,7 @@
-"""What this machine has pulled because it is to hold it: kept beside the credential, so that nothing else is ever removed.
+"""The file of the images that the agent has pulled: beside the credential, so that no other image is ever removed.
 
-An image is entered before its pull begins and only where the engine does not have it yet; so one that is here when the pull was
-cut off, or its end was never written down, is known as ours all the same.
+An image is entered before its pull begins, and only where the engine does not have it yet: so it counts as owned also where
+the pull was cut off, or its end was never written down.
 """
 
 import json
@@ -16,7 +16,7 @@ from bayplan.errors import Invalid
 
 @dataclass(frozen=True, slots=True)
 class OwnedImage:
-    """An image that was pulled here: by which reference (with its digest), its key at the server that wanted it, by which engine."""
+    """An image that was pulled here: its reference with the digest, its key at the server, and the engine."""
 
     reference: str
     image: int
@@ -25,7 +25,7 @@ class OwnedImage:
 
 @dataclass(frozen=True, slots=True)
 class OwnedImages:
-    """What the engine has pulled, by reference; how much images take that there was no room for, by reference; what others have."""
+    """What one engine has pulled, and the sizes of images that exceeded the disk budget, by reference; what other engines have."""
 
     server: str
     own: Mapping[str, OwnedImage]
@@ -39,16 +39,19 @@ def beside(credential: Path) -> Path:
 
 
 def read(path: Path, server: str, engine: str) -> OwnedImages:
-    """Gives what is kept of an engine, nothing where there is no file; raises `Invalid` for one that cannot be read.
+    """Reads what an engine has, nothing where there is no file; raises `Invalid` for one that cannot be read.
 
     Another server knows the images by other keys: what was pulled for the one before is known by its reference alone.
     """
     try:
         content: Any = json.loads(path.read_bytes())
-        same = content["server"] == server
-        all_own = [OwnedImage(one["reference"], one["image"] if same else 0, one["engine"]) for one in content["own"]]
-        own = {one.reference: one for one in all_own if one.engine == engine}
-        return OwnedImages(server, own, dict(content["sizes"]), [one for one in all_own if one.engine != engine])
+        is_same_server = content["server"] == server
+        images = [
+            OwnedImage(entry["reference"], entry["image"] if is_same_server else 0, entry["engine"])
+            for entry in content["own"]
+        ]
+        own = {image.reference: image for image in images if image.engine == engine}
+        return OwnedImages(server, own, dict(content["sizes"]), [image for image in images if image.engine != engine])
     except FileNotFoundError:
         return OwnedImages(server, {}, {})
     except OSError as error:
@@ -65,12 +68,12 @@ def is_any(path: Path, server: str) -> bool:
     return bool(read(path, server, "").elsewhere)
 
 
-def write(path: Path, kept: OwnedImages) -> None:
-    """Keeps it, whole or not at all; raises `Invalid`."""
+def write(path: Path, owned: OwnedImages) -> None:
+    """Writes the file whole or not at all; raises `Invalid`."""
     content = {
-        "server": kept.server,
-        "own": [asdict(one) for one in (*kept.own.values(), *kept.elsewhere)],
-        "sizes": dict(kept.sizes),
+        "server": owned.server,
+        "own": [asdict(image) for image in (*owned.own.values(), *owned.elsewhere)],
+        "sizes": dict(owned.sizes),
     }
     try:
         write_whole(path, json.dumps(content, indent=2))
@@ -80,7 +83,7 @@ def write(path: Path, kept: OwnedImages) -> None:
         ) from None
 
 
-def only(kept: Mapping[str, int], references: Iterable[str]) -> dict[str, int]:
+def only(sizes: Mapping[str, int], references: Iterable[str]) -> dict[str, int]:
     """Gives the part of the sizes that is about these references."""
-    wanted = set(references)
-    return {reference: size for reference, size in kept.items() if reference in wanted}
+    kept = set(references)
+    return {reference: size for reference, size in sizes.items() if reference in kept}

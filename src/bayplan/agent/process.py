@@ -1,7 +1,7 @@
-"""The process that a running worker is: in the place of the command that was typed, without what reading that took.
+"""The process that the agent is: in the place of the command that was typed, without what reading that took.
 
-The command line's library takes 17 MB for as long as the process lives, which is months. `python -m bayplan.agent.process` is given
-all that was typed as one JSON text; no secret is in it.
+The command line's library takes 17 MB for as long as the process lives, which is months. `python -m bayplan.agent.process`
+gets its options as one JSON text; no secret is in it.
 """
 
 import json
@@ -18,18 +18,18 @@ from bayplan.agent.prefetch import Prefetcher
 from bayplan.domain.backoff import Backoff
 from bayplan.errors import BayplanError
 
-LONGEST_RETRY_SECONDS = 300.0
 NAME = "bayplan.agent.process"  # `__name__` is another while this is what runs
+LONGEST_RETRY_SECONDS = 300.0
 
 
 @dataclass(frozen=True, slots=True)
 class AgentOptions:
-    """How a worker is to run; `prefetch_every_seconds` is None where it holds no images."""
+    """How the agent runs; `prefetch_seconds` is None where it does not prefetch."""
 
     state: str
-    interval_seconds: int
-    look_seconds: int
-    prefetch_every_seconds: int | None
+    heartbeat_seconds: float
+    probe_seconds: float
+    prefetch_seconds: float | None
     budget_bytes: int | None
     free_bytes: int
     free_share: float
@@ -37,29 +37,34 @@ class AgentOptions:
     first_retry_seconds: float = 2.0
 
 
-def become(orders: AgentOptions) -> NoReturn:
-    """Runs the worker in the place of this process, under the same process id."""
-    os.execv(sys.executable, [sys.executable, "-P", "-m", NAME, json.dumps(asdict(orders))])  # noqa: S606  # ourselves
+def become(options: AgentOptions) -> NoReturn:
+    """Runs the agent in the place of this process, under the same process id."""
+    os.execv(sys.executable, command(options))  # noqa: S606  # ourselves
 
 
-def run(orders: AgentOptions) -> None:
-    """Runs the worker in this process until a signal ends it; raises as `Worker.run` does."""
-    # Wherever it is: whatever is kept is kept whole, and what the server was told it has done or not.
+def command(options: AgentOptions) -> list[str]:
+    """Gives the command that runs the agent."""
+    return [sys.executable, "-P", "-m", NAME, json.dumps(asdict(options))]
+
+
+def run(options: AgentOptions) -> None:
+    """Runs the agent in this process until a signal ends it; raises as `Agent.run` does."""
+    # At any moment: files are written whole, and a request reached the server or did not.
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda _number, _frame: sys.exit(0))
-    path = Path(orders.state)
-    retry = Backoff(orders.first_retry_seconds, LONGEST_RETRY_SECONDS)
+    path = Path(options.state)
+    retry = Backoff(options.first_retry_seconds, LONGEST_RETRY_SECONDS)
     prefetcher = None
-    if orders.prefetch_every_seconds is not None:
-        limits = DiskLimits(orders.budget_bytes, orders.free_bytes, orders.free_share)
-        prefetcher = Prefetcher(path, limits, orders.prefetch_every_seconds, orders.engine, retry, _say)
+    if options.prefetch_seconds is not None:
+        limits = DiskLimits(options.budget_bytes, options.free_bytes, options.free_share)
+        prefetcher = Prefetcher(path, limits, options.prefetch_seconds, options.engine, retry, _log)
     try:
-        Agent(path, orders.interval_seconds, orders.look_seconds, _say, retry, prefetcher).run()
+        Agent(path, options.heartbeat_seconds, options.probe_seconds, retry, _log, prefetcher).run()
     except JoinedAgain:
-        become(orders)
+        become(options)
 
 
-def _say(text: str) -> None:
+def _log(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 

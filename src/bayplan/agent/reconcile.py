@@ -1,7 +1,7 @@
-"""The images that this machine is to hold, and its engine: pulls what is missing, removes what it pulled itself and is wanted no more.
+"""Reconciles the engine with the desired images: pulls what is missing, removes what the agent pulled and is desired no more.
 
-Nothing else is ever touched: what somebody else pulled, or a container uses, stays. What there is no room for is left out, and
-smaller images behind it still go.
+Nothing else is ever touched: what somebody else pulled, or a container uses, stays. An image that exceeds the disk budget is
+left out, and smaller images behind it still go.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bayplan.agent import owned_images
-from bayplan.agent.desired import DesiredImage, Failure
-from bayplan.agent.disk_budget import DiskBudget, DiskLimits, NoRoom
+from bayplan.agent.desired import DesiredImage, PullFailure
+from bayplan.agent.disk_budget import DiskBudget, DiskBudgetExceeded, DiskLimits
 from bayplan.agent.engine import Engine, LocalImage
 from bayplan.agent.engine_errors import EngineFailed, printable
 from bayplan.agent.owned_images import OwnedImage
@@ -25,9 +25,9 @@ from bayplan.domain.reference import Reference
 if TYPE_CHECKING:
     from bayplan.schemas.prefetch import InventoryEntry, State
 
-LOOK_SECONDS = 2.0  # at the disk, while something is pulled
-_LONGEST_DETAIL = 1_000
-# Of these any other image of the same registry would fail as well.
+DISK_CHECK_SECONDS = 2.0  # from one check of the disk to the next, while an image is pulled
+_MAX_DETAIL = 1_000
+# With these codes any other image of the same registry would fail as well.
 _OF_THE_REGISTRY = frozenset(
     (
         "registry_unreachable",
@@ -40,95 +40,98 @@ _OF_THE_REGISTRY = frozenset(
 
 
 class Stopped(Exception):  # nothing went wrong
-    """The worker ends: what is being pulled is abandoned, and the engine takes back what was begun."""
+    """The agent ends: an image that is being pulled is abandoned, and the engine removes what it has of it."""
 
 
 @dataclass(frozen=True, slots=True)
 class ReconcileObserver:
-    """Who is told of what the machine holds, and what is worth a line in a log; and who says that it ends."""
+    """Gets the image inventory as it changes, and lines for the log; says whether to stop."""
 
-    holds: Callable[[Mapping[int, InventoryEntry]], None]
-    say: Callable[[str], None]
+    report: Callable[[Mapping[int, InventoryEntry]], None]
+    log: Callable[[str], None]
     is_stopped: Callable[[], bool]
 
 
 @dataclass(slots=True)
 class Reconciler:
-    """What the machine holds, from round to round."""
+    """Reconciles again and again; keeps the failures from one pass to the next."""
 
     path: Path
     server: str
     limits: DiskLimits
     interval_seconds: float
-    watch: ReconcileObserver
-    # By target, with all that was known of it: another digest, or another log-in, is tried at once.
-    failures: dict[DesiredImage, Failure] = field(default_factory=dict)
-    registries: dict[str, Failure] = field(default_factory=dict)
+    observer: ReconcileObserver
+    # By all that the server said of an image: another digest, or other credentials, are tried at once.
+    failures: dict[DesiredImage, PullFailure] = field(default_factory=dict)
+    registry_failures: dict[str, PullFailure] = field(default_factory=dict)
 
     def reconcile(
-        self, engine: Engine, targets: Sequence[DesiredImage], keep: Collection[int]
+        self, engine: Engine, desired: Sequence[DesiredImage], keep: Collection[int]
     ) -> dict[int, InventoryEntry]:
-        """Makes it so, one image after the other, and gives what is here then, by image.
+        """Does one pass, one image after the other, and gives the image inventory by image.
 
-        Raises `EngineFailed` where the engine does not answer, `Invalid` where what was pulled cannot be kept, and `Stopped`.
+        Raises `EngineFailed` where the engine does not answer, `Invalid` where the file of owned images cannot be written, and
+        `Stopped`.
         """
-        self.failures = {target: self.failures[target] for target in targets if target in self.failures}
-        return ReconcilePass(self, engine, keep).go(targets)
+        self.failures = {image: self.failures[image] for image in desired if image in self.failures}
+        return _ReconcilePass(self, engine, keep).run(desired)
 
 
-class ReconcilePass:
-    """One round: what the engine has, and what is done about it. Images go by their reference with the digest, as a text."""
+class _ReconcilePass:
+    """One pass: what the engine has, and what is done about it. `name` is an image's reference with its digest, as a text."""
 
-    def __init__(self, hold: Reconciler, engine: Engine, keep: Collection[int]) -> None:
-        self._hold, self._engine, self._keep = hold, engine, keep
-        self._kept = owned_images.read(hold.path, hold.server, engine.place)
-        self._here = {str(reference): one for one in engine.images() for reference in one.references}
+    def __init__(self, reconciler: Reconciler, engine: Engine, keep: Collection[int]) -> None:
+        self._reconciler, self._engine, self._keep = reconciler, engine, keep
+        self._owned = owned_images.read(reconciler.path, reconciler.server, engine.place)
+        self._local = {str(reference): image for image in engine.images() for reference in image.references}
         self._in_use = engine.in_use()
-        self._states: dict[int, InventoryEntry] = {}
+        self._inventory: dict[int, InventoryEntry] = {}
 
-    def go(self, targets: Sequence[DesiredImage]) -> dict[int, InventoryEntry]:
-        """Removes, then pulls, and gives what is here then."""
-        self._leave_to_others()
-        names = {target.image: self._name(target) for target in targets}
-        wanted = {name for name in names.values() if name is not None}
-        for own in list(self._kept.own.values()):
-            if own.reference not in wanted:
+    def run(self, desired: Sequence[DesiredImage]) -> dict[int, InventoryEntry]:
+        """Removes, then pulls, and gives the image inventory."""
+        self._disown_tagged()
+        names = {image.image: self._name(image) for image in desired}
+        desired_names = {name for name in names.values() if name is not None}
+        for own in list(self._owned.own.values()):
+            if own.reference not in desired_names:
                 self._withdraw(own)
-        self._remember(sizes=owned_images.only(self._kept.sizes, wanted))
-        for target in targets:
-            name = names[target.image]
-            if name in self._here:
-                self._set(target.image, "held", name)
-        self._make_room(targets, names)
-        self._tell()
-        for target in targets:
-            if target.image not in self._states:
-                self._get(target)
-                self._tell()
-        return self._states
+        self._change_owned(sizes=owned_images.only(self._owned.sizes, desired_names))
+        for image in desired:
+            name = names[image.image]
+            if name in self._local:
+                self._set(image.image, "held", name)
+        self._keep_budget(desired, names)
+        self._report()
+        for image in desired:
+            if image.image not in self._inventory:
+                self._get(image)
+                self._report()
+        return self._inventory
 
-    def _leave_to_others(self) -> None:
-        """Forgets what is not here any more, and what somebody has given a tag: it is theirs from then on."""
-        here = {name: own for name, own in self._kept.own.items() if name in self._here}
-        tagged = {name: self._here[name].tags for name in here if self._here[name].tags}
-        self._remember(own={name: own for name, own in here.items() if name not in tagged})
+    def _disown_tagged(self) -> None:
+        """Disowns what is not here any more, and what somebody has given a tag: it is theirs from then on."""
+        present = {name: own for name, own in self._owned.own.items() if name in self._local}
+        tagged = {name: self._local[name].tags for name in present if self._local[name].tags}
+        self._change_owned(own={name: own for name, own in present.items() if name not in tagged})
         for name, tags in tagged.items():
-            self._hold.watch.say(f"{name} is tagged {', '.join(tags)}: it stays until whoever did that removes it.")
+            self._reconciler.observer.log(
+                f"{name} is tagged {', '.join(tags)}: it stays until whoever did that removes it."
+            )
 
-    def _name(self, target: DesiredImage) -> str | None:
-        """The image by its digest; where the catalogue knows none, by that with which it was pulled before, if it was."""
-        if target.digest is not None:
-            return str(target.pinned(target.digest))
-        place = f"{target.reference.registry}/{target.reference.repository}@"
-        before = (one.reference for one in self._kept.own.values() if one.image == target.image)
-        return next((name for name in before if name.startswith(place)), None)
+    def _name(self, desired: DesiredImage) -> str | None:
+        """Gives the name by the desired digest; where the catalogue has none, that with which the image was pulled before, if it was."""
+        if desired.digest is not None:
+            return str(desired.pinned(desired.digest))
+        repository = f"{desired.reference.registry}/{desired.reference.repository}@"
+        before = (own.reference for own in self._owned.own.values() if own.image == desired.image)
+        return next((name for name in before if name.startswith(repository)), None)
 
     def _withdraw(self, own: OwnedImage) -> None:
-        """Removes what is wanted no more, unless its registry only does not have it now, or a container uses it."""
-        held = self._here[own.reference]
+        """Removes what is desired no more, unless only its registry does not have it now, or a container uses it."""
+        local = self._local[own.reference]
         if own.image in self._keep:
             self._set(own.image, "held", own.reference)
-        elif held.id in self._in_use:
+        elif local.id in self._in_use:
             self._set(own.image, "held", own.reference, "Wanted no more; a container uses it.")
         else:
             try:
@@ -138,141 +141,141 @@ class ReconcilePass:
                     raise
                 self._set(own.image, "removing", own.reference, error.detail)
             else:
-                self._hold.watch.say(f"Removed {own.reference}: it is wanted no more.")
+                self._reconciler.observer.log(f"Removed {own.reference}: it is wanted no more.")
 
     def _remove(self, own: OwnedImage) -> None:
         self._engine.remove(Reference.parse(own.reference))
-        del self._here[own.reference]
-        self._remember(own={name: one for name, one in self._kept.own.items() if name != own.reference})
+        del self._local[own.reference]
+        self._change_owned(own={name: other for name, other in self._owned.own.items() if name != own.reference})
 
-    def _make_room(self, targets: Sequence[DesiredImage], names: Mapping[int, str | None]) -> None:
-        """Removes the last of what is wanted while there is too much of it: after all that is wanted no more."""
-        for target in reversed(targets):
-            room = self._room()
-            own = self._kept.own.get(names[target.image] or "")
-            if room.is_kept or own is None or self._here[own.reference].id in self._in_use:
+    def _keep_budget(self, desired: Sequence[DesiredImage], names: Mapping[int, str | None]) -> None:
+        """Removes the last of the desired images while the disk budget is exceeded."""
+        for image in reversed(desired):
+            budget = self._budget()
+            own = self._owned.own.get(names[image.image] or "")
+            if budget.is_within or own is None or self._local[own.reference].id in self._in_use:
                 continue
-            self._remember(sizes={**self._kept.sizes, own.reference: self._here[own.reference].size_bytes})
+            self._change_owned(sizes={**self._owned.sizes, own.reference: self._local[own.reference].size_bytes})
             try:
                 self._remove(own)
             except EngineFailed as error:
                 if error.code in OF_THE_MACHINE:
                     raise
                 continue
-            self._hold.watch.say(f"Removed {own.reference}: there is no room for it any more.")
-            self._failed(target, "no_room", room.why)
+            self._reconciler.observer.log(f"Removed {own.reference}: there is no room for it any more.")
+            self._failed(image, "no_room", budget.shortage)
 
-    def _room(self) -> DiskBudget:
-        own = {self._here[name].id: self._here[name].size_bytes for name in self._kept.own if name in self._here}
-        return DiskBudget.of(self._engine.data_root, self._hold.limits, sum(own.values()))
+    def _budget(self) -> DiskBudget:
+        own = {self._local[name].id: self._local[name].size_bytes for name in self._owned.own if name in self._local}
+        return DiskBudget.of(self._engine.data_root, self._reconciler.limits, sum(own.values()))
 
-    def _get(self, target: DesiredImage) -> None:
-        """Pulls an image unless it failed lately; what keeps it away is its state then."""
-        registry = target.reference.registry
-        for before in (self._hold.failures.get(target), self._hold.registries.get(registry)):
+    def _get(self, desired: DesiredImage) -> None:
+        """Pulls an image unless it failed lately; an error becomes its state."""
+        registry = desired.reference.registry
+        for before in (self._reconciler.failures.get(desired), self._reconciler.registry_failures.get(registry)):
             if before is not None and not before.is_due:
-                return self._set(target.image, before.state, None, before.detail)
+                return self._set(desired.image, before.state, None, before.detail)
         began = time.monotonic()
         try:
-            digest = target.digest or self._engine.digest_now(target.reference, target.login)
+            digest = desired.digest or self._engine.digest_now(desired.reference, desired.credentials)
             if digest is None:
                 raise EngineFailed(
-                    f"Which digest {target.reference} has cannot be found out by {self._engine.name}, and the catalogue has none: "
-                    f"have staff run `bayplan images inspect {target.name} --store`."
+                    f"Which digest {desired.reference} has cannot be found out by {self._engine.name}, and the catalogue has none: "
+                    f"have staff run `bayplan images inspect {desired.name} --store`."
                 )
-            reference = target.pinned(digest)
-            # Asked again: since the round began, somebody may have pulled it.
-            held = self._here.get(str(reference)) or self._engine.held(reference) or self._pulled(target, reference)
-            self._here[str(reference)] = held
-        except NoRoom as error:
-            return self._failed(target, "no_room", error.detail)
+            reference = desired.pinned(digest)
+            # The engine is asked again: since the pass began, somebody may have pulled it.
+            local = self._local.get(str(reference)) or self._engine.find(reference) or self._pulled(desired, reference)
+            self._local[str(reference)] = local
+        except DiskBudgetExceeded as error:
+            return self._failed(desired, "no_room", error.detail)
         except EngineFailed as error:
             if error.code in OF_THE_MACHINE:
                 raise
             if error.code in _OF_THE_REGISTRY:
-                return self._registry_failed(target, error)
-            return self._failed(target, "no_room" if error.code == "disk_full" else "failed", error.detail, later=True)
-        self._hold.failures.pop(target, None)
-        if self._hold.registries.pop(registry, None) is not None:
-            self._hold.watch.say(f"{registry} serves images again.")
-        self._set(target.image, "held", str(reference))
-        return self._hold.watch.say(
-            f"Holds {target.name} as {reference}, {gigabytes(held.size_bytes)}, after {time.monotonic() - began:.0f} s."
+                return self._registry_failed(desired, error)
+            return self._failed(desired, "no_room" if error.code == "disk_full" else "failed", error.detail, later=True)
+        self._reconciler.failures.pop(desired, None)
+        if self._reconciler.registry_failures.pop(registry, None) is not None:
+            self._reconciler.observer.log(f"{registry} serves images again.")
+        self._set(desired.image, "held", str(reference))
+        return self._reconciler.observer.log(
+            f"Holds {desired.name} as {reference}, {gigabytes(local.size_bytes)}, after {time.monotonic() - began:.0f} s."
         )
 
-    def _pulled(self, target: DesiredImage, reference: Reference) -> LocalImage:
-        """Pulls what is not here, and keeps that it was pulled before anything else can happen; raises `NoRoom`."""
+    def _pulled(self, desired: DesiredImage, reference: Reference) -> LocalImage:
+        """Pulls what is not here, and enters it as owned before anything else can happen; raises `DiskBudgetExceeded`."""
         name = str(reference)
-        self._room().must_take(self._kept.sizes.get(name, 0), target.size_bytes)
-        self._set(target.image, "pulling", name)
-        self._tell()
-        self._remember(own={**self._kept.own, name: OwnedImage(name, target.image, self._engine.place)})
-        room, looks, total_bytes = self._room(), time.monotonic() + LOOK_SECONDS, 0
+        self._budget().require(self._owned.sizes.get(name, 0), desired.size_bytes)
+        self._set(desired.image, "pulling", name)
+        self._report()
+        self._change_owned(own={**self._owned.own, name: OwnedImage(name, desired.image, self._engine.place)})
+        budget, next_check, total_bytes = self._budget(), time.monotonic() + DISK_CHECK_SECONDS, 0
 
-        def goes_on(progress: Progress) -> None:
-            nonlocal looks, total_bytes
-            if self._hold.watch.is_stopped():
+        def on_progress(progress: Progress) -> None:
+            nonlocal next_check, total_bytes
+            if self._reconciler.observer.is_stopped():
                 raise Stopped
             total_bytes = progress.total_bytes
-            room.must_take(0, total_bytes)
-            if time.monotonic() >= looks:
-                self._tell()
-                room.now().must_take(0, total_bytes - progress.done_bytes)
-                looks = time.monotonic() + LOOK_SECONDS
+            budget.require(0, total_bytes)
+            if time.monotonic() >= next_check:
+                self._report()
+                budget.now().require(0, total_bytes - progress.done_bytes)
+                next_check = time.monotonic() + DISK_CHECK_SECONDS
 
         try:
-            held = self._engine.pull(reference, target.login, goes_on)
-        except NoRoom as error:
-            self._engine.remove(reference)  # where the very end of it was too much
-            self._remember(sizes={**self._kept.sizes, name: total_bytes})
+            local = self._engine.pull(reference, desired.credentials, on_progress)
+        except DiskBudgetExceeded as error:
+            self._engine.remove(reference)  # where only its very end exceeded the budget
+            self._change_owned(sizes={**self._owned.sizes, name: total_bytes})
             raise EngineFailed(error.detail, code="disk_full") from None
-        # What failed stays entered until the next round, which sees whether it is here after all.
-        self._here[name] = held
-        after = self._room()
-        if not after.is_kept:
-            self._remember(sizes={**self._kept.sizes, name: held.size_bytes})
-            self._remove(self._kept.own[name])
-            raise EngineFailed(after.why, code="disk_full")
-        return held
+        # A failed pull stays entered until the next pass, which sees whether the image is here after all.
+        self._local[name] = local
+        after = self._budget()
+        if not after.is_within:
+            self._change_owned(sizes={**self._owned.sizes, name: local.size_bytes})
+            self._remove(self._owned.own[name])
+            raise EngineFailed(after.shortage, code="disk_full")
+        return local
 
-    def _registry_failed(self, target: DesiredImage, error: EngineFailed) -> None:
-        """Keeps that a registry serves nothing now: its other images would fail as well, and each take its time for it."""
-        before = self._hold.registries.get(target.reference.registry)
-        failure = Failure.after(before, self._hold.interval_seconds, "failed", error.detail)
-        self._hold.registries[target.reference.registry] = failure
-        self._set(target.image, "failed", None, error.detail)
+    def _registry_failed(self, desired: DesiredImage, error: EngineFailed) -> None:
+        """Notes that a registry serves nothing now: its other images would fail as well, and each take its time."""
+        before = self._reconciler.registry_failures.get(desired.reference.registry)
+        failure = PullFailure.after(before, self._reconciler.interval_seconds, "failed", error.detail)
+        self._reconciler.registry_failures[desired.reference.registry] = failure
+        self._set(desired.image, "failed", None, error.detail)
         if before is None:
-            self._hold.watch.say(f"{target.name} is not here. {error.detail}")
+            self._reconciler.observer.log(f"{desired.name} is not here. {error.detail}")
 
-    def _failed(self, target: DesiredImage, state: State, detail: str, *, later: bool = False) -> None:
-        """Keeps why an image is not here, says it where that is new, and with `later` does not try it at once again."""
-        before = self._hold.failures.get(target)
-        self._set(target.image, state, None, detail)
-        failure = Failure.after(before, self._hold.interval_seconds if later else 0.0, state, detail)
-        self._hold.failures[target] = failure
-        # How much room there is changes with every image.
+    def _failed(self, desired: DesiredImage, state: State, detail: str, *, later: bool = False) -> None:
+        """Notes why an image is not here, logs that where it is new, and with `later` does not try it again at once."""
+        before = self._reconciler.failures.get(desired)
+        self._set(desired.image, state, None, detail)
+        failure = PullFailure.after(before, self._reconciler.interval_seconds if later else 0.0, state, detail)
+        self._reconciler.failures[desired] = failure
+        # The detail of a full disk changes with every image.
         if before is None or before.state != state or (state != "no_room" and before.detail != detail):
-            self._hold.watch.say(f"{target.name} is not here. {detail}")
+            self._reconciler.observer.log(f"{desired.name} is not here. {detail}")
 
     def _set(self, image: int, state: State, name: str | None, detail: str | None = None) -> None:
         if image == 0:  # another server's: this one has no key for it
             return
-        held = self._here.get(name or "")
-        self._states[image] = {
+        local = self._local.get(name or "")
+        self._inventory[image] = {
             "image": image,
             "state": state,
             "digest": name.rpartition("@")[2] if name else None,
-            "size_bytes": held.size_bytes if held else None,
-            "detail": printable(detail)[:_LONGEST_DETAIL] if detail else None,
+            "size_bytes": local.size_bytes if local else None,
+            "detail": printable(detail)[:_MAX_DETAIL] if detail else None,
         }
 
-    def _tell(self) -> None:
-        if self._hold.watch.is_stopped():
+    def _report(self) -> None:
+        if self._reconciler.observer.is_stopped():
             raise Stopped
-        self._hold.watch.holds(self._states)
+        self._reconciler.observer.report(self._inventory)
 
-    def _remember(self, **changes: object) -> None:
-        new = replace(self._kept, **changes)  # type: ignore[arg-type]  # its own fields
-        if new != self._kept:
-            owned_images.write(self._hold.path, new)
-            self._kept = new
+    def _change_owned(self, **changes: object) -> None:
+        new = replace(self._owned, **changes)  # type: ignore[arg-type]  # its own fields
+        if new != self._owned:
+            owned_images.write(self._reconciler.path, new)
+            self._owned = new

@@ -41,7 +41,7 @@ def body(machine: Machine, ip: str) -> Body:
 
 def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
     """Gives what has changed from one body to the next, each in a phrase: "driver 535.104.05 is now 570.86.10"."""
-    said = [
+    changes = [
         f"{word} {_shown(old.get(name))} is now {_shown(new[name])}"
         for name, word in (
             ("ip", "address"),
@@ -55,16 +55,16 @@ def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
     after = {gpu["index"]: gpu for gpu in new["gpus"]}
     for index in sorted(before.keys() | after.keys()):
         if index not in after:
-            said.append(f"GPU {index} ({_shown(before[index]['gpu_name'])}) is gone")
+            changes.append(f"GPU {index} ({_shown(before[index]['gpu_name'])}) is gone")
         elif index not in before:
-            said.append(f"GPU {index} ({_shown(after[index]['gpu_name'])}) is new")
+            changes.append(f"GPU {index} ({_shown(after[index]['gpu_name'])}) is new")
         else:
-            said += [
+            changes += [
                 f"{word} of GPU {index} {_shown(before[index].get(name))} is now {_shown(after[index][name])}"
                 for name, word in _WORDS.items()
                 if before[index].get(name) != after[index][name]
             ]
-    return said
+    return changes
 
 
 def _shown(value: object) -> str:

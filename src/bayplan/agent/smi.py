@@ -48,8 +48,8 @@ def capabilities(lines: str) -> dict[int, str]:
 
 def with_capabilities(gpus: Gpus, by_index: Mapping[int, str]) -> Gpus:
     """Gives the same GPUs with their compute capabilities."""
-    told = (replace(gpu, compute_capability=by_index.get(gpu.index)) for gpu in gpus.gpus)
-    return replace(gpus, gpus=tuple(told))
+    with_capability = (replace(gpu, compute_capability=by_index.get(gpu.index)) for gpu in gpus.gpus)
+    return replace(gpus, gpus=tuple(with_capability))
 
 
 def _gpu(index: int, element: ElementTree.Element) -> GpuHardware:

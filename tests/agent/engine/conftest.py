@@ -21,6 +21,7 @@ from tests.registry.running import KINDS, Kind, Registry, running_registry
 
 Body = dict[str, Any]
 Enter = Callable[..., Body]
+PREFETCH_SECONDS = 0.3
 Runs = Callable[..., AbstractContextManager[Running]]
 
 
@@ -90,13 +91,13 @@ def machine(server: Server, staff: httpx.Client, tmp_path: Path, name: str) -> B
 def machine_without_gpu(server: Server, staff: httpx.Client, tmp_path: Path, name: str) -> Box:
     """A machine without GPU that has joined."""
     box = Box(tmp_path)
-    _join(box, server, staff, name, "--no-gpu")
+    _join(box, server, staff, name, without_gpu=True)
     return box
 
 
-def _join(box: Box, server: Server, staff: httpx.Client, name: str, *options: str) -> None:
+def _join(box: Box, server: Server, staff: httpx.Client, name: str, *, without_gpu: bool = False) -> None:
     token = staff.post("/v1/nodes/join-tokens", json={}).json()["token"]
-    box.run("join", server.url, "--token-stdin", "--ip", f"{name}.example.net", *options, typed=f"{token}\n")
+    box.join(server.url, token, f"{name}.example.net", without_gpu=without_gpu)
 
 
 @pytest.fixture
@@ -133,10 +134,10 @@ def image(registry: Registry, enter: Enter, name: str) -> tuple[Pushed, Body]:
 
 @pytest.fixture
 def runs(engine: Dockerd, machine: Box) -> Runs:
-    """Runs the worker, which looks at the rules every second."""
+    """Runs the agent, which asks for the desired images some times a second."""
 
-    def running(*options: str) -> AbstractContextManager[Running]:
-        return machine.running("--prefetch-every", "1s", "--engine", engine.address, *options)
+    def running(**options: Any) -> AbstractContextManager[Running]:
+        return machine.running(**{"prefetch_seconds": PREFETCH_SECONDS, "engine": engine.address, **options})
 
     return running
 

@@ -9,7 +9,7 @@ import pytest
 from bayplan.agent.engine import connect
 from tests.agent.box import Box, until
 from tests.agent.engine.between import between, in_front
-from tests.agent.engine.conftest import Body, Enter
+from tests.agent.engine.conftest import PREFETCH_SECONDS, Body, Enter
 from tests.agent.engine.images import Pushed, push
 from tests.agent.engine.test_prefetch import own, withdraw
 from tests.programs import FETCH_TIMEOUT_SECONDS
@@ -39,7 +39,7 @@ def test_it_holds_what_rules_name_until_they_name_it_no_more(
 ) -> None:
     first, second = (push(registries[kind], f"team/{name}-{letter}", more_bytes=[300_000]) for letter in "ab")
     entered = [enter(one, name=f"{name}-{letter}") for one, letter in zip((first, second), "ab", strict=True)]
-    with machine.running("--prefetch-every", "1s", "--engine", podman) as worker:
+    with machine.running(prefetch_seconds=PREFETCH_SECONDS, engine=podman) as worker:
         until(lambda: {one["state"] for one in holdings().values()} == {"held"}, lambda: worker.said)
         assert {first.pinned, second.pinned} <= here(podman)
         assert sorted(own(machine)) == [first.pinned, second.pinned]
@@ -68,7 +68,7 @@ def test_the_same_image_in_two_places(
     assert registry.manifest(f"team/{name}-b", "1", document)["digest"] == pushed.digest
     other = Pushed(registry, f"team/{name}-b", "1", pushed.digest, pushed.layers)
     images = [enter(one, name=f"{name}-{letter}") for one, letter in zip((pushed, other), "ab", strict=True)]
-    with machine.running("--prefetch-every", "1s", "--engine", podman) as worker:
+    with machine.running(prefetch_seconds=PREFETCH_SECONDS, engine=podman) as worker:
         until(lambda: {pushed.pinned, other.pinned} <= here(podman), lambda: worker.said)
         until(lambda: sorted(own(machine)) == [pushed.pinned, other.pinned], lambda: worker.said)
         staff.delete(f"/v1/docker/{images[0]['pk']}").raise_for_status()
@@ -86,7 +86,7 @@ def test_an_index_is_held_by_its_own_digest(
     index = registry.index(pushed.repository, "both", [one | {"platform": {"os": "linux", "architecture": "amd64"}}])
     both = Pushed(registry, pushed.repository, "both", index["digest"], pushed.layers)
     enter(both)
-    with machine.running("--prefetch-every", "1s", "--engine", podman) as worker:
+    with machine.running(prefetch_seconds=PREFETCH_SECONDS, engine=podman) as worker:
         until(lambda: both.pinned in here(podman), lambda: worker.said)
         until(lambda: own(machine) == [both.pinned], lambda: str(own(machine)))
         withdraw(staff, rule)
@@ -108,7 +108,7 @@ def test_what_is_too_much_is_left_out(
         shown = holdings()
         return [shown.get(pk, {}).get("state") for pk in pks]
 
-    with machine.running("--prefetch-every", "1s", "--engine", podman, "--disk-budget", "6MB") as worker:
+    with machine.running(prefetch_seconds=PREFETCH_SECONDS, engine=podman, budget_bytes=6_000_000) as worker:
         until(lambda: states() == ["no_room", "held"], lambda: f"{states()} {worker.said}")
         assert large.pinned not in here(podman)
 
@@ -122,14 +122,14 @@ def test_a_stop_in_the_middle_of_a_pull_leaves_no_trace(
         enter(pushed, inspect=False, **in_front(pushed, server) | {"url": pinned})
         before = here(podman)
         server.held_back = pushed.layers[-1]
-        with machine.running("--prefetch-every", "1s", "--engine", podman) as worker:
+        with machine.running(prefetch_seconds=PREFETCH_SECONDS, engine=podman) as worker:
             assert server.half_is_sent.wait(60), worker.said
             worker.process.send_signal(signal.SIGTERM)
             assert worker.process.wait(30) == 0
         server.held_back = None
         server.end.set()
         assert here(podman) == before
-        with machine.running("--prefetch-every", "1s", "--engine", podman) as worker:
+        with machine.running(prefetch_seconds=PREFETCH_SECONDS, engine=podman) as worker:
             until(lambda: pinned in here(podman), lambda: worker.said)
             until(lambda: own(machine) == [pinned], lambda: str(own(machine)))
 
@@ -140,6 +140,6 @@ def test_a_tag_of_which_no_digest_is_known(
     """Podman cannot ask a registry without pulling."""
     pushed, _ = image
     entered = enter(pushed, inspect=False, name=f"{name}-b")
-    with machine.running("--prefetch-every", "1s", "--engine", podman) as worker:
+    with machine.running(prefetch_seconds=PREFETCH_SECONDS, engine=podman) as worker:
         until(lambda: holdings().get(entered["pk"], {}).get("state") == "failed", lambda: worker.said)
         assert f"`bayplan images inspect {name}-b:1 --store`" in holdings()[entered["pk"]]["detail"]

@@ -17,7 +17,7 @@ from tests import catalogue
 from tests.agent.box import Box, until
 from tests.agent.documents import A6000
 from tests.agent.engine.between import between, in_front
-from tests.agent.engine.conftest import Body, Enter, Runs
+from tests.agent.engine.conftest import PREFETCH_SECONDS, Body, Enter, Runs
 from tests.agent.engine.images import Pushed, push
 from tests.agent.engine.running import Dockerd
 from tests.process import Server, running_server
@@ -151,7 +151,7 @@ def test_what_is_missing_in_its_registry_is_kept_where_it_is_held(
         pushed.forget()
         checked = staff.post(f"/v1/docker/{entered['pk']}/checks")
         assert checked.json()["state"] == "missing", checked.text
-        time.sleep(3)
+        time.sleep(4 * PREFETCH_SECONDS)
         assert pushed.pinned in here(engine)
         withdraw(staff, rule)
         until(lambda: pushed.pinned not in here(engine), lambda: worker.said)
@@ -183,7 +183,7 @@ def test_a_budget_leaves_out_what_is_too_large_and_goes_on(
         shown = holdings()
         return {letter: shown[pk]["state"] for letter, pk in pks.items() if pk in shown}
 
-    with runs("--disk-budget", "8MB") as worker:
+    with runs(budget_bytes=8_000_000) as worker:
         until(lambda: states() == {"a": "held", "b": "no_room", "c": "held"}, lambda: f"{states()} {worker.said}")
         assert "--disk-budget" in holdings()[pks["b"]]["detail"]
         assert pushed["b"].pinned not in here(engine)
@@ -191,13 +191,14 @@ def test_a_budget_leaves_out_what_is_too_large_and_goes_on(
         until(lambda: sorted(own(machine)) == kept, lambda: str(own(machine)))
         # It is not pulled again and again only to be removed.
         asked = sum(pushed["b"].repository in line for line in registry.requests)
-        time.sleep(3)
+        time.sleep(4 * PREFETCH_SECONDS)
         assert sum(pushed["b"].repository in line for line in registry.requests) == asked
         assert worker.said.count("is not here") == 1
     # With more room it comes; with less, the last of what is wanted goes first.
-    with runs("--disk-budget", "40MB") as worker:
+    with runs(budget_bytes=40_000_000) as worker:
         until(lambda: set(states().values()) == {"held"}, lambda: f"{states()} {worker.said}")
-    with runs("--disk-budget", "2MB") as worker:
+    options = ("--prefetch-every", "1s", "--engine", engine.address)
+    with machine.running_command(*options, "--disk-budget", "2MB") as worker:
         until(lambda: states() == {"a": "held", "b": "no_room", "c": "no_room"}, lambda: f"{states()} {worker.said}")
         until(
             lambda: here(engine) & {one.pinned for one in pushed.values()} == {pushed["a"].pinned}, lambda: worker.said
@@ -209,11 +210,11 @@ def test_some_of_the_disk_stays_free(
     machine: Box,
     image: tuple[Pushed, Body],
     rule: Body,
-    runs: Runs,
     holdings: Callable[[], dict[int, Body]],
 ) -> None:
     pushed, entered = image
-    with runs("--keep-free", "99%") as worker:
+    options = ("--prefetch-every", "1s", "--engine", engine.address)
+    with machine.running_command(*options, "--keep-free", "99%") as worker:
         until(lambda: holdings()[entered["pk"]]["state"] == "no_room", lambda: worker.said)
         assert "--keep-free" in holdings()[entered["pk"]]["detail"]
         assert pushed.pinned not in here(engine)
@@ -269,7 +270,7 @@ def test_a_pull_that_turns_out_to_be_too_much_is_given_up_and_leaves_no_trace(
         pinned = f"{server.host}/{pushed.repository}@{pushed.digest}"
         entered = enter(pushed, inspect=False, **in_front(pushed, server) | {"url": pinned})
         server.held_back = pushed.layers[1]
-        with runs("--disk-budget", "3MB") as worker:
+        with runs(budget_bytes=3_000_000) as worker:
             until(lambda: holdings()[entered["pk"]]["state"] == "no_room", lambda: worker.said)
             until(lambda: engine.everything() == before, lambda: f"{engine.everything()} is not {before}")
             until(lambda: own(machine) == [], lambda: str(own(machine)))
@@ -314,22 +315,33 @@ def test_without_an_engine_that_is_said_once_and_signs_of_life_go_on(
     staff: httpx.Client,
 ) -> None:
     _, entered = image
-    with machine.running("--prefetch-every", "1s", "--engine", f"unix://{machine.folder}/nothing") as worker:
+    with machine.running(prefetch_seconds=PREFETCH_SECONDS, engine=f"unix://{machine.folder}/nothing") as worker:
         until(lambda: holdings()[entered["pk"]]["state"] == "failed", lambda: str(holdings()))
-        last = staff.get(f"/v1/nodes/{machine.kept.nodes[0]}").json()["last_seen"]
-        time.sleep(3)
-        assert staff.get(f"/v1/nodes/{machine.kept.nodes[0]}").json()["last_seen"] > last
+        for _ in range(5):  # heartbeats, and as many tries to prefetch
+
+            def last_seen() -> str:
+                return str(staff.get(f"/v1/nodes/{machine.kept.nodes[0]}").json()["last_seen"])
+
+            last = last_seen()
+            until(lambda last=last: last_seen() > last, lambda: worker.said)  # type: ignore[misc]  # bound at once
         assert worker.said.count("no image is prefetched") == 1
         assert worker.process.poll() is None
 
 
 def test_it_can_be_switched_off(
-    engine: Dockerd, machine: Box, image: tuple[Pushed, Body], rule: Body, runs: Runs, server: Server
+    engine: Dockerd, machine: Box, image: tuple[Pushed, Body], rule: Body, server: Server, staff: httpx.Client
 ) -> None:
     pushed, _ = image
     asked = server.log.count("/v1/prefetch/wanted")
-    with runs("--no-prefetch"):
-        time.sleep(3)
+    options = ("--prefetch-every", "1s", "--engine", engine.address, "--no-prefetch")
+    with machine.running_command(*options) as worker:
+        for _ in range(2):  # heartbeats: a first question would come before the second
+
+            def last_seen() -> str:
+                return str(staff.get(f"/v1/nodes/{machine.kept.nodes[0]}").json()["last_seen"] or "")
+
+            last = last_seen()
+            until(lambda last=last: last_seen() > last, lambda: worker.said)  # type: ignore[misc]  # bound at once
     assert server.log.count("/v1/prefetch/wanted") == asked
     assert pushed.pinned not in here(engine)
 
@@ -403,8 +415,7 @@ def test_it_outlives_its_server(tmp_path: Path, engine: Dockerd, registry: Regis
             token = staff.post("/v1/nodes/join-tokens", json={}).json()["token"]
         box.run("join", server.url, "--token", token)
         enter(server, pushed[0])
-    options = ("--prefetch-every", "1s", "--engine", engine.address)
-    with box.running(*options) as worker:
+    with box.running(prefetch_seconds=PREFETCH_SECONDS, engine=engine.address) as worker:
         worker.until_said("No server answers")
         with running_server(tmp_path / "home", "--port", port) as server:
             until(lambda: pushed[0].pinned in here(engine), lambda: worker.said)

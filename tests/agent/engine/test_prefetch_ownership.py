@@ -26,12 +26,12 @@ from tests.registry.running import Registry
 pytestmark = pytest.mark.timeout(FETCH_TIMEOUT_SECONDS + 120)
 
 
-def target(pushed: Pushed, image: int = 1, size_bytes: int | None = None) -> DesiredImage:
+def desired(pushed: Pushed, image: int = 1, size_bytes: int | None = None) -> DesiredImage:
     """An image that a machine is to hold."""
     return DesiredImage(image, f"image:{image}", Reference.parse(pushed.url), pushed.digest, size_bytes, None)
 
 
-def hold(folder: Path, say: Callable[[str], None], limits: DiskLimits | None = None) -> Reconciler:
+def reconciler_of(folder: Path, say: Callable[[str], None], limits: DiskLimits | None = None) -> Reconciler:
     """What a machine holds; `say` is told what is worth a line in its log."""
     watch = ReconcileObserver(lambda _: None, say, lambda: False)
     return Reconciler(folder / "images.json", "http://127.0.0.1:1", limits or DiskLimits(free_share=0.0), 60, watch)
@@ -65,7 +65,7 @@ def test_what_somebody_has_tagged_is_theirs(
     assert pushed.pinned in here(engine)
 
 
-def test_what_somebody_pulls_while_a_round_goes_on_is_theirs(
+def test_what_somebody_pulls_during_a_pass_is_theirs(
     engine: Dockerd, registry: Registry, tmp_path: Path, name: str
 ) -> None:
     ours, theirs = push(registry, f"team/{name}-a"), push(registry, f"team/{name}-b")
@@ -78,8 +78,8 @@ def test_what_somebody_pulls_while_a_round_goes_on_is_theirs(
                 api.pull(f"{registry.host}/{theirs.repository}", tag=theirs.digest)
 
     with connect(engine.address) as machine:
-        held = hold(tmp_path, say).reconcile(machine, [target(ours), target(theirs, 2)], ())
-    assert [one["state"] for one in held.values()] == ["held", "held"], told
+        inventory = reconciler_of(tmp_path, say).reconcile(machine, [desired(ours), desired(theirs, 2)], ())
+    assert [image["state"] for image in inventory.values()] == ["held", "held"], told
     assert entered(tmp_path) == [ours.pinned]
 
 
@@ -87,16 +87,16 @@ def test_what_another_engine_pulled_is_not_forgotten(
     engine: Dockerd, registry: Registry, tmp_path: Path, name: str
 ) -> None:
     pushed = push(registry, f"team/{name}")
-    held = hold(tmp_path, lambda _: None)
+    reconciler = reconciler_of(tmp_path, lambda _: None)
     with running_engine(hook=None) as other, connect(other.address) as second, connect(engine.address) as first:
-        held.reconcile(first, [target(pushed)], ())
-        held.reconcile(second, [], ())
+        reconciler.reconcile(first, [desired(pushed)], ())
+        reconciler.reconcile(second, [], ())
         assert entered(tmp_path) == [pushed.pinned]
-        held.reconcile(second, [target(pushed)], ())
+        reconciler.reconcile(second, [desired(pushed)], ())
         assert entered(tmp_path) == [pushed.pinned] * 2
-        held.reconcile(first, [], ())
+        reconciler.reconcile(first, [], ())
         assert (pushed.pinned in here(engine), pushed.pinned in here(other)) == (False, True)
-        held.reconcile(second, [], ())
+        reconciler.reconcile(second, [], ())
         assert pushed.pinned not in here(other)
         assert entered(tmp_path) == []
 
@@ -105,23 +105,23 @@ def test_a_pull_that_is_given_up_stays_entered_until_it_is_seen_to_be_gone(
     engine: Dockerd, registry: Registry, tmp_path: Path, name: str
 ) -> None:
     pushed = push(registry, f"team/{name}", more_bytes=[3_000_000])
-    held = hold(tmp_path, lambda _: None, DiskLimits(budget_bytes=1_000_000, free_share=0.0))
+    reconciler = reconciler_of(tmp_path, lambda _: None, DiskLimits(budget_bytes=1_000_000, free_share=0.0))
     with connect(engine.address) as machine:
-        states: dict[int, InventoryEntry] = held.reconcile(machine, [target(pushed)], ())
+        states: dict[int, InventoryEntry] = reconciler.reconcile(machine, [desired(pushed)], ())
         assert states[1]["state"] == "no_room"
         assert entered(tmp_path) == [pushed.pinned]
-        held.reconcile(machine, [target(pushed)], ())
+        reconciler.reconcile(machine, [desired(pushed)], ())
         assert entered(tmp_path) == []
         assert pushed.pinned not in here(engine)
 
 
-def test_what_left_too_little_room_is_not_pulled_again_in_the_next_round(
+def test_what_left_too_little_room_is_not_pulled_again_in_the_next_pass(
     registry: Registry, tmp_path: Path, name: str
 ) -> None:
     pushed = push(registry, f"team/{name}", more_bytes=[1000])
     told: list[str] = []
     with running_engine(hook=None, disk_megabytes=24) as small, connect(small.address) as machine:
-        held = hold(tmp_path, told.append, DiskLimits(free_bytes=8_000_000, free_share=0.0))
+        reconciler = reconciler_of(tmp_path, told.append, DiskLimits(free_bytes=8_000_000, free_share=0.0))
         filler, pulling = small.data_root / "filler", False
 
         def holds(states: Mapping[int, InventoryEntry]) -> None:
@@ -133,10 +133,10 @@ def test_what_left_too_little_room_is_not_pulled_again_in_the_next_round(
                 filler.write_bytes(bytes(18_000_000))  # somebody else's, while it is pulled
             return False
 
-        held.watch = ReconcileObserver(holds, told.append, is_stopped)
+        reconciler.observer = ReconcileObserver(holds, told.append, is_stopped)
         for _ in range(3):
             filler.unlink(missing_ok=True)
-            assert held.reconcile(machine, [target(pushed)], ())[1]["state"] == "no_room", told
+            assert reconciler.reconcile(machine, [desired(pushed)], ())[1]["state"] == "no_room", told
             assert "are to stay free" in told[-1]
         asked = [line for line in registry.requests if pushed.repository in line and pushed.layers[-1] in line]
         assert len([line for line in asked if "GET" in line]) == 1, asked

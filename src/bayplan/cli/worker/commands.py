@@ -131,9 +131,9 @@ def run(
     become(
         AgentOptions(
             state=str(worker_state(state).absolute()),
-            interval_seconds=interval,
-            look_seconds=look,
-            prefetch_every_seconds=prefetch_every if prefetch else None,
+            heartbeat_seconds=interval,
+            probe_seconds=look,
+            prefetch_seconds=prefetch_every if prefetch else None,
             budget_bytes=disk_budget,
             free_bytes=size(keep_free) if part is None else 0,
             free_share=part or 0.0,

@@ -52,12 +52,12 @@ def pull(
     if run and as_json:
         raise Mistyped("With --run the output is the container's: leave out --json.")
     signal.signal(signal.SIGTERM, _ended)
-    known = read(worker_state(state))
-    slot = pull_node_of(known, gpu)
-    wanted = PullRequest(task, domain, framework, grade, next_best)
+    agent_state = read(worker_state(state))
+    node = pull_node_of(agent_state, gpu)
+    request = PullRequest(task, domain, framework, grade, next_best)
     try:
-        with connect(engine) as machine, membership.connect(known) as client:
-            pulled = pull(client, machine, known, slot, wanted, pull_view.watch())
+        with connect(engine) as machine, membership.connect(agent_state) as client:
+            pulled = pull(client, machine, agent_state, node, request, pull_view.observer())
             pull_view.say(pulled)
             if run:
                 raise typer.Exit(container.run(machine, pulled.reference, command or (), pulled.gpu))

@@ -21,18 +21,18 @@ _ROWS_AROUND = 4
 _WORDS = {"waiting": "waits", "downloading": "downloads", "extracting": "unpacks", "done": "done", "there": "was here"}
 
 
-def watch() -> PullObserver:
-    """Gives who shows how a pull goes: bars where the errors go to a terminal, else lines there."""
+def observer() -> PullObserver:
+    """Gives what shows the progress of a pull: bars where the errors go to a terminal, else lines there."""
     console = Console(stderr=True, highlight=False, markup=False, emoji=False)
     shown: _Bars | _Lines = _Bars(console) if console.is_terminal else _Lines()
-    return PullObserver(_say, shown.begins, shown.goes_on, shown.ends)
+    return PullObserver(_say, shown.begin, shown.show, shown.end)
 
 
 def say(pulled: Pulled) -> None:
     """One line on what is here now, and why this."""
     image, grade = pulled.judged["image"], pulled.judged["grade"]
     how = "was here already" if pulled.was_there else "is here"
-    _say(f"{image['name']}:{image['version']} ({grade} on {pulled.slot.name}) {how}.")
+    _say(f"{image['name']}:{image['version']} ({grade} on {pulled.node.name}) {how}.")
 
 
 def say_interrupted() -> None:
@@ -45,15 +45,15 @@ def as_json(pulled: Pulled) -> dict[str, Any]:
     image = pulled.judged["image"]
     return {
         "reference": str(pulled.reference),
-        "digest": pulled.standing.digest,
+        "digest": pulled.status.digest,
         "image": {name: image[name] for name in ("pk", "name", "version")},
         "grade": pulled.judged["grade"],
         "reasons": pulled.judged["reasons"],
-        "node": pulled.slot.pk,
+        "node": pulled.node.pk,
         "gpu": pulled.gpu,
-        "size_bytes": pulled.held.size_bytes,
+        "size_bytes": pulled.local.size_bytes,
         "pulled": not pulled.was_there,
-        "digest_from_catalogue": pulled.standing.from_catalogue,
+        "digest_from_catalogue": pulled.status.from_catalogue,
         "passed_over": [
             {
                 "image": {name: judged["image"][name] for name in ("pk", "name", "version")},
@@ -84,12 +84,12 @@ class _Lines:
     _size_bytes: int = 0
     _last: Layers = field(default_factory=Layers)
 
-    def begins(self, reference: Reference, size_bytes: int | None) -> None:
+    def begin(self, reference: Reference, size_bytes: int | None) -> None:
         self._what, self._size_bytes, self._last = _whole(reference), size_bytes or 0, Layers()
         self._began = self._said = time.monotonic()
         _say(f"{self._what}@{reference.digest}{f', {gigabytes(size_bytes)}' if size_bytes else ''}")
 
-    def goes_on(self, layers: Layers) -> None:
+    def show(self, layers: Layers) -> None:
         self._last = layers
         if time.monotonic() - self._said >= LINE_EVERY_SECONDS:
             self._said = time.monotonic()
@@ -99,7 +99,7 @@ class _Lines:
                 f"{gigabytes(layers.done_bytes)} of {gigabytes(total_bytes)}"
             )
 
-    def ends(self) -> None:
+    def end(self) -> None:
         layers = self._last
         if layers.layers and layers.layers_done == len(layers.layers):
             seconds, count = time.monotonic() - self._began, len(layers.layers)
@@ -117,7 +117,7 @@ class _Bars:
         self._size_bytes = 0
         self._rows: dict[str, TaskID] = {}
 
-    def begins(self, reference: Reference, size_bytes: int | None) -> None:
+    def begin(self, reference: Reference, size_bytes: int | None) -> None:
         self._bars = Progress(
             TextColumn("{task.description}"),
             BarColumn(bar_width=None),
@@ -131,7 +131,7 @@ class _Bars:
         self._whole = self._bars.add_task(_whole(reference), total=size_bytes, amount="", state="")
         self._bars.start()
 
-    def goes_on(self, layers: Layers) -> None:
+    def show(self, layers: Layers) -> None:
         assert self._bars is not None
         assert self._whole is not None
         room = max(1, self._console.height - _ROWS_AROUND)
@@ -159,7 +159,7 @@ class _Bars:
             state=f"{layers.layers_done} of {len(layers.layers)} layers",
         )
 
-    def ends(self) -> None:
+    def end(self) -> None:
         if self._bars is not None:
             self._bars.stop()
             self._bars = None
