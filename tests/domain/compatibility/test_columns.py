@@ -107,3 +107,21 @@ def test_what_is_changed_and_removed_at_once_is_removed() -> None:
     index = CatalogueIndex.build([image], TABLES)
     assert len(index.with_changes([image], [1])) == 0
     assert len(index.with_changes([replace(image, image=replace(image.image, deleted=True))])) == 0
+
+
+def test_a_write_that_changes_nothing_of_the_index_leaves_it() -> None:
+    image = CatalogueImage(1, "1", Image(cuda="12.1.1"), ("train", "predict"), "od", framework=3, cuda=4)
+    index = CatalogueIndex.build([image], TABLES)
+    assert index.with_changes([replace(image, image=Image(cuda="12.1.1"), tasks=("predict", "train"))]) is index
+    others = [
+        replace(image, version="2"), replace(image, image=Image(cuda="12.1.1", cpu=True)), replace(image, domain="ic"),
+        replace(image, tasks=("train",)), replace(image, tasks=("train", "predict", "export")), replace(image, tasks=()),
+        replace(image, framework=5), replace(image, cuda=5), replace(image, pk=2),
+    ]  # fmt: skip
+    for other in others:
+        changed = index.with_changes([other], [1] if other.pk == 2 else [])
+        assert changed is not index
+        assert set(changed.attributes["task"].within(1)) == set(other.tasks)
+        assert changed.pks(changed.of_domain(other.domain)) == [other.pk]
+        assert changed.pks(changed.with_framework(other.framework or 0)) == [other.pk]
+        assert changed.pks(changed.with_cuda(other.cuda)) == [other.pk]

@@ -21,7 +21,7 @@ from bayplan.domain.compatibility.kernels import parse_kernels
 from bayplan.domain.compatibility.node import Node
 from bayplan.domain.compatibility.node_capabilities import NodeCapabilities
 from bayplan.domain.compatibility.node_verdicts import NodeVerdicts
-from bayplan.domain.compatibility.order import CatalogueImage, ImageOrder, order_entry
+from bayplan.domain.compatibility.order import CatalogueImage, Entry, ImageOrder, order_entry
 from bayplan.domain.compatibility.rules import RULES, RuleSet
 from bayplan.domain.compatibility.tables import Tables
 
@@ -94,9 +94,13 @@ class CatalogueIndex:
         removed = frozenset(removed)
         changed = {image.pk: image for image in upserted}
         kept = {pk: image for pk, image in changed.items() if not image.image.deleted and pk not in removed}
-        entries = [
-            order_entry(image, _interned(image.image, self.tables, self._requirements)) for image in kept.values()
-        ]
+        entries = []
+        for pk, image in kept.items():
+            entry = order_entry(image, _interned(image.image, self.tables, self._requirements))
+            if self._has(image, entry):
+                del changed[pk]
+            else:
+                entries.append(entry)
         order, change = self.order.changed({*changed, *removed}, entries)
         if not (change.removed or change.inserted):
             return self
@@ -123,6 +127,19 @@ class CatalogueIndex:
                 for name, members in others.items()
             },
         )
+
+    def _has(self, image: CatalogueImage, entry: Entry) -> bool:
+        """Whether the index has the image just so: many writes change nothing that it goes by."""
+        place = self.order.place(image.pk)
+        if place is None:
+            return False
+        current = self.order.entries[place]
+        if current[:3] != entry[:3] or current[3] is not entry[3]:
+            return False
+        bit = 1 << place
+        return all(
+            all(column[value] & bit for value in ATTRIBUTES[name](image)) for name, column in self.attributes.items()
+        ) and len(self.attributes["task"].within(bit)) == len(frozenset(image.tasks))
 
     def __len__(self) -> int:
         return len(self.order.entries)

@@ -86,6 +86,8 @@ class ImageOrder:
         """The order without the images of these pks and with these entries, and what has moved."""
         removed, inserted = list(removed), sorted(inserted, key=_sorted_by)
         gone = sorted(place for pk in removed if (place := self.place(pk)) is not None)
+        if not gone and not inserted:
+            return self, Change([], [])
         entries = self.entries.copy()
         for place in reversed(gone):
             del entries[place]
