@@ -5,31 +5,18 @@ from typing import Annotated, Any, Literal, NotRequired
 from pydantic import Field
 from typing_extensions import TypedDict
 
-from bayplan.schemas.common import Body, Count, Line, Name, Pk, Word
+from bayplan.schemas.common import Body, Line, Pk
 from bayplan.schemas.components import answer
-from bayplan.schemas.cuda import DriverText
-from bayplan.schemas.docker import GenerationKey, ImageAnswer
+from bayplan.schemas.docker import ImageAnswer
 from bayplan.schemas.filters import Filter
-from bayplan.schemas.nodes import CapabilityText, NodeAnswer, RuntimeMode
+from bayplan.schemas.nodes import NodeAnswer, NodeFacts
 
 GradeName = Literal["native", "minor", "forward", "cpu", "jit", "unknown", "no"]
 Asked = Annotated[Line, Field(min_length=1, max_length=200)]
 
 
-class WorkerFacts(Body):
+class WorkerFacts(NodeFacts):
     """A worker that is no node, or not yet. Without `driver_version` it has no GPU. Memory in bytes."""
-
-    driver_version: DriverText | None = Field(default=None, examples=["535.104.05"])
-    compute_capability: CapabilityText | None = None
-    hardware_generation: GenerationKey = None
-    gpu_name: Name | None = None
-    gpu_brand: Name | None = None
-    gpu_mem: Count | None = None
-    cpu_mem: Count | None = None
-    architecture: Word | None = None
-    runtime_mode: RuntimeMode | None = None
-    toolkit_version: Name | None = None
-    fabric_ready: bool | None = None
 
 
 class MatchRequest(Body, title="Question"):

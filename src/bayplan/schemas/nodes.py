@@ -32,11 +32,9 @@ CapabilityText = Annotated[Name, parsed_by(ComputeCapability.parse), Field(examp
 RuntimeMode = Annotated[Literal["legacy", "csv", "cdi"], Field(description="Of the NVIDIA container runtime.")]
 
 
-class NodeCreate(Body):
-    """A worker node. Memory in bytes. `hardware_generation` is found from `compute_capability` where only that is given."""
+class NodeFacts(Body):
+    """What the judge reads of a node, of the catalogue or not. Memory in bytes."""
 
-    ip: Host
-    index: Annotated[int, Field(ge=0, le=65_535)] = 0
     cpu_mem: Count | None = Field(default=None, examples=[270_582_939_648])
     driver_version: DriverText | None = None
     hardware_generation: GenerationKey = None
@@ -48,6 +46,18 @@ class NodeCreate(Body):
     runtime_mode: RuntimeMode | None = None
     toolkit_version: Name | None = Field(default=None, examples=["1.17.8"])
     fabric_ready: bool | None = None
+
+
+class NodeAddress(Body):
+    """Which node of which machine it is."""
+
+    ip: Host
+    index: Annotated[int, Field(ge=0, le=65_535)] = 0
+
+
+# The fields of the last base come first.
+class NodeCreate(NodeFacts, NodeAddress):
+    """A worker node. Memory in bytes. `hardware_generation` is found from `compute_capability` where only that is given."""
 
 
 NodePatch = partial(NodeCreate, "NodePatch", "Any of the fields of a node.")

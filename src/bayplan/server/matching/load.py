@@ -21,6 +21,7 @@ from bayplan.domain.compatibility.order import CatalogueImage
 from bayplan.domain.compatibility.tables import Tables
 from bayplan.domain.facts import CONFIGURATION_FACTS
 from bayplan.server.images.facts_store import STAFF, Known, believed
+from bayplan.server.matching.node_facts import node_from
 
 # Rows that are read at once: more would hold the event loop, and cost hundreds of megabytes while they last.
 _ROWS_AT_ONCE = 300
@@ -263,20 +264,4 @@ async def load_nodes(db: Database, pk: int | None = None, *, worker: int | None 
     if worker is not None:
         held = tables.worker_nodes
         statement = statement.where(tables.nodes.c.pk.in_(sa.select(held.c.node).where(held.c.worker == worker)))
-    return await db.fetch(statement, lambda rows: [(row.pk, _node(row)) for row in rows])
-
-
-def _node(row: sa.Row[Any]) -> Node:
-    return Node(
-        driver_version=row.driver_version,
-        compute_capability=row.compute_capability,
-        hardware_generation=row.generation,
-        gpu_name=row.gpu_name,
-        gpu_brand=row.gpu_brand,
-        gpu_mem_bytes=row.gpu_mem,
-        cpu_mem_bytes=row.cpu_mem,
-        architecture=row.architecture,
-        runtime_mode=row.runtime_mode,
-        toolkit_version=row.toolkit_version,
-        fabric_ready=row.fabric_ready,
-    )
+    return await db.fetch(statement, lambda rows: [(row.pk, node_from(row._mapping, row.generation)) for row in rows])

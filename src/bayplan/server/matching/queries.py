@@ -26,6 +26,7 @@ from bayplan.schemas.match import MatchRequest as Asked
 from bayplan.schemas.match import WorkerFacts
 from bayplan.server.as_of import AsOf
 from bayplan.server.matching.load import CatalogueSnapshot, load_nodes, load_snapshot, update_snapshot
+from bayplan.server.matching.node_facts import facts_of, node_from
 
 Graded = Iterable[tuple[int, Verdict]]
 # Objects that are fetched by their pks in one statement; for more, all are fetched.
@@ -148,19 +149,7 @@ class Judge:
             )
         elif facts.compute_capability is not None:
             name = known.tables.generation_of(facts.compute_capability)
-        return Node(
-            driver_version=facts.driver_version,
-            compute_capability=facts.compute_capability,
-            hardware_generation=name,
-            gpu_name=facts.gpu_name,
-            gpu_brand=facts.gpu_brand,
-            gpu_mem_bytes=facts.gpu_mem,
-            cpu_mem_bytes=facts.cpu_mem,
-            architecture=facts.architecture,
-            runtime_mode=facts.runtime_mode,
-            toolkit_version=facts.toolkit_version,
-            fabric_ready=facts.fabric_ready,
-        )
+        return node_from(facts.model_dump(), name)
 
 
 def today() -> date:
@@ -190,19 +179,7 @@ def _facts_of(worker: Node, known: CatalogueSnapshot) -> dict[str, Any]:
     generation = worker.hardware_generation
     if generation is None and worker.compute_capability is not None:
         generation = known.tables.generation_of(worker.compute_capability)
-    return {
-        "driver_version": worker.driver_version,
-        "compute_capability": worker.compute_capability,
-        "hardware_generation": generation,
-        "gpu_name": worker.gpu_name,
-        "gpu_brand": worker.gpu_brand,
-        "gpu_mem": worker.gpu_mem_bytes,
-        "cpu_mem": worker.cpu_mem_bytes,
-        "architecture": worker.architecture,
-        "runtime_mode": worker.runtime_mode,
-        "toolkit_version": worker.toolkit_version,
-        "fabric_ready": worker.fabric_ready,
-    }
+    return facts_of(worker) | {"hardware_generation": generation}
 
 
 async def _rendered(body: dict[str, Any], size: int) -> bytes:
