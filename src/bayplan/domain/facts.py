@@ -22,6 +22,21 @@ CONFIGURATION_FACTS = ("requirements", "disable_require", "compat_package", "end
 _WHERE_UNSET: Mapping[str, Any] = {"requirements": {}, "disable_require": False}
 _FIRST = "amd64"
 
+STAFF, REGISTRY = "staff", "registry"
+ORIGINS = (STAFF, REGISTRY)
+"""Who may say a fact, in the order of precedence."""
+
+SourcedFacts = dict[str, tuple[Any, str]]
+"""Facts by name, each with its value and its origin."""
+
+
+def by_precedence(values: Mapping[tuple[str, str], Any]) -> SourcedFacts:
+    """Gives each fact from the origin that goes first, of values by (name, origin)."""
+    facts: SourcedFacts = {}
+    for origin in reversed(ORIGINS):
+        facts |= {name: (value, origin) for (name, source), value in values.items() if source == origin}
+    return facts
+
 
 @dataclass(frozen=True, slots=True)
 class InspectionFacts:

@@ -13,7 +13,7 @@ from bayplan.db.database import Database, Transaction, fetch_all
 from bayplan.db.engines import open_database
 from bayplan.server.audit import store as audit_store
 from bayplan.server.audit.store import AuditRecord
-from bayplan.server.credentials import outcomes
+from bayplan.server.credentials import store as credential_store
 from tests.inprocess import Loop
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -141,9 +141,9 @@ def test_an_entry_of_a_transaction_that_fails_is_not_there(store: Store) -> None
 
 def test_log_ins_say_when_a_registry_last_took_and_refused_them(store: Store) -> None:
     kim, lee = ("registry.example.org", "kim"), ("docker.io", "lee")
-    store.write(lambda tx: outcomes.note(tx, store.at, taken=[kim, kim], refused=[lee]))
+    store.write(lambda tx: credential_store.note_outcomes(tx, store.at, taken=[kim, kim], refused=[lee]))
     before, store.now = store.at, store.now + timedelta(hours=1)
-    store.write(lambda tx: outcomes.note(tx, store.at, refused=[kim]))
+    store.write(lambda tx: credential_store.note_outcomes(tx, store.at, refused=[kim]))
     assert store.rows(tables.login_uses) == [
         {"registry": "docker.io", "username": "lee", "last_used": None, "last_refused": before},
         {"registry": "registry.example.org", "username": "kim", "last_used": before, "last_refused": store.at},

@@ -7,7 +7,7 @@ from starlette.responses import Response
 
 from bayplan.schemas.audit import AuditEntry
 from bayplan.schemas.common import MAX_INTEGER
-from bayplan.server.audit import store as audit_store
+from bayplan.server.audit import queries
 from bayplan.server.auth.access import STAFF
 from bayplan.server.context import Context
 from bayplan.server.http.parameters import LINE, MOMENT, Offset, Parameters, ReadBy, one_of, whole_number
@@ -35,8 +35,8 @@ class AuditParameters(Parameters):
 async def entries(context: Context, call: Call[AuditParameters, None]) -> Response:
     """Answers with a page of the audit log."""
     query = call.query
-    wanted = audit_store.AuditFilter(image=query.image, kind=query.kind, name=query.name, since=query.since)
-    page = await audit_store.page(context.db, wanted, query.limit, query.offset)
+    wanted = queries.AuditFilter(image=query.image, kind=query.kind, name=query.name, since=query.since)
+    page = await queries.page(context.db, wanted, query.limit, query.offset)
     headers = page_headers(call.request, page.total or 0, query.limit, query.offset)
     return Json(page.body, headers={**headers, **UNCACHED})
 

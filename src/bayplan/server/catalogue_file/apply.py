@@ -15,7 +15,7 @@ from bayplan.db.natural_keys import resolve
 from bayplan.db.resource_types import Field, Kind
 from bayplan.errors import BayplanError, Conflict, Invalid, PreconditionFailed, Problem
 from bayplan.server.catalogue_file.export import SECTIONS, DocumentSection, Entry, names_of, rows_of
-from bayplan.server.images import facts_store
+from bayplan.server.images import queries as image_queries
 
 _MOST_PROBLEMS = 100
 
@@ -223,7 +223,7 @@ class _Work:
 
     async def _enter_facts(self, pk: int, values: Entry) -> None:
         if values:
-            await facts_store.enter(self._tx, pk, values)
+            await image_queries.enter_facts(self._tx, pk, values)
 
     def _note(self, at: str, error: Invalid | Conflict) -> None:
         self._kinds.add(Conflict if isinstance(error, Conflict) else Invalid)

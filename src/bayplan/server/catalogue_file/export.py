@@ -15,7 +15,7 @@ from bayplan.db.database import LOOP_ROWS, Database, Rows, fetch_all
 from bayplan.db.disclosure import Disclosure
 from bayplan.db.projection import AS_TEXT
 from bayplan.db.resource_types import RESOURCE_TYPES, Kind, ResourceType
-from bayplan.server.images.facts_store import STAFF
+from bayplan.domain.facts import STAFF
 
 Fetch = Callable[[sa.Select[Any]], Awaitable[Rows]]
 Entry = dict[str, Any]

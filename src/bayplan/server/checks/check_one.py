@@ -13,8 +13,7 @@ from bayplan.domain.check_state import CheckResult
 from bayplan.domain.reference import Reference, located
 from bayplan.errors import BayplanError
 from bayplan.server.checks.queue import CheckClaim
-from bayplan.server.checks.store import CompletedCheck
-from bayplan.server.inspections import store as inspection_store
+from bayplan.server.checks.store import CompletedCheck, inspected_platforms
 from bayplan.server.registries import Registries
 
 _log = logging.getLogger("bayplan")
@@ -54,7 +53,7 @@ async def _changes(
     """Gives how the new image differs from the stored inspection; None where there is none, or the image cannot be read."""
     from bayplan.registry.diff import changes
 
-    stored = await inspection_store.platforms(db, claim.image, claim.digest)
+    stored = await inspected_platforms(db, claim.image, claim.digest)
     if stored is None:
         return None
     try:

@@ -12,7 +12,9 @@ from bayplan.db.database import Database, Rows, fetch_all
 from bayplan.domain.check_state import STATES
 from bayplan.errors import NotFound
 from bayplan.schemas.common import MAX_INTEGER
-from bayplan.server.checks.store import HISTORY
+from bayplan.server.checks.store import HISTORY, accept_digest
+
+__all__ = ["accept_digest", "counts", "load", "troubles"]
 
 _CHECKS, _CHANGES, _IMAGES = tables.checks, tables.check_changes, tables.images
 Object = dict[str, Any]

@@ -17,7 +17,7 @@ from bayplan.db.database import Database, Rows, fetch_all
 from bayplan.db.resource_types import RESOURCE_TYPES
 from bayplan.domain.reference import located
 from bayplan.errors import Invalid, NotFound
-from bayplan.server.audit import store as audit_store
+from bayplan.server.audit import queries as audit_queries
 
 _CHECKS, _IMAGES = tables.checks, tables.images
 Row = dict[str, Any]
@@ -84,8 +84,8 @@ async def enrol_one(db: Database, pk: int, now: str) -> CheckClaim:
         await tx.execute(ENROL, [row])
         rows = await tx.fetch(_CLAIMED.where(_CHECKS.c.image == pk))
         if rows and rows[0].registry_password is not None:
-            await audit_store.record(
-                tx, now, [audit_store.AuditRecord("registry", row["registry"], None, AUDITED_AS, [pk])]
+            await audit_queries.record(
+                tx, now, [audit_queries.AuditRecord("registry", row["registry"], None, AUDITED_AS, [pk])]
             )
     if not rows:
         raise NotFound(f"No docker image with pk {pk}.")
@@ -182,8 +182,8 @@ async def claim(
             await tx.execute(sa.update(_CHECKS).where(_CHECKS.c.image.in_(pks)).values(due=leased))
         with_credentials = [row.image for row in live if row.registry_password is not None]
         if with_credentials and sends_credentials:
-            await audit_store.record(
-                tx, now, [audit_store.AuditRecord("registry", registry, None, AUDITED_AS, with_credentials)]
+            await audit_queries.record(
+                tx, now, [audit_queries.AuditRecord("registry", registry, None, AUDITED_AS, with_credentials)]
             )
     return [_claim(row, leased, now, chance) for row in live]
 

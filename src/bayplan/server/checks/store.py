@@ -12,11 +12,11 @@ import sqlalchemy as sa
 
 from bayplan.db import tables
 from bayplan.db.change_entry import ChangeEntry
-from bayplan.db.database import Database, Transaction
+from bayplan.db.database import Database, Transaction, fetch_all
 from bayplan.db.versioned import keep_version
 from bayplan.domain.check_state import CheckResult, CheckState, state_after, state_when_accepted
 from bayplan.server.checks.queue import ENROL, CheckClaim, new_row, slices
-from bayplan.server.credentials import outcomes
+from bayplan.server.credentials import queries as credential_queries
 
 _CHECKS, _CHANGES, _IMAGES = tables.checks, tables.check_changes, tables.images
 Row = dict[str, Any]
@@ -161,7 +161,7 @@ def _change(pk: int, at: str, state: CheckState, changes: list[dict[str, Any]] |
 
 async def _note_credentials(tx: Transaction, completed: Iterable[CompletedCheck]) -> None:
     """Notes which credentials registries took or refused."""
-    noted: dict[str, set[outcomes.CredentialKey]] = {"taken": set(), "refused": set()}
+    noted: dict[str, set[credential_queries.CredentialKey]] = {"taken": set(), "refused": set()}
     at = ""
     for check in completed:
         state = state_after(CheckState(), check.result).state
@@ -169,7 +169,14 @@ async def _note_credentials(tx: Transaction, completed: Iterable[CompletedCheck]
             host = new_row(check.claim.image, check.claim.url, check.claim.registry, None, None)["registry"]
             noted[_CREDENTIAL_OUTCOMES[state]].add((host, check.claim.username))
             at = max(at, check.result.at)
-    await outcomes.note(tx, at, **noted)
+    await credential_queries.note_outcomes(tx, at, **noted)
+
+
+async def inspected_platforms(db: Database, pk: int, digest: str | None) -> list[dict[str, Any]] | None:
+    """Gives the platforms of the stored inspection of an image, where it is of that digest."""
+    table = tables.inspections
+    rows = await fetch_all(db, sa.select(table.c.platforms).where(table.c.image == pk, table.c.digest == digest))
+    return rows[0].platforms if rows else None
 
 
 async def accept_digest(tx: Transaction, pk: int, url: str, registry: str, digest: str, at: str) -> None:

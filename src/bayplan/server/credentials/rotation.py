@@ -13,7 +13,6 @@ from bayplan.domain.reference import registry_host
 from bayplan.registry.errors import RegistryDenied, RegistryError, RegistryTimeout
 from bayplan.schemas.credentials import Rotation
 from bayplan.server.context import Context
-from bayplan.server.credentials import outcomes
 from bayplan.server.credentials import store as credential_store
 
 # A registry may hold thousands of repositories that are pulled from alike: so many are asked for, and for so long.
@@ -32,7 +31,7 @@ async def rotate(context: Context, principal: Principal, rotation: Rotation) -> 
         verified, detail = taken > 0, _detail(old[0], taken, len(places), repositories)
     async with context.db.write(by=principal.name) as tx:
         images = await credential_store.replace(tx, old, new[1], rotation.registry_password, context.keyring)
-        await outcomes.note(tx, now(), taken=[new] if verified else [])
+        await credential_store.note_outcomes(tx, now(), taken=[new] if verified else [])
     return {"images": len(images), "verified": verified, "detail": detail}
 
 

@@ -5,12 +5,10 @@ from typing import Annotated
 from pydantic import Field
 from starlette.responses import Response
 
-from bayplan.exports.docker_config import docker_config, pull_secret
 from bayplan.schemas.credentials import RegistryCredentialsAnswer, Rotation, RotationAnswer
 from bayplan.server.auth.access import STAFF, STAFF_AND_WORKERS
 from bayplan.server.context import Context
-from bayplan.server.credentials import rotation
-from bayplan.server.credentials import store as credential_store
+from bayplan.server.credentials import queries, rotation
 from bayplan.server.disclosing import disclosing
 from bayplan.server.http.parameters import NoParameters, Parameters, one_of
 from bayplan.server.http.responses import UNCACHED, Json
@@ -27,7 +25,7 @@ class FormatParameters(Parameters):
 
 async def overview(context: Context, _call: Call[NoParameters, None]) -> Response:
     """Answers with all credentials, without passwords."""
-    return Json(await credential_store.overview(context.db, context.keyring), headers=UNCACHED)
+    return Json(await queries.overview(context.db, context.keyring), headers=UNCACHED)
 
 
 async def rotate(context: Context, call: Call[NoParameters, Rotation]) -> Response:
@@ -38,9 +36,8 @@ async def rotate(context: Context, call: Call[NoParameters, Rotation]) -> Respon
 async def config(context: Context, call: Call[FormatParameters, None]) -> Response:
     """Answers with an image's credentials as a file."""
     disclosure = context.disclosure()
-    content = docker_config(*await credential_store.of_image(context.db, call.pk, disclosure))
-    if call.query.format == "kubernetes":
-        content = pull_secret(f"bayplan-image-{call.pk}", content)
+    is_for_kubernetes = call.query.format == "kubernetes"
+    content = await queries.file_for_image(context.db, call.pk, disclosure, kubernetes=is_for_kubernetes)
     return await disclosing(context, call, "docker_config", disclosure, Json(content, headers=UNCACHED))
 
 

@@ -7,7 +7,7 @@ that `url` does, so it alone says where the log-in belongs.
 import asyncio
 from bisect import bisect_left, bisect_right
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,12 +21,13 @@ from bayplan.db.disclosure import Disclosure
 from bayplan.db.keyring import Keyring
 from bayplan.domain.reference import Reference, located, registry_host
 from bayplan.errors import NotFound
-from bayplan.server.credentials.outcomes import CredentialKey
 
 _IMAGES = tables.images.c
 _SETS_AT_ONCE = 500
 _ROWS_AT_ONCE = 500
 Object = dict[str, Any]
+CredentialKey = tuple[str, str]
+"""A registry as references name it, and a user name there."""
 
 
 @dataclass(slots=True)
@@ -196,3 +197,18 @@ def no_such_credentials(log_in: CredentialKey) -> NotFound:
     return NotFound(
         f"No image of '{registry}' has the user name '{username}': GET /v1/credentials shows those that there are."
     )
+
+
+async def note_outcomes(
+    tx: Transaction, at: str, *, taken: Iterable[CredentialKey] = (), refused: Iterable[CredentialKey] = ()
+) -> None:
+    """Notes that registries took and refused these log-ins."""
+    for column, log_ins in (("last_used", taken), ("last_refused", refused)):
+        # In one order everywhere: two that note the same log-ins wait for each other, and not in a circle.
+        rows = [{"registry": registry, "username": username, "at": at} for registry, username in sorted(set(log_ins))]
+        if rows:
+            upsert = sa.text(
+                f"INSERT INTO login_uses (registry, username, {column}) VALUES (:registry, :username, :at) "  # noqa: S608  # the column is one of the two above
+                f"ON CONFLICT (registry, username) DO UPDATE SET {column} = excluded.{column}"
+            )
+            await tx.execute(upsert, rows)

@@ -12,6 +12,7 @@ from bayplan.db.principal import Principal
 from bayplan.db.projection import projection
 from bayplan.errors import Unauthenticated
 from bayplan.schemas.workers import JoinRequest, JoinTokenCreate
+from bayplan.server.auth.machine_secrets import hashed
 from bayplan.server.context import Context
 from bayplan.server.fleet import join_tokens
 from bayplan.server.fleet import store as fleet_store
@@ -30,7 +31,7 @@ async def make_join_token(context: Context, creator: int, wanted: JoinTokenCreat
     expires = timestamp(moment + timedelta(seconds=wanted.expires_in))
     pk = await join_tokens.add(
         context.db,
-        fleet_store.hashed(token),
+        hashed(token),
         creator=creator,
         created=timestamp(moment),
         expires=expires,
@@ -56,7 +57,7 @@ def is_join_token(token: str) -> bool:
 
 async def check_join_token(context: Context, token: str) -> None:
     """Raises `Unauthenticated` where a join token is not good."""
-    await join_tokens.check(context.db, fleet_store.hashed(token), now())
+    await join_tokens.check(context.db, hashed(token), now())
 
 
 async def join(context: Context, token: str, machine: JoinRequest, address: str) -> Object:
@@ -64,9 +65,9 @@ async def join(context: Context, token: str, machine: JoinRequest, address: str)
     secret = secrets.token_urlsafe(32)
     async with context.db.write() as tx:
         moment = now()
-        await join_tokens.spend(tx, fleet_store.hashed(token), moment)
+        await join_tokens.spend(tx, hashed(token), moment)
         joined = await fleet_store.join(
-            tx, RequestOrigin(machine.ip, address), machine.slots(), fleet_store.hashed(secret), moment, context.keyring
+            tx, RequestOrigin(machine.ip, address), machine.slots(), hashed(secret), moment, context.keyring
         )
         tx.author = joined.name
         return await _shown(context, tx, joined, secret)

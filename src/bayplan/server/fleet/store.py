@@ -5,8 +5,6 @@ that it has, so nodes of GPUs that are gone are removed; what only staff say of 
 """
 
 import datetime
-import hashlib
-import hmac
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -36,16 +34,6 @@ class JoinedWorker:
 
     name: str
     nodes: tuple[int, ...]
-
-
-def hashed(secret: str) -> str:
-    """Gives what is stored of a secret that has 256 random bits: nothing slower is needed for one that is not guessed."""
-    return hashlib.sha256(secret.encode()).hexdigest()
-
-
-def is_right(secret: str, stored: str) -> bool:
-    """Whether that is the secret."""
-    return hmac.compare_digest(hashed(secret), stored)
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,9 @@ from bayplan.errors import NotFound
 from bayplan.server.context import Context
 from bayplan.server.crud.queries import Sender, Written, expanded_tag
 from bayplan.server.http.responses import fingerprint
-from bayplan.server.images import facts_store
+from bayplan.server.images.store import enter_facts, replace_registry_facts, revision
+
+__all__ = ["change_facts", "enter_facts", "erase", "load_facts", "reinstate", "replace_registry_facts", "revision"]
 
 IMAGES = RESOURCE_TYPES["docker"]
 Object = dict[str, Any]
@@ -43,18 +45,18 @@ async def erase(context: Context, sender: Sender, pk: int, expand: tuple[str, ..
     return image
 
 
-async def enter_facts(
+async def change_facts(
     context: Context, principal: Principal, pk: int, values: Mapping[str, Any], *, if_match: str | None
 ) -> None:
     """Enters what staff say of an image; raises `NotFound`, `Conflict` or `PreconditionFailed`."""
     async with context.db.write(by=principal.name) as tx:
-        await facts_store.enter(tx, pk, values, if_match=if_match)
+        await enter_facts(tx, pk, values, if_match=if_match)
 
 
 async def load_facts(context: Context, pk: int) -> Written:
     """Gives every fact that the rules use of an image, with who says so, and the tag; raises `NotFound`."""
     # Read before the facts: were they newer than their tag, they would only be sent once more.
-    revision = await facts_store.revision(context.db, pk)
+    of_image = await revision(context.db, pk)
     snapshot = await context.judge.snapshot()
     image = snapshot.images.get(pk)
     if image is None:
@@ -66,4 +68,4 @@ async def load_facts(context: Context, pk: int) -> Written:
     for name, (value, origin) in snapshot.facts.get(pk, {}).items():
         entries[name] = {"value": value, "origin": origin}
     # A fact of the tables goes by what the image refers to, which changes without the image's revision.
-    return Written(entries, f"{revision}-{fingerprint(orjson.dumps(entries))}")
+    return Written(entries, f"{of_image}-{fingerprint(orjson.dumps(entries))}")

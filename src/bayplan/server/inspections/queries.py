@@ -14,9 +14,9 @@ from bayplan.errors import Invalid
 from bayplan.registry.errors import RegistryDenied
 from bayplan.schemas.inspection import InspectionRequest
 from bayplan.server.context import Context
-from bayplan.server.credentials import outcomes
+from bayplan.server.credentials import queries as credential_queries
 from bayplan.server.http.responses import fingerprint
-from bayplan.server.images import facts_store
+from bayplan.server.images import queries as image_queries
 from bayplan.server.inspections import store as inspection_store
 
 if TYPE_CHECKING:
@@ -50,17 +50,17 @@ async def inspect_and_store(context: Context, principal: Principal, pk: int, *, 
         inspection = await context.registries.inspect(location.reference, location.username, location.password)
     except RegistryDenied:
         async with context.db.write(moves=False) as tx:
-            await outcomes.note(tx, now(), refused=location.log_ins)
+            await credential_queries.note_outcomes(tx, now(), refused=location.log_ins)
         raise
     async with context.db.write(by=principal.name) as tx:
         await inspection_store.keep(tx, pk, _content(inspection), location, if_match=if_match)
-        await outcomes.note(tx, now(), taken=location.log_ins)
+        await credential_queries.note_outcomes(tx, now(), taken=location.log_ins)
 
 
 async def load(context: Context, pk: int) -> tuple[bytes, str]:
     """Gives the stored inspection of an image with its contradictions as JSON, and the tag; raises `NotFound`."""
     # `If-Match` goes by the image's revision. Read before what it stands for: were that newer, it would only be refused.
-    revision = await facts_store.revision(context.db, pk)
+    revision = await image_queries.revision(context.db, pk)
     stored = await inspection_store.load(context.db, pk)
     # The contradictions change with the catalogue, whatever the revision is.
     content = orjson.dumps(stored.inspection | {"contradictions": list(_contradictions(stored))})

@@ -15,13 +15,13 @@ from bayplan.db.change_entry import ChangeEntry
 from bayplan.db.database import Database, Transaction, fetch_all
 from bayplan.db.keyring import Keyring
 from bayplan.db.resource_types import RESOURCE_TYPES
-from bayplan.domain.facts import facts_from_inspection
+from bayplan.domain.facts import STAFF, facts_from_inspection
 from bayplan.domain.reference import Reference, located
 from bayplan.errors import Conflict, NotFound
 from bayplan.schemas.facts import FactsPatch
-from bayplan.server.checks import store as check_store
-from bayplan.server.credentials.outcomes import CredentialKey
-from bayplan.server.images import facts_store
+from bayplan.server.checks import queries as check_queries
+from bayplan.server.credentials.queries import CredentialKey
+from bayplan.server.images import queries as image_queries
 
 IMAGES = RESOURCE_TYPES["docker"]
 Object = dict[str, Any]
@@ -79,9 +79,9 @@ async def keep(tx: Transaction, pk: int, found: Object, at: RegistryLocation, *,
     await tx.execute(sa.delete(table).where(table.c.image == pk))
     await tx.execute(sa.insert(table), {"image": pk, **found, "by_architecture": new.by_architecture or None})
     digests = (old[0].digest if old else None, found["digest"])
-    changes = {"digest": digests, **await facts_store.learn(tx, pk, new.facts)}
+    changes = {"digest": digests, **await image_queries.replace_registry_facts(tx, pk, new.facts)}
     tx.entries.append(ChangeEntry("docker", pk, "inspect", changes))
-    await check_store.accept_digest(tx, pk, row["url"], row["registry"], found["digest"], found["checked"])
+    await check_queries.accept_digest(tx, pk, row["url"], row["registry"], found["digest"], found["checked"])
 
 
 def _is_readable(name: str, value: Any) -> bool:
@@ -107,7 +107,7 @@ async def load(db: Database, pk: int) -> StoredInspection:
     entered = await fetch_all(
         db,
         sa.select(tables.image_facts.c.name, tables.image_facts.c.value).where(
-            tables.image_facts.c.image == pk, tables.image_facts.c.origin == facts_store.STAFF
+            tables.image_facts.c.image == pk, tables.image_facts.c.origin == STAFF
         ),
     )
     return StoredInspection(
@@ -120,13 +120,6 @@ async def load(db: Database, pk: int) -> StoredInspection:
         },
         {row.name: row.value for row in entered},
     )
-
-
-async def platforms(db: Database, pk: int, digest: str | None) -> list[Object] | None:
-    """Gives the platforms of the stored inspection of an image, where it is of that digest."""
-    table = tables.inspections
-    rows = await fetch_all(db, sa.select(table.c.platforms).where(table.c.image == pk, table.c.digest == digest))
-    return rows[0].platforms if rows else None
 
 
 _SHOWN = ("reference", "digest", "media_type", "checked", "platforms")

@@ -19,8 +19,7 @@ from bayplan.domain.compatibility.index import CatalogueIndex
 from bayplan.domain.compatibility.node import Node
 from bayplan.domain.compatibility.order import CatalogueImage
 from bayplan.domain.compatibility.tables import Tables
-from bayplan.domain.facts import CONFIGURATION_FACTS
-from bayplan.server.images.facts_store import STAFF, Known, believed
+from bayplan.domain.facts import CONFIGURATION_FACTS, STAFF, SourcedFacts, by_precedence
 from bayplan.server.matching.node_facts import node_from
 
 # Rows that are read at once: more would hold the event loop, and cost hundreds of megabytes while they last.
@@ -37,7 +36,7 @@ class CatalogueSnapshot:
     tables: Tables
     index: CatalogueIndex
     images: Mapping[int, Image]
-    facts: Mapping[int, Known]
+    facts: Mapping[int, SourcedFacts]
     missing: frozenset[int]
     """The images that their registries do not have now."""
 
@@ -166,7 +165,7 @@ class _Loaded:
 
     def __init__(self) -> None:
         self.images: dict[int, Image] = {}
-        self.facts: dict[int, Known] = {}
+        self.facts: dict[int, SourcedFacts] = {}
         self.candidates: dict[int, CatalogueImage] = {}
 
     async def add(self, db: Database, rows: Rows) -> None:
@@ -185,11 +184,11 @@ def _tasks(text: str) -> tuple[str, ...]:
     return tuple(orjson.loads(text))
 
 
-def _facts(rows: Rows) -> dict[int, Known]:
+def _facts(rows: Rows) -> dict[int, SourcedFacts]:
     entries: dict[int, dict[tuple[str, str], Any]] = {}
     for image, name, origin, value in rows:
         entries.setdefault(image, {})[name, origin] = orjson.loads(value)
-    return {image: believed(values) for image, values in entries.items()}
+    return {image: by_precedence(values) for image, values in entries.items()}
 
 
 @lru_cache(maxsize=8192)
@@ -214,7 +213,7 @@ def _plain_image(
     )
 
 
-def _image(row: Any, known: Known, others: Mapping[str, Mapping[str, Any]]) -> Image:
+def _image(row: Any, known: SourcedFacts, others: Mapping[str, Mapping[str, Any]]) -> Image:
     plain = _plain_image(*row[_PLAIN_AT:])
     image = _image_with(plain, {name: value for name, (value, _) in known.items()}) if known else plain
     if not others:

@@ -28,6 +28,8 @@ from bayplan.server.as_of import AsOf
 from bayplan.server.matching.load import CatalogueSnapshot, load_nodes, load_snapshot, update_snapshot
 from bayplan.server.matching.node_facts import facts_of, node_from
 
+__all__ = ["CatalogueSnapshot", "Judge", "best_first", "graded", "load_nodes", "today"]
+
 Graded = Iterable[tuple[int, Verdict]]
 # Objects that are fetched by their pks in one statement; for more, all are fetched.
 _BY_PK = 500

@@ -24,8 +24,7 @@ from bayplan.domain.prefetch import NodeGroup, PlannedImage, plan_images
 from bayplan.errors import Malformed
 from bayplan.server.auth import accounts
 from bayplan.server.http.responses import fingerprint
-from bayplan.server.matching.load import CatalogueSnapshot, load_nodes
-from bayplan.server.matching.queries import Judge, today
+from bayplan.server.matching.queries import CatalogueSnapshot, Judge, load_nodes, today
 from bayplan.server.prefetch import store as prefetch_store
 from bayplan.server.prefetch.inventory import in_parts
 from bayplan.server.prefetch.pull_spec import PullSpec, pull_specs

@@ -19,7 +19,7 @@ from bayplan.server.disclosing import disclosing
 from bayplan.server.http.parameters import NoParameters
 from bayplan.server.http.responses import Json, fingerprinted, is_known, tagged, unchanged
 from bayplan.server.http.route import Call, Route
-from bayplan.server.prefetch import inventory, status
+from bayplan.server.prefetch import inventory, queries
 
 _TAGS = ("prefetch rules",)
 
@@ -49,18 +49,18 @@ async def report_inventory(context: Context, call: Call[NoParameters, InventoryR
 
 async def by_machine(context: Context, call: Call[NoParameters, None]) -> Response:
     """Answers with the numbers of each worker."""
-    return fingerprinted(call.request, await status.by_machine(context.db, context.planner, call.version))
+    return fingerprinted(call.request, await queries.by_machine(context.db, context.planner, call.version))
 
 
 async def of_node(context: Context, call: Call[NoParameters, None]) -> Response:
     """Answers with the images of a node's machine."""
-    images = await status.of_node(context.db, context.planner, call.principal, call.version, call.pk)
+    images = await queries.of_node(context.db, context.planner, call.principal, call.version, call.pk)
     return fingerprinted(call.request, images)
 
 
 async def of_image(context: Context, call: Call[NoParameters, None]) -> Response:
     """Answers with the nodes whose machine holds an image."""
-    nodes = await status.of_image(context.db, context.planner, call.principal, call.version, call.pk)
+    nodes = await queries.of_image(context.db, context.planner, call.principal, call.version, call.pk)
     return fingerprinted(call.request, nodes)
 
 

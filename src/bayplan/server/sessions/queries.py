@@ -6,10 +6,9 @@ import time
 from bayplan.clock import now
 from bayplan.errors import TooManyAttempts, Unauthenticated
 from bayplan.schemas.auth import UserCredentials, WorkerCredentials
-from bayplan.server.auth import accounts, passwords
+from bayplan.server.auth import accounts, machine_secrets, passwords
 from bayplan.server.auth.tokens import Subject, Use
 from bayplan.server.context import Context
-from bayplan.server.fleet import store as fleet_store
 
 Tokens = dict[str, str]
 
@@ -47,7 +46,7 @@ async def tokens_for_worker(context: Context, credentials: WorkerCredentials) ->
     Failures are not counted: a secret of 256 random bits is not guessed, and nobody shall lock a worker out.
     """
     account = await accounts.worker(context.db, credentials.worker)
-    if account is None or not fleet_store.is_right(credentials.secret, account.secret_hash):
+    if account is None or not machine_secrets.is_right(credentials.secret, account.secret_hash):
         raise Unauthenticated("The worker or its secret is wrong, or was revoked.", code="wrong_credentials")
     return _tokens(context, "worker", account)
 

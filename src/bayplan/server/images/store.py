@@ -9,24 +9,11 @@ from bayplan.db import crud, tables
 from bayplan.db.change_entry import ChangeEntry, FieldChanges
 from bayplan.db.database import Database, Transaction, fetch_all
 from bayplan.db.resource_types import RESOURCE_TYPES
+from bayplan.domain.facts import REGISTRY, STAFF
 from bayplan.errors import NotFound
 
-STAFF, REGISTRY = "staff", "registry"
-# Whoever comes first is believed.
-ORIGINS = (STAFF, REGISTRY)
 
-Known = dict[str, tuple[Any, str]]
-
-
-def believed(rows: Mapping[tuple[str, str], Any]) -> Known:
-    """Gives each fact's value and origin, from the values by (name, origin)."""
-    known: Known = {}
-    for origin in reversed(ORIGINS):
-        known |= {name: (value, origin) for (name, who), value in rows.items() if who == origin}
-    return known
-
-
-async def enter(tx: Transaction, pk: int, values: Mapping[str, Any], *, if_match: str | None = None) -> None:
+async def enter_facts(tx: Transaction, pk: int, values: Mapping[str, Any], *, if_match: str | None = None) -> None:
     """Enters what staff say of an image, None takes an entry back; raises `NotFound`, `Conflict`, `PreconditionFailed`."""
     resource_type = RESOURCE_TYPES["docker"]
     crud.check_not_deleted(resource_type, await crud.current_row(tx, resource_type, pk, if_match))
@@ -43,7 +30,7 @@ async def enter(tx: Transaction, pk: int, values: Mapping[str, Any], *, if_match
     )
 
 
-async def learn(tx: Transaction, pk: int, values: Mapping[str, Any]) -> FieldChanges:
+async def replace_registry_facts(tx: Transaction, pk: int, values: Mapping[str, Any]) -> FieldChanges:
     """Puts what an image's registry says in place of all that it said before; staff's entries stay, and stay first.
 
     Gives which of the registry's facts changed, for the change log.
