@@ -7,13 +7,14 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import ClassVar
 
 import pytest
 
-from bayplan.client import Client, any_of, both, compare, contains, exact, is_null
+from bayplan.client import Client, Tokens, any_of, both, compare, contains, exact, is_null
 from bayplan.client.responses import refusal
 from bayplan.client.transport import server_address
-from bayplan.errors import Invalid, TooManyAttempts, Unreachable
+from bayplan.errors import Invalid, TooManyAttempts, Unauthenticated, Unreachable
 
 
 @contextmanager
@@ -142,3 +143,76 @@ def test_filters_are_the_apis_own_json() -> None:
         "type": "and",
         "sub_expressions": [{"type": "exact", "field": "a", "value": 1}, {"type": "or", "sub_expressions": []}],
     }
+
+
+class Recorder(BaseHTTPRequestHandler):
+    """A server that takes the access token "new" alone, and gives it for the password "right"."""
+
+    requests: ClassVar[list[tuple[str, str | None]]] = []
+
+    def do_POST(self) -> None:
+        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        authorization = self.headers["Authorization"]
+        self.requests.append((self.path, authorization))
+        if self.path == "/v1/auth/obtain" and body.get("password") == "right":
+            self.answer(200, {"access": "new", "refresh": "next"})
+        elif authorization == "Bearer new":
+            self.answer(200, [])
+        else:
+            self.answer(401, {"code": "unauthenticated", "detail": "Log in."})
+
+    def answer(self, status: int, content: object) -> None:
+        body = json.dumps(content).encode()
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002  # the name is the standard library's
+        """Says nothing."""
+
+
+@pytest.fixture
+def recording() -> Iterator[str]:
+    """The address of such a server."""
+    Recorder.requests.clear()
+    with ThreadingHTTPServer(("127.0.0.1", 0), Recorder) as running:
+        threading.Thread(target=running.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{running.server_port}/"
+        running.shutdown()
+
+
+def test_a_refused_token_is_renewed_by_refresh_and_then_by_login(recording: str) -> None:
+    kept: list[Tokens] = []
+    with Client(
+        recording, tokens=Tokens("old", "ended"), username="kim", password="right", on_tokens=kept.append
+    ) as client:
+        client.domains.list()
+        client.cuda.list()
+    assert Recorder.requests == [
+        ("/v1/domains/list", "Bearer old"),
+        ("/v1/auth/refresh", None),
+        ("/v1/auth/obtain", None),
+        ("/v1/domains/list", "Bearer new"),
+        ("/v1/cuda/list", "Bearer new"),
+    ]
+    assert kept == [Tokens("new", "next")]
+
+
+def test_a_login_that_is_refused_is_not_tried_again(recording: str) -> None:
+    with (
+        Client(recording, worker="w-1", secret="wrong") as client,
+        pytest.raises(Unauthenticated, match=r"^Log in\.$"),
+    ):
+        client.domains.list()
+    assert Recorder.requests == [("/v1/auth/obtain", None)]
+
+
+def test_a_renewal_that_nobody_answers_says_so() -> None:
+    with (
+        answering(200, "{}", {}, wait_seconds=1) as url,
+        Client(url, username="kim", password="right", timeout_seconds=0.1) as client,
+        pytest.raises(Unreachable, match=r"did not answer within 0.1 seconds; try again"),
+    ):
+        client.domains.list()

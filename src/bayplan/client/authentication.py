@@ -17,7 +17,7 @@ Flow = Generator[httpx.Request, httpx.Response, Any]
 class TokenAuthentication(httpx.Auth):
     """Sends the access token; after a 401, or without one, gets it by the refresh token or the login, once a request.
 
-    Raises what `content_of` does where the server refuses to give one.
+    Raises as `content_of` does where the server refuses a new one.
     """
 
     def __init__(
@@ -44,7 +44,7 @@ class TokenAuthentication(httpx.Auth):
         return tokens
 
     def _renew(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, bool]:
-        """Gets a new access token; False where there is nothing to get one with."""
+        """Gets a new access token; False without a refresh token that the server takes and without a login."""
         if self._tokens.refresh is not None:
             response = yield self._post(request, "/v1/auth/refresh", {"refresh": self._tokens.refresh})
             response.read()
@@ -65,7 +65,7 @@ class TokenAuthentication(httpx.Auth):
         return request
 
     def _post(self, request: httpx.Request, path: str, body: Login) -> httpx.Request:
-        """Gives a request with the timeouts of the one that it is made for."""
+        """Gives a request for tokens, with the timeouts of the request that needs them."""
         headers = {name: request.headers[name] for name in ("User-Agent", "Accept") if name in request.headers}
         return httpx.Request(
             "POST", self._server + path, json=dict(body), headers=headers, extensions=dict(request.extensions)

@@ -132,7 +132,7 @@ class Client:
         return answer
 
     def health(self) -> Any:
-        """What `/readyz` says of the server."""
+        """The answer of `/readyz`."""
         return self._transport.request("GET", "/readyz")
 
 
@@ -154,8 +154,8 @@ class CatalogueFile:
     ) -> "PlanAnswer":
         """Makes the catalogue as the document says, all of it or nothing, and gives what changed.
 
-        `dry_run` only says what would. `prune` removes what the document does not name, in the sections that it has.
-        With the `version` of a dry run in `if_match`, exactly what that showed is done: otherwise `PreconditionFailed`.
+        `dry_run` changes nothing. `prune` removes what the document does not name, in the sections that it has.
+        With the `version` of a dry run in `if_match`, applies exactly that plan, or raises `PreconditionFailed`.
         The `field` of each problem is its path in the document: `images.3.cuda_version`.
         """
         plan: PlanAnswer = self._request(

@@ -52,7 +52,7 @@ class Credentials:
         limit: int | None = None,
         offset: int | None = None,
     ) -> "builtins.list[AuditEntry]":
-        """Who was given registry passwords, newest first: 100 entries unless `limit` says otherwise."""
+        """The audit log of registry passwords, newest first: 100 entries unless `limit` is given."""
         params = {"image": image, "kind": kind, "name": name, "since": since, "limit": limit, "offset": offset}
         entries: builtins.list[AuditEntry] = self._request("GET", "/v1/audit", params=params)
         return entries

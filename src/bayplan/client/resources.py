@@ -116,51 +116,51 @@ class Images(Collection["ImageAnswer", "ExpandedImageAnswer"]):
         return reinstated
 
     def delete_for_good(self, pk: int) -> "ImageAnswer":
-        """Removes an image so that nothing is left of it, and gives what it was."""
+        """Removes an image for good, and gives its last state."""
         removed: ImageAnswer = self._request("DELETE", f"{self._path}/{pk}/hard")
         return removed
 
     def facts(self, pk: int) -> "FactsAnswer":
-        """What is known of an image beyond its fields, each with where it came from."""
+        """The facts about an image, each with its origin."""
         facts: FactsAnswer = self._request("GET", f"{self._path}/{pk}/facts")
         return facts
 
     def set_facts(self, pk: int, facts: Body) -> "FactsAnswer":
-        """Enters facts by hand; None takes an entry back. Gives all facts as they are then."""
+        """Enters facts; None removes an entry. Gives all facts of the image."""
         entered: FactsAnswer = self._request("PATCH", f"{self._path}/{pk}/facts", facts)
         return entered
 
     def inspect(self, url: str, *, username: str | None = None, password: str | None = None) -> "InspectionAnswer":
-        """What the registry holds under `url` ("nvidia/cuda:12.4.1-base-ubuntu22.04"), asked now; nothing is stored.
+        """Inspects `url` ("nvidia/cuda:12.4.1-base-ubuntu22.04") in its registry now; nothing is stored.
 
         Raises `NotFound` and `Invalid`; `Unreachable` where the registry does not answer as it should.
         """
         body = {"url": url, "registry_username": username, "registry_password": password}
-        found: InspectionAnswer = self._request(
+        inspection: InspectionAnswer = self._request(
             "POST", f"{self._path}/inspect", body, timeout_seconds=INSPECTION_TIMEOUT_SECONDS
         )
-        return found
+        return inspection
 
     def inspection(self, pk: int) -> "InspectionAnswer":
-        """What the image's registry said when it was last asked. Raises `NotFound` where it never was."""
+        """The stored inspection of the image. Raises `NotFound` where there is none."""
         stored: InspectionAnswer = self._request("GET", f"{self._path}/{pk}/inspection")
         return stored
 
     def store_inspection(self, pk: int) -> "InspectionAnswer":
-        """Asks the image's registry now, with the image's own log-in, and stores what it says. Raises as `inspect` does."""
+        """Inspects the image in its registry now, with its own credentials, and stores the result. Raises as `inspect` does."""
         stored: InspectionAnswer = self._request(
             "POST", f"{self._path}/{pk}/inspection", timeout_seconds=INSPECTION_TIMEOUT_SECONDS
         )
         return stored
 
     def docker_config(self, pk: int, *, kubernetes: bool = False) -> dict[str, Any]:
-        """The log-in of the image's registry as a `config.json` for docker, or as a Secret for Kubernetes."""
+        """The credentials of the image's registry as a `config.json` for docker, or as a Secret for Kubernetes."""
         params = {"format": "kubernetes" if kubernetes else None}
         config: dict[str, Any] = self._request("GET", f"{self._path}/{pk}/docker-config", params=params)
         return config
 
     def checks(self, pk: int) -> "ImageChecks":
-        """How the image stands with its registry since when, which digest the catalogue stands by, and its history."""
+        """The image's state in its registry since when, its accepted digest, and its history."""
         checks: ImageChecks = self._request("GET", f"{self._path}/{pk}/checks")
         return checks
 
@@ -183,12 +183,12 @@ class Nodes(Collection["NodeAnswer", "ExpandedNodeAnswer"]):
         return self._request("GET", f"{self._path}/ping", headers={"Node-Id": str(node)})
 
     def join(self, machine: Body) -> "JoinAnswer":
-        """Takes a machine in (by a join token), or says what it is now (by the worker that it is)."""
+        """Joins a machine (by a join token), or reports its hardware (by its worker)."""
         joined: JoinAnswer = self._request("POST", f"{self._path}/join", machine)
         return joined
 
     def make_join_token(self, *, expires_in: int, uses: int) -> "NewJoinToken":
-        """A token with which so many machines can join, for so many seconds."""
+        """A token with which `uses` machines can join, for `expires_in` seconds."""
         body = {"expires_in": expires_in, "uses": uses}
         made: NewJoinToken = self._request("POST", f"{self._path}/join-tokens", body)
         return made

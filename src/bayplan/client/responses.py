@@ -1,4 +1,4 @@
-"""What a response says: the JSON of an answer, or a refusal as one of `bayplan.errors`."""
+"""Responses of the server: the JSON of an answer, or the error of a refusal."""
 
 import re
 from collections.abc import Mapping

@@ -134,7 +134,7 @@ class Transport:
 
 @cache
 def _authorities() -> ssl.SSLContext:
-    """What servers' certificates are checked with: once for the process, since each takes megabytes, and none for plain HTTP."""
+    """The authorities for servers' certificates: loaded once for the process, since each copy takes megabytes."""
     import httpx
 
     return httpx.create_ssl_context()

@@ -1,4 +1,4 @@
-"""A registry's log-in as docker, podman, skopeo and Kubernetes read it from a file."""
+"""A registry's credentials as docker, podman, skopeo and Kubernetes read them from a file."""
 
 import base64
 import json
@@ -7,13 +7,13 @@ from typing import Any
 
 from bayplan.domain.reference import DOCKER_HUB
 
-# The one registry whose key is not its host: docker has looked for its log-in under this address ever since.
+# Docker Hub alone has a key that is not its host: docker has kept this address for its credentials.
 _KEYS: Mapping[str, str] = {DOCKER_HUB: "https://index.docker.io/v1/"}
 Document = dict[str, Any]
 
 
 def docker_config(registry: str, username: str | None, password: str | None) -> Document:
-    """Gives a `config.json` with the log-in for a registry as references name it; without one it holds none."""
+    """Gives a `config.json` with the credentials for a registry as references name it; empty without credentials."""
     if username is None or password is None:
         return {"auths": {}}
     return {"auths": {_KEYS.get(registry, registry): {"auth": _base64(f"{username}:{password}")}}}

@@ -1,1 +1,1 @@
-"""The wire: what may be sent and what is answered, one module for each resource. Pydantic only."""
+"""The requests and answers of the API, one module for each resource: the server, the client and the command line use them."""

@@ -1,4 +1,4 @@
-"""The audit trail on the wire: what staff are told of passwords that left the server."""
+"""Answers of the audit log: which passwords left the server."""
 
 from typing import Literal
 
@@ -10,7 +10,7 @@ from bayplan.schemas.components import answer
 
 @answer()
 class AuditEntry(TypedDict):
-    """An answer, or a question to a registry, that held passwords, and equal ones of the hour from `at` on, `times` in all.
+    """An answer, or a request to a registry, that held passwords; `times` counts equal ones within an hour of `at`.
 
     `passwords` are those of one answer; `images` are ranges of pks, both ends inclusive.
     """

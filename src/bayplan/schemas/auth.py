@@ -1,4 +1,4 @@
-"""Logging in on the wire."""
+"""Requests and answers of logging in."""
 
 import json
 from typing import Annotated
@@ -20,18 +20,18 @@ class UserCredentials(Body, title="Credentials"):
 
 
 class WorkerCredentials(Body):
-    """What a worker got when it joined."""
+    """The credential that a worker got when it joined."""
 
     worker: Annotated[str, Field(max_length=200, examples=["w-5f2b8c1d9e3a7046"])]
     secret: Annotated[str, Field(max_length=1_000)]
 
 
 class Obtain(RootModel[UserCredentials | WorkerCredentials]):
-    """The credentials of a user or of a worker: for the documentation, since each is read as what it is."""
+    """The credentials of a user or of a worker: for the documentation, since each is parsed by its own type."""
 
 
 def is_for_worker(body: bytes) -> bool:
-    """Whether a body is a worker's credentials, also where something is wrong with them."""
+    """Whether a body holds a worker's credentials, also invalid ones."""
     try:
         content = json.loads(body)
     except (ValueError, RecursionError):

@@ -1,4 +1,4 @@
-"""A whole catalogue as one document: what `bayplan apply` sends and `bayplan export` writes."""
+"""A catalogue as one document, which `bayplan apply` sends and `bayplan export` writes."""
 
 from typing import Annotated, Any, ClassVar, Literal
 
@@ -23,47 +23,50 @@ class DocumentedImage(ImageCreate):
     facts: FactsPatch | None = None
 
 
-def _one_by_one(model: type[Body]) -> BeforeValidator:
+def _entry_by_entry(model: type[Body]) -> BeforeValidator:
     """Gives what validates a list entry by entry and stops at the hundredth error.
 
     Pydantic itself would note each error of a hundred thousand entries, in one step that no other thread can interrupt.
     """
     entry = TypeAdapter(model)
 
-    def each(given: Any) -> Any:
-        if not isinstance(given, list) or len(given) > MOST_ENTRIES:
-            return given  # for the list's own checks
-        made: list[Body] = []
-        wrong: list[InitErrorDetails] = []
-        for index, one in enumerate(given):
+    def validate(entries: Any) -> Any:
+        if not isinstance(entries, list) or len(entries) > MOST_ENTRIES:
+            return entries  # for the list's own checks
+        bodies: list[Body] = []
+        errors: list[InitErrorDetails] = []
+        for index, value in enumerate(entries):
             try:
-                made.append(entry.validate_python(one))
+                bodies.append(entry.validate_python(value))
             except ValidationError as error:
-                wrong += [_at(index, found) for found in error.errors(include_url=False)]
-            if len(wrong) >= _MOST_ERRORS:
+                errors += [_at(index, details) for details in error.errors(include_url=False)]
+            if len(errors) >= _MOST_ERRORS:
                 break
-        if wrong:
-            raise ValidationError.from_exception_data(model.__name__, wrong)
-        return made
+        if errors:
+            raise ValidationError.from_exception_data(model.__name__, errors)
+        return bodies
 
-    return BeforeValidator(each, json_schema_input_type=list[model])  # type: ignore[valid-type]  # known when it is called
+    return BeforeValidator(validate, json_schema_input_type=list[model])  # type: ignore[valid-type]  # known when it is called
 
 
-def _at(index: int, found: Any) -> InitErrorDetails:
-    error = PydanticCustomError(found["type"], "{said}", {"said": found["msg"]})
-    return InitErrorDetails(type=error, loc=(index, *found["loc"]), input=found["input"])
+def _at(index: int, details: Any) -> InitErrorDetails:
+    """Gives the error of an entry as one of the list."""
+    error = PydanticCustomError(details["type"], "{reason}", {"reason": details["msg"]})
+    return InitErrorDetails(type=error, loc=(index, *details["loc"]), input=details["input"])
 
 
 class Document(Body):
-    """Frameworks, images and nodes in their create bodies, with natural keys. A section that is not there is left alone."""
+    """Frameworks, images and nodes in their create bodies, with natural keys. A section that is not there keeps its objects."""
 
     most_members: ClassVar[int] = 50 * MOST_ENTRIES
 
     frameworks: (
-        Annotated[list[FrameworkCreate], Field(max_length=MOST_ENTRIES), _one_by_one(FrameworkCreate)] | None
+        Annotated[list[FrameworkCreate], Field(max_length=MOST_ENTRIES), _entry_by_entry(FrameworkCreate)] | None
     ) = None
-    images: Annotated[list[DocumentedImage], Field(max_length=MOST_ENTRIES), _one_by_one(DocumentedImage)] | None = None
-    nodes: Annotated[list[NodeCreate], Field(max_length=MOST_ENTRIES), _one_by_one(NodeCreate)] | None = None
+    images: (
+        Annotated[list[DocumentedImage], Field(max_length=MOST_ENTRIES), _entry_by_entry(DocumentedImage)] | None
+    ) = None
+    nodes: Annotated[list[NodeCreate], Field(max_length=MOST_ENTRIES), _entry_by_entry(NodeCreate)] | None = None
 
 
 @answer("Change")

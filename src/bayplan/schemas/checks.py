@@ -1,4 +1,4 @@
-"""How images stand with their registries, on the wire."""
+"""Requests and answers about the checks of images against their registries."""
 
 from typing import Annotated, Any, Literal
 
@@ -19,7 +19,7 @@ class ChecksRequest(Body):
 
 @answer("Asked")
 class RequestedChecks(TypedDict):
-    """From when on looks count as asked for by this, and at how many images."""
+    """The time from which on checks count as requested by this, and the number of images."""
 
     asked: Timestamp
     images: int
@@ -46,7 +46,7 @@ class CheckFields(TypedDict):
 
 @answer()
 class CheckChange(CheckFields):
-    """When the state of an image, or one of its digests, became another one."""
+    """A change of an image's state, or of one of its digests."""
 
     at: Timestamp
     changes: list[ChangedField] | None
@@ -54,7 +54,7 @@ class CheckChange(CheckFields):
 
 @answer()
 class ImageChecks(CheckFields):
-    """How an image stands with its registry: null until the first look. `due` is the next one, null where none is planned."""
+    """An image's state in its registry: null before the first check. `due` is the next check, null where none is planned."""
 
     image: int
     since: Timestamp | None
@@ -77,9 +77,9 @@ class FailingImage(CheckFields):
 
 @answer()
 class CheckCounts(TypedDict):
-    """How many images stand how, how many of them were looked at since a time, and how many still wait that somebody asked for.
+    """Images in each state, those checked since a time, and those that wait for a requested check.
 
-    `waiting_in` names the registries where most of those are.
+    `waiting_in` names the registries with most of those.
     """
 
     states: Annotated[dict[str, int], Field(examples=[{"ok": 61, "missing": 1, "unchecked": 0}])]

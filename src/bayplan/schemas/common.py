@@ -102,7 +102,7 @@ def parsed_by(parse: Callable[[str], object]) -> AfterValidator:
         try:
             parse(text)
         except Invalid as error:
-            raise PydanticCustomError("bad_format", "{said}", {"said": error.detail.rstrip(".")}) from None
+            raise PydanticCustomError("bad_format", "{reason}", {"reason": error.detail.rstrip(".")}) from None
         return text
 
     return AfterValidator(check)

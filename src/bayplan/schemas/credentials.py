@@ -1,4 +1,4 @@
-"""The log-ins of registries on the wire: what is known of each, and another password for one. None is ever in an answer."""
+"""Requests and answers about the credentials of registries. No answer holds a password."""
 
 from typing import Annotated
 
@@ -26,7 +26,7 @@ class RegistryCredentialsAnswer(TypedDict):
 
 
 class Rotation(Body):
-    """Another password for all images of a log-in, perhaps under another user name."""
+    """Another password for all images with these credentials, perhaps under another user name."""
 
     registry: Registry
     registry_username: Username
@@ -37,7 +37,7 @@ class Rotation(Body):
 
 @answer("Rotated")
 class RotationAnswer(TypedDict):
-    """How many images have the new log-in, and whether the registry was seen to take it; `detail` says why not."""
+    """How many images have the new credentials, and whether the registry accepted them; `detail` says why not."""
 
     images: int
     verified: bool

@@ -1,4 +1,4 @@
-"""CUDA releases on the wire."""
+"""Requests and answers about CUDA releases."""
 
 from typing import Annotated
 

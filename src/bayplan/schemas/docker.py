@@ -1,4 +1,4 @@
-"""Docker images on the wire, word for word as docker.md has them."""
+"""Requests and answers about docker images, with the fields of docker.md."""
 
 from typing import Annotated, Any
 
@@ -52,7 +52,9 @@ class ImageCreate(Body):
 
 
 ImagePatch = partial(
-    ImageCreate, "ImagePatch", "Any of the fields of a docker image; those not named stay as they are."
+    ImageCreate,
+    "ImagePatch",
+    "Any of the fields of a docker image; fields that the body does not name keep their values.",
 )
 
 
@@ -73,7 +75,7 @@ class _ImageFields(TypedDict):
 
 @answer()
 class ImageAnswer(_ImageFields):
-    """A docker image. The log-in is null for everyone but staff and workers."""
+    """A docker image. The credentials are null for everyone but staff and workers."""
 
     cuda_version: Reference | None
     min_hardware_generation: Reference | None

@@ -1,4 +1,4 @@
-"""Domains on the wire: what kind of problem an image solves."""
+"""Requests and answers about domains, the kinds of problem that an image solves."""
 
 from pydantic import Field
 from typing_extensions import TypedDict

@@ -53,7 +53,7 @@ class CompatPackage(Body):
 
 
 class FactsPatch(Body):
-    """Facts that staff know; null takes an entry back. They go before what the registry or a table says."""
+    """Facts that staff enter; null removes an entry. They override those of the registry and of tables."""
 
     architectures: Annotated[list[Word], Field(min_length=1, max_length=50)] | None = Field(None, examples=[["amd64"]])
     requirements: Annotated[dict[RequirementName, Line], Field(max_length=50)] | None = Field(
@@ -73,7 +73,7 @@ class FactsPatch(Body):
 
 @answer()
 class FactAnswer(TypedDict):
-    """A fact, and who says so: `staff`, the `registry`, or a `table` of bayplan's; null where it is not known."""
+    """A fact and its origin: `staff`, the `registry`, or a `table` of bayplan's; null where it is not known."""
 
     value: Any
     origin: str | None

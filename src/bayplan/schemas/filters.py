@@ -111,7 +111,7 @@ class Filter(Specification):
 
 
 def _count(expressions: list[Expression]) -> int:
-    return sum(1 + (_count(one.sub_expressions) if isinstance(one, Both | Either) else 0) for one in expressions)
+    return sum(1 + (_count(part.sub_expressions) if isinstance(part, Both | Either) else 0) for part in expressions)
 
 
 def _check_size(expressions: Any) -> None:

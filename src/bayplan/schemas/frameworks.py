@@ -1,4 +1,4 @@
-"""Frameworks on the wire: a name and a version."""
+"""Requests and answers about frameworks, each with a name and a version."""
 
 from pydantic import Field
 from typing_extensions import TypedDict

@@ -1,4 +1,4 @@
-"""GPU generations on the wire, each a range of compute capabilities."""
+"""Requests and answers about GPU generations, each a range of compute capabilities."""
 
 from typing import Annotated
 

@@ -1,4 +1,4 @@
-"""What registries say of images, on the wire; registries-and-workers.md has the shape."""
+"""Requests and answers about inspections; registries-and-workers.md has the shape."""
 
 from typing import Annotated, Any, Literal
 
@@ -11,7 +11,7 @@ from bayplan.schemas.docker import Password, Url, Username
 
 
 class InspectionRequest(Body):
-    """An image to look at in its registry, with the log-in that it needs: both user name and password, or neither."""
+    """An image to inspect in its registry, with the credentials that it needs: both user name and password, or neither."""
 
     url: Url
     registry_username: Username | None = None
@@ -20,7 +20,7 @@ class InspectionRequest(Body):
 
 @answer("ToldFact")
 class InspectedFact(TypedDict):
-    """What an image says, where it says so, and whether in so many words (`stated`) or worked out (`derived`)."""
+    """A fact from an image, its source, and whether the image states it or it is derived."""
 
     value: Any
     source: str
@@ -29,7 +29,7 @@ class InspectedFact(TypedDict):
 
 @answer("ToldPlatform")
 class InspectedPlatform(TypedDict):
-    """The image for one platform; its size is what a worker downloads that has none of it."""
+    """The image for one platform; its size is the download of a worker that has none of its layers."""
 
     os: str
     architecture: str
@@ -42,7 +42,7 @@ class InspectedPlatform(TypedDict):
 
 @answer()
 class Contradiction(TypedDict):
-    """A field, or a fact that staff entered, that says something else than the image does."""
+    """A field, or a fact that staff entered, that differs from what the image says."""
 
     field: str
     catalogue: Any
@@ -52,7 +52,7 @@ class Contradiction(TypedDict):
 
 @answer()
 class InspectionAnswer(TypedDict):
-    """What a registry holds under a reference, and what that says about itself."""
+    """What a registry holds under a reference, and the facts from it."""
 
     reference: Annotated[str, Field(examples=["registry.example.org:5000/ml/pytorch:2.4-cuda12.4"])]
     digest: str

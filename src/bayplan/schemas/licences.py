@@ -1,4 +1,4 @@
-"""Licences on the wire, and the change of their sub-descriptors."""
+"""Requests and answers about licences, and the change of their sub-descriptors."""
 
 from typing import Annotated, Literal
 

@@ -1,4 +1,4 @@
-"""The question which image runs on which worker, and its answer."""
+"""Requests and answers of the judge: which image runs on which node."""
 
 from typing import Annotated, Any, Literal, NotRequired
 
@@ -12,11 +12,11 @@ from bayplan.schemas.filters import Filter
 from bayplan.schemas.nodes import NodeAnswer, NodeFacts
 
 GradeName = Literal["native", "minor", "forward", "cpu", "jit", "unknown", "no"]
-Asked = Annotated[Line, Field(min_length=1, max_length=200)]
+Term = Annotated[Line, Field(min_length=1, max_length=200)]
 
 
 class WorkerFacts(NodeFacts):
-    """A worker that is no node, or not yet. Without `driver_version` it has no GPU. Memory in bytes."""
+    """A worker that is not in the catalogue. Without `driver_version` it has no GPU. Memory in bytes."""
 
 
 class MatchRequest(Body, title="Question"):
@@ -24,9 +24,9 @@ class MatchRequest(Body, title="Question"):
 
     node: Pk | None = None
     worker: WorkerFacts | None = None
-    task: Asked | None = None
-    domain: Asked | None = None
-    framework: Asked | None = Field(default=None, examples=["pytorch>=2.1,<3"])
+    task: Term | None = None
+    domain: Term | None = None
+    framework: Term | None = Field(default=None, examples=["pytorch>=2.1,<3"])
     filter: Filter | None = None
     grades: Annotated[list[GradeName], Field(min_length=1, max_length=7)] | None = None
     limit: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
@@ -35,7 +35,7 @@ class MatchRequest(Body, title="Question"):
 
 @answer()
 class ReasonAnswer(TypedDict):
-    """One thing that counts against an image on a worker, or that should be known (`grade` is then `caveat`)."""
+    """A reason against an image on a worker, or a caveat (`grade` is then `caveat`)."""
 
     grade: str
     code: str
@@ -66,7 +66,7 @@ class GradedNode(TypedDict):
 
 @answer()
 class SummaryLineAnswer(TypedDict):
-    """What stood in the way of how many images, and which single change would give the first match."""
+    """How many images a reason ruled out, and which single change would give the first match."""
 
     code: str
     images: int
@@ -75,7 +75,7 @@ class SummaryLineAnswer(TypedDict):
 
 @answer("MatchAnswer")
 class MatchAnswer(TypedDict):
-    """The images that run on the worker, best first; `rejected` only where it was asked for with `explain`."""
+    """The images that run on the worker, best first; `rejected` is there only with `explain`."""
 
     worker: dict[str, Any]
     considered: int

@@ -1,4 +1,4 @@
-"""Worker nodes on the wire: one slot that runs containers, a GPU of a machine or a machine without one."""
+"""Requests and answers about nodes: a node is a GPU of a machine, or a machine without one."""
 
 import ipaddress
 import re
@@ -57,7 +57,7 @@ class NodeAddress(Body):
 
 # The fields of the last base come first.
 class NodeCreate(NodeFacts, NodeAddress):
-    """A worker node. Memory in bytes. `hardware_generation` is found from `compute_capability` where only that is given."""
+    """A worker node. Memory in bytes. `hardware_generation` follows from `compute_capability` where only that is given."""
 
 
 NodePatch = partial(NodeCreate, "NodePatch", "Any of the fields of a node.")

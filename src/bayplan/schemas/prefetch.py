@@ -1,4 +1,4 @@
-"""Prefetching on the wire: which nodes are to hold which images before anybody asks for them, and what they do hold."""
+"""Requests and answers about prefetching: its rules, the desired images of workers, and their inventories."""
 
 from typing import Annotated, Any, Literal, NotRequired
 
@@ -14,27 +14,27 @@ from bayplan.schemas.match import GradeName
 from bayplan.schemas.users import UserAnswer
 
 MOST_HOLDINGS = 2_000
-# So that what they all take together is a number of 64 bits.
+# The sum over all images fits into 64 bits.
 _MOST_BYTES = 2**50
 
 
 def _as_sent(specification: Specification) -> dict[str, Any]:
-    """Gives the filter as it was sent, in the specified names, without what was left out of its expressions."""
+    """Gives the filter as it was sent, in the specified names, without defaults in its expressions."""
     return {
-        "expressions": [one.model_dump(exclude_unset=True) for one in specification.expressions],
-        "order_by": [one.model_dump(exclude_unset=True) for one in specification.order_by],
+        "expressions": [expression.model_dump(exclude_unset=True) for expression in specification.expressions],
+        "order_by": [order.model_dump(exclude_unset=True) for order in specification.order_by],
     }
 
 
-Chosen = Annotated[Specification, PlainSerializer(_as_sent)]
+StoredFilter = Annotated[Specification, PlainSerializer(_as_sent)]
 
 
 class PrefetchCreate(Body):
-    """A rule: the nodes that `nodes` lets through are to hold the images that `images` lets through, in that order."""
+    """A rule: the nodes that match the filter `nodes` are to hold the images that match `images`, in that order."""
 
     name: Name
-    nodes: Chosen = Specification()
-    images: Chosen
+    nodes: StoredFilter = Specification()
+    images: StoredFilter
 
 
 PrefetchPatch = partial(PrefetchCreate, "PrefetchPatch", "Any of the fields of a prefetch rule.")
@@ -65,7 +65,7 @@ class ExpandedPrefetchRuleAnswer(_RuleFields):
 Digest = Annotated[str, StringConstraints(pattern=r"^[a-z0-9+._-]{1,30}:[0-9a-fA-F]{32,128}$")]
 State = Annotated[
     Literal["held", "pulling", "failed", "no_room", "removing"],
-    Field(description="What the machine's engine has of the image, or why it has none."),
+    Field(description="Whether the worker's engine holds the image, or why not."),
 ]
 
 
@@ -99,7 +99,7 @@ class InventoryReport(Body, title="Holdings"):
 
 @answer("Said")
 class InventoryReceipt(TypedDict):
-    """How many images of what a machine said are kept: those that the catalogue has."""
+    """How many images of the report are kept: those that the catalogue has."""
 
     images: int
     at: Timestamp
@@ -107,7 +107,7 @@ class InventoryReceipt(TypedDict):
 
 @answer("WantedImage")
 class DesiredImageAnswer(TypedDict):
-    """An image that a machine is to hold: as which digest, for which of its nodes, by which rules. Size in bytes, of the download."""
+    """An image that a worker is to hold: by which digest, for which of its nodes, by which rules. Size of the download in bytes."""
 
     image: ImageAnswer
     digest: str | None
@@ -119,7 +119,7 @@ class DesiredImageAnswer(TypedDict):
 
 @answer("Wanted")
 class DesiredImagesAnswer(TypedDict):
-    """What a machine is to hold, in this order; and the images to `keep` if it has them, which cannot be pulled now."""
+    """The images that a worker is to hold, in this order; and those to `keep` if it has them, which cannot be pulled now."""
 
     images: list[DesiredImageAnswer]
     keep: list[int]
@@ -136,7 +136,7 @@ class _InventoryFields(TypedDict):
 
 @answer()
 class ImageOfNode(_InventoryFields):
-    """An image that a node's machine holds, or that the node is to have; `at` is when the machine first said so."""
+    """An image that a node's worker holds, or that the node is to hold; `at` is when the worker first reported it so."""
 
     image: int
     name: str
@@ -145,7 +145,7 @@ class ImageOfNode(_InventoryFields):
 
 @answer("NodeHoldings")
 class NodeInventory(TypedDict):
-    """A node, and what there is of images for it."""
+    """A node, and the images that it holds or is to hold."""
 
     node: int
     images: list[ImageOfNode]
@@ -153,7 +153,7 @@ class NodeInventory(TypedDict):
 
 @answer()
 class NodeOfImage(_InventoryFields):
-    """A node whose machine holds an image, or that is to have it."""
+    """A node whose worker holds an image, or that is to hold it."""
 
     node: int
     ip: str
@@ -163,7 +163,7 @@ class NodeOfImage(_InventoryFields):
 
 @answer("ImageHoldings")
 class ImageInventory(TypedDict):
-    """An image, and the workers' nodes that there is something of it for."""
+    """An image, and the nodes that hold it or are to hold it."""
 
     image: int
     nodes: list[NodeOfImage]
@@ -171,7 +171,7 @@ class ImageInventory(TypedDict):
 
 @answer("MachineHoldings")
 class WorkerInventory(TypedDict):
-    """A machine in numbers: images that it is to hold, those of them that it does, and what keeps it from the others."""
+    """A worker's images in numbers: desired ones, those of them that it holds, and why it does not hold the others."""
 
     worker: str
     ip: str

@@ -1,4 +1,4 @@
-"""Users on the wire; a password goes in and never out."""
+"""Requests and answers about users. No answer holds a password."""
 
 from typing import Annotated
 
@@ -12,7 +12,7 @@ Password = Annotated[str, Field(min_length=8, max_length=1_000, examples=["corre
 
 
 class UserReplace(Body):
-    """A user, as PUT takes one: without `password` the old one stays."""
+    """A user, as PUT takes one: without `password` the old password stays."""
 
     username: Name = Field(examples=["kim"])
     first_name: Line = ""
@@ -34,7 +34,7 @@ UserPatch = partial(UserReplace, "UserPatch", "Any of the fields of a user.")
 
 @answer()
 class UserAnswer(TypedDict):
-    """A user. All but `pk` and `username` is null where it is somebody else's and the caller is not staff."""
+    """A user. All but `pk` and `username` is null where it is somebody else's and the principal is not staff."""
 
     pk: int
     username: str

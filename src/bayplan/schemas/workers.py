@@ -1,4 +1,4 @@
-"""Joining on the wire: join tokens, what a machine says of itself, and what it gets back."""
+"""Requests and answers of joining: join tokens, the report of a machine, and its credential."""
 
 from typing import Annotated
 
@@ -15,7 +15,7 @@ MOST_SECONDS = 31 * 24 * 3600
 
 
 class JoinTokenCreate(Body):
-    """For how long, in seconds, and for how many machines a join token is good."""
+    """How long a join token is valid, in seconds, and for how many machines."""
 
     expires_in: Annotated[int, Field(ge=1, le=MOST_SECONDS)] = 3600
     uses: Annotated[int, Field(ge=1, le=100_000)] = 1
@@ -32,7 +32,7 @@ class NewJoinToken(TypedDict):
 
 @answer()
 class JoinTokenAnswer(TypedDict):
-    """What is known of a join token; the token itself nobody can read back."""
+    """A join token without its secret text."""
 
     pk: int
     created: Timestamp
@@ -43,7 +43,7 @@ class JoinTokenAnswer(TypedDict):
 
 
 class Gpu(Body):
-    """One GPU as NVML names it. Memory in bytes. `fabric_ready` stays as it is known where it is not given."""
+    """One GPU as NVML names it. Memory in bytes. Without `fabric_ready` the stored value stays."""
 
     index: Annotated[int, Field(ge=0, le=65_535)]
     compute_capability: CapabilityText | None = None
@@ -60,7 +60,7 @@ def _each_once(gpus: list[Gpu]) -> list[Gpu]:
 
 
 class JoinRequest(Body, title="Join"):
-    """A machine and all of its GPUs; none makes it one node without GPU. Memory in bytes."""
+    """A machine and all of its GPUs; without any it is one node without GPU. Memory in bytes."""
 
     ip: Host
     architecture: Word | None = None
@@ -69,12 +69,12 @@ class JoinRequest(Body, title="Join"):
     gpus: Annotated[list[Gpu], Field(max_length=1_024), AfterValidator(_each_once)] = Field(default=[])
 
     def slots(self) -> list[dict[str, object]]:
-        """Gives the machine's nodes, as the columns that it says something about."""
+        """Gives the machine's nodes, with the columns that the report names."""
         machine = {"architecture": self.architecture, "cpu_mem": self.cpu_mem}
         if not self.gpus:
-            # A driver without a GPU runs nothing: to the rules, no driver is what says "no GPU".
-            nothing = dict.fromkeys(("driver_version", "compute_capability", "gpu_name", "gpu_brand", "gpu_mem"))
-            return [{"index": 0, **machine, **nothing}]
+            # A driver without a GPU runs nothing, and the rules take a node without a driver for one without GPU.
+            no_gpu = dict.fromkeys(("driver_version", "compute_capability", "gpu_name", "gpu_brand", "gpu_mem"))
+            return [{"index": 0, **machine, **no_gpu}]
         gpus = [gpu.model_dump() for gpu in self.gpus]
         for gpu in gpus:
             if gpu["fabric_ready"] is None:

@@ -36,7 +36,7 @@ class CatalogueDocument:
         if not error.problems:
             return error
         placed = [(self.line(problem.field), problem) for problem in error.problems]
-        placed.sort(key=lambda one: one[0])
+        placed.sort(key=lambda place: place[0])
         lines = [f"{self.name}:{line}: {problem.field}: {problem.detail}" for line, problem in placed[:SHOWN_PROBLEMS]]
         if len(placed) > SHOWN_PROBLEMS:
             lines.append(f"{self.name}: and {len(placed) - SHOWN_PROBLEMS} more.")

@@ -41,11 +41,11 @@ class _Reader:
                 return DocumentNode(self._list(depth), line, column)
             case '"':
                 return DocumentNode(self._string(), line, column)
-        found = _NUMBER.match(self._text, self._at) or _WORDS.match(self._text, self._at)
-        if found is None:
+        word = _NUMBER.match(self._text, self._at) or _WORDS.match(self._text, self._at)
+        if word is None:
             raise self._unreadable("A value is missing here (a text stands in double quotes).")
-        self._at = found.end()
-        return DocumentNode(scalar(found.group()), line, column, found.group())
+        self._at = word.end()
+        return DocumentNode(scalar(word.group()), line, column, word.group())
 
     def _mapping(self, depth: int) -> dict[str, DocumentNode]:
         members: dict[str, DocumentNode] = {}
@@ -97,9 +97,9 @@ class _Reader:
         return text
 
     def _skip(self) -> None:
-        found = _SPACE.match(self._text, self._at)
-        assert found is not None
-        self._at = found.end()
+        space = _SPACE.match(self._text, self._at)
+        assert space is not None
+        self._at = space.end()
 
     def _place(self, offset: int) -> tuple[int, int]:
         line = bisect.bisect_right(self._lines, offset)
