@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from bayplan.cli.nodes.view import SILENT_AFTER_SECONDS, seen
+from bayplan.cli.nodes._view import SILENT_AFTER_SECONDS, seen
 from bayplan.clock import timestamp
 
 

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from bayplan.cli.users.view import show_users
+import bayplan.cli
+from bayplan.cli.user._view import show_users
 from tests.cli.conftest import Shell
 from tests.process import PROGRAM
 from tests.quick import quickest
@@ -213,3 +214,24 @@ def test_a_bad_file_is_refused_before_any_server_is_asked(stranger: Shell) -> No
         '<stdin>:3: images.0.version: Write it in quotes, "2.4": without them it is a number, not text.',
         "<stdin>:4: images.1.cpu: Write true or false in place of 'yes'.",
     ]
+
+
+def test_every_file_of_a_command_is_a_command_and_every_other_says_that_it_is_none() -> None:
+    """To add a command is to add its file: no other names it."""
+    import typer.main
+
+    from bayplan.cli import app
+    from bayplan.cli.commands import GROUPS, TOP_LEVEL
+
+    folder = Path(bayplan.cli.__file__).parent
+    files = {
+        (*(() if path.parent.name in TOP_LEVEL else (path.parent.name,)), path.stem.replace("_", "-"))
+        for path in folder.glob("*/*.py")
+        if path.parent.name in {*GROUPS, *TOP_LEVEL} and not path.name.startswith("_")
+    }
+    commands: set[tuple[str, ...]] = set()
+    for name, command in typer.main.get_command(app).commands.items():  # type: ignore[attr-defined]  # it is a group
+        commands |= {(name, inner) for inner in command.commands} if name in GROUPS else {(name,)}
+    assert commands == files
+    others = {path.name for path in folder.iterdir() if path.is_dir()} - {*GROUPS, *TOP_LEVEL, "__pycache__"}
+    assert others == {"document"}, "a folder of commands has its line in a table of commands.py"

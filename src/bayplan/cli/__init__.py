@@ -12,14 +12,7 @@ from typing import Annotated
 import typer
 
 from bayplan import __version__
-from bayplan.cli import admin, lists, sessions
-from bayplan.cli.apply import commands as apply
-from bayplan.cli.credentials import commands as credentials
-from bayplan.cli.images import commands as images
-from bayplan.cli.match import commands as match
-from bayplan.cli.nodes import commands as nodes
-from bayplan.cli.prefetch import commands as prefetch
-from bayplan.cli.worker import commands as worker
+from bayplan.cli import commands
 from bayplan.errors import BayplanError, CannotStart
 
 SERVER_PARTS = frozenset(
@@ -60,16 +53,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-admin.register(app)
-sessions.register(app)
-images.register(app)
-credentials.register(app)
-nodes.register(app)
-lists.register(app)
-match.register(app)
-prefetch.register(app)
-apply.register(app)
-worker.register(app)
+commands.add_all(app)
 
 
 def _version(wanted: bool) -> None:

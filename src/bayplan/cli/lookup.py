@@ -11,6 +11,7 @@ from bayplan.errors import Invalid, NotFound
 if TYPE_CHECKING:
     from bayplan.schemas.docker import ExpandedImageAnswer
     from bayplan.schemas.nodes import ExpandedNodeAnswer
+    from bayplan.schemas.prefetch import ExpandedPrefetchRuleAnswer
 
 NAMED_AT_MOST = 8
 
@@ -50,6 +51,16 @@ def node(client: Client, text: str) -> ExpandedNodeAnswer:
             raise NotFound(f"There is no node {text!r}; `bayplan nodes list` shows those there are.")
     listed = ", ".join(f"{one['ip']}#{one['index']}" for one in found[:NAMED_AT_MOST])
     raise Invalid(f"{text!r} has {len(found)} nodes; say which: {listed}.")
+
+
+def prefetch_rule(client: Client, text: str) -> ExpandedPrefetchRuleAnswer:
+    """The rule of that key or name. Raises `NotFound`."""
+    if text.isdecimal():
+        return client.prefetch.get(int(text), expand=True)
+    found = client.prefetch.list(exact("name", text), expand=True)
+    if not found:
+        raise NotFound(f"There is no rule {text!r}; `bayplan prefetch list` shows those there are.")
+    return found[0]
 
 
 def splits(text: str) -> list[tuple[str, str]]:

@@ -86,6 +86,13 @@ Grades = Annotated[
     ),
 ]
 
+Home = Annotated[
+    Path | None, typer.Option(metavar="FOLDER", help="Where the embedded database and the keys are. [BAYPLAN_HOME]")
+]
+Database = Annotated[
+    str | None, typer.Option(metavar="URL", help="postgresql://... or sqlite:///... [BAYPLAN_DATABASE]")
+]
+
 Node = Annotated[str | None, typer.Option(metavar="NODE", help="A node of the catalogue: its key, or address#index.")]
 Driver = Annotated[str | None, typer.Option(metavar="VERSION", help="The NVIDIA driver, like 535.104.05.")]
 ComputeCapability = Annotated[

@@ -1,4 +1,4 @@
-"""Asking before something is done that cannot be undone."""
+"""Asks a person at the terminal, and reads passwords from the input, where no other user of the machine sees them."""
 
 import sys
 
@@ -10,7 +10,7 @@ from bayplan.errors import Invalid
 def agreed(question: str, *, yes: bool) -> bool:
     """Whether the person agrees; `yes` is their answer in advance.
 
-    Raises `Invalid` where there is nobody to ask: a script says `--yes`, or nothing is done.
+    Raises `Invalid` where there is no terminal: a script gives `--yes`, or nothing is done.
     """
     if yes:
         return True
@@ -20,3 +20,22 @@ def agreed(question: str, *, yes: bool) -> bool:
     if not answer:
         typer.echo("Nothing was done.")
     return answer
+
+
+def password_from_input() -> str:
+    """All of the input without the end of its line; raises `Invalid` where there are several lines, or nothing."""
+    password = sys.stdin.read().removesuffix("\n").removesuffix("\r")
+    if not password:
+        raise Invalid("There is no password on the input.")
+    if "\n" in password:
+        raise Invalid("There are several lines on the input, and a password has one.")
+    return password
+
+
+def new_password(from_input: bool) -> str:
+    """A user's new password, from the input or asked twice; raises `Invalid` where there is no terminal."""
+    if from_input:
+        return password_from_input()
+    if not sys.stdin.isatty():
+        raise Invalid("There is no terminal to ask for the password at; give it with --password-stdin.")
+    return str(typer.prompt("Password", hide_input=True, confirmation_prompt=True))

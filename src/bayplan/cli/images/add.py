@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from bayplan.cli.images.options import (
+from bayplan.cli.images._options import (
     Cpu,
     Cuda,
     DomainName,
@@ -58,8 +58,8 @@ def add(
     With a reference alone its registry is asked, what the image says about itself is filled in and stored, and only the
     rest is asked for. Options go before what the image says. With a name and a version everything has to be given.
     """
-    from bayplan.cli import output, session
-    from bayplan.cli.images import add_interactive as adding_found
+    from bayplan.cli import connection, output
+    from bayplan.cli.images import _add_interactive as adding_found
     from bayplan.domain.reference import Reference
 
     given = {
@@ -78,7 +78,7 @@ def add(
             name, body({"name": named, "version": versioned, **given}), create_framework=create_framework
         )
         login = registry_login(registry_username, registry_password_stdin)
-        with session.connect(server) as client:
+        with connection.connect(server) as client:
             return adding_found.add(client, wanted, login, as_json=as_json)
     if named is not None or versioned is not None or create_framework:
         raise Mistyped("--name, --version and --create-framework go with a reference alone.")
@@ -88,7 +88,7 @@ def add(
         raise Mistyped(f"Missing {', '.join(missing)}. Or give a reference alone, to have its registry asked.")
     where = {"name": name, "version": version, "url": url, "registry": registry or Reference.parse(url).registry}
     log_in = registry_login(registry_username, registry_password_stdin)
-    with session.connect(server) as client:
+    with connection.connect(server) as client:
         added = client.images.create(where | body(given) | log_in)
     if as_json:
         return output.show_json(added)

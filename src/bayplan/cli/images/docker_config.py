@@ -20,10 +20,10 @@ def docker_config(
 
     Or as a Secret for Kubernetes. It holds the password: write it where nobody else reads it.
     """
-    from bayplan.cli import lookup, output, session
+    from bayplan.cli import connection, lookup, output
 
     if format_ not in FORMATS:
         raise typer.BadParameter(f"{format_!r} is no format; there are {' and '.join(FORMATS)}.", param_hint="--format")
-    with session.connect(server) as client:
+    with connection.connect(server) as client:
         pk = lookup.image(client, image)["pk"]
         output.show_json(client.images.docker_config(pk, kubernetes=format_ == "kubernetes"))

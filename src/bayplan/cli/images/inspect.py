@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bayplan.cli.images.options import RegistryPasswordStdin, RegistryUser, registry_login
+from bayplan.cli.images._options import RegistryPasswordStdin, RegistryUser, registry_login
 from bayplan.cli.options import AsJson, Mistyped, Server
 from bayplan.errors import BayplanError, Invalid, NotFound
 
@@ -37,11 +37,11 @@ def inspect(
     Of an image of the catalogue, what is stored is shown, and with --store its registry is asked and the answer stored.
     For a reference that no image of the catalogue has, the registry is asked, and nothing is stored.
     """
-    from bayplan.cli import output, session
-    from bayplan.cli.images import inspection_view
+    from bayplan.cli import connection, output
+    from bayplan.cli.images import _inspection_view as inspection_view
 
     text = " ".join(words).strip()
-    with session.connect(server) as client:
+    with connection.connect(server) as client:
         image = _of_catalogue(client, words)
         if image is None:
             if store:

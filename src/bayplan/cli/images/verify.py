@@ -47,12 +47,12 @@ def verify(
     Without an IMAGE those are looked at that were not ok, or were never looked at. The server does it: it goes on when
     this command is stopped.
     """
-    from bayplan.cli import output, session
-    from bayplan.cli.images import check_view
+    from bayplan.cli import connection, output
+    from bayplan.cli.images import _check_view as check_view
 
     if images and everything:
         raise Mistyped("Name images or give --all, not both.")
-    with session.connect(server) as client:
+    with connection.connect(server) as client:
         if images:
             answers, found = _each(client, images)
             return output.show_json(answers) if as_json else check_view.show_looks(found)

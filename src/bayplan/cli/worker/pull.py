@@ -45,7 +45,7 @@ def pull(
     from bayplan.agent.engine import connect
     from bayplan.agent.pull import PullRequest, pull, pull_node_of
     from bayplan.cli import output
-    from bayplan.cli.worker import pull_view
+    from bayplan.cli.worker import _pull_view as pull_view
 
     if command and not run:
         raise Mistyped("What stands after -- is run with --run alone; leave it out, or add --run.")

@@ -1,1 +1,0 @@
-"""`bayplan apply` and `bayplan export`."""

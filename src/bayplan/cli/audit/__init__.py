@@ -1,0 +1,1 @@
+"""What has been done and given out: `bayplan audit` and `bayplan history`."""

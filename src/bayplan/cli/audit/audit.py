@@ -1,0 +1,36 @@
+"""`bayplan audit`: who was given registry passwords."""
+
+from typing import Annotated
+
+import typer
+
+from bayplan.cli.options import AsJson, Server, duration
+
+
+def audit(
+    image: Annotated[
+        str | None, typer.Option(metavar="IMAGE", help="Only of that image: its key, or name:version.")
+    ] = None,
+    name: Annotated[str | None, typer.Option(metavar="NAME", help="Only to that user, worker or registry.")] = None,
+    kind: Annotated[str | None, typer.Option(metavar="KIND", help="Only to a user, a worker or a registry.")] = None,
+    since: Annotated[
+        int | None, typer.Option(parser=duration, metavar="DURATION", help="Only so far back: 90s, 15m, 12h, 7d.")
+    ] = None,
+    limit: Annotated[int, typer.Option(min=1, max=1000, metavar="N", help="At most so many.")] = 100,
+    server: Server = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show who was given registry passwords, the latest first."""
+    from datetime import UTC, datetime, timedelta
+
+    from bayplan.cli import connection, lookup, output
+    from bayplan.cli.credentials import _view as credential_view
+
+    begun = None if since is None else (datetime.now(UTC) - timedelta(seconds=since)).isoformat()
+    with connection.connect(server) as client:
+        # The key of an image that is gone is still a key.
+        pk = None if image is None else int(image) if image.isdigit() else lookup.image(client, [image])["pk"]
+        found = client.credentials.audit(image=pk, name=name, kind=kind, since=begun, limit=limit)
+    if as_json:
+        return output.show_json(found)
+    return credential_view.show_audit(found)

@@ -1,0 +1,1 @@
+"""The catalogue as a file in git: `bayplan apply` and `bayplan export`."""

@@ -1,0 +1,81 @@
+"""`bayplan apply`: makes the catalogue like a file."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from bayplan.cli.options import AsJson, Server, Yes
+from bayplan.errors import BayplanError, Conflict, Invalid, PreconditionFailed
+
+if TYPE_CHECKING:
+    from bayplan.cli.document import CatalogueDocument
+    from bayplan.client import Client
+    from bayplan.schemas.catalogue import PlanAnswer
+
+
+def apply(
+    file: Annotated[
+        str,
+        typer.Argument(metavar="FILE", help="A catalogue file, YAML or JSON; - reads the input.", show_default=False),
+    ],
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what would change.")] = False,
+    prune: Annotated[
+        bool, typer.Option("--prune", help="Remove what the file does not name, in the sections that it has.")
+    ] = False,
+    yes: Yes = False,
+    server: Server = None,
+    as_json: AsJson = False,
+) -> None:
+    """Make the catalogue like a file, all of it or nothing.
+
+    It shows what will change, and asks before it does that.
+    """
+    from bayplan.cli import connection, document, output, prompt
+    from bayplan.cli.catalogue_file import _plan_view as plan_view
+
+    read = document.read(*_text(file))
+    with connection.connect(server) as client:
+        with output.working(f"Comparing {read.name} with the catalogue"):
+            plan = _plan(client, read, prune)
+        if dry_run or not plan["changes"]:
+            return output.show_json(plan) if as_json else plan_view.show_plan(plan, dry_run=dry_run)
+        if not as_json:
+            plan_view.show_plan(plan, dry_run=False)
+        if not prompt.agreed(f"Apply {output.count(len(plan['changes']), 'change')}?", yes=yes):
+            raise typer.Exit(1)
+        with output.working("Applying"):
+            done = _do(client, read, prune, plan["version"])
+    return output.show_json(done) if as_json else plan_view.show_done(done)
+
+
+def _text(file: str) -> tuple[str, str]:
+    """The file's name as errors say it, and its text."""
+    try:
+        raw = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
+    except OSError as error:
+        raise Invalid(f"{file} cannot be read: {error.strerror}.") from None
+    try:
+        return ("<stdin>" if file == "-" else file), raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = raw[: error.start].count(b"\n") + 1
+        raise Invalid(f"{file}:{line}: This is not UTF-8; save the file as UTF-8.") from None
+
+
+def _plan(client: "Client", document: "CatalogueDocument", prune: bool) -> "PlanAnswer":
+    try:
+        return client.catalogue.apply(document.content(), dry_run=True, prune=prune)
+    except (Invalid, Conflict) as error:
+        raise document.located(error) from None
+
+
+def _do(client: "Client", document: "CatalogueDocument", prune: bool, version: str) -> "PlanAnswer":
+    """Applies exactly the plan that was shown."""
+    try:
+        return client.catalogue.apply(document.content(), prune=prune, if_match=version)
+    except PreconditionFailed as error:
+        detail = "Somebody changed the catalogue meanwhile, so nothing was applied; run the command again."
+        raise PreconditionFailed(detail, code=error.code) from None
+    except BayplanError as error:
+        raise document.located(error) from None

@@ -1,0 +1,41 @@
+"""`bayplan export`: the catalogue as a file."""
+
+import sys
+from pathlib import Path
+from typing import Annotated, cast
+
+import typer
+
+from bayplan.cli.options import AsJson, Server
+from bayplan.errors import Invalid
+
+
+def export(
+    file: Annotated[
+        Path | None, typer.Option("--output", "-o", metavar="FILE", help="Write there, in place of the output.")
+    ] = None,
+    secrets: Annotated[bool, typer.Option("--secrets", help="With the registry log-ins, passwords in clear.")] = False,
+    server: Server = None,
+    as_json: AsJson = False,
+) -> None:
+    """Write the catalogue as a file that `apply` takes."""
+    import json
+
+    from bayplan.cli import connection, output
+    from bayplan.cli.document.write import as_yaml
+
+    with connection.connect(server) as client, output.working("Reading the catalogue"):
+        catalogue = cast("dict[str, list[dict[str, object]]]", client.catalogue.export(secrets=secrets))
+    text = json.dumps(catalogue, indent=2, ensure_ascii=False) + "\n" if as_json else as_yaml(catalogue)
+    if file is None:
+        sys.stdout.write(text)
+        return
+    try:
+        file.touch(mode=0o600 if secrets else 0o666)
+        if secrets:
+            file.chmod(0o600)  # also where the file was there already
+        file.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise Invalid(f"{file} cannot be written: {error.strerror}.") from None
+    sections = ", ".join(output.count(len(entries), name.removesuffix("s")) for name, entries in catalogue.items())
+    typer.echo(f"Wrote {sections} to {file}.")

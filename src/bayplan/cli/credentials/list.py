@@ -1,0 +1,15 @@
+"""`bayplan credentials list`: the credentials of all registries, without passwords."""
+
+from bayplan.cli.options import AsJson, Server
+
+
+def list_(server: Server = None, as_json: AsJson = False) -> None:
+    """List the log-ins of all registries, without their passwords."""
+    from bayplan.cli import connection, output
+    from bayplan.cli.credentials import _view as credential_view
+
+    with connection.connect(server) as client:
+        found = client.credentials.list()
+    if as_json:
+        return output.show_json(found)
+    return credential_view.show_log_ins(found)

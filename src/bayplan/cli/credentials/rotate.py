@@ -1,0 +1,55 @@
+"""`bayplan credentials rotate`: gives all images of one registry user another password."""
+
+import sys
+from typing import Annotated
+
+import typer
+
+from bayplan.cli import prompt
+from bayplan.cli.options import AsJson, Server
+from bayplan.errors import Invalid
+
+
+def rotate(
+    registry: Annotated[str, typer.Argument(metavar="REGISTRY", help="Its host, or docker.io.", show_default=False)],
+    username: Annotated[str, typer.Argument(metavar="USERNAME", help="Who logs in there.", show_default=False)],
+    new_username: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Who logs in there from now on [default: the same]")
+    ] = None,
+    password_stdin: Annotated[
+        bool, typer.Option("--password-stdin", help="Read the new password from the input.")
+    ] = False,
+    check: Annotated[
+        bool, typer.Option("--check/--no-check", help="Whether to ask the registry first if it takes it.")
+    ] = True,
+    server: Server = None,
+    as_json: AsJson = False,
+) -> None:
+    """Give all images of a log-in another password.
+
+    The registry is asked first whether it takes it.
+    """
+    from bayplan.cli import connection, output
+
+    with connection.connect(server) as client:
+        password = _password(new_username or username, registry, from_input=password_stdin, twice=not check)
+        with output.working(f"Asking {registry}"):
+            done = client.credentials.rotate(registry, username, password, new_username=new_username, check=check)
+    if as_json:
+        return output.show_json(done)
+    typer.echo(f"{output.count(done['images'], 'image')} {'has' if done['images'] == 1 else 'have'} the new log-in.")
+    return typer.echo(done["detail"])
+
+
+def _password(username: str, registry: str, *, from_input: bool, twice: bool) -> str:
+    """The new password: never on the command line, where others can see it. Asked `twice` where nobody tries it."""
+    if from_input:
+        return prompt.password_from_input()
+    if not sys.stdin.isatty():
+        raise Invalid("There is no terminal to ask for the new password at; give --password-stdin.")
+    asked: str = typer.prompt(
+        f"New password of {username} at {registry}",
+        hide_input=True,
+        confirmation_prompt="The same again" if twice else False,
+    )
+    return asked

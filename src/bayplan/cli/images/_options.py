@@ -1,0 +1,53 @@
+"""Options that say what an image is, for every command that adds or changes one; and the request bodies they make."""
+
+import sys
+from collections.abc import Mapping
+from typing import Annotated
+
+import typer
+
+from bayplan.cli import prompt
+from bayplan.cli.options import NONE, Mistyped
+from bayplan.errors import Invalid
+
+Url = typer.Option(metavar="REFERENCE", help="What `docker pull` takes.", show_default=False)
+Framework = typer.Option(metavar="'NAME VERSION'", help="The framework in it, as 'PyTorch 2.4'.", show_default=False)
+DomainName = typer.Option("--domain", metavar="NAME", help="Its domain: ic, od, ...", show_default=False)
+Tasks = typer.Option("--task", metavar="TASK", help="What it does: train, ...; repeat it.", show_default=False)
+LicenceName = typer.Option("--licence", metavar="NAME", help="Its licence: MIT, Apache-2.0, ...", show_default=False)
+Registry = Annotated[str | None, typer.Option(metavar="HOST", help="The registry [default: the one that --url names]")]
+Cuda = Annotated[
+    str | None, typer.Option("--cuda", metavar="VERSION", help="The CUDA release in it: 12.4, 12.4.1, or none.")
+]
+MinGeneration = Annotated[
+    str | None, typer.Option(metavar="NAME", help="The oldest GPU generation that it runs on: Ampere, ..., or none.")
+]
+Cpu = Annotated[bool | None, typer.Option("--cpu/--no-cpu", help="Whether it runs without GPU.", show_default=False)]
+RegistryUser = Annotated[
+    str | None, typer.Option(metavar="NAME", help="Who logs in to the registry; the password is asked for. Or none.")
+]
+RegistryPasswordStdin = Annotated[
+    bool, typer.Option("--registry-password-stdin", help="Read that password from the input.")
+]
+
+
+def body(given: Mapping[str, object]) -> dict[str, object]:
+    """The fields that were given; the word "none" takes a value away."""
+    return {name: None if value == NONE else value for name, value in given.items() if value not in (None, [])}
+
+
+def registry_login(username: str | None, password_stdin: bool) -> dict[str, str | None]:
+    """The fields of a log-in to the registry; the password is never on the command line, where others can see it."""
+    if username is None:
+        if password_stdin:
+            raise Mistyped("--registry-password-stdin goes with --registry-username.")
+        return {}
+    if username == NONE:
+        return {"registry_username": None, "registry_password": None}
+    if password_stdin:
+        password = prompt.password_from_input()
+    elif sys.stdin.isatty():
+        password = typer.prompt(f"Password of {username} at the registry", hide_input=True)
+    else:
+        raise Invalid("There is no terminal to ask for the registry's password at; give --registry-password-stdin.")
+    return {"registry_username": username, "registry_password": password}

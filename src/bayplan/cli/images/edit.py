@@ -1,0 +1,66 @@
+"""`bayplan images edit`: changes fields of an image."""
+
+from typing import Annotated
+
+import typer
+
+from bayplan.cli.images._options import (
+    Cpu,
+    Cuda,
+    DomainName,
+    Framework,
+    LicenceName,
+    MinGeneration,
+    Registry,
+    RegistryPasswordStdin,
+    RegistryUser,
+    Tasks,
+    Url,
+    body,
+    registry_login,
+)
+from bayplan.cli.options import AsJson, ImageWords, Mistyped, Server
+
+
+def edit(
+    image: ImageWords,
+    name: Annotated[str | None, typer.Option(metavar="NAME", help="Its new name.")] = None,
+    version: Annotated[str | None, typer.Option(metavar="VERSION", help="Its new version.")] = None,
+    url: Annotated[str | None, Url] = None,
+    registry: Registry = None,
+    cuda: Cuda = None,
+    min_generation: MinGeneration = None,
+    cpu: Cpu = None,
+    framework: Annotated[str | None, Framework] = None,
+    domain: Annotated[str | None, DomainName] = None,
+    task: Annotated[list[str] | None, Tasks] = None,
+    licence: Annotated[str | None, LicenceName] = None,
+    registry_username: RegistryUser = None,
+    registry_password_stdin: RegistryPasswordStdin = False,
+    server: Server = None,
+    as_json: AsJson = False,
+) -> None:
+    """Change what is given of an image; the rest stays."""
+    from bayplan.cli import connection, lookup, output
+
+    given = {
+        "name": name,
+        "version": version,
+        "url": url,
+        "registry": registry,
+        "cuda_version": cuda,
+        "min_hardware_generation": min_generation,
+        "cpu": cpu,
+        "framework": framework,
+        "domain": domain,
+        "tasks": task,
+        "licence": licence,
+    }
+    changes = body(given) | registry_login(registry_username, registry_password_stdin)
+    if not changes:
+        raise Mistyped("Say what to change, as in `--cuda 12.4.1`; --help lists what there is.")
+    with connection.connect(server) as client:
+        changed = client.images.update(lookup.image(client, image)["pk"], changes)
+    if as_json:
+        return output.show_json(changed)
+    return typer.echo(f"Changed {', '.join(sorted(changes))} of {changed['name']} {changed['version']}.")

@@ -1,0 +1,28 @@
+"""`bayplan images rm`: deletes an image, so that it can be reinstated, or for good."""
+
+from typing import Annotated
+
+import typer
+
+from bayplan.cli.options import ImageWords, Server, Yes
+
+
+def rm(
+    image: ImageWords,
+    hard: Annotated[bool, typer.Option("--hard", help="For good: nothing is left to reinstate.")] = False,
+    yes: Yes = False,
+    server: Server = None,
+) -> None:
+    """Delete an image; it can be reinstated, unless it is --hard."""
+    from bayplan.cli import connection, lookup, prompt
+
+    with connection.connect(server) as client:
+        found = lookup.image(client, image)
+        named = f"{found['name']} {found['version']}"
+        if not hard:
+            client.images.delete(found["pk"])
+            return typer.echo(f"Deleted {named}; `bayplan images reinstate {found['pk']}` brings it back.")
+        if prompt.agreed(f"Remove {named} for good?", yes=yes):
+            client.images.delete_for_good(found["pk"])
+            typer.echo(f"Removed {named} for good.")
+        return None

@@ -1,0 +1,190 @@
+"""Verdicts on the screen: a table of images by grade, the reasons as notes below it, and a single verdict in sentences."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from rich.console import RenderableType
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from bayplan.cli.images import _view as image_view
+from bayplan.cli.nodes import _view as node_view
+from bayplan.cli.output import MUTED, Column, count, fields, grade, show, table, words
+from bayplan.client import Client
+
+if TYPE_CHECKING:
+    from bayplan.schemas.docker import ExpandedImageAnswer, ImageAnswer
+    from bayplan.schemas.match import GradedImage, MatchAnswer, ReasonAnswer, SummaryLineAnswer
+    from bayplan.schemas.nodes import ExpandedNodeAnswer
+
+MEANINGS = {
+    "native": "It runs: the driver is at least the one that its CUDA release ships with.",
+    "minor": "It runs, by the minor-version compatibility of its CUDA family.",
+    "forward": "It runs, by the forward-compatibility package in it.",
+    "cpu": "It runs, without using a GPU.",
+    "jit": "It has no kernels for this GPU; the driver must compile them at start, and nobody can promise that it can.",
+    "unknown": "Whether it runs cannot be said: a fact that decides it is missing.",
+    "no": "It will not run.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """What the keys in an image stand for."""
+
+    frameworks: Mapping[int, str]
+    cuda: Mapping[int, str]
+
+    @classmethod
+    def of(cls, client: Client) -> Names:
+        """The names in that server's catalogue."""
+        return cls(
+            {one["pk"]: f"{one['name']} {one['version']}" for one in client.frameworks.list()},
+            {one["pk"]: one["full_version"] for one in client.cuda.list()},
+        )
+
+    def framework(self, image: ImageAnswer) -> str:
+        """The framework of an image."""
+        return self.frameworks.get(image["framework"], "-")
+
+    def release(self, image: ImageAnswer) -> str:
+        """The CUDA release of an image."""
+        return "-" if image["cuda_version"] is None else self.cuda.get(image["cuda_version"], "-")
+
+
+@dataclass(slots=True)
+class Notes:
+    """Reasons, each told once and referred to by its number: hundreds of images share a few."""
+
+    numbers: dict[tuple[str, ...], int] = field(default_factory=dict)
+    reasons: list[ReasonAnswer] = field(default_factory=list)
+    images: Counter[int] = field(default_factory=Counter)
+
+    def refer(self, reasons: Iterable[ReasonAnswer]) -> str:
+        """The numbers of an image's reasons."""
+        numbers = []
+        for reason in reasons:
+            key = (reason["code"], reason["detail"], reason["remedy"] or "")
+            if key not in self.numbers:
+                self.reasons.append(reason)
+                self.numbers[key] = len(self.reasons)
+            numbers.append(self.numbers[key])
+        self.images.update(numbers)
+        return ", ".join(str(number) for number in sorted(numbers))
+
+    def table(self) -> Table:
+        """All reasons, numbered, with what would mend each."""
+        drawn = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, show_header=False)
+        drawn.add_column(justify="right", style=MUTED)
+        drawn.add_column(overflow="fold")
+        for number, reason in enumerate(self.reasons, 1):
+            drawn.add_row(str(number), _told(reason, f" ({count(self.images[number], 'image')})"))
+        return drawn
+
+
+def show_answer(answer: MatchAnswer, names: Names, node: ExpandedNodeAnswer | None, limit: int) -> None:
+    """Which images run on the worker, best first; where none does, what stands in the way."""
+    matches, rejected = answer["matches"], answer.get("rejected", [])
+    head = fields([("Worker", _worker(answer["worker"], node)), ("Result", _result(answer, limit))])
+    parts: list[RenderableType] = [head]
+    notes = Notes()
+    if matches:
+        parts += [Text(), _images(matches, names, notes)]
+    if rejected:
+        left_out = Text(f"{count(len(rejected), 'image')} left out, and what decided it:")
+        parts += [Text(), left_out, Text(), _images([_decisive(one) for one in rejected], names, notes)]
+    if notes.reasons:
+        parts += [Text(), notes.table()]
+    if not matches and answer["summary"]:
+        parts += [Text(), *_summary(answer["summary"])]
+    show(*parts)
+
+
+def show_verdict(
+    image: ExpandedImageAnswer, judged: GradedImage | None, worker: Mapping[str, Any], node: ExpandedNodeAnswer | None
+) -> None:
+    """Whether the image runs on the worker, in sentences."""
+    release = f"CUDA {image_view.cuda(image)}" if image["cuda_version"] else "no CUDA"
+    inside = dict.fromkeys((image_view.framework(image["framework"]), release))  # a framework may be CUDA itself
+    named = Text.assemble(image_view.named(image["name"], image["version"]), ", ", ", ".join(inside))
+    head = fields([("Image", named), ("Worker", _worker(worker, node))])
+    if judged is None:
+        gone = (
+            "It was deleted, so no worker gets it." if image["deletion_time"] else "The server gave no verdict on it."
+        )
+        return show(head, Text(), Text(gone))
+    verdict = Text.assemble(grade(judged["grade"]), "  ", MEANINGS.get(judged["grade"], ""))
+    parts: list[RenderableType] = [head, Text(), verdict]
+    for reason in judged["reasons"]:
+        parts += [Text(), Padding(_told(reason, at_length=True), (0, 0, 0, 2))]
+    return show(*parts)
+
+
+def _worker(worker: Mapping[str, Any], node: ExpandedNodeAnswer | None) -> Text:
+    described = node_view.described(worker)
+    if node is None:
+        return Text(described)
+    return Text.assemble((f"{words(node['ip'])}#{node['index']}", "bold"), f", {described}")
+
+
+def _result(answer: MatchAnswer, limit: int) -> str:
+    found, considered = len(answer["matches"]), count(answer["considered"], "image")
+    running = answer["considered"] - len(answer["rejected"]) if "rejected" in answer else found
+    if not answer["considered"]:
+        said = "No image was considered."
+    elif not found:
+        said = f"None of {considered} runs here." if answer["considered"] > 1 else "The only image considered does not."
+    elif found < running:
+        said = f"{running} of {considered} run here; the best {found}:"
+    elif found == limit and found < answer["considered"]:
+        said = f"The best {found} that run here, of {considered} considered:"
+    else:
+        said = f"{found} of {considered} {'runs' if found == 1 else 'run'} here:"
+    return said
+
+
+def _decisive(judged: GradedImage) -> GradedImage:
+    """A verdict with the reasons that made it so; `why` and the JSON have all of them."""
+    reasons = [reason for reason in judged["reasons"] if reason["grade"] == judged["grade"]]
+    return {**judged, "reasons": reasons or judged["reasons"]}
+
+
+def _images(judged: Sequence[GradedImage], names: Names, notes: Notes) -> Table:
+    columns = (
+        Column("grade"),
+        Column("image", gives_way=True),
+        Column("framework", spare=1),
+        Column("cuda"),
+        Column("notes", gives_way=True),
+    )
+    rows = []
+    for one in judged:
+        image = one["image"]
+        name = image_view.named(image["name"], image["version"])
+        cells = (grade(one["grade"]), name, names.framework(image), names.release(image), notes.refer(one["reasons"]))
+        rows.append(cells)
+    return table(columns, rows)
+
+
+def _summary(summary: Sequence[SummaryLineAnswer]) -> list[RenderableType]:
+    columns = (Column("images", right=True), Column("what stands in the way"), Column("the change", gives_way=True))
+    rows = [(line["images"], line["code"], line["remedy"]) for line in summary]
+    return [table(columns, rows)]
+
+
+def _told(reason: ReasonAnswer, after: str = "", *, at_length: bool = False) -> Text:
+    """A reason in sentences: what is the matter, and what would mend it."""
+    text = Text.assemble(grade(reason["grade"]), "  ", (reason["code"], "bold"), (after, MUTED))
+    text.append(f"\n{words(reason['detail'])}")
+    if at_length and reason["needed"] and reason["found"]:
+        text.append(f"\nNeeded: {words(reason['needed'])}. Found: {words(reason['found'])}.", style=MUTED)
+    if reason["remedy"]:
+        text.append("\n-> ", style="green").append(words(reason["remedy"]))
+    if at_length and reason["source"]:
+        text.append(f"\n{words(reason['source'])}", style=MUTED)
+    return text

@@ -1,0 +1,83 @@
+"""`bayplan match`: which images run on a worker."""
+
+from typing import Annotated
+
+import typer
+
+from bayplan.cli.matching._worker import worker_of
+from bayplan.cli.options import (
+    Architecture,
+    AsJson,
+    Brand,
+    ComputeCapability,
+    CpuOnly,
+    Domain,
+    Driver,
+    FabricReady,
+    Framework,
+    Gpu,
+    Grades,
+    Node,
+    RuntimeMode,
+    Server,
+    Task,
+    ToolkitVersion,
+)
+
+
+def match(
+    node: Node = None,
+    driver: Driver = None,
+    compute_capability: ComputeCapability = None,
+    gpu: Gpu = None,
+    brand: Brand = None,
+    architecture: Architecture = None,
+    runtime_mode: RuntimeMode = None,
+    toolkit_version: ToolkitVersion = None,
+    fabric_ready: FabricReady = None,
+    cpu_only: CpuOnly = False,
+    task: Task = None,
+    domain: Domain = None,
+    framework: Framework = None,
+    grade: Grades = None,
+    limit: Annotated[int, typer.Option(min=1, metavar="N", help="At most so many.")] = 10,
+    explain: Annotated[bool, typer.Option("--explain", help="Also show why the other images do not run.")] = False,
+    server: Server = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show which images run on a worker, best first.
+
+    The worker is a node of the catalogue (--node), or what the options say of it.
+    Where none runs, it says what stands in the way and what would change that.
+    """
+    from bayplan.cli import connection, lookup, output
+    from bayplan.cli.matching import _view as match_view
+
+    worker = worker_of(
+        node is not None,
+        cpu_only,
+        driver_version=driver,
+        compute_capability=compute_capability,
+        gpu_name=gpu,
+        gpu_brand=brand,
+        architecture=architecture,
+        runtime_mode=runtime_mode,
+        toolkit_version=toolkit_version,
+        fabric_ready=fabric_ready,
+    )
+    with connection.connect(server) as client:
+        known = lookup.node(client, node) if node is not None else None
+        answer = client.match(
+            node=known["pk"] if known else None,
+            worker=worker,
+            task=task,
+            domain=domain,
+            framework=framework,
+            grades=grade,
+            limit=limit,
+            explain=explain,
+        )
+        if as_json:
+            return output.show_json(answer)
+        names = match_view.Names.of(client)
+    return match_view.show_answer(answer, names, known, limit)

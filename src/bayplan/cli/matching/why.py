@@ -1,0 +1,71 @@
+"""`bayplan why`: whether an image runs on a worker, and why."""
+
+from bayplan.cli.matching._worker import worker_of
+from bayplan.cli.options import (
+    Architecture,
+    AsJson,
+    Brand,
+    ComputeCapability,
+    CpuOnly,
+    Driver,
+    FabricReady,
+    Gpu,
+    ImageWords,
+    Node,
+    RuntimeMode,
+    Server,
+    ToolkitVersion,
+)
+
+ALL_GRADES = ("native", "minor", "forward", "cpu", "jit", "unknown", "no")
+
+
+def why(
+    image: ImageWords,
+    node: Node = None,
+    driver: Driver = None,
+    compute_capability: ComputeCapability = None,
+    gpu: Gpu = None,
+    brand: Brand = None,
+    architecture: Architecture = None,
+    runtime_mode: RuntimeMode = None,
+    toolkit_version: ToolkitVersion = None,
+    fabric_ready: FabricReady = None,
+    cpu_only: CpuOnly = False,
+    server: Server = None,
+    as_json: AsJson = False,
+) -> None:
+    """Say whether an image runs on a worker, and why.
+
+    Every reason is given, with what would change it.
+    """
+    from bayplan.cli import connection, lookup, output
+    from bayplan.cli.matching import _view as match_view
+    from bayplan.client import exact
+
+    worker = worker_of(
+        node is not None,
+        cpu_only,
+        driver_version=driver,
+        compute_capability=compute_capability,
+        gpu_name=gpu,
+        gpu_brand=brand,
+        architecture=architecture,
+        runtime_mode=runtime_mode,
+        toolkit_version=toolkit_version,
+        fabric_ready=fabric_ready,
+    )
+    with connection.connect(server) as client:
+        found = lookup.image(client, image)
+        known = lookup.node(client, node) if node is not None else None
+        answer = client.match(
+            node=known["pk"] if known else None,
+            worker=worker,
+            expressions=[exact("pk", found["pk"])],
+            grades=ALL_GRADES,
+            explain=True,
+        )
+    judged = [*answer["matches"], *answer.get("rejected", [])]
+    if as_json:
+        return output.show_json(judged[0] if judged else answer)
+    return match_view.show_verdict(found, judged[0] if judged else None, answer["worker"], known)

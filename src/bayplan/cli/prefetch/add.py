@@ -1,0 +1,87 @@
+"""`bayplan prefetch add`: adds a rule for which nodes are to hold which images."""
+
+import json
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from bayplan.cli.options import AsJson, Mistyped, Server
+from bayplan.errors import Invalid
+
+if TYPE_CHECKING:
+    from bayplan.client.filters import Expression
+
+
+Filter = Annotated[
+    str | None, typer.Option(metavar="JSON", help="A filter as the API takes it, in place of those options.")
+]
+
+
+def add(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="What to call the rule.", show_default=False)],
+    task: Annotated[list[str] | None, typer.Option(metavar="TASK", help="Images for that task; repeat it.")] = None,
+    domain: Annotated[list[str] | None, typer.Option(metavar="DOMAIN", help="Of that domain; repeat it.")] = None,
+    framework: Annotated[
+        list[str] | None, typer.Option(metavar="NAME", help="With PyTorch, or with 'PyTorch 2.4'; repeat it.")
+    ] = None,
+    image: Annotated[
+        list[str] | None, typer.Option(metavar="IMAGE", help="That one: its key, or name:version; repeat it.")
+    ] = None,
+    images_filter: Filter = None,
+    node: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NODE", help="For that node: its key, address#index, or address; repeat it."),
+    ] = None,
+    generation: Annotated[
+        list[str] | None, typer.Option(metavar="NAME", help="For GPUs of that generation: Ampere, ...; repeat it.")
+    ] = None,
+    nodes_filter: Filter = None,
+    server: Server = None,
+    as_json: AsJson = False,
+) -> None:
+    """Add a rule: its nodes are to hold its images.
+
+    As far as these run there. Without an option about nodes it is for all. Options of one kind add to each other, of several
+    kinds all have to be met.
+    """
+    from bayplan.cli import connection, output
+    from bayplan.cli.prefetch import _rules as rules
+
+    about_images, about_nodes = (task, domain, framework, image), (node, generation)
+    if images_filter is not None and any(about_images):
+        raise Mistyped("--images-filter says all about the images; leave out the other options about them.")
+    if nodes_filter is not None and any(about_nodes):
+        raise Mistyped("--nodes-filter says all about the nodes; leave out the other options about them.")
+    if images_filter is None and not any(about_images):
+        raise Mistyped("Say which images: --task, --domain, --framework or --image; --images-filter '{}' is all.")
+    body: dict[str, Any] = {
+        "name": name,
+        "images": rules.images(*(given or [] for given in about_images))
+        if images_filter is None
+        else _parsed("--images-filter", images_filter),
+        "nodes": rules.nodes(*(given or [] for given in about_nodes))
+        if nodes_filter is None
+        else _parsed("--nodes-filter", nodes_filter),
+    }
+    with connection.connect(server) as client:
+        made = client.prefetch.create(body)
+        if as_json:
+            return output.show_json(made)
+        named = {
+            "image": client.images.list(*made["images"]["expressions"], limit=1),
+            "node": client.nodes.list(*made["nodes"]["expressions"], limit=1),
+        }
+    typer.echo(f"Added the rule {made['name']!r} ({made['pk']}); `bayplan prefetch status` shows what comes of it.")
+    if nothing := [kind for kind, found in named.items() if not found]:
+        typer.echo(f"So far it lets no {' and no '.join(nothing)} through: is everything spelt right?")
+    return None
+
+
+def _parsed(option: str, text: str) -> "dict[str, list[Expression]]":
+    try:
+        found = json.loads(text)
+    except ValueError as error:
+        raise Invalid(f"{option} is not JSON ({error}); docs/api.md shows what filters look like.") from None
+    if not isinstance(found, dict):
+        raise Invalid(f'{option} is no filter; write it like {{"expressions": [...], "order_by": [...]}}.')
+    return found

@@ -1,0 +1,37 @@
+"""`bayplan prefetch status`: who holds what of that which rules name."""
+
+from typing import Annotated
+
+import typer
+
+from bayplan.cli.options import AsJson, Mistyped, Server
+
+
+def status(
+    node: Annotated[
+        str | None, typer.Option(metavar="NODE", help="The images of one node: its key, or address#index.")
+    ] = None,
+    image: Annotated[
+        str | None, typer.Option(metavar="IMAGE", help="The nodes of one image: its key, or name:version.")
+    ] = None,
+    server: Server = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show how much each machine holds of what it is to hold.
+
+    With --node what that node holds, with --image which nodes hold that image.
+    """
+    from bayplan.cli import connection, lookup, output
+    from bayplan.cli.prefetch import _view as prefetch_view
+
+    if node is not None and image is not None:
+        raise Mistyped("Give --node or --image, not both.")
+    with connection.connect(server) as client:
+        if node is not None:
+            of_node = client.prefetch.node_inventory(lookup.node(client, node)["pk"])
+            return output.show_json(of_node) if as_json else prefetch_view.show_node(of_node)
+        if image is not None:
+            of_image = client.prefetch.image_inventory(lookup.image(client, [image])["pk"])
+            return output.show_json(of_image) if as_json else prefetch_view.show_image(of_image)
+        machines = client.prefetch.status()
+    return output.show_json(machines) if as_json else prefetch_view.show_machines(machines)

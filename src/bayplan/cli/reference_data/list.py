@@ -1,0 +1,74 @@
+"""`bayplan list RESOURCE`: what an image may refer to, with the names that the options and catalogue files take."""
+
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from bayplan.cli.options import AsJson, Server
+
+if TYPE_CHECKING:
+    from bayplan.client.resources import Collection
+
+
+class ReferenceList(StrEnum):
+    """The resources that are shown by this command."""
+
+    cuda = "cuda"
+    hardware = "hardware"
+    frameworks = "frameworks"
+    domains = "domains"
+    licences = "licences"
+
+
+COLUMNS: dict[str, tuple[str, ...]] = {
+    "cuda": ("pk", "version", "full_version", "min_driver_version"),
+    "hardware": ("pk", "generation", "min_compute_capability", "max_compute_capability"),
+    "frameworks": ("pk", "name", "version"),
+    "domains": ("name", "description"),
+    "licences": ("pk", "identifier", "name", "permissions", "conditions", "limitations"),
+}
+ORDER: dict[str, tuple[str, ...]] = {
+    "cuda": ("full_version",),
+    "hardware": ("min_compute_capability",),
+    "frameworks": ("name", "version"),
+    "domains": ("name",),
+    "licences": ("name",),
+}
+
+WRAPPED = {"identifier": 0, "name": 0, "permissions": 1, "conditions": 2, "limitations": 3}
+"""Columns that may be wrapped, and how soon each is left out where there is no room."""
+
+
+def list_(
+    resource: Annotated[
+        ReferenceList,
+        typer.Argument(metavar="RESOURCE", help=f"What to list: {', '.join(ReferenceList)}.", show_default=False),
+    ],
+    server: Server = None,
+    as_json: AsJson = False,
+) -> None:
+    """List what an image may refer to, such as CUDA releases."""
+    from bayplan.cli import connection, output
+
+    with connection.connect(server) as client:
+        collections: dict[str, Collection[Any, Any]] = {
+            "cuda": client.cuda,
+            "hardware": client.hardware,
+            "frameworks": client.frameworks,
+            "domains": client.domains,
+            "licences": client.licences,
+        }
+        found = collections[resource].list(order_by=ORDER[resource])
+    if as_json:
+        return output.show_json(found)
+    if resource is ReferenceList.licences:
+        from bayplan.domain.compatibility.tables import read_rows
+
+        identifiers = {row["name"]: row["spdx"] for row in read_rows("licences.csv")}
+        found = [one | {"identifier": identifiers.get(one["name"])} for one in found]
+    columns = [
+        output.Column(name.replace("_", " "), right=name == "pk", gives_way=name in WRAPPED, spare=WRAPPED.get(name, 0))
+        for name in COLUMNS[resource]
+    ]
+    return output.show(output.table(columns, [[one[name] for name in COLUMNS[resource]] for one in found]))

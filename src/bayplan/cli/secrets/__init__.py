@@ -1,0 +1,1 @@
+"""`bayplan secrets`, on the database itself."""

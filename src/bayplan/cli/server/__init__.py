@@ -1,0 +1,1 @@
+"""The server: `bayplan serve` and `bayplan migrate`."""

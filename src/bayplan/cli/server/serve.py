@@ -1,0 +1,27 @@
+"""`bayplan serve`: the server."""
+
+from typing import Annotated
+
+import typer
+
+from bayplan.cli.options import Database, Home
+
+
+def serve(
+    host: Annotated[str | None, typer.Option(metavar="ADDRESS", help="Address to serve on. [BAYPLAN_HOST]")] = None,
+    port: Annotated[
+        int | None, typer.Option(metavar="PORT", help="Port to serve on, 0 for any that is free. [BAYPLAN_PORT]")
+    ] = None,
+    processes: Annotated[
+        int | None, typer.Option(metavar="N", help="Number of processes that share the port. [BAYPLAN_PROCESSES]")
+    ] = None,
+    home: Home = None,
+    database: Database = None,
+) -> None:
+    """Serve the catalogue and the judge over HTTP."""
+    from bayplan.config import load_settings
+
+    settings = load_settings(host=host, port=port, processes=processes, home=home, database=database)
+    from bayplan.server.process import serve
+
+    serve(settings)

@@ -1,0 +1,1 @@
+"""`bayplan login` and `bayplan logout`."""

@@ -1,0 +1,33 @@
+"""`bayplan login`: logs in to a server, and keeps the session until it ends."""
+
+import sys
+from typing import Annotated
+
+import typer
+
+from bayplan.cli.options import Server
+from bayplan.errors import Invalid
+
+
+def login(
+    server: Server = None,
+    username: Annotated[str | None, typer.Option("--username", "-u", metavar="NAME", help="Who logs in.")] = None,
+    password_stdin: Annotated[bool, typer.Option("--password-stdin", help="Read the password from the input.")] = False,
+) -> None:
+    """Log in to a server, and stay so for some days."""
+    from bayplan.cli import connection, prompt, stored_sessions
+    from bayplan.client import Client
+
+    with Client(connection.address(server)) as client:
+        name = username or _ask("User", "--username")
+        password = prompt.password_from_input() if password_stdin else _ask("Password", "--password-stdin")
+        tokens = client.log_in(name, password)
+        stored_sessions.keep(client.server, stored_sessions.StoredSession(name, tokens.access, tokens.refresh))
+        typer.echo(f"Logged in to {client.server} as {name}.")
+
+
+def _ask(what: str, option: str) -> str:
+    if not sys.stdin.isatty():
+        raise Invalid(f"There is no terminal to ask for the {what.lower()} at; give it with {option}.")
+    answer: str = typer.prompt(what, hide_input=what == "Password")
+    return answer

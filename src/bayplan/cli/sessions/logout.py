@@ -1,0 +1,14 @@
+"""`bayplan logout`: forgets the session at a server."""
+
+import typer
+
+from bayplan.cli.options import Server
+
+
+def logout(server: Server = None) -> None:
+    """Forget the log-in to a server."""
+    from bayplan.cli import connection, stored_sessions
+
+    url = connection.address(server)
+    forgotten = stored_sessions.forget(url)
+    typer.echo(f"Nobody was logged in to {url}." if forgotten is None else f"{forgotten.username} left {url}.")

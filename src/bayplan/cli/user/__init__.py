@@ -1,0 +1,1 @@
+"""`bayplan user`, on the database itself."""

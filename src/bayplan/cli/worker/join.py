@@ -1,0 +1,40 @@
+"""`bayplan worker join`: makes this machine a worker of a server."""
+
+import sys
+from typing import Annotated
+
+import typer
+
+from bayplan.cli.options import AsJson, Mistyped, State, worker_state
+from bayplan.errors import Invalid
+
+
+def join(
+    server: Annotated[str, typer.Argument(metavar="SERVER", help="The server's address.", show_default=False)],
+    token: Annotated[str | None, typer.Option(metavar="TOKEN", help="A join token, as staff make them.")] = None,
+    token_stdin: Annotated[bool, typer.Option("--token-stdin", help="Read the token from the input.")] = False,
+    ip: Annotated[
+        str | None,
+        typer.Option(metavar="ADDRESS", help="What to call this machine [default: its address towards SERVER]"),
+    ] = None,
+    no_gpu: Annotated[bool, typer.Option("--no-gpu", help="Leave its GPUs out, or do not look for any.")] = False,
+    state: State = None,
+    as_json: AsJson = False,
+) -> None:
+    """Join a server: each GPU of this machine becomes a node.
+
+    Joining again updates them.
+    """
+    from bayplan.agent import membership
+    from bayplan.cli import output
+    from bayplan.cli.worker import _view as worker_view
+
+    if (token is None) is not token_stdin:
+        raise Mistyped("Give the join token by either --token or --token-stdin; `bayplan nodes join-token` makes one.")
+    used = sys.stdin.readline().strip() if token is None else token
+    if not used.isascii() or not used:
+        raise Invalid("That is no join token; `bayplan nodes join-token` makes one.")
+    nodes = membership.join(worker_state(state), server, used, ip=ip, without_gpu=no_gpu)
+    if as_json:
+        return output.show_json(nodes)
+    return worker_view.show_joined(nodes)

@@ -1,0 +1,29 @@
+"""`bayplan worker leave`: this machine is a worker no more."""
+
+from typing import Annotated
+
+import typer
+
+from bayplan.cli.options import State, Yes, worker_state
+
+
+def leave(
+    force: Annotated[bool, typer.Option("--force", help="Forget the server also when it cannot be told.")] = False,
+    yes: Yes = False,
+    state: State = None,
+) -> None:
+    """Leave the server: its nodes go, and the credential ends."""
+    from bayplan.agent import membership
+    from bayplan.agent.credential import read
+    from bayplan.cli.prompt import agreed
+
+    path = worker_state(state)
+    known = read(path)
+    if not agreed(f"Leave {known.server} and remove this machine's nodes there?", yes=yes):
+        return
+    was_there = membership.leave(path, force=force)
+    typer.echo(
+        f"{known.worker} left {known.server}."
+        if was_there
+        else f"Forgot {known.server}, which was not told or did not know {known.worker} any more."
+    )

@@ -1,0 +1,57 @@
+"""`bayplan worker run`: the agent, until it is stopped."""
+
+from typing import Annotated
+
+import typer
+
+from bayplan.cli.options import State, duration, size, worker_state
+
+
+def run(
+    interval: Annotated[
+        int, typer.Option(metavar="DURATION", parser=duration, help="How long from one sign of life to the next.")
+    ] = "60s",  # type: ignore[assignment]  # the parser reads the default too
+    look: Annotated[
+        int,
+        typer.Option(metavar="DURATION", parser=duration, help="How long from one look at the hardware to the next."),
+    ] = "10m",  # type: ignore[assignment]  # the parser reads the default too
+    prefetch: Annotated[
+        bool, typer.Option("--prefetch/--no-prefetch", help="Hold the images that rules name for this machine.")
+    ] = True,
+    prefetch_every: Annotated[
+        int,
+        typer.Option(metavar="DURATION", parser=duration, help="How long from one look at those rules to the next."),
+    ] = "5m",  # type: ignore[assignment]  # the parser reads the default too
+    disk_budget: Annotated[
+        int | None,
+        typer.Option(metavar="SIZE", parser=size, help="How much those images may take in all, like 200GiB."),
+    ] = None,
+    keep_free: Annotated[
+        str, typer.Option(metavar="SHARE", help="What they leave free of the engine's disk: 10%, or a size.")
+    ] = "10%",
+    engine: Annotated[
+        str | None,
+        typer.Option(metavar="URL", help="The container engine [default: DOCKER_HOST, or this machine's]"),
+    ] = None,
+    state: State = None,
+) -> None:
+    """Keep this machine's nodes alive at the server, until stopped.
+
+    What changes is reported, and the images that rules for prefetching name for this machine are kept here.
+    """
+    from bayplan.agent.disk_budget import share
+    from bayplan.agent.process import AgentOptions, become
+
+    part = share(keep_free)
+    become(
+        AgentOptions(
+            state=str(worker_state(state).absolute()),
+            heartbeat_seconds=interval,
+            probe_seconds=look,
+            prefetch_seconds=prefetch_every if prefetch else None,
+            budget_bytes=disk_budget,
+            free_bytes=size(keep_free) if part is None else 0,
+            free_share=part or 0.0,
+            engine=engine,
+        )
+    )
