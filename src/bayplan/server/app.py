@@ -24,10 +24,12 @@ from bayplan.server.context import Context
 from bayplan.server.credentials import key_rotation
 from bayplan.server.http.application import Application
 from bayplan.server.http.endpoint import endpoint
+from bayplan.server.image_lists import ImageLists
 from bayplan.server.matching.queries import Judge
 from bayplan.server.prefetch.planner import PrefetchPlanner
 from bayplan.server.registries import Registries
 from bayplan.server.routes import ROUTES
+from bayplan.server.snapshot import ImageSnapshots
 
 _SHORTEST_PASSWORD = 8  # as for every user
 _MOST_HEARTBEATS = 500
@@ -45,7 +47,7 @@ def open_context(
         timedelta(minutes=settings.access_token_minutes),
         timedelta(days=settings.refresh_token_days),
     )
-    registries, judge = Registries(settings), Judge(db, settings.tables)
+    registries, images, judge = Registries(settings), ImageSnapshots(db, keyring), Judge(db, settings.tables)
 
     async def note_heartbeats(pks: Sequence[int]) -> str:
         await accounts.seen(db, pks, moment := now())
@@ -59,7 +61,9 @@ def open_context(
         Authenticator(db, tokens),
         registries,
         AuditRecorder(db, settings.audit_days),
+        images,
         judge,
+        ImageLists(db, images, judge),
         PrefetchPlanner(db, judge),
         CheckScheduler(settings, db, keyring, registries, clock=clock, intervals=check_intervals),
         GroupCommit(note_heartbeats, _MOST_HEARTBEATS),

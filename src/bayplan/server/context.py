@@ -13,9 +13,12 @@ from bayplan.server.audit.recorder import AuditRecorder
 from bayplan.server.auth.authentication import Authenticator
 from bayplan.server.auth.tokens import TokenIssuer
 from bayplan.server.checks.scheduler import CheckScheduler
+from bayplan.server.image_lists import ImageLists
+from bayplan.server.kept_answers import KeptAnswers
 from bayplan.server.matching.queries import Judge
 from bayplan.server.prefetch.planner import PrefetchPlanner
 from bayplan.server.registries import Registries
+from bayplan.server.snapshot import ImageSnapshots
 
 
 @dataclass(slots=True)
@@ -29,10 +32,13 @@ class Context:
     authenticator: Authenticator
     registries: Registries
     audit: AuditRecorder
+    images: ImageSnapshots
     judge: Judge
+    image_lists: ImageLists
     planner: PrefetchPlanner
     checks: CheckScheduler
     heartbeats: GroupCommit[int, str]
+    kept_answers: KeptAnswers = field(default_factory=KeptAnswers)
     log_in_turns: WeakValueDictionary[str, asyncio.Lock] = field(default_factory=WeakValueDictionary)
     """Of many guesses at one password sent at once, each waits for those before it."""
 

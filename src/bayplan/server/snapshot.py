@@ -7,6 +7,7 @@ image with credentials is read from the database for them, so that the audit log
 import asyncio
 from bisect import bisect_left
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 import orjson
@@ -17,7 +18,7 @@ from bayplan.db.compiled import CompiledStatement, is_one_of, pks_parameter
 from bayplan.db.database import Database, Rows
 from bayplan.db.disclosure import Disclosure
 from bayplan.db.keyring import Keyring
-from bayplan.db.principal import EVERYBODY
+from bayplan.db.principal import EVERYBODY, Principal
 from bayplan.db.projection import projection
 from bayplan.db.resource_types import RESOURCE_TYPES
 from bayplan.server.as_of import AsOf
@@ -41,6 +42,12 @@ _AFTER = CompiledStatement(
 _BY_PK = CompiledStatement(_ROWS.where(is_one_of(IMAGES.column("pk"))))
 # Images show their domain by name.
 _OF_DOMAINS = CompiledStatement(sa.select(IMAGES.column("pk")).where(is_one_of(IMAGES.column("domain"))))
+
+
+@lru_cache(maxsize=8)
+def _shown_by_pk(principal: Principal) -> CompiledStatement:
+    """The statement for images as a kind of principal sees them."""
+    return CompiledStatement(projection(IMAGES.name, principal).statement.where(is_one_of(IMAGES.column("pk"))))
 
 
 class RenderedImage(NamedTuple):
@@ -135,6 +142,43 @@ class ImageSnapshots:
     def version(self) -> int:
         """The version that the images are as of."""
         return self._latest.version
+
+    async def load(self, principal: Principal, pk: int, version: int) -> tuple[bytes, str] | None:
+        """Gives an image as JSON and its entity tag; None where only the database can tell what the principal gets."""
+        image = (await self.at(version)).get(pk)
+        if image is None or (image.has_credentials and principal.sees_credentials):
+            return None
+        return image.json, f"{image.revision}-secret" if principal.sees_credentials else str(image.revision)
+
+    async def shown(
+        self, principal: Principal, pks: Sequence[int], version: int, disclosure: Disclosure
+    ) -> dict[int, bytes]:
+        """Gives the images with these pks as JSON, in their order, as the principal sees them; what is gone is left out."""
+        snapshot = await self.at(version)
+        shown = {pk: image.json for pk in pks if (image := snapshot.get(pk)) is not None}
+        if not principal.sees_credentials or snapshot.with_credentials.isdisjoint(shown):
+            return shown
+        disclosed = [pk for pk in shown if pk in snapshot.with_credentials]
+        for at in range(0, len(disclosed), _ROWS_AT_ONCE):
+            some = disclosed[at : at + _ROWS_AT_ONCE]
+            with_credentials = await self._with_credentials(principal, some, disclosure)
+            for pk in some:
+                if pk in with_credentials:
+                    shown[pk] = with_credentials[pk]
+                else:
+                    del shown[pk]
+        return shown
+
+    async def _with_credentials(
+        self, principal: Principal, pks: Sequence[int], disclosure: Disclosure
+    ) -> dict[int, bytes]:
+        """Gives images with their credentials, decrypted in this order."""
+        chosen = projection(IMAGES.name, principal)
+        rows = await self._db.fetch(
+            _shown_by_pk(principal.kind), lambda rows: {row[0]: row for row in rows}, pks_parameter(pks)
+        )
+        objects = chosen.objects([rows[pk] for pk in pks if pk in rows], disclosure)
+        return {item["pk"]: orjson.dumps(item) for item in objects}
 
     async def _update(self, last: ImageSnapshot | None, version: int) -> tuple[ImageSnapshot, int]:
         changed = None if last is None else await changes_since(self._db, version)

@@ -17,6 +17,7 @@ from bayplan.schemas.filters import EVERYTHING, Filter
 from bayplan.server.context import Context
 from bayplan.server.crud.resource import Resource, Values
 from bayplan.server.http.parsing import parse
+from bayplan.server.image_lists import IMAGES, ImageList, image_list
 
 Object = dict[str, Any]
 
@@ -53,7 +54,7 @@ def visible_as(resource: Resource, principal: Principal) -> Principal:
 
 async def listing(
     resource: Resource, principal: Principal, body: bytes, expand: tuple[str, ...], limit: int | None, offset: int
-) -> Listing:
+) -> Listing | ImageList:
     """Gives the list that a filter in JSON names, to be read any number of times; raises `Malformed` or `Invalid`."""
     asked = (resource, visible_as(resource, principal), body, expand, limit, offset)
     if len(body) <= _KEPT_BODY_BYTES:
@@ -65,24 +66,45 @@ async def listing(
 @lru_cache(maxsize=_LISTINGS_KEPT)
 def _listing(
     resource: Resource, principal: Principal, body: bytes, expand: tuple[str, ...], limit: int | None, offset: int
-) -> Listing:
+) -> Listing | ImageList:
     specification = parse(body, Filter) if body else EVERYTHING
+    if resource.resource_type is IMAGES and not expand:
+        ready = image_list(specification, limit=limit, offset=offset)
+        if ready is not None:
+            return ready
     chosen = projection(resource.name, principal, expand)
     only = resource.readable(principal)
     return crud.listing(chosen, principal, specification, limit=limit, offset=offset, only=only)
 
 
-async def page(context: Context, asked: Listing, disclosure: Disclosure) -> Page:
-    """Gives the objects of a list as JSON."""
+async def page(
+    context: Context, principal: Principal, asked: Listing | ImageList, version: int, disclosure: Disclosure
+) -> Page:
+    """Gives the objects of a list as JSON, as of `version` or a later one."""
+    if isinstance(asked, ImageList):
+        return await context.image_lists.page(asked, principal, version, disclosure)
     return await crud.page(context.db, asked, disclosure)
 
 
 async def load(
-    context: Context, principal: Principal, resource: Resource, pk: int, expand: tuple[str, ...], disclosure: Disclosure
-) -> tuple[Object, str]:
-    """Gives an object and its entity tag; raises `NotFound`, or `Forbidden` where the principal may not read it."""
+    context: Context,
+    principal: Principal,
+    resource: Resource,
+    pk: int,
+    expand: tuple[str, ...],
+    version: int,
+    disclosure: Disclosure,
+) -> tuple[Object | bytes, str]:
+    """Gives an object, perhaps as JSON already, and its entity tag.
+
+    Raises `NotFound`, or `Forbidden` where the principal may not read it.
+    """
     if pk != principal.user and resource.readable(principal) is not None:
         raise Forbidden(f"Only staff may read other {resource.plural}.")
+    if resource.resource_type is IMAGES and not expand:
+        ready = await context.images.load(principal, pk, version)
+        if ready is not None:
+            return ready
     return await crud.load(context.db, projection(resource.name, principal, expand), pk, disclosure)
 
 

@@ -49,7 +49,11 @@ class Judge:
 
     async def snapshot(self) -> CatalogueSnapshot:
         """Gives the catalogue as it is now."""
-        return await self._latest.at(await self._db.version())
+        return await self.at(await self._db.version())
+
+    async def at(self, version: int) -> CatalogueSnapshot:
+        """Gives the catalogue as of `version` or a later one."""
+        return await self._latest.at(version)
 
     async def _update(self, last: CatalogueSnapshot | None, _version: int) -> tuple[CatalogueSnapshot, int]:
         latest = None if last is None else await update_snapshot(self._db, last)

@@ -1,0 +1,64 @@
+"""Answers that are kept: by question, for one version of the catalogue, within a bound."""
+
+from bayplan.server.kept_answers import KeptAnswer, KeptAnswers
+from tests.conftest import Service
+
+FILTER = {"expressions": [{"type": "contains", "field": "name", "sub_string": "a"}]}
+
+
+def _answer(version: int, size_bytes: int) -> KeptAnswer:
+    return KeptAnswer(version, f"{version}", b"x" * size_bytes, {})
+
+
+def test_an_answer_is_good_for_its_version_only() -> None:
+    kept = KeptAnswers()
+    kept.keep("question", _answer(3, 10))
+    assert kept.get("question", 3) == _answer(3, 10)
+    assert kept.get("question", 4) is None
+    assert kept.get("another", 3) is None
+    kept.keep("question", _answer(4, 20))
+    assert kept.get("question", 3) is None
+    assert kept.get("question", 4) == _answer(4, 20)
+
+
+def test_what_was_asked_for_longest_ago_goes_first() -> None:
+    kept = KeptAnswers(most_bytes=10_000, most_bytes_each=4_000)
+    for name in "abc":
+        kept.keep(name, _answer(1, 2_000))
+    assert kept.get("a", 1) is not None
+    kept.keep("d", _answer(1, 2_000))
+    assert {name for name in "abcd" if kept.get(name, 1)} == {"a", "c", "d"}
+    assert kept.size_bytes <= 10_000
+
+
+def test_large_answers_are_not_kept_and_the_same_question_counts_once() -> None:
+    kept = KeptAnswers(most_bytes=10_000, most_bytes_each=4_000)
+    kept.keep("large", _answer(1, 4_001))
+    assert kept.get("large", 1) is None
+    for version in range(20):
+        kept.keep("same", _answer(version, 3_000))
+    assert kept.get("same", 19) is not None
+    assert kept.size_bytes < 5_000
+
+
+def test_a_list_asked_again_is_the_same_until_something_is_written(service: Service) -> None:
+    service.make("docker", name="a1")
+    answers = [service.user.post("/v1/docker/list?limit=2", json=FILTER) for _ in range(3)]
+    assert {(answer.content, *answer.headers.items()) for answer in answers} == {
+        (answers[0].content, *answers[0].headers.items())
+    }
+    assert answers[0].headers["x-total-count"] == "1"
+    again = {"If-None-Match": answers[0].headers["etag"]}
+    assert service.user.post("/v1/docker/list?limit=2", json=FILTER, headers=again).status_code == 304
+    service.make("docker", name="a2")
+    changed = service.user.post("/v1/docker/list?limit=2", json=FILTER, headers=again)
+    assert [image["name"] for image in changed.json()] == ["a1", "a2"]
+
+
+def test_what_one_kind_of_principal_sees_is_not_kept_for_another(service: Service) -> None:
+    service.make("docker", registry_username="robot", registry_password="a secret word")
+    for _ in range(2):
+        assert service.staff.post("/v1/docker/list").json()[0]["registry_password"] == "a secret word"
+        assert service.user.post("/v1/docker/list").json()[0]["registry_password"] is None
+        assert service.user.post("/v1/users/list").json()[0]["username"] == "casey"
+        assert len(service.staff.post("/v1/users/list").json()) == 2
