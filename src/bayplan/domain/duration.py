@@ -10,7 +10,7 @@ _SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
 
 def seconds(text: str) -> int:
     """Gives the seconds that "90", "90s", "15m", "12h" or "7d" stands for; raises `Invalid`."""
-    found = _DURATION.fullmatch(text.strip())
-    if found is None:
+    parts = _DURATION.fullmatch(text.strip())
+    if parts is None:
         raise Invalid(f"{text!r} is no duration; write it like 90s, 15m, 12h or 7d.")
-    return int(found.group(1)) * _SECONDS[found.group(2).lower()]
+    return int(parts.group(1)) * _SECONDS[parts.group(2).lower()]

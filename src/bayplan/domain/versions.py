@@ -104,19 +104,19 @@ def _parse_driver(text: str) -> DriverVersion:
 
 @lru_cache(maxsize=4096)
 def _parse_cuda(text: str) -> CudaVersion:
-    found = _CUDA.fullmatch(text.strip())
-    if not found:
+    parts = _CUDA.fullmatch(text.strip())
+    if not parts:
         raise Invalid(f"{text!r} is not a CUDA version; write it as 12.4 or 12.4.1.")
-    major, minor, patch = found.groups()
+    major, minor, patch = parts.groups()
     return CudaVersion(int(major), int(minor), None if patch is None else int(patch))
 
 
 @lru_cache(maxsize=4096)
 def _parse_capability(text: str) -> ComputeCapability:
-    found = _CAPABILITY.fullmatch(text.strip())
-    if not found:
+    parts = _CAPABILITY.fullmatch(text.strip())
+    if not parts:
         raise Invalid(f"{text!r} is not a compute capability; write it as 8.6.")
-    return ComputeCapability(int(found[1]), int(found[2] or 0))
+    return ComputeCapability(int(parts[1]), int(parts[2] or 0))
 
 
 def read(parse: Callable[[str], T], text: str | None) -> T | None:

@@ -19,7 +19,7 @@ from bayplan.errors import Invalid
 
 TABLES = load()
 TODAY = datetime.date(2026, 3, 1)
-WORKER = Node("535.104.05", "8.6", gpu_name="NVIDIA RTX A6000", gpu_brand="NvidiaRTX", architecture="amd64")
+NODE = Node("535.104.05", "8.6", gpu_name="NVIDIA RTX A6000", gpu_brand="NvidiaRTX", architecture="amd64")
 KERNELS = ("7.0", "8.0", "9.0")
 
 
@@ -45,8 +45,8 @@ CANDIDATES = [
 CATALOGUE = CatalogueIndex.build(CANDIDATES, TABLES)
 
 
-def ask(worker: Node = WORKER, catalogue: CatalogueIndex = CATALOGUE, **question: object) -> MatchResult:
-    return match(MatchQuery(worker, **question), catalogue, TODAY)  # type: ignore[arg-type]  # fields of Question
+def ask(node: Node = NODE, catalogue: CatalogueIndex = CATALOGUE, **question: object) -> MatchResult:
+    return match(MatchQuery(node, **question), catalogue, TODAY)  # type: ignore[arg-type]  # fields of Question
 
 
 def pks(pairs: tuple[tuple[int, object], ...]) -> list[int]:
@@ -97,7 +97,7 @@ def test_the_grades_asked_for_are_those_that_match() -> None:
 
 
 def test_only_the_eligible_are_considered() -> None:
-    answer = match(MatchQuery(WORKER), CATALOGUE, TODAY, CATALOGUE.images_of({1, 6, 8, 99}))
+    answer = match(MatchQuery(NODE), CATALOGUE, TODAY, CATALOGUE.images_of({1, 6, 8, 99}))
     assert (answer.considered, pks(answer.matches), pks(answer.rejected)) == (2, [1], [6])
 
 
@@ -109,7 +109,7 @@ def test_what_is_no_framework_is_refused(framework: str) -> None:
 
 
 def test_the_summary_counts_what_stood_in_the_way_and_names_the_smallest_change() -> None:
-    old = replace(WORKER, driver_version="440.33")
+    old = replace(NODE, driver_version="440.33")
     answer = ask(old, domain="od")
     assert answer.matches == ()
     assert [(line.code, line.images) for line in answer.summary] == [("driver_too_old", 5)]
@@ -170,8 +170,8 @@ def test_images_with_equal_needs_are_judged_once() -> None:
     assert len(verdicts) == 1
 
 
-def test_workers_of_one_kind_are_judged_once() -> None:
-    fleet = [(pk, replace(WORKER, gpu_mem_bytes=pk, cpu_mem_bytes=pk)) for pk in range(100)] + [(100, Node())]
+def test_nodes_of_one_kind_are_judged_once() -> None:
+    fleet = [(pk, replace(NODE, gpu_mem_bytes=pk, cpu_mem_bytes=pk)) for pk in range(100)] + [(100, Node())]
     verdicts = verdicts_for_nodes(image("12.1.1"), fleet, TABLES, TODAY)
     assert [pk for pk, _ in verdicts] == list(range(101))
     assert len({id(verdict) for _, verdict in verdicts}) == 2
@@ -180,5 +180,5 @@ def test_workers_of_one_kind_are_judged_once() -> None:
 
 def test_a_limit_and_no_explanation_leave_the_rest_of_the_answer_as_it_is() -> None:
     whole = ask()
-    short = match(MatchQuery(WORKER), CATALOGUE, TODAY, limit=2, explain=False)
+    short = match(MatchQuery(NODE), CATALOGUE, TODAY, limit=2, explain=False)
     assert short == MatchResult(whole.considered, whole.matches[:2], (), whole.summary)

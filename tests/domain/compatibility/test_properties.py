@@ -1,4 +1,4 @@
-"""What holds for every image and every worker, whatever they say."""
+"""What holds for every image and every node, whatever they say."""
 
 import datetime
 from dataclasses import fields, replace
@@ -56,7 +56,7 @@ images = st.builds(
     withdrawn_reason=st.sampled_from([None, "", "bad"]),
     missing_in_registry=st.booleans(),
 )
-workers = st.builds(
+nodes = st.builds(
     Node,
     driver_version=st.none() | drivers | anything,
     compute_capability=st.none() | capabilities | anything,
@@ -69,9 +69,9 @@ workers = st.builds(
 )
 
 
-@given(images, workers)
-def test_the_judge_never_raises_and_always_explains(image: Image, worker: Node) -> None:
-    verdict = judge(image, worker, TABLES, TODAY)
+@given(images, nodes)
+def test_the_judge_never_raises_and_always_explains(image: Image, node: Node) -> None:
+    verdict = judge(image, node, TABLES, TODAY)
     assert verdict.grade in ORDER
     if verdict.grade in (Grade.NO, Grade.UNKNOWN, Grade.JIT, Grade.MINOR, Grade.FORWARD):
         assert verdict.grade in {reason.grade for reason in verdict.reasons}
@@ -81,49 +81,49 @@ def test_the_judge_never_raises_and_always_explains(image: Image, worker: Node) 
         assert reason.source
 
 
-@given(images, workers)
-def test_facts_that_are_not_known_never_make_a_verdict_worse(image: Image, worker: Node) -> None:
+@given(images, nodes)
+def test_facts_that_are_not_known_never_make_a_verdict_worse(image: Image, node: Node) -> None:
     unknown: dict[str, Any] = dict.fromkeys(
         ("requirements", "compat_on_loader_path", "compiles_at_runtime", "min_driver", "min_compute_capability"), None
     )
     image = replace(image, cpu=False)  # where the GPU rules say no, the CPU is better than not to know
-    known = judge(image, worker, TABLES, TODAY)
-    less = judge(replace(image, end_of_life=None, **unknown), worker, TABLES, TODAY)
+    known = judge(image, node, TABLES, TODAY)
+    less = judge(replace(image, end_of_life=None, **unknown), node, TABLES, TODAY)
     if not image.is_for_tegra and image.compat_on_loader_path is not True:
         assert ORDER[less.grade] <= ORDER[known.grade]
 
 
-@given(images, workers, drivers, drivers)
+@given(images, nodes, drivers, drivers)
 def test_a_newer_driver_makes_what_runs_no_worse_but_by_older_compat_libraries(
-    image: Image, worker: Node, one: str, other: str
+    image: Image, node: Node, one: str, other: str
 ) -> None:
     low, high = sorted((one, other), key=lambda text: [int(part) for part in text.split(".")])
     # A start condition may name a driver branch, and so does the compat package that makes a verdict `forward`.
     plain = replace(image, requirements=None)
-    before = judge(plain, replace(worker, driver_version=low), TABLES, TODAY)
-    after = judge(plain, replace(worker, driver_version=high), TABLES, TODAY)
+    before = judge(plain, replace(node, driver_version=low), TABLES, TODAY)
+    after = judge(plain, replace(node, driver_version=high), TABLES, TODAY)
     if before.grade in (Grade.NATIVE, Grade.MINOR) and ORDER[after.grade] > ORDER[before.grade]:
         assert "compat_older_than_driver" in {reason.code for reason in after.reasons if reason.grade is Grade.NO}
 
 
-@given(images, images, workers)
-def test_what_an_image_says_on_an_architecture_counts_there_alone(image: Image, there: Image, worker: Node) -> None:
+@given(images, images, nodes)
+def test_what_an_image_says_on_an_architecture_counts_there_alone(image: Image, there: Image, node: Node) -> None:
     both = replace(image, by_architecture=(("arm64", there),))
-    meant = there if worker.architecture == "arm64" else image
-    assert judge(both, worker, TABLES, TODAY) == judge(meant, worker, TABLES, TODAY)
+    meant = there if node.architecture == "arm64" else image
+    assert judge(both, node, TABLES, TODAY) == judge(meant, node, TABLES, TODAY)
 
 
 @settings(max_examples=30)
-@given(st.lists(images, max_size=12), workers, st.randoms(use_true_random=False))
-def test_the_order_is_total_and_independent_of_the_input(found: list[Image], worker: Node, shuffler: Any) -> None:
+@given(st.lists(images, max_size=12), nodes, st.randoms(use_true_random=False))
+def test_the_order_is_total_and_independent_of_the_input(found: list[Image], node: Node, shuffler: Any) -> None:
     candidates = [CatalogueImage(pk, str(pk % 3), image, ("train",), "od") for pk, image in enumerate(found)]
-    answer = match(MatchQuery(worker), CatalogueIndex.build(candidates, TABLES), TODAY)
+    answer = match(MatchQuery(node), CatalogueIndex.build(candidates, TABLES), TODAY)
     shuffler.shuffle(candidates)
-    assert match(MatchQuery(worker), CatalogueIndex.build(candidates, TABLES), TODAY) == answer
+    assert match(MatchQuery(node), CatalogueIndex.build(candidates, TABLES), TODAY) == answer
     pks = [pk for pk, _ in answer.matches + answer.rejected]
     assert sorted(pks) == [pk for pk, image in enumerate(found) if not image.deleted]
     for (_, verdict), (pk, _) in zip(answer.matches, answer.matches, strict=True):
-        assert verdict == judge(found[pk], worker, TABLES, TODAY)
+        assert verdict == judge(found[pk], node, TABLES, TODAY)
 
 
 def test_the_strategies_fill_every_field() -> None:

@@ -28,27 +28,27 @@ def driver(pairing: Pairing) -> Reason | None:
         return _undecided(pairing)
     ships_with = image.ships_with or image.smallest_driver
     assert ships_with is not None, "a grade was found"
-    found = pairing.node.driver
-    older = f"The driver {found} is older than {ships_with}, which CUDA {image.cuda} ships with"
+    installed = pairing.node.driver
+    older = f"The driver {installed} is older than {ships_with}, which CUDA {image.cuda} ships with"
     reachable = pairing.node.may_have(ships_with)
     nothing = "Nothing is needed"
     nothing += f"; a driver of {ships_with} or later would make it native." if reachable else "."
     if grade is Grade.MINOR:
         detail = f"{older}; minor-version compatibility within CUDA {_major(pairing)} covers it."
         return Reason(
-            grade, ReasonCode.DRIVER_TOO_OLD, at_least(ships_with), str(found), detail, nothing, COMPATIBILITY
+            grade, ReasonCode.DRIVER_TOO_OLD, at_least(ships_with), str(installed), detail, nothing, COMPATIBILITY
         )
     if grade is Grade.FORWARD:
         detail = f"{older}; the image's forward-compatibility package, on a data-centre GPU, makes up for it."
         return Reason(
-            grade, ReasonCode.DRIVER_TOO_OLD, at_least(ships_with), str(found), detail, nothing, COMPATIBILITY
+            grade, ReasonCode.DRIVER_TOO_OLD, at_least(ships_with), str(installed), detail, nothing, COMPATIBILITY
         )
     smallest = image.smallest_driver or ships_with
     native = f" ({ships_with} or later for native)" if reachable and smallest != ships_with else ""
     return no(
         ReasonCode.DRIVER_TOO_OLD,
         needed=at_least(smallest),
-        found=found,
+        found=installed,
         detail=f"{older}, and {_why_nothing_helps(pairing)}.",
         remedy=newer_driver(pairing, smallest, also=native, instead=fitting_cuda(pairing)),
         source=RELEASE_NOTES,
@@ -109,30 +109,30 @@ def _undecided(pairing: Pairing) -> Reason:
 def compat_libraries(pairing: Pairing) -> Reason | None:
     """Rule 9: forward-compatibility libraries that come before the driver's must be newer, on a data-centre GPU."""
     image, node = pairing.image, pairing.node
-    on_path, compat, found = image.declared.compat_on_loader_path, image.compat_driver, node.driver
-    if not image.has_compat or on_path is False or compat is None or found is None or node.is_tegra:
+    on_path, compat, installed = image.declared.compat_on_loader_path, image.compat_driver, node.driver
+    if not image.has_compat or on_path is False or compat is None or installed is None or node.is_tegra:
         return None
-    same_branch_only = len(compat.parts) == 1 and compat.branch == found.branch
-    if found > compat and not same_branch_only:
+    same_branch_only = len(compat.parts) == 1 and compat.branch == installed.branch
+    if installed > compat and not same_branch_only:
         if on_path is None:
             return None
         return no(
             ReasonCode.COMPAT_OLDER_THAN_DRIVER,
             needed=f"<={compat}",
-            found=found,
-            detail=f"The image puts the libraries of driver {compat} before those of the worker's newer driver {found}; "
+            found=installed,
+            detail=f"The image puts the libraries of driver {compat} before those of the worker's newer driver {installed}; "
             "CUDA then fails with error 803.",
             remedy=f"To use the driver's own: {PUT_DRIVER_FIRST}.",
             source=COMPATIBILITY,
         )
-    if found >= compat or same_branch_only:
+    if installed >= compat or same_branch_only:
         return None
     if node.data_centre is True:
         return _not_known_to_be_first(pairing) if on_path is None and pairing.by_driver is Grade.FORWARD else None
     if on_path is None:
         return caveat(
             ReasonCode.COMPAT_ON_WRONG_GPU,
-            found=found,
+            found=installed,
             detail=f"The image carries the forward-compatibility libraries of driver {compat}. Where they come before the "
             "driver's, CUDA fails with error 804 on GPUs that are not of the data-centre class.",
             remedy=f"Where that happens: {PUT_DRIVER_FIRST}.",
@@ -150,7 +150,7 @@ def compat_libraries(pairing: Pairing) -> Reason | None:
         ReasonCode.COMPAT_ON_WRONG_GPU,
         needed="a data-centre GPU",
         found=node.reported.gpu_name or node.reported.gpu_brand,
-        detail=f"The image puts the forward-compatibility libraries of driver {compat} before those of the worker's {found}; "
+        detail=f"The image puts the forward-compatibility libraries of driver {compat} before those of the worker's {installed}; "
         f"{node.gpu} may not use them, and CUDA fails with error 804.",
         remedy=f"To use the driver's own libraries: {PUT_DRIVER_FIRST}{newer}.",
         source=COMPATIBILITY,
@@ -177,13 +177,13 @@ def compiles_at_runtime(pairing: Pairing) -> Reason | None:
     assert ships_with is not None, "a grade was found"
     about = f"the driver {pairing.node.driver} is older than {ships_with} and cannot read its PTX (error 222)"
     remedy = newer_driver(pairing, ships_with, instead=fitting_cuda(pairing, native=True))
-    needed, found = f">={ships_with}", pairing.node.driver
+    needed, installed = f">={ships_with}", pairing.node.driver
     if compiles is None:
         detail = f"It is not known whether the image compiles kernels while it runs. If it does: {about}."
         return caveat(
             ReasonCode.PTX_NEEDS_NEWER_DRIVER,
             needed=needed,
-            found=found,
+            found=installed,
             detail=detail,
             remedy=remedy,
             source=COMPATIBILITY,
@@ -192,7 +192,7 @@ def compiles_at_runtime(pairing: Pairing) -> Reason | None:
     return no(
         ReasonCode.PTX_NEEDS_NEWER_DRIVER,
         needed=needed,
-        found=found,
+        found=installed,
         detail=detail,
         remedy=remedy,
         source=COMPATIBILITY,
@@ -201,14 +201,14 @@ def compiles_at_runtime(pairing: Pairing) -> Reason | None:
 
 def own_driver(pairing: Pairing) -> Reason | None:
     """Rule 11: the driver that the application itself asks for."""
-    image, found = pairing.image.own_driver, pairing.node.driver
-    if image is None or found is None or found >= image:
+    image, installed = pairing.image.own_driver, pairing.node.driver
+    if image is None or installed is None or installed >= image:
         return None
     return no(
         ReasonCode.BELOW_OWN_MINIMUM,
         needed=at_least(image),
-        found=found,
-        detail=f"The image itself needs a driver of {image} or later; the worker has {found}.",
+        found=installed,
+        detail=f"The image itself needs a driver of {image} or later; the worker has {installed}.",
         remedy=newer_driver(pairing, image),
         source="the image's min_driver",
     )

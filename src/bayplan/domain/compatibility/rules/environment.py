@@ -12,13 +12,13 @@ FABRIC = "NVIDIA Fabric Manager for NVSwitch documentation"
 
 def platform(pairing: Pairing) -> Reason | None:
     """Rule 1: the image's architectures include the node's."""
-    built, found = pairing.image.platforms, pairing.node.platform
+    built, architecture = pairing.image.platforms, pairing.node.platform
     if not built:
-        return _platform_not_known(found)
-    if found in built:
+        return _platform_not_known(architecture)
+    if architecture in built:
         return None
     listed = ", ".join(built)
-    if found is None:
+    if architecture is None:
         return caveat(
             ReasonCode.WRONG_PLATFORM,
             needed=listed,
@@ -29,21 +29,21 @@ def platform(pairing: Pairing) -> Reason | None:
     return no(
         ReasonCode.WRONG_PLATFORM,
         needed=listed,
-        found=found,
-        detail=f"The image is built for {listed}; the worker is {found}.",
-        remedy=f"Use an image that is built for {found}.",
+        found=architecture,
+        detail=f"The image is built for {listed}; the worker is {architecture}.",
+        remedy=f"Use an image that is built for {architecture}.",
         source="OCI Image Index Specification",
     )
 
 
-def _platform_not_known(found: str | None) -> Reason | None:
+def _platform_not_known(architecture: str | None) -> Reason | None:
     """A caveat for other architectures: most images are for amd64 only."""
-    if found is None or found == "amd64":
+    if architecture is None or architecture == "amd64":
         return None
     return caveat(
         ReasonCode.WRONG_PLATFORM,
-        needed=found,
-        detail=f"It is not known whether the image is built for {found}; most are built for amd64 only.",
+        needed=architecture,
+        detail=f"It is not known whether the image is built for {architecture}; most are built for amd64 only.",
         remedy="Enter the image's architectures.",
         source="OCI Image Index Specification",
     )

@@ -22,25 +22,25 @@ def generation(pairing: Pairing) -> Reason | None:
     asked = pairing.image.declared.min_generation
     if asked is None:
         return None
-    image, found = pairing.image.min_generation, pairing.node.generation
+    image, gpu_generation = pairing.image.min_generation, pairing.node.generation
     if image is None:
         return unknown(
             f"No table has the generation {asked!r} that the image asks for.",
             remedy="Add it to the hardware generations.",
         )
-    if found is None:
+    if gpu_generation is None:
         return unknown(
             f"The image asks for {image.name} or newer, and the GPU's generation is not known.",
             needed=f"{image.name} or newer",
             remedy=REPORT_CAPABILITY,
         )
-    if found.rank >= image.rank:
+    if gpu_generation.rank >= image.rank:
         return None
     return no(
         ReasonCode.GENERATION_TOO_OLD,
         needed=f"{image.name} or newer",
-        found=found.name,
-        detail=f"The image asks for a GPU of the {image.name} generation or newer; the worker's is {found.name}.",
+        found=gpu_generation.name,
+        detail=f"The image asks for a GPU of the {image.name} generation or newer; the worker's is {gpu_generation.name}.",
         remedy=f"Use a worker with a GPU of {image.name} or newer, or an image that asks for less.",
         source="the image's min_hardware_generation",
     )
@@ -86,7 +86,7 @@ def _not_in_build(pairing: Pairing, grade: Grade) -> Reason:
 
 
 def _not_in_release(pairing: Pairing, grade: Grade) -> Reason:
-    cuda, found = pairing.image.cuda, pairing.node.gpu
+    cuda, gpu = pairing.image.cuda, pairing.node.gpu
     span = _releases_for_gpu(pairing)
     if grade is Grade.JIT:
         first = "" if span is None else f" {span[1]} or later"
@@ -95,7 +95,7 @@ def _not_in_release(pairing: Pairing, grade: Grade) -> Reason:
             ReasonCode.GPU_NEWER_THAN_CUDA,
             None if span is None else f">={span[1]}",
             str(cuda),
-            f"CUDA {cuda} is older than {found} and has no code for it; it runs only if the image embeds PTX, which the "
+            f"CUDA {cuda} is older than {gpu} and has no code for it; it runs only if the image embeds PTX, which the "
             "driver compiles at the first start.",
             f"Use an image built with CUDA{first or ' of a later release'}.",
             MATRIX,
@@ -105,7 +105,7 @@ def _not_in_release(pairing: Pairing, grade: Grade) -> Reason:
         ReasonCode.GPU_DROPPED_BY_CUDA,
         needed=None if span is None else f"<={span[0]}",
         found=cuda,
-        detail=f"CUDA {cuda} no longer makes code for {found}.",
+        detail=f"CUDA {cuda} no longer makes code for {gpu}.",
         remedy=f"Use an image built with CUDA {last}.",
         source=MATRIX,
     )
@@ -154,10 +154,10 @@ def arch_list(pairing: Pairing) -> Reason | None:
 
 def own_capability(pairing: Pairing) -> Reason | None:
     """Rule 11: the compute capability that the libraries in the image ask for."""
-    image, found = pairing.image.own_capability, pairing.node.capabilities
-    if image is None or (found and min(found) >= image):
+    image, capabilities = pairing.image.own_capability, pairing.node.capabilities
+    if image is None or (capabilities and min(capabilities) >= image):
         return None
-    if not found or max(found) >= image:
+    if not capabilities or max(capabilities) >= image:
         return unknown(
             f"The image needs compute capability {image} or higher, and the GPU's is not known.",
             needed=at_least(image),

@@ -77,10 +77,10 @@ def _unmet(pairing: Pairing, condition: StartCondition) -> Reason:
 
 def _driver_for(pairing: Pairing, condition: StartCondition) -> str | None:
     """The smallest newer driver that meets the condition and runs the image's CUDA, as words of a remedy."""
-    found, runs = pairing.node.driver, pairing.image.smallest_driver
+    installed, runs = pairing.node.driver, pairing.image.smallest_driver
     named = set(_drivers_named(pairing, condition)) | ({runs} if runs is not None else set())
     for driver in sorted(named):
-        if found is None or driver <= found or (runs is not None and driver < runs):
+        if installed is None or driver <= installed or (runs is not None and driver < runs):
             continue
         if pairing.node.may_have(driver) and pairing.node.would_meet(condition, driver):
             next_branch = DriverVersion.parse(str(driver.branch + 1))
