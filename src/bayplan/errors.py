@@ -1,19 +1,50 @@
-"""Every error that bayplan raises on purpose, so that one place turns each into an answer a person can act on.
+"""Every error that bayplan raises on purpose, so that one place turns each into an answer that a person can act on.
 
-    BayplanError                     code, detail, problems
-    |-- Invalid                      well-formed but wrong: names the field and what would be right
-    |   `-- Malformed                not even well-formed (broken JSON)
-    |-- Unauthenticated              no, bad, expired or revoked credentials
-    |-- Forbidden                    known, but not allowed
-    |-- NotFound                     no such object
-    |-- Conflict                     duplicate, still in use, deleted
-    |-- PreconditionFailed           somebody else was faster
-    |-- TooLarge                     more than will be read
-    |-- TooManyAttempts              wait before trying to log in again
-    |-- Unreachable                  the server does not answer, or not as bayplan does
-    `-- CannotStart                  the program cannot run here: one line, exit code 1
+    class                           where it lives               HTTP  what it says
+    BayplanError                    errors.py                     500  code, detail, problems
+    |-- Invalid                     errors.py                     422  well-formed but wrong: names the field and what would be right
+    |   `-- Malformed               errors.py                     400  not even well-formed (broken JSON)
+    |       `-- Unreadable          cli/document/node.py            -  a file that is not YAML or not JSON, with the line
+    |-- Unauthenticated             errors.py                     401  no, bad, expired or revoked credentials
+    |-- Forbidden                   errors.py                     403  known, but not allowed
+    |-- NotFound                    errors.py                     404  no such object
+    |-- Conflict                    errors.py                     409  duplicate, still in use, deleted
+    |-- PreconditionFailed          errors.py                     412  somebody else was faster
+    |-- TooLarge                    errors.py                     413  more than will be read
+    |-- TooManyAttempts             errors.py                     429  wait before trying to log in again
+    |-- Unreachable                 errors.py                       -  the server does not answer, or not as bayplan does
+    |-- CannotStart                 errors.py                       -  the program cannot run as it is set up
+    |-- DatabaseUnavailable         db/database.py                503  the database does not answer; nothing was changed
+    |-- UnknownKey                  db/keyring.py                 503  a password is encrypted with a key that is not at hand
+    |-- RegistryError               registry/errors.py            502  a registry answers with an error or with nonsense
+    |   |-- RegistryFailing         registry/errors.py            502  it fails or wants fewer requests, whatever is asked
+    |   |-- RegistryNotAllowed      registry/errors.py            422  its address is not allowed, or credentials would leave it
+    |   |-- RegistryUnreachable     registry/errors.py            502  nobody answers there
+    |   |   |-- NotTls              registry/errors.py            502  somebody does, but does not speak TLS
+    |   |   `-- _Broken             registry/connection.py        502  the connection ended first: another try may help
+    |   |-- RegistryDenied          registry/errors.py            422  it refuses the credentials, or wants some
+    |   |-- ImageNotFound           registry/errors.py            404  it does not have that image
+    |   |-- ManifestInvalid         registry/errors.py            502  what it sends is no image that can be read
+    |   |-- ManifestTooLarge        registry/errors.py            502  what it sends is larger than will be read
+    |   |-- DigestMismatch          registry/errors.py            502  what it sends is not what the digest names
+    |   `-- RegistryTimeout         registry/errors.py            504  it takes too long
+    |-- CannotProbe                 agent/probe.py                  -  there may be a GPU, and nothing tells about it
+    |-- NvmlFailed                  agent/nvml.py                   -  the driver's library is there and does not work
+    |-- EngineFailed                agent/engine_errors.py          -  the container engine is not there, or fails
+    |-- DiskBudgetExceeded          agent/disk_budget.py            -  an image does not fit the budget or the disk
+    `-- NothingRunsHere             agent/pull.py                   -  no image matches this machine
 
-No HTTP here: `bayplan.server.http.errors` gives each its status.
+The HTTP status is given in one place, `bayplan.server.http.errors.STATUS`; `-` is what no request raises. The command line
+ends with exit code 1 after any of them, and with 2 after a command that is typed wrongly:
+
+    Mistyped                        cli/options.py                  -  a `typer.BadParameter` in a sentence of its own
+
+These are no errors; each ends something from inside, and its own module catches it:
+
+    JoinedAgain                     agent/heartbeat.py              -  the machine has another credential
+    Stopped                         agent/reconcile.py              -  the agent ends
+    _Ended                          agent/prefetch.py               -  the same, for the thread that reconciles
+    _RolledBack                     server/catalogue_file/apply.py  -  a dry run, whose changes are not to stay
 """
 
 from collections.abc import Sequence

@@ -1,16 +1,6 @@
 """What can go wrong with a registry, each a sentence that says what to do.
 
-    RegistryError                    registry_error: it answers, but with an error or with nonsense
-    |-- RegistryFailing              the same code: it fails or wants fewer questions, whatever it is asked about
-    |-- RegistryNotAllowed           its address may not be asked, or a log-in would go where it must not
-    |-- RegistryUnreachable          nobody answers there
-    |   `-- NotTls                   somebody does, but does not speak TLS
-    |-- RegistryDenied               it refuses the log-in, or wants one
-    |-- ImageNotFound                it does not have that image
-    |-- ManifestInvalid              what it sends is no image that can be read
-    |-- ManifestTooLarge             what it sends is larger than will be read
-    |-- DigestMismatch               what it sends is not what was asked for
-    `-- RegistryTimeout              it takes too long
+`bayplan.errors` draws their tree.
 
 References that cannot be read are `Invalid` with the code `bad_reference`, from `bayplan.domain.reference`.
 No message holds a password, a token, or an address with a query in it: redirects carry signatures there.
