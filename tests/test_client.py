@@ -185,3 +185,15 @@ def test_the_documented_examples_run(server: Server) -> None:
     for example in examples:
         here = example.replace("http://127.0.0.1:8000", server.url).replace("the admin password", ADMIN_PASSWORD)
         exec(compile(here, "docs/cli.md", "exec"), names)
+
+
+def test_history_is_read_page_by_page(bayplan: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bayplan.client.client.HISTORY_PAGE", 2)
+    domain = bayplan.domains.create(catalogue.domain(name="before"))
+    for name in ("between", "after"):
+        bayplan.domains.update(domain["pk"], {"name": name})
+    entries = list(bayplan.history(resource="domains", pk=domain["pk"]))
+    assert [entry["action"] for entry in entries] == ["change", "change", "create"]
+    assert entries[0]["changes"] == {"name": {"before": "between", "after": "after"}}
+    assert list(bayplan.history(resource="domains", pk=domain["pk"], limit=1)) == entries[:1]
+    assert not list(bayplan.history(user="nobody"))

@@ -102,6 +102,9 @@ class Settings(BaseSettings):
     audit_days: Annotated[int, Field(ge=1, le=36500)] = Field(
         default=365, description="How long the audit trail is kept, in days."
     )
+    history_days: Annotated[int, Field(ge=1, le=36500)] = Field(
+        default=365, description="How long the history of the catalogue is kept, in days."
+    )
     log_level: Annotated[str, Field(pattern="^(debug|info|warning|error)$")] = Field(
         default="warning", description="`debug`, `info`, `warning` or `error`."
     )

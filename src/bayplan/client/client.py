@@ -1,6 +1,7 @@
 """The client itself: its server, its credentials, and the requests that belong to no single resource."""
 
-from collections.abc import Callable, Mapping, Sequence
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
@@ -10,19 +11,21 @@ from bayplan.client.filters import Expression
 from bayplan.client.prefetch import Prefetch
 from bayplan.client.resources import Collection, Generations, Images, Licences, Nodes
 from bayplan.client.tokens import Login, Tokens
-from bayplan.client.transport import Transport
+from bayplan.client.transport import Params, Transport
 
 if TYPE_CHECKING:
     from bayplan.schemas.catalogue import PlanAnswer
     from bayplan.schemas.cuda import CudaAnswer
     from bayplan.schemas.domains import DomainAnswer
     from bayplan.schemas.frameworks import FrameworkAnswer
+    from bayplan.schemas.history import HistoryEntry
     from bayplan.schemas.match import MatchAnswer
     from bayplan.schemas.users import UserAnswer
 
 Catalogue = dict[str, list[dict[str, Any]]]
 """The sections of a catalogue file (`frameworks`, `images`, `nodes`): create bodies with natural keys."""
 
+HISTORY_PAGE = 500
 APPLY_TIMEOUT_SECONDS = 600  # a file of some ten thousand images
 
 
@@ -97,6 +100,24 @@ class Client:
         Raises `Unauthenticated`, and `TooManyAttempts` after too many wrong ones.
         """
         return self._transport.log_in({"username": username, "password": password})
+
+    def history(
+        self,
+        *,
+        resource: str | None = None,
+        pk: int | None = None,
+        user: str | None = None,
+        since: str | None = None,
+        until: str | None = None,
+        limit: int | None = None,
+    ) -> "Iterator[HistoryEntry]":
+        """Who changed what, newest first: all of it, page by page as it is read, or `limit` entries; staff only."""
+        params: Params | None = {"resource": resource, "pk": pk, "user": user, "since": since, "until": until}
+        left = sys.maxsize if limit is None else limit
+        while params is not None and left > 0:
+            page, params = self._transport.request_page("/v1/history", {**params, "limit": min(left, HISTORY_PAGE)})
+            yield from page
+            left -= len(page)
 
     def match(
         self,

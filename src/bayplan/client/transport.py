@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from functools import cache
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 from bayplan import __version__
 from bayplan.client.responses import content_of
@@ -83,6 +83,12 @@ class Transport:
         if response.status_code == 304:
             return None
         return content_of(self.server, response), response.headers.get("ETag")
+
+    def request_page(self, path: str, params: "Params") -> tuple[Any, dict[str, str] | None]:
+        """Gives a page of a list, and the parameters of the next one; None where there is none."""
+        response = self._send("GET", path, params=params)
+        link = response.links.get("next")
+        return content_of(self.server, response), None if link is None else dict(parse_qsl(urlsplit(link["url"]).query))
 
     def log_in(self, login: Login) -> Tokens:
         """Gives new tokens for a user's or a worker's credentials, and sends them from now on."""

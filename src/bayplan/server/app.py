@@ -22,6 +22,7 @@ from bayplan.server.checks.intervals import CheckIntervals
 from bayplan.server.checks.scheduler import CheckScheduler
 from bayplan.server.context import Context
 from bayplan.server.credentials import key_rotation
+from bayplan.server.history.retention import HistoryRetention
 from bayplan.server.http.application import Application
 from bayplan.server.http.endpoint import endpoint
 from bayplan.server.image_lists import ImageLists
@@ -93,14 +94,17 @@ def create_app(
 ) -> Application:
     """Gives the application; its lifespan opens the database, brings it up to date, and closes it."""
     context = open_context(settings, clock=clock, check_intervals=check_intervals)
+    retention = HistoryRetention(context.db, settings.history_days)
 
     @asynccontextmanager
     async def lifespan(_app: ASGIApp) -> AsyncGenerator[None]:
         try:
             await prepare(context)
             context.checks.start()
+            retention.start()
             yield
         finally:
+            await retention.stop()
             await context.checks.stop()
             await context.registries.close()
             await context.audit.close()

@@ -10,6 +10,7 @@ from bayplan.server.credentials import routes as credentials
 from bayplan.server.crud.routes import crud_routes
 from bayplan.server.documentation import documentation_routes
 from bayplan.server.fleet import routes as fleet
+from bayplan.server.history import routes as history
 from bayplan.server.http.route import Route
 from bayplan.server.images import routes as images
 from bayplan.server.inspections import routes as inspections
@@ -26,6 +27,7 @@ API_ROUTES: tuple[Route, ...] = (
     *inspections.ROUTES,
     *credentials.ROUTES,
     *audit.ROUTES,
+    *history.ROUTES,
     *checks.ROUTES,
     *prefetch.ROUTES,
     *fleet.ROUTES,

@@ -1,0 +1,1 @@
+"""Who changed what and when: the change log for people, and how long it is kept."""

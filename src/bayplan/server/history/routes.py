@@ -1,0 +1,75 @@
+"""The history of the catalogue for staff: who changed what, and when."""
+
+from typing import Annotated
+from urllib.parse import urlencode
+
+from pydantic import Field
+from pydantic_core import PydanticCustomError
+from starlette.responses import Response
+
+from bayplan.db.change_entry import SECRETS, WORKERS
+from bayplan.db.resource_types import RESOURCE_TYPES
+from bayplan.schemas.common import MAX_INTEGER
+from bayplan.schemas.history import HistoryEntry
+from bayplan.server.auth.access import STAFF
+from bayplan.server.context import Context
+from bayplan.server.history import queries
+from bayplan.server.history.store import Cursor, HistoryFilter
+from bayplan.server.http.parameters import LINE, MOMENT, Parameters, ReadBy, one_of, whole_number
+from bayplan.server.http.responses import UNCACHED, Json
+from bayplan.server.http.route import Call, Route
+
+_PK = ReadBy(whole_number(1, MAX_INTEGER).read, {"type": "integer", "minimum": 1})
+
+
+def _read_cursor(text: str) -> Cursor:
+    version, _, position = text.partition("-")
+    for part, most in ((version, 18), (position, 9)):
+        if not (part.isascii() and part.isdigit() and len(part) <= most):
+            raise PydanticCustomError("wrong_type", "must be that of a link to the next page")
+    return int(version), int(position)
+
+
+class HistoryParameters(Parameters):
+    """Which entries, and which of them are on the page."""
+
+    resource: Annotated[str | None, one_of(*RESOURCE_TYPES, WORKERS, SECRETS)] = Field(
+        None, description="Of objects of this resource."
+    )
+    pk: Annotated[int | None, _PK] = Field(None, description="Of the object with this pk.")
+    user: Annotated[str | None, LINE] = Field(None, description="By the user or the worker of this name.")
+    since: Annotated[str | None, MOMENT] = Field(None, description="At this time or later.")
+    until: Annotated[str | None, MOMENT] = Field(None, description="At this time or earlier.")
+    limit: Annotated[int, whole_number(1, 1000)] = Field(100, description="At most so many.")
+    after: Annotated[Cursor | None, ReadBy(_read_cursor, {"type": "string"})] = Field(
+        None, description="Those behind the page whose `Link` to the next one has this value."
+    )
+
+
+async def entries(context: Context, call: Call[HistoryParameters, None]) -> Response:
+    """Answers with a page of the history."""
+    query, request = call.query, call.request
+    wanted = HistoryFilter(query.resource, query.pk, query.user, query.since, query.until)
+    page, cursor = await queries.entries(context.db, wanted, limit=query.limit, after=query.after)
+    headers = dict(UNCACHED)
+    if cursor is not None:
+        asked = {**request.query_params, "limit": query.limit, "after": f"{cursor[0]}-{cursor[1]}"}
+        headers["Link"] = f'<{request.url.path}?{urlencode(asked)}>; rel="next"'
+    return Json(page, headers=headers)
+
+
+ROUTES = (
+    Route(
+        "GET",
+        "/v1/history",
+        entries,
+        STAFF,
+        "Read the history of the catalogue",
+        "Gives what was changed, by whom and when, newest first: every write has an entry for each object that it changed, "
+        "with the fields before and after. Of a secret it says only that it was set, changed or cleared. Staff only.",
+        "history",
+        ("history",),
+        query=HistoryParameters,
+        answer=list[HistoryEntry],
+    ),
+)
