@@ -1,6 +1,6 @@
-"""What the engines of workers hold, as the workers last said: kept apart from the catalogue, whose version it does not move.
+"""The image inventory of workers, as they last reported it: apart from the catalogue, whose version it does not move.
 
-A worker says all of it each time; only what is different is written, so that `at` stays when it first said so.
+A worker reports all of it each time; only differences are written, so that `at` is when it first reported an image so.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -14,42 +14,42 @@ from bayplan.errors import NotFound, Unauthenticated
 
 _HOLDINGS, _HELD, _NODES, _WORKERS = tables.holdings, tables.worker_nodes, tables.nodes, tables.workers
 _IMAGES = tables.images
-# What is said of a pull may name the log-in's user, whom not everybody sees.
+# The detail of a failed pull may name the user of the registry credentials, which not everybody sees.
 _FOR_STAFF = "The image is pulled with a log-in, so why that failed is for staff to see."
-_SAID = ("state", "digest", "size_bytes", "detail")
+_REPORTED = ("state", "digest", "size_bytes", "detail")
 Object = dict[str, Any]
 
 
-async def replace(db: Database, worker: int, said: Iterable[Mapping[str, Any]], now: str) -> int:
-    """Keeps what a worker says in place of what it said before, of images that the catalogue has; gives how many they are."""
-    new = {entry["image"]: {name: entry.get(name) for name in _SAID} for entry in said}
+async def replace(db: Database, worker: int, report: Iterable[Mapping[str, Any]], now: str) -> int:
+    """Puts a worker's report in place of its last one, for the images that the catalogue has; gives how many these are."""
+    new = {entry["image"]: {name: entry.get(name) for name in _REPORTED} for entry in report}
     async with db.write(moves=False) as tx:
-        # What is referred to stays until the end: a worker is revoked, and an image removed for good, at any time.
-        # What one worker says through two server processes at once is kept one after the other.
+        # Locked until the end: a worker may be revoked, and an image removed for good, at any time. Two reports of one
+        # worker, through two server processes at once, are written one after the other.
         of_worker = sa.select(_WORKERS.c.pk).where(_WORKERS.c.pk == worker).with_for_update(key_share=True)
         if not await tx.fetch(of_worker):
             raise Unauthenticated("The worker was revoked: join again.")
-        known: set[int] = set()
+        existing: set[int] = set()
         for pks in in_parts(sorted(new)):
             images = sa.select(_IMAGES.c.pk).where(_IMAGES.c.pk.in_(pks)).order_by(_IMAGES.c.pk)
-            known |= {row.pk for row in await tx.fetch(images.with_for_update(key_share=True, read=True))}
+            existing |= {row.pk for row in await tx.fetch(images.with_for_update(key_share=True, read=True))}
         rows = await tx.fetch(sa.select(_HOLDINGS).where(_HOLDINGS.c.worker == worker))
-        old = {row.image: {name: row._mapping[name] for name in _SAID} for row in rows}
+        old = {row.image: {name: row._mapping[name] for name in _REPORTED} for row in rows}
         gone = [image for image, entry in old.items() if new.get(image) != entry]
         for pks in in_parts(gone):
             await tx.execute(sa.delete(_HOLDINGS).where(_HOLDINGS.c.worker == worker, _HOLDINGS.c.image.in_(pks)))
         fresh = [
             {"worker": worker, "image": image, **entry, "at": now}
             for image, entry in new.items()
-            if image in known and old.get(image) != entry
+            if image in existing and old.get(image) != entry
         ]
         if fresh:
             await tx.execute(sa.insert(_HOLDINGS), fresh)
-    return len(known)
+    return len(existing)
 
 
 async def of_node(db: Database, node: int, *, sees_credentials: bool) -> dict[int, Object]:
-    """Gives what the machine of a node holds, by image; raises `NotFound`. Nothing where the node is no worker's."""
+    """Gives what the worker of a node holds, by image; raises `NotFound`. Nothing where the node has no worker."""
     held = _NODES.outerjoin(_HELD, _HELD.c.node == _NODES.c.pk).outerjoin(_HOLDINGS, _joined)
     statement = (
         sa.select(_HOLDINGS, _IMAGES.c.registry_username)
@@ -66,20 +66,20 @@ _joined = _HOLDINGS.c.worker == _HELD.c.worker
 
 
 async def of_image(db: Database, image: int, *, sees_credentials: bool) -> dict[int, Object]:
-    """Gives what machines say of an image, by worker."""
+    """Gives what workers report of an image, by worker."""
     statement = sa.select(_HOLDINGS, _IMAGES.c.registry_username).join(_IMAGES, _IMAGES.c.pk == _HOLDINGS.c.image)
     rows = await fetch_all(db, statement.where(_HOLDINGS.c.image == image))
     return {row.worker: _shown(row, sees_credentials) for row in rows}
 
 
 def _shown(row: sa.Row[Any], sees_credentials: bool) -> Object:
-    shown = {name: row._mapping[name] for name in (*_SAID, "at")}
+    shown = {name: row._mapping[name] for name in (*_REPORTED, "at")}
     if not sees_credentials and row.registry_username is not None and row.state == "failed":
         shown["detail"] = _FOR_STAFF
     return shown
 
 
-async def machines(db: Database) -> list[Object]:
+async def workers(db: Database) -> list[Object]:
     """Gives every worker by address: its pk, its name, and its nodes as `(pk, index)` by index."""
     statement = (
         sa.select(_WORKERS.c.pk, _WORKERS.c.name, _WORKERS.c.ip, _NODES.c.pk.label("node"), _NODES.c.index)
@@ -88,24 +88,24 @@ async def machines(db: Database) -> list[Object]:
     )
 
     def made(rows: Rows) -> list[Object]:
-        found: dict[int, Object] = {}
+        by_pk: dict[int, Object] = {}
         for pk, name, ip, node, index in rows:
-            one = found.setdefault(pk, {"pk": pk, "worker": name, "ip": ip, "nodes": []})
-            one["nodes"] += [] if node is None else [(node, index)]
-        return list(found.values())
+            worker = by_pk.setdefault(pk, {"pk": pk, "worker": name, "ip": ip, "nodes": []})
+            worker["nodes"] += [] if node is None else [(node, index)]
+        return list(by_pk.values())
 
     return await db.fetch(statement, made)
 
 
 async def states(db: Database) -> dict[int, dict[int, tuple[str, int | None, str]]]:
-    """Gives of every worker that has said something the state, the size and the time of each image."""
+    """Gives the state, the size and the time of each image, by worker, for every worker that has reported."""
     columns = _HOLDINGS.c
 
     def made(rows: Rows) -> dict[int, dict[int, tuple[str, int | None, str]]]:
-        found: dict[int, dict[int, tuple[str, int | None, str]]] = {}
+        by_worker: dict[int, dict[int, tuple[str, int | None, str]]] = {}
         for worker, image, state, size_bytes, at in rows:
-            found.setdefault(worker, {})[image] = (state, size_bytes, at)
-        return found
+            by_worker.setdefault(worker, {})[image] = (state, size_bytes, at)
+        return by_worker
 
     statement = sa.select(columns.worker, columns.image, columns.state, columns.size_bytes, columns.at)
     return await db.fetch(statement, made)

@@ -1,7 +1,7 @@
-"""What each machine is to hold, and what it says that it holds: the rules, the judge and the workers' word put together.
+"""The desired images of each worker: the prefetch rules and the judge put together.
 
-What depends on the catalogue alone is found once for each version of it, and what kinds of machines are to hold once for each kind:
-thousands of workers ask every few minutes, and nearly all of them have the answer already.
+What depends on the catalogue alone is computed once for each version of it, and desired images once for each combination of kinds
+of nodes: thousands of workers ask every few minutes, and nearly all of them have the answer already.
 """
 
 import asyncio
@@ -40,37 +40,37 @@ Fleet = Mapping[int, Kind]
 
 
 class PrefetchPlan:
-    """What is to be held where, at one version of the catalogue and on one day."""
+    """The desired images everywhere, at one version of the catalogue and on one day."""
 
-    def __init__(self, version: int, rules: prefetch_store.Rules, known: CatalogueSnapshot) -> None:
-        self.version, self.day, self.rules, self.known = version, today(), rules, known
-        self._pullable: dict[int, PullSpec] = {}
+    def __init__(self, version: int, rules: prefetch_store.Rules, catalogue: CatalogueSnapshot) -> None:
+        self.version, self.day, self.rules, self.catalogue = version, today(), rules, catalogue
+        self._pull_specs: dict[int, PullSpec] = {}
         self._turn = asyncio.Lock()
         self.for_kinds = lru_cache(maxsize=_KINDS_KEPT)(self._for_kinds)
 
-    async def stowed(self, kinds: tuple[Kind, ...]) -> list[PlannedImage]:
-        """Gives what a machine is to hold that has nodes of these kinds; found once for all who ask at the same time."""
+    async def desired(self, kinds: tuple[Kind, ...]) -> list[PlannedImage]:
+        """Gives the desired images of a worker that has nodes of these kinds; computed once for all who ask at the same time."""
         async with self._turn:
             return await asyncio.to_thread(self.for_kinds, kinds)
 
     def _for_kinds(self, kinds: tuple[Kind, ...]) -> list[PlannedImage]:
-        """Gives what a machine is to hold that has nodes of these kinds; takes its time at the first of a kind."""
-        catalogue, groups = self.known.index, []
+        """Gives the same; the first time for these kinds takes long."""
+        index, groups = self.catalogue.index, []
         for node, places in kinds:
-            groups.append(NodeGroup(places, catalogue.verdicts(node, self.day).grades_by_pk().get))
+            groups.append(NodeGroup(places, index.verdicts(node, self.day).grades_by_pk().get))
         return plan_images(self.rules.rules, groups)
 
     def missing(self, fleet: Fleet) -> list[int]:
         """Gives the images that rules name for the nodes and whose registry does not have them now."""
-        places = {place for _, places in fleet.values() for place in places} if self.known.missing else set()
+        places = {place for _, places in fleet.values() for place in places} if self.catalogue.missing else set()
         named = set(chain.from_iterable(self.rules.rules[place].images for place in places))
-        return sorted(named & self.known.missing)
+        return sorted(named & self.catalogue.missing)
 
-    async def pullable(self, db: Database, images: Sequence[int]) -> Mapping[int, PullSpec]:
-        """Gives what is known of these images for pulling them, at least."""
-        unknown = [pk for pk in images if pk not in self._pullable]
-        self._pullable |= await pull_specs(db, unknown)
-        return self._pullable
+    async def pull_specs(self, db: Database, images: Sequence[int]) -> Mapping[int, PullSpec]:
+        """Gives what it takes to pull these images, and perhaps others; images that are gone have none."""
+        absent = [pk for pk in images if pk not in self._pull_specs]
+        self._pull_specs |= await pull_specs(db, absent)
+        return self._pull_specs
 
 
 class PrefetchPlanner:
@@ -80,8 +80,8 @@ class PrefetchPlanner:
         self._db, self._judge = db, judge
         self._latest: PrefetchPlan | None = None
         self._planning = asyncio.Lock()
-        # What was answered last: by worker, or by a node that is no worker's.
-        self._tags: dict[PullingMachine, tuple[int, date, str]] = {}
+        # The version, the day and the tag of the last answer.
+        self._tags: dict[Puller, tuple[int, date, str]] = {}
 
     async def plan(self, at_least: int) -> PrefetchPlan:
         """Gives the plan of that version of the catalogue, or of a newer one."""
@@ -90,10 +90,10 @@ class PrefetchPlanner:
             async with self._planning:
                 latest = self._latest
                 if latest is None or latest.version < at_least or latest.day != today():
-                    # Read before all else: were that newer, it would only be planned once more.
+                    # Read first: if the rest is newer than this version, the plan is only made once more.
                     version = await self._db.version()
-                    known = await self._judge.snapshot()
-                    self._latest = latest = PrefetchPlan(version, await prefetch_store.take(self._db), known)
+                    catalogue = await self._judge.snapshot()
+                    self._latest = latest = PrefetchPlan(version, await prefetch_store.take(self._db), catalogue)
         return latest
 
     async def fleet(self, plan: PrefetchPlan, *, worker: int | None = None, node: int | None = None) -> Fleet:
@@ -105,40 +105,40 @@ class PrefetchPlanner:
             applying = await plan.rules.of_node(db, node)
         else:
             applying = await plan.rules.of_all_workers(db)
-        found = await load_nodes(db, node, worker=worker)
-        kind = plan.known.index.rules.kind
-        return {pk: (kind(node), applying[pk]) for pk, node in found if pk in applying}
+        nodes = await load_nodes(db, node, worker=worker)
+        kind = plan.catalogue.index.rules.kind
+        return {pk: (kind(node), applying[pk]) for pk, node in nodes if pk in applying}
 
-    async def machine_of(self, principal: Principal, node: int | None) -> "PullingMachine":
-        """Gives the machine that is asked for: the worker's own, or that of the node that staff name; raises `Malformed`."""
+    async def puller_of(self, principal: Principal, node: int | None) -> "Puller":
+        """Gives whose images are asked for: the worker itself, or that of the node that staff name; raises `Malformed`."""
         if principal.worker is not None:
-            return PullingMachine(principal.worker, None)
+            return Puller(principal.worker, None)
         if node is None:
             raise Malformed("Say for which node by the header 'Node-Id' with its pk.", code="unknown_node")
         owner = await accounts.node(self._db, node)
         if owner is not None and owner.worker is not None:
-            return PullingMachine(owner.worker, None)
-        return PullingMachine(None, node)
+            return Puller(owner.worker, None)
+        return Puller(None, node)
 
-    def latest_tag(self, machine: "PullingMachine", version: int) -> str | None:
-        """Gives the tag of what the machine was answered last, where that is of this version and of today."""
-        at, day, tag = self._tags.get(machine, (0, None, None))
+    def latest_tag(self, puller: "Puller", version: int) -> str | None:
+        """Gives the tag of its last answer, where that is of this version and of today."""
+        at, day, tag = self._tags.get(puller, (0, None, None))
         return tag if (at, day) == (version, today()) else None
 
-    async def desired(self, machine: "PullingMachine", version: int) -> "DesiredImages":
-        """Gives the images that a machine is to hold."""
+    async def desired(self, puller: "Puller", version: int) -> "DesiredImages":
+        """Gives the desired images of a worker, or of a node without one."""
         plan = await self.plan(version)
-        fleet = await self.fleet(plan, worker=machine.worker, node=machine.node)
+        fleet = await self.fleet(plan, worker=puller.worker, node=puller.node)
         kinds = tuple(dict.fromkeys(fleet.values()))
-        images = await plan.stowed(kinds)
-        specs = await plan.pullable(self._db, [item.image for item in images])
+        images = await plan.desired(kinds)
+        specs = await plan.pull_specs(self._db, [item.image for item in images])
         entries = [_entry(item, specs[item.image], kinds, fleet) for item in images if item.image in specs]
         keep = plan.missing(fleet)
         revisions = [specs[entry["image"]].revision for entry in entries]
         tag = fingerprint(orjson.dumps([entries, revisions, keep]))
         if len(self._tags) >= _MOST_TAGS:
             self._tags.clear()
-        self._tags[machine] = (plan.version, plan.day, tag)
+        self._tags[puller] = (plan.version, plan.day, tag)
         return DesiredImages(tag, entries, keep)
 
     async def shown(self, principal: Principal, desired: "DesiredImages", disclosure: Disclosure) -> Object:
@@ -149,17 +149,17 @@ class PrefetchPlanner:
 
     async def _images(self, principal: Principal, images: Sequence[int], disclosure: Disclosure) -> dict[int, Object]:
         chosen = projection(IMAGES.name, principal)
-        found: dict[int, Object] = {}
+        objects: dict[int, Object] = {}
         for pks in in_parts(images):
             statement = chosen.statement.where(IMAGES.column("pk").in_(pks))
-            found |= await self._db.fetch(
+            objects |= await self._db.fetch(
                 statement, lambda rows: {item["pk"]: item for item in chosen.objects(rows, disclosure)}
             )
-        return found
+        return objects
 
 
 @dataclass(frozen=True, slots=True)
-class PullingMachine:
+class Puller:
     """A worker, or a node that is no worker's."""
 
     worker: int | None
@@ -168,23 +168,23 @@ class PullingMachine:
 
 @dataclass(frozen=True, slots=True)
 class DesiredImages:
-    """What a machine is to hold: the images by pk, those to keep beside them, and the tag of the answer."""
+    """The images that a worker is to hold, by pk; those that it keeps without pulling them; and the tag of the answer."""
 
     tag: str
     entries: Sequence[Object]
     keep: Sequence[int]
 
 
-def _entry(one: PlannedImage, known: PullSpec, kinds: Sequence[Kind], fleet: Fleet) -> Object:
-    concerned = {kinds[number] for number in one.groups}
+def _entry(planned: PlannedImage, spec: PullSpec, kinds: Sequence[Kind], fleet: Fleet) -> Object:
+    concerned = {kinds[number] for number in planned.groups}
     nodes = [pk for pk, kind in fleet.items() if kind in concerned]
     architectures = {kind[0].architecture for kind in concerned}
     architecture = architectures.pop() if len(architectures) == 1 else None
     return {
-        "image": one.image,
-        "digest": known.digest,
-        "size_bytes": known.size_bytes(architecture),
+        "image": planned.image,
+        "digest": spec.digest,
+        "size_bytes": spec.size_bytes(architecture),
         "nodes": nodes,
-        "rules": one.rules,
-        "grade": one.grade,
+        "rules": planned.rules,
+        "grade": planned.grade,
     }

@@ -1,4 +1,4 @@
-"""What a worker has to know to pull images: the digest that the catalogue stands by, and how much there is to download."""
+"""What a worker needs to pull images: the digest that the catalogue stands by, and how much there is to download."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ class PullSpec:
     sizes_bytes: Mapping[str, int]
 
     def size_bytes(self, architecture: str | None) -> int | None:
-        """What a machine of that architecture downloads that has none of it; None where that is not known."""
+        """Gives what a worker of that architecture downloads that has no layer yet; None where that is not known."""
         if architecture is None and len(self.sizes_bytes) == 1:
             return next(iter(self.sizes_bytes.values()))
         return self.sizes_bytes.get(architecture or "")
@@ -43,11 +43,11 @@ _STATEMENT = (
 
 
 async def pull_specs(db: Database, images: Sequence[int]) -> dict[int, PullSpec]:
-    """Gives what is known of these images, by pk; a query for every few hundred of them."""
-    found: dict[int, PullSpec] = {}
+    """Gives the pull specifications of these images, by pk; a query for every few hundred of them."""
+    specs: dict[int, PullSpec] = {}
     for pks in in_parts(images):
-        found |= await db.fetch(_STATEMENT.where(tables.images.c.pk.in_(pks)), _made)
-    return found
+        specs |= await db.fetch(_STATEMENT.where(tables.images.c.pk.in_(pks)), _made)
+    return specs
 
 
 def _made(rows: Rows) -> dict[int, PullSpec]:
@@ -60,7 +60,7 @@ def _digest(row: sa.Row[Any]) -> str | None:
 
 
 def _sizes(platforms: Sequence[Mapping[str, Any]] | None) -> dict[str, int]:
-    """By architecture; of several variants the largest, since which one a machine takes is its engine's to say."""
+    """By architecture; of several variants the largest, since the engine chooses one."""
     sizes: dict[str, int] = {}
     for platform in platforms or ():
         if platform["os"] == "linux":

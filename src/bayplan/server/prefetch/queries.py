@@ -1,4 +1,4 @@
-"""What machines hold of what they are to hold, for people to look at: by node, by image, and machine by machine."""
+"""The image inventory of workers held against their desired images, for people: by node, by image, and worker by worker."""
 
 import asyncio
 from collections.abc import Mapping
@@ -17,21 +17,22 @@ from bayplan.server.prefetch.planner import Fleet, PrefetchPlan, PrefetchPlanner
 
 IMAGES = RESOURCE_TYPES["docker"]
 Object = dict[str, Any]
-Said = Mapping[int, tuple[str, int | None, str]]
-_NOTHING = {"state": None, "digest": None, "size_bytes": None, "detail": None, "at": None}
+Inventory = Mapping[int, tuple[str, int | None, str]]
+"""The state, the size in bytes and the time of each image that a worker has reported."""
+_NOT_REPORTED = {"state": None, "digest": None, "size_bytes": None, "detail": None, "at": None}
 
 
 async def of_node(db: Database, planner: PrefetchPlanner, principal: Principal, version: int, pk: int) -> Object:
-    """Gives what the machine of a node holds and what the node is to have; raises `NotFound`."""
-    said = await inventory.of_node(db, pk, sees_credentials=principal.sees_credentials)
+    """Gives what the worker of a node holds and what the node is to have; raises `NotFound`."""
+    reported = await inventory.of_node(db, pk, sees_credentials=principal.sees_credentials)
     plan = await planner.plan(version)
     fleet = await planner.fleet(plan, node=pk)
-    wanted = [one.image for one in await plan.stowed(tuple(fleet.values()))]
-    names = await _names(db, [*wanted, *said])
-    order = [*wanted, *sorted(said.keys() - set(wanted))]
-    is_wanted = set(wanted)
+    desired = [planned.image for planned in await plan.desired(tuple(fleet.values()))]
+    names = await _names(db, [*desired, *reported])
+    order = [*desired, *sorted(reported.keys() - set(desired))]
+    is_desired = set(desired)
     images = [
-        {"image": image, **names[image], **said.get(image, _NOTHING), "wanted": image in is_wanted}
+        {"image": image, **names[image], **reported.get(image, _NOT_REPORTED), "wanted": image in is_desired}
         for image in order
         if image in names
     ]
@@ -41,73 +42,73 @@ async def of_node(db: Database, planner: PrefetchPlanner, principal: Principal, 
 async def of_image(db: Database, planner: PrefetchPlanner, principal: Principal, version: int, pk: int) -> Object:
     """Gives the workers' nodes that hold an image or are to hold it, by address; raises `NotFound`."""
     plan = await planner.plan(version)
-    if pk not in plan.known.images and pk not in await _names(db, [pk]):
+    if pk not in plan.catalogue.images and pk not in await _names(db, [pk]):
         raise NotFound(f"No docker image with pk {pk}.")
-    said = await inventory.of_image(db, pk, sees_credentials=principal.sees_credentials)
-    machines = await inventory.machines(db)
+    reported = await inventory.of_image(db, pk, sees_credentials=principal.sees_credentials)
+    workers = await inventory.workers(db)
     fleet = await planner.fleet(plan)
-    return {"image": pk, "nodes": await asyncio.to_thread(_nodes_with, plan, pk, fleet, machines, said)}
+    return {"image": pk, "nodes": await asyncio.to_thread(_nodes_with, plan, pk, fleet, workers, reported)}
 
 
 def _nodes_with(
-    plan: PrefetchPlan, image: int, fleet: Fleet, machines: list[Object], said: Mapping[int, Object]
+    plan: PrefetchPlan, image: int, fleet: Fleet, workers: list[Object], reported: Mapping[int, Object]
 ) -> list[Object]:
     places = {place for place, rule in enumerate(plan.rules.rules) if image in rule.images}
-    named = [(pk, worker) for pk, (worker, applying) in fleet.items() if places.intersection(applying)]
-    needs = plan.known.images.get(image)
-    verdicts = () if needs is None else verdicts_for_nodes(needs, named, plan.known.tables, today())
-    wanted = {pk for pk, verdict in verdicts if verdict.grade in MATCHED_BY_DEFAULT}
+    named = [(pk, node) for pk, (node, applying) in fleet.items() if places.intersection(applying)]
+    judged = plan.catalogue.images.get(image)
+    verdicts = () if judged is None else verdicts_for_nodes(judged, named, plan.catalogue.tables, today())
+    desired_at = {pk for pk, verdict in verdicts if verdict.grade in MATCHED_BY_DEFAULT}
     return [
         {
             "node": node,
-            "ip": machine["ip"],
+            "ip": worker["ip"],
             "index": index,
-            "worker": machine["worker"],
-            **said.get(machine["pk"], _NOTHING),
-            "wanted": node in wanted,
+            "worker": worker["worker"],
+            **reported.get(worker["pk"], _NOT_REPORTED),
+            "wanted": node in desired_at,
         }
-        for machine in machines
-        for node, index in machine["nodes"]
-        if machine["pk"] in said or node in wanted
+        for worker in workers
+        for node, index in worker["nodes"]
+        if worker["pk"] in reported or node in desired_at
     ]
 
 
-async def by_machine(db: Database, planner: PrefetchPlanner, version: int) -> list[Object]:
+async def by_worker(db: Database, planner: PrefetchPlanner, version: int) -> list[Object]:
     """Gives for each worker how many images it is to hold and holds, by address."""
     plan = await planner.plan(version)
     fleet = await planner.fleet(plan)
-    machines, said = await inventory.machines(db), await inventory.states(db)
+    workers, states = await inventory.workers(db), await inventory.states(db)
     return await asyncio.to_thread(
-        lambda: [_counted(plan, fleet, machine, said.get(machine["pk"], {})) for machine in machines]
+        lambda: [_counted(plan, fleet, worker, states.get(worker["pk"], {})) for worker in workers]
     )
 
 
-def _counted(plan: PrefetchPlan, fleet: Fleet, machine: Object, said: Said) -> Object:
-    nodes = [node for node, _ in machine["nodes"]]
+def _counted(plan: PrefetchPlan, fleet: Fleet, worker: Object, reported: Inventory) -> Object:
+    nodes = [node for node, _ in worker["nodes"]]
     kinds = tuple(dict.fromkeys(fleet[node] for node in nodes if node in fleet))
-    wanted = {one.image for one in plan.for_kinds(kinds)}
-    states = [state for state, _, _ in said.values()]
-    held = {image: size for image, (state, size, _) in said.items() if state == "held"}
+    desired = {planned.image for planned in plan.for_kinds(kinds)}
+    states = [state for state, _, _ in reported.values()]
+    held = {image: size for image, (state, size, _) in reported.items() if state == "held"}
     return {
-        "worker": machine["worker"],
-        "ip": machine["ip"],
+        "worker": worker["worker"],
+        "ip": worker["ip"],
         "nodes": nodes,
-        "wanted": len(wanted),
-        "held": len(wanted & held.keys()),
+        "wanted": len(desired),
+        "held": len(desired & held.keys()),
         "pulling": states.count("pulling"),
         "failed": states.count("failed"),
         "no_room": states.count("no_room"),
-        "unwanted": len(said.keys() - wanted),
+        "unwanted": len(reported.keys() - desired),
         "held_bytes": sum(size or 0 for size in held.values()),
-        "changed": max((at for _, _, at in said.values()), default=None),
+        "changed": max((at for _, _, at in reported.values()), default=None),
     }
 
 
 async def _names(db: Database, images: list[int]) -> dict[int, Object]:
-    found: dict[int, Object] = {}
-    columns = [IMAGES.column(name) for name in ("pk", "name", "version")]
+    names: dict[int, Object] = {}
+    columns = [IMAGES.column(column) for column in ("pk", "name", "version")]
     for pks in in_parts(sorted(set(images))):
         statement = IMAGES.table.select().with_only_columns(*columns).where(IMAGES.column("pk").in_(pks))
         rows = await fetch_all(db, statement)
-        found |= {row.pk: {"name": row.name, "version": row.version} for row in rows}
-    return found
+        names |= {row.pk: {"name": row.name, "version": row.version} for row in rows}
+    return names

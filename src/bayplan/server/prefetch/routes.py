@@ -25,13 +25,13 @@ _TAGS = ("prefetch rules",)
 
 
 async def desired_images(context: Context, call: Call[NoParameters, None]) -> Response:
-    """Answers what a machine is to hold, or that this has not changed."""
+    """Answers with the desired images of a worker, or that these have not changed."""
     planner, request = context.planner, call.request
-    machine = await planner.machine_of(call.principal, call.node)
-    latest = planner.latest_tag(machine, call.version)
+    puller = await planner.puller_of(call.principal, call.node)
+    latest = planner.latest_tag(puller, call.version)
     if latest is not None and is_known(request, latest):
         return unchanged(latest)
-    desired = await planner.desired(machine, call.version)
+    desired = await planner.desired(puller, call.version)
     if is_known(request, desired.tag):
         return unchanged(desired.tag)
     disclosure = context.disclosure()
@@ -47,19 +47,19 @@ async def report_inventory(context: Context, call: Call[NoParameters, InventoryR
     return Json({"images": kept, "at": moment})
 
 
-async def by_machine(context: Context, call: Call[NoParameters, None]) -> Response:
+async def by_worker(context: Context, call: Call[NoParameters, None]) -> Response:
     """Answers with the numbers of each worker."""
-    return fingerprinted(call.request, await queries.by_machine(context.db, context.planner, call.version))
+    return fingerprinted(call.request, await queries.by_worker(context.db, context.planner, call.version))
 
 
 async def of_node(context: Context, call: Call[NoParameters, None]) -> Response:
-    """Answers with the images of a node's machine."""
+    """Answers with the images of a node's worker."""
     images = await queries.of_node(context.db, context.planner, call.principal, call.version, call.pk)
     return fingerprinted(call.request, images)
 
 
 async def of_image(context: Context, call: Call[NoParameters, None]) -> Response:
-    """Answers with the nodes whose machine holds an image."""
+    """Answers with the nodes whose worker holds an image."""
     nodes = await queries.of_image(context.db, context.planner, call.principal, call.version, call.pk)
     return fingerprinted(call.request, nodes)
 
@@ -98,7 +98,7 @@ ROUTES = (
     Route(
         "GET",
         "/v1/prefetch/status",
-        by_machine,
+        by_worker,
         USERS,
         "What all machines hold, in numbers",
         "Gives for each worker, by address, how many images it is to hold and how many of them it holds.",
