@@ -1,7 +1,7 @@
-"""The audit trail as the server keeps it: a registry password leaves when its entry is on the disk, and not before.
+"""The audit log as the server keeps it: a registry password leaves when its entry is committed, and not before.
 
-One transaction serves all who wait: what comes while it is written goes into the next one. The same answer again is counted
-for an hour, not added. An answer without passwords, and one that the caller has already (304), writes nothing.
+Entries go by group commit. The same answer again is counted for an hour, not added. An answer without passwords, and a 304,
+write nothing.
 """
 
 import asyncio
@@ -29,14 +29,14 @@ _FORGETS_AT_ONCE = 200
 
 
 class AuditRecorder:
-    """The trail of one server process; entries older than so many days are forgotten, some of them once an hour."""
+    """The audit log of one server process; once an hour it removes entries older than so many days."""
 
     def __init__(self, db: Database, days: int, clock: Callable[[], str] = now) -> None:
         self._db = db
         self._days = days
         self._clock = clock
-        self._begun = RecentEntries()
-        self._together = GroupCommit(self._commit, _MOST_ENTRIES)
+        self._recent = RecentEntries()
+        self._writes = GroupCommit(self._commit, _MOST_ENTRIES)
         self._forgetting: asyncio.Task[None] | None = None
         self._forgets_next = 0.0
 
@@ -53,19 +53,19 @@ class AuditRecorder:
             await audit_store.record(tx, self._clock(), [_record(principal, address, action, disclosure)])
 
     async def asked(self, registry: str, action: str, images: Iterable[int]) -> None:
-        """Enters that a registry will be sent log-ins; none of an image of the catalogue where there are no `images`."""
+        """Enters that a registry will be sent credentials, of these images of the catalogue."""
         await self.enter(AuditRecord("registry", registry, None, action, images))
 
     async def enter(self, entry: AuditRecord) -> None:
         """Returns when the entry is committed; raises `DatabaseUnavailable`."""
         if isinstance(entry.images, list) and len(entry.images) > LOOP_ROWS:
             await asyncio.to_thread(lambda: entry.digest)
-        await self._together.written(entry)
+        await self._writes.written(entry)
         self._forget_old()
 
     async def close(self) -> None:
         """Waits for what is being written."""
-        await self._together.close()
+        await self._writes.close()
         if self._forgetting is not None:
             self._forgetting.cancel()
             await asyncio.gather(self._forgetting, return_exceptions=True)
@@ -73,8 +73,8 @@ class AuditRecorder:
     async def _commit(self, entries: Sequence[AuditRecord]) -> None:
         async with self._db.write(moves=False) as tx:
             at = self._clock()
-            new = await dedup.record(tx, at, entries, self._begun)
-        self._begun.remember(at, new)
+            new = await dedup.record(tx, at, entries, self._recent)
+        self._recent.remember(at, new)
 
     def _forget_old(self) -> None:
         if self._forgetting is None and time.monotonic() >= self._forgets_next:
@@ -88,7 +88,7 @@ class AuditRecorder:
                 async with self._db.write(moves=False) as tx:
                     forgotten = await audit_store.forget(tx, self._clock(), self._days, _FORGETS_AT_ONCE)
         except BayplanError as error:
-            _log.warning("Old entries of the audit trail stay for another hour: %s", error.detail)
+            _log.warning("Old entries of the audit log stay for another hour: %s", error.detail)
         finally:
             self._forgetting = None
 

@@ -1,7 +1,7 @@
-"""The audit trail: every time that registry passwords left the server, to whom, and of which images.
+"""The audit log: every time that registry passwords left the server, to whom, and of which images.
 
-An entry names its images by a set of theirs, which is stored once and written as ranges of pks: workers ask for the same
-images again and again, so what most entries add is one row; and where nothing is new but the time, `repeated` counts.
+An entry refers to a set of images, which is stored once as ranges of pks: workers ask for the same images again and again,
+so most entries add one row. Where only the time is new, `dedup` counts instead.
 """
 
 import hashlib
@@ -44,8 +44,8 @@ _KEEP_RANGE = sa.text(
 class AuditRecord:
     """One answer, or one question to a registry, that holds passwords.
 
-    `name` is the user's, the worker's, or the registry's host; `images` are the pks of those whose log-ins it holds, none
-    for a log-in that is of no image of the catalogue.
+    `name` is the user's, the worker's, or the registry's host; `images` are the pks of those whose passwords it holds, none
+    for credentials that are of no image of the catalogue.
     """
 
     kind: Kind
@@ -66,22 +66,22 @@ class AuditRecord:
 
     @cached_property
     def digest(self) -> str | None:
-        """What the set of images is called; None for no images."""
+        """The name of the set of images; None for no images."""
         return hashlib.blake2b(self.text.encode(), digest_size=16).hexdigest() if self.ranges else None
 
     @property
     def passwords(self) -> int:
-        """How many log-ins it holds."""
+        """How many passwords it holds."""
         return sum(last - first + 1 for first, last in self.ranges) or 1
 
     @property
-    def sameness(self) -> bytes:
-        """What entries have in common that say the same: all but the time, in a few bytes."""
-        said = orjson.dumps((self.kind, self.name, self.address, self.action, self.digest))
-        return hashlib.blake2b(said, digest_size=16).digest()
+    def fingerprint(self) -> bytes:
+        """A hash of all but the time: equal for entries that may be counted together."""
+        content = orjson.dumps((self.kind, self.name, self.address, self.action, self.digest))
+        return hashlib.blake2b(content, digest_size=16).digest()
 
     def row(self, at: str, times: int = 1) -> dict[str, Any]:
-        """Gives what is stored of it besides its set of images."""
+        """Gives the stored row."""
         return {
             "at": at,
             "last": at,
@@ -96,7 +96,7 @@ class AuditRecord:
 
 
 async def record(tx: Transaction, at: str, entries: Iterable[AuditRecord]) -> None:
-    """Adds entries to the trail: the passwords may leave when the transaction is committed, and not before."""
+    """Adds entries to the audit log: the passwords may leave when the transaction is committed, and not before."""
     entries = list(entries)
     await keep_sets(tx, at, entries)
     if entries:
@@ -104,27 +104,27 @@ async def record(tx: Transaction, at: str, entries: Iterable[AuditRecord]) -> No
 
 
 async def keep_sets(tx: Transaction, at: str, entries: Sequence[AuditRecord]) -> None:
-    """Stores the sets that are new, and says of the others that they were used."""
-    wanted: dict[str, tuple[AuditRecord, bool]] = {}
+    """Stores the sets that are new, and when the others were last used."""
+    sets_used: dict[str, tuple[AuditRecord, bool]] = {}
     for entry in entries:
         if entry.digest is not None:
-            _, given = wanted.get(entry.digest, (entry, False))
-            wanted[entry.digest] = (entry, given or entry.kind != "registry")
-    if not wanted:
+            _, is_given = sets_used.get(entry.digest, (entry, False))
+            sets_used[entry.digest] = (entry, is_given or entry.kind != "registry")
+    if not sets_used:
         return
     table = tables.audit_sets
-    kept = sa.select(table.c.digest, table.c.used, table.c.given).where(table.c.digest.in_(list(wanted)))
-    known = {row.digest: row for row in await tx.fetch(kept)}
+    kept = sa.select(table.c.digest, table.c.used, table.c.given).where(table.c.digest.in_(list(sets_used)))
+    existing = {row.digest: row for row in await tx.fetch(kept)}
     recently, today = before(at, _NOTED_EVERY), before(at, timedelta(days=1))
     sets: list[dict[str, Any]] = []
     ranges: list[dict[str, Any]] = []
-    # In one order everywhere: two that write the same sets wait for each other, and not in a circle.
-    for digest, (entry, given) in sorted(wanted.items()):
-        old = known.get(digest)
-        if old is not None and old.used > recently and not (given and (old.given or "") <= recently):
+    # Locked in one order everywhere, so that two writers of the same sets do not deadlock.
+    for digest, (entry, is_given) in sorted(sets_used.items()):
+        old = existing.get(digest)
+        if old is not None and old.used > recently and not (is_given and (old.given or "") <= recently):
             continue
-        sets.append({"digest": digest, "ranges": entry.text, "used": at, "given": at if given else None})
-        if old is None or old.used < today:  # one that may be on its way out is written anew
+        sets.append({"digest": digest, "ranges": entry.text, "used": at, "given": at if is_given else None})
+        if old is None or old.used < today:  # a set that `forget` may be removing is written anew
             ranges += ({"digest": digest, "first": first, "last": last} for first, last in entry.ranges)
     for statement, rows in ((_KEEP_SET, sets), (_KEEP_RANGE, ranges)):
         for start in range(0, len(rows), _ROWS_AT_ONCE):
@@ -141,19 +141,19 @@ class AuditFilter:
     since: str | None = None
 
 
-async def page(db: Database, wanted: AuditFilter, limit: int, offset: int) -> Page:
-    """Gives entries as ready JSON, the one that was begun last first, and how many there are in all.
+async def page(db: Database, chosen: AuditFilter, limit: int, offset: int) -> Page:
+    """Gives entries as JSON, the newest first, and how many there are in all.
 
-    What is counted up stays in its place, so that nothing is left out where pages are read one after the other.
+    An entry that is counted up keeps its place, so that pages that are read one after the other miss none.
     """
     table, ranges = tables.audit, tables.audit_images
     conditions: list[sa.ColumnElement[bool]] = []
-    if wanted.image is not None:
-        sets = sa.select(ranges.c.digest).where(ranges.c.first <= wanted.image, ranges.c.last >= wanted.image)
+    if chosen.image is not None:
+        sets = sa.select(ranges.c.digest).where(ranges.c.first <= chosen.image, ranges.c.last >= chosen.image)
         conditions.append(table.c.images.in_(sets))
-    conditions += (table.c[name] == value for name in ("kind", "name") if (value := getattr(wanted, name)) is not None)
-    if wanted.since is not None:
-        conditions += (table.c.last >= wanted.since, table.c.at >= before(wanted.since, COUNTED_FOR))
+    conditions += (table.c[name] == value for name in ("kind", "name") if (value := getattr(chosen, name)) is not None)
+    if chosen.since is not None:
+        conditions += (table.c.last >= chosen.since, table.c.at >= before(chosen.since, COUNTED_FOR))
     shown = (*(table.c[name] for name in _SHOWN), sa.type_coerce(tables.audit_sets.c.ranges, sa.Text))
     statement = (
         sa.select(*shown)
@@ -164,14 +164,14 @@ async def page(db: Database, wanted: AuditFilter, limit: int, offset: int) -> Pa
         .offset(offset)
     )
     count = sa.select(sa.func.count()).select_from(table).where(*conditions)
-    body = await db.fetch(statement, _written)
+    body = await db.fetch(statement, _to_json)
     return Page(body, await db.fetch(count, lambda rows: int(rows[0][0])))
 
 
 _SHOWN = ("pk", "at", "last", "times", "kind", "name", "address", "action", "passwords")
 
 
-def _written(rows: Rows) -> bytes:
+def _to_json(rows: Rows) -> bytes:
     return orjson.dumps(
         [dict(zip(_SHOWN, row, strict=False)) | {"images": orjson.Fragment(row[-1] or "[]")} for row in rows]
     )
@@ -191,7 +191,7 @@ async def forget(tx: Transaction, at: str, days: int, most: int) -> int:
         old = sa.select(key).where(indexed < limit, last < limit).order_by(indexed).limit(most)
         keys = [row[0] for row in await tx.fetch(old.with_for_update(skip_locked=True))]
         if keys:
-            # Looked at once more: a set may have been used while it was found.
+            # The condition again: a set may have been used since the query.
             await tx.execute(sa.delete(table).where(key.in_(keys), last < limit))
         forgotten += len(keys)
     return forgotten
