@@ -1,6 +1,6 @@
 """Settings: what may differ between two places that run bayplan, read once from `BAYPLAN_*` and handed on.
 
-Nothing else in the package reads the environment.
+Nothing else in the package reads `BAYPLAN_*`, but for the command line's `client_settings`.
 """
 
 import re

@@ -154,3 +154,20 @@ def test_the_address_towards_a_server() -> None:
     assert probe.address_towards("http://127.0.0.1:8000") == "127.0.0.1"
     with pytest.raises(Invalid, match="no way to"):
         probe.address_towards("http://nowhere.invalid:8000")
+
+
+def test_it_prints_one_line_of_json_in_its_old_form(box: Box) -> None:
+    done = looked(box)
+    (line,) = done.stdout.splitlines()
+    printed = json.loads(line)
+    gpu = {
+        "name": "NVIDIA RTX A6000",
+        "brand": "NvidiaRTX",
+        "memory_bytes": 51527024640,
+        "compute_capability": "8.6",
+        "fabric_ready": None,
+    }
+    gpus = [{"index": index, **gpu} for index in (0, 1)]
+    assert list(printed) == ["architecture", "memory_bytes", "gpus"]
+    assert printed["gpus"] == {"driver_version": "535.104.05", "gpus": gpus}
+    assert [list(shown) for shown in printed["gpus"]["gpus"]] == [["index", *gpu]] * 2

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from bayplan.cli import stored_sessions
+from bayplan.cli.client_settings import client_settings
 from bayplan.client import Client, Tokens
 from bayplan.client.transport import server_address
 from bayplan.errors import Unauthenticated
@@ -11,29 +12,23 @@ from bayplan.errors import Unauthenticated
 
 def address(server: str | None) -> str:
     """The server's address: `--server`, or else the setting."""
-    if server is None:
-        from bayplan.config import load_settings
-
-        server = load_settings().server
-    return server_address(server)
+    return server_address(client_settings().server if server is None else server)
 
 
 @contextmanager
 def connect(server: str | None) -> Iterator[Client]:
     """A client that is logged in: by BAYPLAN_TOKEN, by BAYPLAN_USERNAME and BAYPLAN_PASSWORD, or by `bayplan login`."""
-    from bayplan.config import load_settings
-
-    settings = load_settings()
+    settings = client_settings()
     url = address(server)
     if settings.token is not None:
-        with Client(url, token=settings.token.get_secret_value()) as client:
+        with Client(url, token=settings.token) as client:
             try:
                 yield client
             except Unauthenticated as error:
                 detail = f"{url} does not take the access token in BAYPLAN_TOKEN, or no longer; put a new one there."
                 raise Unauthenticated(detail, code=error.code) from None
     elif settings.username is not None and settings.password is not None:
-        with Client(url, username=settings.username, password=settings.password.get_secret_value()) as client:
+        with Client(url, username=settings.username, password=settings.password) as client:
             yield client
     else:
         with _as_before(url) as client:
@@ -59,6 +54,4 @@ def _as_before(url: str) -> Iterator[Client]:
 
 
 def _at(url: str) -> str:
-    from bayplan.config import load_settings
-
-    return "" if url == server_address(load_settings().server) else f" --server {url}"
+    return "" if url == server_address(client_settings().server) else f" --server {url}"

@@ -49,9 +49,9 @@ def worker_state(given: Path | None) -> Path:
         return given
     import platformdirs
 
-    from bayplan.config import load_settings
+    from bayplan.cli.client_settings import client_settings
 
-    return load_settings().worker_state or Path(platformdirs.user_config_dir("bayplan")) / "worker.json"
+    return client_settings().worker_state or Path(platformdirs.user_config_dir("bayplan")) / "worker.json"
 
 
 Server = Annotated[
