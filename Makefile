@@ -1,7 +1,7 @@
 # Everything that a newcomer or a robot does here. `make` alone prints the list.
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test lint check bench bench-registries bench-credentials fuzz-index truth tour clean
+.PHONY: help install run test lint check fuzz-api bench bench-registries bench-credentials fuzz-index truth tour clean
 
 BIN := .venv/bin
 # Options for the command that a target runs: make run ARGS="--port 8080", make test ARGS="-k licences".
@@ -28,6 +28,9 @@ lint: .venv/.dev ## Check style and types: ruff check, ruff format --check, mypy
 	$(BIN)/mypy
 
 check: lint test ## Everything that has to pass: lint, then test
+
+fuzz-api: .venv/.dev ## Try the API with twenty times the made-up requests and filters that the tests try
+	BAYPLAN_FUZZ_FACTOR=20 $(BIN)/pytest --timeout 7200 tests/robustness/test_openapi.py tests/robustness/test_filter_property.py $(ARGS)
 
 bench: .venv/.dev ## Measure the server beside a bare one (rows in ARGS="--only load,match"); prints a table in Markdown
 	@$(BIN)/python -m benchmarks $(ARGS)

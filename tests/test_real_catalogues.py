@@ -135,9 +135,17 @@ def ufdl(start_server: Callable[..., AbstractContextManager[Server]]) -> Iterato
 
 @pytest.fixture(scope="module")
 def aws(start_server: Callable[..., AbstractContextManager[Server]]) -> Iterator[tuple[httpx.Client, list[Body]]]:
-    """A server with every tag of the AWS Deep Learning Containers, and those as answered."""
+    """A server with every tag of the AWS Deep Learning Containers, applied as one document, and those as answered."""
     with start_server() as server, server.client() as client:
-        yield client, load(client, list(aws_images().values()))
+        entries = list(aws_images().values())
+        frameworks = {(framework["name"], framework["version"]): framework for framework, _, _ in entries}
+        document = {
+            "frameworks": list(frameworks.values()),
+            "images": [image | {"facts": facts} for _, image, facts in entries],
+        }
+        applied = client.post("/v1/catalogue/apply", json=document, timeout=60)
+        assert applied.status_code == 200, applied.text
+        yield client, client.post("/v1/docker/list").json()
 
 
 def test_ufdl_is_stored_as_it_was_written(ufdl: tuple[httpx.Client, list[Body]]) -> None:

@@ -8,6 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.conftest import Service
+from tests.fuzz import examples
 from tests.robustness.filter_language import Row, arranged, matches
 
 TEXTS = (
@@ -156,7 +157,7 @@ orders = st.lists(
 )
 
 unhurried = settings(
-    max_examples=150,
+    max_examples=examples(60),
     deadline=None,
     derandomize=True,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
