@@ -13,7 +13,7 @@ import platformdirs
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from bayplan.domain.duration import seconds
+from bayplan.domain.units import seconds
 from bayplan.errors import CannotStart, Invalid
 
 _LARGEST_PORT = 65535

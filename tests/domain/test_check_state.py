@@ -10,7 +10,7 @@ from bayplan.domain.check_state import (
     state_when_accepted,
     wait_seconds,
 )
-from bayplan.domain.duration import seconds
+from bayplan.domain.units import seconds
 from bayplan.errors import Invalid
 
 A, B = f"sha256:{'a' * 64}", f"sha256:{'b' * 64}"

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-from bayplan.agent.pull import gigabytes
+from bayplan.domain import units
 from bayplan.errors import BayplanError, Invalid
 
 _SHARE = re.compile(r"(\d{1,2}(?:\.\d+)?)\s*%")
@@ -68,20 +68,20 @@ class DiskBudget:
     def shortage(self) -> str:
         """What there is too little of, in a sentence; for a budget that is not kept."""
         if self.is_over_budget:
-            return f"With it, prefetched images take {gigabytes(self.used_bytes)}; {self._budget}."
-        return f"The disk has {gigabytes(self.free_bytes or 0)} free; {self._reserve}."
+            return f"With it, prefetched images take {units.size(self.used_bytes)}; {self._budget}."
+        return f"The disk has {units.size(self.free_bytes or 0)} free; {self._reserve}."
 
     def require(self, image_bytes: int, download_bytes: int | None) -> None:
         """Raises `DiskBudgetExceeded` for an image of at least so many bytes on the disk, and so many to download."""
         least = max(image_bytes, download_bytes or 0)
         if self.limits.budget_bytes is not None and self.used_bytes + least > self.limits.budget_bytes:
             raise DiskBudgetExceeded(
-                f"It takes {gigabytes(least)} or more, and prefetched images take {gigabytes(self.used_bytes)} already; {self._budget}."
+                f"It takes {units.size(least)} or more, and prefetched images take {units.size(self.used_bytes)} already; {self._budget}."
             )
         needed = max(image_bytes, _TIMES_ON_DISK * (download_bytes or 0))
         if self.free_bytes is not None and self.free_bytes - needed < self._reserved_bytes:
             raise DiskBudgetExceeded(
-                f"It needs {gigabytes(needed)} or more while it is pulled, and the disk has {gigabytes(self.free_bytes)} free; "
+                f"It needs {units.size(needed)} or more while it is pulled, and the disk has {units.size(self.free_bytes)} free; "
                 f"{self._reserve}."
             )
 
@@ -91,11 +91,11 @@ class DiskBudget:
 
     @property
     def _budget(self) -> str:
-        return f"they may take {gigabytes(self.limits.budget_bytes or 0)} (--disk-budget)"
+        return f"they may take {units.size(self.limits.budget_bytes or 0)} (--disk-budget)"
 
     @property
     def _reserve(self) -> str:
-        return f"{gigabytes(self._reserved_bytes)} are to stay free (--keep-free)"
+        return f"{units.size(self._reserved_bytes)} are to stay free (--keep-free)"
 
 
 def share(text: str) -> float | None:

@@ -17,6 +17,7 @@ from bayplan.agent.engine_errors import EngineFailed
 from bayplan.agent.membership import NODES_GONE
 from bayplan.agent.progress import Progress
 from bayplan.client import Client
+from bayplan.domain import units
 from bayplan.domain.reference import Reference, located
 from bayplan.errors import BayplanError, Invalid, NotFound, Problem
 from bayplan.registry.auth import RegistryCredentials
@@ -278,8 +279,8 @@ def _require_space(engine: Engine, reference: Reference, size_bytes: int | None,
 
 def _disk_full(engine: Engine, reference: Reference, size_bytes: int, free_bytes: int) -> EngineFailed:
     return EngineFailed(
-        f"{reference} is {gigabytes(size_bytes)} to download alone, and {engine.data_root}, where {engine.name} keeps images, has "
-        f"{gigabytes(free_bytes)} left. Make room there (`docker system df` shows what takes it, `docker image prune -a` removes "
+        f"{reference} is {units.size(size_bytes)} to download alone, and {engine.data_root}, where {engine.name} keeps images, has "
+        f"{units.size(free_bytes)} left. Make room there (`docker system df` shows what takes it, `docker image prune -a` removes "
         "images that no container uses), then pull again.",
         code="disk_full",
     )
@@ -321,14 +322,6 @@ def _inspect(client: Client, tagged: Reference, credentials: RegistryCredentials
 
 def _images(number: int) -> str:
     return "1 image." if number == 1 else f"{number} images."
-
-
-def gigabytes(size_bytes: int) -> str:
-    """Gives a size in GB, MB or kB, of 1000, as disks and registries count."""
-    for unit_bytes, unit in ((1e9, "GB"), (1e6, "MB")):
-        if size_bytes >= unit_bytes:
-            return f"{size_bytes / unit_bytes:.1f} {unit}"
-    return f"{size_bytes / 1e3:.0f} kB"
 
 
 def _name(image: ImageAnswer) -> str:

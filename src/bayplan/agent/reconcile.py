@@ -19,7 +19,8 @@ from bayplan.agent.engine import Engine, LocalImage
 from bayplan.agent.engine_errors import EngineFailed, printable
 from bayplan.agent.owned_images import OwnedImage
 from bayplan.agent.progress import Progress
-from bayplan.agent.pull import OF_THE_MACHINE, gigabytes
+from bayplan.agent.pull import OF_THE_MACHINE
+from bayplan.domain import units
 from bayplan.domain.reference import Reference
 
 if TYPE_CHECKING:
@@ -200,7 +201,7 @@ class _ReconcilePass:
             self._reconciler.observer.log(f"{registry} serves images again.")
         self._set(desired.image, "held", str(reference))
         return self._reconciler.observer.log(
-            f"Holds {desired.name} as {reference}, {gigabytes(local.size_bytes)}, after {time.monotonic() - began:.0f} s."
+            f"Holds {desired.name} as {reference}, {units.size(local.size_bytes)}, after {time.monotonic() - began:.0f} s."
         )
 
     def _pulled(self, desired: DesiredImage, reference: Reference) -> LocalImage:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from bayplan.domain.duration import seconds
+from bayplan.domain.units import seconds
 from bayplan.errors import Invalid
 
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([KMGT]?)(i?)B?", re.IGNORECASE)

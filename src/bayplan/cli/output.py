@@ -16,6 +16,8 @@ from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from bayplan.domain import units
+
 GRADE_STYLES = {
     "native": "bold green",
     "minor": "green",
@@ -30,7 +32,6 @@ MUTED = "bright_black"
 
 _PIPE_WIDTH = 100_000
 _GAP = 2
-_UNITS = (("day", 86_400), ("hour", 3_600), ("minute", 60))
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,8 +129,13 @@ def words(value: object) -> str:
 
 
 def memory(size_bytes: int | None) -> str:
-    """A size in GiB."""
-    return "-" if size_bytes is None else f"{size_bytes / 1024**3:.0f} GiB"
+    """The size of a memory, "-" where it is not known."""
+    return "-" if size_bytes is None else units.memory(size_bytes)
+
+
+def size(size_bytes: int | None) -> str:
+    """The size of an image or a disk, "-" where it is not known."""
+    return "-" if size_bytes is None else units.size(size_bytes)
 
 
 def moment(timestamp: str | None) -> str:
@@ -141,11 +147,7 @@ def ago(timestamp: str | None) -> str:
     """How long ago a timestamp of the API was: "3 minutes ago"."""
     if timestamp is None:
         return "never"
-    passed_seconds = (datetime.now(UTC) - datetime.fromisoformat(timestamp)).total_seconds()
-    for unit, unit_seconds in _UNITS:
-        if passed_seconds >= unit_seconds:
-            return f"{count(int(passed_seconds // unit_seconds), unit)} ago"
-    return "just now"
+    return units.ago((datetime.now(UTC) - datetime.fromisoformat(timestamp)).total_seconds())
 
 
 def count(number: int, noun: str) -> str:

@@ -8,13 +8,11 @@ from rich.console import RenderableType
 from rich.text import Text
 
 from bayplan.cli.images._view import fact_value, named
-from bayplan.cli.output import MUTED, Column, fields, moment, show, table, words
+from bayplan.cli.output import MUTED, Column, fields, moment, show, size, table, words
 
 if TYPE_CHECKING:
     from bayplan.schemas.docker import ExpandedImageAnswer
     from bayplan.schemas.inspection import Contradiction, InspectedPlatform, InspectionAnswer
-
-_UNITS = (("GB", 10**9), ("MB", 10**6), ("kB", 10**3))
 
 
 def show_inspection(found: InspectionAnswer, image: ExpandedImageAnswer | None) -> None:
@@ -45,7 +43,7 @@ def _platforms(platforms: list[InspectedPlatform], digest: str) -> RenderableTyp
     if any(one["digest"] != digest for one in platforms):
         columns.append(Column("digest", gives_way=True))
     rows = [
-        (_platform(one), _size(one["size_bytes"]), moment(one["created"]) if one["created"] else "-", one["digest"])
+        (_platform(one), size(one["size_bytes"]), moment(one["created"]) if one["created"] else "-", one["digest"])
         for one in platforms
     ]
     return table(columns, rows) if rows else Text("It is for no platform.", style=MUTED)
@@ -80,10 +78,3 @@ def _contradiction(found: Contradiction) -> Text:
 
 def _platform(platform: InspectedPlatform) -> str:
     return words("/".join(part for part in (platform["os"], platform["architecture"], platform["variant"]) if part))
-
-
-def _size(size_bytes: int) -> str:
-    for unit, unit_bytes in _UNITS:
-        if size_bytes >= unit_bytes:
-            return f"{size_bytes / unit_bytes:.1f} {unit}"
-    return f"{size_bytes} bytes"

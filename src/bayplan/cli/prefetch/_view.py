@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from rich.text import Text
 
-from bayplan.cli.output import MUTED, Column, ago, count, fields, moment, show, table
+from bayplan.cli.output import MUTED, Column, ago, count, fields, moment, show, size, table
 from bayplan.cli.prefetch._rules import in_words
 
 if TYPE_CHECKING:
@@ -135,10 +135,3 @@ def _show_holdings(what: str, named: Sequence[tuple[str, ImageOfNode | NodeOfIma
 def state(name: str | None) -> Text:
     """What a machine says of an image, in its colour; a machine that has not said anything yet is waited for."""
     return Text("not yet", style=MUTED) if name is None else Text(name.replace("_", " "), style=STYLES[name])
-
-
-def size(size_bytes: int | None) -> str:
-    """A size in GB or MB."""
-    if size_bytes is None:
-        return "-"
-    return f"{size_bytes / 1e9:.1f} GB" if size_bytes >= 1e9 else f"{size_bytes / 1e6:.1f} MB"

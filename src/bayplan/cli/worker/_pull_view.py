@@ -12,8 +12,9 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
 from bayplan.agent.progress import Progress as Layers
-from bayplan.agent.pull import Pulled, PullObserver, gigabytes
+from bayplan.agent.pull import Pulled, PullObserver
 from bayplan.cli.output import words
+from bayplan.domain import units
 from bayplan.domain.reference import Reference
 
 LINE_EVERY_SECONDS = 10.0
@@ -87,7 +88,7 @@ class _Lines:
     def begin(self, reference: Reference, size_bytes: int | None) -> None:
         self._what, self._size_bytes, self._last = _whole(reference), size_bytes or 0, Layers()
         self._began = self._said = time.monotonic()
-        _say(f"{self._what}@{reference.digest}{f', {gigabytes(size_bytes)}' if size_bytes else ''}")
+        _say(f"{self._what}@{reference.digest}{f', {units.size(size_bytes)}' if size_bytes else ''}")
 
     def show(self, layers: Layers) -> None:
         self._last = layers
@@ -96,7 +97,7 @@ class _Lines:
             total_bytes = layers.of_bytes(self._size_bytes)
             _say(
                 f"{self._what}: {layers.layers_done} of {len(layers.layers)} layers, "
-                f"{gigabytes(layers.done_bytes)} of {gigabytes(total_bytes)}"
+                f"{units.size(layers.done_bytes)} of {units.size(total_bytes)}"
             )
 
     def end(self) -> None:
@@ -146,7 +147,7 @@ class _Bars:
                 self._rows[name],
                 total=total,
                 completed=total if ended else layer.done_bytes,
-                amount=gigabytes(layer.total_bytes) if layer.total_bytes else "",
+                amount=units.size(layer.total_bytes) if layer.total_bytes else "",
                 state=_WORDS[layer.state],
                 visible=name not in hidden,
             )
@@ -155,7 +156,7 @@ class _Bars:
             self._whole,
             total=total_bytes or (1 if layers.has_ended else None),
             completed=layers.done_bytes or layers.has_ended,
-            amount=f"{gigabytes(layers.done_bytes)} of {gigabytes(total_bytes)}" if total_bytes else "",
+            amount=f"{units.size(layers.done_bytes)} of {units.size(total_bytes)}" if total_bytes else "",
             state=f"{layers.layers_done} of {len(layers.layers)} layers",
         )
 
