@@ -6,9 +6,9 @@ equal grade. What each says, with examples, is in docs/rules.md.
 
 from bayplan.domain.compatibility.pairing import needs_jit_on_older_driver, runs
 from bayplan.domain.compatibility.rules import driver, environment, gpu, start
-from bayplan.domain.compatibility.rules.rule import CAPABILITY, DRIVER, GPU, KERNELS, Check, Rule, RuleSet
+from bayplan.domain.compatibility.rules.rule import CAPABILITY, DRIVER, GPU, KERNELS, Rule, RuleSet
 
-__all__ = ["RULES", "Check", "Rule", "RuleSet"]
+__all__ = ["RULES", "Rule", "RuleSet"]
 
 RULES = RuleSet(
     general=(
