@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
-from bayplan.cli.document import read
+from bayplan.cli.document.read import read
 from tests.process import Server
 
 EXAMPLES = Path(__file__).parents[1] / "examples"

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bayplan.cli.document import read
 from bayplan.cli.document.node import MAX_VALUES, scalar
+from bayplan.cli.document.read import read
 from bayplan.cli.document.write import as_yaml
 from bayplan.errors import Conflict, Invalid, Problem
 from bayplan.schemas.catalogue import Document

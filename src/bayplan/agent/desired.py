@@ -12,7 +12,7 @@ from bayplan.domain.reference import Reference, located
 from bayplan.registry.auth import RegistryCredentials
 
 if TYPE_CHECKING:
-    from bayplan.schemas.prefetch import DesiredImageAnswer, State
+    from bayplan.schemas.prefetch import DesiredImageAnswer, InventoryState
 
 LONGEST_RETRY_SECONDS = 3600.0
 
@@ -47,11 +47,13 @@ class PullFailure:
 
     count: int
     not_before: float
-    state: State
+    state: InventoryState
     detail: str
 
     @classmethod
-    def after(cls, before: PullFailure | None, interval_seconds: float, state: State, detail: str) -> PullFailure:
+    def after(
+        cls, before: PullFailure | None, interval_seconds: float, state: InventoryState, detail: str
+    ) -> PullFailure:
         """Gives one failure more: the next try is later each time."""
         count = 1 if before is None else before.count + 1
         wait = Backoff(interval_seconds, LONGEST_RETRY_SECONDS, jitter=0).wait_seconds(count, 0)

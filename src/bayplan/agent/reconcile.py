@@ -24,7 +24,7 @@ from bayplan.domain import units
 from bayplan.domain.reference import Reference
 
 if TYPE_CHECKING:
-    from bayplan.schemas.prefetch import InventoryEntry, State
+    from bayplan.schemas.prefetch import InventoryEntry, InventoryState
 
 DISK_CHECK_SECONDS = 2.0  # from one check of the disk to the next, while an image is pulled
 _MAX_DETAIL = 1_000
@@ -248,7 +248,7 @@ class _ReconcilePass:
         if before is None:
             self._reconciler.observer.log(f"{desired.name} is not here. {error.detail}")
 
-    def _failed(self, desired: DesiredImage, state: State, detail: str, *, later: bool = False) -> None:
+    def _failed(self, desired: DesiredImage, state: InventoryState, detail: str, *, later: bool = False) -> None:
         """Notes why an image is not here, logs that where it is new, and with `later` does not try it again at once."""
         before = self._reconciler.failures.get(desired)
         self._set(desired.image, state, None, detail)
@@ -258,7 +258,7 @@ class _ReconcilePass:
         if before is None or before.state != state or (state != "no_room" and before.detail != detail):
             self._reconciler.observer.log(f"{desired.name} is not here. {detail}")
 
-    def _set(self, image: int, state: State, name: str | None, detail: str | None = None) -> None:
+    def _set(self, image: int, state: InventoryState, name: str | None, detail: str | None = None) -> None:
         if image == 0:  # another server's: this one has no key for it
             return
         local = self._local.get(name or "")

@@ -8,7 +8,7 @@ from typing_extensions import TypedDict
 from bayplan.schemas.common import Body, Timestamp
 from bayplan.schemas.components import answer
 
-State = Literal["ok", "moved", "missing", "denied", "unreachable"]
+CheckStateName = Literal["ok", "moved", "missing", "denied", "unreachable"]
 
 
 class ChecksRequest(Body):
@@ -37,7 +37,7 @@ class ChangedField(TypedDict):
 class CheckFields(TypedDict):
     """The result of a check: `code` and `detail` say what went wrong, or where a tag points that moved."""
 
-    state: State | None
+    state: CheckStateName | None
     digest: str | None
     found: str | None
     code: str | None

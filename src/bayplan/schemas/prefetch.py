@@ -63,7 +63,7 @@ class ExpandedPrefetchRuleAnswer(_RuleFields):
 
 
 Digest = Annotated[str, StringConstraints(pattern=r"^[a-z0-9+._-]{1,30}:[0-9a-fA-F]{32,128}$")]
-State = Annotated[
+InventoryState = Annotated[
     Literal["held", "pulling", "failed", "no_room", "removing"],
     Field(description="Whether the worker's engine holds the image, or why not."),
 ]
@@ -79,7 +79,7 @@ class InventoryEntry(TypedDict):
     """What a worker reports of one image. Size on its disk in bytes; `detail` is a sentence for people."""
 
     image: Pk
-    state: State
+    state: InventoryState
     digest: NotRequired[Annotated[Digest | None, _NULL_BY_DEFAULT]]
     size_bytes: NotRequired[Annotated[SizeBytes | None, _NULL_BY_DEFAULT]]
     detail: NotRequired[Annotated[Detail | None, _NULL_BY_DEFAULT]]
@@ -126,7 +126,7 @@ class DesiredImagesAnswer(TypedDict):
 
 
 class _InventoryFields(TypedDict):
-    state: State | None
+    state: InventoryState | None
     digest: str | None
     size_bytes: int | None
     detail: str | None

@@ -10,7 +10,7 @@ from bayplan.cli.options import AsJson, Server, Yes
 from bayplan.errors import BayplanError, Conflict, Invalid, PreconditionFailed
 
 if TYPE_CHECKING:
-    from bayplan.cli.document import CatalogueDocument
+    from bayplan.cli.document.read import CatalogueDocument
     from bayplan.client import Client
     from bayplan.schemas.catalogue import PlanAnswer
 
@@ -32,13 +32,14 @@ def apply(
 
     It shows what will change, and asks before it does that.
     """
-    from bayplan.cli import connection, document, output, prompt
+    from bayplan.cli import connection, output, prompt
     from bayplan.cli.catalogue_file import _plan_view as plan_view
+    from bayplan.cli.document.read import read
 
-    read = document.read(*_text(file))
+    document = read(*_text(file))
     with connection.connect(server) as client:
-        with output.working(f"Comparing {read.name} with the catalogue"):
-            plan = _plan(client, read, prune)
+        with output.working(f"Comparing {document.name} with the catalogue"):
+            plan = _plan(client, document, prune)
         if dry_run or not plan["changes"]:
             return output.show_json(plan) if as_json else plan_view.show_plan(plan, dry_run=dry_run)
         if not as_json:
@@ -46,7 +47,7 @@ def apply(
         if not prompt.agreed(f"Apply {output.count(len(plan['changes']), 'change')}?", yes=yes):
             raise typer.Exit(1)
         with output.working("Applying"):
-            done = _do(client, read, prune, plan["version"])
+            done = _do(client, document, prune, plan["version"])
     return output.show_json(done) if as_json else plan_view.show_done(done)
 
 

@@ -22,8 +22,7 @@ from bayplan.domain.compatibility.question import MatchQuery
 from bayplan.domain.compatibility.tables import Tables, load
 from bayplan.domain.compatibility.verdict import ORDER, Grade, Verdict
 from bayplan.errors import Invalid, NotFound
-from bayplan.schemas.match import MatchRequest as Asked
-from bayplan.schemas.match import WorkerFacts
+from bayplan.schemas.match import MatchRequest, WorkerFacts
 from bayplan.server.as_of import AsOf
 from bayplan.server.matching.load import CatalogueSnapshot, load_nodes, load_snapshot, update_snapshot
 from bayplan.server.matching.node_facts import facts_of, node_from
@@ -60,31 +59,31 @@ class Judge:
         latest = latest or await load_snapshot(self._db, self._shipped)
         return latest, latest.version
 
-    async def answer(self, principal: Principal, asked: Asked, disclosure: Disclosure) -> bytes:
+    async def answer(self, principal: Principal, request: MatchRequest, disclosure: Disclosure) -> bytes:
         """Gives the answer to a question, as JSON; raises `Invalid`."""
         known = await self.snapshot()
-        worker = await self._worker(asked, known)
+        worker = await self._worker(request, known)
         eligible = None
-        if asked.filter is not None:
-            pks = await crud.pks(self._db, RESOURCE_TYPES["docker"], principal, asked.filter, "filter.")
+        if request.filter is not None:
+            pks = await crud.pks(self._db, RESOURCE_TYPES["docker"], principal, request.filter, "filter.")
             eligible = known.index.images_of(pks)
         question = MatchQuery(
             worker,
-            task=asked.task,
-            domain=asked.domain,
-            framework=asked.framework,
-            **({} if asked.grades is None else {"grades": frozenset(Grade(grade) for grade in asked.grades)}),
+            task=request.task,
+            domain=request.domain,
+            framework=request.framework,
+            **({} if request.grades is None else {"grades": frozenset(Grade(grade) for grade in request.grades)}),
         )
-        found = match(question, known.index, today(), eligible, limit=asked.limit, explain=asked.explain)
+        found = match(question, known.index, today(), eligible, limit=request.limit, explain=request.explain)
         shown = [pk for pk, _ in (*found.matches, *found.rejected)]
         images = await self._objects(principal, RESOURCE_TYPES["docker"], shown, disclosure)
         body = {
-            "worker": {"node": asked.node, **_facts_of(worker, known)},
+            "worker": {"node": request.node, **_facts_of(worker, known)},
             "considered": found.considered,
             "matches": graded(images, "image", found.matches),
             "summary": [{"code": line.code, "images": line.images, "remedy": line.remedy} for line in found.summary],
         }
-        if asked.explain:
+        if request.explain:
             body["rejected"] = graded(images, "image", found.rejected)
         return await _rendered(body, len(shown))
 
@@ -126,17 +125,17 @@ class Judge:
 
         return await self._db.fetch(statement, objects)
 
-    async def _worker(self, asked: Asked, known: CatalogueSnapshot) -> Node:
-        if (asked.node is None) == (asked.worker is None):
+    async def _worker(self, request: MatchRequest, known: CatalogueSnapshot) -> Node:
+        if (request.node is None) == (request.worker is None):
             raise Invalid.at(
                 "worker", "node_or_worker", "Give either 'node', the pk of a node, or 'worker', its facts."
             )
-        if asked.worker is not None:
-            return await self._described(asked.worker, known)
-        found = await load_nodes(self._db, asked.node)
+        if request.worker is not None:
+            return await self._described(request.worker, known)
+        found = await load_nodes(self._db, request.node)
         if not found:
             raise Invalid.at(
-                "node", "unknown_reference", f"No node with pk {asked.node}; /v1/nodes/list shows them all."
+                "node", "unknown_reference", f"No node with pk {request.node}; /v1/nodes/list shows them all."
             )
         return found[0][1]
 
