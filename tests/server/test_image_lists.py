@@ -58,7 +58,8 @@ def opened(filled: Service) -> Iterator[tuple[Database, Keyring, ImageLists]]:
     """The database of that catalogue, and what answers its lists."""
     db = open_database(filled.settings.database_url, connections=4)
     keyring = Keyring(None, filled.settings.home / "secrets.key")
-    yield db, keyring, ImageLists(db, ImageSnapshots(db, keyring), Judge(db, None))
+    images = ImageSnapshots(db, keyring)
+    yield db, keyring, ImageLists(db, images, Judge(db, images, None))
     filled.loop.run(db.close())
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 import sqlalchemy as sa
 
-from bayplan.db.compiled import CompiledStatement
+from bayplan.db.compiled import CompiledStatement, is_one_of
 from bayplan.db.database import Rows
 from bayplan.db.disclosure import Disclosure
 from bayplan.db.principal import Principal
@@ -48,6 +48,7 @@ class Projection:
     resource_type: ResourceType
     statement: sa.Select[Any]
     by_pk: CompiledStatement
+    by_pks: CompiledStatement
     names: tuple[str, ...]
     shown: tuple[Converter, ...]
     nested: tuple[NestedProjection, ...]
@@ -133,10 +134,12 @@ def _projection(resource_name: str, principal: Principal, expand: tuple[str, ...
         elif field.shown_as is not None:
             columns[index] = alias.c[field.shown_as]
     statement = sa.select(*(column.label(f"c{i}") for i, column in enumerate([*columns, *extra]))).select_from(source)
+    pk = resource_type.column("pk")
     return Projection(
         resource_type=resource_type,
         statement=statement,
-        by_pk=CompiledStatement(statement.where(resource_type.column("pk") == sa.bindparam("pk", type_=sa.BigInteger))),
+        by_pk=CompiledStatement(statement.where(pk == sa.bindparam("pk", type_=sa.BigInteger))),
+        by_pks=CompiledStatement(statement.where(is_one_of(pk))),
         names=tuple(field.name for field in resource_type.fields),
         shown=_showers(resource_type),
         nested=tuple(nested),

@@ -48,7 +48,8 @@ def open_context(
         timedelta(minutes=settings.access_token_minutes),
         timedelta(days=settings.refresh_token_days),
     )
-    registries, images, judge = Registries(settings), ImageSnapshots(db, keyring), Judge(db, settings.tables)
+    registries, images = Registries(settings), ImageSnapshots(db, keyring)
+    judge = Judge(db, images, settings.tables)
 
     async def note_heartbeats(pks: Sequence[int]) -> str:
         await accounts.seen(db, pks, moment := now())
@@ -65,7 +66,7 @@ def open_context(
         images,
         judge,
         ImageLists(db, images, judge),
-        PrefetchPlanner(db, judge),
+        PrefetchPlanner(db, images, judge),
         CheckScheduler(settings, db, keyring, registries, clock=clock, intervals=check_intervals),
         GroupCommit(note_heartbeats, _MOST_HEARTBEATS),
     )

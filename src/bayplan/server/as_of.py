@@ -2,7 +2,9 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
+
+from bayplan.db.database import Database
 
 Value = TypeVar("Value")
 NEVER = -1
@@ -31,3 +33,16 @@ class AsOf(Generic[Value]):
                     value, self.version = await self._update(value, self.version)
                     self._value = value
         return value
+
+    def forget(self) -> None:
+        """Has the value made anew when it is asked for next: what else it goes by has changed."""
+        self._value = None
+
+
+def emptied_by_writes(db: Database) -> AsOf[dict[Any, Any]]:
+    """Gives a dictionary for what holds for one version of the catalogue: a new one at each version."""
+
+    async def empty(_last: dict[Any, Any] | None, _version: int) -> tuple[dict[Any, Any], int]:
+        return {}, await db.version()
+
+    return AsOf(empty)

@@ -22,7 +22,7 @@ from bayplan.domain.compatibility.index import CatalogueIndex
 from bayplan.errors import Invalid
 from bayplan.schemas.common import MAX_INTEGER
 from bayplan.schemas.filters import Exact, Filter
-from bayplan.server.as_of import AsOf
+from bayplan.server.as_of import AsOf, emptied_by_writes
 from bayplan.server.matching.queries import Judge
 from bayplan.server.snapshot import ImageSnapshots, json_array
 
@@ -122,7 +122,7 @@ class ImageLists:
 
     def __init__(self, db: Database, images: ImageSnapshots, judge: Judge) -> None:
         self._db, self._images, self._judge = db, images, judge
-        self._referred: AsOf[dict[CompiledStatement, Referred]] = AsOf(self._forget)
+        self._referred: AsOf[dict[CompiledStatement, Referred]] = emptied_by_writes(db)
 
     async def page(self, asked: ImageList, principal: Principal, version: int, disclosure: Disclosure) -> Page:
         """Gives the images of a list as of `version` or a later one."""
@@ -176,9 +176,6 @@ class ImageLists:
                 kept.clear()
             kept[condition.referred] = rows
         return rows
-
-    async def _forget(self, _last: object, _version: int) -> tuple[dict[CompiledStatement, Referred], int]:
-        return {}, await self._db.version()
 
 
 def _first_column(rows: Rows) -> Referred:

@@ -7,7 +7,6 @@ image with credentials is read from the database for them, so that the audit log
 import asyncio
 from bisect import bisect_left
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from functools import lru_cache
 from typing import NamedTuple
 
 import orjson
@@ -42,12 +41,6 @@ _AFTER = CompiledStatement(
 _BY_PK = CompiledStatement(_ROWS.where(is_one_of(IMAGES.column("pk"))))
 # Images show their domain by name.
 _OF_DOMAINS = CompiledStatement(sa.select(IMAGES.column("pk")).where(is_one_of(IMAGES.column("domain"))))
-
-
-@lru_cache(maxsize=8)
-def _shown_by_pk(principal: Principal) -> CompiledStatement:
-    """The statement for images as a kind of principal sees them."""
-    return CompiledStatement(projection(IMAGES.name, principal).statement.where(is_one_of(IMAGES.column("pk"))))
 
 
 class RenderedImage(NamedTuple):
@@ -174,9 +167,7 @@ class ImageSnapshots:
     ) -> dict[int, bytes]:
         """Gives images with their credentials, decrypted in this order."""
         chosen = projection(IMAGES.name, principal)
-        rows = await self._db.fetch(
-            _shown_by_pk(principal.kind), lambda rows: {row[0]: row for row in rows}, pks_parameter(pks)
-        )
+        rows = await self._db.fetch(chosen.by_pks, lambda rows: {row[0]: row for row in rows}, pks_parameter(pks))
         objects = chosen.objects([rows[pk] for pk in pks if pk in rows], disclosure)
         return {item["pk"]: orjson.dumps(item) for item in objects}
 

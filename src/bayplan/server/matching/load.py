@@ -250,17 +250,39 @@ def _words(words: list[str] | None) -> tuple[str, ...] | None:
     return None if words is None else tuple(words)
 
 
-_NODES = sa.select(tables.nodes, tables.hardware.c.generation).select_from(
-    tables.nodes.outerjoin(tables.hardware, tables.hardware.c.pk == tables.nodes.c.hardware_generation)
+_NODES = (
+    sa.select(*tables.nodes.c, tables.hardware.c.generation)
+    .select_from(tables.nodes.outerjoin(tables.hardware, tables.hardware.c.pk == tables.nodes.c.hardware_generation))
+    .order_by(tables.nodes.c.pk)
+)
+_NODE_COLUMNS = tuple(column.name for column in tables.nodes.c)
+_ALL_NODES = CompiledStatement(_NODES)
+_ONE_NODE = CompiledStatement(_NODES.where(tables.nodes.c.pk == sa.bindparam("pk", type_=sa.BigInteger)))
+_NODES_OF_WORKER = CompiledStatement(
+    _NODES.where(
+        tables.nodes.c.pk.in_(
+            sa.select(tables.worker_nodes.c.node).where(
+                tables.worker_nodes.c.worker == sa.bindparam("worker", type_=sa.BigInteger)
+            )
+        )
+    )
 )
 
 
 async def load_nodes(db: Database, pk: int | None = None, *, worker: int | None = None) -> list[tuple[int, Node]]:
     """Gives the nodes by pk; only the one with that `pk`, or those of that `worker`, where it is given."""
-    statement = _NODES.order_by(tables.nodes.c.pk)
     if pk is not None:
-        statement = statement.where(tables.nodes.c.pk == pk)
+        return await db.fetch(_ONE_NODE, _nodes, {"pk": pk})
     if worker is not None:
-        held = tables.worker_nodes
-        statement = statement.where(tables.nodes.c.pk.in_(sa.select(held.c.node).where(held.c.worker == worker)))
-    return await db.fetch(statement, lambda rows: [(row.pk, node_from(row._mapping, row.generation)) for row in rows])
+        return await db.fetch(_NODES_OF_WORKER, _nodes, {"worker": worker})
+    return await db.fetch(_ALL_NODES, _nodes)
+
+
+def _nodes(rows: Rows) -> list[tuple[int, Node]]:
+    nodes = []
+    for row in rows:
+        values = dict(zip(_NODE_COLUMNS, row, strict=False))
+        fabric_ready = values["fabric_ready"]
+        values["fabric_ready"] = None if fabric_ready is None else bool(fabric_ready)
+        nodes.append((values["pk"], node_from(values, row[-1])))
+    return nodes

@@ -1,7 +1,6 @@
 """Answers to questions about what runs where: the catalogue as the judge sees it, kept for as long as nothing changes."""
 
-import asyncio
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from functools import cached_property, partial
 from pathlib import Path
@@ -10,12 +9,13 @@ from typing import Any
 import orjson
 
 from bayplan.db import crud
+from bayplan.db.compiled import pks_parameter
 from bayplan.db.database import Database, Rows, fetch_all
 from bayplan.db.disclosure import Disclosure
 from bayplan.db.natural_keys import resolve
 from bayplan.db.principal import Principal
 from bayplan.db.projection import projection
-from bayplan.db.resource_types import RESOURCE_TYPES, ResourceType
+from bayplan.db.resource_types import RESOURCE_TYPES
 from bayplan.domain.compatibility.match import match, verdicts_for_nodes
 from bayplan.domain.compatibility.node import Node
 from bayplan.domain.compatibility.question import MatchQuery
@@ -23,23 +23,24 @@ from bayplan.domain.compatibility.tables import Tables, load
 from bayplan.domain.compatibility.verdict import ORDER, Grade, Verdict
 from bayplan.errors import Invalid, NotFound
 from bayplan.schemas.match import MatchRequest, WorkerFacts
-from bayplan.server.as_of import AsOf
+from bayplan.server.as_of import AsOf, emptied_by_writes
+from bayplan.server.matching.answers import Graded, graded, in_turn, json_object
 from bayplan.server.matching.load import CatalogueSnapshot, load_nodes, load_snapshot, update_snapshot
 from bayplan.server.matching.node_facts import facts_of, node_from
+from bayplan.server.snapshot import ImageSnapshots
 
-__all__ = ["CatalogueSnapshot", "Judge", "best_first", "graded", "load_nodes", "today"]
+__all__ = ["CatalogueSnapshot", "Judge", "best_first", "load_nodes", "today"]
 
-Graded = Iterable[tuple[int, Verdict]]
-# Objects that are fetched by their pks in one statement; for more, all are fetched.
-_BY_PK = 500
+IMAGES, NODES = RESOURCE_TYPES["docker"], RESOURCE_TYPES["nodes"]
 
 
 class Judge:
     """The judge over one database."""
 
-    def __init__(self, db: Database, tables: Path | None) -> None:
-        """Takes the database, and the folder whose tables go before those that bayplan ships."""
-        self._db, self._tables = db, tables
+    def __init__(self, db: Database, images: ImageSnapshots, tables: Path | None) -> None:
+        """Takes the database, the images as ready JSON, and the folder whose tables go before those that bayplan ships."""
+        self._db, self._images, self._tables = db, images, tables
+        self._generations: AsOf[dict[int | str, str]] = emptied_by_writes(db)
         self._latest: AsOf[CatalogueSnapshot] = AsOf(self._update)
 
     @cached_property
@@ -59,102 +60,121 @@ class Judge:
         latest = latest or await load_snapshot(self._db, self._shipped)
         return latest, latest.version
 
-    async def answer(self, principal: Principal, request: MatchRequest, disclosure: Disclosure) -> bytes:
+    async def answer(self, principal: Principal, request: MatchRequest, version: int, disclosure: Disclosure) -> bytes:
         """Gives the answer to a question, as JSON; raises `Invalid`."""
-        known = await self.snapshot()
-        worker = await self._worker(request, known)
+        catalogue = await self.at(version)
+        node = await self._node(request, catalogue)
         eligible = None
         if request.filter is not None:
-            pks = await crud.pks(self._db, RESOURCE_TYPES["docker"], principal, request.filter, "filter.")
-            eligible = known.index.images_of(pks)
-        question = MatchQuery(
-            worker,
+            pks = await crud.pks(self._db, IMAGES, principal, request.filter, "filter.")
+            eligible = catalogue.index.images_of(pks)
+        query = MatchQuery(
+            node,
             task=request.task,
             domain=request.domain,
             framework=request.framework,
             **({} if request.grades is None else {"grades": frozenset(Grade(grade) for grade in request.grades)}),
         )
-        found = match(question, known.index, today(), eligible, limit=request.limit, explain=request.explain)
-        shown = [pk for pk, _ in (*found.matches, *found.rejected)]
-        images = await self._objects(principal, RESOURCE_TYPES["docker"], shown, disclosure)
-        body = {
-            "worker": {"node": request.node, **_facts_of(worker, known)},
-            "considered": found.considered,
-            "matches": graded(images, "image", found.matches),
-            "summary": [{"code": line.code, "images": line.images, "remedy": line.remedy} for line in found.summary],
-        }
-        if request.explain:
-            body["rejected"] = graded(images, "image", found.rejected)
-        return await _rendered(body, len(shown))
+        size = len(catalogue.index) if request.explain or request.limit is None else request.limit
+        result = await in_turn(
+            lambda: match(query, catalogue.index, today(), eligible, limit=request.limit, explain=request.explain), size
+        )
+        shown = [pk for pk, _ in (*result.matches, *result.rejected)]
+        images = await self._images.shown(principal, shown, version, disclosure)
+        summary = [{"code": line.code, "images": line.images, "remedy": line.remedy} for line in result.summary]
 
-    async def image_on_nodes(self, principal: Principal, pk: int, disclosure: Disclosure) -> bytes:
+        def rendered() -> bytes:
+            members = {
+                "worker": orjson.dumps({"node": request.node, **_facts_of(node, catalogue)}),
+                "considered": orjson.dumps(result.considered),
+                "matches": graded(images, "image", result.matches),
+                "summary": orjson.dumps(summary),
+            }
+            if request.explain:
+                members["rejected"] = graded(images, "image", result.rejected)
+            return json_object(members)
+
+        return await in_turn(rendered, len(shown))
+
+    async def image_on_nodes(self, principal: Principal, pk: int, version: int, disclosure: Disclosure) -> bytes:
         """Gives one image's verdicts over all nodes, best first, as JSON; raises `NotFound`."""
-        known = await self.snapshot()
-        fleet = await load_nodes(self._db)
-        image = (await self._objects(principal, RESOURCE_TYPES["docker"], [pk], disclosure)).get(pk)
-        if image is None or pk not in known.images:
+        catalogue = await self.at(version)
+        nodes = await load_nodes(self._db)
+        image = (await self._images.shown(principal, [pk], version, disclosure)).get(pk)
+        if image is None or pk not in catalogue.images:
             raise NotFound(f"No docker image with pk {pk}.")
-        verdicts = best_first(verdicts_for_nodes(known.images[pk], fleet, known.tables, today()))
-        nodes = await self._objects(principal, RESOURCE_TYPES["nodes"], [key for key, _ in verdicts], disclosure)
-        return await _rendered({"image": image, "nodes": graded(nodes, "node", verdicts)}, len(verdicts))
+        verdicts = await in_turn(
+            lambda: best_first(verdicts_for_nodes(catalogue.images[pk], nodes, catalogue.tables, today())), len(nodes)
+        )
+        shown = await self._shown_nodes(principal, [key for key, _ in verdicts], disclosure)
+        return await in_turn(
+            lambda: json_object({"image": image, "nodes": graded(shown, "node", verdicts)}), len(verdicts)
+        )
 
-    async def node_for_images(self, principal: Principal, pk: int, disclosure: Disclosure) -> bytes:
+    async def node_for_images(self, principal: Principal, pk: int, version: int, disclosure: Disclosure) -> bytes:
         """Gives one node's verdicts over all images that are not deleted, best first, as JSON; raises `NotFound`."""
-        known = await self.snapshot()
-        slots = await load_nodes(self._db, pk)
-        if not slots:
+        catalogue = await self.at(version)
+        nodes = await load_nodes(self._db, pk)
+        if not nodes:
             raise NotFound(f"No node with pk {pk}.")
-        found = match(MatchQuery(slots[0][1], grades=frozenset(ORDER)), known.index, today())
-        node = (await self._objects(principal, RESOURCE_TYPES["nodes"], [pk], disclosure))[pk]
-        shown = [key for key, _ in found.matches]
-        images = await self._objects(principal, RESOURCE_TYPES["docker"], shown, disclosure)
-        return await _rendered({"node": node, "images": graded(images, "image", found.matches)}, len(found.matches))
+        query = MatchQuery(nodes[0][1], grades=frozenset(ORDER))
+        size = len(catalogue.index)
+        result = await in_turn(lambda: match(query, catalogue.index, today()), size)
+        node = (await self._shown_nodes(principal, [pk], disclosure)).get(pk)
+        if node is None:
+            raise NotFound(f"No node with pk {pk}.")
+        images = await self._images.shown(principal, [key for key, _ in result.matches], version, disclosure)
+        return await in_turn(
+            lambda: json_object({"node": node, "images": graded(images, "image", result.matches)}), size
+        )
 
-    async def _objects(
-        self, principal: Principal, resource_type: ResourceType, pks: Sequence[int], disclosure: Disclosure
-    ) -> dict[int, Any]:
-        chosen = projection(resource_type.name, principal)
-        statement = chosen.statement
-        wanted = frozenset(pks)
-        if len(wanted) <= _BY_PK:
-            statement = statement.where(resource_type.column("pk").in_(pks))
+    async def _shown_nodes(self, principal: Principal, pks: Sequence[int], disclosure: Disclosure) -> dict[int, bytes]:
+        """Gives nodes as JSON, as the principal sees them."""
+        chosen = projection(NODES.name, principal)
 
-        def objects(rows: Rows) -> dict[int, Any]:
-            # The pk comes first. Only what is shown is decrypted: the audit trail says what was.
-            return {item["pk"]: item for item in chosen.objects([row for row in rows if row[0] in wanted], disclosure)}
+        def objects(rows: Rows) -> dict[int, bytes]:
+            return {node["pk"]: orjson.dumps(node) for node in chosen.objects(rows, disclosure)}
 
-        return await self._db.fetch(statement, objects)
+        return await self._db.fetch(chosen.by_pks, objects, pks_parameter(pks))
 
-    async def _worker(self, request: MatchRequest, known: CatalogueSnapshot) -> Node:
+    async def _node(self, request: MatchRequest, catalogue: CatalogueSnapshot) -> Node:
         if (request.node is None) == (request.worker is None):
             raise Invalid.at(
                 "worker", "node_or_worker", "Give either 'node', the pk of a node, or 'worker', its facts."
             )
         if request.worker is not None:
-            return await self._described(request.worker, known)
-        found = await load_nodes(self._db, request.node)
-        if not found:
+            return await self._described(request.worker, catalogue)
+        nodes = await load_nodes(self._db, request.node)
+        if not nodes:
             raise Invalid.at(
                 "node", "unknown_reference", f"No node with pk {request.node}; /v1/nodes/list shows them all."
             )
-        return found[0][1]
+        return nodes[0][1]
 
-    async def _described(self, facts: WorkerFacts, known: CatalogueSnapshot) -> Node:
-        generation = facts.hardware_generation
+    async def _described(self, facts: WorkerFacts, catalogue: CatalogueSnapshot) -> Node:
         name = None
-        if generation is not None:
-            field = RESOURCE_TYPES["nodes"].field("hardware_generation")
+        if facts.hardware_generation is not None:
+            name = await self._generation(facts.hardware_generation, catalogue.version)
+        elif facts.compute_capability is not None:
+            name = catalogue.tables.generation_of(facts.compute_capability)
+        return node_from(facts.model_dump(), name)
+
+    async def _generation(self, key: int | str, version: int) -> str:
+        """Gives the name of the generation with that pk or name; raises `Invalid`."""
+        kept = await self._generations.at(version)
+        name: str | None = kept.get(key)
+        if name is None:
+            field = NODES.field("hardware_generation")
             assert field is not None
-            pk, problem = await resolve(partial(fetch_all, self._db), field, generation)
+            pk, problem = await resolve(partial(fetch_all, self._db), field, key)
             if problem is not None:
                 raise Invalid.at(f"worker.{problem.field}", problem.code, problem.detail)
+            hardware = RESOURCE_TYPES["hardware"]
             name = await self._db.fetch(
-                RESOURCE_TYPES["hardware"].table.select().where(RESOURCE_TYPES["hardware"].column("pk") == pk),
-                lambda rows: str(rows[0].generation),
+                hardware.table.select().where(hardware.column("pk") == pk), lambda rows: str(rows[0].generation)
             )
-        elif facts.compute_capability is not None:
-            name = known.tables.generation_of(facts.compute_capability)
-        return node_from(facts.model_dump(), name)
+            kept[key] = name
+        return name
 
 
 def today() -> date:
@@ -167,26 +187,8 @@ def best_first(verdicts: Graded) -> list[tuple[int, Verdict]]:
     return sorted(verdicts, key=lambda pair: (ORDER[pair[1].grade], pair[0]))
 
 
-def graded(objects: dict[int, Any], name: str, verdicts: Graded) -> list[dict[str, Any]]:
-    """Gives each object with its grade and reasons; equal verdicts are rendered once. What is gone meanwhile is left out."""
-    ready: dict[int, orjson.Fragment] = {}
-    entries = []
-    for pk, verdict in verdicts:
-        reasons = ready.get(id(verdict))
-        if reasons is None:
-            reasons = ready[id(verdict)] = orjson.Fragment(orjson.dumps(verdict.reasons))
-        if pk in objects:
-            entries.append({name: objects[pk], "grade": verdict.grade, "reasons": reasons})
-    return entries
-
-
-def _facts_of(worker: Node, known: CatalogueSnapshot) -> dict[str, Any]:
-    generation = worker.hardware_generation
-    if generation is None and worker.compute_capability is not None:
-        generation = known.tables.generation_of(worker.compute_capability)
-    return facts_of(worker) | {"hardware_generation": generation}
-
-
-async def _rendered(body: dict[str, Any], size: int) -> bytes:
-    render: Callable[[dict[str, Any]], bytes] = orjson.dumps
-    return render(body) if size <= _BY_PK else await asyncio.to_thread(render, body)
+def _facts_of(node: Node, catalogue: CatalogueSnapshot) -> dict[str, Any]:
+    generation = node.hardware_generation
+    if generation is None and node.compute_capability is not None:
+        generation = catalogue.tables.generation_of(node.compute_capability)
+    return facts_of(node) | {"hardware_generation": generation}

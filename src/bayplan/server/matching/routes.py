@@ -33,21 +33,21 @@ async def match(context: Context, call: Call[NoParameters, MatchRequest]) -> Res
     if question.node is not None:
         await context.authenticator.require_own_node(call.principal, question.node)
     disclosure = context.disclosure()
-    answer = Json(await context.judge.answer(call.principal, question, disclosure))
+    answer = Json(await context.judge.answer(call.principal, question, call.version, disclosure))
     return await disclosing(context, call, "match", disclosure, answer)
 
 
 async def image_on_nodes(context: Context, call: Call[NoParameters, None]) -> Response:
     """Answers with the verdicts of an image over all nodes."""
     disclosure = context.disclosure()
-    verdicts = await context.judge.image_on_nodes(call.principal, call.pk, disclosure)
+    verdicts = await context.judge.image_on_nodes(call.principal, call.pk, call.version, disclosure)
     return await disclosing(context, call, "nodes", disclosure, fingerprinted(call.request, verdicts))
 
 
 async def node_for_images(context: Context, call: Call[NoParameters, None]) -> Response:
     """Answers with the verdicts of a node over all images."""
     disclosure = context.disclosure()
-    verdicts = await context.judge.node_for_images(call.principal, call.pk, disclosure)
+    verdicts = await context.judge.node_for_images(call.principal, call.pk, call.version, disclosure)
     return await disclosing(context, call, "images", disclosure, fingerprinted(call.request, verdicts))
 
 

@@ -17,20 +17,19 @@ import orjson
 from bayplan.db.database import Database
 from bayplan.db.disclosure import Disclosure
 from bayplan.db.principal import Principal
-from bayplan.db.projection import projection
 from bayplan.db.resource_types import RESOURCE_TYPES
 from bayplan.domain.compatibility.node import Node
 from bayplan.domain.prefetch import NodeGroup, PlannedImage, plan_images
 from bayplan.errors import Malformed
+from bayplan.server.as_of import AsOf, emptied_by_writes
 from bayplan.server.auth import accounts
 from bayplan.server.http.responses import fingerprint
 from bayplan.server.matching.queries import CatalogueSnapshot, Judge, load_nodes, today
 from bayplan.server.prefetch import store as prefetch_store
-from bayplan.server.prefetch.inventory import in_parts
 from bayplan.server.prefetch.pull_spec import PullSpec, pull_specs
+from bayplan.server.snapshot import ImageSnapshots
 
 _KINDS_KEPT = 64
-_MOST_TAGS = 50_000
 IMAGES = RESOURCE_TYPES["docker"]
 Object = dict[str, Any]
 Kind = tuple[Node, tuple[int, ...]]
@@ -76,25 +75,24 @@ class PrefetchPlan:
 class PrefetchPlanner:
     """The plan of one server process, made when the version has moved, once for all who wait."""
 
-    def __init__(self, db: Database, judge: Judge) -> None:
-        self._db, self._judge = db, judge
-        self._latest: PrefetchPlan | None = None
-        self._planning = asyncio.Lock()
-        # The version, the day and the tag of the last answer.
-        self._tags: dict[Puller, tuple[int, date, str]] = {}
+    def __init__(self, db: Database, images: ImageSnapshots, judge: Judge) -> None:
+        self._db, self._images, self._judge = db, images, judge
+        self._plans: AsOf[PrefetchPlan] = AsOf(self._plan)
+        # The day and the tag of the last answer.
+        self._tags: AsOf[dict[Puller, tuple[date, str]]] = emptied_by_writes(db)
 
     async def plan(self, at_least: int) -> PrefetchPlan:
         """Gives the plan of that version of the catalogue, or of a newer one."""
-        latest = self._latest
-        if latest is None or latest.version < at_least or latest.day != today():
-            async with self._planning:
-                latest = self._latest
-                if latest is None or latest.version < at_least or latest.day != today():
-                    # Read first: if the rest is newer than this version, the plan is only made once more.
-                    version = await self._db.version()
-                    catalogue = await self._judge.snapshot()
-                    self._latest = latest = PrefetchPlan(version, await prefetch_store.take(self._db), catalogue)
-        return latest
+        plan = await self._plans.at(at_least)
+        if plan.day != today():
+            self._plans.forget()
+            plan = await self._plans.at(at_least)
+        return plan
+
+    async def _plan(self, _last: PrefetchPlan | None, _version: int) -> tuple[PrefetchPlan, int]:
+        version = await self._db.version()
+        catalogue = await self._judge.at(version)
+        return PrefetchPlan(version, await prefetch_store.take(self._db), catalogue), version
 
     async def fleet(self, plan: PrefetchPlan, *, worker: int | None = None, node: int | None = None) -> Fleet:
         """Gives the nodes of a worker, one node, or the nodes of all workers, each with its kind."""
@@ -120,10 +118,10 @@ class PrefetchPlanner:
             return Puller(owner.worker, None)
         return Puller(None, node)
 
-    def latest_tag(self, puller: "Puller", version: int) -> str | None:
+    async def latest_tag(self, puller: "Puller", version: int) -> str | None:
         """Gives the tag of its last answer, where that is of this version and of today."""
-        at, day, tag = self._tags.get(puller, (0, None, None))
-        return tag if (at, day) == (version, today()) else None
+        day, tag = (await self._tags.at(version)).get(puller, (None, None))
+        return tag if day == today() else None
 
     async def desired(self, puller: "Puller", version: int) -> "DesiredImages":
         """Gives the desired images of a worker, or of a node without one."""
@@ -136,26 +134,23 @@ class PrefetchPlanner:
         keep = plan.missing(fleet)
         revisions = [specs[entry["image"]].revision for entry in entries]
         tag = fingerprint(orjson.dumps([entries, revisions, keep]))
-        if len(self._tags) >= _MOST_TAGS:
-            self._tags.clear()
-        self._tags[puller] = (plan.version, plan.day, tag)
+        tags = await self._tags.at(plan.version)
+        if self._tags.version == plan.version:
+            tags[puller] = (plan.day, tag)
         return DesiredImages(tag, entries, keep)
 
-    async def shown(self, principal: Principal, desired: "DesiredImages", disclosure: Disclosure) -> Object:
+    async def shown(
+        self, principal: Principal, desired: "DesiredImages", version: int, disclosure: Disclosure
+    ) -> Object:
         """Gives the answer: the entries with their images as the principal sees them."""
-        objects = await self._images(principal, [entry["image"] for entry in desired.entries], disclosure)
-        images = [entry | {"image": objects[entry["image"]]} for entry in desired.entries if entry["image"] in objects]
+        pks = [entry["image"] for entry in desired.entries]
+        objects = await self._images.shown(principal, pks, version, disclosure)
+        images = [
+            entry | {"image": orjson.Fragment(objects[entry["image"]])}
+            for entry in desired.entries
+            if entry["image"] in objects
+        ]
         return {"images": images, "keep": desired.keep}
-
-    async def _images(self, principal: Principal, images: Sequence[int], disclosure: Disclosure) -> dict[int, Object]:
-        chosen = projection(IMAGES.name, principal)
-        objects: dict[int, Object] = {}
-        for pks in in_parts(images):
-            statement = chosen.statement.where(IMAGES.column("pk").in_(pks))
-            objects |= await self._db.fetch(
-                statement, lambda rows: {item["pk"]: item for item in chosen.objects(rows, disclosure)}
-            )
-        return objects
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,14 +28,14 @@ async def desired_images(context: Context, call: Call[NoParameters, None]) -> Re
     """Answers with the desired images of a worker, or that these have not changed."""
     planner, request = context.planner, call.request
     puller = await planner.puller_of(call.principal, call.node)
-    latest = planner.latest_tag(puller, call.version)
+    latest = await planner.latest_tag(puller, call.version)
     if latest is not None and is_known(request, latest):
         return unchanged(latest)
     desired = await planner.desired(puller, call.version)
     if is_known(request, desired.tag):
         return unchanged(desired.tag)
     disclosure = context.disclosure()
-    content = await planner.shown(call.principal, desired, disclosure)
+    content = await planner.shown(call.principal, desired, call.version, disclosure)
     answer = await asyncio.to_thread(tagged, request, content, desired.tag)
     return await disclosing(context, call, "prefetch", disclosure, answer)
 
