@@ -7,8 +7,9 @@ import sqlalchemy as sa
 from bayplan.db.database import Database
 from bayplan.errors import CannotStart
 
-# Every schema that this program knows, oldest first; a test holds it to the migration scripts.
-REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0007")
+_MIGRATIONS = Path(__file__).parent / "migrations"
+# Every schema that this program knows, oldest first: each migration's file name begins with its own.
+REVISIONS = tuple(sorted(path.name.partition("_")[0] for path in (_MIGRATIONS / "versions").glob("[0-9]*_*.py")))
 HEAD = REVISIONS[-1]
 
 
@@ -57,6 +58,6 @@ def _alembic(connection: sa.Connection, command: str, target: str) -> None:
     from alembic.config import Config
 
     config = Config()
-    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    config.set_main_option("script_location", str(_MIGRATIONS))
     config.attributes["connection"] = connection
     getattr(commands, command)(config, target)
