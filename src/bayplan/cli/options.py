@@ -94,19 +94,4 @@ Database = Annotated[
 ]
 
 Node = Annotated[str | None, typer.Option(metavar="NODE", help="A node of the catalogue: its key, or address#index.")]
-Driver = Annotated[str | None, typer.Option(metavar="VERSION", help="The NVIDIA driver, like 535.104.05.")]
-ComputeCapability = Annotated[
-    str | None, typer.Option("--compute-capability", "--cc", metavar="X.Y", help="The GPU's, like 8.6.")
-]
-Gpu = Annotated[str | None, typer.Option(metavar="NAME", help="The GPU's name, like 'NVIDIA RTX A6000'.")]
-Brand = Annotated[str | None, typer.Option(metavar="BRAND", help="The GPU's brand as NVML names it, like NvidiaRTX.")]
-Architecture = Annotated[str | None, typer.Option(metavar="ARCH", help="The machine's: amd64 or arm64.")]
-RuntimeMode = Annotated[
-    str | None, typer.Option(metavar="MODE", help="Of the NVIDIA container runtime: legacy, csv or cdi.")
-]
-ToolkitVersion = Annotated[str | None, typer.Option(metavar="VERSION", help="Of the NVIDIA container toolkit.")]
-FabricReady = Annotated[
-    bool | None,
-    typer.Option("--fabric-ready/--fabric-not-ready", help="Whether the NVSwitch fabric is up.", show_default=False),
-]
 CpuOnly = Annotated[bool, typer.Option("--cpu-only", help="A worker without GPU.")]

@@ -1,40 +1,27 @@
 """`bayplan match`: which images run on a worker."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from bayplan.cli.matching._worker import worker_of
+from bayplan.cli.node_facts import SIZES, takes_node_facts
 from bayplan.cli.options import (
-    Architecture,
     AsJson,
-    Brand,
-    ComputeCapability,
     CpuOnly,
     Domain,
-    Driver,
-    FabricReady,
     Framework,
-    Gpu,
     Grades,
     Node,
-    RuntimeMode,
     Server,
     Task,
-    ToolkitVersion,
 )
 
 
+@takes_node_facts(without=SIZES)
 def match(
     node: Node = None,
-    driver: Driver = None,
-    compute_capability: ComputeCapability = None,
-    gpu: Gpu = None,
-    brand: Brand = None,
-    architecture: Architecture = None,
-    runtime_mode: RuntimeMode = None,
-    toolkit_version: ToolkitVersion = None,
-    fabric_ready: FabricReady = None,
+    *,
     cpu_only: CpuOnly = False,
     task: Task = None,
     domain: Domain = None,
@@ -44,6 +31,7 @@ def match(
     explain: Annotated[bool, typer.Option("--explain", help="Also show why the other images do not run.")] = False,
     server: Server = None,
     as_json: AsJson = False,
+    **facts: Any,
 ) -> None:
     """Show which images run on a worker, best first.
 
@@ -53,18 +41,7 @@ def match(
     from bayplan.cli import connection, lookup, output
     from bayplan.cli.matching import _view as match_view
 
-    worker = worker_of(
-        node is not None,
-        cpu_only,
-        driver_version=driver,
-        compute_capability=compute_capability,
-        gpu_name=gpu,
-        gpu_brand=brand,
-        architecture=architecture,
-        runtime_mode=runtime_mode,
-        toolkit_version=toolkit_version,
-        fabric_ready=fabric_ready,
-    )
+    worker = worker_of(node is not None, cpu_only, **facts)
     with connection.connect(server) as client:
         known = lookup.node(client, node) if node is not None else None
         answer = client.match(

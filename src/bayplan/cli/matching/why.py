@@ -1,39 +1,29 @@
 """`bayplan why`: whether an image runs on a worker, and why."""
 
+from typing import Any
+
 from bayplan.cli.matching._worker import worker_of
+from bayplan.cli.node_facts import SIZES, takes_node_facts
 from bayplan.cli.options import (
-    Architecture,
     AsJson,
-    Brand,
-    ComputeCapability,
     CpuOnly,
-    Driver,
-    FabricReady,
-    Gpu,
     ImageWords,
     Node,
-    RuntimeMode,
     Server,
-    ToolkitVersion,
 )
 
 ALL_GRADES = ("native", "minor", "forward", "cpu", "jit", "unknown", "no")
 
 
+@takes_node_facts(without=SIZES)
 def why(
     image: ImageWords,
     node: Node = None,
-    driver: Driver = None,
-    compute_capability: ComputeCapability = None,
-    gpu: Gpu = None,
-    brand: Brand = None,
-    architecture: Architecture = None,
-    runtime_mode: RuntimeMode = None,
-    toolkit_version: ToolkitVersion = None,
-    fabric_ready: FabricReady = None,
+    *,
     cpu_only: CpuOnly = False,
     server: Server = None,
     as_json: AsJson = False,
+    **facts: Any,
 ) -> None:
     """Say whether an image runs on a worker, and why.
 
@@ -43,18 +33,7 @@ def why(
     from bayplan.cli.matching import _view as match_view
     from bayplan.client import exact
 
-    worker = worker_of(
-        node is not None,
-        cpu_only,
-        driver_version=driver,
-        compute_capability=compute_capability,
-        gpu_name=gpu,
-        gpu_brand=brand,
-        architecture=architecture,
-        runtime_mode=runtime_mode,
-        toolkit_version=toolkit_version,
-        fabric_ready=fabric_ready,
-    )
+    worker = worker_of(node is not None, cpu_only, **facts)
     with connection.connect(server) as client:
         found = lookup.image(client, image)
         known = lookup.node(client, node) if node is not None else None

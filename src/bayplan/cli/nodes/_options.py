@@ -1,14 +1,8 @@
-"""Options that several commands about nodes take, and the body of a request that they make."""
+"""The body of a request about a node."""
 
 from collections.abc import Mapping
-from typing import Annotated
 
-import typer
-
-from bayplan.cli.options import NONE, size
-
-GpuMemory = Annotated[int | None, typer.Option(metavar="SIZE", parser=size, help="The GPU's memory, like 48GiB.")]
-CpuMemory = Annotated[int | None, typer.Option(metavar="SIZE", parser=size, help="The machine's memory, like 256GiB.")]
+from bayplan.cli.options import NONE
 
 
 def body(given: Mapping[str, object]) -> dict[str, object]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from rich.text import Text
 
+from bayplan.cli.node_facts import NODE_FACTS
 from bayplan.cli.output import MUTED, Column, ago, count, fields, memory, show, table, words
 
 if TYPE_CHECKING:
@@ -59,26 +60,14 @@ def show_workers(found: Sequence[WorkerAnswer]) -> None:
 
 def show_one(node: ExpandedNodeAnswer) -> None:
     """All fields of one node that are known."""
-    show(
-        fields(
-            [
-                ("node", Text(f"{node['ip']}#{node['index']}", style="bold")),
-                ("pk", node["pk"]),
-                ("gpu", node["gpu_name"]),
-                ("brand", node["gpu_brand"]),
-                ("compute capability", node["compute_capability"]),
-                ("generation", generation(node)),
-                ("driver", node["driver_version"] or "none"),
-                ("gpu memory", memory(node["gpu_mem"])),
-                ("memory", memory(node["cpu_mem"])),
-                ("architecture", node["architecture"]),
-                ("container runtime", node["runtime_mode"]),
-                ("container toolkit", node["toolkit_version"]),
-                ("fabric ready", node["fabric_ready"]),
-                ("last seen", seen(node["last_seen"])),
-            ]
-        )
-    )
+    values: Mapping[str, Any] = {**node, "driver_version": node["driver_version"] or "none"}
+    facts: list[tuple[str, Any]] = []
+    for name, fact in NODE_FACTS.items():
+        facts.append((fact.title, memory(values[name]) if fact.is_size else values[name]))
+        if name == "compute_capability":
+            facts.append(("generation", generation(node)))
+    address = Text(f"{node['ip']}#{node['index']}", style="bold")
+    show(fields([("node", address), ("pk", node["pk"]), *facts, ("last seen", seen(node["last_seen"]))]))
 
 
 def seen(last_seen: str | None) -> Text:
