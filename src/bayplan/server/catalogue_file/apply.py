@@ -22,7 +22,7 @@ _MOST_PROBLEMS = 100
 
 @dataclass(frozen=True, slots=True)
 class DocumentEntry:
-    """An entry of the document: all values of a new object, and the names of those that it mentions."""
+    """An entry of the document: all values of a new object, and the names of the fields that it mentions."""
 
     values: Entry
     mentioned: frozenset[str]
@@ -38,7 +38,7 @@ class ServerColumns:
 
 @dataclass(slots=True)
 class ApplyResult:
-    """What was changed, or would be."""
+    """The changes that were made, or would be."""
 
     changes: list[dict[str, Any]] = field(default_factory=list)
     unchanged: int = 0
@@ -54,7 +54,7 @@ async def apply(
     db: Database,
     document: Mapping[str, Sequence[DocumentEntry]],
     keyring: Keyring,
-    birth: ServerColumns,
+    server_columns: ServerColumns,
     *,
     prune: bool,
     dry_run: bool,
@@ -62,13 +62,13 @@ async def apply(
     by: str | None = None,
 ) -> ApplyResult:
     """Gives what changed. Raises `Invalid` or `Conflict` with every problem in the document, or `PreconditionFailed`."""
-    outcome = ApplyResult()
+    result = ApplyResult()
     try:
         async with db.write(by=by) as tx:
-            outcome.version = tx.version - 1
-            if if_version is not None and if_version.strip().strip('"') not in ("*", str(outcome.version)):
+            result.version = tx.version - 1
+            if if_version is not None and if_version.strip().strip('"') not in ("*", str(result.version)):
                 raise PreconditionFailed("The catalogue was changed since the dry run: look at the changes again.")
-            work = _Work(tx, keyring, birth, outcome)
+            work = _Work(tx, keyring, server_columns, result)
             for section in SECTIONS:
                 if section.name in document:
                     await work.enter(section, document[section.name])
@@ -78,23 +78,23 @@ async def apply(
                     if section.name in document:
                         await work.prune(section, document[section.name])
             work.raise_problems()
-            if dry_run or not outcome.changes:
+            if dry_run or not result.changes:
                 raise _RolledBack
-            outcome.version = tx.version
+            result.version = tx.version
     except _RolledBack:
         pass
-    outcome.applied = not dry_run
-    return outcome
+    result.applied = not dry_run
+    return result
 
 
 class _Work:
     """The state of one application: what has been looked up, and what is wrong so far."""
 
-    def __init__(self, tx: Transaction, keyring: Keyring, birth: ServerColumns, outcome: ApplyResult) -> None:
+    def __init__(self, tx: Transaction, keyring: Keyring, server_columns: ServerColumns, result: ApplyResult) -> None:
         self._tx = tx
         self._keyring = keyring
-        self._birth = birth
-        self._outcome = outcome
+        self._server_columns = server_columns
+        self._result = result
         self._problems: list[Problem] = []
         self._kinds: set[type[BayplanError]] = set()
         self._pks: dict[tuple[str, int | str], tuple[int | None, Problem | None]] = {}
@@ -112,59 +112,59 @@ class _Work:
 
     async def enter(self, section: DocumentSection, entries: Sequence[DocumentEntry]) -> None:
         """Adds and changes what the entries of a section say."""
-        there = {section.identity(row): row for row in await rows_of(self._tx.fetch, section)}
+        existing = {section.identity(row): row for row in await rows_of(self._tx.fetch, section)}
         seen: dict[tuple[Any, ...], int] = {}
-        for index, given in enumerate(entries):
+        for index, entry in enumerate(entries):
             # A long document lets other requests in between.
             await asyncio.sleep(0)
             at = f"{section.name}.{index}"
-            identity = section.identity(given.values)
+            identity = section.identity(entry.values)
             if identity in seen:
                 place = f"{section.name}.{seen[identity]}"
                 self._note(
-                    at, Invalid(f"'{section.key(given.values)}' is there already, at {place}.", code="duplicate")
+                    at, Invalid(f"'{section.key(entry.values)}' is there already, at {place}.", code="duplicate")
                 )
                 continue
             seen[identity] = index
             try:
-                await self._enter_one(section, given, there.get(identity))
+                await self._enter_entry(section, entry, existing.get(identity))
             except (Invalid, Conflict) as error:
                 self._note(at, error)
 
-    async def _enter_one(self, section: DocumentSection, given: DocumentEntry, row: Entry | None) -> None:
-        values, known = await self._resolved(section, given.values)
-        said = facts_said(given)
+    async def _enter_entry(self, section: DocumentSection, entry: DocumentEntry, row: Entry | None) -> None:
+        values, names = await self._resolved(section, entry.values)
+        facts = mentioned_facts(entry)
         if row is None:
-            new = {**values, **self._birth.columns[section.name]}
+            new = {**values, **self._server_columns.columns[section.name]}
             pk = await crud.insert(self._tx, section.resource_type, new, self._keyring, resolved=True)
-            await self._enter_facts(pk, said)
-            self._outcome.changes.append(self._change("add", section, given.values, pk, {}))
+            await self._enter_facts(pk, facts)
+            self._result.changes.append(self._change("add", section, entry.values, pk, {}))
             return
         changed = {
             name: values[name]
-            for name in given.mentioned
+            for name in entry.mentioned
             if name in values
             and values[name] != self._plain(section, row, name)
             and not _is_found(section, values, name)
         }
-        new_facts = {name: value for name, value in said.items() if row["facts"].get(name) != value}
+        new_facts = {name: value for name, value in facts.items() if row["facts"].get(name) != value}
         if not changed and not new_facts:
-            self._outcome.unchanged += 1
+            self._result.unchanged += 1
             return
         shown: dict[str, dict[str, Any]] = {}
         for item in section.resource_type.fields:
             if item.name in changed:
-                shown[item.name] = await self._shown(item, row[item.name], changed[item.name], known)
+                shown[item.name] = await self._shown(item, row[item.name], changed[item.name], names)
         for name, value in new_facts.items():
             shown[f"facts.{name}"] = {"from": row["facts"].get(name), "to": value}
         if changed:
             await crud.change(self._tx, section.resource_type, row["pk"], changed, self._keyring)
         await self._enter_facts(row["pk"], new_facts)
-        self._outcome.changes.append(self._change("change", section, given.values, row["pk"], shown))
+        self._result.changes.append(self._change("change", section, entry.values, row["pk"], shown))
 
     async def prune(self, section: DocumentSection, entries: Sequence[DocumentEntry]) -> None:
         """Removes what the section does not name; images softly, so the frameworks of deleted ones stay."""
-        named = {section.identity(given.values) for given in entries}
+        named = {section.identity(entry.values) for entry in entries}
         for row in await rows_of(self._tx.fetch, section):
             if section.identity(row) in named:
                 continue
@@ -173,14 +173,14 @@ class _Work:
                 continue
             try:
                 if section.resource_type.soft_delete is not None:
-                    await deletion.delete_softly(self._tx, row["pk"], self._birth.now)
+                    await deletion.delete_softly(self._tx, row["pk"], self._server_columns.now)
                 else:
                     await crud.remove(self._tx, section.resource_type, row["pk"])
             except Conflict as error:
-                said = f"'{section.key(row)}' is not in the document, but cannot be removed. {error.detail}"
-                self._note(section.name, Conflict(said, code=error.code))
+                detail = f"'{section.key(row)}' is not in the document, but cannot be removed. {error.detail}"
+                self._note(section.name, Conflict(detail, code=error.code))
                 continue
-            self._outcome.changes.append(self._change("remove", section, row, row["pk"], {}))
+            self._result.changes.append(self._change("remove", section, row, row["pk"], {}))
 
     async def _resolved(self, section: DocumentSection, values: Entry) -> tuple[Entry, dict[str, str]]:
         """The values with pks for references, and what each reference was called in the document."""
@@ -248,6 +248,6 @@ def _is_found(section: DocumentSection, values: Entry, name: str) -> bool:
     )
 
 
-def facts_said(given: DocumentEntry) -> Entry:
+def mentioned_facts(entry: DocumentEntry) -> Entry:
     """Gives the facts that an entry mentions."""
-    return given.values.get("facts") or {}
+    return entry.values.get("facts") or {}

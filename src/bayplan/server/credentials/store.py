@@ -1,7 +1,7 @@
-"""The log-ins of registries, each once: which images use it, when it was last good for something, and another password for it.
+"""The credentials of registries, each once: the images that use them, when they were last good, and another password for them.
 
-A log-in is a user name at a registry. How an image spells its registry does not matter: `registry` names the same host
-that `url` does, so it alone says where the log-in belongs.
+Credentials are a user name at a registry. An image's `registry` names the same host as its `url`, however it is spelled, so it
+alone says where the credentials belong.
 """
 
 import asyncio
@@ -38,80 +38,80 @@ class _Use:
 
 @dataclass(frozen=True, slots=True)
 class RepositoryImage:
-    """An image that is pulled with a log-in, and where it lies."""
+    """An image that is pulled with credentials, and where it lies."""
 
     image: int
     reference: Reference
 
 
 async def overview(db: Database, keyring: Keyring) -> list[Object]:
-    """Gives every log-in of images that are not deleted, with what is known of it; no password, nor anything made of one."""
+    """Gives all credentials of images that are not deleted, with their use; no password, nor anything made of one."""
     columns = (_IMAGES.pk, _IMAGES.registry, _IMAGES.registry_username, _IMAGES.registry_password)
     statement = sa.select(*columns).where(_IMAGES.registry_username.is_not(None), _IMAGES.deletion_time.is_(None))
-    found = await db.fetch(statement.order_by(_IMAGES.pk), _by_log_in)
-    passwords, by_image = await asyncio.to_thread(lambda: (_passwords(found, keyring), _by_image(found)))
-    noted = {(row.registry, row.username): row for row in await fetch_all(db, sa.select(tables.login_uses))}
-    given = await _last_given(db, by_image, set(found))
+    uses = await db.fetch(statement.order_by(_IMAGES.pk), _by_key)
+    passwords, by_image = await asyncio.to_thread(lambda: (_passwords(uses, keyring), _by_image(uses)))
+    outcomes = {(row.registry, row.username): row for row in await fetch_all(db, sa.select(tables.login_uses))}
+    given = await _last_given(db, by_image, set(uses))
     return [
         {
             "registry": registry,
             "username": username,
             "images": len(use.images),
             "passwords": passwords[registry, username],
-            "last_used": getattr(noted.get((registry, username)), "last_used", None),
-            "last_refused": getattr(noted.get((registry, username)), "last_refused", None),
+            "last_used": getattr(outcomes.get((registry, username)), "last_used", None),
+            "last_refused": getattr(outcomes.get((registry, username)), "last_refused", None),
             "last_given": given.get((registry, username)),
         }
-        for (registry, username), use in sorted(found.items())
+        for (registry, username), use in sorted(uses.items())
     ]
 
 
-def _by_log_in(rows: Rows) -> dict[CredentialKey, _Use]:
+def _by_key(rows: Rows) -> dict[CredentialKey, _Use]:
     hosts = {spelled: registry_host(spelled) for spelled in {row.registry for row in rows}}
-    found: dict[CredentialKey, _Use] = defaultdict(_Use)
+    uses: dict[CredentialKey, _Use] = defaultdict(_Use)
     for pk, registry, username, stored in rows:
-        use = found[hosts[registry], username]
+        use = uses[hosts[registry], username]
         use.images.append(pk)
         use.stored.add(stored)
-    return found
+    return uses
 
 
-def _passwords(found: dict[CredentialKey, _Use], keyring: Keyring) -> dict[CredentialKey, int]:
-    return {log_in: len({keyring.decrypt(stored) for stored in use.stored}) for log_in, use in found.items()}
+def _passwords(uses: dict[CredentialKey, _Use], keyring: Keyring) -> dict[CredentialKey, int]:
+    return {key: len({keyring.decrypt(stored) for stored in use.stored}) for key, use in uses.items()}
 
 
-def _by_image(found: dict[CredentialKey, _Use]) -> dict[int, CredentialKey]:
-    return dict(sorted((pk, log_in) for log_in, use in found.items() for pk in use.images))
+def _by_image(uses: dict[CredentialKey, _Use]) -> dict[int, CredentialKey]:
+    return dict(sorted((pk, key) for key, use in uses.items() for pk in use.images))
 
 
 async def _last_given(
-    db: Database, log_ins: dict[int, CredentialKey], everyone: set[CredentialKey]
+    db: Database, keys: dict[int, CredentialKey], all_keys: set[CredentialKey]
 ) -> dict[CredentialKey, str]:
-    """When the log-ins of images were last given to a user or a worker, to the minute: sets of images, the latest first."""
-    pks = list(log_ins)
-    found: dict[CredentialKey, str] = {}
+    """Gives when credentials were last given to a user or a worker, to the minute: from the sets of images, the latest first."""
+    pks = list(keys)
+    last_given: dict[CredentialKey, str] = {}
     sets = tables.audit_sets.c
 
-    def look(rows: Rows) -> None:
+    def read(rows: Rows) -> None:
         nonlocal pks
         for given, _, ranges in rows:
             within = (pks[bisect_left(pks, first) : bisect_right(pks, last)] for first, last in orjson.loads(ranges))
-            new = {log_ins[pk] for some in within for pk in some}
+            new = {keys[pk] for part in within for pk in part}
             if new:
-                found.update(dict.fromkeys(new, given))
-                pks = [pk for pk in pks if log_ins[pk] not in new]
+                last_given.update(dict.fromkeys(new, given))
+                pks = [pk for pk in pks if keys[pk] not in new]
 
-    wanted = sa.select(sets.given, sets.digest, sa.type_coerce(sets.ranges, sa.Text)).where(sets.given.is_not(None))
-    statement = wanted.order_by(sets.given.desc(), sets.digest.desc()).limit(_SETS_AT_ONCE)
+    columns = sa.select(sets.given, sets.digest, sa.type_coerce(sets.ranges, sa.Text)).where(sets.given.is_not(None))
+    statement = columns.order_by(sets.given.desc(), sets.digest.desc()).limit(_SETS_AT_ONCE)
     after: tuple[str, str] | None = None
-    while everyone - found.keys():
+    while all_keys - last_given.keys():
         page = statement if after is None else statement.where(sa.tuple_(sets.given, sets.digest) < after)
         rows = await fetch_all(db, page)
-        await asyncio.to_thread(look, rows)
+        await asyncio.to_thread(read, rows)
         if len(rows) < _SETS_AT_ONCE:
             break
         after = (rows[-1][0], rows[-1][1])
-    return found
+    return last_given
 
 
 async def of_image(db: Database, pk: int, disclosure: Disclosure) -> tuple[str, str | None, str | None]:
@@ -124,45 +124,43 @@ async def of_image(db: Database, pk: int, disclosure: Disclosure) -> tuple[str, 
     return registry_host(registry), username, None if stored is None else disclosure.password(pk, stored)
 
 
-async def repositories(db: Database, log_in: CredentialKey, most: int) -> tuple[list[RepositoryImage], int]:
-    """Gives one image, the newest, for each repository that a log-in pulls from, and how many repositories there are.
+async def repositories(db: Database, key: CredentialKey, most: int) -> tuple[list[RepositoryImage], int]:
+    """Gives the newest image of each repository that is pulled from with these credentials, and how many repositories there are.
 
     At most so many of them. Deleted images count only where there are no others; raises `NotFound` where there are none.
     """
-    registry, username = log_in
+    registry, username = key
     columns = (_IMAGES.pk, _IMAGES.url, _IMAGES.registry, _IMAGES.deletion_time)
     statement = sa.select(*columns).where(_IMAGES.registry_username == username).order_by(_IMAGES.pk.desc())
     rows = await fetch_all(db, statement)
-    found = await asyncio.to_thread(_by_repository, rows, registry)
-    if not found:
-        raise no_such_credentials(log_in)
-    return found[:most], len(found)
+    images = await asyncio.to_thread(_by_repository, rows, registry)
+    if not images:
+        raise no_such_credentials(key)
+    return images[:most], len(images)
 
 
 def _by_repository(rows: Rows, registry: str) -> list[RepositoryImage]:
     hosts = {spelled: registry_host(spelled) for spelled in {row.registry for row in rows}}
-    ours = [row for row in rows if hosts[row.registry] == registry]
-    found: dict[str, RepositoryImage] = {}
-    for row in [row for row in ours if row.deletion_time is None] or ours:
-        at = located(row.url, row.registry)
-        found.setdefault(at.repository, RepositoryImage(row.pk, at))
-    return list(found.values())
+    of_registry = [row for row in rows if hosts[row.registry] == registry]
+    images: dict[str, RepositoryImage] = {}
+    for row in [row for row in of_registry if row.deletion_time is None] or of_registry:
+        reference = located(row.url, row.registry)
+        images.setdefault(reference.repository, RepositoryImage(row.pk, reference))
+    return list(images.values())
 
 
-async def replace(
-    tx: Transaction, log_in: CredentialKey, username: str, password: str, keyring: Keyring
-) -> Sequence[int]:
-    """Gives all images of a log-in another user name and password, deleted ones too; gives their pks.
+async def replace(tx: Transaction, key: CredentialKey, username: str, password: str, keyring: Keyring) -> Sequence[int]:
+    """Gives all images of some credentials another user name and password, deleted ones too; gives their pks.
 
-    Those whose registry refused the old one are looked at again soon. Raises `NotFound` where there are none.
+    Those whose registry refused the old ones are checked again soon. Raises `NotFound` where there are none.
     """
-    registry, old = log_in
-    wanted = sa.select(_IMAGES.pk, _IMAGES.registry).where(_IMAGES.registry_username == old)
-    rows = await tx.fetch(wanted.order_by(_IMAGES.pk))
+    registry, old = key
+    images = sa.select(_IMAGES.pk, _IMAGES.registry).where(_IMAGES.registry_username == old)
+    rows = await tx.fetch(images.order_by(_IMAGES.pk))
     hosts = {spelled: registry_host(spelled) for spelled in {row.registry for row in rows}}
     pks = [row.pk for row in rows if hosts[row.registry] == registry]
     if not pks:
-        raise no_such_credentials(log_in)
+        raise no_such_credentials(key)
     # Each encrypted for itself: what is stored does not tell which are equal.
     changes = await asyncio.to_thread(lambda: [{"at": pk, "sealed": keyring.encrypt(password)} for pk in pks])
     statement = (
@@ -172,18 +170,18 @@ async def replace(
     )
     checks = tables.checks
     fields: dict[str, tuple[str, str]] = {"registry_password": (SET, REPLACED)}
-    if username != log_in[1]:
-        fields["registry_username"] = (log_in[1], username)
+    if username != old:
+        fields["registry_username"] = (old, username)
     for start in range(0, len(changes), _ROWS_AT_ONCE):
-        some = changes[start : start + _ROWS_AT_ONCE]
-        await tx.execute(statement, some)
-        tx.entries += [ChangeEntry("docker", change["at"], "rotate", fields) for change in some]
+        part = changes[start : start + _ROWS_AT_ONCE]
+        await tx.execute(statement, part)
+        tx.entries += [ChangeEntry("docker", change["at"], "rotate", fields) for change in part]
         refused = (
-            checks.c.image.in_([change["at"] for change in some]),
+            checks.c.image.in_([change["at"] for change in part]),
             checks.c.state == "denied",
             checks.c.due.is_not(None),
         )
-        # In the order of keys, as everybody locks them.
+        # Locked in the order of keys, as everywhere.
         locked = sa.select(checks.c.image).where(*refused).order_by(checks.c.image).with_for_update()
         if await tx.fetch(locked):
             await tx.execute(sa.update(checks).where(*refused).values(due=checks.c.checked))
@@ -191,9 +189,9 @@ async def replace(
     return pks
 
 
-def no_such_credentials(log_in: CredentialKey) -> NotFound:
-    """Gives the error for a log-in that no image has."""
-    registry, username = log_in
+def no_such_credentials(key: CredentialKey) -> NotFound:
+    """Gives the error for credentials that no image has."""
+    registry, username = key
     return NotFound(
         f"No image of '{registry}' has the user name '{username}': GET /v1/credentials shows those that there are."
     )
@@ -202,10 +200,10 @@ def no_such_credentials(log_in: CredentialKey) -> NotFound:
 async def note_outcomes(
     tx: Transaction, at: str, *, taken: Iterable[CredentialKey] = (), refused: Iterable[CredentialKey] = ()
 ) -> None:
-    """Notes that registries took and refused these log-ins."""
-    for column, log_ins in (("last_used", taken), ("last_refused", refused)):
-        # In one order everywhere: two that note the same log-ins wait for each other, and not in a circle.
-        rows = [{"registry": registry, "username": username, "at": at} for registry, username in sorted(set(log_ins))]
+    """Notes which credentials registries took, and which they refused."""
+    for column, keys in (("last_used", taken), ("last_refused", refused)):
+        # Locked in one order everywhere, so that two writers of the same rows do not deadlock.
+        rows = [{"registry": registry, "username": username, "at": at} for registry, username in sorted(set(keys))]
         if rows:
             upsert = sa.text(
                 f"INSERT INTO login_uses (registry, username, {column}) VALUES (:registry, :username, :at) "  # noqa: S608  # the column is one of the two above

@@ -54,22 +54,22 @@ def parse(body: bytes, model: type[Model]) -> Model:
     if body.count(b":") > model.most_members:  # each member of an object has a colon
         raise Invalid.at("body", "too_many_fields", f"The body names more than {model.most_members:,} fields.")
     try:
-        made = model.model_validate(content)
+        parsed_body = model.model_validate(content)
     except ValidationError as error:
         raise invalid(error, model) from None
     if b"\\u0000" in body:
         _refuse_nul(content)
-    return made
+    return parsed_body
 
 
 def invalid(error: ValidationError, model: type[BaseModel]) -> Invalid:
-    """Gives what a failed validation found, each problem at its place once."""
-    said: dict[str, list[tuple[str, str]]] = {}
-    for one in error.errors(include_url=False, include_context=False, include_input=False)[:_MOST_PROBLEMS]:
-        place = _place(one["loc"])
-        message = one["msg"].removeprefix("Value error, ").replace("Input should", "must", 1)
-        said.setdefault(place, []).append((one["type"], message))
-    problems = [_problem(place, found, model) for place, found in said.items()]
+    """Gives the problems of a failed validation, each place once."""
+    by_place: dict[str, list[tuple[str, str]]] = {}
+    for part in error.errors(include_url=False, include_context=False, include_input=False)[:_MOST_PROBLEMS]:
+        place = _place(part["loc"])
+        message = part["msg"].removeprefix("Value error, ").replace("Input should", "must", 1)
+        by_place.setdefault(place, []).append((part["type"], message))
+    problems = [_problem(place, messages, model) for place, messages in by_place.items()]
     only = problems[0].code if len(problems) == 1 else "invalid"
     return Invalid(" ".join(p.detail for p in problems[:5]), code=only, problems=problems)
 
@@ -85,8 +85,8 @@ def _place(loc: Sequence[int | str]) -> str:
     return ".".join(kept) or "body"
 
 
-def _problem(place: str, found: list[tuple[str, str]], model: type[BaseModel]) -> Problem:
-    kind, message = found[0]
+def _problem(place: str, messages: list[tuple[str, str]], model: type[BaseModel]) -> Problem:
+    kind, message = messages[0]
     name = place.rsplit(".", 1)[-1]
     if kind == "missing":
         return Problem(place, "missing", f"The field '{place}' is required.")
@@ -95,9 +95,9 @@ def _problem(place: str, found: list[tuple[str, str]], model: type[BaseModel]) -
         return Problem(place, "unknown_field", f"There is no field '{name}' here.{fields}")
     if kind in ("model_type", "dict_type", "model_attributes_type"):
         message = "must be a JSON object"
-    code = "wrong_type" if kind.endswith("_type") or len(found) > 1 else kind
-    if len(found) > 1:
-        message = " or ".join(dict.fromkeys(text for _, text in found))
+    code = "wrong_type" if kind.endswith("_type") or len(messages) > 1 else kind
+    if len(messages) > 1:
+        message = " or ".join(dict.fromkeys(text for _, text in messages))
     subject = f"The field '{place}'" if place != "body" else "The body"
     separator = " " if message.startswith(("must", "should")) else ": "
     return Problem(place, code, f"{subject}{separator}{message.rstrip('.')}.")

@@ -50,16 +50,16 @@ async def inspect_and_store(context: Context, principal: Principal, pk: int, *, 
         inspection = await context.registries.inspect(location.reference, location.username, location.password)
     except RegistryDenied:
         async with context.db.write(moves=False) as tx:
-            await credential_queries.note_outcomes(tx, now(), refused=location.log_ins)
+            await credential_queries.note_outcomes(tx, now(), refused=location.credential_keys)
         raise
     async with context.db.write(by=principal.name) as tx:
         await inspection_store.keep(tx, pk, _content(inspection), location, if_match=if_match)
-        await credential_queries.note_outcomes(tx, now(), taken=location.log_ins)
+        await credential_queries.note_outcomes(tx, now(), taken=location.credential_keys)
 
 
 async def load(context: Context, pk: int) -> tuple[bytes, str]:
     """Gives the stored inspection of an image with its contradictions as JSON, and the tag; raises `NotFound`."""
-    # `If-Match` goes by the image's revision. Read before what it stands for: were that newer, it would only be refused.
+    # `If-Match` goes by the image's revision. Read first: if the inspection is newer, a change with this tag is only refused.
     revision = await image_queries.revision(context.db, pk)
     stored = await inspection_store.load(context.db, pk)
     # The contradictions change with the catalogue, whatever the revision is.
@@ -77,32 +77,33 @@ def _content(inspection: "registry.ImageInspection") -> Object:
     }
 
 
-def _contradictions(kept: inspection_store.StoredInspection) -> Iterable[Object]:
-    """Where the catalogue's fields, then the facts that staff entered, say something else than the image."""
+def _contradictions(stored: inspection_store.StoredInspection) -> Iterable[Object]:
+    """Gives where the catalogue's fields, then the facts that staff entered, differ from the image."""
     from bayplan.registry.interpret import ObservedFact, PlatformFacts, contradictions
 
-    platforms = kept.inspection["platforms"]
-    read_again = [
+    platforms = stored.inspection["platforms"]
+    parsed = [
         PlatformFacts(**platform | {"facts": {name: ObservedFact(**fact) for name, fact in platform["facts"].items()}})
         for platform in platforms
     ]
-    yield from map(asdict, contradictions(kept.catalogue, read_again))
+    yield from map(asdict, contradictions(stored.catalogue, parsed))
 
-    def told(name: str) -> list[tuple[Any, str]]:
-        return [(fact["value"], fact["source"]) for one in platforms if (fact := one["facts"].get(name))]
+    def observed(name: str) -> list[tuple[Any, str]]:
+        facts = (platform["facts"].get(name) for platform in platforms)
+        return [(fact["value"], fact["source"]) for fact in facts if fact]
 
-    if kept.catalogue["cuda_version"] is None:  # which says that there is no CUDA in it
-        yield from _otherwise("cuda_version", {"cuda_version": None}, told("cuda_version"))
-    built = sorted({architecture(platform) for platform in platforms})
-    entered = dict(kept.entered)
+    if stored.catalogue["cuda_version"] is None:  # the catalogue claims that there is no CUDA in the image
+        yield from _contradiction("cuda_version", {"cuda_version": None}, observed("cuda_version"))
+    architectures = sorted({architecture(platform) for platform in platforms})
+    entered = dict(stored.entered)
     if "architectures" in entered:
         entered["architectures"] = sorted(set(entered["architectures"]))
-    yield from _otherwise("architectures", entered, [(built, "manifest")])
+    yield from _contradiction("architectures", entered, [(architectures, "manifest")])
     for name in sorted(set(entered) - {"architectures"}):
-        yield from _otherwise(name, entered, told(name))
+        yield from _contradiction(name, entered, observed(name))
 
 
-def _otherwise(name: str, entered: Mapping[str, Any], told: list[tuple[Any, str]]) -> Iterable[Object]:
-    """The contradiction between an entry and the platforms of an image, unless one of them agrees."""
-    if name in entered and told and entered[name] not in [value for value, _ in told]:
-        yield {"field": name, "catalogue": entered[name], "registry": told[0][0], "source": told[0][1]}
+def _contradiction(name: str, entered: Mapping[str, Any], observed: list[tuple[Any, str]]) -> Iterable[Object]:
+    """Gives the contradiction between an entry and the platforms of an image, unless a platform agrees."""
+    if name in entered and observed and entered[name] not in [value for value, _ in observed]:
+        yield {"field": name, "catalogue": entered[name], "registry": observed[0][0], "source": observed[0][1]}

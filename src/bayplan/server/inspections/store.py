@@ -1,6 +1,6 @@
-"""What registries said of images: kept until the image is asked for again, or lies somewhere else.
+"""Stored inspections of images: each until the next one, or until the image gets another url.
 
-The registry itself is asked before any transaction begins, so what is kept is checked against the image as it is then.
+The registry is asked before any transaction begins, so an inspection is checked against the image as it is when it is stored.
 """
 
 from collections.abc import Mapping
@@ -29,15 +29,15 @@ Object = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class RegistryLocation:
-    """Where an image lies, and the log-in for it; its password shows in no text made of it."""
+    """Where an image lies, and the credentials for it; the password is not in its `repr`."""
 
     reference: Reference
     username: str | None
     password: str | None = field(repr=False)
 
     @property
-    def log_ins(self) -> list[CredentialKey]:
-        """The log-in, if there is one, as the store knows it."""
+    def credential_keys(self) -> list[CredentialKey]:
+        """The key of the credentials, if there are any."""
         return [] if self.username is None else [(self.reference.registry, self.username)]
 
 
