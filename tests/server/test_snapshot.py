@@ -11,6 +11,7 @@ import pytest
 import sqlalchemy as sa
 
 from bayplan.db import tables
+from bayplan.db.as_of import AsOf
 from bayplan.db.database import Database
 from bayplan.db.disclosure import Disclosure
 from bayplan.db.engines import open_database
@@ -18,7 +19,6 @@ from bayplan.db.keyring import Keyring
 from bayplan.db.principal import EVERYBODY
 from bayplan.db.projection import projection
 from bayplan.domain.compatibility.tables import load
-from bayplan.server.as_of import AsOf
 from bayplan.server.matching.load import CatalogueSnapshot, load_snapshot, update_snapshot
 from bayplan.server.snapshot import ImageSnapshots, json_array
 from tests import catalogue

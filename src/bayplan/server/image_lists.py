@@ -10,6 +10,7 @@ from functools import lru_cache
 
 import sqlalchemy as sa
 
+from bayplan.db.as_of import AsOf, emptied_by_writes
 from bayplan.db.compiled import CompiledStatement
 from bayplan.db.crud import Page
 from bayplan.db.database import Database, Rows
@@ -22,7 +23,6 @@ from bayplan.domain.compatibility.index import CatalogueIndex
 from bayplan.errors import Invalid
 from bayplan.schemas.common import MAX_INTEGER
 from bayplan.schemas.filters import Exact, Filter
-from bayplan.server.as_of import AsOf, emptied_by_writes
 from bayplan.server.matching.queries import Judge
 from bayplan.server.snapshot import ImageSnapshots, json_array
 

@@ -12,6 +12,7 @@ from typing import NamedTuple
 import orjson
 import sqlalchemy as sa
 
+from bayplan.db.as_of import AsOf
 from bayplan.db.change_log import ChangedObjects, changes_since
 from bayplan.db.compiled import CompiledStatement, is_one_of, pks_parameter
 from bayplan.db.database import Database, Rows
@@ -20,7 +21,6 @@ from bayplan.db.keyring import Keyring
 from bayplan.db.principal import EVERYBODY, Principal
 from bayplan.db.projection import projection
 from bayplan.db.resource_types import RESOURCE_TYPES
-from bayplan.server.as_of import AsOf
 
 IMAGES = RESOURCE_TYPES["docker"]
 _OPEN = projection(IMAGES.name, EVERYBODY)

@@ -3,12 +3,13 @@
 import time
 from dataclasses import dataclass
 
+from bayplan.db.as_of import AsOf, emptied_by_writes
 from bayplan.db.database import Database
 from bayplan.db.principal import Principal
 from bayplan.errors import Forbidden, Malformed, Unauthenticated
 from bayplan.server.auth import accounts
 from bayplan.server.auth.access import WORKERS_MAY
-from bayplan.server.auth.tokens import TokenIssuer, Use
+from bayplan.server.auth.tokens import TokenClaims, TokenIssuer, Use
 
 _MOST_KEPT = 10_000
 
@@ -27,22 +28,26 @@ class Authenticator:
 
     def __init__(self, db: Database, tokens: TokenIssuer) -> None:
         self._db, self._tokens = db, tokens
-        self._kept: dict[str, Authentication] = {}
+        self._kept: AsOf[dict[str, Authentication]] = emptied_by_writes(db)
+        # A signature stays good: it is checked once, and the account at each version of the catalogue.
+        self._claims: dict[str, TokenClaims] = {}
 
     async def authenticate(self, token: str) -> Authentication:
         """Gives whom an access token stands for; raises `Unauthenticated`."""
-        kept = self._kept.get(token)
-        if kept is not None and kept.expires > time.time() and kept.version == await self._db.version():
-            return kept
+        version = await self._db.version()
+        kept = await self._kept.at(version)
+        known = kept.get(token)
+        if known is not None and known.expires > time.time() and known.version == version:
+            return known
         fresh = await self.check(token, "access")
-        if len(self._kept) >= _MOST_KEPT:
-            self._kept.clear()
-        self._kept[token] = fresh
+        if len(kept) >= _MOST_KEPT:
+            kept.clear()
+        kept[token] = fresh
         return fresh
 
     async def check(self, token: str, *uses: Use) -> Authentication:
         """Reads whom a token stands for now; raises `Unauthenticated` unless it is good for one of the `uses`."""
-        claims = self._tokens.read(token)
+        claims = self._read(token)
         if claims.use not in uses:
             raise Unauthenticated(f"This is a token for '{claims.use}': use the {' or '.join(uses)} token here.")
         account, version = await accounts.account_and_version(self._db, claims.subject, claims.pk)
@@ -53,6 +58,15 @@ class Authenticator:
         else:
             principal = Principal(user=claims.pk, is_staff=account.is_staff, name=account.name)
         return Authentication(principal, version, claims.expires)
+
+    def _read(self, token: str) -> TokenClaims:
+        claims = self._claims.get(token)
+        if claims is None or claims.expires <= time.time():
+            claims = self._tokens.read(token)
+            if len(self._claims) >= _MOST_KEPT:
+                self._claims.clear()
+            self._claims[token] = claims
+        return claims
 
     async def acting_node(self, principal: Principal, text: str) -> int:
         """Gives the node that the header `Node-Id` names; raises `Forbidden`, and `Malformed` where there is none."""

@@ -9,6 +9,7 @@ from typing import Any
 import orjson
 
 from bayplan.db import crud
+from bayplan.db.as_of import AsOf, emptied_by_writes
 from bayplan.db.compiled import pks_parameter
 from bayplan.db.database import Database, Rows, fetch_all
 from bayplan.db.disclosure import Disclosure
@@ -23,7 +24,6 @@ from bayplan.domain.compatibility.tables import Tables, load
 from bayplan.domain.compatibility.verdict import ORDER, Grade, Verdict
 from bayplan.errors import Invalid, NotFound
 from bayplan.schemas.match import MatchRequest, WorkerFacts
-from bayplan.server.as_of import AsOf, emptied_by_writes
 from bayplan.server.matching.answers import Graded, graded, in_turn, json_object
 from bayplan.server.matching.load import CatalogueSnapshot, load_nodes, load_snapshot, update_snapshot
 from bayplan.server.matching.node_facts import facts_of, node_from

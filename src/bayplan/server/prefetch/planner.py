@@ -14,6 +14,7 @@ from typing import Any
 
 import orjson
 
+from bayplan.db.as_of import AsOf, emptied_by_writes
 from bayplan.db.database import Database
 from bayplan.db.disclosure import Disclosure
 from bayplan.db.principal import Principal
@@ -21,7 +22,6 @@ from bayplan.db.resource_types import RESOURCE_TYPES
 from bayplan.domain.compatibility.node import Node
 from bayplan.domain.prefetch import NodeGroup, PlannedImage, plan_images
 from bayplan.errors import Malformed
-from bayplan.server.as_of import AsOf, emptied_by_writes
 from bayplan.server.auth import accounts
 from bayplan.server.http.responses import fingerprint
 from bayplan.server.matching.queries import CatalogueSnapshot, Judge, load_nodes, today
