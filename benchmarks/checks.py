@@ -35,15 +35,17 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Size:
-    """How many images lie in how many registries, and how many connections one client holds to each."""
+    """How many images lie in how many registries, how many connections one client holds to each, for how long is measured."""
 
     images: int = 10_000
     registries: int = 4
     connections: int = 8
+    quiet_seconds: float = 2.0
+    """For how long loads are measured before the checks."""
 
 
 FULL = Size()
-QUICK = Size(images=120, registries=2)
+QUICK = Size(images=120, registries=2, quiet_seconds=0.2)
 
 
 @dataclass(frozen=True)
@@ -192,7 +194,7 @@ def run(size: Size, say: Say) -> Result:
             with server.client() as client:
                 fill(client, references)
             is_over = threading.Event()
-            threading.Timer(2.0, is_over.set).start()
+            threading.Timer(size.quiet_seconds, is_over.set).start()
             quiet = loads(server, size.images, is_over)
             before = resident_megabytes(server)
             say("the first check of each")

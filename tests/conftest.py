@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import httpx
+import hypothesis
 import pytest
 
 from bayplan.config import Settings
@@ -25,6 +26,8 @@ from tests.process import ADMIN_PASSWORD, Server, running_server
 if TYPE_CHECKING:
     from bayplan.server.http.application import Application
 
+hypothesis.settings.register_profile("suite", suppress_health_check=[hypothesis.HealthCheck.too_slow], deadline=None)
+hypothesis.settings.load_profile("suite")  # made-up input comes slowly on a busy machine
 KINDS = ("sqlite", "postgresql")
 USER = ("casey", "casey's long password")
 _names = itertools.count(1)

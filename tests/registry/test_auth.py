@@ -64,7 +64,7 @@ def asked(header: str, registry: Endpoint = SECURE, access: AddressPolicy | None
 def test_a_token_is_asked_for_as_announced() -> None:
     """Service and scope go along, and the address's own query stays."""
     step = asked('Bearer realm="https://auth.docker.io/token?a=1",service="s t",scope="repository:ml/x:pull"')
-    assert (step.endpoint, step.login) == (Endpoint("https", "auth.docker.io", 443), LOGIN)
+    assert (step.endpoint, step.credentials) == (Endpoint("https", "auth.docker.io", 443), LOGIN)
     query = parse_qs(urlsplit(step.target).query)
     assert query == {"a": ["1"], "service": ["s t"], "scope": ["repository:ml/x:pull"], "account": ["casey"]}
 
@@ -107,7 +107,7 @@ def test_where_a_log_in_may_go(registry: Endpoint, realm: str, insecure: list[st
     """The table of the rules in the module's docstring."""
     access = AddressPolicy.of(insecure=insecure)
     if allowed:
-        assert asked(f'Bearer realm="{realm}"', registry, access).login == LOGIN
+        assert asked(f'Bearer realm="{realm}"', registry, access).credentials == LOGIN
     else:
         with pytest.raises(RegistryNotAllowed, match="no log-in goes there"):
             asked(f'Bearer realm="{realm}"', registry, access)
@@ -130,7 +130,7 @@ def test_without_a_log_in_a_token_is_asked_for_anonymously() -> None:
     """As public images of docker.io are read."""
     step = follow(parse(['Bearer realm="https://a.example.org/"']), SECURE, "ml/x", None, AddressPolicy())
     assert isinstance(step, TokenRequest)
-    assert step.login is None
+    assert step.credentials is None
     assert "account" not in step.target
 
 

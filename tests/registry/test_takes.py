@@ -20,18 +20,18 @@ def pushed(registry: Registry, name: str) -> Reference:
 async def test_a_registry_takes_the_right_log_in_and_no_other(registry: Registry) -> None:
     reference = pushed(registry, "team/taken")
     async with client_for(registry) as client:
-        assert await client.takes(reference, LOGIN) == (registry.login is not None)
+        assert await client.accepts(reference, LOGIN) == (registry.login is not None)
         if registry.login is None:
-            assert await client.takes(reference, WRONG) is False, "it asks for none, and would take any"
+            assert await client.accepts(reference, WRONG) is False, "it asks for none, and would take any"
         else:
             with pytest.raises(RegistryDenied, match="refuses"):
-                await client.takes(reference, WRONG)
+                await client.accepts(reference, WRONG)
 
 
 async def test_an_image_that_is_missing_does_not_matter(registry: Registry) -> None:
     gone = Reference.parse(f"{registry.host}/team/never-pushed:1")
     async with client_for(registry) as client:
-        assert await client.takes(gone, LOGIN) == (registry.login is not None)
+        assert await client.accepts(gone, LOGIN) == (registry.login is not None)
 
 
 async def test_the_log_in_is_sent_anew(registry: Registry) -> None:
@@ -39,5 +39,5 @@ async def test_the_log_in_is_sent_anew(registry: Registry) -> None:
     async with client_for(registry) as client:
         await client.digest(reference, LOGIN)
         before = len(registry.requests)
-        await client.takes(reference, LOGIN)
+        await client.accepts(reference, LOGIN)
         assert len(registry.requests) - before == (1 if registry.login is None else 2)

@@ -1,17 +1,17 @@
-"""How a registry wants to be logged in to, and where a log-in may go. Text to decisions, no I/O.
+"""What to send to a registry that wants credentials, and where they may go. Text to decisions, no I/O.
 
 A registry answers 401 with a challenge: `Basic`, or `Bearer` naming a token service (realm), itself (service) and
 what the token is for (scope). Source: distribution.github.io/distribution/spec/auth/token; RFC 9110, section 11.
 
-The rules for log-ins:
+The rules for credentials:
 
 * They go to the registry's own host and to the token service that it announces; never to where a redirect leads.
 * Over TLS only. Plain HTTP is for registries that are spoken to in plain HTTP themselves (loopback, or marked
-  insecure), and then for a token service on loopback or marked insecure. A registry with TLS cannot lead a log-in
-  out of it.
+  insecure), and then for a token service on loopback or marked insecure. A registry with TLS cannot lead
+  credentials out of it.
 * A token service on another host is what the specification foresees (docker.io has auth.docker.io), so it is
   followed; it gets no more than the registry itself was given, and its address is checked as a registry's is.
-* The token is asked for pulling alone, whatever else the challenge names.
+* The token is requested for pulling alone, whatever else the challenge names.
 """
 
 import base64
@@ -53,11 +53,11 @@ class Challenge:
 
 @dataclass(frozen=True, slots=True)
 class TokenRequest:
-    """What to ask a token service, and whether the log-in goes along."""
+    """The request to a token service, and the credentials that go along."""
 
     endpoint: Endpoint
     target: str
-    login: RegistryCredentials | None
+    credentials: RegistryCredentials | None
 
 
 def parse(headers: Iterable[str]) -> tuple[Challenge, ...]:
@@ -67,15 +67,15 @@ def parse(headers: Iterable[str]) -> tuple[Challenge, ...]:
 
 def _parse_one(header: str) -> Iterable[Challenge]:
     position = 0
-    while found := _SCHEME.match(header, position):
-        position = found.end()
+    while match := _SCHEME.match(header, position):
+        position = match.end()
         parameters: dict[str, str] = {}
         while parameter := _PARAMETER.match(header, position):
             quoted, plain = parameter[2], parameter[3]
             value = plain if quoted is None else re.sub(r"\\(.)", r"\1", quoted, flags=re.DOTALL)
             parameters.setdefault(parameter[1].lower(), value)
             position = parameter.end()
-        yield Challenge(found[1].lower(), parameters)
+        yield Challenge(match[1].lower(), parameters)
         position += len(header[position:]) - len(header[position:].lstrip(" \t,"))
 
 
@@ -83,30 +83,34 @@ def follow(
     challenges: Iterable[Challenge],
     registry: Endpoint,
     repository: str,
-    login: RegistryCredentials | None,
+    credentials: RegistryCredentials | None,
     access: AddressPolicy,
 ) -> TokenRequest | RegistryCredentials:
-    """What to do about a 401: ask for a token, or send the log-in itself.
+    """Gives what to do about a 401: request a token, or send the credentials.
 
-    Raises RegistryDenied where a log-in is wanted and there is none, or none of a kind that is known,
+    Raises RegistryDenied where credentials are wanted and there are none, or the scheme is unknown,
     RegistryNotAllowed where it would go where it must not, RegistryError for a challenge that cannot be followed.
     """
-    known = {challenge.scheme: challenge for challenge in reversed(tuple(challenges))}
-    if "bearer" in known:
-        return _token_request(known["bearer"], registry, repository, login, access)
-    if not known:
+    by_scheme = {challenge.scheme: challenge for challenge in reversed(tuple(challenges))}
+    if "bearer" in by_scheme:
+        return _token_request(by_scheme["bearer"], registry, repository, credentials, access)
+    if not by_scheme:
         raise RegistryDenied(f"'{registry.authority}' refuses '{repository}' and does not say how to log in.")
-    if "basic" not in known:
+    if "basic" not in by_scheme:
         raise RegistryDenied(
             f"'{registry.authority}' wants a log-in of a kind that is not known; Basic and Bearer are."
         )
-    if login is None:
+    if credentials is None:
         raise RegistryDenied(f"'{registry.authority}' wants a log-in: give registry_username and registry_password.")
-    return login
+    return credentials
 
 
 def _token_request(
-    bearer: Challenge, registry: Endpoint, repository: str, login: RegistryCredentials | None, access: AddressPolicy
+    bearer: Challenge,
+    registry: Endpoint,
+    repository: str,
+    credentials: RegistryCredentials | None,
+    access: AddressPolicy,
 ) -> TokenRequest:
     endpoint, target = Endpoint.of_url(bearer.parameters.get("realm", ""))
     if not endpoint.is_secure and (registry.is_secure or not _may_be_plain(endpoint, access)):
@@ -116,15 +120,15 @@ def _token_request(
         )
     query = [("service", bearer.parameters["service"])] if "service" in bearer.parameters else []
     query += [("scope", scope) for scope in _scopes(bearer.parameters.get("scope", ""), repository)]
-    if login is not None:
-        query.append(("account", login.username))
-    return TokenRequest(endpoint, f"{target}{'&' if '?' in target else '?'}{urlencode(query)}", login)
+    if credentials is not None:
+        query.append(("account", credentials.username))
+    return TokenRequest(endpoint, f"{target}{'&' if '?' in target else '?'}{urlencode(query)}", credentials)
 
 
 def _may_be_plain(endpoint: Endpoint, access: AddressPolicy) -> bool:
     return access.is_insecure(endpoint) or endpoint.names_loopback
 
 
-def _scopes(asked: str, repository: str) -> list[str]:
-    scopes = [_SCOPE.sub(r"\1:pull", scope) for scope in asked.split()]
+def _scopes(scope: str, repository: str) -> list[str]:
+    scopes = [_SCOPE.sub(r"\1:pull", part) for part in scope.split()]
     return scopes or [f"repository:{repository}:pull"]

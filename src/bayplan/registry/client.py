@@ -1,6 +1,6 @@
-"""Asks OCI registries for digests, manifests and configurations, and verifies what comes.
+"""The client of OCI registries: reads digests, manifests and configurations, and verifies them.
 
-Redirects are followed by hand: each target's address is checked like the registry's own, no log-in goes to another
+Redirects are followed by hand: each target's address is checked like the registry's own, no credentials go to another
 host, and none leads out of TLS. Source: github.com/opencontainers/distribution-spec.
 """
 
@@ -41,7 +41,7 @@ from bayplan.registry.errors import (
 from bayplan.registry.tokens import Purpose, TokenCache, denied
 
 MANIFEST_BYTES = 4 * 1024 * 1024
-"""What registries themselves are told to take at most (distribution-spec, "Pushing Manifests")."""
+"""The limit for registries themselves (distribution-spec, "Pushing Manifests")."""
 CONFIG_BYTES = 8 * 1024 * 1024
 REDIRECTS = 5
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
@@ -88,102 +88,102 @@ class RegistryClient:
     ) -> None:
         await self._connections.close()
 
-    async def digest(self, reference: Reference, login: RegistryCredentials | None = None) -> str:
-        """The digest that a reference points to now, asked by HEAD; read and computed where HEAD does not tell."""
-        answer, _ = await self._ask("HEAD", reference, login, f"manifests/{_name(reference)}", ACCEPT, 0)
+    async def digest(self, reference: Reference, credentials: RegistryCredentials | None = None) -> str:
+        """Gives the digest that a reference points to now, by HEAD; where that names none, the manifest is read."""
+        answer, _ = await self._send("HEAD", reference, credentials, f"manifests/{_name(reference)}", ACCEPT, 0)
         if answer.status == 404:
             raise _not_there(reference)
-        told = _told(answer)
-        if answer.status != 200 or told is None:
-            return (await self.manifest(reference, login)).digest
-        if reference.digest not in (None, told):
+        announced = _announced_digest(answer)
+        if answer.status != 200 or announced is None:
+            return (await self.manifest(reference, credentials)).digest
+        if reference.digest not in (None, announced):
             raise DigestMismatch(
                 f"'{reference.registry}' has another digest for '{reference.repository}' than the one asked for."
             )
-        return told
+        return announced
 
-    async def takes(self, reference: Reference, login: RegistryCredentials) -> bool:
-        """Whether the registry asks for a log-in before it tells of the reference's repository, and takes this one.
+    async def accepts(self, reference: Reference, credentials: RegistryCredentials) -> bool:
+        """Whether the registry wants credentials for the reference's repository, and accepts these.
 
-        False where it asks for none, and would take any. Whether the image is there does not matter. The log-in is sent
-        anew, whatever is remembered of it; raises RegistryDenied where it is refused.
+        False where it wants none, and would accept any. Whether the image is there does not matter. The credentials are
+        sent anew, whatever token is in the cache; raises RegistryDenied where they are refused.
         """
         digest = reference.digest if is_digest(reference.digest or "") else None
         target = f"manifests/{digest or reference.tag or 'latest'}"
-        answer, asked = await self._ask("HEAD", reference, login, target, ACCEPT, 0, anew=True)
+        answer, is_authenticated = await self._send("HEAD", reference, credentials, target, ACCEPT, 0, anew=True)
         if answer.status not in (200, 404, 405):
             raise _failed(reference, answer)
-        return asked
+        return is_authenticated
 
-    async def manifest(self, reference: Reference, login: RegistryCredentials | None = None) -> RegistryDocument:
-        """The manifest or index that a reference names, by its digest where it has one, else by its tag."""
-        asked = _name(reference)
-        what = f"The manifest of '{reference.repository}' ({asked[:19]})"
-        answer = await self._get(reference, login, f"manifests/{asked}", ACCEPT, MANIFEST_BYTES)
-        digest = reference.digest or _told(answer) or sha256(answer.body)
+    async def manifest(self, reference: Reference, credentials: RegistryCredentials | None = None) -> RegistryDocument:
+        """Gives the manifest or index that a reference names, by its digest where it has one, else by its tag."""
+        name = _name(reference)
+        what = f"The manifest of '{reference.repository}' ({name[:19]})"
+        answer = await self._get(reference, credentials, f"manifests/{name}", ACCEPT, MANIFEST_BYTES)
+        digest = reference.digest or _announced_digest(answer) or sha256(answer.body)
         verify(answer.body, digest, what)
         media_type, content = parse_manifest(answer.body, answer.headers.get("Content-Type", ""), what)
         return RegistryDocument(digest, media_type, content)
 
     async def config(
-        self, reference: Reference, descriptor: Descriptor, login: RegistryCredentials | None = None
+        self, reference: Reference, descriptor: Descriptor, credentials: RegistryCredentials | None = None
     ) -> Config:
-        """The configuration that a manifest of the reference's repository names."""
+        """Gives the configuration that a manifest of the reference's repository names."""
         what = f"The configuration of '{reference.repository}'"
         if descriptor.media_type not in CONFIGS:
             kind = descriptor.media_type[:100]
             raise ManifestInvalid(f"'{reference.repository}' is no container image: its configuration is {kind!r}.")
         if descriptor.size > CONFIG_BYTES:
             raise ManifestTooLarge(f"{what} has {descriptor.size} bytes; no more than {CONFIG_BYTES} are read.")
-        answer = await self._get(reference, login, f"blobs/{descriptor.digest}", "*/*", CONFIG_BYTES)
+        answer = await self._get(reference, credentials, f"blobs/{descriptor.digest}", "*/*", CONFIG_BYTES)
         verify(answer.body, descriptor.digest, what)
         return parse_config(answer.body, what)
 
     async def _get(
-        self, reference: Reference, login: RegistryCredentials | None, target: str, accept: str, limit: int
+        self, reference: Reference, credentials: RegistryCredentials | None, target: str, accept: str, limit: int
     ) -> RegistryResponse:
-        answer, _ = await self._ask("GET", reference, login, target, accept, limit)
+        answer, _ = await self._send("GET", reference, credentials, target, accept, limit)
         if answer.status == 200:
             return answer
         if answer.status == 404:
             raise _not_there(reference)
         raise _failed(reference, answer)
 
-    async def _ask(
+    async def _send(
         self,
         method: str,
         reference: Reference,
-        login: RegistryCredentials | None,
+        credentials: RegistryCredentials | None,
         target: str,
         accept: str,
         limit: int,
         *,
         anew: bool = False,
     ) -> tuple[RegistryResponse, bool]:
-        """The answer to a question about the reference's repository, and whether the registry wanted it logged in.
+        """Gives the response about the reference's repository, and whether the request needed credentials.
 
-        Raises RegistryDenied where that does not help. `anew`: with no token that is remembered.
+        Raises RegistryDenied where they do not help. `anew`: with no token from the cache.
         """
         path = f"/v2/{quote(reference.repository)}/{target}"
         secure = reference.registry not in self._plain
         secure = secure and not self._access.is_insecure(Endpoint.of_registry(reference.registry, "http"))
         endpoint = Endpoint.of_registry(reference.registry, "https" if secure else "http")
         try:
-            purpose = Purpose(endpoint, reference.repository, login)
-            return await self._ask_logged_in(method, purpose, path, accept, limit, anew)
+            purpose = Purpose(endpoint, reference.repository, credentials)
+            return await self._send_with_credentials(method, purpose, path, accept, limit, anew)
         except NotTls:
             if not endpoint.names_loopback:
                 raise
             self._plain.add(reference.registry)
-        purpose = Purpose(Endpoint.of_registry(reference.registry, "http"), reference.repository, login)
-        return await self._ask_logged_in(method, purpose, path, accept, limit, anew)
+        purpose = Purpose(Endpoint.of_registry(reference.registry, "http"), reference.repository, credentials)
+        return await self._send_with_credentials(method, purpose, path, accept, limit, anew)
 
-    async def _ask_logged_in(
+    async def _send_with_credentials(
         self, method: str, purpose: Purpose, path: str, accept: str, limit: int, anew: bool
     ) -> tuple[RegistryResponse, bool]:
         if anew:
             self._tokens.forget(purpose)
-        authorization, is_new = self._tokens.known(purpose), False
+        authorization, is_new = self._tokens.get(purpose), False
         while True:
             answer, last = await self._follow(method, purpose.registry, path, accept, authorization, limit)
             if last != purpose.registry or answer.status not in (401, 403):
@@ -191,18 +191,18 @@ class RegistryClient:
             if answer.status == 403 or is_new:
                 self._tokens.forget(purpose)
                 raise denied(purpose)
-            authorization, is_new = await self._tokens.answer(purpose, answer, authorization), True
+            authorization, is_new = await self._tokens.renew(purpose, answer, authorization), True
 
     async def _follow(
         self, method: str, registry: Endpoint, path: str, accept: str, authorization: str | None, limit: int
     ) -> tuple[RegistryResponse, Endpoint]:
-        """The answer where redirects end, and who gave it."""
+        """Gives the response where redirects end, and the host that gave it."""
         endpoint, target = registry, path
         for _ in range(REDIRECTS + 1):
             headers = {"Accept": accept}
             if authorization is not None and endpoint == registry:
                 headers["Authorization"] = authorization
-            answer = await self._connections.ask(RegistryRequest(method, endpoint, target, headers, limit))
+            answer = await self._connections.send(RegistryRequest(method, endpoint, target, headers, limit))
             location = answer.headers.get("Location")
             if answer.status not in _REDIRECTS or location is None:
                 return answer, endpoint
@@ -225,9 +225,9 @@ def _absolute(endpoint: Endpoint, target: str, location: str) -> str:
         raise RegistryError(f"'{endpoint.authority}' redirects to something that is no address.") from None
 
 
-def _told(answer: RegistryResponse) -> str | None:
-    told: str = answer.headers.get("Docker-Content-Digest", "")
-    return told if is_digest(told) else None
+def _announced_digest(answer: RegistryResponse) -> str | None:
+    announced: str = answer.headers.get("Docker-Content-Digest", "")
+    return announced if is_digest(announced) else None
 
 
 def _name(reference: Reference) -> str:

@@ -1,7 +1,7 @@
 """One request to one host and its whole response: checked addresses, bounded sizes and times, retries.
 
 Each host has connections of its own: that is what limits them by host, and what keeps one host's TLS session from
-carrying another's questions where both are at one address. Connections go to the address that was checked; the
+carrying another's requests where both are at one address. Connections go to the address that was checked; the
 host's name goes along for TLS and in the Host header. Where a proxy leads to a host, it resolves the name, and TLS
 goes through to the host itself. httpx's transport is used without its client, which would follow redirects, keep
 cookies, read proxies from the environment and log addresses with the signatures in them.
@@ -44,7 +44,7 @@ class ConnectionLimits:
     connections: int = 8
     connect_seconds: float = 10.0
     answer_seconds: float = 30.0
-    """For one answer from the question to its last byte, however steadily it drips."""
+    """For one response, from the request to its last byte, however steadily it drips."""
     retry: RetryPolicy = field(default_factory=RetryPolicy)
 
 
@@ -77,16 +77,16 @@ class _Host:
     turns: asyncio.Semaphore
     tls: ssl.SSLContext
     proxy: httpx.Proxy | None
-    # Of one connection each, the last used at the end: a pool of httpx looks at all of its connections for each question.
+    # Of one connection each, the last used at the end: a pool of httpx looks at all of its connections for each request.
     idle: list[httpx.AsyncHTTPTransport] = field(default_factory=list)
     addresses: tuple[Address, ...] = ()
-    good_until: float = 0.0
-    finding: asyncio.Lock = field(default_factory=asyncio.Lock)
-    asking: int = 0
+    resolved_until: float = 0.0
+    resolving: asyncio.Lock = field(default_factory=asyncio.Lock)
+    requests: int = 0
 
     @contextlib.asynccontextmanager
     async def connection(self) -> AsyncIterator[httpx.AsyncHTTPTransport]:
-        """One for a single question; it is closed unless the question was answered."""
+        """Gives a connection for one request; it is closed unless the request was answered."""
         one = self.idle.pop() if self.idle else self._transport()
         try:
             yield one
@@ -99,7 +99,7 @@ class _Host:
         return httpx.AsyncHTTPTransport(verify=self.tls, trust_env=False, limits=_ONE, proxy=self.proxy)
 
     def prefer(self, address: Address) -> None:
-        """Has the address that answered tried first from now on: its connection is used again, and no dead one waited for."""
+        """Has the address that answered tried first from now on: its connection is used again, and nobody waits for a dead one."""
         if address in self.addresses:  # and not found to be another's meanwhile
             self.addresses = (address, *(one for one in self.addresses if one != address))
 
@@ -115,7 +115,7 @@ class Connections:
     def __init__(
         self, access: AddressPolicy, limits: ConnectionLimits, ca: Path | None = None, proxy: str | None = None
     ) -> None:
-        """`proxy` is what leads to those that `Access.goes_by_proxy` names: `http://host:port`, with its log-in if it wants one."""
+        """`proxy` leads to the hosts of `AddressPolicy.goes_by_proxy`: `http://host:port`, with `user:password@` if it wants that."""
         self._access = access
         self._proxy = None if proxy is None else httpx.Proxy(proxy)
         self._limits = limits
@@ -130,46 +130,48 @@ class Connections:
         for host in hosts:
             await host.close()
 
-    async def ask(self, question: RegistryRequest) -> RegistryResponse:
-        """The answer to one question, asked again where that may help; redirects and errors are answers too.
+    async def send(self, request: RegistryRequest) -> RegistryResponse:
+        """Gives the response to a request, which is sent again where that may help; redirects and errors are responses too.
 
         Raises RegistryNotAllowed, RegistryUnreachable, RegistryTimeout, RegistryFailing, ManifestTooLarge.
         """
-        host = self._host(question.endpoint)
-        host.asking += 1
+        host = self._host(request.endpoint)
+        host.requests += 1
         try:
             await self._close_idle()
-            return await self._ask_patiently(host, question)
+            return await self._send_with_retries(host, request)
         finally:
-            host.asking -= 1
+            host.requests -= 1
 
-    async def _ask_patiently(self, host: _Host, question: RegistryRequest) -> RegistryResponse:
+    async def _send_with_retries(self, host: _Host, request: RegistryRequest) -> RegistryResponse:
         attempt = 0
         while True:
             attempt += 1
-            asked_for: float | None = None
+            retry_after_seconds: float | None = None
             failure: RegistryError
             try:
                 async with host.turns:
-                    answer = await self._ask_once(host, question)
+                    answer = await self._send_once(host, request)
                 if answer.status not in RETRIED_STATUSES:
                     return answer
-                failure = _refused(question.endpoint, answer)
-                asked_for = retry_after(answer.headers.get("Retry-After"), datetime.datetime.now(datetime.UTC))
+                failure = _refused(request.endpoint, answer)
+                retry_after_seconds = retry_after(
+                    answer.headers.get("Retry-After"), datetime.datetime.now(datetime.UTC)
+                )
             except _Broken as error:
                 failure = error
-            wait = self._limits.retry.wait(attempt, asked_for, random.random())  # noqa: S311  # jitter, no secret
+            wait = self._limits.retry.wait(attempt, retry_after_seconds, random.random())  # noqa: S311  # jitter, no secret
             if wait is None:
                 raise failure
             await asyncio.sleep(wait)
 
-    async def _ask_once(self, host: _Host, question: RegistryRequest) -> RegistryResponse:
-        where = question.endpoint.authority
+    async def _send_once(self, host: _Host, request: RegistryRequest) -> RegistryResponse:
+        where = request.endpoint.authority
         try:
             async with asyncio.timeout(self._limits.answer_seconds), host.connection() as transport:
                 if host.proxy is not None:
-                    return await self._ask_by_proxy(transport, question)
-                return await self._ask_addresses(host, transport, question)
+                    return await self._send_by_proxy(transport, request)
+                return await self._send_to_addresses(host, transport, request)
         except (TimeoutError, httpx.TimeoutException):
             raise RegistryTimeout(
                 f"'{where}' took longer than {self._limits.answer_seconds:g} s; try again later."
@@ -179,65 +181,65 @@ class Connections:
                 f"The connection to '{where}' broke before its answer was complete; try again later."
             ) from None
 
-    async def _ask_addresses(
-        self, host: _Host, transport: httpx.AsyncHTTPTransport, question: RegistryRequest
+    async def _send_to_addresses(
+        self, host: _Host, transport: httpx.AsyncHTTPTransport, request: RegistryRequest
     ) -> RegistryResponse:
-        endpoint = question.endpoint
-        async with host.finding:
-            if time.monotonic() >= host.good_until:
+        endpoint = request.endpoint
+        async with host.resolving:
+            if time.monotonic() >= host.resolved_until:
                 host.addresses = await resolve(endpoint, self._access)
-                host.good_until = time.monotonic() + _ADDRESS_SECONDS
+                host.resolved_until = time.monotonic() + _ADDRESS_SECONDS
         for address in host.addresses:
             try:
                 numeric = f"[{address}]" if address.version == 6 else str(address)
-                answer = await self._ask_at(transport, numeric, question)
+                answer = await self._send_to(transport, numeric, request)
             except (httpx.ConnectError, httpx.ConnectTimeout) as error:
                 refuse_tls(error, endpoint)
             else:
                 host.prefer(address)
                 return answer
-        host.good_until = 0.0
+        host.resolved_until = 0.0
         raise RegistryUnreachable(
             f"Nobody answers at '{endpoint.authority}'; check the registry's name, its port and whether it is up."
         )
 
-    async def _ask_by_proxy(self, transport: httpx.AsyncHTTPTransport, question: RegistryRequest) -> RegistryResponse:
-        where = question.endpoint.authority
+    async def _send_by_proxy(self, transport: httpx.AsyncHTTPTransport, request: RegistryRequest) -> RegistryResponse:
+        where = request.endpoint.authority
         try:
-            return await self._ask_at(transport, question.endpoint.host, question)
+            return await self._send_to(transport, request.endpoint.host, request)
         except httpx.ProxyError as error:
             raise RegistryUnreachable(
                 f"The proxy in BAYPLAN_REGISTRY_PROXY does not lead to '{where}': it answers with status {str(error)[:3]}; "
                 "ask its operators."
             ) from None
         except (httpx.ConnectError, httpx.ConnectTimeout) as error:
-            refuse_tls(error, question.endpoint)
+            refuse_tls(error, request.endpoint)
             raise RegistryUnreachable(
                 f"'{where}' cannot be reached by the proxy in BAYPLAN_REGISTRY_PROXY: nobody answers there, or it breaks off."
             ) from None
 
-    async def _ask_at(
-        self, transport: httpx.AsyncHTTPTransport, name: str, question: RegistryRequest
+    async def _send_to(
+        self, transport: httpx.AsyncHTTPTransport, name: str, request: RegistryRequest
     ) -> RegistryResponse:
-        endpoint = question.endpoint
-        request = httpx.Request(
-            question.method,
-            f"{endpoint.scheme}://{name}:{endpoint.port}{question.target}",
+        endpoint = request.endpoint
+        http_request = httpx.Request(
+            request.method,
+            f"{endpoint.scheme}://{name}:{endpoint.port}{request.target}",
             headers={
                 "Host": endpoint.authority,
                 "Accept-Encoding": "identity",
                 "User-Agent": "bayplan",
-                **question.headers,
+                **request.headers,
             },
             extensions={
                 "sni_hostname": endpoint.host,
                 "timeout": {"connect": self._limits.connect_seconds, "read": self._limits.answer_seconds},
             },
         )
-        response = await transport.handle_async_request(request)
+        response = await transport.handle_async_request(http_request)
         try:
             body = await (
-                _nothing(response) if question.method == "HEAD" else _body(response, endpoint, question.limit_bytes)
+                _no_body(response) if request.method == "HEAD" else _body(response, endpoint, request.limit_bytes)
             )
         finally:
             await response.aclose()
@@ -250,13 +252,13 @@ class Connections:
         return self._hosts[endpoint]
 
     async def _close_idle(self) -> None:
-        idle = [endpoint for endpoint, host in self._hosts.items() if not host.asking]
+        idle = [endpoint for endpoint, host in self._hosts.items() if not host.requests]
         surplus = [self._hosts.pop(endpoint) for endpoint in idle[: max(0, len(self._hosts) - _HOSTS)]]
         for host in surplus:
             await host.close()
 
 
-async def _nothing(response: httpx.Response) -> bytes:
+async def _no_body(response: httpx.Response) -> bytes:
     """No body, read to its end all the same: a connection whose answer is left half read is closed."""
     async for _ in response.aiter_raw():
         pass

@@ -1,6 +1,6 @@
 """Reads a whole image: its manifest, and for each platform the manifest and configuration, all of one moment.
 
-Everything below the first answer is asked by digest, so that a tag that moves in the middle cannot mix two images.
+Everything below the first response is requested by digest, so that a tag that moves in the middle cannot mix two images.
 """
 
 import asyncio
@@ -30,7 +30,7 @@ class ImageInspection:
 async def inspect(
     client: RegistryClient,
     reference: Reference,
-    login: RegistryCredentials | None = None,
+    credentials: RegistryCredentials | None = None,
     *,
     seconds: float = INSPECTION_SECONDS,
 ) -> ImageInspection:
@@ -40,34 +40,36 @@ async def inspect(
     """
     try:
         async with asyncio.timeout(seconds):
-            return await _read(client, reference, login)
+            return await _read(client, reference, credentials)
     except TimeoutError:
         raise RegistryTimeout(
             f"Reading '{reference.repository}' took longer than {seconds:g} s; try again later."
         ) from None
 
 
-async def _read(client: RegistryClient, reference: Reference, login: RegistryCredentials | None) -> ImageInspection:
-    document = await client.manifest(reference, login)
+async def _read(
+    client: RegistryClient, reference: Reference, credentials: RegistryCredentials | None
+) -> ImageInspection:
+    document = await client.manifest(reference, credentials)
     try:
-        return await _read_all(client, reference, document, login)
+        return await _read_all(client, reference, document, credentials)
     except ImageNotFound:
         # The old image may be gone because its tag was just given to another one: then that one counts.
-        again = await client.manifest(reference, login)
+        again = await client.manifest(reference, credentials)
         if again.digest == document.digest:
             raise ManifestInvalid(
                 f"'{reference.registry}' has the manifest of '{reference.repository}' but not all that it names: "
                 "push the image again."
             ) from None
-        return await _read_all(client, reference, again, login)
+        return await _read_all(client, reference, again, credentials)
 
 
 async def _read_all(
-    client: RegistryClient, reference: Reference, document: RegistryDocument, login: RegistryCredentials | None
+    client: RegistryClient, reference: Reference, document: RegistryDocument, credentials: RegistryCredentials | None
 ) -> ImageInspection:
     content = document.content
     if not isinstance(content, Index):
-        platforms = [await _platform(client, reference, document, None, login)]
+        platforms = [await _platform(client, reference, document, None, credentials)]
         return ImageInspection(reference, document.digest, document.media_type, tuple(platforms))
     entries = [entry for entry in content.manifests if not entry.is_attestation]
     if len(entries) > MOST_PLATFORMS:
@@ -76,17 +78,17 @@ async def _read_all(
         )
     try:
         async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(_entry(client, reference, entry, login)) for entry in entries]
+            tasks = [group.create_task(_entry(client, reference, entry, credentials)) for entry in entries]
     except ExceptionGroup as failures:
         raise failures.exceptions[0] from None
     return ImageInspection(reference, document.digest, document.media_type, tuple(task.result() for task in tasks))
 
 
 async def _entry(
-    client: RegistryClient, reference: Reference, entry: Descriptor, login: RegistryCredentials | None
+    client: RegistryClient, reference: Reference, entry: Descriptor, credentials: RegistryCredentials | None
 ) -> PlatformFacts:
-    document = await client.manifest(replace(reference, tag=None, digest=entry.digest), login)
-    return await _platform(client, reference, document, entry, login)
+    document = await client.manifest(replace(reference, tag=None, digest=entry.digest), credentials)
+    return await _platform(client, reference, document, entry, credentials)
 
 
 async def _platform(
@@ -94,10 +96,10 @@ async def _platform(
     reference: Reference,
     document: RegistryDocument,
     entry: Descriptor | None,
-    login: RegistryCredentials | None,
+    credentials: RegistryCredentials | None,
 ) -> PlatformFacts:
     manifest = document.content
     if isinstance(manifest, Index):
         raise ManifestInvalid(f"The index of '{reference.repository}' holds another index, which engines do not pull.")
-    config = await client.config(reference, manifest.config, login)
+    config = await client.config(reference, manifest.config, credentials)
     return platform_facts(document.digest, manifest, config, entry.platform if entry else None)

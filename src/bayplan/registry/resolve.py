@@ -1,4 +1,4 @@
-"""One look: which digest a reference points to now, or why that could not be told. Nothing is read but that."""
+"""Resolves a reference to the digest that it points to now, or to the error in its place. Nothing else is read."""
 
 import asyncio
 from dataclasses import dataclass
@@ -27,14 +27,14 @@ class Resolution:
 async def resolve_digest(
     client: RegistryClient,
     reference: Reference,
-    login: RegistryCredentials | None = None,
+    credentials: RegistryCredentials | None = None,
     *,
     seconds: float = RESOLVE_SECONDS,
 ) -> Resolution:
-    """What is found within `seconds`; a registry that fails is an outcome too."""
+    """Gives the result within `seconds`; an error of the registry is a result too."""
     try:
         async with asyncio.timeout(seconds):
-            return Resolution(await client.digest(reference, login))
+            return Resolution(await client.digest(reference, credentials))
     except TimeoutError:
         slow = f"'{reference.registry}' did not tell within {seconds:g} s; try again later."
         return Resolution(None, RegistryTimeout.code, slow, of_registry=True)

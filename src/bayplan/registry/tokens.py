@@ -1,6 +1,6 @@
-"""What to send in Authorization: log-ins and tokens, remembered in memory for as long as they are good.
+"""The cache of Authorization headers: credentials and tokens, in memory for as long as they are good.
 
-Kept by registry, repository and log-in, because a token is for one repository; never written anywhere.
+By registry, repository and credentials, because a token is for one repository; never written anywhere.
 """
 
 import asyncio
@@ -17,7 +17,7 @@ from bayplan.registry.connection import Connections, RegistryRequest, RegistryRe
 from bayplan.registry.errors import ManifestTooLarge, RegistryDenied, RegistryError, RegistryFailing
 
 TOKEN_BYTES = 256 * 1024
-_REMEMBERED = 4096
+_MAX_HEADERS = 4096
 _MARGIN_SECONDS = 5.0  # a token is given up that long before it ends
 _DEFAULT_SECONDS = 60.0  # what the specification gives a token that does not say
 _SENDABLE = re.compile(r"[\x21-\x7e]+")
@@ -29,61 +29,61 @@ class Purpose:
 
     registry: Endpoint
     repository: str
-    login: RegistryCredentials | None
+    credentials: RegistryCredentials | None
 
 
 class TokenCache:
-    """Gives the Authorization header for a purpose, and finds out about it where a registry asks."""
+    """Gives the Authorization header for a purpose, and gets a new one where a registry refuses it."""
 
     def __init__(self, connections: Connections, access: AddressPolicy) -> None:
         self._connections = connections
         self._access = access
-        self._known: OrderedDict[Purpose, tuple[str, float]] = OrderedDict()
+        self._headers: OrderedDict[Purpose, tuple[str, float]] = OrderedDict()
         self._turns: WeakValueDictionary[Purpose, asyncio.Lock] = WeakValueDictionary()
 
-    def known(self, purpose: Purpose) -> str | None:
-        """The header that was good the last time; None where none is known or it has run out."""
-        header, until = self._known.get(purpose, ("", 0.0))
+    def get(self, purpose: Purpose) -> str | None:
+        """Gives the header that was good the last time; None where there is none, or it has expired."""
+        header, until = self._headers.get(purpose, ("", 0.0))
         return header if time.monotonic() < until else None
 
-    async def answer(self, purpose: Purpose, refusal: RegistryResponse, tried: str | None) -> str:
-        """The header to send after a 401, where `tried` was sent in vain; many questions at once ask for one token.
+    async def renew(self, purpose: Purpose, refusal: RegistryResponse, tried: str | None) -> str:
+        """Gives the header to send after a 401 to `tried`; many requests at once get one token.
 
-        Raises RegistryDenied where there is no other one, and what `challenge.follow` raises.
+        Raises RegistryDenied where there is no other header, and the errors of `auth.follow`.
         """
         lock = self._turns.setdefault(purpose, asyncio.Lock())
         async with lock:
-            known = self.known(purpose)
-            if known is not None and known != tried:
-                return known
+            cached = self.get(purpose)
+            if cached is not None and cached != tried:
+                return cached
             challenges = parse(refusal.headers.get_list("WWW-Authenticate"))
-            step = follow(challenges, purpose.registry, purpose.repository, purpose.login, self._access)
+            step = follow(challenges, purpose.registry, purpose.repository, purpose.credentials, self._access)
             if isinstance(step, RegistryCredentials):
                 header, seconds = step.basic, float("inf")
             else:
                 header, seconds = await self._token(step, purpose)
             if header == tried:
                 raise denied(purpose)
-            self._remember(purpose, header, seconds)
+            self._put(purpose, header, seconds)
             return header
 
     def forget(self, purpose: Purpose) -> None:
-        """Drops what is known: the registry did not take it."""
-        self._known.pop(purpose, None)
+        """Drops the header: the registry refused it."""
+        self._headers.pop(purpose, None)
 
-    def _remember(self, purpose: Purpose, header: str, seconds: float) -> None:
-        self._known[purpose] = (header, time.monotonic() + seconds - _MARGIN_SECONDS)
-        self._known.move_to_end(purpose)
-        while len(self._known) > _REMEMBERED:
-            self._known.popitem(last=False)
+    def _put(self, purpose: Purpose, header: str, seconds: float) -> None:
+        self._headers[purpose] = (header, time.monotonic() + seconds - _MARGIN_SECONDS)
+        self._headers.move_to_end(purpose)
+        while len(self._headers) > _MAX_HEADERS:
+            self._headers.popitem(last=False)
 
     async def _token(self, step: TokenRequest, purpose: Purpose) -> tuple[str, float]:
         headers = {"Accept": "application/json"}
-        if step.login is not None:
-            headers["Authorization"] = step.login.basic
+        if step.credentials is not None:
+            headers["Authorization"] = step.credentials.basic
         service = step.endpoint.authority
         try:
-            answer = await self._connections.ask(
+            answer = await self._connections.send(
                 RegistryRequest("GET", step.endpoint, step.target, headers, TOKEN_BYTES)
             )
         except ManifestTooLarge:
@@ -97,15 +97,15 @@ class TokenCache:
 
 
 def denied(purpose: Purpose) -> RegistryDenied:
-    """The error that says who refused what, and what to do."""
+    """Gives the error that says who refused what, and what to do."""
     where = f"'{purpose.registry.authority}'"
-    if purpose.login is None:
+    if purpose.credentials is None:
         return RegistryDenied(
             f"{where} does not show '{purpose.repository}' without a log-in: check the image's name, "
             "or give registry_username and registry_password."
         )
     return RegistryDenied(
-        f"{where} refuses '{purpose.repository}' to the user '{purpose.login.username}': "
+        f"{where} refuses '{purpose.repository}' to the user '{purpose.credentials.username}': "
         "check the password, and whether that user may pull it."
     )
 
@@ -120,5 +120,5 @@ def _read(body: bytes, service: str) -> tuple[str, float]:
         token = seconds = None
     if not isinstance(token, str) or _SENDABLE.fullmatch(token) is None:
         raise RegistryError(f"The token service '{service}' answers with something that is no token.")
-    known = isinstance(seconds, (int, float)) and 0 < seconds < 1e9
-    return f"Bearer {token}", max(float(seconds), _DEFAULT_SECONDS) if known else _DEFAULT_SECONDS
+    is_valid = isinstance(seconds, (int, float)) and 0 < seconds < 1e9
+    return f"Bearer {token}", max(float(seconds), _DEFAULT_SECONDS) if is_valid else _DEFAULT_SECONDS

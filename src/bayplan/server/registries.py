@@ -37,7 +37,7 @@ class Registries:
         client = await self._opened()
         from bayplan.registry.auth import RegistryCredentials
 
-        return await client.takes(reference, RegistryCredentials(username, password))
+        return await client.accepts(reference, RegistryCredentials(username, password))
 
     async def inspect(self, reference: Reference, username: str | None, password: str | None) -> "ImageInspection":
         """Gives what the registry holds there; raises `RegistryError` of any kind."""
