@@ -195,7 +195,9 @@ def test_users_are_shown_with_times_as_everywhere(capsys: pytest.CaptureFixture[
 
 
 def test_a_setting_that_is_wrong(stranger: Shell) -> None:
-    assert stranger.with_settings(port="http").run("nodes", "list", code=1).err.startswith("BAYPLAN_PORT: ")
+    assert stranger.with_settings(port="http").run("migrate", code=1).err.startswith("BAYPLAN_PORT: ")
+    server = "ftp://nowhere"  # of the settings that a command reads which talks to a server
+    assert server in stranger.with_settings(server=server).run("nodes", "list", code=1).err
 
 
 def test_a_file_that_cannot_be_read(stranger: Shell, tmp_path: Path) -> None:

@@ -1,0 +1,52 @@
+"""`bayplan history`: who changed what in the catalogue, and when."""
+
+from typing import Annotated
+
+import typer
+
+from bayplan.cli.options import AsJson, Mistyped, Server, duration
+
+
+def history(
+    resource: Annotated[
+        str | None, typer.Option(metavar="RESOURCE", help="Only of objects like docker, nodes, users, prefetch.")
+    ] = None,
+    pk: Annotated[int | None, typer.Option(min=1, metavar="KEY", help="Only of the object with that key.")] = None,
+    image: Annotated[
+        str | None, typer.Option(metavar="IMAGE", help="Only of that image: its key, or name:version.")
+    ] = None,
+    node: Annotated[
+        str | None, typer.Option(metavar="NODE", help="Only of that node: its key, or address#index.")
+    ] = None,
+    user: Annotated[str | None, typer.Option(metavar="NAME", help="Only by that user or worker.")] = None,
+    since: Annotated[
+        int | None, typer.Option(parser=duration, metavar="DURATION", help="Only so far back: 90s, 15m, 12h, 7d.")
+    ] = None,
+    limit: Annotated[int, typer.Option(min=1, metavar="N", help="At most so many.")] = 100,
+    server: Server = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show who changed what, the newest first.
+
+    With the values before and after. Of a password only that it changed is kept.
+    """
+    from datetime import UTC, datetime, timedelta
+
+    from bayplan.cli import connection, lookup, output
+    from bayplan.cli.audit import _history_view as history_view
+
+    if sum((image is not None, node is not None, resource is not None or pk is not None)) > 1:
+        raise Mistyped("Give one of --image, --node, and --resource with --pk.")
+    if pk is not None and resource is None:
+        raise Mistyped("--pk is the key of an object; say of which --resource.")
+    begun = None if since is None else (datetime.now(UTC) - timedelta(seconds=since)).isoformat()
+    with connection.connect(server) as client:
+        # The key of an object that is gone is still a key.
+        if image is not None:
+            resource, pk = "docker", int(image) if image.isdecimal() else lookup.image(client, [image])["pk"]
+        if node is not None:
+            resource, pk = "nodes", int(node) if node.isdecimal() else lookup.node(client, node)["pk"]
+        entries = list(client.history(resource=resource, pk=pk, user=user, since=begun, limit=limit))
+    if as_json:
+        return output.show_json(entries)
+    return history_view.show_history(entries)
