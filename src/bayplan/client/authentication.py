@@ -15,7 +15,7 @@ Flow = Generator[httpx.Request, httpx.Response, Any]
 
 
 class TokenAuthentication(httpx.Auth):
-    """Sends the access token; after a 401, or without one, gets it by the refresh token or the login, once a request.
+    """Sends the access token; without one, and after a 401, first gets a new one by the refresh token or the login.
 
     Raises as `content_of` does where the server refuses a new one.
     """
