@@ -1,4 +1,8 @@
-"""Loads by two server processes that share a socket, compared with those by one, over the same SQLite file."""
+"""Loads by two server processes that share a socket, compared with those by one, over the same SQLite file.
+
+The rates need cores for two processes and for the load generators. The processor times do not: they say how many loads two
+processes would answer that have a core each, and show what sharing costs.
+"""
 
 import contextlib
 import os
@@ -6,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.process import running_server
+from tests.process import cpu_seconds, running_server
 
 from benchmarks import content, reads
 from benchmarks.floor import CONNECTIONS, Question, timed
@@ -43,7 +47,11 @@ def ratio(place: Home) -> Outcome:
         one.add(_loads(place, 1))
         two.add(_loads(place, PROCESSES))
     busiest = max(one.generator_share, two.generator_share)
-    measured = f"{two.rate / one.rate:.2f} times: {two.rate:,.0f}/s with {PROCESSES}, {one.rate:,.0f}/s with one"
+    by_processor_time = PROCESSES * one.cpu_milliseconds / two.cpu_milliseconds
+    measured = (
+        f"{two.rate / one.rate:.2f} times: {two.rate:,.0f}/s with {PROCESSES}, {one.rate:,.0f}/s with one; "
+        f"by processor time {by_processor_time:.2f} times"
+    )
     return Outcome(two.rate / one.rate, measured, f"{os.cpu_count()} cores, load generator at {busiest:.0%} of a core")
 
 
@@ -55,7 +63,16 @@ def _loads(place: Home, processes: int) -> Measured:
         loads = reads.load(Place(server, client, place.size, place.size.images))
         question = Question(loads.requests, connections=CLIENTS, generators=GENERATORS)
         timed(server, question, place.size.seconds)
-        return timed(server, question, place.size.seconds)
+        before = _cpu_seconds_of_all(server.process.pid)
+        measured = timed(server, question, place.size.seconds)
+        measured.cpu_seconds = _cpu_seconds_of_all(server.process.pid) - before
+        return measured
+
+
+def _cpu_seconds_of_all(pid: int) -> float:
+    """The processor time of a process and of those that it has started."""
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return cpu_seconds(pid) + sum(cpu_seconds(int(child)) for child in children)
 
 
 ROWS = (
