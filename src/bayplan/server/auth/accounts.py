@@ -8,7 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from bayplan.db import tables
-from bayplan.db.compiled import CompiledStatement
+from bayplan.db.compiled import CompiledStatement, is_one_of, pks_parameter
 from bayplan.db.database import Database, Rows, fetch_all
 
 WINDOW_SECONDS = 300
@@ -42,14 +42,17 @@ _USER = (
     tables.users.c.password_hash,
 )
 # Locked in one order, so that two server processes do not wait for each other.
-_PKS: sa.BindParameter[int] = sa.bindparam("pks", expanding=True)
 _HEARD = (
     sa.select(tables.nodes.c.pk)
-    .where(tables.nodes.c.pk.in_(_PKS))
+    .where(is_one_of(tables.nodes.c.pk))
     .order_by(tables.nodes.c.pk)
     .with_for_update(key_share=True)
 )
-_SEEN = sa.update(tables.nodes).where(tables.nodes.c.pk.in_(_HEARD)).values(last_seen=sa.bindparam("now"))
+_SEEN = CompiledStatement(
+    sa.update(tables.nodes)
+    .where(tables.nodes.c.pk.in_(_HEARD))
+    .values(last_seen=sa.bindparam("now", type_=tables.nodes.c.last_seen.type))
+)
 _WORKER = (tables.workers.c.pk, tables.workers.c.token_epoch, tables.workers.c.name, tables.workers.c.secret_hash)
 
 
@@ -112,7 +115,7 @@ async def logged_in(db: Database, pk: int, now: str) -> None:
 async def seen(db: Database, pks: Sequence[int], now: str) -> None:
     """Notes when nodes were last heard of."""
     async with db.write(moves=False) as tx:
-        await tx.execute(_SEEN, {"pks": list(pks), "now": now})
+        await tx.execute(_SEEN, {**pks_parameter(pks), "now": now})
 
 
 def subject(username: str, address: str) -> str:

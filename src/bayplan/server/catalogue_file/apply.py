@@ -15,6 +15,7 @@ from bayplan.db.natural_keys import resolve
 from bayplan.db.resource_types import Field, Kind
 from bayplan.errors import BayplanError, Conflict, Invalid, PreconditionFailed, Problem
 from bayplan.server.catalogue_file.export import SECTIONS, DocumentSection, Entry, names_of, rows_of
+from bayplan.server.catalogue_file.stored_entries import PART, Identity, stored_entries
 from bayplan.server.images import queries as image_queries
 
 _MOST_PROBLEMS = 100
@@ -111,25 +112,25 @@ class _Work:
             raise kind(detail, code=code, problems=self._problems[:_MOST_PROBLEMS])
 
     async def enter(self, section: DocumentSection, entries: Sequence[DocumentEntry]) -> None:
-        """Adds and changes what the entries of a section say."""
-        existing = {section.identity(row): row for row in await rows_of(self._tx.fetch, section)}
-        seen: dict[tuple[Any, ...], int] = {}
-        for index, entry in enumerate(entries):
-            # A long document lets other requests in between.
-            await asyncio.sleep(0)
-            at = f"{section.name}.{index}"
-            identity = section.identity(entry.values)
-            if identity in seen:
-                place = f"{section.name}.{seen[identity]}"
-                self._note(
-                    at, Invalid(f"'{section.key(entry.values)}' is there already, at {place}.", code="duplicate")
-                )
-                continue
-            seen[identity] = index
-            try:
-                await self._enter_entry(section, entry, existing.get(identity))
-            except (Invalid, Conflict) as error:
-                self._note(at, error)
+        """Adds and changes what the entries of a section name; what it costs does not depend on what else is stored."""
+        places: dict[Identity, int] = {}
+        for start in range(0, len(entries), PART):
+            part = entries[start : start + PART]
+            identities = [section.identity(entry.values) for entry in part]
+            stored = await stored_entries(self._tx, section, identities)
+            for index, (identity, entry) in enumerate(zip(identities, part, strict=True), start):
+                # A long document lets other requests in between.
+                await asyncio.sleep(0)
+                at = f"{section.name}.{index}"
+                if identity in places:
+                    detail = f"'{section.key(entry.values)}' is there already, at {section.name}.{places[identity]}."
+                    self._note(at, Invalid(detail, code="duplicate"))
+                    continue
+                places[identity] = index
+                try:
+                    await self._enter_entry(section, entry, stored.get(identity))
+                except (Invalid, Conflict) as error:
+                    self._note(at, error)
 
     async def _enter_entry(self, section: DocumentSection, entry: DocumentEntry, row: Entry | None) -> None:
         values, names = await self._resolved(section, entry.values)
@@ -184,7 +185,7 @@ class _Work:
 
     async def _resolved(self, section: DocumentSection, values: Entry) -> tuple[Entry, dict[str, str]]:
         """The values with pks for references, and what each reference was called in the document."""
-        resolved, called, problems = {}, {}, []
+        resolved, names, problems = {}, {}, []
         for item in section.resource_type.fields:
             if item.server_sets:
                 continue
@@ -194,7 +195,7 @@ class _Work:
                 memo = (item.target, value)
                 if memo not in self._pks:
                     self._pks[memo] = await resolve(self._tx.fetch, item, value)
-                called[item.name] = str(value)
+                names[item.name] = str(value)
                 value, problem = self._pks[memo]
                 if problem is not None:
                     problems.append(Problem(item.name, problem.code, problem.detail))
@@ -202,7 +203,7 @@ class _Work:
             resolved[item.name] = value
         if problems:
             raise Invalid(problems[0].detail, code=problems[0].code, problems=problems)
-        return resolved, called
+        return resolved, names
 
     def _plain(self, section: DocumentSection, row: Entry, name: str) -> Any:
         item = section.resource_type.field(name)
@@ -211,14 +212,14 @@ class _Work:
             return self._keyring.decrypt(stored)
         return stored
 
-    async def _shown(self, item: Field, old: Any, new: Any, called: Mapping[str, str]) -> dict[str, Any]:
+    async def _shown(self, item: Field, old: Any, new: Any, names: Mapping[str, str]) -> dict[str, Any]:
         if item.kind is Kind.SECRET:
             return {"from": None if old is None else "(set)", "to": None if new is None else "(changed)"}
         if item.kind is Kind.REFERENCE:
             assert item.target is not None
             if item.target not in self._names:
                 self._names[item.target] = await names_of(self._tx.fetch, item.target)
-            return {"from": self._names[item.target].get(old), "to": called.get(item.name)}
+            return {"from": self._names[item.target].get(old), "to": names.get(item.name)}
         return {"from": old, "to": new}
 
     async def _enter_facts(self, pk: int, values: Entry) -> None:
@@ -227,8 +228,8 @@ class _Work:
 
     def _note(self, at: str, error: Invalid | Conflict) -> None:
         self._kinds.add(Conflict if isinstance(error, Conflict) else Invalid)
-        found = error.problems or (Problem("", error.code, error.detail),)
-        self._problems += [Problem(f"{at}.{p.field}".rstrip("."), p.code, p.detail) for p in found]
+        problems = error.problems or (Problem("", error.code, error.detail),)
+        self._problems += [Problem(f"{at}.{p.field}".rstrip("."), p.code, p.detail) for p in problems]
 
     @staticmethod
     def _change(
