@@ -283,6 +283,10 @@ def reference_data(service: Service, people: list[httpx.Client]) -> None:
         ok(client.get("/v1/hardware/get-hardware-generation/8.6"))
 
 
+def history(service: Service) -> None:
+    assert ok(service.staff.get("/v1/history"))
+
+
 def sessions(service: Service) -> None:
     body = catalogue.user()
     ok(service.staff.post("/v1/users/create", json=body))
@@ -322,5 +326,6 @@ def test_every_answer_is_of_its_type(
     registries(service, registry, people)
     the_catalogue_file(service)
     reference_data(service, people)
+    history(service)
     sessions(service)
     assert set(checked.types) - checked.seen == set(), "documented answers that none of these asked for"
