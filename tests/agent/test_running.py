@@ -14,7 +14,7 @@ from tests.agent.documents import A6000, T4
 from tests.process import Server, running_server
 
 Nodes = Callable[[], list[dict[str, Any]]]
-PROMISED_MEMORY_KB = 60 * 1024
+PROMISED_MEMORY_KB = 40 * 1024
 
 
 @pytest.fixture
