@@ -1,4 +1,4 @@
-"""What logging in needs of the store: users and workers by name, whether a token is still good, and failed attempts."""
+"""What logging in reads and writes: users and workers by name, the state of a token's account, and failed attempts."""
 
 import hashlib
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ WINDOW_SECONDS = 300
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """What a token or a secret is checked against; `pk` is a user's or a worker's."""
+    """The account that a token or a secret is checked against; `pk` is a user's or a worker's."""
 
     pk: int
     token_epoch: int
@@ -42,7 +42,7 @@ _USER = (
     tables.users.c.password_hash,
 )
 # Locked in one order, so that two server processes do not wait for each other.
-_HEARD = (
+_LOCKED_NODES = (
     sa.select(tables.nodes.c.pk)
     .where(is_one_of(tables.nodes.c.pk))
     .order_by(tables.nodes.c.pk)
@@ -50,7 +50,7 @@ _HEARD = (
 )
 _SEEN = CompiledStatement(
     sa.update(tables.nodes)
-    .where(tables.nodes.c.pk.in_(_HEARD))
+    .where(tables.nodes.c.pk.in_(_LOCKED_NODES))
     .values(last_seen=sa.bindparam("now", type_=tables.nodes.c.last_seen.type))
 )
 _WORKER = (tables.workers.c.pk, tables.workers.c.token_epoch, tables.workers.c.name, tables.workers.c.secret_hash)
@@ -68,7 +68,7 @@ def _with_version(columns: Sequence[sa.ColumnElement[Any]], *good: sa.ColumnElem
 _USER_AND_VERSION = _with_version(_USER, tables.users.c.is_active)
 _WORKER_AND_VERSION = _with_version(_WORKER)
 
-_SLOT = CompiledStatement(
+_NODE_OWNER = CompiledStatement(
     sa.select(tables.nodes.c.pk, tables.worker_nodes.c.worker)
     .select_from(tables.nodes.outerjoin(tables.worker_nodes))
     .where(tables.nodes.c.pk == sa.bindparam("pk", type_=sa.BigInteger))
@@ -90,7 +90,7 @@ async def worker(db: Database, name: str) -> Account | None:
 
 async def node(db: Database, pk: int) -> NodeOwner | None:
     """Gives the node with that pk, or None."""
-    rows = await db.fetch(_SLOT, lambda rows: rows, {"pk": pk})
+    rows = await db.fetch(_NODE_OWNER, lambda rows: rows, {"pk": pk})
     return NodeOwner(*rows[0]) if rows else None
 
 
@@ -118,34 +118,34 @@ async def seen(db: Database, pks: Sequence[int], now: str) -> None:
         await tx.execute(_SEEN, {**pks_parameter(pks), "now": now})
 
 
-def subject(username: str, address: str) -> str:
-    """Gives what failed attempts are counted under: one user name from one address."""
+def attempt_key(username: str, address: str) -> str:
+    """Gives the key under which failed attempts are counted: one user name from one address."""
     return hashlib.sha256(f"{username.casefold()}\0{address}".encode()).hexdigest()
 
 
-async def seconds_locked(db: Database, who: str, allowed: int, now: int) -> int:
-    """Gives for how many seconds no further attempt is heard, 0 where one is; `now` in seconds since 1970."""
+async def seconds_locked(db: Database, key: str, allowed: int, now: int) -> int:
+    """Gives for how many seconds attempts are refused, 0 where they are not; `now` in seconds since 1970."""
     table = tables.login_failures
-    rows = await fetch_all(db, sa.select(table.c.failures, table.c.window_start).where(table.c.subject == who))
+    rows = await fetch_all(db, sa.select(table.c.failures, table.c.window_start).where(table.c.subject == key))
     if not rows or rows[0].failures < allowed:
         return 0
     return max(0, int(rows[0].window_start) + WINDOW_SECONDS - now)
 
 
-async def failed(db: Database, who: str, now: int) -> None:
+async def failed(db: Database, key: str, now: int) -> None:
     """Counts a failed attempt, and forgets those of windows that are over."""
     table = tables.login_failures
     async with db.write(moves=False) as tx:
         await tx.execute(sa.delete(table).where(table.c.window_start <= now - WINDOW_SECONDS))
-        # One statement on both databases: two first failures at once are both counted.
+        # One upsert on both databases, so that two first failures at once are both counted.
         upsert = sa.text(
-            "INSERT INTO login_failures (subject, failures, window_start) VALUES (:who, 1, :now) "
+            "INSERT INTO login_failures (subject, failures, window_start) VALUES (:key, 1, :now) "
             "ON CONFLICT (subject) DO UPDATE SET failures = login_failures.failures + 1"
         )
-        await tx.execute(upsert, {"who": who, "now": now})
+        await tx.execute(upsert, {"key": key, "now": now})
 
 
-async def forget_failures(db: Database, who: str) -> None:
+async def forget_failures(db: Database, key: str) -> None:
     """Forgets the failed attempts of one user from one address."""
     async with db.write(moves=False) as tx:
-        await tx.execute(sa.delete(tables.login_failures).where(tables.login_failures.c.subject == who))
+        await tx.execute(sa.delete(tables.login_failures).where(tables.login_failures.c.subject == key))

@@ -52,13 +52,13 @@ class Application:
         method: str = scope["method"]
         if method == "HEAD":
             send = _without_body(send)
-        found = self._router.find(method, path)
-        if found is None:
+        match = self._router.find(method, path)
+        if match is None:
             allowed = self._router.methods(path)
             response = errors.wrong_method(method, allowed) if allowed else errors.nothing_at(path)
             await response(scope, receive, send)
             return
-        endpoint, scope["path_params"] = found
+        endpoint, scope["path_params"] = match
         request = Request(scope, receive, send)
         try:
             response = await endpoint(request)

@@ -57,13 +57,13 @@ def endpoint(route: Route, context: Any, authenticator: Authenticator, max_body_
     async def answer(request: Request) -> Response:
         principal, version, node = EVERYBODY, 0, None
         if authenticates:
-            found = await authenticator.authenticate(bearer(request))
-            principal, version = found.principal, found.version
+            authentication = await authenticator.authenticate(bearer(request))
+            principal, version = authentication.principal, authentication.version
             if not access.refuses_after_body:
                 access.check(principal)
-            named = request.headers.get("node-id")
-            if named is not None:
-                node = await authenticator.acting_node(principal, named)
+            node_id = request.headers.get("node-id")
+            if node_id is not None:
+                node = await authenticator.acting_node(principal, node_id)
             if access.workers is WorkerAccess.OWN_NODE and principal.worker is not None:
                 await authenticator.require_own_node(principal, int(request.path_params["pk"]))
         query = no_query

@@ -15,7 +15,7 @@ Tokens = dict[str, str]
 
 async def tokens_for_user(context: Context, credentials: UserCredentials, address: str) -> Tokens:
     """Gives a user's tokens; raises `Unauthenticated`, and `TooManyAttempts` after many failed ones from that address."""
-    attempt = accounts.subject(credentials.username, address)
+    attempt = accounts.attempt_key(credentials.username, address)
     # One after the other: of many guesses sent at once, each finds those before it counted.
     async with context.log_in_turns.setdefault(attempt, asyncio.Lock()):
         account = await _logged_in(context, credentials, attempt)
