@@ -1,6 +1,14 @@
 """Answers that are kept: by question, for one version of the catalogue, within a bound."""
 
+import asyncio
+
+import orjson
+from starlette.requests import Request
+from starlette.types import Message
+
+from bayplan.server.http.responses import Parts, fingerprinted_parts
 from bayplan.server.kept_answers import KeptAnswer, KeptAnswers
+from bayplan.server.snapshot import json_array
 from tests.conftest import Service
 
 FILTER = {"expressions": [{"type": "contains", "field": "name", "sub_string": "a"}]}
@@ -62,3 +70,43 @@ def test_what_one_kind_of_principal_sees_is_not_kept_for_another(service: Servic
         assert service.user.post("/v1/docker/list").json()[0]["registry_password"] is None
         assert service.user.post("/v1/users/list").json()[0]["username"] == "casey"
         assert len(service.staff.post("/v1/users/list").json()) == 2
+
+
+async def _sent(content: bytes | Parts, headers: dict[str, str]) -> tuple[dict[bytes, bytes], list[bytes]]:
+    """The headers and the pieces in which an answer is sent."""
+    messages: list[Message] = []
+
+    async def send(message: Message) -> None:
+        messages.append(message)
+
+    request = Request({"type": "http", "method": "GET", "path": "/", "headers": []})
+    answer = await fingerprinted_parts(request, content)
+    answer.headers.update(headers)
+    await answer({"type": "http"}, _nothing, send)
+    return dict(messages[0]["headers"]), [message["body"] for message in messages[1:]]
+
+
+async def _nothing() -> Message:
+    return {"type": "http.request"}
+
+
+def test_an_answer_in_parts_is_that_of_the_whole() -> None:
+    parts = [b"[1", b",2", b",3]"]
+
+    async def work() -> None:
+        headers, pieces = await _sent(Parts(parts), {})
+        whole_headers, whole = await _sent(b"".join(parts), {})
+        assert headers == whole_headers
+        assert b"".join(pieces) == b"".join(whole)
+        assert pieces[:3] == parts
+
+    asyncio.run(work())
+
+
+def test_a_long_list_is_joined_in_parts() -> None:
+    objects = [b"%d" % number for number in range(25_000)]
+    joined = asyncio.run(json_array(objects))
+    assert isinstance(joined, Parts)
+    assert orjson.loads(b"".join(joined.parts)) == list(range(25_000))
+    assert asyncio.run(json_array(objects[:10_000])) == b"[%b]" % b",".join(objects[:10_000])
+    assert asyncio.run(json_array([])) == b"[]"

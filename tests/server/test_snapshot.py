@@ -119,7 +119,7 @@ def test_the_snapshot_has_what_the_database_has_after_every_write(service: Servi
         live = sorted(pk for pk, row in rows.items() if row[2])
         assert snapshot.live == live
         assert snapshot.with_credentials == {pk for pk, row in rows.items() if row[3]}
-        assert await snapshot.whole() == json_array([rows[pk][1] for pk in live])
+        assert await snapshot.whole() == await json_array([rows[pk][1] for pk in live])
         updated, fresh = await judged.at(version), await load_snapshot(db, TABLES)
         assert (updated.images, updated.facts, updated.missing) == (fresh.images, fresh.facts, fresh.missing)
         assert updated.index.pks(updated.index.every) == fresh.index.pks(fresh.index.every)
@@ -182,7 +182,9 @@ def test_what_was_joined_before_a_change_is_not_given_after_it(service: Service)
     snapshots = ImageSnapshots(db, Keyring(None, service.settings.home / "secrets.key"))
 
     async def whole() -> Any:
-        return orjson.loads(await (await snapshots.at(await db.version())).whole())
+        joined = await (await snapshots.at(await db.version())).whole()
+        assert isinstance(joined, bytes)
+        return orjson.loads(joined)
 
     try:
         for count in range(1, 4):

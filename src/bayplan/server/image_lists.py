@@ -12,7 +12,6 @@ import sqlalchemy as sa
 
 from bayplan.db.as_of import AsOf, emptied_by_writes
 from bayplan.db.compiled import CompiledStatement
-from bayplan.db.crud import Page
 from bayplan.db.database import Database, Rows
 from bayplan.db.disclosure import Disclosure
 from bayplan.db.natural_keys import names
@@ -23,6 +22,7 @@ from bayplan.domain.compatibility.index import CatalogueIndex
 from bayplan.errors import Invalid
 from bayplan.schemas.common import MAX_INTEGER
 from bayplan.schemas.filters import Exact, Filter
+from bayplan.server.http.responses import Parts
 from bayplan.server.matching.queries import Judge
 from bayplan.server.snapshot import ImageSnapshots, json_array
 
@@ -66,6 +66,14 @@ class ImageList:
     conditions: tuple[_Condition | _Task, ...]
     limit: int | None
     offset: int
+
+
+@dataclass(frozen=True, slots=True)
+class ImagePage:
+    """A part of a list as JSON, and how many images the list has where a page was asked for."""
+
+    body: bytes | Parts
+    total: int | None
 
 
 def image_list(specification: Filter, *, limit: int | None, offset: int) -> ImageList | None:
@@ -124,7 +132,7 @@ class ImageLists:
         self._db, self._images, self._judge = db, images, judge
         self._referred: AsOf[dict[CompiledStatement, Referred]] = emptied_by_writes(db)
 
-    async def page(self, asked: ImageList, principal: Principal, version: int, disclosure: Disclosure) -> Page:
+    async def page(self, asked: ImageList, principal: Principal, version: int, disclosure: Disclosure) -> ImagePage:
         """Gives the images of a list as of `version` or a later one."""
         if asked.conditions:
             pks = await self._filtered(asked.conditions, version)
@@ -133,14 +141,14 @@ class ImageLists:
             pks = snapshot.live
             if asked.limit is None and not asked.offset:
                 if not principal.sees_credentials or not snapshot.with_credentials:
-                    return Page(await snapshot.whole(), None)
+                    return ImagePage(await snapshot.whole(), None)
                 pks = pks.copy()
         paged = asked.limit is not None or asked.offset > 0
         total = len(pks) if paged else None
         if paged:
             pks = pks[asked.offset : None if asked.limit is None else asked.offset + asked.limit]
         shown = await self._images.shown(principal, pks, version, disclosure)
-        return Page(json_array(list(shown.values())), total)
+        return ImagePage(await json_array(list(shown.values())), total)
 
     async def _filtered(self, conditions: tuple[_Condition | _Task, ...], version: int) -> list[int]:
         """The live images that all the conditions let through, by pk; snapshot and index are of one version then."""

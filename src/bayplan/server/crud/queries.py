@@ -17,7 +17,7 @@ from bayplan.schemas.filters import EVERYTHING, Filter
 from bayplan.server.context import Context
 from bayplan.server.crud.resource import Resource, Values
 from bayplan.server.http.parsing import parse
-from bayplan.server.image_lists import IMAGES, ImageList, image_list
+from bayplan.server.image_lists import IMAGES, ImageList, ImagePage, image_list
 
 Object = dict[str, Any]
 
@@ -79,7 +79,7 @@ def _listing(
 
 async def page(
     context: Context, principal: Principal, asked: Listing | ImageList, version: int, disclosure: Disclosure
-) -> Page:
+) -> Page | ImagePage:
     """Gives the objects of a list as JSON, as of `version` or a later one."""
     if isinstance(asked, ImageList):
         return await context.image_lists.page(asked, principal, version, disclosure)

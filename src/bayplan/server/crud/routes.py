@@ -154,9 +154,11 @@ def _list(resource: Resource) -> Handler:
         disclosure = context.disclosure()
         page = await queries.page(context, principal, asked, version, disclosure)
         headers = {} if page.total is None else page_headers(request, page.total, query.limit, query.offset)
-        if not (is_volatile or disclosure.images):
+        if isinstance(page.body, bytes) and not (is_volatile or disclosure.images):
             context.kept_answers.keep(question, KeptAnswer(version, tag, page.body, headers))
-        answer = tagged(request, page.body, fingerprint(page.body) if is_volatile else tag, headers=headers)
+        if is_volatile and isinstance(page.body, bytes):
+            tag = fingerprint(page.body)
+        answer = tagged(request, page.body, tag, headers=headers)
         return await disclosing(context, call, "list", disclosure, answer)
 
     return list_

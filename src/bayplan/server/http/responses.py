@@ -1,14 +1,18 @@
 """From objects to responses: JSON, entity tags and 304, and the links of a page."""
 
+import asyncio
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
 
 import orjson
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
 
+_DIGEST_BYTES = 12
 UNCACHED = {"Cache-Control": "no-store"}
 
 
@@ -22,13 +26,55 @@ class Json(Response):
         return content if isinstance(content, bytes) else orjson.dumps(content)
 
 
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """JSON that is not joined."""
+
+    parts: Sequence[bytes]
+
+    def fingerprint(self) -> str:
+        """Gives the fingerprint of the whole."""
+        made = hashlib.blake2b(digest_size=_DIGEST_BYTES)
+        for part in self.parts:
+            made.update(part)
+        return made.hexdigest()
+
+
+class JsonParts(Json):
+    """A JSON answer in parts, which are sent one after the other: to join 100 MB would hold the event loop."""
+
+    def __init__(self, content: Parts, headers: Mapping[str, str]) -> None:
+        super().__init__(b"", headers={**headers, "Content-Length": str(sum(map(len, content.parts)))})
+        self._parts = content.parts
+
+    async def __call__(self, _scope: Scope, _receive: Receive, send: Send) -> None:
+        """Sends the answer."""
+        await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+        for part in self._parts:
+            await send({"type": "http.response.body", "body": part, "more_body": True})
+        await send({"type": "http.response.body", "body": b""})
+
+
+def json_answer(content: bytes | Parts) -> Response:
+    """Gives the answer without a tag."""
+    return JsonParts(content, {}) if isinstance(content, Parts) else Json(content)
+
+
 def tagged(
     request: Request, content: Any, tag: str, status: int = 200, headers: Mapping[str, str] | None = None
 ) -> Response:
     """Gives the answer with its ETag, or 304 where the request has it already."""
     if status == 200 and is_known(request, tag):
         return unchanged(tag)
-    return Json(content, status, headers={**_cached_under(tag), **(headers or {})})
+    headers = {**_cached_under(tag), **(headers or {})}
+    return JsonParts(content, headers) if isinstance(content, Parts) else Json(content, status, headers=headers)
+
+
+async def fingerprinted_parts(request: Request, content: bytes | Parts) -> Response:
+    """Gives the answer under a tag made of itself, or 304; one in parts is hashed in a thread."""
+    if isinstance(content, Parts):
+        return tagged(request, content, await asyncio.to_thread(content.fingerprint))
+    return fingerprinted(request, content)
 
 
 def fingerprinted(request: Request, content: Any, headers: Mapping[str, str] | None = None) -> Response:
@@ -52,7 +98,7 @@ def unchanged(tag: str) -> Response:
 
 def fingerprint(*parts: bytes) -> str:
     """Gives a short hash of what an answer depends on, or of the answer."""
-    return hashlib.blake2b(b"\0".join(parts), digest_size=12).hexdigest()
+    return hashlib.blake2b(b"\0".join(parts), digest_size=_DIGEST_BYTES).hexdigest()
 
 
 def _cached_under(tag: str) -> dict[str, str]:

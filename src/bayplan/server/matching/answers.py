@@ -7,36 +7,51 @@ from typing import TypeVar
 import orjson
 
 from bayplan.domain.compatibility.verdict import Verdict
-from bayplan.server.snapshot import json_array
+from bayplan.server.http.responses import Parts
 
 Made = TypeVar("Made")
 Graded = Iterable[tuple[int, Verdict]]
-# Verdicts that are worked out and rendered in the event loop; more are in a thread.
+# Verdicts that are worked out in the event loop; more are in a thread.
 LOOP_VERDICTS = 500
+# Verdicts that are rendered before others get their turn.
+PART_VERDICTS = 1_000
 
 
-def graded(objects: Mapping[int, bytes], name: str, verdicts: Graded) -> bytes:
-    """Gives a list of objects, each with its grade and reasons; equal verdicts are rendered once. What is gone is left out."""
-    start = b'{"%b":' % name.encode()
-    ends: dict[int, bytes] = {}
-    entries = []
-    for pk, verdict in verdicts:
-        item = objects.get(pk)
-        if item is None:
-            continue
-        end = ends.get(id(verdict))
-        if end is None:
-            grade, reasons = orjson.dumps(verdict.grade), orjson.dumps(verdict.reasons)
-            end = ends[id(verdict)] = b',"grade":%b,"reasons":%b}' % (grade, reasons)
-        entries.append(start + item + end)
-    return json_array(entries)
+class GradedList:
+    """A list of objects with their grades and reasons, as JSON in parts; equal verdicts are rendered once."""
+
+    def __init__(self, name: str) -> None:
+        self._start = b'{"%b":' % name.encode()
+        self._ends: dict[int, bytes] = {}
+        self.parts: list[bytes] = []
+
+    def add(self, objects: Mapping[int, bytes], verdicts: Graded) -> None:
+        """Adds the objects of these verdicts, in their order; what is gone meanwhile is left out."""
+        entries = []
+        for pk, verdict in verdicts:
+            item = objects.get(pk)
+            if item is None:
+                continue
+            end = self._ends.get(id(verdict))
+            if end is None:
+                grade, reasons = orjson.dumps(verdict.grade), orjson.dumps(verdict.reasons)
+                end = self._ends[id(verdict)] = b',"grade":%b,"reasons":%b}' % (grade, reasons)
+            entries.append(self._start + item + end)
+        if entries:
+            self.parts.append((b"," if self.parts else b"") + b",".join(entries))
 
 
-def json_object(members: Mapping[str, bytes]) -> bytes:
-    """Gives a JSON object of members that are JSON already."""
-    return b"".join((b"{", b",".join(b'"%b":%b' % (name.encode(), value) for name, value in members.items()), b"}"))
+def json_object(members: Mapping[str, bytes | GradedList]) -> bytes | Parts:
+    """Gives a JSON object of members that are JSON already; in parts where one of them has several."""
+    parts: list[bytes] = []
+    for name, value in members.items():
+        parts.append(b'%b"%b":' % (b"," if parts else b"{", name.encode()))
+        parts += [b"[", *value.parts, b"]"] if isinstance(value, GradedList) else [value]
+    parts.append(b"}")
+    is_long = any(len(value.parts) > 1 for value in members.values() if isinstance(value, GradedList))
+    return Parts(parts) if is_long else b"".join(parts)
 
 
 async def in_turn(work: Callable[[], Made], size: int) -> Made:
-    """Does work on so many verdicts: in the event loop, or in a thread where that would be held for long."""
+    """Works out so many verdicts: in the event loop, or in a thread where that would be held for long."""
     return work() if size <= LOOP_VERDICTS else await asyncio.to_thread(work)

@@ -21,6 +21,7 @@ from bayplan.domain.compatibility.order import CatalogueImage
 from bayplan.domain.compatibility.tables import Tables
 from bayplan.domain.facts import CONFIGURATION_FACTS, STAFF, SourcedFacts, by_precedence
 from bayplan.server.matching.node_facts import node_from
+from bayplan.server.snapshot import MANY_IMAGES, spare_collector
 
 # Rows that are read at once: more would hold the event loop, and cost hundreds of megabytes while they last.
 _ROWS_AT_ONCE = 300
@@ -52,12 +53,17 @@ async def load_snapshot(db: Database, shipped: Tables) -> CatalogueSnapshot:
     after = 0
     while True:
         rows = await db.fetch(_AFTER, _as_they_are, {"after": after})
+        before = len(loaded.images) // MANY_IMAGES
         await loaded.add(db, rows)
+        if len(loaded.images) // MANY_IMAGES > before:
+            spare_collector()
         if len(rows) < _ROWS_AT_ONCE:
             break
         after = rows[-1][0]
         await asyncio.sleep(0)
     index = await asyncio.to_thread(CatalogueIndex.build, loaded.candidates.values(), used)
+    if len(index) >= MANY_IMAGES:
+        spare_collector()
     return CatalogueSnapshot(version, used, index, loaded.images, loaded.facts, _missing(loaded.images))
 
 

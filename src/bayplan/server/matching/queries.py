@@ -1,5 +1,6 @@
 """Answers to questions about what runs where: the catalogue as the judge sees it, kept for as long as nothing changes."""
 
+import asyncio
 from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from functools import cached_property, partial
@@ -24,7 +25,8 @@ from bayplan.domain.compatibility.tables import Tables, load
 from bayplan.domain.compatibility.verdict import ORDER, Grade, Verdict
 from bayplan.errors import Invalid, NotFound
 from bayplan.schemas.match import MatchRequest, WorkerFacts
-from bayplan.server.matching.answers import Graded, graded, in_turn, json_object
+from bayplan.server.http.responses import Parts
+from bayplan.server.matching.answers import PART_VERDICTS, Graded, GradedList, in_turn, json_object
 from bayplan.server.matching.load import CatalogueSnapshot, load_nodes, load_snapshot, update_snapshot
 from bayplan.server.matching.node_facts import facts_of, node_from
 from bayplan.server.snapshot import ImageSnapshots
@@ -60,7 +62,9 @@ class Judge:
         latest = latest or await load_snapshot(self._db, self._shipped)
         return latest, latest.version
 
-    async def answer(self, principal: Principal, request: MatchRequest, version: int, disclosure: Disclosure) -> bytes:
+    async def answer(
+        self, principal: Principal, request: MatchRequest, version: int, disclosure: Disclosure
+    ) -> bytes | Parts:
         """Gives the answer to a question, as JSON; raises `Invalid`."""
         catalogue = await self.at(version)
         node = await self._node(request, catalogue)
@@ -79,24 +83,31 @@ class Judge:
         result = await in_turn(
             lambda: match(query, catalogue.index, today(), eligible, limit=request.limit, explain=request.explain), size
         )
-        shown = [pk for pk, _ in (*result.matches, *result.rejected)]
-        images = await self._images.shown(principal, shown, version, disclosure)
         summary = [{"code": line.code, "images": line.images, "remedy": line.remedy} for line in result.summary]
+        members: dict[str, bytes | GradedList] = {
+            "worker": orjson.dumps({"node": request.node, **_facts_of(node, catalogue)}),
+            "considered": orjson.dumps(result.considered),
+            "matches": await self._graded_images(principal, result.matches, version, disclosure),
+            "summary": orjson.dumps(summary),
+        }
+        if request.explain:
+            members["rejected"] = await self._graded_images(principal, result.rejected, version, disclosure)
+        return json_object(members)
 
-        def rendered() -> bytes:
-            members = {
-                "worker": orjson.dumps({"node": request.node, **_facts_of(node, catalogue)}),
-                "considered": orjson.dumps(result.considered),
-                "matches": graded(images, "image", result.matches),
-                "summary": orjson.dumps(summary),
-            }
-            if request.explain:
-                members["rejected"] = graded(images, "image", result.rejected)
-            return json_object(members)
+    async def _graded_images(
+        self, principal: Principal, verdicts: Sequence[tuple[int, Verdict]], version: int, disclosure: Disclosure
+    ) -> GradedList:
+        """Gives images with their verdicts, in parts between which others get their turn."""
+        graded = GradedList("image")
+        for at in range(0, len(verdicts), PART_VERDICTS):
+            some = verdicts[at : at + PART_VERDICTS]
+            graded.add(await self._images.shown(principal, [pk for pk, _ in some], version, disclosure), some)
+            await asyncio.sleep(0)
+        return graded
 
-        return await in_turn(rendered, len(shown))
-
-    async def image_on_nodes(self, principal: Principal, pk: int, version: int, disclosure: Disclosure) -> bytes:
+    async def image_on_nodes(
+        self, principal: Principal, pk: int, version: int, disclosure: Disclosure
+    ) -> bytes | Parts:
         """Gives one image's verdicts over all nodes, best first, as JSON; raises `NotFound`."""
         catalogue = await self.at(version)
         nodes = await load_nodes(self._db)
@@ -106,12 +117,16 @@ class Judge:
         verdicts = await in_turn(
             lambda: best_first(verdicts_for_nodes(catalogue.images[pk], nodes, catalogue.tables, today())), len(nodes)
         )
-        shown = await self._shown_nodes(principal, [key for key, _ in verdicts], disclosure)
-        return await in_turn(
-            lambda: json_object({"image": image, "nodes": graded(shown, "node", verdicts)}), len(verdicts)
-        )
+        graded = GradedList("node")
+        for at in range(0, len(verdicts), PART_VERDICTS):
+            some = verdicts[at : at + PART_VERDICTS]
+            graded.add(await self._shown_nodes(principal, [pk for pk, _ in some], disclosure), some)
+            await asyncio.sleep(0)
+        return json_object({"image": image, "nodes": graded})
 
-    async def node_for_images(self, principal: Principal, pk: int, version: int, disclosure: Disclosure) -> bytes:
+    async def node_for_images(
+        self, principal: Principal, pk: int, version: int, disclosure: Disclosure
+    ) -> bytes | Parts:
         """Gives one node's verdicts over all images that are not deleted, best first, as JSON; raises `NotFound`."""
         catalogue = await self.at(version)
         nodes = await load_nodes(self._db, pk)
@@ -123,10 +138,8 @@ class Judge:
         node = (await self._shown_nodes(principal, [pk], disclosure)).get(pk)
         if node is None:
             raise NotFound(f"No node with pk {pk}.")
-        images = await self._images.shown(principal, [key for key, _ in result.matches], version, disclosure)
-        return await in_turn(
-            lambda: json_object({"node": node, "images": graded(images, "image", result.matches)}), size
-        )
+        graded = await self._graded_images(principal, result.matches, version, disclosure)
+        return json_object({"node": node, "images": graded})
 
     async def _shown_nodes(self, principal: Principal, pks: Sequence[int], disclosure: Disclosure) -> dict[int, bytes]:
         """Gives nodes as JSON, as the principal sees them."""

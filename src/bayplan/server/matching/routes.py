@@ -8,7 +8,7 @@ from bayplan.server.auth.access import EVERYONE, USERS, USERS_AND_OWN_WORKERS
 from bayplan.server.context import Context
 from bayplan.server.disclosing import disclosing
 from bayplan.server.http.parameters import NoParameters
-from bayplan.server.http.responses import Json, fingerprinted
+from bayplan.server.http.responses import fingerprinted_parts, json_answer
 from bayplan.server.http.route import Call, Route
 
 _EXAMPLE = {
@@ -33,7 +33,7 @@ async def match(context: Context, call: Call[NoParameters, MatchRequest]) -> Res
     if question.node is not None:
         await context.authenticator.require_own_node(call.principal, question.node)
     disclosure = context.disclosure()
-    answer = Json(await context.judge.answer(call.principal, question, call.version, disclosure))
+    answer = json_answer(await context.judge.answer(call.principal, question, call.version, disclosure))
     return await disclosing(context, call, "match", disclosure, answer)
 
 
@@ -41,14 +41,14 @@ async def image_on_nodes(context: Context, call: Call[NoParameters, None]) -> Re
     """Answers with the verdicts of an image over all nodes."""
     disclosure = context.disclosure()
     verdicts = await context.judge.image_on_nodes(call.principal, call.pk, call.version, disclosure)
-    return await disclosing(context, call, "nodes", disclosure, fingerprinted(call.request, verdicts))
+    return await disclosing(context, call, "nodes", disclosure, await fingerprinted_parts(call.request, verdicts))
 
 
 async def node_for_images(context: Context, call: Call[NoParameters, None]) -> Response:
     """Answers with the verdicts of a node over all images."""
     disclosure = context.disclosure()
     verdicts = await context.judge.node_for_images(call.principal, call.pk, call.version, disclosure)
-    return await disclosing(context, call, "images", disclosure, fingerprinted(call.request, verdicts))
+    return await disclosing(context, call, "images", disclosure, await fingerprinted_parts(call.request, verdicts))
 
 
 ROUTES = (
