@@ -1,4 +1,4 @@
-"""Get, list, insert, change and remove objects of any resource. What writes takes a transaction: the caller says how much is one."""
+"""Get, list, insert, change and remove objects of any resource. What writes takes a transaction, so that several writes can be one."""
 
 import asyncio
 from collections.abc import Mapping
@@ -91,17 +91,17 @@ def listing(
     return Listing(chosen, CompiledStatement(statement, is_long=large), CompiledStatement(count, is_long=large), paged)
 
 
-async def page(db: Database, wanted: Listing, disclosure: Disclosure) -> Page:
+async def page(db: Database, asked: Listing, disclosure: Disclosure) -> Page:
     """Gives the objects of a list; counts them all where a page is asked for."""
 
     def made(rows: Rows) -> Page:
-        total = int(rows[0][-1]) if wanted.paged and rows else None
-        return Page(orjson.dumps(wanted.chosen.objects(rows, disclosure)), total)
+        total = int(rows[0][-1]) if asked.paged and rows else None
+        return Page(orjson.dumps(asked.chosen.objects(rows, disclosure)), total)
 
-    found = await db.fetch(wanted.objects, made)
-    if wanted.paged and found.total is None:
-        return Page(found.body, await db.fetch(wanted.count, lambda rows: int(rows[0][0])))
-    return found
+    result = await db.fetch(asked.objects, made)
+    if asked.paged and result.total is None:
+        return Page(result.body, await db.fetch(asked.count, lambda rows: int(rows[0][0])))
+    return result
 
 
 async def pks(

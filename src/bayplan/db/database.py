@@ -16,7 +16,7 @@ from bayplan.db.compiled import CompiledStatement
 from bayplan.errors import BayplanError
 
 Rows = Sequence[Any]
-"""Rows by position; those of a statement that is not `Prepared` also by name."""
+"""Rows by position; those of a statement that is not a `CompiledStatement` also by name."""
 Parameters = Mapping[str, Any] | Sequence[Mapping[str, Any]] | None
 Made = TypeVar("Made")
 ReferenceKey = tuple[str, int | str]

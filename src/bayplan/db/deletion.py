@@ -19,7 +19,7 @@ async def delete_softly(tx: Transaction, pk: int, now: str, *, if_match: str | N
 
 
 async def reinstate(tx: Transaction, pk: int, *, if_match: str | None = None) -> None:
-    """Brings a deleted image back; raises `Conflict` where it is not deleted, or its name and version were taken."""
+    """Brings a deleted image back; raises `Conflict` where it is not deleted, or another image has its name and version."""
     row = await crud.current_row(tx, IMAGES, pk, if_match)
     if row["deletion_time"] is None:
         raise Conflict(f"The docker image with pk {pk} is not deleted.", code="not_deleted")
@@ -28,7 +28,7 @@ async def reinstate(tx: Transaction, pk: int, *, if_match: str | None = None) ->
 
 
 async def erase(tx: Transaction, pk: int, *, if_match: str | None = None) -> None:
-    """Removes an image for good, with all that is known of it."""
+    """Removes an image for good, with its facts, inspection and checks."""
     await crud.remove(tx, IMAGES, pk, if_match=if_match, action="erase")
 
 

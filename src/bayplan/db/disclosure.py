@@ -1,6 +1,6 @@
-"""The way from a registry password as it is stored to one that an answer holds: it notes of which images there are some.
+"""Decrypts stored registry passwords for one answer, and keeps of which images they are.
 
-Whatever makes objects of rows takes a `Disclosure`, so that whoever sends them knows what to enter in the audit trail.
+Whatever makes objects of rows takes a `Disclosure`, so that whoever sends them knows what to enter in the audit log.
 """
 
 from bayplan.db.keyring import Keyring

@@ -1,4 +1,4 @@
-"""Small writes that many callers wait for, done together: one transaction serves all who came while the last was written."""
+"""Group commit: one transaction has all the small writes that arrived while the last one was written."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
@@ -7,21 +7,21 @@ from typing import Generic, TypeVar
 
 CLOSE_SECONDS = 5.0
 Item = TypeVar("Item")
-Given = TypeVar("Given")
+Result = TypeVar("Result")
 
 
-class GroupCommit(Generic[Item, Given]):
-    """Hands what is given to `write` in lists of at most `most`, one after another, in the order in which it came."""
+class GroupCommit(Generic[Item, Result]):
+    """Passes items to `write` in lists of at most `most`, one list after another, in the order of their arrival."""
 
-    def __init__(self, write: Callable[[Sequence[Item]], Awaitable[Given]], most: int) -> None:
+    def __init__(self, write: Callable[[Sequence[Item]], Awaitable[Result]], most: int) -> None:
         self._write = write
         self._most = most
-        self._waiting: list[tuple[Item, asyncio.Future[Given]]] = []
+        self._waiting: list[tuple[Item, asyncio.Future[Result]]] = []
         self._writing: asyncio.Task[None] | None = None
 
-    async def written(self, item: Item) -> Given:
-        """Returns what `write` gave for the list with this item, once it has; raises what it raised."""
-        done: asyncio.Future[Given] = asyncio.get_running_loop().create_future()
+    async def written(self, item: Item) -> Result:
+        """Gives the result of `write` for the list with this item; raises what it raised."""
+        done: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
         self._waiting.append((item, done))
         if self._writing is None:
             self._writing = asyncio.create_task(self._go_on())
@@ -41,16 +41,16 @@ class GroupCommit(Generic[Item, Given]):
         finally:
             self._writing = None
 
-    async def _serve(self, batch: list[tuple[Item, asyncio.Future[Given]]]) -> None:
-        given: Given | Exception
+    async def _serve(self, batch: list[tuple[Item, asyncio.Future[Result]]]) -> None:
+        result: Result | Exception
         try:
-            given = await self._write([item for item, _ in batch])
+            result = await self._write([item for item, _ in batch])
         except Exception as error:  # whatever it is, it is the answer to everyone who waits
-            given = error
+            result = error
         for _, done in batch:
             if done.done():  # whoever waited has hung up
                 continue
-            if isinstance(given, Exception):
-                done.set_exception(given)
+            if isinstance(result, Exception):
+                done.set_exception(result)
             else:
-                done.set_result(given)
+                done.set_result(result)

@@ -130,17 +130,17 @@ class Keyring:
         self._first = next(iter(ciphers))
 
 
-def signing_key(given: str | None, file: Path) -> str:
-    """Gives the key that signs access tokens: the one that was given, or the file's, made where there is none."""
-    if given is None:
+def signing_key(configured: str | None, file: Path) -> str:
+    """Gives the key that signs access tokens: the configured one, or the file's, made where there is none."""
+    if configured is None:
         make_private_file(file, lambda: secrets.token_urlsafe(48))
         try:
-            given = file.read_text().strip()
+            configured = file.read_text().strip()
         except (OSError, UnicodeDecodeError) as error:
             raise CannotStart(f"The key file {file} cannot be read: {_why(error)}.") from None
-    if len(given) < 32:
+    if len(configured) < 32:
         raise CannotStart("The signing key (BAYPLAN_SIGNING_KEY, or signing.key) must have 32 characters or more.")
-    return given
+    return configured
 
 
 def make_private_file(file: Path, content: object) -> None:

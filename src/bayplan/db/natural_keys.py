@@ -96,9 +96,9 @@ async def resolve(fetch: Fetch, field: Field, key: int | str) -> tuple[int | Non
     rows = await fetch(statement)
     if rows:
         return int(rows[0][0]), None
-    said = f"with pk {key}" if isinstance(key, int) else f"named '{key}'"
+    key_text = f"with pk {key}" if isinstance(key, int) else f"named '{key}'"
     detail = (
-        f"No {resource_type.singular} {said}: give a pk, or a name such as '{_EXAMPLES[field.target]}'; "
+        f"No {resource_type.singular} {key_text}: give a pk, or a name such as '{_EXAMPLES[field.target]}'; "
         f"/v1/{resource_type.name}/list shows them all."
     )
     return None, Problem(field.name, "unknown_reference", detail)

@@ -54,16 +54,16 @@ class Path:
 
 
 def allowed(resource_type: ResourceType, principal: Principal) -> list[str]:
-    """Gives the names that a filter on `shape` may use, those through one reference included."""
-    found = []
+    """Gives the names that a filter on the resource may use, those through one reference included."""
+    names = []
     for field in _open_fields(resource_type, principal):
-        found.append(field.name)
+        names.append(field.name)
         if field.target is not None:
             target = RESOURCE_TYPES[field.target]
-            found += [f"{field.name}.{inner.name}" for inner in _open_fields(target, principal, shared=True)]
+            names += [f"{field.name}.{inner.name}" for inner in _open_fields(target, principal, shared=True)]
     for field in resource_type.beside:
-        found += [f"{field.name}.{inner.name}" for inner in target_of(field).fields]
-    return found
+        names += [f"{field.name}.{inner.name}" for inner in target_of(field).fields]
+    return names
 
 
 def find(resource_type: ResourceType, principal: Principal, name: str, at: str) -> Path:
@@ -221,8 +221,8 @@ def _condition(path: Path, expression: Exact | Contains | IsNull | Compare, at: 
         return column.in_(sa.select(target.column("pk")).where(names(target.name, value)).correlate(None))
     if kind in _TEXTUAL:
         fold = expression.case_insensitive or path.field.any_case
-        wanted = str(value).lower() if fold else value
-        return _text(path, lambda text: text == wanted, fold)
+        sought = str(value).lower() if fold else value
+        return _text(path, lambda text: text == sought, fold)
     return column == _bound(path, value)
 
 
@@ -256,22 +256,22 @@ _TYPES: dict[Kind, tuple[tuple[type, ...], str]] = {
 
 
 def _value(path: Path, value: Value, at: str, name: str) -> Value:
-    types, said = _TYPES[path.field.kind]
+    types, expected = _TYPES[path.field.kind]
     if not isinstance(value, types) or (isinstance(value, bool) and bool not in types):
-        raise _wrong(at, "value", name, f"takes {said}")
+        raise _wrong(at, "value", name, f"takes {expected}")
     if isinstance(value, int) and abs(value) > MAX_INTEGER:
         raise _wrong(at, "value", name, "takes no number beyond 64 bits")
     if path.field.kind is Kind.TIME:
         try:
             moment = datetime.fromisoformat(str(value))
         except ValueError:
-            raise _wrong(at, "value", name, f"takes {said}") from None
+            raise _wrong(at, "value", name, f"takes {expected}") from None
         if moment.tzinfo is None:
-            raise _wrong(at, "value", name, f"takes a time with its zone, such as {said.split()[-1]}")
+            raise _wrong(at, "value", name, f"takes a time with its zone, such as {expected.split()[-1]}")
         try:
             return timestamp(moment)
         except OverflowError:
-            raise _wrong(at, "value", name, f"takes {said}") from None
+            raise _wrong(at, "value", name, f"takes {expected}") from None
     return value
 
 

@@ -29,7 +29,7 @@ class Kind(Enum):
 
 
 class Visibility(Enum):
-    """Who is shown a field, and may filter by it; everyone else gets null, or is told that there is no such field."""
+    """Who is shown a field, and may filter by it; everyone else gets null, and no such field to filter by."""
 
     ALL = auto()
     CREDENTIALS = auto()  # staff and workers
@@ -73,8 +73,8 @@ class ResourceType:
 
     def field(self, name: str) -> Field | None:
         """Gives the field of that name, or None; a request may use one of the `ALIASES`."""
-        known = ALIASES.get((self.name, name), name)
-        return next((field for field in self.fields if field.name == known), None)
+        field_name = ALIASES.get((self.name, name), name)
+        return next((field for field in self.fields if field.name == field_name), None)
 
     def step(self, name: str) -> Field | None:
         """Gives what may lead on in a filter's path under that name: a field, or what is beside them."""

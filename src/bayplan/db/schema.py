@@ -48,8 +48,8 @@ async def downgrade(db: Database, target: str) -> None:
 def _revision(connection: sa.Connection) -> str | None:
     if not sa.inspect(connection).has_table("alembic_version"):
         return None
-    found = connection.execute(sa.text("SELECT version_num FROM alembic_version")).scalar_one_or_none()
-    return None if found is None else str(found)
+    version = connection.execute(sa.text("SELECT version_num FROM alembic_version")).scalar_one_or_none()
+    return None if version is None else str(version)
 
 
 def _alembic(connection: sa.Connection, command: str, target: str) -> None:

@@ -46,7 +46,7 @@ async def fill(db: Database, admin_password_hash: str, now: str, folder: Path | 
 
 
 async def _reference_tables(tx: Transaction, folder: Path | None) -> None:
-    facts = load(folder)
+    shipped = load(folder)
     contents: dict[sa.Table, list[dict[str, Any]]] = {
         tables.cuda: [
             {
@@ -57,7 +57,7 @@ async def _reference_tables(tx: Transaction, folder: Path | None) -> None:
                 "min_driver_version": release.min_driver,
                 "min_driver_version_key": None if release.min_driver is None else sort_key(release.min_driver),
             }
-            for release in facts.cuda
+            for release in shipped.cuda
         ],
         tables.hardware: [
             {
@@ -65,7 +65,7 @@ async def _reference_tables(tx: Transaction, folder: Path | None) -> None:
                 "min_compute_capability": float(generation.min_cc),
                 "max_compute_capability": float(generation.max_cc),
             }
-            for generation in facts.generations
+            for generation in shipped.generations
         ],
         tables.domains: [
             {"name": row["name"], "description": row["description"]} for row in read_rows("domains.csv", folder)

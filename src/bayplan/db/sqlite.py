@@ -287,5 +287,5 @@ def _folded(text: str | None) -> str | None:
 
 
 def _unavailable(error: Exception, path: str) -> DatabaseUnavailable:
-    said = str(error.orig) if isinstance(error, sa.exc.DBAPIError) else str(error)
-    return DatabaseUnavailable(f"The database file {path} cannot be used: {said}.")
+    reason = str(error.orig) if isinstance(error, sa.exc.DBAPIError) else str(error)
+    return DatabaseUnavailable(f"The database file {path} cannot be used: {reason}.")
