@@ -1,8 +1,9 @@
 """How a write moves the catalogue's version, and what it leaves under it: the entries of the change log."""
 
+import asyncio
 from dataclasses import dataclass, field
+from itertools import islice
 
-import orjson
 import sqlalchemy as sa
 
 from bayplan.clock import now
@@ -25,6 +26,7 @@ _ENTER = CompiledStatement(
     )
 )
 _MOST_NAMES = 10_000
+_ROWS_AT_ONCE = 200
 
 
 class ReferenceNames:
@@ -84,6 +86,9 @@ async def store_entries(tx: Transaction) -> None:
     if not tx.entries:
         raise RuntimeError("A write that moves the catalogue's version leaves an entry in the change log.")
     rows = rows_of_entries(tx.entries, tx.version, now(), tx.author)
-    await tx.execute(_ENTER, [{**row, "fields": orjson.dumps(row["fields"]).decode()} for row in rows])
+    while part := list(islice(rows, _ROWS_AT_ONCE)):
+        await tx.execute(_ENTER, part)
+        # The entries of a whole catalogue let other requests in between.
+        await asyncio.sleep(0)
     if any(entry.resource in REFERENCED for entry in tx.entries):
         await tx.execute(_MOVE_REFERENCES)
