@@ -78,6 +78,37 @@ def test_what_was_answered_survives_kill_9_the_next_moment(
         assert client.post("/v1/docker/list").json() == list(written.values())
 
 
+def test_of_writes_that_share_a_transaction_every_answered_one_survives_kill_9(
+    kind: str, start_server: Start, database_url: str, tmp_path: Path
+) -> None:
+    settings = {"home": str(tmp_path / "home")} | ({"database": database_url} if kind == "postgresql" else {})
+    answered: list[dict[str, Any]] = []
+    with start_server(**settings) as server, server.client() as client:
+        server.stock()
+        token = client.headers["authorization"].removeprefix("Bearer ")
+
+        def work(each: httpx.Client, _number: int) -> list[int]:
+            for _ in range(1_000):
+                try:
+                    made = each.post("/v1/docker/create", json=catalogue.image())
+                except httpx.TransportError:
+                    break
+                assert made.status_code == 201
+                answered.append(made.json())
+                if len(answered) == 60:
+                    server.kill()
+            return []
+
+        at_once(server, work, token)
+    assert len(answered) >= 60
+    with start_server(**settings) as server, server.client() as client:
+        stored = {image["pk"]: image for image in client.post("/v1/docker/list").json()}
+        assert [image for image in answered if stored.get(image["pk"]) != image] == []
+        entries = client.get("/v1/history?resource=docker&limit=1000").json()
+        assert {entry["pk"] for entry in entries} == stored.keys()
+        assert len({entry["version"] for entry in entries}) == len(entries)
+
+
 def test_who_was_given_a_password_is_in_the_trail_after_kill_9_the_next_moment(
     kind: str, start_server: Start, database_url: str, tmp_path: Path
 ) -> None:
