@@ -1,4 +1,4 @@
-"""Settings: what may differ between two places that run bayplan, read once from `BAYPLAN_*` and handed on.
+"""The settings of an installation, read once from `BAYPLAN_*` and handed on.
 
 Nothing else in the package reads `BAYPLAN_*`, but for the command line's `client_settings`.
 """
@@ -22,7 +22,7 @@ _HOST = re.compile(r"[A-Za-z0-9._:\[\]-]{1,255}", re.ASCII)
 
 
 class Settings(BaseSettings):
-    """Everything that can be set, with its default; immutable. Each field is the variable `BAYPLAN_<FIELD>`."""
+    """Every setting with its default; immutable. Each field is the variable `BAYPLAN_<FIELD>`."""
 
     model_config = SettingsConfigDict(env_prefix="BAYPLAN_", frozen=True, extra="ignore")
 
@@ -96,11 +96,11 @@ class Settings(BaseSettings):
     )
     verify_interval: str = Field(
         default="6h",
-        description="How often each image is looked at again in its registry, like `90m`, `6h` or `7d`; "
-        "`0` leaves it to those who ask.",
+        description="How often each image is checked in its registry, like `90m`, `6h` or `7d`; "
+        "with `0` only on request.",
     )
     audit_days: Annotated[int, Field(ge=1, le=36500)] = Field(
-        default=365, description="How long the audit trail is kept, in days."
+        default=365, description="How long the audit log is kept, in days."
     )
     history_days: Annotated[int, Field(ge=1, le=36500)] = Field(
         default=365, description="How long the history of the catalogue is kept, in days."
@@ -113,22 +113,22 @@ class Settings(BaseSettings):
         description="The server that the command line talks to, unless `--server` is given.",
     )
     token: SecretStr | None = Field(
-        default=None, description="Access token that the command line uses in place of the stored log-in."
+        default=None, description="Access token that the command line uses in place of its stored session."
     )
     username: str | None = Field(
         default=None,
-        description="With `BAYPLAN_PASSWORD`: whom the command line logs in as, in place of the stored log-in.",
+        description="With `BAYPLAN_PASSWORD`: the user that the command line logs in as, for scripts.",
     )
-    password: SecretStr | None = Field(default=None, description="Password of `BAYPLAN_USERNAME`, for scripts.")
+    password: SecretStr | None = Field(default=None, description="Password of `BAYPLAN_USERNAME`.")
     worker_state: Path | None = Field(
         default=None,
-        description="File that holds what this machine got when it joined as a worker. "
+        description="File with the credential of a machine that joined as a worker. "
         "Unset: `bayplan/worker.json` in the user's configuration folder.",
     )
 
     @field_validator("database")
     @classmethod
-    def _known_database(cls, value: str | None) -> str | None:
+    def _is_database(cls, value: str | None) -> str | None:
         if value is not None and not value.startswith(("postgresql://", "postgres://", "sqlite:///")):
             raise ValueError("must begin with postgresql:// or sqlite:///")
         return value
@@ -162,7 +162,7 @@ class Settings(BaseSettings):
     def _is_proxy(cls, value: SecretStr | None) -> SecretStr | None:
         text = value.get_secret_value() if value is not None else ""
         if text and (not _PROXY.fullmatch(text) or int(text.rstrip("/").rpartition(":")[2]) > _LARGEST_PORT):
-            raise ValueError("must be http://host:port, with user:password@ before the host where it wants a log-in")
+            raise ValueError("must be http://host:port, with user:password@ before the host where it wants credentials")
         return value if text else None
 
     @field_validator("registry_insecure")
@@ -180,7 +180,7 @@ class Settings(BaseSettings):
 
     @property
     def verify_seconds(self) -> int:
-        """How often each image is looked at again, in seconds; 0 where only on being asked."""
+        """How often each image is checked, in seconds; 0 where only on request."""
         return seconds(self.verify_interval)
 
     @property

@@ -8,9 +8,8 @@
         answer = bayplan.match(worker={"driver_version": "535.104.05", "compute_capability": "8.6"}, task="train")
         print(answer["matches"][0]["image"]["url"])
 
-Answers are plain dictionaries, exactly the API's JSON, typed by what `bayplan.schemas`
-has for each resource (`schemas.docker.ImageAnswer`). Refusals are the exceptions
-of `bayplan.errors`, with the server's sentence in `detail` and every single problem in `problems`.
+Answers are plain dictionaries, exactly the API's JSON. `bayplan.schemas` has their types (`schemas.docker.ImageAnswer`).
+Refusals are the exceptions of `bayplan.errors`: `detail` is the server's sentence, `problems` has every single problem.
 """
 
 from bayplan.client.client import Client

@@ -1,4 +1,4 @@
-"""The authentication of requests: an access token with each, and a new one when the server refuses it.
+"""The authentication of requests: each has an access token, and a new one when the server refuses the old.
 
 httpx is imported here, so this module is imported when the first client is made.
 """
@@ -9,27 +9,32 @@ from typing import Any
 import httpx
 
 from bayplan.client.responses import content_of
-from bayplan.client.tokens import Login, Tokens
+from bayplan.client.tokens import AccountCredentials, Tokens
 
 Flow = Generator[httpx.Request, httpx.Response, Any]
 
 
 class TokenAuthentication(httpx.Auth):
-    """Sends the access token; without one, and after a 401, first gets a new one by the refresh token or the login.
+    """The authentication of each request by an access token.
 
-    Raises as `content_of` does where the server refuses a new one.
+    Without a token, and after a 401, it first gets one: by the refresh token, or else by the credentials.
+    Raises as `content_of` does where the server refuses that.
     """
 
     def __init__(
-        self, server: str, tokens: Tokens, login: Login | None, on_tokens: Callable[[Tokens], None] | None
+        self,
+        server: str,
+        tokens: Tokens,
+        credentials: AccountCredentials | None,
+        on_tokens: Callable[[Tokens], None] | None,
     ) -> None:
         self._server = server
         self._tokens = tokens
-        self._login = login
+        self._credentials = credentials
         self._on_tokens = on_tokens
 
     def sync_auth_flow(self, request: httpx.Request) -> Flow:
-        """Sends the request with a token, and once more with a new one where that was refused."""
+        """Sends the request with a token, and once more with a new token where the server refuses the first."""
         if self._tokens.access is None:
             yield from self._renew(request)
         response = yield self._authorized(request)
@@ -44,7 +49,7 @@ class TokenAuthentication(httpx.Auth):
         return tokens
 
     def _renew(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, bool]:
-        """Gets a new access token; False without a refresh token that the server takes and without a login."""
+        """Gets a new access token; gives False where neither the refresh token is good nor credentials are there."""
         if self._tokens.refresh is not None:
             response = yield self._post(request, "/v1/auth/refresh", {"refresh": self._tokens.refresh})
             response.read()
@@ -52,9 +57,9 @@ class TokenAuthentication(httpx.Auth):
                 access = content_of(self._server, response)["access"]
                 self.keep(Tokens(access=access, refresh=self._tokens.refresh))
                 return True
-        if self._login is None:
+        if self._credentials is None:
             return False
-        response = yield self._post(request, "/v1/auth/obtain", self._login)
+        response = yield self._post(request, "/v1/auth/obtain", self._credentials)
         response.read()
         self.keep(tokens_of(content_of(self._server, response)))
         return True
@@ -64,7 +69,7 @@ class TokenAuthentication(httpx.Auth):
             request.headers["Authorization"] = f"Bearer {self._tokens.access}"
         return request
 
-    def _post(self, request: httpx.Request, path: str, body: Login) -> httpx.Request:
+    def _post(self, request: httpx.Request, path: str, body: AccountCredentials) -> httpx.Request:
         """Gives a request for tokens, with the timeouts of the request that needs them."""
         headers = {name: request.headers[name] for name in ("User-Agent", "Accept") if name in request.headers}
         return httpx.Request(

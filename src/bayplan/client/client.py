@@ -1,4 +1,4 @@
-"""The client itself: its server, its credentials, and the requests that belong to no single resource."""
+"""The client itself: its server, its session, and the requests that belong to no single resource."""
 
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -10,7 +10,7 @@ from bayplan.client.credentials import Credentials
 from bayplan.client.filters import Expression
 from bayplan.client.prefetch import Prefetch
 from bayplan.client.resources import Collection, Generations, Images, Licences, Nodes
-from bayplan.client.tokens import Login, Tokens
+from bayplan.client.tokens import AccountCredentials, Tokens
 from bayplan.client.transport import Params, Transport
 
 if TYPE_CHECKING:
@@ -32,8 +32,8 @@ APPLY_TIMEOUT_SECONDS = 600  # a file of some ten thousand images
 class Client:
     """A server's catalogue. Close it when done, or use it in a `with` block.
 
-    Log in by `username` and `password`, as a `worker` by its `secret`, by a `token` that was obtained before, or by `tokens`
-    of which the refresh token gets a new access token when the old one has run out; `on_tokens` is called with every new
+    It authenticates by `username` and `password`, as a `worker` by its `secret`, by an access `token`, or by `tokens`, of
+    which the refresh token gets a new access token when the old one has run out. `on_tokens` is called with every new
     pair, to keep it.
     """
 
@@ -50,15 +50,15 @@ class Client:
         on_tokens: Callable[[Tokens], None] | None = None,
         timeout_seconds: float = 30,
     ) -> None:
-        login: Login | None = None
+        credentials: AccountCredentials | None = None
         if username is not None and password is not None:
-            login = {"username": username, "password": password}
+            credentials = {"username": username, "password": password}
         elif worker is not None and secret is not None:
-            login = {"worker": worker, "secret": secret}
+            credentials = {"worker": worker, "secret": secret}
         self._transport = Transport(
             server,
             tokens=tokens or Tokens(access=token),
-            login=login,
+            credentials=credentials,
             on_tokens=on_tokens,
             timeout_seconds=timeout_seconds,
         )
@@ -111,7 +111,7 @@ class Client:
         until: str | None = None,
         limit: int | None = None,
     ) -> "Iterator[HistoryEntry]":
-        """Who changed what, newest first: all of it, page by page as it is read, or `limit` entries; staff only."""
+        """The history of the catalogue, newest first: every entry, page by page as it is read, or `limit` entries; staff only."""
         params: Params | None = {"resource": resource, "pk": pk, "user": user, "since": since, "until": until}
         left = sys.maxsize if limit is None else limit
         while params is not None and left > 0:
@@ -132,7 +132,7 @@ class Client:
         limit: int | None = None,
         explain: bool = False,
     ) -> "MatchAnswer":
-        """Which images run on a node of the catalogue, or on a worker described here, best first.
+        """The images that run on a node of the catalogue, or on a worker described here, best first.
 
         `framework` may carry versions as pip writes them ("pytorch>=2.1,<3"); `explain` adds the images that do not
         run there, each with every reason.
@@ -164,7 +164,7 @@ class CatalogueFile:
         self._request = transport.request
 
     def export(self, *, secrets: bool = False) -> Catalogue:
-        """The document that describes the catalogue as it is; with `secrets` also the credentials of registries."""
+        """The catalogue as a document; with `secrets` also the credentials of registries."""
         exported: Catalogue = self._request(
             "GET", "/v1/catalogue/export", params={"secrets": secrets or None}, timeout_seconds=APPLY_TIMEOUT_SECONDS
         )
@@ -173,7 +173,7 @@ class CatalogueFile:
     def apply(
         self, document: Mapping[str, object], *, dry_run: bool = False, prune: bool = False, if_match: str | None = None
     ) -> "PlanAnswer":
-        """Makes the catalogue as the document says, all of it or nothing, and gives what changed.
+        """Makes the catalogue like the document, all of it or nothing, and gives what changed.
 
         `dry_run` changes nothing. `prune` removes what the document does not name, in the sections that it has.
         With the `version` of a dry run in `if_match`, applies exactly that plan, or raises `PreconditionFailed`.

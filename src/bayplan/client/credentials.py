@@ -1,4 +1,4 @@
-"""The credentials of registries, and the audit log of passwords that left the server."""
+"""The credentials of registries, and the audit log of the passwords that the server gave out."""
 
 import builtins
 from typing import TYPE_CHECKING, Any
@@ -26,7 +26,7 @@ class Credentials:
     def rotate(
         self, registry: str, username: str, password: str, *, new_username: str | None = None, check: bool = True
     ) -> "RotationAnswer":
-        """Gives all images of a registry's user another password, or none of them; first tries it, unless `check` is false.
+        """Gives all images of a registry's user another password, or none of them; the server tries it first, unless `check` is false.
 
         Raises `NotFound`, `Invalid` where the registry refuses it, and `Unreachable` where it does not answer.
         """

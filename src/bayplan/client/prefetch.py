@@ -1,4 +1,4 @@
-"""Rules for prefetching, the images that they make desired, and the inventories that workers report."""
+"""The rules for prefetching, the desired images that follow from them, and the inventories that workers report."""
 
 import builtins
 from collections.abc import Sequence
@@ -19,18 +19,18 @@ if TYPE_CHECKING:
 
 
 class Prefetch(Collection["PrefetchRuleAnswer", "ExpandedPrefetchRuleAnswer"]):
-    """The rules for prefetching, and what comes of them."""
+    """The rules for prefetching, and the desired images and inventories that follow from them."""
 
     def desired_images(self, etag: str | None = None) -> "tuple[DesiredImagesAnswer, str | None] | None":
-        """The images that the worker which asks is to hold, and the answer's ETag; None where that is still `etag`."""
+        """The images desired on this worker, with the answer's ETag; None where that is still `etag`."""
         return self._request_if_changed(f"{self._path}/wanted", etag)
 
     def report_inventory(self, images: "Sequence[InventoryEntry]") -> None:
-        """Reports all images that the worker which asks holds, in place of its last report."""
+        """Reports the image inventory of this worker, in place of its last report."""
         self._request("PUT", f"{self._path}/holdings", {"images": images})
 
     def status(self) -> "builtins.list[WorkerInventory]":
-        """The inventories of all workers, in numbers, by address."""
+        """The numbers of each worker's inventory, by address."""
         inventories: builtins.list[WorkerInventory] = self._request("GET", f"{self._path}/status")
         return inventories
 

@@ -1,4 +1,4 @@
-"""The resources of the API as collections: the six actions that all have, once, and what only some have."""
+"""The resources of the API as collections: the six actions of every resource, and the further actions of some."""
 
 import builtins
 from collections.abc import Mapping
@@ -67,7 +67,7 @@ class Collection(Generic[Item, Expanded]):
     ) -> Any:
         """The objects that satisfy every expression, in order ("name", or "-name" for the last first; then by key).
 
-        `include_inactive` adds what is deleted, `expand` puts the objects that are referred to in place of their keys.
+        `include_inactive` adds deleted objects, `expand` puts the objects that are referred to in place of their keys.
         """
         body = {
             "expressions": list(expressions),
@@ -160,21 +160,21 @@ class Images(Collection["ImageAnswer", "ExpandedImageAnswer"]):
         return config
 
     def checks(self, pk: int) -> "ImageChecks":
-        """The image's state in its registry since when, its accepted digest, and its history."""
+        """The image's check state and since when, its accepted digest, and its history."""
         checks: ImageChecks = self._request("GET", f"{self._path}/{pk}/checks")
         return checks
 
     def verdicts(self, pk: int) -> "ImageOnNodes":
-        """How the image would run on every node."""
+        """The verdict on the image for every node."""
         verdicts: ImageOnNodes = self._request("GET", f"{self._path}/{pk}/nodes")
         return verdicts
 
 
 class Nodes(Collection["NodeAnswer", "ExpandedNodeAnswer"]):
-    """The worker nodes."""
+    """The nodes."""
 
     def verdicts(self, pk: int) -> "NodeForImages":
-        """How every image would run on the node."""
+        """The verdict on every image for the node."""
         verdicts: NodeForImages = self._request("GET", f"{self._path}/{pk}/images")
         return verdicts
 
@@ -182,19 +182,19 @@ class Nodes(Collection["NodeAnswer", "ExpandedNodeAnswer"]):
         """Tells the server that a node is alive: by its worker, or by staff."""
         return self._request("GET", f"{self._path}/ping", headers={"Node-Id": str(node)})
 
-    def join(self, machine: Body) -> "JoinAnswer":
+    def join(self, hardware: Body) -> "JoinAnswer":
         """Joins a machine (by a join token), or reports its hardware (by its worker)."""
-        joined: JoinAnswer = self._request("POST", f"{self._path}/join", machine)
+        joined: JoinAnswer = self._request("POST", f"{self._path}/join", hardware)
         return joined
 
     def make_join_token(self, *, expires_in: int, uses: int) -> "NewJoinToken":
         """A token with which `uses` machines can join, for `expires_in` seconds."""
         body = {"expires_in": expires_in, "uses": uses}
-        made: NewJoinToken = self._request("POST", f"{self._path}/join-tokens", body)
-        return made
+        join_token: NewJoinToken = self._request("POST", f"{self._path}/join-tokens", body)
+        return join_token
 
     def workers(self) -> "builtins.list[WorkerAnswer]":
-        """The machines that have joined, by address."""
+        """The workers, by address."""
         workers: builtins.list[WorkerAnswer] = self._request("POST", f"{self._path}/workers/list")
         return workers
 

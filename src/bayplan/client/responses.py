@@ -39,7 +39,7 @@ REFUSALS: dict[int, type[BayplanError]] = {
 def content_of(server: str, response: "httpx.Response") -> Any:
     """Gives the JSON of an answer, None where there is none (204).
 
-    Raises the error that a refusal stands for, and `Unreachable` where the response is not one of bayplan's.
+    Raises the error that a refusal stands for, and `Unreachable` where the response is not bayplan's.
     """
     if response.status_code == 204:
         return None

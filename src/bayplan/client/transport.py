@@ -1,4 +1,4 @@
-"""Requests to one server: authenticated, and with refusals as `bayplan.errors`.
+"""Authenticated requests to one server; its refusals are raised as `bayplan.errors`.
 
 httpx is imported when the first client is made: it takes longer to load than `bayplan --help` may take to answer.
 """
@@ -12,7 +12,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 from bayplan import __version__
 from bayplan.client.responses import content_of
-from bayplan.client.tokens import Login, Tokens
+from bayplan.client.tokens import AccountCredentials, Tokens
 from bayplan.errors import Invalid, Unreachable
 
 if TYPE_CHECKING:
@@ -22,14 +22,14 @@ Params = Mapping[str, str | int | bool | None]
 
 
 class Transport:
-    """One server, and the credentials that it is asked with."""
+    """The HTTP connection to one server, with the authentication of its requests."""
 
     def __init__(
         self,
         server: str,
         *,
         tokens: Tokens,
-        login: Login | None,
+        credentials: AccountCredentials | None,
         on_tokens: Callable[[Tokens], None] | None,
         timeout_seconds: float,
     ) -> None:
@@ -39,7 +39,7 @@ class Transport:
 
         self.server = server_address(server)
         self._timeout_seconds = timeout_seconds
-        self._authentication = TokenAuthentication(self.server, tokens, login, on_tokens)
+        self._authentication = TokenAuthentication(self.server, tokens, credentials, on_tokens)
         self._http = httpx.Client(
             base_url=self.server,
             auth=self._authentication,
@@ -70,7 +70,7 @@ class Transport:
     ) -> Any:
         """Gives the JSON of the answer, None where there is none (204).
 
-        Raises what `bayplan.errors` has for the refusal, and `Unreachable` where nobody, or somebody else, answers.
+        Raises the error of `bayplan.errors` that a refusal stands for, and `Unreachable` where no bayplan answers.
         """
         return content_of(
             self.server,
@@ -84,17 +84,17 @@ class Transport:
             return None
         return content_of(self.server, response), response.headers.get("ETag")
 
-    def request_page(self, path: str, params: "Params") -> tuple[Any, dict[str, str] | None]:
+    def request_page(self, path: str, params: Params) -> tuple[Any, dict[str, str] | None]:
         """Gives a page of a list, and the parameters of the next one; None where there is none."""
         response = self._send("GET", path, params=params)
         link = response.links.get("next")
         return content_of(self.server, response), None if link is None else dict(parse_qsl(urlsplit(link["url"]).query))
 
-    def log_in(self, login: Login) -> Tokens:
+    def log_in(self, credentials: AccountCredentials) -> Tokens:
         """Gives new tokens for a user's or a worker's credentials, and sends them from now on."""
         from bayplan.client.authentication import tokens_of
 
-        response = self._send("POST", "/v1/auth/obtain", dict(login), is_public=True)
+        response = self._send("POST", "/v1/auth/obtain", dict(credentials), is_public=True)
         return self._authentication.keep(tokens_of(content_of(self.server, response)))
 
     def _send(
@@ -111,11 +111,11 @@ class Transport:
         import httpx
 
         timeout = timeout_seconds or self._timeout_seconds
-        named = {name: value for name, value in (params or {}).items() if value is not None}
+        query = {name: value for name, value in (params or {}).items() if value is not None}
         auth = None if is_public else self._authentication
         try:
             return self._http.request(
-                method, path, json=body, params=named, headers=headers, auth=auth, timeout=timeout
+                method, path, json=body, params=query, headers=headers, auth=auth, timeout=timeout
             )
         except httpx.TimeoutException:
             raise Unreachable(

@@ -1,1 +1,1 @@
-"""Pure text for other programs: docker configurations, Kubernetes secrets."""
+"""Pure text for other programs: docker configurations and Kubernetes secrets."""

@@ -20,7 +20,7 @@ def docker_config(registry: str, username: str | None, password: str | None) -> 
 
 
 def pull_secret(name: str, config: Document) -> Document:
-    """Gives the same as a Secret of Kubernetes, for `imagePullSecrets`; `name` must be one of DNS (RFC 1123)."""
+    """Gives a `config.json` as a Secret of Kubernetes, for `imagePullSecrets`; `name` must be a DNS name (RFC 1123)."""
     return {
         "apiVersion": "v1",
         "kind": "Secret",
