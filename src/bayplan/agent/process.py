@@ -49,6 +49,8 @@ def command(options: AgentOptions) -> list[str]:
 
 def run(options: AgentOptions) -> None:
     """Runs the agent in this process until a signal ends it; raises as `Agent.run` does."""
+    # httpx loads a command line of its own, and with it rich and pygments: 6 MB that no agent needs.
+    sys.modules["httpx._main"] = None  # type: ignore[assignment]  # Python's way to say that there is no such module
     # At any moment: files are written whole, and a request reached the server or did not.
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda _number, _frame: sys.exit(0))
