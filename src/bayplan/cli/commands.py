@@ -11,19 +11,25 @@ from pathlib import Path
 
 import typer
 
-TOP_LEVEL = ("server", "sessions", "audit", "reference_data", "matching", "catalogue_file")
+TOP_LEVEL = ("server", "sessions", "matching", "catalogue_file", "reference_data", "audit")
 """Folders whose commands have no group, in the order in which help lists them."""
 
 GROUPS = {
+    "images": "The images of the catalogue.",
+    "nodes": "The nodes: each a GPU of a machine, or a machine without one.",
+    "worker": "This machine as a worker of a server.",
+    "prefetch": "Rules for which nodes have which images before anybody asks.",
+    "credentials": "The credentials of registries.",
     "user": "Users, in the database itself: also when nobody can log in.",
     "secrets": "The keys that encrypt registry passwords.",
-    "images": "The images of the catalogue.",
-    "credentials": "The log-ins of registries.",
-    "nodes": "The worker nodes.",
-    "prefetch": "Which nodes are to hold which images before anybody asks.",
-    "worker": "This machine as a worker of a server.",
 }
 """Folders whose commands are typed after the folder's name, and what help says of each group."""
+
+USED_MOST = (
+    *("serve", "login", "match", "apply", "list", "show", "add", "edit", "rm", "reinstate", "inspect", "verify", "facts"),
+    *("set_facts", "join", "status", "run", "pull", "join_token", "workers"),
+)
+"""Commands that help lists first in their group, in this order; it lists the others after them, by name."""
 
 
 def add_all(app: typer.Typer) -> None:
@@ -37,7 +43,8 @@ def add_all(app: typer.Typer) -> None:
 
 
 def _add(group: typer.Typer, folder: str) -> None:
-    for verb in sorted(module.name for module in pkgutil.iter_modules([str(Path(__file__).with_name(folder))])):
+    verbs = sorted(module.name for module in pkgutil.iter_modules([str(Path(__file__).with_name(folder))]))
+    for verb in sorted(verbs, key=lambda verb: USED_MOST.index(verb) if verb in USED_MOST else len(USED_MOST)):
         if not verb.startswith("_"):
             module = import_module(f"bayplan.cli.{folder}.{verb}")
             command = getattr(module, f"{verb}_", None) or getattr(module, verb)
