@@ -112,7 +112,18 @@ def test_every_command_is_documented() -> None:
     text = page("cli.md")
     for name, options in commands().items():
         assert f"bayplan {name}" in text, name
-        assert [option for option in sorted(options) if f"{option}" not in text] == [], name
+        named = set(re.findall(r"--[a-z][a-z-]*", text))
+        assert sorted(options - named) == [], name
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)
+def test_every_import_in_an_example_works(path: Path) -> None:
+    """What the Python examples of a page take from bayplan is there."""
+    for example in re.findall(r"^```python\n(.+?)^```", path.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL):
+        for node in ast.walk(ast.parse(example)):
+            if isinstance(node, ast.ImportFrom) and (node.module or "").partition(".")[0] == "bayplan":
+                module = importlib.import_module(node.module or "")
+                assert [name.name for name in node.names if not hasattr(module, name.name)] == [], node.module
 
 
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)

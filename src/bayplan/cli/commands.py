@@ -26,7 +26,21 @@ GROUPS = {
 """Folders whose commands are typed after the folder's name, and what help says of each group."""
 
 USED_MOST = (
-    *("serve", "login", "match", "apply", "list", "show", "add", "edit", "rm", "reinstate", "inspect", "verify", "facts"),
+    *(
+        "serve",
+        "login",
+        "match",
+        "apply",
+        "list",
+        "show",
+        "add",
+        "edit",
+        "rm",
+        "reinstate",
+        "inspect",
+        "verify",
+        "facts",
+    ),
     *("set_facts", "join", "status", "run", "pull", "join_token", "workers"),
 )
 """Commands that help lists first in their group, in this order; it lists the others after them, by name."""

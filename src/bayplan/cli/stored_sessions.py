@@ -1,4 +1,4 @@
-"""The log-ins of this person on this machine, one for each server, in a file that nobody else may read."""
+"""The sessions of this person on this machine, one for each server, in a file that nobody else may read."""
 
 import json
 import os
@@ -25,44 +25,44 @@ class StoredSession:
 
 
 def path() -> Path:
-    """Where the log-ins are: `bayplan/logins.json` in the user's configuration folder."""
+    """Where the sessions are: `bayplan/logins.json` in the user's configuration folder."""
     import platformdirs
 
     return Path(platformdirs.user_config_dir("bayplan")) / "logins.json"
 
 
 def find(server: str) -> StoredSession | None:
-    """The log-in at that server. Raises `Invalid` where the file cannot be understood."""
+    """Gives the session at that server, None where there is none. Raises `Invalid` where the file cannot be understood."""
     return _read().get(server)
 
 
-def keep(server: str, login: StoredSession) -> None:
-    """Stores a log-in in place of the one there was."""
-    _write(_read() | {server: login})
+def keep(server: str, session: StoredSession) -> None:
+    """Stores a session in place of the one there was."""
+    _write(_read() | {server: session})
 
 
 def forget(server: str) -> StoredSession | None:
-    """Removes the log-in at that server and gives it, None where there was none."""
-    logins = _read()
-    login = logins.pop(server, None)
-    if login is not None:
-        _write(logins)
-    return login
+    """Removes the session at that server and gives it, None where there was none."""
+    sessions = _read()
+    session = sessions.pop(server, None)
+    if session is not None:
+        _write(sessions)
+    return session
 
 
 def _read() -> dict[str, StoredSession]:
     try:
-        return {server: StoredSession(**login) for server, login in json.loads(path().read_bytes()).items()}
+        return {server: StoredSession(**fields) for server, fields in json.loads(path().read_bytes()).items()}
     except FileNotFoundError:
         return {}
     except (OSError, ValueError, TypeError, AttributeError):
         raise Invalid(f"{path()} cannot be read; remove it and log in again.") from None
 
 
-def _write(logins: dict[str, StoredSession]) -> None:
+def _write(sessions: dict[str, StoredSession]) -> None:
     """Whole or not at all, and readable by its owner alone from its first byte."""
     folder = path().parent
-    text = json.dumps({server: asdict(login) for server, login in logins.items()}, indent=2)
+    text = json.dumps({server: asdict(session) for server, session in sessions.items()}, indent=2)
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         descriptor, name = tempfile.mkstemp(dir=folder, prefix=".logins-")  # mode 0600
@@ -70,4 +70,4 @@ def _write(logins: dict[str, StoredSession]) -> None:
             file.write(text)
         Path(name).replace(path())
     except OSError as error:
-        raise Invalid(f"The log-in cannot be stored in {folder}: {error.strerror}.") from None
+        raise Invalid(f"The session cannot be stored in {folder}: {error.strerror}.") from None

@@ -14,7 +14,9 @@ def export(
     file: Annotated[
         Path | None, typer.Option("--output", "-o", metavar="FILE", help="Write there, in place of the output.")
     ] = None,
-    secrets: Annotated[bool, typer.Option("--secrets", help="With the registry log-ins, passwords in clear.")] = False,
+    secrets: Annotated[
+        bool, typer.Option("--secrets", help="With the registry credentials, passwords in clear.")
+    ] = False,
     server: Server = None,
     as_json: AsJson = False,
 ) -> None:

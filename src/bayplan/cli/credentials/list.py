@@ -4,7 +4,7 @@ from bayplan.cli.options import AsJson, Server
 
 
 def list_(server: Server = None, as_json: AsJson = False) -> None:
-    """List the log-ins of all registries, without their passwords."""
+    """List the credentials of all registries, without their passwords."""
     from bayplan.cli import connection, output
     from bayplan.cli.credentials import _view as credential_view
 

@@ -25,9 +25,9 @@ def rotate(
     server: Server = None,
     as_json: AsJson = False,
 ) -> None:
-    """Give all images of a log-in another password.
+    """Give all images with these credentials another password.
 
-    The registry is asked first whether it takes it.
+    The server first tries it at the registry.
     """
     from bayplan.cli import connection, output
 

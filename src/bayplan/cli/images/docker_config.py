@@ -1,4 +1,4 @@
-"""`bayplan images docker-config`: an image's log-in as a file that docker or Kubernetes reads."""
+"""`bayplan images docker-config`: an image's credentials as a file that docker or Kubernetes reads."""
 
 from typing import Annotated
 
@@ -16,7 +16,7 @@ def docker_config(
     ] = FORMATS[0],
     server: Server = None,
 ) -> None:
-    """Print an image's log-in as a file for docker.
+    """Print an image's credentials as a file for docker.
 
     Or as a Secret for Kubernetes. It holds the password: write it where nobody else reads it.
     """

@@ -40,7 +40,7 @@ def edit(
     server: Server = None,
     as_json: AsJson = False,
 ) -> None:
-    """Change what is given of an image; the rest stays."""
+    """Change fields of an image: those that options name."""
     from bayplan.cli import connection, lookup, output
 
     given = {

@@ -1,4 +1,4 @@
-"""`bayplan images list`: the images, all or by what they are for and how they stand with their registries."""
+"""`bayplan images list`: the images, all or by task, domain, framework, name and check state."""
 
 from enum import StrEnum
 from typing import Annotated
@@ -9,7 +9,7 @@ from bayplan.cli.options import AsJson, Domain, Server, Task
 
 
 class StateFilter(StrEnum):
-    """How images stand with their registries, as `--state` names it."""
+    """The check states, as `--state` names them."""
 
     MISSING = "missing"
     MOVED = "moved"
@@ -31,7 +31,7 @@ def list_(
         StateFilter | None,
         typer.Option(
             metavar="STATE",
-            help="Only those that stand so with their registry: missing, moved, denied, unreachable, ok, not-ok, unchecked.",
+            help="Only those in that check state: missing, moved, denied, unreachable, ok, not-ok, unchecked.",
         ),
     ] = None,
     deleted: Annotated[bool, typer.Option("--deleted", help="The deleted ones.")] = False,

@@ -1,4 +1,4 @@
-"""`bayplan images verify`: has images looked at in their registries, and says which are not as the catalogue has them."""
+"""`bayplan images verify`: has the server check images in their registries, and lists those that are not ok."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -42,10 +42,10 @@ def verify(
     server: Server = None,
     as_json: AsJson = False,
 ) -> None:
-    """Look whether images are as the catalogue has them.
+    """Check images in their registries, and list those that are not ok.
 
-    Without an IMAGE those are looked at that were not ok, or were never looked at. The server does it: it goes on when
-    this command is stopped.
+    Without an IMAGE: those that were not ok or never checked. The server does the work, and goes on with it when this
+    command is stopped.
     """
     from bayplan.cli import connection, output
     from bayplan.cli.images import _check_view as check_view

@@ -25,7 +25,7 @@ def why(
     as_json: AsJson = False,
     **facts: Any,
 ) -> None:
-    """Say whether an image runs on a worker, and why.
+    """Show whether an image runs on a worker, and why.
 
     Every reason is given, with what would change it.
     """

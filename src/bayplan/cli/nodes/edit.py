@@ -24,7 +24,7 @@ def edit(
     as_json: AsJson = False,
     **facts: Any,
 ) -> None:
-    """Change what is given of a node; the rest stays.
+    """Change fields of a node: those that options name.
 
     The word none takes a text away.
     """

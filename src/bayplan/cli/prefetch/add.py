@@ -1,4 +1,4 @@
-"""`bayplan prefetch add`: adds a rule for which nodes are to hold which images."""
+"""`bayplan prefetch add`: adds a rule that names the desired images of nodes."""
 
 import json
 from typing import TYPE_CHECKING, Annotated, Any
@@ -39,7 +39,7 @@ def add(
     server: Server = None,
     as_json: AsJson = False,
 ) -> None:
-    """Add a rule: its nodes are to hold its images.
+    """Add a rule: its images are desired on its nodes.
 
     As far as these run there. Without an option about nodes it is for all. Options of one kind add to each other, of several
     kinds all have to be met.

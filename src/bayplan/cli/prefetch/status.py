@@ -17,9 +17,9 @@ def status(
     server: Server = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show how much each machine holds of what it is to hold.
+    """Show how many of its desired images each machine has.
 
-    With --node what that node holds, with --image which nodes hold that image.
+    With --node the images of that node, with --image the nodes of that image.
     """
     from bayplan.cli import connection, lookup, output
     from bayplan.cli.prefetch import _view as prefetch_view

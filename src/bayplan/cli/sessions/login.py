@@ -14,7 +14,7 @@ def login(
     username: Annotated[str | None, typer.Option("--username", "-u", metavar="NAME", help="Who logs in.")] = None,
     password_stdin: Annotated[bool, typer.Option("--password-stdin", help="Read the password from the input.")] = False,
 ) -> None:
-    """Log in to a server, and stay so for some days."""
+    """Log in to a server; the session lasts for days."""
     from bayplan.cli import connection, prompt, stored_sessions
     from bayplan.client import Client
 

@@ -6,7 +6,7 @@ from bayplan.cli.options import Server
 
 
 def logout(server: Server = None) -> None:
-    """Forget the log-in to a server."""
+    """Log out of a server: forget the session."""
     from bayplan.cli import connection, stored_sessions
 
     url = connection.address(server)

@@ -10,7 +10,7 @@ from bayplan.cli.options import Database, Home
 
 def add(
     username: Annotated[str, typer.Argument(metavar="NAME", help="The name to log in with.")],
-    staff: Annotated[bool, typer.Option("--staff", help="May write, and see log-ins.")] = False,
+    staff: Annotated[bool, typer.Option("--staff", help="May write, and see registry credentials.")] = False,
     email: Annotated[str, typer.Option(metavar="ADDRESS", help="Their address.")] = "",
     first_name: Annotated[str, typer.Option(metavar="NAME", help="Their first name.")] = "",
     last_name: Annotated[str, typer.Option(metavar="NAME", help="Their last name.")] = "",

@@ -14,7 +14,7 @@ def password(
     home: Home = None,
     database: Database = None,
 ) -> None:
-    """Give a user a new password, and end their log-ins."""
+    """Give a user a new password, and end their sessions."""
     from bayplan.config import load_settings
 
     settings = load_settings(home=home, database=database)

@@ -9,18 +9,18 @@ from bayplan.cli.options import State, duration, size, worker_state
 
 def run(
     interval: Annotated[
-        int, typer.Option(metavar="DURATION", parser=duration, help="How long from one sign of life to the next.")
+        int, typer.Option(metavar="DURATION", parser=duration, help="Time between heartbeats.")
     ] = "60s",  # type: ignore[assignment]  # the parser reads the default too
     look: Annotated[
         int,
-        typer.Option(metavar="DURATION", parser=duration, help="How long from one look at the hardware to the next."),
+        typer.Option(metavar="DURATION", parser=duration, help="Time between probes of the hardware."),
     ] = "10m",  # type: ignore[assignment]  # the parser reads the default too
     prefetch: Annotated[
-        bool, typer.Option("--prefetch/--no-prefetch", help="Hold the images that rules name for this machine.")
+        bool, typer.Option("--prefetch/--no-prefetch", help="Keep the desired images of this machine pulled.")
     ] = True,
     prefetch_every: Annotated[
         int,
-        typer.Option(metavar="DURATION", parser=duration, help="How long from one look at those rules to the next."),
+        typer.Option(metavar="DURATION", parser=duration, help="Time between requests for the desired images."),
     ] = "5m",  # type: ignore[assignment]  # the parser reads the default too
     disk_budget: Annotated[
         int | None,
@@ -35,9 +35,9 @@ def run(
     ] = None,
     state: State = None,
 ) -> None:
-    """Keep this machine's nodes alive at the server, until stopped.
+    """Send heartbeats, report changes and prefetch images, until stopped.
 
-    What changes is reported, and the images that rules for prefetching name for this machine are kept here.
+    The desired images of this machine are those that prefetch rules name for its nodes.
     """
     from bayplan.agent.disk_budget import share
     from bayplan.agent.process import AgentOptions, become
