@@ -1,4 +1,4 @@
-"""The command `bayplan`: what is typed, and how it fails.
+"""The command `bayplan`: its application, its exit codes, and how it prints errors.
 
 A command is: parse, one call, render. Everything that takes long to load (the server, the database, httpx, rich) is
 imported by the command that needs it, so that `bayplan --help` answers at once.
@@ -32,9 +32,9 @@ SERVER_PARTS = frozenset(
         "uvloop",
     )
 )
-"""What the extra `server` brings: a worker's machine has the other commands without it."""
+"""The packages of the extra `server`; without them a worker has all commands but those of the server."""
 
-TYPED_FOR_CALLS = (
+COMMANDS_FOR_CALLS = (
     (re.compile(r"\bregistry_username and registry_password\b"), "--registry-username"),
     (re.compile(r"POST /v1/nodes/workers/list\b"), "`bayplan nodes workers`"),
     (re.compile(r"GET /v1/credentials\b"), "`bayplan credentials list`"),
@@ -43,7 +43,7 @@ TYPED_FOR_CALLS = (
     (re.compile(r"/v1/nodes/list\b"), "`bayplan nodes list`"),
     (re.compile(r"/v1/(cuda|hardware|frameworks|domains|licences)/list\b"), r"`bayplan list \1`"),
 )
-"""What to type where the server's sentences name a call of its API, or fields of a body."""
+"""The command or option for each call, or field of a body, that the server's sentences name."""
 
 app = typer.Typer(
     name="bayplan",
@@ -56,8 +56,8 @@ app = typer.Typer(
 commands.add_all(app)
 
 
-def _version(wanted: bool) -> None:
-    if wanted:
+def _version(is_given: bool) -> None:
+    if is_given:
         typer.echo(f"bayplan {__version__}")
         raise typer.Exit
 
@@ -72,26 +72,28 @@ def bayplan(
 
 
 def main() -> None:
-    """Runs the command line. Exit codes: 0 done, 1 could not be done (one sentence says why), 2 typed wrongly."""
+    """Runs the command line. Exit codes: 0 done, 1 could not be done (one sentence says why), 2 wrong usage."""
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # both are real text streams here
     try:
         app()
     except BayplanError as error:
-        _complain(error)
+        _print_error(error)
         sys.exit(1)
     except ModuleNotFoundError as error:
         if error.name is None or error.name.partition(".")[0] not in SERVER_PARTS:
             raise
-        _complain(CannotStart(f"{error.name} is not installed, which the server needs: install bayplan[server]."))
+        _print_error(CannotStart(f"{error.name} is not installed, which the server needs: install bayplan[server]."))
         sys.exit(1)
 
 
-def _complain(error: BayplanError) -> None:
+def _print_error(error: BayplanError) -> None:
     red, normal = ("\x1b[31m", "\x1b[0m") if sys.stderr.isatty() and not os.environ.get("NO_COLOR") else ("", "")
     lines = [f"{red}{error.detail}{normal}"]
-    lines += [f"  {one.field}: {one.detail}" for one in error.problems if one.detail not in error.detail]
-    said = "\n".join(lines)
-    for call, typed in TYPED_FOR_CALLS:
-        said = call.sub(typed, said)
-    sys.stderr.write(f"{said}\n")
+    lines += [
+        f"  {problem.field}: {problem.detail}" for problem in error.problems if problem.detail not in error.detail
+    ]
+    message = "\n".join(lines)
+    for call, command in COMMANDS_FOR_CALLS:
+        message = call.sub(command, message)
+    sys.stderr.write(f"{message}\n")

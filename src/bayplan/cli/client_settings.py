@@ -1,4 +1,4 @@
-"""The settings of commands that talk to a server, read without Pydantic, which would cost each of them 0.1 s and 15 MB.
+"""The settings of commands that talk to a server, without Pydantic, which would cost each of them 0.1 s and 15 MB.
 
 `bayplan.config.Settings` has the same variables and documents them; a test keeps both equal.
 """
@@ -13,7 +13,7 @@ _PREFIX = "bayplan_"  # in any case, as Pydantic reads them
 
 @dataclass(frozen=True, slots=True)
 class ClientSettings:
-    """Which server, as whom, and where the agent's state is."""
+    """The server's address, the user's credentials or token, and the file of the agent's state."""
 
     server: str = "http://127.0.0.1:8000"
     token: str | None = field(default=None, repr=False)

@@ -1,8 +1,8 @@
-"""Finds the commands: each is a file of its own, and to add one is to add that file.
+"""Finds the commands, so that to add a command is to add its file.
 
-A file `<folder>/<verb>.py` of a folder in the tables here holds the command in a function of the same name (`list_` where
-the name is Python's). A file whose name begins with `_` is no command, but what commands share: views, options. Only the files of
-commands are loaded here, and they load what takes long when they run.
+In a folder of the tables here, `<folder>/<verb>.py` has the command as the function `<verb>` (`list_` where Python has
+that name). Files whose names begin with `_` are no commands: views and options that commands share. Only the files of
+commands are loaded here; what takes long to load they load when they run.
 """
 
 import pkgutil
@@ -23,7 +23,7 @@ GROUPS = {
     "user": "Users, in the database itself: also when nobody can log in.",
     "secrets": "The keys that encrypt registry passwords.",
 }
-"""Folders whose commands are typed after the folder's name, and what help says of each group."""
+"""Folders whose commands form a group with the folder's name, and the group's line in help."""
 
 USED_MOST = (
     *(

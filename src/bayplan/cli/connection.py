@@ -1,4 +1,4 @@
-"""The connection of a command to its server: which one, and as whom."""
+"""The connection of a command to its server: which server it is, and how the command authenticates there."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,7 +17,7 @@ def address(server: str | None) -> str:
 
 @contextmanager
 def connect(server: str | None) -> Iterator[Client]:
-    """A client that is logged in: by BAYPLAN_TOKEN, by BAYPLAN_USERNAME and BAYPLAN_PASSWORD, or by `bayplan login`."""
+    """An authenticated client: by BAYPLAN_TOKEN, by BAYPLAN_USERNAME and BAYPLAN_PASSWORD, or by the session of `bayplan login`."""
     settings = client_settings()
     url = address(server)
     if settings.token is not None:
@@ -31,21 +31,21 @@ def connect(server: str | None) -> Iterator[Client]:
         with Client(url, username=settings.username, password=settings.password) as client:
             yield client
     else:
-        with _as_before(url) as client:
+        with _with_stored_session(url) as client:
             yield client
 
 
 @contextmanager
-def _as_before(url: str) -> Iterator[Client]:
-    login = stored_sessions.find(url)
-    if login is None:
+def _with_stored_session(url: str) -> Iterator[Client]:
+    session = stored_sessions.find(url)
+    if session is None:
         raise Unauthenticated(f"Nobody is logged in to {url}; run `bayplan login{_at(url)}` first.")
-    username = login.username
+    username = session.username
 
     def keep(tokens: Tokens) -> None:
         stored_sessions.keep(url, stored_sessions.StoredSession(username, tokens.access, tokens.refresh))
 
-    with Client(url, tokens=login.tokens, on_tokens=keep) as client:
+    with Client(url, tokens=session.tokens, on_tokens=keep) as client:
         try:
             yield client
         except Unauthenticated as error:
@@ -54,4 +54,5 @@ def _as_before(url: str) -> Iterator[Client]:
 
 
 def _at(url: str) -> str:
+    """The option that names the server in a command; empty where the setting names it already."""
     return "" if url == server_address(client_settings().server) else f" --server {url}"

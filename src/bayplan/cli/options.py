@@ -15,7 +15,7 @@ NONE = "none"
 """What an option is given to take a value away."""
 
 
-class Mistyped(typer.BadParameter):
+class UsageError(typer.BadParameter):
     """What was typed does not fit together, in a sentence of its own; it ends with exit code 2."""
 
     def format_message(self) -> str:

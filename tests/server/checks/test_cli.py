@@ -140,5 +140,5 @@ def test_checks_that_stand_still_are_said_and_end(
         body = catalogue.image(name="held", version="1", url=f"{held.host}/ml/x:1", registry=held.host)
         http.post("/v1/docker/create", json=body).raise_for_status()
         with pytest.raises(Unreachable, match=f"1 image still to come, in {held.host}"):
-            verifying.ask(client, everything=True, said_after_seconds=0.2, ends_after_seconds=1)
+            verifying.check_images(client, everything=True, notice_after_seconds=0.2, ends_after_seconds=1)
         assert capsys.readouterr().err.count("The server goes on when this command is stopped.") == 1

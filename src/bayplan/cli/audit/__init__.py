@@ -1,1 +1,1 @@
-"""What has been done and given out: `bayplan audit` and `bayplan history`."""
+"""The audit log of registry passwords and the history of the catalogue: `bayplan audit` and `bayplan history`."""

@@ -1,4 +1,4 @@
-"""The history of the catalogue on the screen: a line for each object that a write changed."""
+"""Shows the history of the catalogue: a line for each object that a write changed."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def show_history(entries: Sequence[HistoryEntry]) -> None:
-    """The entries as a table."""
+    """Prints the entries as a table."""
     columns = (
         Column("time"),
         Column("version", right=True, spare=2),
@@ -41,7 +41,7 @@ def show_history(entries: Sequence[HistoryEntry]) -> None:
 
 
 def _change(name: str, values: FieldChange) -> str:
-    """ "tasks: train -> train, predict"; of a value that was not there before only the new one."""
+    """The text of a field's change, "tasks: train -> train, predict"; only the new value where there was none before."""
     before, after = values["before"], values["after"]
     if before in (None, []):
         return "" if after in (None, []) else f"{name}: {words(after)}"

@@ -1,4 +1,4 @@
-"""`bayplan audit`: who was given registry passwords."""
+"""`bayplan audit`: shows the audit log, that is who was given registry passwords."""
 
 from typing import Annotated
 
@@ -24,13 +24,13 @@ def audit(
     from datetime import UTC, datetime, timedelta
 
     from bayplan.cli import connection, lookup, output
-    from bayplan.cli.credentials import _view as credential_view
+    from bayplan.cli.audit import _audit_view as audit_view
 
-    begun = None if since is None else (datetime.now(UTC) - timedelta(seconds=since)).isoformat()
+    earliest = None if since is None else (datetime.now(UTC) - timedelta(seconds=since)).isoformat()
     with connection.connect(server) as client:
         # The key of an image that is gone is still a key.
         pk = None if image is None else int(image) if image.isdigit() else lookup.image(client, [image])["pk"]
-        found = client.credentials.audit(image=pk, name=name, kind=kind, since=begun, limit=limit)
+        entries = client.credentials.audit(image=pk, name=name, kind=kind, since=earliest, limit=limit)
     if as_json:
-        return output.show_json(found)
-    return credential_view.show_audit(found)
+        return output.show_json(entries)
+    return audit_view.show_audit(entries)

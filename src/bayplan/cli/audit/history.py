@@ -1,10 +1,10 @@
-"""`bayplan history`: who changed what in the catalogue, and when."""
+"""`bayplan history`: shows who changed what in the catalogue, and when."""
 
 from typing import Annotated
 
 import typer
 
-from bayplan.cli.options import AsJson, Mistyped, Server, duration
+from bayplan.cli.options import AsJson, Server, UsageError, duration
 
 
 def history(
@@ -36,17 +36,17 @@ def history(
     from bayplan.cli.audit import _history_view as history_view
 
     if sum((image is not None, node is not None, resource is not None or pk is not None)) > 1:
-        raise Mistyped("Give one of --image, --node, and --resource with --pk.")
+        raise UsageError("Give one of --image, --node, and --resource with --pk.")
     if pk is not None and resource is None:
-        raise Mistyped("--pk is the key of an object; say of which --resource.")
-    begun = None if since is None else (datetime.now(UTC) - timedelta(seconds=since)).isoformat()
+        raise UsageError("--pk is the key of an object; say of which --resource.")
+    earliest = None if since is None else (datetime.now(UTC) - timedelta(seconds=since)).isoformat()
     with connection.connect(server) as client:
         # The key of an object that is gone is still a key.
         if image is not None:
             resource, pk = "docker", int(image) if image.isdecimal() else lookup.image(client, [image])["pk"]
         if node is not None:
             resource, pk = "nodes", int(node) if node.isdecimal() else lookup.node(client, node)["pk"]
-        entries = list(client.history(resource=resource, pk=pk, user=user, since=begun, limit=limit))
+        entries = list(client.history(resource=resource, pk=pk, user=user, since=earliest, limit=limit))
     if as_json:
         return output.show_json(entries)
     return history_view.show_history(entries)

@@ -1,4 +1,4 @@
-"""What applying a catalogue file changes, on the screen: + added, ~ changed with the fields, - removed."""
+"""Shows the plan of a catalogue file: + for what is added, ~ for changes with their fields, - for what is removed."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ TO_DO = {"add": "to add", "change": "to change", "remove": "to remove"}
 
 
 def show_plan(plan: PlanAnswer, *, dry_run: bool) -> None:
-    """Every change, then how many of each."""
+    """Prints every change, and the number of each kind."""
     if not plan["changes"]:
-        return show(Text(_as_it_is(plan["unchanged"])))
-    total = f"{_counted(plan, TO_DO)}."
-    end = [Text("This was a dry run: nothing was applied.", style=MUTED)] if dry_run else []
-    return show(*_lines(plan), Text(), Text(total), *end)
+        return show(Text(_nothing_to_change(plan["unchanged"])))
+    total = f"{_totals(plan, TO_DO)}."
+    note = [Text("This was a dry run: nothing was applied.", style=MUTED)] if dry_run else []
+    return show(*_lines(plan), Text(), Text(total), *note)
 
 
 def show_done(plan: PlanAnswer) -> None:
-    """How much was done."""
-    show(Text(f"Done: {_counted(plan, DONE)}."))
+    """Prints how many changes were applied."""
+    show(Text(f"Done: {_totals(plan, DONE)}."))
 
 
 def _lines(plan: PlanAnswer) -> Iterator[Text]:
@@ -61,13 +61,13 @@ def _value(value: object) -> str:
     return "nothing" if value is None else words(value)
 
 
-def _counted(plan: PlanAnswer, verbs: dict[str, str]) -> str:
+def _totals(plan: PlanAnswer, verbs: dict[str, str]) -> str:
     numbers: Counter[str] = Counter(change["action"] for change in plan["changes"])
-    counted = ", ".join(f"{numbers[action]:,} {verb}" for action, verb in verbs.items() if numbers[action])
-    return f"{counted}; {plan['unchanged']:,} unchanged" if plan["unchanged"] else counted
+    totals = ", ".join(f"{numbers[action]:,} {verb}" for action, verb in verbs.items() if numbers[action])
+    return f"{totals}; {plan['unchanged']:,} unchanged" if plan["unchanged"] else totals
 
 
-def _as_it_is(unchanged: int) -> str:
+def _nothing_to_change(unchanged: int) -> str:
     if not unchanged:
         return "Nothing to change."
     entries = "the entry is" if unchanged == 1 else f"all {unchanged:,} entries are"

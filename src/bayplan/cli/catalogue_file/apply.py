@@ -1,4 +1,4 @@
-"""`bayplan apply`: makes the catalogue like a file."""
+"""`bayplan apply`: makes the catalogue like a file, after it has shown the plan."""
 
 import sys
 from pathlib import Path
@@ -47,12 +47,12 @@ def apply(
         if not prompt.agreed(f"Apply {output.count(len(plan['changes']), 'change')}?", yes=yes):
             raise typer.Exit(1)
         with output.working("Applying"):
-            done = _do(client, document, prune, plan["version"])
-    return output.show_json(done) if as_json else plan_view.show_done(done)
+            applied = _apply(client, document, prune, plan["version"])
+    return output.show_json(applied) if as_json else plan_view.show_done(applied)
 
 
 def _text(file: str) -> tuple[str, str]:
-    """The file's name as errors say it, and its text."""
+    """The name of the file for error messages, and its text. Raises `Invalid` where it cannot be read."""
     try:
         raw = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
     except OSError as error:
@@ -71,7 +71,7 @@ def _plan(client: "Client", document: "CatalogueDocument", prune: bool) -> "Plan
         raise document.located(error) from None
 
 
-def _do(client: "Client", document: "CatalogueDocument", prune: bool, version: str) -> "PlanAnswer":
+def _apply(client: "Client", document: "CatalogueDocument", prune: bool, version: str) -> "PlanAnswer":
     """Applies exactly the plan that was shown."""
     try:
         return client.catalogue.apply(document.content(), prune=prune, if_match=version)

@@ -1,4 +1,4 @@
-"""`bayplan export`: the catalogue as a file."""
+"""`bayplan export`: writes the catalogue as a file."""
 
 import sys
 from pathlib import Path
@@ -35,7 +35,7 @@ def export(
     try:
         file.touch(mode=0o600 if secrets else 0o666)
         if secrets:
-            file.chmod(0o600)  # also where the file was there already
+            file.chmod(0o600)  # the file may have existed, with another mode
         file.write_text(text, encoding="utf-8")
     except OSError as error:
         raise Invalid(f"{file} cannot be written: {error.strerror}.") from None

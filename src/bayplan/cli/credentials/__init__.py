@@ -1,1 +1,1 @@
-"""`bayplan credentials`."""
+"""The credentials of registries: `bayplan credentials`."""

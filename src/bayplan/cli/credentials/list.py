@@ -1,4 +1,4 @@
-"""`bayplan credentials list`: the credentials of all registries, without passwords."""
+"""`bayplan credentials list`: lists the credentials of all registries, without passwords."""
 
 from bayplan.cli.options import AsJson, Server
 
@@ -9,7 +9,7 @@ def list_(server: Server = None, as_json: AsJson = False) -> None:
     from bayplan.cli.credentials import _view as credential_view
 
     with connection.connect(server) as client:
-        found = client.credentials.list()
+        credentials = client.credentials.list()
     if as_json:
-        return output.show_json(found)
-    return credential_view.show_log_ins(found)
+        return output.show_json(credentials)
+    return credential_view.show_credentials(credentials)

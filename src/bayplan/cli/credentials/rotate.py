@@ -1,4 +1,4 @@
-"""`bayplan credentials rotate`: gives all images of one registry user another password."""
+"""`bayplan credentials rotate`: gives all images of a registry's user another password."""
 
 import sys
 from typing import Annotated
@@ -34,22 +34,27 @@ def rotate(
     with connection.connect(server) as client:
         password = _password(new_username or username, registry, from_input=password_stdin, twice=not check)
         with output.working(f"Asking {registry}"):
-            done = client.credentials.rotate(registry, username, password, new_username=new_username, check=check)
+            rotation = client.credentials.rotate(registry, username, password, new_username=new_username, check=check)
     if as_json:
-        return output.show_json(done)
-    typer.echo(f"{output.count(done['images'], 'image')} {'has' if done['images'] == 1 else 'have'} the new log-in.")
-    return typer.echo(done["detail"])
+        return output.show_json(rotation)
+    typer.echo(
+        f"{output.count(rotation['images'], 'image')} {'has' if rotation['images'] == 1 else 'have'} the new log-in."
+    )
+    return typer.echo(rotation["detail"])
 
 
 def _password(username: str, registry: str, *, from_input: bool, twice: bool) -> str:
-    """The new password: never on the command line, where others can see it. Asked `twice` where nobody tries it."""
+    """The new password, from the input or from a person at the terminal.
+
+    It is never on the command line, where others can see it. The person types it `twice` where no registry checks it.
+    """
     if from_input:
         return prompt.password_from_input()
     if not sys.stdin.isatty():
         raise Invalid("There is no terminal to ask for the new password at; give --password-stdin.")
-    asked: str = typer.prompt(
+    answer: str = typer.prompt(
         f"New password of {username} at {registry}",
         hide_input=True,
         confirmation_prompt="The same again" if twice else False,
     )
-    return asked
+    return answer

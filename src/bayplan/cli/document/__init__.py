@@ -1,1 +1,1 @@
-"""Catalogue files: read, checked and written."""
+"""Catalogue files: reads, checks and writes them."""

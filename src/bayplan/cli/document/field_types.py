@@ -1,4 +1,4 @@
-"""The types of the fields of a catalogue file, as the schemas of the API have them."""
+"""The types of the fields of a catalogue file, taken from the schemas of the API."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -13,7 +13,7 @@ _SCALARS = frozenset({bool, int, float, str})
 
 @dataclass(frozen=True, slots=True)
 class FieldType:
-    """What may stand in a field: scalars, and the types of what is in its mappings and lists."""
+    """The type of a field: the scalars that it may be, and the types of the members of its mappings and lists."""
 
     scalars: frozenset[type] = frozenset()
     fields: "Mapping[str, FieldType]" = field(default_factory=dict)
@@ -22,21 +22,21 @@ class FieldType:
 
     @property
     def is_text(self) -> bool:
-        """Whether a number is a mistake: also where a key may be a pk, since a number is then a version without quotes."""
+        """Whether a number is a mistake. Also where a field may be text or a pk: a number there is a version without quotes."""
         return not self.scalars or str in self.scalars
 
     @property
     def is_switch(self) -> bool:
-        """Whether nothing but true and false may stand there."""
+        """Whether the field may be only true or false."""
         return self.scalars == {bool}
 
     def value_of(self, name: str) -> "FieldType":
-        """Gives the type of a member of its mappings; that of a name which it does not know is text."""
+        """Gives the type of a member of its mappings; text where the schema does not have that name."""
         return self.fields.get(name) or self.values or TEXT
 
     @classmethod
     def of(cls, annotation: Any) -> "FieldType":
-        """Gives the type that a field of a model is annotated with."""
+        """Gives the type that an annotation of a model's field stands for."""
         scalars: set[type] = set()
         fields: dict[str, FieldType] = {}
         values = items = None
@@ -66,7 +66,7 @@ def _names(name: str, info: FieldInfo) -> Iterator[str]:
 
 
 def _alternatives(annotation: Any) -> Iterator[Any]:
-    """Gives the types that an annotation allows, those of unions one by one, without null and without what describes them."""
+    """Gives the types that an annotation allows: each type of a union, without null and without `Annotated`."""
     origin = get_origin(annotation)
     if origin is Annotated:
         yield from _alternatives(get_args(annotation)[0])

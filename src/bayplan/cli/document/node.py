@@ -1,4 +1,4 @@
-"""A value that was read from a text, and where it stood: what the readers of YAML and JSON give."""
+"""The values that the readers of YAML and JSON give, each with its place in the text."""
 
 import math
 import re
@@ -9,7 +9,7 @@ from bayplan.errors import Malformed, Problem
 
 MAX_DEPTH = 32
 MAX_VALUES = 1_000_000
-"""Values in a document after its aliases are followed: tens of thousands of images, far below what fills a memory."""
+"""Values in a document once its aliases are followed: enough for tens of thousands of images, few enough for memory."""
 
 _INTEGER = re.compile(r"[-+]?[0-9]{1,40}|0o[0-7]{1,40}|0x[0-9a-fA-F]{1,40}")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
@@ -22,9 +22,9 @@ Scalar = str | int | float | bool | None
 
 @dataclass(slots=True)
 class DocumentNode:
-    """A scalar, a list or a mapping, with the line and column (from 1) of it, or of the key that it belongs to.
+    """A scalar, a list or a mapping, with the line and column (from 1) of the value, or of its key in a mapping.
 
-    `source` is how a scalar that is no text was written: `2.40` is the number 2.4.
+    `source` is the text of a scalar as the file has it: `2.40` for the number 2.4.
     """
 
     value: "Scalar | list[DocumentNode] | dict[str, DocumentNode]"
@@ -42,7 +42,7 @@ class DocumentNode:
 
 
 class Unreadable(Malformed):
-    """A text that is not YAML or not JSON, with the place of the mistake."""
+    """The error for a text that is not YAML or not JSON, with the place of the mistake."""
 
     def __init__(self, line: int, column: int, detail: str) -> None:
         super().__init__(detail, problems=[Problem("", "malformed", detail)])
@@ -51,7 +51,7 @@ class Unreadable(Malformed):
 
 
 def scalar(text: str) -> Scalar:
-    """What a word means that stands in no quotes, as YAML 1.2 has it: `no` and 2027-01-31 are texts, `2.4` is not."""
+    """The value of a word without quotes, by YAML 1.2: `no` and 2027-01-31 are texts, `2.4` is a number."""
     if text in _NOTHING:
         return None
     if text in _SWITCHES:

@@ -1,7 +1,7 @@
-"""Reads catalogue files with the line of every value, and checks them for what YAML turns into something else.
+"""Reads catalogue files with the line of every value, and refuses texts that YAML took for numbers or for true and false.
 
-Which fields hold text, the schemas of the API say. What the fields mean is the server's to judge; its answer names a
-path (`images.3.cuda_version`), and `CatalogueDocument.located` says which line of the file that is.
+The schemas of the API say which fields hold text. The server judges what the fields mean: its answer names a path
+(`images.3.cuda_version`), and `CatalogueDocument.located` gives the line of the file for it.
 """
 
 from collections.abc import Iterator
@@ -21,7 +21,7 @@ SHOWN_PROBLEMS = 20
 
 @dataclass(frozen=True, slots=True)
 class CatalogueDocument:
-    """A catalogue file that was read: its name as people know it, and its content."""
+    """The content of a catalogue file, with the file's name for error messages."""
 
     name: str
     root: DocumentNode
@@ -32,7 +32,7 @@ class CatalogueDocument:
         return content
 
     def located(self, error: BayplanError) -> BayplanError:
-        """The same error, its sentence made of one line for each problem: `FILE:LINE: path: what is wrong`."""
+        """The same error with a line for each problem in its sentence: `FILE:LINE: path: what is wrong`."""
         if not error.problems:
             return error
         placed = [(self.line(problem.field), problem) for problem in error.problems]
@@ -43,7 +43,7 @@ class CatalogueDocument:
         return type(error)("\n".join(lines), code=error.code, problems=error.problems)
 
     def line(self, path: str) -> int:
-        """The line of what `images.3.cuda_version` names, or of the nearest that is there."""
+        """The line of the value at a path (`images.3.cuda_version`), or of its nearest parent that the file has."""
         node = self.root
         for step in path.split("."):
             inner = node.value
@@ -57,9 +57,9 @@ class CatalogueDocument:
 
 
 def read(name: str, text: str, schema: type[Body] = Document) -> CatalogueDocument:
-    """The catalogue file of that name and text: JSON where its name or its first character says so, or else YAML.
+    """Gives the catalogue file with that name and text: JSON where its name or its first character says so, else YAML.
 
-    The `schema` names the sections, and says which of their fields hold text, numbers, or true and false.
+    The `schema` has the sections and the types of their fields.
 
     Raises `Invalid`, whose sentence has a line for each mistake, beginning with `NAME:LINE:`.
     """
@@ -90,19 +90,19 @@ def _problems(root: DocumentNode, type_: FieldType) -> Iterator[Problem]:
             for number, entry in enumerate(entries.value):
                 path = f"{section}.{number}"
                 if isinstance(entry.value, dict):
-                    yield from _mistyped(path, entry_type, entry)
+                    yield from _wrong_types(path, entry_type, entry)
                 else:
                     yield Problem(path, "invalid", "An entry must be a mapping of fields, like `name: pytorch`.")
 
 
-def _mistyped(path: str, type_: FieldType, node: DocumentNode) -> Iterator[Problem]:
-    """Values that YAML took for something else than their writer meant, at the path and everywhere below it."""
+def _wrong_types(path: str, type_: FieldType, node: DocumentNode) -> Iterator[Problem]:
+    """A problem for each value at the path, or below it, that YAML took for another type than the field has."""
     if isinstance(node.value, dict):
         for key, inner in node.value.items():
-            yield from _mistyped(f"{path}.{key}", type_.value_of(key), inner)
+            yield from _wrong_types(f"{path}.{key}", type_.value_of(key), inner)
     elif isinstance(node.value, list):
         for number, inner in enumerate(node.value):
-            yield from _mistyped(f"{path}.{number}", type_.items or type_, inner)
+            yield from _wrong_types(f"{path}.{number}", type_.items or type_, inner)
     elif type_.is_switch:
         if node.value is not None and not isinstance(node.value, bool):
             yield Problem(path, "invalid", f"Write true or false in place of {node.source or node.value!r}.")

@@ -1,4 +1,4 @@
-"""Writes a catalogue file that reads back as exactly the same: texts that look like numbers get quotes."""
+"""Writes a catalogue as a file that reads back as exactly that catalogue: texts that look like numbers get quotes."""
 
 from collections.abc import Mapping, Sequence
 
@@ -9,8 +9,8 @@ from bayplan.cli.document.node import scalar
 _HEAD = "# A bayplan catalogue. `bayplan apply FILE` makes a server's catalogue like it.\n"
 
 
-class _Dumper(getattr(yaml, "CSafeDumper", yaml.SafeDumper)):  # type: ignore[misc]  # which one, only the machine knows
-    """Plain data, with quotes wherever a reader of YAML 1.1 or 1.2 might take a text for something else."""
+class _Dumper(getattr(yaml, "CSafeDumper", yaml.SafeDumper)):  # type: ignore[misc]  # only at run time is it known which of the two there is
+    """A writer of plain data that puts a text into quotes where YAML 1.1 or 1.2 would read another type."""
 
 
 def _text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
@@ -22,11 +22,11 @@ _Dumper.add_representer(str, _text)
 
 
 def as_yaml(catalogue: Mapping[str, Sequence[Mapping[str, object]]]) -> str:
-    """The catalogue as YAML: a section after the other, an empty line between entries."""
+    """The catalogue as YAML: one section after another, with an empty line between entries."""
     text = _HEAD
     for section, entries in catalogue.items():
-        written = [_entry(entry) for entry in entries]
-        text += f"\n{section}:\n" + "\n".join(written) if written else f"\n{section}: []\n"
+        entry_texts = [_entry(entry) for entry in entries]
+        text += f"\n{section}:\n" + "\n".join(entry_texts) if entry_texts else f"\n{section}: []\n"
     return text
 
 

@@ -1,8 +1,8 @@
-"""Reads YAML into nodes that know their line, without the surprises: duplicate keys are refused, `no` is a text,
-aliases cannot blow up, nothing is ever constructed.
+"""Reads YAML into nodes with their lines: refuses duplicate keys, takes `no` for a text, bounds the values that aliases
+make, and never constructs an object of Python.
 
-PyYAML's own loaders forget where a value stood, follow YAML 1.1 and let the last of two equal keys win; so only its
-events are used, and a stack makes the tree.
+PyYAML's loaders forget the lines, follow YAML 1.1 and take the last of two equal keys. So only its events are used, and a
+stack makes the tree.
 """
 
 from dataclasses import dataclass, field
@@ -17,7 +17,7 @@ _TEXT_TAGS = ("tag:yaml.org,2002:str", "!")
 
 @dataclass(slots=True)
 class _Open:
-    """A list or mapping whose end has not come yet."""
+    """A list or mapping whose end event has not come yet."""
 
     node: DocumentNode
     anchor: str | None
@@ -27,7 +27,7 @@ class _Open:
 
 
 class _Tree:
-    """Puts events together. `values` counts what the document holds once its aliases are followed."""
+    """The tree that the events make. `values` counts the document's values once its aliases are followed."""
 
     def __init__(self) -> None:
         self.root: DocumentNode | None = None
@@ -45,20 +45,20 @@ class _Tree:
         self._stack.append(_Open(node, anchor, self.values))
 
     def end(self) -> None:
-        done = self._stack.pop()
-        for base in done.merged:
-            _merge(done.node, base)
-        if done.anchor:
-            self._anchors[done.anchor] = (done.node, self.values - done.values_before + 1)
-        self._put(done.node)
+        ended = self._stack.pop()
+        for base in ended.merged:
+            _merge(ended.node, base)
+        if ended.anchor:
+            self._anchors[ended.anchor] = (ended.node, self.values - ended.values_before + 1)
+        self._put(ended.node)
 
     def alias(self, event: yaml.Event, anchor: str) -> None:
         if anchor not in self._anchors:
             raise _at(event, f"*{anchor} is the name of nothing before this line; name it with &{anchor}.")
-        named = self._anchors[anchor]
-        if named is None:
+        target = self._anchors[anchor]
+        if target is None:
             raise _at(event, f"*{anchor} stands inside of what it names, so it would never end.")
-        node, size = named
+        node, size = target
         self.values += size - 1
         self._put(DocumentNode(node.value, *_place(event), node.source))
 
@@ -79,26 +79,26 @@ class _Tree:
         if not self._stack:
             self.root = node
             return
-        into = self._stack[-1]
-        if isinstance(into.node.value, list):
-            into.node.value.append(node)
-        elif into.key is None:
+        parent = self._stack[-1]
+        if isinstance(parent.node.value, list):
+            parent.node.value.append(node)
+        elif parent.key is None:
             if isinstance(node.value, (list, dict)):
                 raise _wrong(node, "A list or a mapping cannot be a key here.")
-            into.key = node
+            parent.key = node
         else:
-            self._put_at_key(into, into.key, node)
-            into.key = None
+            self._put_at_key(parent, parent.key, node)
+            parent.key = None
 
-    def _put_at_key(self, into: _Open, key: DocumentNode, node: DocumentNode) -> None:
-        assert isinstance(into.node.value, dict)
+    def _put_at_key(self, parent: _Open, key: DocumentNode, node: DocumentNode) -> None:
+        assert isinstance(parent.node.value, dict)
         if key.source == "<<":
-            into.merged += node.value if isinstance(node.value, list) else [node]
+            parent.merged += node.value if isinstance(node.value, list) else [node]
             return
-        earlier = into.node.value.get(key.source)
+        earlier = parent.node.value.get(key.source)
         if earlier is not None:
             raise _wrong(key, f"{key.source!r} was given already on line {earlier.line}.")
-        into.node.value[key.source] = DocumentNode(node.value, key.line, key.column, node.source)
+        parent.node.value[key.source] = DocumentNode(node.value, key.line, key.column, node.source)
 
 
 def _merge(into: DocumentNode, base: DocumentNode) -> None:
@@ -110,7 +110,7 @@ def _merge(into: DocumentNode, base: DocumentNode) -> None:
 
 
 def read_yaml(text: str) -> DocumentNode:
-    """The document that the text holds. Raises `Unreadable` with the place of the first mistake."""
+    """The document in the text. Raises `Unreadable` with the place of the first mistake."""
     tree = _Tree()
     documents = 0
     try:

@@ -1,1 +1,1 @@
-"""`bayplan images`."""
+"""The images of the catalogue: `bayplan images`."""

@@ -1,4 +1,4 @@
-"""How images stand with their registries, on the screen."""
+"""Shows the checks of images against their registries: states, what to do about each, and the history of an image."""
 
 from __future__ import annotations
 
@@ -22,37 +22,37 @@ UNCHECKED = "unchecked"
 REMEDIES = {
     "moved": "See what changed with `bayplan images show IMAGE`; `bayplan images inspect IMAGE --store` accepts it.",
     "missing": "Push it again, correct its url with `bayplan images edit IMAGE --url ...`, or retire it with `bayplan images rm IMAGE`.",
-    "denied": "Give it a log-in that is good: `bayplan images edit IMAGE --registry-username NAME`.",
-    "unreachable": "The server looks again by itself, sooner than usual; see to the registry, its name or the settings.",
+    "denied": "Give it credentials that are good: `bayplan images edit IMAGE --registry-username NAME`.",
+    "unreachable": "The server checks it again by itself, sooner than usual; see to the registry, its name or the settings.",
 }
 
 
-def show_looks(found: Sequence[FailingImage]) -> None:
-    """What looks at images found, one line each, and what to do."""
-    show(_table(found))
-    _show_remedies(found)
+def show_checks(images: Sequence[FailingImage]) -> None:
+    """Prints the state of each image that was checked, and what to do."""
+    show(_table(images))
+    _show_remedies(images)
 
 
-def show_all(asked: int, counts: CheckCounts, troubles: Sequence[FailingImage]) -> None:
-    """What looks at many images found: those that are not ok, what to do, and how many stand how."""
-    if not asked:
+def show_all(requested: int, counts: CheckCounts, failing: Sequence[FailingImage]) -> None:
+    """Prints the images that are not ok, what to do, and how many images are in each state."""
+    if not requested:
         if not counts["images"]:
             return show(Text("No images.", style=MUTED))
-        known = f"Nothing to look at: {count(counts['images'], 'image')}, all ok; --all looks again."
-        return show(Text(known, style=MUTED))
-    if troubles:
-        show(_table(troubles))
-        _show_remedies(troubles)
-    of = {state: number for state, number in counts["states"].items() if number}
-    hidden = sum(number for state, number in of.items() if state not in ("ok", UNCHECKED)) - len(troubles)
+        message = f"Nothing to look at: {count(counts['images'], 'image')}, all ok; --all looks again."
+        return show(Text(message, style=MUTED))
+    if failing:
+        show(_table(failing))
+        _show_remedies(failing)
+    states = {state: number for state, number in counts["states"].items() if number}
+    hidden = sum(number for state, number in states.items() if state not in ("ok", UNCHECKED)) - len(failing)
     if hidden > 0:
         more = f"and {hidden:,} more; `bayplan images list --state not-ok` has them all"
         show(Text(more, style=MUTED))
-    summary = ", ".join(f"{number:,} {state}" for state, number in of.items())
-    return show(Text(f"Looked at {count(asked, 'image')}. Of {counts['images']:,} in all: {summary}."))
+    summary = ", ".join(f"{number:,} {state}" for state, number in states.items())
+    return show(Text(f"Looked at {count(requested, 'image')}. Of {counts['images']:,} in all: {summary}."))
 
 
-def _table(found: Iterable[FailingImage]) -> RenderableType:
+def _table(images: Iterable[FailingImage]) -> RenderableType:
     columns = (
         Column("pk", right=True, spare=3),
         Column("image", gives_way=True),
@@ -62,50 +62,50 @@ def _table(found: Iterable[FailingImage]) -> RenderableType:
     )
     rows = [
         (
-            one["image"],
-            named(one["name"], one["version"]),
-            state_text(one["state"]),
-            moment(one["since"]),
-            one["detail"] or one["digest"] or "-",
+            image["image"],
+            named(image["name"], image["version"]),
+            state_text(image["state"]),
+            moment(image["since"]),
+            image["detail"] or image["digest"] or "-",
         )
-        for one in found
+        for image in images
     ]
     return table(columns, rows)
 
 
-def _show_remedies(found: Iterable[FailingImage]) -> None:
-    there = {one["state"] for one in found}
-    remedies = [(state, remedy) for state, remedy in REMEDIES.items() if state in there]
+def _show_remedies(images: Iterable[FailingImage]) -> None:
+    states = {image["state"] for image in images}
+    remedies = [(state, remedy) for state, remedy in REMEDIES.items() if state in states]
     if remedies:
         show(Text(""), fields(remedies), Text(""))
 
 
 def state_text(state: str | None) -> Text:
-    """A state in its colour."""
+    """The state of an image in its colour."""
     return Text(state or "not looked at yet", style=STATE_STYLES.get(state or "", MUTED))
 
 
-def standing(found: ImageChecks) -> Text:
-    """How an image stands, in a line."""
-    if found["state"] is None:
+def state_line(checks: ImageChecks) -> Text:
+    """The state of an image, since when, and when it was last checked, in a line."""
+    if checks["state"] is None:
         return state_text(None)
-    times = f" since {moment(found['since'])}, looked at {ago(found['checked'])}"
-    return Text.assemble(state_text(found["state"]), times)
+    times = f" since {moment(checks['since'])}, looked at {ago(checks['checked'])}"
+    return Text.assemble(state_text(checks["state"]), times)
 
 
-def show_history(found: ImageChecks) -> None:
-    """What happened to an image, newest first, where anything did."""
-    history = found["history"]
-    if len(history) < 2 and found["state"] in (None, "ok"):
+def show_history(checks: ImageChecks) -> None:
+    """Prints the history of an image, newest first; nothing where it has been ok from the start."""
+    history = checks["history"]
+    if len(history) < 2 and checks["state"] in (None, "ok"):
         return
     columns = (Column("when"), Column("state"), Column("what", gives_way=True))
-    rows = [(moment(one["at"]), state_text(one["state"]), _what(one)) for one in history[:HISTORY_AT_MOST]]
+    rows = [(moment(change["at"]), state_text(change["state"]), _what(change)) for change in history[:HISTORY_AT_MOST]]
     show(Text(""), table(columns, rows))
 
 
 def _what(change: CheckChange) -> str:
     if change["changes"]:
         return "; ".join(
-            f"{one['field']}: {fact_value(one['old'])} -> {fact_value(one['new'])}" for one in change["changes"]
+            f"{fact['field']}: {fact_value(fact['old'])} -> {fact_value(fact['new'])}" for fact in change["changes"]
         )
     return words(change["detail"] or change["digest"])

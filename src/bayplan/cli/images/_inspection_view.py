@@ -1,4 +1,4 @@
-"""What an image says about itself, on the screen: where it lies, its platforms, its facts, and what the catalogue has otherwise."""
+"""Shows the inspection of an image: its reference, platforms and facts, and what contradicts the catalogue."""
 
 from __future__ import annotations
 
@@ -15,65 +15,72 @@ if TYPE_CHECKING:
     from bayplan.schemas.inspection import Contradiction, InspectedPlatform, InspectionAnswer
 
 
-def show_inspection(found: InspectionAnswer, image: ExpandedImageAnswer | None) -> None:
-    """All of it; `image` is the image of the catalogue that it was stored for."""
+def show_inspection(inspection: InspectionAnswer, image: ExpandedImageAnswer | None) -> None:
+    """Prints all of the inspection; `image` is the image of the catalogue that it is stored for."""
     parts: list[RenderableType] = [
         fields(
             [
                 ("image", named(image["name"], image["version"]) if image else "not in the catalogue"),
-                ("reference", found["reference"]),
-                ("digest", found["digest"]),
-                ("media type", found["media_type"]),
-                ("asked", moment(found["checked"])),
+                ("reference", inspection["reference"]),
+                ("digest", inspection["digest"]),
+                ("media type", inspection["media_type"]),
+                ("asked", moment(inspection["checked"])),
             ]
         ),
         Text(),
-        _platforms(found["platforms"], found["digest"]),
+        _platforms(inspection["platforms"], inspection["digest"]),
         Text(),
-        _facts(found["platforms"]),
+        _facts(inspection["platforms"]),
     ]
-    for contradiction in found["contradictions"]:
+    for contradiction in inspection["contradictions"]:
         parts += [Text(), _contradiction(contradiction)]
     show(*parts)
 
 
 def _platforms(platforms: list[InspectedPlatform], digest: str) -> RenderableType:
-    """A line for each; with their digests where these are not the image's own."""
+    """A line for each platform; with the digests where they are not the image's own."""
     columns = [Column("platform"), Column("size", right=True), Column("created")]
-    if any(one["digest"] != digest for one in platforms):
+    if any(platform["digest"] != digest for platform in platforms):
         columns.append(Column("digest", gives_way=True))
     rows = [
-        (_platform(one), size(one["size_bytes"]), moment(one["created"]) if one["created"] else "-", one["digest"])
-        for one in platforms
+        (
+            _platform(platform),
+            size(platform["size_bytes"]),
+            moment(platform["created"]) if platform["created"] else "-",
+            platform["digest"],
+        )
+        for platform in platforms
     ]
     return table(columns, rows) if rows else Text("It is for no platform.", style=MUTED)
 
 
 def _facts(platforms: list[InspectedPlatform]) -> RenderableType:
-    """Each fact once for all platforms that tell the same."""
-    told: dict[tuple[str, str, str, str], list[str]] = {}
+    """The facts; a fact that platforms share is one line."""
+    platforms_of: dict[tuple[str, str, str, str], list[str]] = {}
     for platform in platforms:
         for name, fact in platform["facts"].items():
             key = (name, fact_value(fact["value"]), fact["source"], fact["certainty"])
-            told.setdefault(key, []).append(_platform(platform))
-    if not told:
+            platforms_of.setdefault(key, []).append(_platform(platform))
+    if not platforms_of:
         return Text("It says nothing about itself that bayplan reads.", style=MUTED)
     columns = [Column("fact"), Column("value", gives_way=True), Column("read from", gives_way=True)]
     if len(platforms) > 1:
         columns.append(Column("on"))
     rows = []
-    for (name, value, source, certainty), on in sorted(told.items(), key=lambda one: one[0][0]):
+    for (name, value, source, certainty), on in sorted(platforms_of.items(), key=lambda item: item[0][0]):
         where = source if certainty == "stated" else f"{source} (worked out)"
         everywhere = "all" if len(on) == len(platforms) else ", ".join(on)
         rows.append((name, value, where, everywhere)[: len(columns)])
     return table(columns, rows)
 
 
-def _contradiction(found: Contradiction) -> Text:
-    catalogue = "none" if found["catalogue"] is None else fact_value(found["catalogue"])
-    registry = fact_value(found["registry"])
-    text = Text.assemble(("contradiction", "bold yellow"), "  ", (words(found["field"]), "bold"))
-    return text.append(f"\nThe catalogue says {catalogue}; the image says {registry} ({words(found['source'])}).")
+def _contradiction(contradiction: Contradiction) -> Text:
+    catalogue = "none" if contradiction["catalogue"] is None else fact_value(contradiction["catalogue"])
+    registry = fact_value(contradiction["registry"])
+    text = Text.assemble(("contradiction", "bold yellow"), "  ", (words(contradiction["field"]), "bold"))
+    return text.append(
+        f"\nThe catalogue says {catalogue}; the image says {registry} ({words(contradiction['source'])})."
+    )
 
 
 def _platform(platform: InspectedPlatform) -> str:

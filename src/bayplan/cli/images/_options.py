@@ -1,4 +1,4 @@
-"""Options that say what an image is, for every command that adds or changes one; and the request bodies they make."""
+"""The options for the fields of an image, which several commands take, and the request bodies made of them."""
 
 import sys
 from collections.abc import Mapping
@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from bayplan.cli import prompt
-from bayplan.cli.options import NONE, Mistyped
+from bayplan.cli.options import NONE, UsageError
 from bayplan.errors import Invalid
 
 Url = typer.Option(metavar="REFERENCE", help="What `docker pull` takes.", show_default=False)
@@ -31,16 +31,16 @@ RegistryPasswordStdin = Annotated[
 ]
 
 
-def body(given: Mapping[str, object]) -> dict[str, object]:
-    """The fields that were given; the word "none" takes a value away."""
-    return {name: None if value == NONE else value for name, value in given.items() if value not in (None, [])}
+def body(options: Mapping[str, object]) -> dict[str, object]:
+    """The fields for the options that have a value; the word "none" makes a field null."""
+    return {name: None if value == NONE else value for name, value in options.items() if value not in (None, [])}
 
 
-def registry_login(username: str | None, password_stdin: bool) -> dict[str, str | None]:
-    """The fields of a log-in to the registry; the password is never on the command line, where others can see it."""
+def registry_credentials(username: str | None, password_stdin: bool) -> dict[str, str | None]:
+    """The fields for the registry's credentials; the password is never on the command line, where others can see it."""
     if username is None:
         if password_stdin:
-            raise Mistyped("--registry-password-stdin goes with --registry-username.")
+            raise UsageError("--registry-password-stdin goes with --registry-username.")
         return {}
     if username == NONE:
         return {"registry_username": None, "registry_password": None}

@@ -1,4 +1,4 @@
-"""Images and their facts on the screen."""
+"""Shows images and their facts."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def show_list(images: Sequence[ExpandedImageAnswer]) -> None:
-    """The images as a table, a line for each."""
+    """Prints the images as a table, a line for each."""
     columns = (
         Column("pk", right=True),
         Column("image", gives_way=True),
@@ -43,8 +43,8 @@ def show_list(images: Sequence[ExpandedImageAnswer]) -> None:
     return show(table(columns, rows), Text(count(len(rows), "image"), style=MUTED))
 
 
-def show_one(image: ExpandedImageAnswer, standing: Text) -> None:
-    """All fields of one image, and how it stands with its registry; a password only as being there."""
+def show_one(image: ExpandedImageAnswer, state: Text) -> None:
+    """Prints all fields of an image and its state in its registry; of a password only that there is one."""
     licence, creator = image["licence"], image["creator"]
     username = image["registry_username"]
     show(
@@ -54,7 +54,7 @@ def show_one(image: ExpandedImageAnswer, standing: Text) -> None:
                 ("pk", image["pk"]),
                 ("url", image["url"]),
                 ("registry", image["registry"]),
-                ("in registry", standing),
+                ("in registry", state),
                 ("registry log-in", f"{username}, with a password" if username else None),
                 ("framework", framework(image["framework"])),
                 ("cuda", cuda(image)),
@@ -71,7 +71,7 @@ def show_one(image: ExpandedImageAnswer, standing: Text) -> None:
 
 
 def show_facts(facts: FactsAnswer) -> None:
-    """The facts, those that are not known too."""
+    """Prints the facts, also those without a value."""
     by_name = cast("Mapping[str, FactAnswer]", facts)  # a type checker takes the values of a TypedDict for objects
     columns = (Column("fact"), Column("from"), Column("value", gives_way=True))
     rows = [(name, fact["origin"], fact_value(fact["value"])) for name, fact in by_name.items()]
@@ -79,12 +79,12 @@ def show_facts(facts: FactsAnswer) -> None:
 
 
 def named(name: str, version: str) -> Text:
-    """An image's name, and its version in bold."""
+    """The name of an image, and its version in bold."""
     return Text.assemble(words(name), " ", (words(version), "bold"))
 
 
 def framework(release: FrameworkAnswer | None) -> str:
-    """A framework with its version."""
+    """The name and version of a framework."""
     return f"{release['name']} {release['version']}" if release else "-"
 
 
@@ -99,7 +99,7 @@ def generation(image: ExpandedImageAnswer) -> str:
 
 
 def fact_value(value: object) -> str:
-    """The value of a fact as people read it."""
+    """The value of a fact as text."""
     if value is None:
         return "not known"
     if isinstance(value, dict):

@@ -1,4 +1,4 @@
-"""`bayplan images add`: by hand, with every option given, or from the registry, which is asked for what is not."""
+"""`bayplan images add`: adds an image, from options alone or with the facts that its registry has."""
 
 from typing import Annotated
 
@@ -17,9 +17,9 @@ from bayplan.cli.images._options import (
     Tasks,
     Url,
     body,
-    registry_login,
+    registry_credentials,
 )
-from bayplan.cli.options import AsJson, Mistyped, Server
+from bayplan.cli.options import AsJson, Server, UsageError
 
 
 def add(
@@ -59,10 +59,10 @@ def add(
     rest is asked for. Options go before what the image says. With a name and a version everything has to be given.
     """
     from bayplan.cli import connection, output
-    from bayplan.cli.images import _add_interactive as adding_found
+    from bayplan.cli.images import _add_interactive as add_interactive
     from bayplan.domain.reference import Reference
 
-    given = {
+    options = {
         "cuda_version": cuda,
         "min_hardware_generation": min_generation,
         "cpu": cpu,
@@ -73,23 +73,23 @@ def add(
     }
     if version is None:
         if url is not None or registry is not None:
-            raise Mistyped("A reference alone says where the image is; --url and --registry go with NAME VERSION.")
-        wanted = adding_found.ImageDraft(
-            name, body({"name": named, "version": versioned, **given}), create_framework=create_framework
+            raise UsageError("A reference alone says where the image is; --url and --registry go with NAME VERSION.")
+        draft = add_interactive.ImageDraft(
+            name, body({"name": named, "version": versioned, **options}), create_framework=create_framework
         )
-        login = registry_login(registry_username, registry_password_stdin)
+        credentials = registry_credentials(registry_username, registry_password_stdin)
         with connection.connect(server) as client:
-            return adding_found.add(client, wanted, login, as_json=as_json)
+            return add_interactive.add(client, draft, credentials, as_json=as_json)
     if named is not None or versioned is not None or create_framework:
-        raise Mistyped("--name, --version and --create-framework go with a reference alone.")
+        raise UsageError("--name, --version and --create-framework go with a reference alone.")
     needed = {"--url": url, "--framework": framework, "--domain": domain, "--task": task, "--licence": licence}
     missing = [option for option, value in needed.items() if not value]
     if url is None or missing:
-        raise Mistyped(f"Missing {', '.join(missing)}. Or give a reference alone, to have its registry asked.")
+        raise UsageError(f"Missing {', '.join(missing)}. Or give a reference alone, to have its registry asked.")
     where = {"name": name, "version": version, "url": url, "registry": registry or Reference.parse(url).registry}
-    log_in = registry_login(registry_username, registry_password_stdin)
+    credentials = registry_credentials(registry_username, registry_password_stdin)
     with connection.connect(server) as client:
-        added = client.images.create(where | body(given) | log_in)
+        added = client.images.create(where | body(options) | credentials)
     if as_json:
         return output.show_json(added)
     return typer.echo(f"Added {name} {version} as image {added['pk']}.")

@@ -17,9 +17,9 @@ from bayplan.cli.images._options import (
     Tasks,
     Url,
     body,
-    registry_login,
+    registry_credentials,
 )
-from bayplan.cli.options import AsJson, ImageWords, Mistyped, Server
+from bayplan.cli.options import AsJson, ImageWords, Server, UsageError
 
 
 def edit(
@@ -43,7 +43,7 @@ def edit(
     """Change fields of an image: those that options name."""
     from bayplan.cli import connection, lookup, output
 
-    given = {
+    options = {
         "name": name,
         "version": version,
         "url": url,
@@ -56,9 +56,9 @@ def edit(
         "tasks": task,
         "licence": licence,
     }
-    changes = body(given) | registry_login(registry_username, registry_password_stdin)
+    changes = body(options) | registry_credentials(registry_username, registry_password_stdin)
     if not changes:
-        raise Mistyped("Say what to change, as in `--cuda 12.4.1`; --help lists what there is.")
+        raise UsageError("Say what to change, as in `--cuda 12.4.1`; --help lists what there is.")
     with connection.connect(server) as client:
         changed = client.images.update(lookup.image(client, image)["pk"], changes)
     if as_json:

@@ -1,4 +1,4 @@
-"""`bayplan images facts`: what is known of an image beyond its fields, and where each fact came from."""
+"""`bayplan images facts`: shows the facts about an image, and where each came from."""
 
 from bayplan.cli.options import AsJson, ImageWords, Server
 
@@ -9,7 +9,7 @@ def facts(image: ImageWords, server: Server = None, as_json: AsJson = False) -> 
     from bayplan.cli.images import _view as image_view
 
     with connection.connect(server) as client:
-        known = client.images.facts(lookup.image(client, image)["pk"])
+        image_facts = client.images.facts(lookup.image(client, image)["pk"])
     if as_json:
-        return output.show_json(known)
-    return image_view.show_facts(known)
+        return output.show_json(image_facts)
+    return image_view.show_facts(image_facts)

@@ -1,12 +1,12 @@
-"""`bayplan images inspect`: what an image says about itself in its registry, shown, or stored for an image of the catalogue."""
+"""`bayplan images inspect`: shows the inspection of an image in its registry, and stores it for an image of the catalogue."""
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bayplan.cli.images._options import RegistryPasswordStdin, RegistryUser, registry_login
-from bayplan.cli.options import AsJson, Mistyped, Server
+from bayplan.cli.images._options import RegistryPasswordStdin, RegistryUser, registry_credentials
+from bayplan.cli.options import AsJson, Server, UsageError
 from bayplan.errors import BayplanError, Invalid, NotFound
 
 if TYPE_CHECKING:
@@ -42,56 +42,59 @@ def inspect(
 
     text = " ".join(words).strip()
     with connection.connect(server) as client:
-        image = _of_catalogue(client, words)
+        image = _image_in_catalogue(client, words)
         if image is None:
             if store:
                 raise Invalid(
                     f"{text} is not in the catalogue, which could store it; `bayplan images add {text}` adds it."
                 )
-            login = registry_login(registry_username, registry_password_stdin)
+            credentials = registry_credentials(registry_username, registry_password_stdin)
             with output.working(f"Asking for {text}"):
-                found = _asked(client, text, login)
+                inspection = _inspect(client, text, credentials)
         elif registry_username is not None:
-            raise Mistyped("An image of the catalogue is asked for with its own log-in: see `bayplan images edit`.")
+            raise UsageError("An image of the catalogue is asked for with its own log-in: see `bayplan images edit`.")
         elif store:
             with output.working(f"Asking for {image['url']}"):
-                found = client.images.store_inspection(image["pk"])
+                inspection = client.images.store_inspection(image["pk"])
         else:
             try:
-                found = client.images.inspection(image["pk"])
+                inspection = client.images.inspection(image["pk"])
             except NotFound as error:
                 raise NotFound(
                     f"The registry of {image['name']} {image['version']} was not asked yet; add --store to do it now.",
                     code=error.code,
                 ) from None
     if as_json:
-        return output.show_json(found)
-    return inspection_view.show_inspection(found, image)
+        return output.show_json(inspection)
+    return inspection_view.show_inspection(inspection, image)
 
 
-def _asked(client: "Client", reference: str, login: Mapping[str, str | None]) -> "InspectionAnswer":
+def _inspect(client: "Client", reference: str, credentials: Mapping[str, str | None]) -> "InspectionAnswer":
     from bayplan.domain.reference import Reference
 
     try:
         return client.images.inspect(
-            reference, username=login.get("registry_username"), password=login.get("registry_password")
+            reference, username=credentials.get("registry_username"), password=credentials.get("registry_password")
         )
     except BayplanError as error:
-        if not Reference.parse(reference).names_registry:  # perhaps it was meant as a name of the catalogue's
+        if not Reference.parse(reference).names_registry:  # it may be the name of an image of the catalogue
             error.detail += f" Nor is there an image {reference!r} in the catalogue."
         raise
 
 
-def _of_catalogue(client: "Client", words: Sequence[str]) -> "ExpandedImageAnswer | None":
-    """The image of the catalogue that is meant, by its reference too; None where the text can only be a reference."""
+def _image_in_catalogue(client: "Client", words: Sequence[str]) -> "ExpandedImageAnswer | None":
+    """The image of the catalogue with that key, name or reference; None where the words can only be a reference.
+
+    Raises `NotFound`, and `Invalid` where they are no reference either.
+    """
     from bayplan.cli import lookup
     from bayplan.client import exact
     from bayplan.domain.reference import Reference
 
     text = " ".join(words).strip()
-    at_it = client.images.list(exact("url", text), expand=True)
-    if len(at_it) == 1:
-        return at_it[0]
+    images = client.images.list(exact("url", text), expand=True)
+    if len(images) == 1:
+        return images[0]
     try:
         return lookup.image(client, words)
     except NotFound:

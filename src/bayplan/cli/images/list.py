@@ -44,31 +44,33 @@ def list_(
     from bayplan.cli.images import _view as image_view
     from bayplan.client import any_of, both, contains, exact, is_null
 
-    wanted = []
+    expressions = []
     if task is not None:
-        wanted.append(exact("tasks", task, case_insensitive=True))
+        expressions.append(exact("tasks", task, case_insensitive=True))
     if domain is not None:
-        wanted.append(exact("domain", domain, case_insensitive=True))
+        expressions.append(exact("domain", domain, case_insensitive=True))
     if framework is not None:
-        release = framework.rpartition(" ")
+        name_part, _, version_part = framework.rpartition(" ")
         named = exact("framework.name", framework, case_insensitive=True)
-        both_named = both(
-            exact("framework.name", release[0], case_insensitive=True),
-            exact("framework.version", release[2], case_insensitive=True),
+        release = both(
+            exact("framework.name", name_part, case_insensitive=True),
+            exact("framework.version", version_part, case_insensitive=True),
         )
-        wanted.append(any_of(named, both_named))
+        expressions.append(any_of(named, release))
     if name is not None:
-        wanted.append(contains("name", name, case_insensitive=True))
+        expressions.append(contains("name", name, case_insensitive=True))
     if state is not None:
-        looked_at = is_null("check.state", invert=True)
-        not_ok = both(looked_at, exact("check.state", "ok", invert=True))
-        special = {StateFilter.NOT_OK: not_ok, StateFilter.UNCHECKED: is_null("check.state")}
-        wanted.append(special.get(state) or exact("check.state", state.value))
+        is_checked = is_null("check.state", invert=True)
+        not_ok = both(is_checked, exact("check.state", "ok", invert=True))
+        filters_by_state = {StateFilter.NOT_OK: not_ok, StateFilter.UNCHECKED: is_null("check.state")}
+        expressions.append(filters_by_state.get(state) or exact("check.state", state.value))
     if deleted:
-        wanted.append(is_null("deletion_time", invert=True))
+        expressions.append(is_null("deletion_time", invert=True))
     order = ("name", "version")
     with connection.connect(server) as client:
         if as_json:
-            return output.show_json(client.images.list(*wanted, order_by=order, include_inactive=deleted, limit=limit))
-        found = client.images.list(*wanted, order_by=order, include_inactive=deleted, limit=limit, expand=True)
-    return image_view.show_list(found)
+            return output.show_json(
+                client.images.list(*expressions, order_by=order, include_inactive=deleted, limit=limit)
+            )
+        images = client.images.list(*expressions, order_by=order, include_inactive=deleted, limit=limit, expand=True)
+    return image_view.show_list(images)

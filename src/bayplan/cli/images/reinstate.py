@@ -10,5 +10,5 @@ def reinstate(image: ImageWords, server: Server = None) -> None:
     from bayplan.cli import connection, lookup
 
     with connection.connect(server) as client:
-        back = client.images.reinstate(lookup.image(client, image, deleted=True)["pk"])
-    typer.echo(f"{back['name']} {back['version']} is back.")
+        reinstated = client.images.reinstate(lookup.image(client, image, deleted=True)["pk"])
+    typer.echo(f"{reinstated['name']} {reinstated['version']} is back.")

@@ -17,12 +17,12 @@ def rm(
     from bayplan.cli import connection, lookup, prompt
 
     with connection.connect(server) as client:
-        found = lookup.image(client, image)
-        named = f"{found['name']} {found['version']}"
+        existing = lookup.image(client, image)
+        named = f"{existing['name']} {existing['version']}"
         if not hard:
-            client.images.delete(found["pk"])
-            return typer.echo(f"Deleted {named}; `bayplan images reinstate {found['pk']}` brings it back.")
+            client.images.delete(existing["pk"])
+            return typer.echo(f"Deleted {named}; `bayplan images reinstate {existing['pk']}` brings it back.")
         if prompt.agreed(f"Remove {named} for good?", yes=yes):
-            client.images.delete_for_good(found["pk"])
+            client.images.delete_for_good(existing["pk"])
             typer.echo(f"Removed {named} for good.")
         return None

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from bayplan.cli.options import AsJson, ImageWords, Mistyped, Server
+from bayplan.cli.options import AsJson, ImageWords, Server, UsageError
 
 
 def set_facts(
@@ -50,7 +50,7 @@ def set_facts(
     from bayplan.cli import connection, lookup, output
     from bayplan.cli.images import _view as image_view
 
-    given: dict[str, object] = {
+    options: dict[str, object] = {
         "architectures": architecture,
         "requirements": _requirements(requirement),
         "disable_require": disable_require,
@@ -62,30 +62,30 @@ def set_facts(
         "min_compute_capability": min_compute_capability,
         "end_of_life": end_of_life,
     }
-    entered = {name: value for name, value in given.items() if value not in (None, [])}
+    entered = {name: value for name, value in options.items() if value not in (None, [])}
     entered |= dict.fromkeys(name.replace("-", "_") for name in forget or ())
     if not entered:
-        raise Mistyped("Say what is known, as in `--min-driver 570.0`; --help lists what there is.")
+        raise UsageError("Say what is known, as in `--min-driver 570.0`; --help lists what there is.")
     with connection.connect(server) as client:
-        known = client.images.set_facts(lookup.image(client, image)["pk"], entered)
+        image_facts = client.images.set_facts(lookup.image(client, image)["pk"], entered)
     if as_json:
-        return output.show_json(known)
-    return image_view.show_facts(known)
+        return output.show_json(image_facts)
+    return image_view.show_facts(image_facts)
 
 
-def _requirements(typed: list[str] | None) -> dict[str, str] | None:
-    if not typed:
+def _requirements(texts: list[str] | None) -> dict[str, str] | None:
+    if not texts:
         return None
-    pairs = [one.partition("=") for one in typed]
+    pairs = [text.partition("=") for text in texts]
     if not all(name and sign for name, sign, _ in pairs):
-        raise Mistyped("--requirement takes NAME=VALUE, as in 'NVIDIA_REQUIRE_CUDA=cuda>=12.4'.")
+        raise UsageError("--requirement takes NAME=VALUE, as in 'NVIDIA_REQUIRE_CUDA=cuda>=12.4'.")
     return {name: value for name, _, value in pairs}
 
 
-def _compat_package(typed: str | None) -> dict[str, str] | None:
-    if typed is None:
+def _compat_package(text: str | None) -> dict[str, str] | None:
+    if text is None:
         return None
-    cuda, _, driver = typed.strip().partition(" ")
+    cuda, _, driver = text.strip().partition(" ")
     if not driver:
-        raise Mistyped("--compat-package takes its CUDA and its driver, as in '12.4 550.54.15'.")
+        raise UsageError("--compat-package takes its CUDA and its driver, as in '12.4 550.54.15'.")
     return {"cuda": cuda, "driver": driver.strip()}

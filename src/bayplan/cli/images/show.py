@@ -1,4 +1,4 @@
-"""`bayplan images show`: everything about an image."""
+"""`bayplan images show`: shows the fields of an image, its state in its registry, and the history of that."""
 
 from bayplan.cli.options import AsJson, ImageWords, Server
 
@@ -10,9 +10,9 @@ def show(image: ImageWords, server: Server = None, as_json: AsJson = False) -> N
     from bayplan.cli.images import _view as image_view
 
     with connection.connect(server) as client:
-        found = lookup.image(client, image)
+        existing = lookup.image(client, image)
         if as_json:
-            return output.show_json(client.images.get(found["pk"]))
-        checks = client.images.checks(found["pk"])
-    image_view.show_one(found, check_view.standing(checks))
+            return output.show_json(client.images.get(existing["pk"]))
+        checks = client.images.checks(existing["pk"])
+    image_view.show_one(existing, check_view.state_line(checks))
     return check_view.show_history(checks)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bayplan.cli.options import AsJson, Mistyped, Server
+from bayplan.cli.options import AsJson, Server, UsageError
 from bayplan.errors import Unreachable
 
 if TYPE_CHECKING:
@@ -17,16 +17,16 @@ if TYPE_CHECKING:
     from bayplan.schemas.checks import CheckCounts, FailingImage, ImageChecks
 
 _FIRST_WAIT_SECONDS, _LONGEST_WAIT_SECONDS = 0.1, 1.0
-_SAID_AFTER_SECONDS = 30.0
-_ENDS_AFTER_SECONDS = 1200.0  # what a server process had claimed that died comes again after 900
+_NOTICE_AFTER_SECONDS = 30.0
+_ENDS_AFTER_SECONDS = 1200.0  # the claims of a server process that died end after 900
 
 
 @dataclass(frozen=True, slots=True)
 class _Progress:
-    """Where it is shown how far the looks are: `show` how many were made, `say` a line beside that."""
+    """The display of a run of checks: `show` takes the number that are done, `note` a line of text."""
 
     show: Callable[[int], None]
-    say: Callable[[str], None]
+    note: Callable[[str], None]
 
 
 def verify(
@@ -51,83 +51,84 @@ def verify(
     from bayplan.cli.images import _check_view as check_view
 
     if images and everything:
-        raise Mistyped("Name images or give --all, not both.")
+        raise UsageError("Name images or give --all, not both.")
     with connection.connect(server) as client:
         if images:
-            answers, found = _each(client, images)
-            return output.show_json(answers) if as_json else check_view.show_looks(found)
-        asked, counts = ask(client, everything=everything)
+            answers, checked = _check_each(client, images)
+            return output.show_json(answers) if as_json else check_view.show_checks(checked)
+        requested, counts = check_images(client, everything=everything)
         if as_json:
             return output.show_json({**counts, "not_ok": client.checks.failing()})
-        troubles = client.checks.failing(limit=check_view.SHOWN_AT_MOST)
-    return check_view.show_all(asked, counts, troubles)
+        failing = client.checks.failing(limit=check_view.SHOWN_AT_MOST)
+    return check_view.show_all(requested, counts, failing)
 
 
-def _each(client: "Client", typed: list[str]) -> "tuple[list[ImageChecks], list[FailingImage]]":
+def _check_each(client: "Client", texts: list[str]) -> "tuple[list[ImageChecks], list[FailingImage]]":
+    """Checks each image now; gives the answers, and the same as the rows of a table."""
     from bayplan.cli import lookup
 
-    meant = [lookup.image(client, [text]) for text in typed]  # all of them, before any registry is asked
+    images = [lookup.image(client, [text]) for text in texts]  # all of them, before the first check
     answers: list[ImageChecks] = []
-    with _progress(len(meant)) as progress:
-        for image in meant:
+    with _progress(len(images)) as progress:
+        for image in images:
             answers.append(client.checks.check(image["pk"]))
             progress.show(len(answers))
-    found: list[FailingImage] = [
+    checked: list[FailingImage] = [
         {
             "image": image["pk"],
             "name": image["name"],
             "version": image["version"],
-            "state": one["state"],
-            "since": one["since"] or "",
-            "checked": one["checked"] or "",
-            "due": one["due"],
-            "digest": one["digest"],
-            "found": one["found"],
-            "code": one["code"],
-            "detail": one["detail"],
+            "state": answer["state"],
+            "since": answer["since"] or "",
+            "checked": answer["checked"] or "",
+            "due": answer["due"],
+            "digest": answer["digest"],
+            "found": answer["found"],
+            "code": answer["code"],
+            "detail": answer["detail"],
         }
-        for image, one in zip(meant, answers, strict=True)
+        for image, answer in zip(images, answers, strict=True)
     ]
-    return answers, found
+    return answers, checked
 
 
-def ask(
+def check_images(
     client: "Client",
     *,
     everything: bool,
-    said_after_seconds: float = _SAID_AFTER_SECONDS,
+    notice_after_seconds: float = _NOTICE_AFTER_SECONDS,
     ends_after_seconds: float = _ENDS_AFTER_SECONDS,
 ) -> "tuple[int, CheckCounts]":
-    """Has images looked at and waits for it; gives how many, and how all stand then.
+    """Requests checks and waits for them; gives their number, and the number of images in each state after them.
 
-    Where the looks stand still, that is said once, and after a long while raised as `Unreachable`.
+    Where no check ends for `notice_after_seconds`, a line says so; after `ends_after_seconds` it raises `Unreachable`.
     """
-    asked = client.checks.request("all" if everything else "not_ok")
-    wait, waiting, moved, said = _FIRST_WAIT_SECONDS, -1, time.monotonic(), False
-    with _progress(asked["images"]) as progress:
-        while (counts := client.checks.counts(asked["asked"]))["waiting"]:
-            progress.show(max(0, asked["images"] - counts["waiting"]))
+    requested = client.checks.request("all" if everything else "not_ok")
+    wait_seconds, waiting, moved_at, is_noted = _FIRST_WAIT_SECONDS, -1, time.monotonic(), False
+    with _progress(requested["images"]) as progress:
+        while (counts := client.checks.counts(requested["asked"]))["waiting"]:
+            progress.show(max(0, requested["images"] - counts["waiting"]))
             if counts["waiting"] != waiting:
-                waiting, moved, said = counts["waiting"], time.monotonic(), False
-            still = time.monotonic() - moved
-            if still > ends_after_seconds:
+                waiting, moved_at, is_noted = counts["waiting"], time.monotonic(), False
+            still_seconds = time.monotonic() - moved_at
+            if still_seconds > ends_after_seconds:
                 raise Unreachable(
-                    f"{_standstill(still, counts)} See whether a server looks at images, and what its log says."
+                    f"{_standstill(still_seconds, counts)} See whether a server checks images, and what its log says."
                 )
-            if still > said_after_seconds and not said:
-                said = True
-                progress.say(f"{_standstill(still, counts)} The server goes on when this command is stopped.")
-            time.sleep(wait)
-            wait = min(_LONGEST_WAIT_SECONDS, wait * 1.5)
-        progress.show(asked["images"])
-    return asked["images"], counts
+            if still_seconds > notice_after_seconds and not is_noted:
+                is_noted = True
+                progress.note(f"{_standstill(still_seconds, counts)} The server goes on when this command is stopped.")
+            time.sleep(wait_seconds)
+            wait_seconds = min(_LONGEST_WAIT_SECONDS, wait_seconds * 1.5)
+        progress.show(requested["images"])
+    return requested["images"], counts
 
 
 def _standstill(seconds: float, counts: "CheckCounts") -> str:
     from bayplan.cli import output
 
-    where = ", ".join(counts["waiting_in"])
-    return f"No image was looked at for {seconds:.0f} s; {output.count(counts['waiting'], 'image')} still to come, in {where}."
+    registries = ", ".join(counts["waiting_in"])
+    return f"No image was checked for {seconds:.0f} s; {output.count(counts['waiting'], 'image')} still to come, in {registries}."
 
 
 @contextmanager
@@ -140,7 +141,7 @@ def _progress(total: int) -> Iterator[_Progress]:
     if not console.is_terminal or not total:
         yield _Progress(lambda _done: None, partial(typer.echo, err=True))
         return
-    columns = (TextColumn("Looking"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    columns = (TextColumn("Checking"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console, transient=True) as bar:
         task = bar.add_task("", total=total)
         yield _Progress(lambda done: bar.update(task, completed=done), partial(bar.console.print, markup=False))

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 import typer
 
 from bayplan.cli.node_facts import takes_node_facts
-from bayplan.cli.nodes._options import body
+from bayplan.cli.nodes._body import body
 from bayplan.cli.options import (
     AsJson,
     Server,

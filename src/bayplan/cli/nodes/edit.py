@@ -5,12 +5,12 @@ from typing import Annotated, Any
 import typer
 
 from bayplan.cli.node_facts import takes_node_facts
-from bayplan.cli.nodes._options import body
+from bayplan.cli.nodes._body import body
 from bayplan.cli.options import (
     AsJson,
-    Mistyped,
     NodeWord,
     Server,
+    UsageError,
 )
 
 
@@ -32,7 +32,7 @@ def edit(
 
     changes = body({"ip": ip, "index": index, **facts})
     if not changes:
-        raise Mistyped("Say what to change, as in `--driver 550.54.15`; --help lists what there is.")
+        raise UsageError("Say what to change, as in `--driver 550.54.15`; --help lists what there is.")
     with connection.connect(server) as client:
         changed = client.nodes.update(lookup.node(client, node)["pk"], changes)
     if as_json:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from rich.text import Text
 
 from bayplan.cli.output import MUTED, Column, ago, count, fields, moment, show, size, table
-from bayplan.cli.prefetch._rules import in_words
+from bayplan.cli.prefetch._filters import in_words
 
 if TYPE_CHECKING:
     from bayplan.schemas.prefetch import (

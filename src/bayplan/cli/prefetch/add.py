@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from bayplan.cli.options import AsJson, Mistyped, Server
+from bayplan.cli.options import AsJson, Server, UsageError
 from bayplan.errors import Invalid
 
 if TYPE_CHECKING:
@@ -45,21 +45,21 @@ def add(
     kinds all have to be met.
     """
     from bayplan.cli import connection, output
-    from bayplan.cli.prefetch import _rules as rules
+    from bayplan.cli.prefetch import _filters as filters
 
     about_images, about_nodes = (task, domain, framework, image), (node, generation)
     if images_filter is not None and any(about_images):
-        raise Mistyped("--images-filter says all about the images; leave out the other options about them.")
+        raise UsageError("--images-filter says all about the images; leave out the other options about them.")
     if nodes_filter is not None and any(about_nodes):
-        raise Mistyped("--nodes-filter says all about the nodes; leave out the other options about them.")
+        raise UsageError("--nodes-filter says all about the nodes; leave out the other options about them.")
     if images_filter is None and not any(about_images):
-        raise Mistyped("Say which images: --task, --domain, --framework or --image; --images-filter '{}' is all.")
+        raise UsageError("Say which images: --task, --domain, --framework or --image; --images-filter '{}' is all.")
     body: dict[str, Any] = {
         "name": name,
-        "images": rules.images(*(given or [] for given in about_images))
+        "images": filters.images(*(given or [] for given in about_images))
         if images_filter is None
         else _parsed("--images-filter", images_filter),
-        "nodes": rules.nodes(*(given or [] for given in about_nodes))
+        "nodes": filters.nodes(*(given or [] for given in about_nodes))
         if nodes_filter is None
         else _parsed("--nodes-filter", nodes_filter),
     }

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from bayplan.cli.options import AsJson, Mistyped, Server
+from bayplan.cli.options import AsJson, Server, UsageError
 
 
 def status(
@@ -25,7 +25,7 @@ def status(
     from bayplan.cli.prefetch import _view as prefetch_view
 
     if node is not None and image is not None:
-        raise Mistyped("Give --node or --image, not both.")
+        raise UsageError("Give --node or --image, not both.")
     with connection.connect(server) as client:
         if node is not None:
             of_node = client.prefetch.node_inventory(lookup.node(client, node)["pk"])

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from bayplan.cli.options import AsJson, Mistyped, State, worker_state
+from bayplan.cli.options import AsJson, State, UsageError, worker_state
 from bayplan.errors import Invalid
 
 
@@ -30,7 +30,9 @@ def join(
     from bayplan.cli.worker import _view as worker_view
 
     if (token is None) is not token_stdin:
-        raise Mistyped("Give the join token by either --token or --token-stdin; `bayplan nodes join-token` makes one.")
+        raise UsageError(
+            "Give the join token by either --token or --token-stdin; `bayplan nodes join-token` makes one."
+        )
     used = sys.stdin.readline().strip() if token is None else token
     if not used.isascii() or not used:
         raise Invalid("That is no join token; `bayplan nodes join-token` makes one.")

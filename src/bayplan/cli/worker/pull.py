@@ -5,7 +5,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from bayplan.cli.options import AsJson, Domain, Framework, Grades, Mistyped, State, Task, worker_state
+from bayplan.cli.options import AsJson, Domain, Framework, Grades, State, Task, UsageError, worker_state
 
 INTERRUPTED = 130  # 128 and SIGINT, as shells have it
 
@@ -48,9 +48,9 @@ def pull(
     from bayplan.cli.worker import _pull_view as pull_view
 
     if command and not run:
-        raise Mistyped("What stands after -- is run with --run alone; leave it out, or add --run.")
+        raise UsageError("What stands after -- is run with --run alone; leave it out, or add --run.")
     if run and as_json:
-        raise Mistyped("With --run the output is the container's: leave out --json.")
+        raise UsageError("With --run the output is the container's: leave out --json.")
     signal.signal(signal.SIGTERM, _ended)
     agent_state = read(worker_state(state))
     node = pull_node_of(agent_state, gpu)
