@@ -1,5 +1,6 @@
-"""What OCI registries hold: asked safely, verified, and read for what an image says about itself.
+"""The client of OCI registries: safe requests, verified answers, and the facts that an image states about itself.
 
-`challenge`, `content`, `facts` and `inspect` are pure; `address`, `connection` and `client` talk to registries; `read`
-joins the two. No layer is ever downloaded: all that bayplan needs of an image are its manifest and its configuration.
+`auth`, `content`, `diff`, `fact_sources`, `interpret` and `retry` are pure; `address`, `connection`, `tokens` and
+`client` talk to registries; `inspect` and `resolve` join the two. No layer is ever downloaded: bayplan needs an image's
+manifest and configuration alone.
 """

@@ -1,4 +1,4 @@
-"""Which addresses may be asked: a registry's name comes from users, and must not lead into the server's own network.
+"""The addresses that may be connected to: a registry's name comes from users, and must not lead into the own network.
 
 A name is resolved once, every address that it has is checked, and only those are connected to: a name that resolves
 to something else a moment later (DNS rebinding) gains nothing.
@@ -23,9 +23,9 @@ HUB = "registry-1.docker.io"
 """The host that serves the images of docker.io."""
 
 _NAT64 = IPv6Network("64:ff9b::/96")
-_GLOBAL = IPv6Network("2000::/3")  # all of IPv6 that is given out for use in public
+_GLOBAL = IPv6Network("2000::/3")  # all public addresses of IPv6
 _LONGEST_HOST = 253
-_LOOK_UPS = threading.BoundedSemaphore(256)  # at once; so many only where name servers hang
+_LOOKUPS = threading.BoundedSemaphore(256)  # at once; the limit is reached only where name servers hang
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ class Endpoint:
 
     @property
     def names_loopback(self) -> bool:
-        """Whether the host is this machine by its very name; what other names resolve to does not count."""
+        """Whether the host's name is that of loopback; what other names resolve to does not count."""
         try:
             return ip_address(self.host).is_loopback
         except ValueError:
@@ -75,9 +75,9 @@ class Endpoint:
 
     @classmethod
     def of_url(cls, url: str) -> "tuple[Endpoint, str]":
-        """The endpoint of a URL and what to ask there (path and query); user, password and fragment are dropped.
+        """The endpoint of a URL and the target there (path and query); user, password and fragment are dropped.
 
-        Raises RegistryError, which does not repeat the URL, for one that is not HTTP.
+        Raises RegistryError, which does not repeat the URL, for a URL that is not HTTP.
         """
         try:
             split = urlsplit(url)
@@ -119,10 +119,10 @@ class AddressPolicy:
         return not self.insecure.isdisjoint((endpoint.authority, endpoint.at_port))
 
     def goes_by_proxy(self, endpoint: Endpoint) -> bool:
-        """Whether a proxy leads there, if there is one: to names outside of the own network, over TLS.
+        """Whether requests go by a proxy where there is one: those to names outside of the own network, over TLS.
 
-        Hosts that the settings allow by name are in it. What is asked in plain HTTP a proxy could read, and what is
-        named by its address is checked here.
+        Hosts that the settings allow by name are in the own network. Plain HTTP does not go by a proxy, which could
+        read it; nor do numeric addresses, which are checked here.
         """
         inside = endpoint.host in self.hosts or endpoint.at_port in self.hosts
         name = endpoint.host.rstrip(".")
@@ -134,8 +134,8 @@ class AddressPolicy:
         if endpoint.host in self.hosts or endpoint.at_port in self.hosts:
             return True
         return all(
-            _is_public(one) or any(one.version == net.version and one in net for net in self.networks)
-            for one in _meant(address)
+            _is_public(target) or any(target.version == net.version and target in net for net in self.networks)
+            for target in _destinations(address)
         )
 
 
@@ -144,8 +144,8 @@ def _is_public(address: Address) -> bool:
     return within and address.is_global and not address.is_multicast
 
 
-def _meant(address: Address) -> tuple[Address, ...]:
-    """The address, or the IPv4 addresses that packets to it end at where it is a form of those."""
+def _destinations(address: Address) -> tuple[Address, ...]:
+    """The addresses where packets to it end: the IPv4 addresses that it embeds, else itself."""
     if not isinstance(address, IPv6Address):
         return (address,)
     inner = address.ipv4_mapped or address.sixtofour
@@ -161,7 +161,7 @@ def _meant(address: Address) -> tuple[Address, ...]:
 async def resolve(endpoint: Endpoint, access: AddressPolicy) -> tuple[Address, ...]:
     """All addresses of an endpoint's host, each of them allowed.
 
-    Raises RegistryUnreachable where there are none, RegistryNotAllowed where one of them may not be asked.
+    Raises RegistryUnreachable where there are none, RegistryNotAllowed where one of them is not allowed.
     """
     addresses = await _addresses(endpoint)
     if not addresses:
@@ -178,31 +178,31 @@ async def resolve(endpoint: Endpoint, access: AddressPolicy) -> tuple[Address, .
 
 
 async def _addresses(endpoint: Endpoint) -> tuple[Address, ...]:
-    """What the system's resolver knows, none where it fails, or where hundreds wait for it.
+    """The addresses from the system's resolver, none where it fails, or where hundreds wait for it.
 
-    Asked in a thread of its own, which may hang for as long as name servers do: in the event loop's few it would hold up
-    the look-ups for all other hosts, everything else that is done in threads, and the end of the program.
+    Each lookup has a thread of its own, which hangs as long as the name servers do: in the event loop's few threads it
+    would hold up the lookups of other hosts, all other work in threads, and the end of the program.
     """
     loop = asyncio.get_running_loop()
     answer: asyncio.Future[tuple[Address, ...]] = loop.create_future()
 
-    def tell(found: tuple[Address, ...]) -> None:
+    def set_answer(addresses: tuple[Address, ...]) -> None:
         if not answer.done():
-            answer.set_result(found)
+            answer.set_result(addresses)
 
-    def ask() -> None:
-        found: tuple[Address, ...] = ()
+    def lookup() -> None:
+        addresses: tuple[Address, ...] = ()
         try:
             entries = socket.getaddrinfo(endpoint.host, endpoint.port, type=socket.SOCK_STREAM)
-            found = tuple(dict.fromkeys(ip_address(str(entry[4][0]).partition("%")[0]) for entry in entries))
+            addresses = tuple(dict.fromkeys(ip_address(str(entry[4][0]).partition("%")[0]) for entry in entries))
         except (OSError, UnicodeError, OverflowError):
             pass
         finally:
-            _LOOK_UPS.release()
+            _LOOKUPS.release()
             with contextlib.suppress(RuntimeError):  # the loop has ended meanwhile
-                loop.call_soon_threadsafe(tell, found)
+                loop.call_soon_threadsafe(set_answer, addresses)
 
-    if not _LOOK_UPS.acquire(blocking=False):
+    if not _LOOKUPS.acquire(blocking=False):
         return ()
-    threading.Thread(target=ask, name=f"look-up of {endpoint.host}", daemon=True).start()
+    threading.Thread(target=lookup, name=f"look-up of {endpoint.host}", daemon=True).start()
     return await answer

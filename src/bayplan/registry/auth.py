@@ -1,4 +1,4 @@
-"""What to send to a registry that wants credentials, and where they may go. Text to decisions, no I/O.
+"""What to send to a registry that requires credentials, and where they may go. Text to decisions, no I/O.
 
 A registry answers 401 with a challenge: `Basic`, or `Bearer` naming a token service (realm), itself (service) and
 what the token is for (scope). Source: distribution.github.io/distribution/spec/auth/token; RFC 9110, section 11.
@@ -10,7 +10,7 @@ The rules for credentials:
   insecure), and then for a token service on loopback or marked insecure. A registry with TLS cannot lead
   credentials out of it.
 * A token service on another host is what the specification foresees (docker.io has auth.docker.io), so it is
-  followed; it gets no more than the registry itself was given, and its address is checked as a registry's is.
+  followed; it gets no more than the registry itself gets, and its address is checked as a registry's is.
 * The token is requested for pulling alone, whatever else the challenge names.
 """
 
@@ -32,7 +32,7 @@ _LONGEST = 8192  # a header longer than this is no challenge
 
 @dataclass(frozen=True, slots=True)
 class RegistryCredentials:
-    """A user name and a password for one registry; the password shows in no text made of it."""
+    """A user name and a password for one registry; no text form has the password."""
 
     username: str
     password: str = field(repr=False)
@@ -45,7 +45,7 @@ class RegistryCredentials:
 
 @dataclass(frozen=True, slots=True)
 class Challenge:
-    """One scheme that would be accepted, in lower case, with its parameters."""
+    """A scheme that the registry accepts, in lower case, with its parameters."""
 
     scheme: str
     parameters: Mapping[str, str]
@@ -88,8 +88,8 @@ def follow(
 ) -> TokenRequest | RegistryCredentials:
     """Gives what to do about a 401: request a token, or send the credentials.
 
-    Raises RegistryDenied where credentials are wanted and there are none, or the scheme is unknown,
-    RegistryNotAllowed where it would go where it must not, RegistryError for a challenge that cannot be followed.
+    Raises RegistryDenied where credentials are required and there are none, or the scheme is unknown,
+    RegistryNotAllowed for a token service where credentials must not go, RegistryError for a challenge that cannot be followed.
     """
     by_scheme = {challenge.scheme: challenge for challenge in reversed(tuple(challenges))}
     if "bearer" in by_scheme:

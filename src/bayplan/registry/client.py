@@ -57,10 +57,10 @@ class RegistryDocument:
 
 
 class RegistryClient:
-    """Asks registries within `access` and `limits`; one for the whole process, used as `async with`.
+    """The client of all registries, within `access` and `limits`; one for the whole process, used as `async with`.
 
-    What it raises is a `RegistryError`, whose tree `bayplan.registry.errors` draws; `Invalid` (bad_reference) for a
-    digest of a kind that cannot be verified.
+    Raises the errors of `bayplan.registry.errors`; `Invalid` (bad_reference) for a digest of a kind that cannot be
+    verified.
     """
 
     def __init__(
@@ -71,7 +71,7 @@ class RegistryClient:
         ca: Path | None = None,
         proxy: str | None = None,
     ) -> None:
-        """`ca` is a file of certificates that are trusted besides the system's; CannotStart where it is none.
+        """`ca` is a file of certificates that are trusted besides the system's; raises CannotStart where it is not such a file.
 
         `proxy` leads to the registries outside of the own network: `http://user:password@host:port`.
         """
@@ -89,7 +89,7 @@ class RegistryClient:
         await self._connections.close()
 
     async def digest(self, reference: Reference, credentials: RegistryCredentials | None = None) -> str:
-        """Gives the digest that a reference points to now, by HEAD; where that names none, the manifest is read."""
+        """Gives the digest that a reference points to now, by HEAD; without a digest in that answer, by reading the manifest."""
         answer, _ = await self._send("HEAD", reference, credentials, f"manifests/{_name(reference)}", ACCEPT, 0)
         if answer.status == 404:
             raise _not_there(reference)
@@ -103,9 +103,9 @@ class RegistryClient:
         return announced
 
     async def accepts(self, reference: Reference, credentials: RegistryCredentials) -> bool:
-        """Whether the registry wants credentials for the reference's repository, and accepts these.
+        """Whether the registry requires credentials for the reference's repository, and accepts these.
 
-        False where it wants none, and would accept any. Whether the image is there does not matter. The credentials are
+        False where it requires none, and so would accept any. Whether the image is there does not matter. The credentials are
         sent anew, whatever token is in the cache; raises RegistryDenied where they are refused.
         """
         digest = reference.digest if is_digest(reference.digest or "") else None
@@ -162,7 +162,7 @@ class RegistryClient:
     ) -> tuple[RegistryResponse, bool]:
         """Gives the response about the reference's repository, and whether the request needed credentials.
 
-        Raises RegistryDenied where they do not help. `anew`: with no token from the cache.
+        Raises RegistryDenied where the credentials are refused. `anew`: without a token from the cache.
         """
         path = f"/v2/{quote(reference.repository)}/{target}"
         secure = reference.registry not in self._plain
@@ -196,7 +196,7 @@ class RegistryClient:
     async def _follow(
         self, method: str, registry: Endpoint, path: str, accept: str, authorization: str | None, limit: int
     ) -> tuple[RegistryResponse, Endpoint]:
-        """Gives the response where redirects end, and the host that gave it."""
+        """Gives the response at the end of all redirects, and the host that sent it."""
         endpoint, target = registry, path
         for _ in range(REDIRECTS + 1):
             headers = {"Accept": accept}

@@ -31,20 +31,20 @@ from bayplan.registry.errors import (
 from bayplan.registry.retry import RETRIED_STATUSES, RetryPolicy, retry_after
 from bayplan.registry.tls import refuse_tls, tls_context
 
-_ERROR_BYTES = 64 * 1024  # of an error's body, only so that the connection can be used again
-_ADDRESS_SECONDS = 60.0  # how long a checked address is connected to before the name is resolved again
+_ERROR_BYTES = 64 * 1024  # of an error's body, read so that the connection can be used again
+_ADDRESS_SECONDS = 60.0  # how long a checked address is used before the name is resolved again
 _ONE = httpx.Limits(max_connections=1)
 _HOSTS = 64  # with open connections at a time; idle ones beyond that are closed
 
 
 @dataclass(frozen=True, slots=True)
 class ConnectionLimits:
-    """What one host may cost."""
+    """The limits for each host."""
 
     connections: int = 8
     connect_seconds: float = 10.0
     answer_seconds: float = 30.0
-    """For one response, from the request to its last byte, however steadily it drips."""
+    """For one response, from the request to its last byte, also where bytes keep coming."""
     retry: RetryPolicy = field(default_factory=RetryPolicy)
 
 
@@ -69,7 +69,7 @@ class RegistryResponse:
 
 
 class _Broken(RegistryUnreachable):
-    """A connection that was there ended before the answer did: the one failure that another try may mend."""
+    """The connection broke before the answer was complete; the request is retried."""
 
 
 @dataclass(slots=True, eq=False)
@@ -77,7 +77,7 @@ class _Host:
     turns: asyncio.Semaphore
     tls: ssl.SSLContext
     proxy: httpx.Proxy | None
-    # Of one connection each, the last used at the end: a pool of httpx looks at all of its connections for each request.
+    # Of one connection each, the last used at the end: a pool of httpx goes through all of its connections at each request.
     idle: list[httpx.AsyncHTTPTransport] = field(default_factory=list)
     addresses: tuple[Address, ...] = ()
     resolved_until: float = 0.0
@@ -87,24 +87,24 @@ class _Host:
     @contextlib.asynccontextmanager
     async def connection(self) -> AsyncIterator[httpx.AsyncHTTPTransport]:
         """Gives a connection for one request; it is closed unless the request was answered."""
-        one = self.idle.pop() if self.idle else self._transport()
+        transport = self.idle.pop() if self.idle else self._transport()
         try:
-            yield one
+            yield transport
         except BaseException:
-            await one.aclose()
+            await transport.aclose()
             raise
-        self.idle.append(one)
+        self.idle.append(transport)
 
     def _transport(self) -> httpx.AsyncHTTPTransport:
         return httpx.AsyncHTTPTransport(verify=self.tls, trust_env=False, limits=_ONE, proxy=self.proxy)
 
     def prefer(self, address: Address) -> None:
-        """Has the address that answered tried first from now on: its connection is used again, and nobody waits for a dead one."""
-        if address in self.addresses:  # and not found to be another's meanwhile
-            self.addresses = (address, *(one for one in self.addresses if one != address))
+        """Puts the address that answered first, so that its connection is used again and no request waits for a dead address."""
+        if address in self.addresses:  # and still the host's
+            self.addresses = (address, *(other for other in self.addresses if other != address))
 
     async def close(self) -> None:
-        """Closes those that nobody uses."""
+        """Closes the idle connections."""
         while self.idle:
             await self.idle.pop().aclose()
 
@@ -115,7 +115,7 @@ class Connections:
     def __init__(
         self, access: AddressPolicy, limits: ConnectionLimits, ca: Path | None = None, proxy: str | None = None
     ) -> None:
-        """`proxy` leads to the hosts of `AddressPolicy.goes_by_proxy`: `http://host:port`, with `user:password@` if it wants that."""
+        """`proxy` leads to the hosts of `AddressPolicy.goes_by_proxy`: `http://host:port`, with `user:password@` where it requires them."""
         self._access = access
         self._proxy = None if proxy is None else httpx.Proxy(proxy)
         self._limits = limits
@@ -259,14 +259,14 @@ class Connections:
 
 
 async def _no_body(response: httpx.Response) -> bytes:
-    """No body, read to its end all the same: a connection whose answer is left half read is closed."""
+    """Reads an answer without a body to its end; a connection with an unread answer would be closed."""
     async for _ in response.aiter_raw():
         pass
     return b""
 
 
 async def _body(response: httpx.Response, endpoint: Endpoint, limit: int) -> bytes:
-    """The body as it was sent; beyond `limit` nothing is read. Of errors only the beginning is."""
+    """The body as it was sent, up to `limit` bytes; of an error only the beginning."""
     failed = response.status_code >= 300
     limit = min(limit, _ERROR_BYTES) if failed else limit
     announced = response.headers.get("Content-Length", "")

@@ -1,7 +1,7 @@
 """What registries send, as types: digests, manifests, indexes and configurations, checked once and trusted after that.
 
-Both families are read, OCI's and Docker's schema 2, which differ in names only. Members that are not known are
-ignored, as the specification wants; members that are known must be as it says.
+Both families are read, OCI's and Docker's schema 2, which differ in names only. Unknown members are ignored, as
+the specification requires; every other member must be as it says.
 Source: github.com/opencontainers/image-spec (descriptor, manifest, image-index, config).
 """
 
@@ -37,7 +37,7 @@ class _Content(BaseModel):
 
 
 class Platform(_Content):
-    """What an entry of an index runs on."""
+    """The platform of an entry of an index."""
 
     os: str
     architecture: str
@@ -55,10 +55,10 @@ class Descriptor(_Content):
 
     @property
     def is_attestation(self) -> bool:
-        """Whether it says something about another entry (provenance, SBOM) and is nothing that runs."""
-        told = (self.annotations or {}).get("vnd.docker.reference.type") == "attestation-manifest"
-        unknown = self.platform is not None and "unknown" in (self.platform.os, self.platform.architecture)
-        return told or unknown
+        """Whether it describes another entry (provenance, SBOM) and is no image."""
+        is_declared = (self.annotations or {}).get("vnd.docker.reference.type") == "attestation-manifest"
+        has_no_platform = self.platform is not None and "unknown" in (self.platform.os, self.platform.architecture)
+        return is_declared or has_no_platform
 
 
 class Index(_Content):
@@ -78,7 +78,7 @@ class Manifest(_Content):
 
     @property
     def size_bytes(self) -> int:
-        """What a worker that has none of it downloads: configuration and layers, each once, as compressed."""
+        """The download in bytes for a worker that has none of it: configuration and layers, each once, compressed."""
         return sum({part.digest: part.size for part in (self.config, *self.layers)}.values())
 
 
@@ -100,18 +100,18 @@ class Config(_Content):
 
     @property
     def env(self) -> Texts:
-        """Its environment; the last entry of a name counts, as it does at the start of a container."""
+        """Its environment; of several entries with one name the last counts, as at the start of a container."""
         entries = (self.config and self.config.env) or ()
-        return {name: value for name, found, value in (entry.partition("=") for entry in entries) if found}
+        return {name: value for name, separator, value in (entry.partition("=") for entry in entries) if separator}
 
     @property
     def labels(self) -> Texts:
-        """Its labels, those of the images that it is built on among them."""
+        """Its labels, with those that it inherits from its base images."""
         return (self.config and self.config.labels) or {}
 
 
 def verify(body: bytes, digest: str, what: str) -> None:
-    """Raises DigestMismatch where `body` is not what `digest` names."""
+    """Raises DigestMismatch where `body` does not have that digest."""
     algorithm, _, expected = digest.partition(":")
     if hashlib.new(algorithm, body).hexdigest() != expected:
         raise DigestMismatch(
@@ -127,14 +127,14 @@ def is_digest(text: str) -> bool:
 
 
 def sha256(body: bytes) -> str:
-    """The digest that names `body`."""
+    """The digest of `body`."""
     return f"sha256:{hashlib.sha256(body).hexdigest()}"
 
 
 def parse_manifest(body: bytes, content_type: str, what: str) -> tuple[str, Index | Manifest]:
-    """Media type and content of a manifest or an index, of which `what` is a name for people.
+    """Media type and content of a manifest or an index, `what` is its name in errors.
 
-    Raises ManifestInvalid, for a document as well that could be read as both (CVE-2021-41190).
+    Raises ManifestInvalid, also for a document that is both at once (CVE-2021-41190).
     """
     document = _json(body, what)
     media_type = document.get("mediaType") or content_type.partition(";")[0].strip().lower()
@@ -164,7 +164,7 @@ def _read(kind: type[Read], document: dict[str, object], what: str) -> Read:
         return kind.model_validate(document)
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False, include_context=False)[0]
-        where = ascii(".".join(str(part) for part in first["loc"])[:_PATH_LENGTH])[1:-1]  # keys are as the sender likes
+        where = ascii(".".join(str(part) for part in first["loc"])[:_PATH_LENGTH])[1:-1]  # the sender chooses the keys
         raise ManifestInvalid(
             f"{what} is not as the OCI specification has it ({where}: {first['msg']}): push the image again."
         ) from None

@@ -16,33 +16,33 @@ class RegistryError(BayplanError):
 
 
 class RegistryFailing(RegistryError):
-    """The registry does not stop to fail (5xx), or to want fewer questions (429)."""
+    """The registry keeps answering with an error of its own (5xx), or with 429."""
 
 
 class RegistryNotAllowed(RegistryError):
-    """The settings do not allow this address, or a log-in would leave the registry's own service."""
+    """The settings do not allow this address, or credentials would leave the registry's own service."""
 
     code = "registry_not_allowed"
 
 
 class RegistryUnreachable(RegistryError):
-    """No connection: no such host, nobody listens, or no certificate that can be trusted."""
+    """No connection: no such host, no open port, or no certificate that can be trusted."""
 
     code = "registry_unreachable"
 
 
 class NotTls(RegistryUnreachable):
-    """Somebody listens, but speaks plain HTTP."""
+    """The port is open, but speaks plain HTTP."""
 
 
 class RegistryDenied(RegistryError):
-    """The registry or its token service refuses the log-in, or wants one where none was given."""
+    """The registry or its token service refuses the credentials, or requires credentials and gets none."""
 
     code = "registry_denied"
 
 
 class ImageNotFound(RegistryError):
-    """The registry has no such repository, tag or digest, or does not show it to this log-in."""
+    """The registry has no such repository, tag or digest, or does not show it with these credentials."""
 
     code = "image_not_found"
 
@@ -54,22 +54,22 @@ class ManifestInvalid(RegistryError):
 
 
 class ManifestTooLarge(RegistryError):
-    """More bytes than will be read; nothing beyond the limit was."""
+    """The document is larger than the limit; nothing beyond the limit was read."""
 
     code = "manifest_too_large"
 
 
 class DigestMismatch(RegistryError):
-    """The bytes that came are not those that the digest names."""
+    """The bytes of an answer do not have the digest that was requested."""
 
     code = "digest_mismatch"
 
 
 class RegistryTimeout(RegistryError):
-    """No answer, or no complete one, in the time that it may take."""
+    """No complete answer within the time limit."""
 
     code = "registry_timeout"
 
 
 OF_REGISTRY = (RegistryUnreachable, RegistryTimeout, RegistryFailing, RegistryNotAllowed)
-"""What says something of the registry, and would be said of each of its images; everything else is of the one image."""
+"""The errors that concern the registry, and so all of its images; every other error concerns a single image."""

@@ -1,6 +1,6 @@
-"""Where images say what they are made of, as a table: which variable, label or annotation tells which fact.
+"""The table of facts by source: which variable, label or annotation of an image has which fact.
 
-Rows of one fact stand in the order in which they are believed. Traps that are left out on purpose:
+Of several rows for a fact the first that can be read counts. Traps that are left out on purpose:
 NVIDIA_PYTORCH_VERSION and its likes are the container's tag; `org.opencontainers.image.version` is mostly the base
 system's; NGC images carry `com.nvidia.cuda.version=9.0` whatever their CUDA is.
 Source: the published configurations of nvidia/cuda, NGC and pytorch images; their Dockerfiles.
@@ -28,41 +28,41 @@ _LONGEST = 1024
 
 def version(text: str) -> str | None:
     """A version without its packaging suffix: "8.2.1.32-1" and "8.2.1.32-1+cuda11.4" are 8.2.1.32."""
-    found = _VERSION.fullmatch(text.strip())
-    return found[1] if found else None
+    match = _VERSION.fullmatch(text.strip())
+    return match[1] if match else None
 
 
 def packaged(text: str) -> str | None:
     """The version in "libnccl2=2.21.5-1+cuda12.4"."""
-    found = _PACKAGE.fullmatch(text.strip())
-    return version(found[1]) if found else None
+    match = _PACKAGE.fullmatch(text.strip())
+    return version(match[1]) if match else None
 
 
 def framework_version(text: str) -> str | None:
-    """A framework's version as it says it itself, pre-release and build included: "2.9.0a0+145a3a7"."""
-    found = _FRAMEWORK.fullmatch(text.strip())
-    return found[1] if found else None
+    """A framework's own version, pre-release and build included: "2.9.0a0+145a3a7"."""
+    match = _FRAMEWORK.fullmatch(text.strip())
+    return match[1] if match else None
 
 
 def truth(text: str) -> bool:
-    """Whether the runtime takes a variable for true; everything that it cannot read is false to it."""
+    """Whether the NVIDIA runtime reads a variable as true; it reads every unknown text as false."""
     return text in _TRUE
 
 
 def words(text: str) -> list[str] | None:
-    """The words of a list with commas between, each once."""
-    found = [word.strip() for word in text[:_LONGEST].split(",") if word.strip()]
-    return list(dict.fromkeys(found)) or None
+    """The words of a comma-separated list, each once."""
+    listed = [word.strip() for word in text[:_LONGEST].split(",") if word.strip()]
+    return list(dict.fromkeys(listed)) or None
 
 
 def architectures(text: str) -> list[str] | None:
-    """The compute capabilities of a list such as "7.5 8.0;9.0+PTX"; None as soon as one is none (a name, "All")."""
-    found = [word for word in re.split(r"[\s;,]+", text[:_LONGEST]) if word]
-    return found if found and all(_ARCHITECTURE.fullmatch(word) for word in found) else None
+    """The compute capabilities of a list such as "7.5 8.0;9.0+PTX"; None where a word is none (a name, "All")."""
+    listed = [word for word in re.split(r"[\s;,]+", text[:_LONGEST]) if word]
+    return listed if listed and all(_ARCHITECTURE.fullmatch(word) for word in listed) else None
 
 
 def spdx(text: str) -> str | None:
-    """An SPDX expression in its canonical spelling; None for a licence in other words."""
+    """An SPDX expression in its canonical spelling; None for any other text."""
     try:
         return str(canonicalize_license_expression(text[:_LONGEST]))
     except InvalidLicenseExpression:
@@ -70,7 +70,7 @@ def spdx(text: str) -> str | None:
 
 
 def past_end(text: str) -> bool | None:
-    """True where an image says that it is past its end, without a day; nothing follows from a zero."""
+    """True where an image states that it is past its end of life; None otherwise, as a zero proves nothing."""
     return True if truth(text) else None
 
 
@@ -84,7 +84,7 @@ def day(text: str) -> str | None:
 
 @dataclass(frozen=True, slots=True)
 class FactSource:
-    """One place that tells a fact; `read` gives None for what it cannot make sense of."""
+    """A place that has a fact; `read` gives None for a text that it cannot read."""
 
     fact: str
     where: Where
@@ -118,4 +118,4 @@ FRAMEWORKS = {
     "PaddlePaddle": (("env", "PADDLEPADDLE_VERSION"), ("label", "com.nvidia.paddlepaddle.version")),
     "JAX": (("env", "JAX_VERSION"), ("label", "com.nvidia.jax.version")),
 }
-"""Where each framework's own version stands, in the order in which the places are believed."""
+"""The places of each framework's own version; the first that can be read counts."""

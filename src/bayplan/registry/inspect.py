@@ -1,4 +1,4 @@
-"""Reads a whole image: its manifest, and for each platform the manifest and configuration, all of one moment.
+"""Inspects an image: reads its manifest, and each platform's manifest and configuration, all of one moment.
 
 Everything below the first response is requested by digest, so that a tag that moves in the middle cannot mix two images.
 """
@@ -19,7 +19,7 @@ INSPECTION_SECONDS = 90.0
 
 @dataclass(frozen=True, slots=True)
 class ImageInspection:
-    """What a registry holds under a reference: the digest of what the reference names, and each platform's facts."""
+    """The result of an inspection: the digest that the reference points to, and each platform's facts."""
 
     reference: Reference
     digest: str
@@ -34,9 +34,9 @@ async def inspect(
     *,
     seconds: float = INSPECTION_SECONDS,
 ) -> ImageInspection:
-    """Everything that an image says about itself, within `seconds` for all of it.
+    """The inspection of an image, within `seconds` in all.
 
-    Raises a RegistryError of any kind; ManifestInvalid for what is no image.
+    Raises the errors of `bayplan.registry.errors`; ManifestInvalid for content that is no image.
     """
     try:
         async with asyncio.timeout(seconds):
@@ -54,7 +54,7 @@ async def _read(
     try:
         return await _read_all(client, reference, document, credentials)
     except ImageNotFound:
-        # The old image may be gone because its tag was just given to another one: then that one counts.
+        # The old image may be gone because its tag was just moved to another image: then the new one counts.
         again = await client.manifest(reference, credentials)
         if again.digest == document.digest:
             raise ManifestInvalid(

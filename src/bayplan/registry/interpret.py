@@ -1,8 +1,8 @@
 """What an image says about itself: manifests and configurations to facts, and facts against the catalogue. Pure.
 
-Nothing is guessed: each fact says where it was read and whether the image says so in so many words (`stated`) or it
-was worked out (`derived`); what an image does not say is not there. The facts are those of
-`bayplan.registry.fact_sources.TELLERS` and, where one place is not enough to tell, of the functions here.
+Nothing is guessed: each fact has its source and its certainty (`stated` in so many words, or `derived`); a fact that
+the image does not state is left out. The facts are those of the table `bayplan.registry.fact_sources.FACT_SOURCES`, and
+those of the functions here, which need several places.
 """
 
 import csv
@@ -27,7 +27,7 @@ _COMPAT = re.compile(r"cuda-compat-([0-9]{1,3})-([0-9]{1,3})(?:=([0-9]+(?:\.[0-9
 
 @dataclass(frozen=True, slots=True)
 class ObservedFact:
-    """Something that an image says, where it says so, and how sure that makes it."""
+    """A fact that an image states about itself, its source, and its certainty."""
 
     value: Value
     source: str
@@ -52,7 +52,7 @@ class PlatformFacts:
 
 @dataclass(frozen=True, slots=True)
 class FactContradiction:
-    """A field of the catalogue that says something else than the image does."""
+    """A field of the catalogue whose value differs from what the image states."""
 
     field: str
     catalogue: str
@@ -61,8 +61,8 @@ class FactContradiction:
 
 
 @dataclass(frozen=True, slots=True)
-class _Told:
-    """All that an image's documents say, by place."""
+class _Statements:
+    """The environment, the labels and the annotations of an image."""
 
     env: Mapping[str, str]
     label: Mapping[str, str]
@@ -73,7 +73,7 @@ class _Told:
 
 
 def platform_facts(digest: str, manifest: Manifest, config: Config, listed: Platform | None = None) -> PlatformFacts:
-    """What one manifest and its configuration tell; `listed` is the platform that an index gives it, which counts."""
+    """The facts of one manifest and its configuration. `listed`, the platform of its entry in an index, takes precedence."""
     platform = listed or config
     return PlatformFacts(
         os=platform.os,
@@ -87,31 +87,31 @@ def platform_facts(digest: str, manifest: Manifest, config: Config, listed: Plat
 
 
 def read_facts(env: Mapping[str, str], labels: Mapping[str, str], annotations: Mapping[str, str]) -> Facts:
-    """Every fact that these tell."""
-    told = _Told(env, labels, annotations)
+    """Every fact in the environment, the labels and the annotations of an image."""
+    statements = _Statements(env, labels, annotations)
     facts: Facts = {}
     for read in (_cuda, _frameworks, _compat_package, _requirements, _table):
-        for name, fact in read(told):
+        for name, fact in read(statements):
             facts.setdefault(name, fact)
     return dict(sorted(facts.items()))
 
 
-def _table(told: _Told) -> Iterator[tuple[str, ObservedFact]]:
-    for teller in FACT_SOURCES:
-        text = told.by(teller.where).get(teller.name)
-        value = None if text is None else teller.read(text)
+def _table(statements: _Statements) -> Iterator[tuple[str, ObservedFact]]:
+    for place in FACT_SOURCES:
+        text = statements.by(place.where).get(place.name)
+        value = None if text is None else place.read(text)
         if value is not None:
-            yield teller.fact, ObservedFact(value, f"{teller.where} {teller.name}", teller.certainty)
+            yield place.fact, ObservedFact(value, f"{place.where} {place.name}", place.certainty)
 
 
-def _cuda(told: _Told) -> Iterator[tuple[str, ObservedFact]]:
-    """The exact release where the image tells it; the minor release where it tells no more."""
-    stated = _release(told.env.get("CUDA_VERSION"))
-    library = _release(version(told.env.get("NV_CUDA_LIB_VERSION", "")))
-    runtime_text = version(told.env.get("NV_CUDA_CUDART_VERSION", ""))
+def _cuda(statements: _Statements) -> Iterator[tuple[str, ObservedFact]]:
+    """The exact CUDA release where the image has it, else the minor release."""
+    stated = _release(statements.env.get("CUDA_VERSION"))
+    library = _release(version(statements.env.get("NV_CUDA_LIB_VERSION", "")))
+    runtime_text = version(statements.env.get("NV_CUDA_CUDART_VERSION", ""))
     runtime = _release(_cudart_releases().get(runtime_text or "", _minor(runtime_text)))
-    label = _release(told.label.get("com.nvidia.cuda.version"))
-    said = (
+    label = _release(statements.label.get("com.nvidia.cuda.version"))
+    readings = (
         (stated, "env CUDA_VERSION", "stated"),
         (library, "env NV_CUDA_LIB_VERSION", "derived"),
         (runtime, "env NV_CUDA_CUDART_VERSION", "derived"),
@@ -119,7 +119,7 @@ def _cuda(told: _Told) -> Iterator[tuple[str, ObservedFact]]:
     )
     candidates: list[tuple[CudaVersion, str, Certainty]] = [
         (release, source, "stated" if certainty == "stated" else "derived")
-        for release, source, certainty in said
+        for release, source, certainty in readings
         if release is not None and (stated is None or release.release == stated.release)
     ]
     exact = [candidate for candidate in candidates if candidate[0].patch is not None]
@@ -140,51 +140,51 @@ def _minor(text: str | None) -> str | None:
 
 @cache
 def _cudart_releases() -> dict[str, str]:
-    """CUDA releases by the version of the cudart package where that belongs to a single one."""
+    """CUDA releases by the version of the cudart package, for versions that belong to a single release."""
     with CUDART.open(encoding="utf-8", newline="") as file:
         return {row["cudart"]: row["release"] for row in csv.DictReader(file)}
 
 
-def _frameworks(told: _Told) -> Iterator[tuple[str, ObservedFact]]:
-    """The framework and its version; an image with several is open, because none of them is the one."""
-    found: list[tuple[str, str, str]] = []
+def _frameworks(statements: _Statements) -> Iterator[tuple[str, ObservedFact]]:
+    """The framework and its version; nothing for an image with several frameworks."""
+    frameworks: list[tuple[str, str, str]] = []
     for framework, places in FRAMEWORKS.items():
-        versions = ((where, name, framework_version(told.by(where).get(name, ""))) for where, name in places)
-        found += [(framework, text, f"{where} {name}") for where, name, text in versions if text is not None][:1]
-    if len(found) == 1:
-        framework, text, source = found[0]
+        versions = ((where, name, framework_version(statements.by(where).get(name, ""))) for where, name in places)
+        frameworks += [(framework, text, f"{where} {name}") for where, name, text in versions if text is not None][:1]
+    if len(frameworks) == 1:
+        framework, text, source = frameworks[0]
         yield "framework", ObservedFact(framework, source, "stated")
         yield "framework_version", ObservedFact(text, source, "stated")
 
 
-def _compat_package(told: _Told) -> Iterator[tuple[str, ObservedFact]]:
+def _compat_package(statements: _Statements) -> Iterator[tuple[str, ObservedFact]]:
     """The forward-compatibility package: named by nvidia/cuda, at a path of its own in NGC images."""
-    named = _COMPAT.fullmatch(told.env.get("NV_CUDA_COMPAT_PACKAGE", "").strip())
+    named = _COMPAT.fullmatch(statements.env.get("NV_CUDA_COMPAT_PACKAGE", "").strip())
     if named is not None:
         value = {"cuda": f"{named[1]}.{named[2]}", "driver": named[3]}
         yield "compat_package", ObservedFact(value, "env NV_CUDA_COMPAT_PACKAGE", "derived")
-    release = _release(told.env.get("CUDA_VERSION"))
-    driver = version(told.env.get("CUDA_DRIVER_VERSION", ""))
-    if told.env.get("_CUDA_COMPAT_PATH") and release is not None:
+    release = _release(statements.env.get("CUDA_VERSION"))
+    driver = version(statements.env.get("CUDA_DRIVER_VERSION", ""))
+    if statements.env.get("_CUDA_COMPAT_PATH") and release is not None:
         value = {"cuda": f"{release.major}.{release.minor}", "driver": driver}
         source = "env _CUDA_COMPAT_PATH, CUDA_VERSION" + (", CUDA_DRIVER_VERSION" if driver else "")
         yield "compat_package", ObservedFact(value, source, "derived")
 
 
-def _requirements(told: _Told) -> Iterator[tuple[str, ObservedFact]]:
-    """The start conditions. Where NVIDIA_REQUIRE_CUDA says nothing the runtime makes one of CUDA_VERSION, so that is one too.
+def _requirements(statements: _Statements) -> Iterator[tuple[str, ObservedFact]]:
+    """The start conditions. Where NVIDIA_REQUIRE_CUDA is empty or absent, the runtime makes a condition of CUDA_VERSION.
 
-    Nothing is said by an empty variable as well as by none (nvidia-container-toolkit, internal/config/image/cuda_image.go).
+    Source: nvidia-container-toolkit, internal/config/image/cuda_image.go.
     """
-    found = {name: value for name, value in told.env.items() if _REQUIRE.fullmatch(name)}
-    if not found.get("NVIDIA_REQUIRE_CUDA") and told.env.get("CUDA_VERSION"):
-        found["CUDA_VERSION"] = told.env["CUDA_VERSION"]
-    if found:
-        yield "requirements", ObservedFact(dict(sorted(found.items())), "env", "stated")
+    conditions = {name: value for name, value in statements.env.items() if _REQUIRE.fullmatch(name)}
+    if not conditions.get("NVIDIA_REQUIRE_CUDA") and statements.env.get("CUDA_VERSION"):
+        conditions["CUDA_VERSION"] = statements.env["CUDA_VERSION"]
+    if conditions:
+        yield "requirements", ObservedFact(dict(sorted(conditions.items())), "env", "stated")
 
 
 def _time(text: str | None) -> str | None:
-    """A time stamp in UTC to the second; None for none, and for the year 1, which builders write for none."""
+    """A time stamp in UTC to the second; None where it is missing, or before 1970 (builders write the year 1 for no time)."""
     try:
         moment = datetime.datetime.fromisoformat(text or "")
     except ValueError:
@@ -197,30 +197,30 @@ def _time(text: str | None) -> str | None:
 def contradictions(
     catalogue: Mapping[str, str | None], platforms: Iterable[PlatformFacts]
 ) -> tuple[FactContradiction, ...]:
-    """Where the catalogue says something else than an image does; what either leaves open is no contradiction.
+    """The fields in which the catalogue differs from what an image states; a value that either lacks is no contradiction.
 
-    `catalogue` has `cuda_version`, `framework`, `framework_version` and `licence` (SPDX), each optional. A version
-    that says less agrees with one that says more: 12.4 with 12.4.1, 2.4 with 2.4.0+cu124.
+    `catalogue` has `cuda_version`, `framework`, `framework_version` and `licence` (SPDX), each optional. A shorter
+    version agrees with a longer one that begins with it: 12.4 with 12.4.1, 2.4 with 2.4.0+cu124.
     """
-    found: dict[FactContradiction, None] = {}
+    result: dict[FactContradiction, None] = {}
     for platform in platforms:
         for field, agrees in _AGREE.items():
             entered, fact = catalogue.get(field), platform.facts.get(field)
             if entered and fact is not None and isinstance(fact.value, str) and not agrees(entered, fact.value):
-                found[FactContradiction(field, entered, fact.value, fact.source)] = None
-    return tuple(found)
+                result[FactContradiction(field, entered, fact.value, fact.source)] = None
+    return tuple(result)
 
 
-def _same_release(one: str, other: str) -> bool:
+def _same_release(left: str, right: str) -> bool:
     try:
-        first, second = Version(one).release, Version(other).release
+        first, second = Version(left).release, Version(right).release
     except InvalidVersion:
-        return one == other
-    return all(left == right for left, right in zip(first, second, strict=False))
+        return left == right
+    return all(part == other for part, other in zip(first, second, strict=False))
 
 
-def _same_word(one: str, other: str) -> bool:
-    return one.casefold() == other.casefold()
+def _same_word(left: str, right: str) -> bool:
+    return left.casefold() == right.casefold()
 
 
 _AGREE = {

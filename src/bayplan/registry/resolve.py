@@ -1,4 +1,4 @@
-"""Resolves a reference to the digest that it points to now, or to the error in its place. Nothing else is read."""
+"""Resolves a reference to the digest that it points to now, or to an error. Nothing else is read."""
 
 import asyncio
 from dataclasses import dataclass
@@ -10,18 +10,18 @@ from bayplan.registry.client import RegistryClient
 from bayplan.registry.errors import OF_REGISTRY, RegistryError, RegistryTimeout
 
 RESOLVE_SECONDS = 60.0
-"""For all of it: redirects, a token, and the tries again that a busy registry asks for."""
+"""The limit for all of it: redirects, a token, and the retries that a busy registry asks for."""
 
 
 @dataclass(frozen=True, slots=True)
 class Resolution:
-    """The digest; or the code and the sentence of the error that came in its place."""
+    """The digest; or the code and the sentence of the error."""
 
     digest: str | None
     code: str | None = None
     detail: str | None = None
     of_registry: bool = False
-    """Whether that error is the registry's, and would come for its other images too."""
+    """Whether the error concerns the registry, and so its other images too."""
 
 
 async def resolve_digest(

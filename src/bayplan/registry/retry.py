@@ -1,7 +1,7 @@
-"""When to ask a registry again, and when to stop. Pure: nothing here waits.
+"""When a request to a registry is retried, and when it is given up. Pure: nothing here waits.
 
-Exponential backoff with full jitter, so that many images of one registry do not come back in step. A registry that
-says when to come back (Retry-After) is believed, up to a limit.
+Exponential backoff with full jitter, so that requests for many images of one registry do not retry in step. A
+registry's Retry-After is obeyed, up to a limit.
 """
 
 import datetime
@@ -26,7 +26,7 @@ class RetryPolicy:
     def wait(self, attempt: int, retry_after_seconds: float | None, chance: float) -> float | None:
         """Seconds to wait after the `attempt`-th answer (from 1), or None to give up; `chance` is within 0 and 1.
 
-        A Retry-After is kept to the second or more: never less, up to a tenth later. One beyond the limit ends it.
+        After a Retry-After the wait is that long, or up to a tenth longer. A Retry-After beyond the limit gives None.
         """
         if attempt >= self.attempts:
             return None
@@ -38,7 +38,7 @@ class RetryPolicy:
 
 
 def retry_after(header: str | None, now: datetime.datetime) -> float | None:
-    """The seconds that a Retry-After header asks for, given as seconds or as a date; None for nonsense."""
+    """The seconds that a Retry-After header asks for, in seconds or as a date; None for any other text."""
     if header is None:
         return None
     text = header.strip()

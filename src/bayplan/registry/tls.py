@@ -1,4 +1,4 @@
-"""Whom to trust, and what to say of those who are not: TLS as registries are asked with it."""
+"""TLS for registries: the trusted authorities, and the errors for certificates that are not trusted."""
 
 import ssl
 from pathlib import Path
@@ -8,11 +8,11 @@ from bayplan.registry.address import Endpoint
 from bayplan.registry.errors import NotTls, RegistryUnreachable
 
 _NO_TLS = ("WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "HTTP_REQUEST", "PACKET_LENGTH_TOO_LONG")
-_WAITING = (ssl.SSLWantReadError, ssl.SSLWantWriteError)  # how a handshake says that it is not done: no failure
+_WAITING = (ssl.SSLWantReadError, ssl.SSLWantWriteError)  # an unfinished handshake, no failure
 
 
 def tls_context(ca: Path | None) -> ssl.SSLContext:
-    """Trusts the system's authorities, and those in the file `ca`; raises CannotStart where that cannot be read."""
+    """The context that trusts the system's authorities and those in the file `ca`; raises CannotStart for an unreadable file."""
     context = ssl.create_default_context()
     if ca is not None:
         try:
@@ -24,7 +24,7 @@ def tls_context(ca: Path | None) -> ssl.SSLContext:
 
 
 def refuse_tls(error: Exception, endpoint: Endpoint) -> None:
-    """Raises what is to be said where a connection failed because of TLS; asking again would not help."""
+    """Raises the error of a connection that failed because of TLS, where a retry would not help."""
     cause: BaseException | None = error
     while cause is not None and (not isinstance(cause, ssl.SSLError) or isinstance(cause, _WAITING)):
         cause = cause.__cause__ or cause.__context__

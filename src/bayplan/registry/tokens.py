@@ -1,6 +1,6 @@
-"""The cache of Authorization headers: credentials and tokens, in memory for as long as they are good.
+"""The cache of Authorization headers: credentials and tokens, in memory for as long as they are valid.
 
-By registry, repository and credentials, because a token is for one repository; never written anywhere.
+Its key is registry, repository and credentials, because a token is for one repository. Nothing is written to disk.
 """
 
 import asyncio
@@ -18,14 +18,14 @@ from bayplan.registry.errors import ManifestTooLarge, RegistryDenied, RegistryEr
 
 TOKEN_BYTES = 256 * 1024
 _MAX_HEADERS = 4096
-_MARGIN_SECONDS = 5.0  # a token is given up that long before it ends
-_DEFAULT_SECONDS = 60.0  # what the specification gives a token that does not say
+_MARGIN_SECONDS = 5.0  # a token is replaced that long before it expires
+_DEFAULT_SECONDS = 60.0  # the lifetime in the specification of a token without `expires_in`
 _SENDABLE = re.compile(r"[\x21-\x7e]+")
 
 
 @dataclass(frozen=True, slots=True)
 class Purpose:
-    """What an Authorization header is for."""
+    """What an Authorization header is for: a repository of a registry, with these credentials."""
 
     registry: Endpoint
     repository: str
@@ -42,7 +42,7 @@ class TokenCache:
         self._turns: WeakValueDictionary[Purpose, asyncio.Lock] = WeakValueDictionary()
 
     def get(self, purpose: Purpose) -> str | None:
-        """Gives the header that was good the last time; None where there is none, or it has expired."""
+        """Gives the header that the registry accepted last; None where there is none, or it has expired."""
         header, until = self._headers.get(purpose, ("", 0.0))
         return header if time.monotonic() < until else None
 
@@ -97,7 +97,7 @@ class TokenCache:
 
 
 def denied(purpose: Purpose) -> RegistryDenied:
-    """Gives the error that says who refused what, and what to do."""
+    """Gives the error for a refused request: who refused what, and what to do."""
     where = f"'{purpose.registry.authority}'"
     if purpose.credentials is None:
         return RegistryDenied(
@@ -111,7 +111,7 @@ def denied(purpose: Purpose) -> RegistryDenied:
 
 
 def _read(body: bytes, service: str) -> tuple[str, float]:
-    """The header and its seconds from a token service's answer."""
+    """The header, and its lifetime in seconds, from a token service's answer."""
     try:
         document = json.loads(body)
         token = document.get("token") or document.get("access_token")
