@@ -1,1 +1,1 @@
-"""The agent on a machine of the fleet: reads its hardware, joins with it, and keeps the server told. Needs nothing of the server's."""
+"""The agent on a machine of the fleet: probes the hardware, joins, sends heartbeats, pulls images. Imports nothing of the server's."""

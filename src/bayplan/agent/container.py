@@ -1,4 +1,4 @@
-"""Runs a pulled image in the foreground: its output here, signals passed on to it, its exit code back, and nothing of it left."""
+"""Runs a pulled image in the foreground: passes its output, signals and exit code on, and removes the container at its end."""
 
 import queue
 import shlex
@@ -20,22 +20,22 @@ if TYPE_CHECKING:
 
 PASSED_ON = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 SIGNALS_UNTIL_IT_IS_KILLED = 3
-"""A program that is the first of its container does not hear what it has no handler for: whoever insists is obeyed."""
+"""The first program of a container ignores signals without a handler, so the third signal kills it."""
 
 ENDED = frozenset(("exited", "stopped", "dead"))
 FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.02, 1.0
 
 HAS_ENDED = (404, 409)
-"""What engines answer who signals a container that has ended meanwhile."""
+"""The statuses with which engines answer a signal for a container that has ended meanwhile."""
 LOST = "The engine went away while the container ran. Look at its log."
 
 Event = tuple[str, int]
 
 
 def run(engine: Engine, reference: Reference, command: Sequence[str], gpu: int | None) -> int:
-    """Runs the image, with the GPU of that index where one is given, until it ends; gives its exit code.
+    """Runs the image, with the GPU of that index if any, until it ends; gives its exit code.
 
-    Raises `EngineFailed` where it cannot be started, and for a GPU on Podman, which would leave the GPU out in silence.
+    Raises `EngineFailed` where it cannot be started, and for a GPU on Podman, which would silently start it without.
     """
     if gpu is not None and engine.is_podman:
         typed = shlex.join(["podman", "run", "--rm", "--device", f"nvidia.com/gpu={gpu}", str(reference), *command])
@@ -44,7 +44,7 @@ def run(engine: Engine, reference: Reference, command: Sequence[str], gpu: int |
             code="engine_without_gpu",
         )
     events: queue.SimpleQueue[Event] = queue.SimpleQueue()
-    # From before there is a container: a signal that comes while it is being made reaches it when it has started.
+    # From before there is a container: a signal that comes while it is created reaches it when it has started.
     with (
         _handling_signals(lambda number: events.put(("signal", number))),
         _container(engine, reference, command, gpu) as key,
@@ -66,27 +66,25 @@ def _container(engine: Engine, reference: Reference, command: Sequence[str], gpu
     devices = [] if gpu is None else [DeviceRequest(device_ids=[str(gpu)], capabilities=[["gpu"]])]
     with _translating_errors(engine, reference):
         host_config = engine.api.create_host_config(device_requests=devices or None)
-        made = engine.api.create_container(str(reference), list(command) or None, host_config=host_config)
+        created = engine.api.create_container(str(reference), list(command) or None, host_config=host_config)
     try:
-        yield made["Id"]
+        yield created["Id"]
     finally:
-        with suppress(DockerException, RequestException):  # an engine that has gone cannot be asked to tidy up
-            engine.api.remove_container(made["Id"], force=True, v=True)
+        with suppress(DockerException, RequestException):  # an engine that has gone removes nothing
+            engine.api.remove_container(created["Id"], force=True, v=True)
 
 
 def _follow(
     api: "APIClient", key: str, output: Iterable[tuple[bytes | None, bytes | None]], events: "queue.SimpleQueue[Event]"
 ) -> None:
-    """Writes what the container writes, until it ends; then tells how it did. Runs beside the waiting for signals."""
+    """Writes the container's output until it ends, then puts its exit code into `events`. Runs beside the wait for signals."""
     from docker.errors import DockerException
     from requests import RequestException
 
     try:
         nobody_reads = False
         for out, err in output:
-            if (
-                nobody_reads
-            ):  # but what comes is taken all the same: the engine ends no container whose output it cannot get rid of
+            if nobody_reads:  # the output is still read: the engine ends no container whose output is not read
                 continue
             try:
                 _write(sys.stdout.buffer, out)
@@ -100,7 +98,7 @@ def _follow(
 
 
 def _exit_code(api: "APIClient", key: str) -> int:
-    """Waits until it has ended, by asking: Podman's own waiting takes 20 seconds for what has ended before it begins."""
+    """Waits until the container has ended, by polling: Podman's own wait takes 20 seconds where it has ended already."""
     pause_seconds = FIRST_PAUSE_SECONDS
     while True:
         state = api.inspect_container(key)["State"]
@@ -123,7 +121,7 @@ def _until_it_ends(api: "APIClient", key: str, events: "queue.SimpleQueue[Event]
     received = 0
     while True:
         try:
-            # Not for ever at once: a signal that another thread got is only seen here when this one wakes.
+            # With a time limit: Python handles a signal that came in another thread when this thread wakes.
             kind, number = events.get(timeout=LONGEST_PAUSE_SECONDS)
         except queue.Empty:
             continue

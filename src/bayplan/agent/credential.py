@@ -15,7 +15,7 @@ from bayplan.errors import Invalid, NotFound
 
 @dataclass(frozen=True, slots=True)
 class AgentState:
-    """A worker that has joined. `ip` is what it calls itself where that was given, None where the way to the server says it."""
+    """A worker that has joined. `ip` is the address of `--ip`; None where that of the route to the server counts."""
 
     server: str
     worker: str

@@ -1,4 +1,4 @@
-"""A desired image, and the failure of one that cannot be pulled: when to try again."""
+"""A desired image, and the failures to pull one, with the time of the next try."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ LONGEST_RETRY_SECONDS = 3600.0
 
 @dataclass(frozen=True, slots=True)
 class DesiredImage:
-    """An image that the server desires here; `digest` is None where the catalogue has none."""
+    """An image that this machine is to have; `digest` is None where the catalogue has none."""
 
     image: int
     name: str
@@ -43,7 +43,7 @@ class DesiredImage:
 
 @dataclass(frozen=True, slots=True)
 class PullFailure:
-    """Failures in a row to pull an image, or any of a registry: how many, and when to try again on the monotonic clock."""
+    """Consecutive failures to pull an image, or any image of a registry: their number, and the next try on the monotonic clock."""
 
     count: int
     not_before: float
@@ -54,7 +54,7 @@ class PullFailure:
     def after(
         cls, before: PullFailure | None, interval_seconds: float, state: InventoryState, detail: str
     ) -> PullFailure:
-        """Gives one failure more: the next try is later each time."""
+        """Gives the failure after `before`: the wait until the next try grows each time."""
         count = 1 if before is None else before.count + 1
         wait = Backoff(interval_seconds, LONGEST_RETRY_SECONDS, jitter=0).wait_seconds(count, 0)
         return cls(count, time.monotonic() + wait, state, detail)

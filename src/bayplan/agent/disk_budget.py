@@ -10,7 +10,7 @@ from bayplan.domain import units
 from bayplan.errors import BayplanError, Invalid
 
 _SHARE = re.compile(r"(\d{1,2}(?:\.\d+)?)\s*%")
-# What is downloaded lies on the disk until it is unpacked, and is no smaller then.
+# The download stays on the disk until it is unpacked, and the unpacked image is no smaller.
 _TIMES_ON_DISK = 2
 
 
@@ -31,7 +31,7 @@ class DiskLimits:
 
 @dataclass(frozen=True, slots=True)
 class DiskBudget:
-    """The limits, and what is used: prefetched images take `used_bytes`; the disk is None where the engine's is not on this machine."""
+    """The limits, the bytes that prefetched images use, and the disk at `place`, None where the engine's disk is on another machine."""
 
     limits: DiskLimits
     used_bytes: int
@@ -51,7 +51,7 @@ class DiskBudget:
         return cls(limits, used_bytes, place, disk.f_bavail * disk.f_frsize, disk.f_blocks * disk.f_frsize)
 
     def now(self) -> Self:
-        """Reads the disk again, where nothing else was pulled meanwhile."""
+        """Reads the disk again; `used_bytes` stays."""
         return type(self).of(self.place, self.limits, self.used_bytes)
 
     @property
@@ -61,12 +61,12 @@ class DiskBudget:
 
     @property
     def is_within(self) -> bool:
-        """Whether the budget is kept, and the disk has as much free as it has to."""
+        """Whether the budget is kept, and enough of the disk is free."""
         return not self.is_over_budget and (self.free_bytes is None or self.free_bytes >= self._reserved_bytes)
 
     @property
     def shortage(self) -> str:
-        """What there is too little of, in a sentence; for a budget that is not kept."""
+        """The sentence that says what there is too little of; for a budget that is not kept."""
         if self.is_over_budget:
             return f"With it, prefetched images take {units.size(self.used_bytes)}; {self._budget}."
         return f"The disk has {units.size(self.free_bytes or 0)} free; {self._reserve}."
@@ -99,7 +99,7 @@ class DiskBudget:
 
 
 def share(text: str) -> float | None:
-    """Gives the part of a whole that "10%" is, None for what is no such text; raises `Invalid` for a wrong one."""
+    """Gives the fraction in a text such as "10%", None for a text without "%"; raises `Invalid` for a wrong fraction."""
     if "%" not in text:
         return None
     match = _SHARE.fullmatch(text.strip())

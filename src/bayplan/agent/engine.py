@@ -56,7 +56,7 @@ class Engine:
     address: str
     name: str  # "Docker" or "Podman"
     version: str
-    data_root: Path | None  # where its images lie, where that is on this machine
+    data_root: Path | None  # the folder of its images; None where that is on another machine
 
     def __enter__(self) -> Self:
         return self
@@ -70,18 +70,18 @@ class Engine:
 
     @property
     def is_podman(self) -> bool:
-        """Whether it is Podman, which leaves out in silence what it does not know of the API."""
+        """Whether it is Podman, which silently ignores parts of the API."""
         return self.name == "Podman"
 
     @property
     def place(self) -> str:
-        """What tells it from the other engines of this machine, also when it is started anew."""
+        """The key of the engine among those of this machine; a restart does not change it."""
         return f"{self.name} {self.data_root or self.address}"
 
     def find(self, reference: Reference) -> LocalImage | None:
         """Gives the image of exactly that registry, repository and digest, None where the engine does not have it."""
         image = self._inspect(reference)
-        # Podman takes the same content of another repository for it.
+        # Podman also answers with the same content of another repository.
         return image if image is not None and image.has(reference) else None
 
     def _inspect(self, reference: Reference) -> LocalImage | None:
@@ -94,7 +94,7 @@ class Engine:
                 return None
 
     def images(self) -> list[LocalImage]:
-        """Gives all images that it has."""
+        """Gives all images of the engine."""
         with self._translating_errors():
             return [_local_image(answer) for answer in self.api.images()]
 
@@ -111,7 +111,7 @@ class Engine:
     ) -> LocalImage:
         """Pulls the image with that digest, whole or not at all, and gives it; raises `EngineFailed`.
 
-        Without credentials, the engine is given those that this user has from `docker login`, if any, as `docker pull` does.
+        Without credentials, those of this user's `docker login` are sent, if any, as `docker pull` does.
         """
         progress = Progress()
         with self._translating_errors(reference, credentials):
@@ -122,7 +122,7 @@ class Engine:
                 decode=True,
                 auth_config=_auth(credentials),
             )
-            with closing(lines):  # an engine goes on pulling for as long as somebody listens
+            with closing(lines):  # an engine pulls for as long as its answer is read
                 for line in lines:
                     if "error" in line:
                         raise engine_errors.about_pull(str(line["error"]), self.name, reference, credentials)
@@ -155,7 +155,7 @@ class Engine:
         return str(digest) if digest else None
 
     def remove(self, reference: Reference) -> None:
-        """Removes what was pulled with that digest; raises `EngineFailed` where a container is made from it."""
+        """Removes the image with that digest; raises `EngineFailed` where a container uses it."""
         from docker.errors import ImageNotFound, NotFound
 
         with self._translating_errors():
@@ -165,7 +165,7 @@ class Engine:
                 return
 
     def free_bytes(self) -> int | None:
-        """Gives the free bytes of the disk with its images, None where that is not on this machine."""
+        """Gives the free bytes of the disk with its images, None where that is on another machine."""
         if self.data_root is None:
             return None
         try:
@@ -258,7 +258,7 @@ def _auth(credentials: RegistryCredentials | None) -> dict[str, str] | None:
 
 
 def _pinned(reference: Reference) -> str:
-    """The reference as engines know what was pulled by digest: without a tag."""
+    """The reference without a tag, by which engines have an image that was pulled by digest."""
     return f"{reference.registry}/{reference.repository}@{reference.digest}"
 
 
@@ -269,6 +269,6 @@ def _local_image(answer: Mapping[str, Any]) -> LocalImage:
             references.append(Reference.parse(text))
         except Invalid:  # "<none>@<none>": an image that was loaded, not pulled
             continue
-    # Podman counts what was pulled by digest among the tags.
+    # Podman lists digests among the tags.
     tags = tuple(tag for tag in answer.get("RepoTags") or () if "@" not in tag and tag != "<none>:<none>")
     return LocalImage(str(answer["Id"]), tuple(references), int(answer.get("Size") or 0), tags)

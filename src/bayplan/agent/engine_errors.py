@@ -1,4 +1,4 @@
-"""Errors of container engines, as sentences that say what to do. Tables of patterns: engines have no codes for what registries answer."""
+"""Errors of container engines, as sentences that say what to do. By tables of patterns: engines pass errors of registries on as text."""
 
 import re
 from collections.abc import Iterable
@@ -10,12 +10,12 @@ from bayplan.registry.auth import RegistryCredentials
 
 
 class EngineFailed(BayplanError):
-    """The engine is not there, or did not do what it was asked to."""
+    """The engine is not there, or a request to it failed."""
 
     code = "engine_failed"
 
 
-# What the engine's text matches, in this order; the code; the sentence. `{host}` is the registry, `{engine}` the engine.
+# Pattern of the engine's text, the first that matches; code; sentence. `{host}` is the registry, `{engine}` the engine.
 _PULL: tuple[tuple[re.Pattern[str], str, str], ...] = tuple(
     (re.compile(pattern, re.IGNORECASE), code, sentence)
     for pattern, code, sentence in (
@@ -42,7 +42,7 @@ _PULL: tuple[tuple[re.Pattern[str], str, str], ...] = tuple(
                 r"unable to retrieve auth token|invalid username/password"
             ),
             "login_refused",
-            "{host} does not let {who} have {repository}. {login_advice}",
+            "{host} does not let {who} have {repository}. {advice}",
         ),
         (
             (
@@ -86,7 +86,7 @@ _PULL: tuple[tuple[re.Pattern[str], str, str], ...] = tuple(
             r"x509|certificate|tls: |tls handshake",
             "registry_certificate",
             (
-                "{engine} does not trust the certificate of {host} ({said}). Put the certificate of who signed it into "
+                "{engine} does not trust the certificate of {host} ({text}). Put the certificate of who signed it into "
                 "/etc/docker/certs.d/{host}/ca.crt on this machine, or give the registry one that the system trusts."
             ),
         ),
@@ -106,7 +106,7 @@ _PULL: tuple[tuple[re.Pattern[str], str, str], ...] = tuple(
             ),
             "registry_unreachable",
             (
-                "{host} does not answer as it should ({said}). Try again when it is up; `bayplan worker pull --next-best` takes the next "
+                "{host} does not answer as it should ({text}). Try again when it is up; `bayplan worker pull --next-best` takes the next "
                 "image that runs here meanwhile."
             ),
         ),
@@ -127,7 +127,7 @@ _START: tuple[tuple[re.Pattern[str], str, str], ...] = tuple(
             r"requirement error|unsatisfied condition",
             "start_condition",
             (
-                "The NVIDIA container runtime refuses {reference} on this GPU ({said}). Have staff look at why it was a match: "
+                "The NVIDIA container runtime refuses {reference} on this GPU ({text}). Have staff look at why it was a match: "
                 "`bayplan why IMAGE --node NODE`."
             ),
         ),
@@ -135,14 +135,14 @@ _START: tuple[tuple[re.Pattern[str], str, str], ...] = tuple(
             r"nvidia-container-cli|nvidia-container-runtime|libnvidia|nvml",
             "engine_gpu_failed",
             (
-                "The NVIDIA container runtime could not give this GPU to {reference} ({said}). `nvidia-smi` tells whether the driver "
+                "The NVIDIA container runtime could not give this GPU to {reference} ({text}). `nvidia-smi` tells whether the driver "
                 "answers."
             ),
         ),
         (
             r"executable file not found|no such file or directory: unknown|exec format error|permission denied: unknown",
             "cannot_execute",
-            "{reference} could not be started ({said}). Give a command that is in the image after `--`.",
+            "{reference} could not be started ({text}). Give a command that is in the image after `--`.",
         ),
         (
             r"no command specified",
@@ -163,7 +163,7 @@ def printable(text: str) -> str:
 
 
 def about_pull(text: str, engine: str, reference: Reference, credentials: RegistryCredentials | None) -> EngineFailed:
-    """Gives the error for what an engine wrote during a pull."""
+    """Gives the error for an engine's text during a pull."""
     if credentials is None:
         who = "anybody without a log-in"
         advice = "The catalogue has no log-in for it: staff enter one with `bayplan images edit IMAGE --registry-username NAME`."
@@ -179,18 +179,18 @@ def about_pull(text: str, engine: str, reference: Reference, credentials: Regist
                 "repository": reference.repository,
                 "host": reference.registry,
                 "who": who,
-                "login_advice": advice,
-                "said": printable(text),
+                "advice": advice,
+                "text": printable(text),
             }
             return EngineFailed(sentence.format(**words), code=code)
     return EngineFailed(f"{engine} could not pull {reference}: {printable(text)}.")
 
 
 def about_start(text: str, engine: str, reference: Reference) -> EngineFailed:
-    """Gives the error for what an engine wrote when a container was to start."""
+    """Gives the error for an engine's text at the start of a container."""
     for pattern, code, sentence in _START:
         if pattern.search(text):
-            return EngineFailed(sentence.format(engine=engine, reference=reference, said=printable(text)), code=code)
+            return EngineFailed(sentence.format(engine=engine, reference=reference, text=printable(text)), code=code)
     return EngineFailed(f"{engine} could not run {reference}: {printable(text)}.")
 
 

@@ -1,11 +1,11 @@
-"""What a machine has, as types: the same whichever way it was read, so that two readings compare."""
+"""The hardware of a machine, as types that are equal for equal hardware, whichever way it was read."""
 
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-# NVML's brands, spelled as its enumeration does in the tools that came before: nvidia-smi writes "NVIDIA RTX" for NvidiaRTX.
+# NVML's brands, spelled as in NVML's enumeration without the prefix: nvidia-smi writes "NVIDIA RTX" for NvidiaRTX.
 _BRANDS = (
     "Quadro",
     "Tesla",
@@ -35,7 +35,7 @@ _BY_WORD = {brand.casefold(): brand for brand in _BRANDS} | {
 
 @dataclass(frozen=True, slots=True)
 class GpuHardware:
-    """One GPU, by its index in NVML's and nvidia-smi's order (that of the PCI bus). What is not known is None."""
+    """One GPU, by its index in NVML's and nvidia-smi's order (that of the PCI bus). An unknown property is None."""
 
     index: int
     name: str | None = None
@@ -63,7 +63,7 @@ class Machine:
 
 
 def machine_of(content: Mapping[str, Any]) -> Machine:
-    """Gives the machine that `dataclasses.asdict` made a dictionary of."""
+    """Gives the machine from its dictionary of `dataclasses.asdict`."""
     gpus = content["gpus"]
     return Machine(
         content["architecture"],

@@ -1,7 +1,7 @@
-"""The agent as a service: sends heartbeats for its nodes and reports what has changed, whatever happens to the server.
+"""The agent's main loop: sends heartbeats for its nodes and reports changes of the hardware, through failures of the server.
 
-One thread and one connection; prefetching has its own. Waits have jitter, so that a fleet that was started at once does not
-ask at once; while the server is away they double up to five minutes. Only a refused credential ends the run.
+The loop has one thread and one connection; prefetching has its own. Waits have jitter, so that a fleet that starts at once does
+not send at once; while the server is away they double up to five minutes. Only a refused credential ends the run.
 """
 
 import random
@@ -31,7 +31,7 @@ class JoinedAgain(Exception):  # nothing went wrong
 
 @dataclass(slots=True)
 class Agent:
-    """The agent of a machine, which runs until a signal or a refused credential ends it."""
+    """The agent of a machine; it runs until a signal or a refused credential ends it."""
 
     path: Path
     heartbeat_seconds: float
@@ -47,9 +47,9 @@ class Agent:
     _state: AgentState = field(init=False)
 
     def run(self) -> None:
-        """Runs; raises `Unauthenticated` when the worker was revoked, `NotFound` where the machine has not joined, or has left.
+        """Runs the loop; raises `Unauthenticated` when the worker was revoked, `NotFound` where the machine has not joined, or has left.
 
-        Raises `JoinedAgain` where it has to be run anew.
+        Raises `JoinedAgain` where it has to start again with the new credential.
         """
         self._state = credential.read(self.path)
         nodes = len(self._state.nodes)

@@ -1,4 +1,4 @@
-"""Joining a server, reporting to it, and leaving: what the commands and the running agent have in common."""
+"""Joining a server, reporting to it, and leaving it: for the commands and the running agent."""
 
 from __future__ import annotations
 
@@ -43,8 +43,8 @@ def join(
     with Client(url, token=token, timeout_seconds=TIMEOUT_SECONDS) as client:
         try:
             joined = client.nodes.join(body)
-        except Conflict as refused:
-            if refused.code != "worker_alive" or before is None or not _report_by_old_credential(before, body):
+        except Conflict as conflict:
+            if conflict.code != "worker_alive" or before is None or not _report_by_old_credential(before, body):
                 raise
             joined = client.nodes.join(body)
     assert joined["secret"] is not None
@@ -54,9 +54,9 @@ def join(
 
 
 def _report_by_old_credential(before: AgentState, body: report.Body) -> bool:
-    """Reports by the credential from before, so that the server knows this machine wherever it asks from now; False where it cannot.
+    """Reports with the previous credential, which proves to the server that this is the same machine; False where that fails.
 
-    Only for the address that it had: a copy of a machine's disk has its credential too, and must not move its nodes.
+    Only for the address of the last report: a copy of a machine's disk has its credential too, and must not move its nodes.
     """
     if before.reported.get("ip") != body["ip"]:
         return False
@@ -69,14 +69,14 @@ def _report_by_old_credential(before: AgentState, body: report.Body) -> bool:
 
 
 def connect(state: AgentState) -> Client:
-    """Gives a client that logs in as this worker, again whenever that is needed."""
+    """Gives a client that authenticates as this worker."""
     return Client(state.server, worker=state.worker, secret=state.secret, timeout_seconds=TIMEOUT_SECONDS)
 
 
 def current(state: AgentState) -> report.Body:
-    """Gives what the machine would report now; raises `CannotProbe`, or `Invalid` where there is no way to the server."""
+    """Gives the report of the machine as it is now; raises `CannotProbe`, or `Invalid` where there is no route to the server."""
     ip = state.ip or probe.address_towards(state.server)
-    return report.body(probe.machine_seen_afresh(without_gpu=state.without_gpu), ip)
+    return report.body(probe.machine_in_new_process(without_gpu=state.without_gpu), ip)
 
 
 def report_to(client: Client, path: Path, state: AgentState, body: report.Body) -> AgentState:
@@ -88,7 +88,7 @@ def report_to(client: Client, path: Path, state: AgentState, body: report.Body) 
 
 
 class Status(TypedDict):
-    """This machine's nodes at its server, what it has not reported yet, and the errors that came instead."""
+    """This machine's nodes at its server, the changes that are not reported yet, and the errors of both, as `troubles`."""
 
     server: str
     worker: str
@@ -104,7 +104,7 @@ NODES_GONE = (
 
 
 def status(state: AgentState) -> Status:
-    """Asks the server and probes the hardware, both at once; what fails is in `troubles`."""
+    """Gives this machine's status: reads its nodes at the server while it probes the hardware; errors are in `troubles`."""
     from concurrent.futures import ThreadPoolExecutor  # here: the agent that runs does without
 
     answer: Status = {"server": state.server, "worker": state.worker, "nodes": [], "changes": [], "troubles": []}
@@ -127,7 +127,7 @@ def status(state: AgentState) -> Status:
 def leave(path: Path, *, force: bool) -> bool:
     """Ends the credential, removes this machine's nodes and forgets the server; gives whether the server still knew it.
 
-    Raises `Unreachable` where the server cannot be told, and does nothing then, unless by `force`.
+    Raises `Unreachable`, and changes nothing, where the server does not answer, unless by `force`.
     """
     state = credential.read(path)
     was_there = True

@@ -1,4 +1,4 @@
-"""Reads the GPUs through NVML, the driver's own library, with NVIDIA's bindings for it."""
+"""Reads the GPUs through NVML, the driver's own library, by NVIDIA's bindings."""
 
 import ctypes
 from collections.abc import Callable
@@ -71,10 +71,10 @@ def _fabric_ready(handle: object) -> bool | None:
 
 
 def _query(function: Callable[..., Any], *arguments: object) -> Any:
-    """What NVML answers, None where this GPU or this driver cannot say; a GPU that is lost is an error all the same."""
+    """NVML's answer, None where this GPU or driver does not support the query; a lost GPU raises its error."""
     try:
         return function(*arguments)
-    except UnicodeDecodeError:  # the drivers 555 gave names of no sense within WSL
+    except UnicodeDecodeError:  # the drivers 555 gave garbled names within WSL
         return None
     except pynvml.NVMLError as error:
         if error.value in _NOT_AVAILABLE:

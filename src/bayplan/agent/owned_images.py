@@ -1,7 +1,7 @@
 """The file of the images that the agent has pulled: beside the credential, so that no other image is ever removed.
 
-An image is entered before its pull begins, and only where the engine does not have it yet: so it counts as owned also where
-the pull was cut off, or its end was never written down.
+An image is entered before its pull begins, and only where the engine does not have it yet, so that it counts as owned also where
+the pull, or the agent, was cut off.
 """
 
 import json
@@ -25,23 +25,23 @@ class OwnedImage:
 
 @dataclass(frozen=True, slots=True)
 class OwnedImages:
-    """What one engine has pulled, and the sizes of images that exceeded the disk budget, by reference; what other engines have."""
+    """The images pulled by one engine, the sizes of images that exceeded the disk budget, by reference, and other engines' images."""
 
     server: str
     own: Mapping[str, OwnedImage]
     sizes: Mapping[str, int]
-    elsewhere: Sequence[OwnedImage] = ()  # by another engine: not forgotten for being absent in this one
+    elsewhere: Sequence[OwnedImage] = ()  # pulled by other engines: they stay in the file
 
 
 def beside(credential: Path) -> Path:
-    """Gives the file that belongs to a credential's."""
+    """Gives the path of the file beside a credential's."""
     return credential.with_name(f"{credential.stem}-images{credential.suffix}")
 
 
 def read(path: Path, server: str, engine: str) -> OwnedImages:
-    """Reads what an engine has, nothing where there is no file; raises `Invalid` for one that cannot be read.
+    """Reads the images of an engine, none where there is no file; raises `Invalid` for a file that cannot be read.
 
-    Another server knows the images by other keys: what was pulled for the one before is known by its reference alone.
+    Keys of images are those of one server: images that were pulled for another server get the key 0.
     """
     try:
         content: Any = json.loads(path.read_bytes())
@@ -84,6 +84,6 @@ def write(path: Path, owned: OwnedImages) -> None:
 
 
 def only(sizes: Mapping[str, int], references: Iterable[str]) -> dict[str, int]:
-    """Gives the part of the sizes that is about these references."""
-    kept = set(references)
-    return {reference: size for reference, size in sizes.items() if reference in kept}
+    """Gives the sizes of these references."""
+    names = set(references)
+    return {reference: size for reference, size in sizes.items() if reference in names}

@@ -1,7 +1,7 @@
-"""Keeps the images on this machine that its server desires here, in a thread of its own: heartbeats never wait for it.
+"""Prefetching: keeps the desired images of this machine on it, in a thread of its own, for which heartbeats never wait.
 
-It asks every few minutes, mostly to hear that nothing has changed, and reports its image inventory when that changes. The
-engine's SDK is loaded when there is something to do. It ends with the process: an image that is being pulled then is abandoned.
+The thread requests the desired images every few minutes, mostly to get "not modified", and reports the image inventory when that
+changes. The engine's SDK is loaded when there is something to do. The thread ends with the process: a pull is abandoned then.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from bayplan.schemas.prefetch import InventoryEntry
 
 FIRST_WITHIN_SECONDS = 30.0
-JITTER = 0.2  # of the time from one question for the desired images to the next
-MAX_REPORTS = 5  # at once, while images change; one more after so many seconds
+JITTER = 0.2  # of the time from one request for the desired images to the next
+MAX_REPORTS = 5  # at once, while images change; one more after each SECONDS_PER_REPORT
 SECONDS_PER_REPORT = 10.0
 REPORT_AGAIN_SECONDS = 3600.0  # also where nothing has changed
 _STOP_SECONDS = 1.0
@@ -60,12 +60,12 @@ class Prefetcher:
     _reconciler: Reconciler | None = None
 
     def start(self, state: AgentState) -> None:
-        """Begins, in a thread that does not keep the process from ending."""
+        """Starts the thread, which does not keep the process from ending."""
         self._thread = threading.Thread(target=self._run, args=(state,), name="prefetch", daemon=True)
         self._thread.start()
 
     def stop(self) -> None:
-        """Ends it; a thread that waits for an engine or a registry is left behind after a moment."""
+        """Stops the thread; one that waits for an engine or a registry is left behind after a moment."""
         self._stop.set()
         if self._thread is not None:
             self._thread.join(_STOP_SECONDS)
@@ -83,11 +83,11 @@ class Prefetcher:
                     wait = self.interval_seconds
 
     def _prefetch(self, client: Client, state: AgentState) -> float:
-        """Asks for the desired images, reconciles, and gives the seconds until the next time."""
+        """Requests the desired images, reconciles, and gives the seconds until the next time."""
         chance = random.random()  # noqa: S311  # spreads load, guards nothing
         wait = spread(self.interval_seconds, JITTER, chance)
         try:
-            self._ask(client)
+            self._request(client)
             self._failures = 0
         except (NotFound, Forbidden):
             self.log(f"{state.server} knows nothing of prefetching: no image is prefetched.")
@@ -101,7 +101,7 @@ class Prefetcher:
             self._reconcile(client, state)
         return wait
 
-    def _ask(self, client: Client) -> None:
+    def _request(self, client: Client) -> None:
         answer = client.prefetch.desired_images(self._etag)
         if answer is None:
             return
@@ -169,7 +169,7 @@ class Prefetcher:
         self._last_error = sentence
 
     def _report(self, client: Client, inventory: Mapping[int, InventoryEntry], *, may_wait: bool = False) -> None:
-        """Reports the image inventory where it has changed; one that `may_wait`, as more follow, not for each of many small images."""
+        """Reports the image inventory where it has changed. A report that `may_wait`, as more follow, is left out after MAX_REPORTS."""
         now = time.monotonic()
         self._reports_left = min(MAX_REPORTS, self._reports_left + (now - self._counted_at) / SECONDS_PER_REPORT)
         self._counted_at = now

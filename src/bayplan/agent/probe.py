@@ -1,6 +1,6 @@
-"""Looks at the machine that it runs on: NVML first, `nvidia-smi` where that does not work, and what the system says of the rest.
+"""Probes the hardware of this machine: the GPUs through NVML, or `nvidia-smi` where that fails; the rest from the system.
 
-A machine whose driver is there and does not answer is not one without a GPU: that is an error, or a driver's bad hour would take
+A driver that is there and does not answer is an error, not a machine without GPUs: a driver that fails for a while must not take
 nodes out of the catalogue.
 """
 
@@ -27,13 +27,13 @@ NO_GPU_INSTEAD = "To take the machine as one without GPU, join with --no-gpu."
 
 
 class CannotProbe(BayplanError):
-    """There is, or may be, a GPU, and nothing tells about it."""
+    """There is, or may be, a GPU, and neither NVML nor nvidia-smi can read it."""
 
     code = "cannot_probe"
 
 
 def machine(*, without_gpu: bool = False) -> Machine:
-    """Gives what this machine has; raises `CannotProbe`. `without_gpu`: whatever GPUs it has are left out."""
+    """Gives this machine's hardware; raises `CannotProbe`. `without_gpu`: GPUs are left out."""
     architecture = platform.machine()
     pages = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     return Machine(
@@ -43,11 +43,11 @@ def machine(*, without_gpu: bool = False) -> Machine:
     )
 
 
-def machine_seen_afresh(*, without_gpu: bool) -> Machine:
-    """Gives what `machine` gives, found by a process of its own; raises `CannotProbe`.
+def machine_in_new_process(*, without_gpu: bool) -> Machine:
+    """Gives the result of `machine` in a process of its own; raises `CannotProbe`.
 
-    For who runs for months: the library of a driver that was replaced meanwhile stays in a process that has loaded it once.
-    The bindings' 17 MB go with that process too.
+    For the agent, which runs for months: a process that has loaded a driver's library keeps it when the driver is replaced.
+    The 17 MB of the bindings are freed with that process too.
     """
     command = [sys.executable, "-m", __name__, *(["--no-gpu"] if without_gpu else [])]
     limit = 3 * _SMI_TIMEOUT_SECONDS
@@ -71,12 +71,12 @@ def gpus() -> Gpus:
         failed.append("The package nvidia-ml-py is not installed (it comes with bayplan[worker]).")
     else:
         try:
-            found = nvml.gpus()
+            hardware = nvml.gpus()
         except nvml.NvmlFailed as error:
             failed.append(error.detail)
         else:
-            if found is not None:
-                return found
+            if hardware is not None:
+                return hardware
     program = shutil.which("nvidia-smi")
     if program is not None:
         try:
@@ -91,15 +91,15 @@ def gpus() -> Gpus:
 
 
 def from_smi(program: str) -> Gpus:
-    """Gives the GPUs that nvidia-smi shows; raises `Invalid` with what it said where it fails."""
-    found = smi.parse(_printed(program, "-q", "-x"))
-    if not found.gpus:
-        return found
+    """Gives the GPUs that nvidia-smi shows; raises `Invalid` with its output where it fails."""
+    hardware = smi.parse(_printed(program, "-q", "-x"))
+    if not hardware.gpus:
+        return hardware
     try:
         lines = _printed(program, "--query-gpu=index,compute_cap", "--format=csv,noheader")
     except Invalid:
-        return found  # a driver before 510, which does not know that field: unknown it is
-    return smi.with_capabilities(found, smi.capabilities(lines))
+        return hardware  # a driver before 510 does not have that field: the capability stays unknown
+    return smi.with_capabilities(hardware, smi.capabilities(lines))
 
 
 def _printed(program: str, *arguments: str) -> str:
@@ -108,7 +108,7 @@ def _printed(program: str, *arguments: str) -> str:
             [program, *arguments],
             capture_output=True,
             encoding="utf-8",
-            errors="replace",  # names of processes are in it, in whatever their owners write
+            errors="replace",  # the output has names of processes, in any encoding
             timeout=_SMI_TIMEOUT_SECONDS,
             check=False,
         )
@@ -117,8 +117,8 @@ def _printed(program: str, *arguments: str) -> str:
     except OSError as error:
         raise Invalid(f"{program} cannot be run: {error.strerror}.") from None
     if done.returncode != 0:
-        said = " ".join((done.stdout + done.stderr).split())[:300].rstrip(".")
-        raise Invalid(f"nvidia-smi failed: {said or f'exit code {done.returncode}'}.")
+        output = " ".join((done.stdout + done.stderr).split())[:300].rstrip(".")
+        raise Invalid(f"nvidia-smi failed: {output or f'exit code {done.returncode}'}.")
     return done.stdout
 
 
@@ -134,14 +134,14 @@ def _has_nvidia_gpu(devices: Path) -> bool:
 
 
 def address_towards(server: str) -> str:
-    """Gives the address of this machine that its packets to the server carry; raises `Invalid` where there is no way there."""
+    """Gives the source address of this machine's packets to the server; raises `Invalid` where there is no route."""
     parts = urlsplit(server)
     host, port = parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
     try:
         family, kind, protocol, _, target = socket.getaddrinfo(host, port, type=socket.SOCK_DGRAM)[0]
-        with socket.socket(family, kind, protocol) as way:
-            way.connect(target)  # of a datagram socket: sends nothing, but chooses the way
-            address: str = way.getsockname()[0]
+        with socket.socket(family, kind, protocol) as datagrams:
+            datagrams.connect(target)  # sends nothing, but chooses the route
+            address: str = datagrams.getsockname()[0]
     except OSError as error:
         raise Invalid(f"There is no way to {server} ({error.strerror or error}); check the address.") from None
     return address.partition("%")[0]

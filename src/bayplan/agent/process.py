@@ -1,4 +1,4 @@
-"""The process that the agent is: in the place of the command that was typed, without what reading that took.
+"""The agent's process, which takes the place of the command's, so that it does not keep the command line's memory.
 
 The command line's library takes 17 MB for as long as the process lives, which is months. `python -m bayplan.agent.process`
 gets its options as one JSON text; no secret is in it.
@@ -18,7 +18,7 @@ from bayplan.agent.prefetch import Prefetcher
 from bayplan.domain.backoff import Backoff
 from bayplan.errors import BayplanError
 
-NAME = "bayplan.agent.process"  # `__name__` is another while this is what runs
+NAME = "bayplan.agent.process"  # `__name__` is "__main__" in that process
 LONGEST_RETRY_SECONDS = 300.0
 
 
@@ -51,7 +51,7 @@ def run(options: AgentOptions) -> None:
     """Runs the agent in this process until a signal ends it; raises as `Agent.run` does."""
     # httpx loads a command line of its own, and with it rich and pygments: 6 MB that no agent needs.
     sys.modules["httpx._main"] = None  # type: ignore[assignment]  # Python's way to say that there is no such module
-    # At any moment: files are written whole, and a request reached the server or did not.
+    # Safe at any moment: files are written whole, and the server handles a request wholly or not at all.
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda _number, _frame: sys.exit(0))
     path = Path(options.state)

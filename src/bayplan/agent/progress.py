@@ -1,4 +1,4 @@
-"""How far a pull is: what an engine says line by line, added up by layer and for the whole."""
+"""The progress of a pull: the lines of an engine, added up by layer and for the whole image."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 LayerState = Literal["waiting", "downloading", "extracting", "done", "there"]
 
-# What engines write, in the order in which a layer goes through it. Podman knows fewer of these words.
+# The states that engines write, in the order in which a layer goes through them. Podman has fewer of them.
 _STATES: dict[str, LayerState] = {
     "pulling fs layer": "waiting",
     "waiting": "waiting",
@@ -21,7 +21,7 @@ _STATES: dict[str, LayerState] = {
 
 @dataclass(slots=True)
 class Layer:
-    """One layer: what happens to it, and how many of its (compressed) bytes are here. A size that is not known yet is 0."""
+    """A layer: its state, and how many of its (compressed) bytes are here. An unknown size is 0."""
 
     state: LayerState = "waiting"
     done_bytes: int = 0
@@ -30,23 +30,23 @@ class Layer:
 
 @dataclass(slots=True)
 class Progress:
-    """All layers that the engine has spoken of, by its name for them, in the order in which it did."""
+    """All layers that the engine has named, by its name for them, in its order."""
 
     layers: dict[str, Layer] = field(default_factory=dict)
     has_ended: bool = False
 
     @property
     def done_bytes(self) -> int:
-        """How much is here of what is downloaded."""
+        """The bytes that are downloaded already."""
         return sum(layer.done_bytes for layer in self.layers.values())
 
     @property
     def total_bytes(self) -> int:
-        """How much that will be, as far as the engine has said."""
+        """The bytes to download in all, as far as the engine has announced them."""
         return sum(layer.total_bytes for layer in self.layers.values())
 
     def of_bytes(self, size_bytes: int) -> int:
-        """How much that will be, of an image of that size: less where some of it is here, which shows when no layer waits any more."""
+        """The bytes to download of an image of that size: fewer where layers are here already, which shows once no layer waits."""
         if self.has_ended:
             return self.total_bytes
         waits = any(layer.state == "waiting" for layer in self.layers.values())
@@ -54,11 +54,11 @@ class Progress:
 
     @property
     def layers_done(self) -> int:
-        """How many layers are there, and in their place."""
+        """How many layers are complete."""
         return sum(layer.state in ("done", "there") for layer in self.layers.values())
 
     def take(self, line: Mapping[str, Any]) -> None:
-        """Takes one more line in; what is not about a layer, or is not understood, changes nothing."""
+        """Adds a line; a line that is not about a layer, or has an unknown status, changes nothing."""
         name, state = line.get("id"), _STATES.get(str(line.get("status", "")).casefold())
         if not isinstance(name, str) or state is None:
             return
@@ -67,13 +67,11 @@ class Progress:
         detail = line.get("progressDetail") or {}
         if state == "downloading" and isinstance(detail.get("total"), int):
             layer.done_bytes, layer.total_bytes = int(detail.get("current") or 0), detail["total"]
-        elif (
-            state != "waiting"
-        ):  # sizes of what is extracted are of something else: the bytes that were asked for are all here
+        elif state != "waiting":  # from here on engines write the sizes of extraction: the download is complete
             layer.done_bytes = layer.total_bytes
 
     def end(self) -> None:
-        """Takes it that the pull has succeeded: Podman does not say of layers that they are in their place."""
+        """Marks all layers as complete after a pull that succeeded: Podman does not report that."""
         self.has_ended = True
         for layer in self.layers.values():
             layer.done_bytes = layer.total_bytes

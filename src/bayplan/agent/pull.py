@@ -1,7 +1,7 @@
-"""From a question to an image on this machine: the best match of its own node, pulled by the digest that the catalogue stands by.
+"""Pulls the best match for a node of this machine, by the digest that the catalogue stands by.
 
-What runs is then exactly what was judged: a tag that was moved meanwhile pulls nothing else. Where the catalogue knows no digest
-yet, the registry is asked for the one that the tag has now, and that is said.
+The image that runs is exactly the image that was judged, also where its tag was moved meanwhile. Where the catalogue has no digest
+yet, the digest that the tag has now in the registry is taken, and logged.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ OF_THE_MACHINE = frozenset(("engine_not_running", "engine_forbidden", "engine_un
 
 @dataclass(frozen=True, slots=True)
 class PullNode:
-    """One node of this machine: its key, its name, and its GPU's index, None where it has none."""
+    """A node of this machine: its key, its name, and its GPU's index, None for a node without GPU."""
 
     pk: int
     name: str
@@ -43,7 +43,7 @@ class PullNode:
 
 @dataclass(frozen=True, slots=True)
 class PullRequest:
-    """What to match, as `bayplan match` takes it, and whether another match will do where the best cannot be pulled."""
+    """The query of a match, as `bayplan match` takes it, and whether the next match is pulled where the best cannot be."""
 
     task: str | None = None
     domain: str | None = None
@@ -54,17 +54,17 @@ class PullRequest:
 
 @dataclass(frozen=True, slots=True)
 class ImageStatus:
-    """The digest to pull, how much there is to download (None where that is not known), and where both are from."""
+    """The digest to pull, the size of the download (None where unknown), and whether both are from the catalogue."""
 
     digest: str
     size_bytes: int | None
     from_catalogue: bool
-    moved_to: str | None = None  # what its tag points to now, where a check has found that it moved
+    moved_to: str | None = None  # the digest of its tag now, where a check has seen it move
 
 
 @dataclass(frozen=True, slots=True)
 class Pulled:
-    """An image that is on this machine now, and why it is this one."""
+    """A pulled image, and the verdict by which it was chosen."""
 
     reference: Reference
     judged: GradedImage
@@ -76,13 +76,13 @@ class Pulled:
 
     @property
     def gpu(self) -> int | None:
-        """The GPU to run it with. None for what runs without: a start condition would be held against the GPU all the same."""
+        """The GPU to run it with; None for an image that runs without, as its start conditions would be applied to the GPU."""
         return None if self.judged["grade"] == "cpu" else self.node.gpu
 
 
 @dataclass(frozen=True, slots=True)
 class PullObserver:
-    """Gets sentences for the log, and the progress of a pull of so many bytes."""
+    """Gets lines for the log, and the progress of a pull."""
 
     log: Callable[[str], None]
     on_begin: Callable[[Reference, int | None], None]
@@ -91,7 +91,7 @@ class PullObserver:
 
 
 class NothingRunsHere(BayplanError):
-    """No image matches; the problems say what stands in the way, as the match's summary does."""
+    """No image matches; the problems are the lines of the match's summary."""
 
     code = "nothing_matches"
 
@@ -149,7 +149,7 @@ def pull(
 
 
 def nothing_runs_here(answer: MatchAnswer, node: PullNode) -> NothingRunsHere:
-    """Gives the error for a match without an image: what stands in the way, the most frequent first."""
+    """Gives the error for a match without images, with the most frequent reason first."""
     problems = [
         Problem(
             line["code"],
@@ -170,7 +170,7 @@ def nothing_runs_here(answer: MatchAnswer, node: PullNode) -> NothingRunsHere:
 def _get(
     client: Client, engine: Engine, image: ImageAnswer, architecture: str, observer: PullObserver
 ) -> tuple[Reference, ImageStatus, LocalImage, bool]:
-    """Makes sure that one image is here; gives its reference by digest, its status, and whether it was here before."""
+    """Pulls an image unless it is here; gives its reference by digest, its status, and whether it was here before."""
     tagged, credentials = located(image["url"], image["registry"]), credentials_of(image)
     status = image_status(client, engine, image, tagged, credentials, architecture)
     if tagged.digest is not None and tagged.digest != status.digest:
@@ -213,7 +213,7 @@ def _get(
 
 
 def credentials_of(image: ImageAnswer) -> RegistryCredentials | None:
-    """Gives the log-in that the catalogue has for an image, None where it has none."""
+    """Gives an image's credentials in the catalogue, None where it has none."""
     username, password = image["registry_username"], image["registry_password"]
     return RegistryCredentials(username, password) if username is not None and password is not None else None
 
@@ -226,7 +226,7 @@ def image_status(
     credentials: RegistryCredentials | None,
     architecture: str,
 ) -> ImageStatus:
-    """Gives the digest to pull: the one that the catalogue stands by, else the one in the url, else the one in the registry now."""
+    """Gives the digest to pull: that which the catalogue stands by, else that in the url, else that of the tag in the registry now."""
     checks = client.images.checks(image["pk"])
     digest = checks["digest"] or tagged.digest
     if digest is None:
@@ -244,7 +244,7 @@ def image_status(
 def _status_in_registry(
     client: Client, engine: Engine, tagged: Reference, credentials: RegistryCredentials | None, architecture: str
 ) -> ImageStatus:
-    """Gives what the registry has under the tag: the server asks it, or, where that may not or cannot, the engine."""
+    """Gives the digest of the tag in the registry, read by the server, or by the engine where the server cannot."""
     try:
         inspection = _inspect(client, tagged, credentials)
     except BayplanError as error:
@@ -259,7 +259,7 @@ def _status_in_registry(
 
 
 def size_for(inspection: Any, architecture: str) -> int | None:
-    """Gives how much there is to download for an architecture ("amd64"), as an inspection says."""
+    """Gives the download in bytes for an architecture ("amd64"), from an inspection."""
     sizes = [
         platform["size_bytes"]
         for platform in inspection["platforms"]
@@ -269,10 +269,10 @@ def size_for(inspection: Any, architecture: str) -> int | None:
 
 
 def _require_space(engine: Engine, reference: Reference, size_bytes: int | None, free_bytes: int | None) -> None:
-    """Raises before the download where the disk has less free than the image takes packed, however much of it is here already."""
+    """Raises `disk_full` before a download that cannot fit, however many of the image's layers are here already."""
     if size_bytes is None or free_bytes is None or free_bytes >= size_bytes:
         return
-    # Which of its layers are here is only known when it is pulled; but no layer is larger packed than unpacked.
+    # Only the pull shows which layers are here; but the layers here are no larger packed than the images unpacked.
     if free_bytes + sum(image.size_bytes for image in engine.images()) < size_bytes:
         raise _disk_full(engine, reference, size_bytes, free_bytes)
 
@@ -287,7 +287,7 @@ def _disk_full(engine: Engine, reference: Reference, size_bytes: int, free_bytes
 
 
 def _gone(client: Client, engine: Engine, image: ImageAnswer, tagged: Reference, status: ImageStatus) -> EngineFailed:
-    """The error for an image whose digest the registry has no more: what its tag points to now, and what staff do."""
+    """The error for an image whose digest is gone from its registry: the digest of its tag now, and the remedy."""
     typed = _typed(image)
     beginning = (
         f"{_name(image)} is refused: its registry has no {status.digest}, which the catalogue stands by, any more."
@@ -307,7 +307,7 @@ def _gone(client: Client, engine: Engine, image: ImageAnswer, tagged: Reference,
 
 
 def _digest_by_server(client: Client, tagged: Reference, credentials: RegistryCredentials | None) -> str | None:
-    """Gives the digest that a tag has now; None where the server cannot tell. Podman has no way to find out by itself."""
+    """Gives the digest that a tag has now, by the server, as Podman cannot read it; None where the server cannot either."""
     try:
         return _inspect(client, tagged, credentials)["digest"]
     except BayplanError:
@@ -329,5 +329,5 @@ def _name(image: ImageAnswer) -> str:
 
 
 def _typed(image: ImageAnswer) -> str:
-    """The image as it is typed in a command."""
+    """The image's name, quoted for a shell."""
     return shlex.quote(_name(image))

@@ -1,7 +1,7 @@
-"""Reconciles the engine with the desired images: pulls what is missing, removes what the agent pulled and is desired no more.
+"""Reconciles the engine with the desired images: pulls missing images, removes those that the agent pulled and are not desired now.
 
-Nothing else is ever touched: what somebody else pulled, or a container uses, stays. An image that exceeds the disk budget is
-left out, and smaller images behind it still go.
+Other images are never removed: those that somebody else pulled, or that a container uses. An image that exceeds the disk budget
+is left out, and smaller images after it are still pulled.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ _OF_THE_REGISTRY = frozenset(
 
 
 class Stopped(Exception):  # nothing went wrong
-    """The agent ends: an image that is being pulled is abandoned, and the engine removes what it has of it."""
+    """The agent ends: the pull in progress is abandoned, and the engine removes its part of the image."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +62,7 @@ class Reconciler:
     limits: DiskLimits
     interval_seconds: float
     observer: ReconcileObserver
-    # By all that the server said of an image: another digest, or other credentials, are tried at once.
+    # The key is all that the server answered of an image: with another digest, or other credentials, it is tried at once.
     failures: dict[DesiredImage, PullFailure] = field(default_factory=dict)
     registry_failures: dict[str, PullFailure] = field(default_factory=dict)
 
@@ -79,7 +79,7 @@ class Reconciler:
 
 
 class _ReconcilePass:
-    """One pass: what the engine has, and what is done about it. `name` is an image's reference with its digest, as a text."""
+    """One pass over the images of an engine. `name` is an image's reference with its digest, as a text."""
 
     def __init__(self, reconciler: Reconciler, engine: Engine, keep: Collection[int]) -> None:
         self._reconciler, self._engine, self._keep = reconciler, engine, keep
@@ -110,7 +110,7 @@ class _ReconcilePass:
         return self._inventory
 
     def _disown_tagged(self) -> None:
-        """Disowns what is not here any more, and what somebody has given a tag: it is theirs from then on."""
+        """Disowns images that are not here any more, and images that somebody has tagged: those are theirs from then on."""
         present = {name: own for name, own in self._owned.own.items() if name in self._local}
         tagged = {name: self._local[name].tags for name in present if self._local[name].tags}
         self._change_owned(own={name: own for name, own in present.items() if name not in tagged})
@@ -120,7 +120,7 @@ class _ReconcilePass:
             )
 
     def _name(self, desired: DesiredImage) -> str | None:
-        """Gives the name by the desired digest; where the catalogue has none, that with which the image was pulled before, if it was."""
+        """Gives the name by the desired digest; where the catalogue has none, the name of the last pull, if any."""
         if desired.digest is not None:
             return str(desired.pinned(desired.digest))
         repository = f"{desired.reference.registry}/{desired.reference.repository}@"
@@ -128,7 +128,7 @@ class _ReconcilePass:
         return next((name for name in before if name.startswith(repository)), None)
 
     def _withdraw(self, own: OwnedImage) -> None:
-        """Removes what is desired no more, unless only its registry does not have it now, or a container uses it."""
+        """Removes an image that is not desired any more, unless the server keeps it (`keep`), or a container uses it."""
         local = self._local[own.reference]
         if own.image in self._keep:
             self._set(own.image, "held", own.reference)
@@ -171,7 +171,7 @@ class _ReconcilePass:
         return DiskBudget.of(self._engine.data_root, self._reconciler.limits, sum(own.values()))
 
     def _get(self, desired: DesiredImage) -> None:
-        """Pulls an image unless it failed lately; an error becomes its state."""
+        """Pulls an image unless its last failure is too recent; an error becomes its state."""
         registry = desired.reference.registry
         for before in (self._reconciler.failures.get(desired), self._reconciler.registry_failures.get(registry)):
             if before is not None and not before.is_due:
@@ -185,7 +185,7 @@ class _ReconcilePass:
                     f"have staff run `bayplan images inspect {desired.name} --store`."
                 )
             reference = desired.pinned(digest)
-            # The engine is asked again: since the pass began, somebody may have pulled it.
+            # Read from the engine again: somebody may have pulled it since the pass began.
             local = self._local.get(str(reference)) or self._engine.find(reference) or self._pulled(desired, reference)
             self._local[str(reference)] = local
         except DiskBudgetExceeded as error:
@@ -205,7 +205,7 @@ class _ReconcilePass:
         )
 
     def _pulled(self, desired: DesiredImage, reference: Reference) -> LocalImage:
-        """Pulls what is not here, and enters it as owned before anything else can happen; raises `DiskBudgetExceeded`."""
+        """Pulls a missing image, which is entered as owned before the pull begins; raises `DiskBudgetExceeded`."""
         name = str(reference)
         self._budget().require(self._owned.sizes.get(name, 0), desired.size_bytes)
         self._set(desired.image, "pulling", name)
@@ -227,10 +227,10 @@ class _ReconcilePass:
         try:
             local = self._engine.pull(reference, desired.credentials, on_progress)
         except DiskBudgetExceeded as error:
-            self._engine.remove(reference)  # where only its very end exceeded the budget
+            self._engine.remove(reference)  # where only the end of the pull exceeded the budget
             self._change_owned(sizes={**self._owned.sizes, name: total_bytes})
             raise EngineFailed(error.detail, code="disk_full") from None
-        # A failed pull stays entered until the next pass, which sees whether the image is here after all.
+        # The entry of a failed pull stays until the next pass, which reads whether the image is here after all.
         self._local[name] = local
         after = self._budget()
         if not after.is_within:
@@ -240,7 +240,7 @@ class _ReconcilePass:
         return local
 
     def _registry_failed(self, desired: DesiredImage, error: EngineFailed) -> None:
-        """Notes that a registry serves nothing now: its other images would fail as well, and each take its time."""
+        """Records that a registry fails: its other images would fail as well, each after a while."""
         before = self._reconciler.registry_failures.get(desired.reference.registry)
         failure = PullFailure.after(before, self._reconciler.interval_seconds, "failed", error.detail)
         self._reconciler.registry_failures[desired.reference.registry] = failure
@@ -249,7 +249,7 @@ class _ReconcilePass:
             self._reconciler.observer.log(f"{desired.name} is not here. {error.detail}")
 
     def _failed(self, desired: DesiredImage, state: InventoryState, detail: str, *, later: bool = False) -> None:
-        """Notes why an image is not here, logs that where it is new, and with `later` does not try it again at once."""
+        """Records why an image is not here, and logs a new reason; with `later` the image is not tried again at once."""
         before = self._reconciler.failures.get(desired)
         self._set(desired.image, state, None, detail)
         failure = PullFailure.after(before, self._reconciler.interval_seconds if later else 0.0, state, detail)
@@ -259,7 +259,7 @@ class _ReconcilePass:
             self._reconciler.observer.log(f"{desired.name} is not here. {detail}")
 
     def _set(self, image: int, state: InventoryState, name: str | None, detail: str | None = None) -> None:
-        if image == 0:  # another server's: this one has no key for it
+        if image == 0:  # pulled for another server, so this server has no key for it
             return
         local = self._local.get(name or "")
         self._inventory[image] = {

@@ -1,4 +1,4 @@
-"""What a machine says of itself when it joins, and in words what has changed since."""
+"""The report of a machine when it joins, and the changes from one report to the next, in words."""
 
 from collections.abc import Mapping
 from typing import Any

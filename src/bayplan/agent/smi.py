@@ -1,4 +1,4 @@
-"""Reads what `nvidia-smi -q -x` prints, and the compute capabilities that it leaves out.
+"""Reads the document of `nvidia-smi -q -x`, and the compute capabilities, which are not in it.
 
 The document's form is NVIDIA's `nvsmi_device_v12.dtd` (up to the drivers 550) and `v13` (from 560). What is read is the same in both:
 `driver_version` (which v13 will replace with `kmd_version`), and of each `gpu`, in the order of the indices, `product_name`,
@@ -19,14 +19,14 @@ from bayplan.errors import Invalid
 _UNKNOWN_ERROR = "Unknown Error"
 _NOTHING = ("", "N/A", "[N/A]", "Not Supported", "[Not Supported]", "Insufficient Permissions", _UNKNOWN_ERROR)
 _LOST = ("GPU is lost", "GPU is inaccessible")
-# Its own: each slice of a GPU has one too.
+# By their whole path: each slice of a GPU has these elements too.
 _TOTAL, _FABRIC = "fb_memory_usage/total", "fabric/state"
 _MEMORY = re.compile(r"(\d+) MiB")
 _CAPABILITY = re.compile(r"\s*(\d+)\s*,\s*(\d+\.\d+)\s*")
 
 
 def parse(document: str) -> Gpus:
-    """Gives the GPUs in the document, without their compute capabilities; raises `Invalid` where it is none of nvidia-smi's."""
+    """Gives the GPUs in the document, without their compute capabilities; raises `Invalid` for a document of another program."""
     try:
         root = ElementTree.fromstring(document)  # noqa: S314  # from nvidia-smi on this machine, not from a stranger
     except ElementTree.ParseError as error:
@@ -41,9 +41,9 @@ def parse(document: str) -> Gpus:
 
 
 def capabilities(lines: str) -> dict[int, str]:
-    """Gives the compute capabilities by index ("8.6"); what is not in the form of a line is left out."""
-    found = (_CAPABILITY.fullmatch(line) for line in lines.splitlines())
-    return {int(one.group(1)): one.group(2) for one in found if one}
+    """Gives the compute capabilities by index ("8.6"); other lines are left out."""
+    matches = (_CAPABILITY.fullmatch(line) for line in lines.splitlines())
+    return {int(match.group(1)): match.group(2) for match in matches if match}
 
 
 def with_capabilities(gpus: Gpus, by_index: Mapping[int, str]) -> Gpus:
@@ -55,17 +55,17 @@ def with_capabilities(gpus: Gpus, by_index: Mapping[int, str]) -> Gpus:
 def _gpu(index: int, element: ElementTree.Element) -> GpuHardware:
     # A GPU that fell off the bus still has some of its properties, from the driver's memory.
     for path, errors in (("product_name", (*_LOST, _UNKNOWN_ERROR)), (_TOTAL, _LOST), (_FABRIC, _LOST)):
-        if (said := (element.findtext(path) or "").strip()) in errors:
-            raise Invalid(f"GPU {index} does not answer ({said}): restarting the machine is what helps.")
+        if (text := (element.findtext(path) or "").strip()) in errors:
+            raise Invalid(f"GPU {index} does not answer ({text}): restarting the machine is what helps.")
     memory = _MEMORY.fullmatch(_text(element, _TOTAL) or "")
     state = (_text(element, _FABRIC) or "").casefold()
-    known = {"completed": True, "in progress": False, "not started": False}
+    is_ready = {"completed": True, "in progress": False, "not started": False}
     return GpuHardware(
         index,
         name=_text(element, "product_name"),
         brand=brand(_text(element, "product_brand") or ""),
         memory_bytes=int(memory.group(1)) * 1024**2 if memory else None,
-        fabric_ready=known.get(state),
+        fabric_ready=is_ready.get(state),
     )
 
 

@@ -1,4 +1,4 @@
-"""The addresses that may be connected to: a registry's name comes from users, and must not lead into the own network.
+"""The addresses that may be connected to: a registry's name comes from users, and must not lead into the server's network.
 
 A name is resolved once, every address that it has is checked, and only those are connected to: a name that resolves
 to something else a moment later (DNS rebinding) gains nothing.
@@ -119,9 +119,9 @@ class AddressPolicy:
         return not self.insecure.isdisjoint((endpoint.authority, endpoint.at_port))
 
     def goes_by_proxy(self, endpoint: Endpoint) -> bool:
-        """Whether requests go by a proxy where there is one: those to names outside of the own network, over TLS.
+        """Whether requests go by a proxy where there is one: those to names outside of the server's network, over TLS.
 
-        Hosts that the settings allow by name are in the own network. Plain HTTP does not go by a proxy, which could
+        Hosts that the settings allow by name are inside it. Plain HTTP does not go by a proxy, which could
         read it; nor do numeric addresses, which are checked here.
         """
         inside = endpoint.host in self.hosts or endpoint.at_port in self.hosts
