@@ -1,11 +1,11 @@
-"""How long to wait before the next try, and how waits are spread so that a fleet does not ask at once.
+"""Waits before the next try, with jitter, so that a fleet does not send its requests at once.
 
-Pure: the caller gives the chance, a number from 0 to 1.
+Pure: `chance`, a number from 0 to 1, is an argument.
 """
 
 from dataclasses import dataclass
 
-_MAX_DOUBLINGS = 50  # more would overflow a float in the end, and no wait is that long
+_MAX_DOUBLINGS = 50  # more could overflow a float, and no wait is that long
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +22,7 @@ class Backoff:
         return wait * (1 - self.jitter + self.jitter * chance)
 
     def wait_seconds_since(self, failing_seconds: float) -> float:
-        """Gives the wait, without jitter, of what has failed for so long: as long again, so that each wait doubles that time."""
+        """Gives the wait, without jitter, after failures for so long: as long again, so that each wait doubles that time."""
         return min(self.longest_seconds, max(self.first_seconds, failing_seconds))
 
 

@@ -1,7 +1,7 @@
 """The state of an image in its registry, from one check to the next. Pure: needs no registry.
 
 The catalogue stands by one digest: that of the stored inspection, else the one that the image's url names, else the one
-that the first check found. Checks compare with it; only staff, by an inspection, make it another one.
+that the first check found. Checks compare with it; only an inspection by staff changes it.
 """
 
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from bayplan.domain.backoff import Backoff, spread
 
 STATES = ("ok", "moved", "missing", "denied", "unreachable")
-"""As the catalogue has it; the tag points elsewhere; not in the registry; the credentials are refused; the registry did not answer."""
+"""The tag points to the catalogue's digest; to another one; not in the registry; credentials refused; no answer of the registry."""
 
 _STATE_OF_CODE = {"image_not_found": "missing", "registry_denied": "denied"}
 FIRST_RETRY_SECONDS = 60.0
@@ -18,9 +18,9 @@ JITTER = 0.1
 
 @dataclass(frozen=True, slots=True)
 class CheckResult:
-    """The result of one check, begun `at` a time: a digest, or the code and the sentence of the error.
+    """The result of a check, begun at the time `at`: a digest, or the code and the sentence of the error.
 
-    `of_registry`: the error is the registry's, and would come for its other images too.
+    `of_registry`: the error concerns the registry, and so its other images too.
     """
 
     at: str
@@ -32,7 +32,7 @@ class CheckResult:
 
 @dataclass(frozen=True, slots=True)
 class CheckState:
-    """The state of an image: `digest` is what the catalogue stands by, `found` the other one that its tag points to."""
+    """The state of an image: the catalogue stands by `digest`; a moved tag points to `found`."""
 
     digest: str | None = None
     state: str | None = None
@@ -42,12 +42,12 @@ class CheckState:
     detail: str | None = None
 
     def differs_from(self, before: "CheckState") -> bool:
-        """Whether the change moves the catalogue's version: state and digests count, code and sentence do not."""
+        """Whether the change moves the catalogue's version: state and digests do, code and sentence do not."""
         return (self.state, self.digest, self.found) != (before.state, before.digest, before.found)
 
 
 def is_conclusive(result: CheckResult) -> bool:
-    """Whether the registry answered for the image, whatever the answer is."""
+    """Whether the registry gave an answer about the image, of whatever kind."""
     return result.digest is not None or result.code in _STATE_OF_CODE
 
 
@@ -68,12 +68,12 @@ def state_after(before: CheckState, result: CheckResult) -> CheckState:
 
 
 def state_when_accepted(before: CheckState, digest: str, at: str) -> CheckState:
-    """Gives the state of the image when staff have stored an inspection: the catalogue stands by its digest."""
+    """Gives the state of the image after staff stored an inspection: the catalogue stands by its digest."""
     return CheckState(digest, "ok", before.since if before.state == "ok" else at)
 
 
 def wait_seconds(state: str | None, elapsed_seconds: float, interval_seconds: float, chance: float) -> float:
-    """Gives the wait until the next check of an image that has been in that state for so long; `chance` is within 0 and 1.
+    """Gives the wait until the next check of an image that has been in that state for `elapsed_seconds`; `chance` is within 0 and 1.
 
     An image whose registry does not answer is checked again after a minute, then at doubling times, up to the interval.
     """

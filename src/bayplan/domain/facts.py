@@ -1,6 +1,6 @@
-"""What the rules may take from an inspection: pure, from the platforms of an image to facts of `domain.compatibility.image.FACTS`.
+"""Facts from an inspection: from the platforms of an image to the facts of `domain.compatibility.image.FACTS`. Pure.
 
-An image for several platforms may declare something else on each (nvidia/cuda has other start conditions on arm64), so
+An image for several platforms may declare different facts on each (nvidia/cuda has other start conditions on arm64), so
 facts go by architecture. Only values of the form that staff's entries have are taken; the rest stays unknown:
 TORCH_CUDA_ARCH_LIST is no `kernel_architectures` (extensions were built with it, not the framework), and an image that is
 past its end of life without saying since when has no day to enter.
@@ -16,22 +16,22 @@ IsReadable = Callable[[str, Any], bool]
 """Whether a value has the form that staff's entry of the fact of that name would have."""
 
 CONFIGURATION_FACTS = ("requirements", "disable_require", "compat_package", "end_of_life")
-"""Facts that an image's configuration tells; besides them the manifest tells `architectures`."""
+"""Facts that an image's configuration has; `architectures` is from the manifest."""
 
-# A configuration has its whole environment: what is not in it is known not to be set.
+# A configuration has its whole environment: a variable that is absent is not set.
 _WHERE_UNSET: Mapping[str, Any] = {"requirements": {}, "disable_require": False}
 _FIRST = "amd64"
 
 STAFF, REGISTRY = "staff", "registry"
 ORIGINS = (STAFF, REGISTRY)
-"""Who may say a fact, in the order of precedence."""
+"""The origins of facts, in the order of precedence."""
 
 SourcedFacts = dict[str, tuple[Any, str]]
 """Facts by name, each with its value and its origin."""
 
 
 def by_precedence(values: Mapping[tuple[str, str], Any]) -> SourcedFacts:
-    """Gives each fact from the origin that goes first, of values by (name, origin)."""
+    """Gives each fact from the origin with the highest precedence, from values by (name, origin)."""
     facts: SourcedFacts = {}
     for origin in reversed(ORIGINS):
         facts |= {name: (value, origin) for (name, source), value in values.items() if source == origin}
@@ -40,14 +40,14 @@ def by_precedence(values: Mapping[tuple[str, str], Any]) -> SourcedFacts:
 
 @dataclass(frozen=True, slots=True)
 class InspectionFacts:
-    """Facts of an image, and instead of them those of each architecture for which the image says something else."""
+    """The facts of an image, and the facts that replace them on each architecture where the image differs."""
 
     facts: Values
     by_architecture: Mapping[str, Values]
 
 
 def facts_from_inspection(platforms: Iterable[Platform], is_readable: IsReadable) -> InspectionFacts:
-    """Gives the facts that an inspection's platforms tell; those of amd64, or else of the first one, stand for the image."""
+    """Gives the facts of an inspection's platforms; those of amd64, else of the first platform, are the image's."""
     by_architecture: dict[str, Values] = {}
     for platform in platforms:
         by_architecture.setdefault(architecture(platform), _facts_of(platform, is_readable))
@@ -61,7 +61,7 @@ def facts_from_inspection(platforms: Iterable[Platform], is_readable: IsReadable
 
 
 def architecture(platform: Platform) -> str:
-    """The architecture as a node reports it; one for another system is none that a node has."""
+    """The architecture as a node reports it; None for a platform of another system than Linux."""
     name, system = str(platform["architecture"]), str(platform["os"])
     return name if system == "linux" else f"{system}-{name}"
 
@@ -73,5 +73,5 @@ def _facts_of(platform: Platform, is_readable: IsReadable) -> Values:
 
 
 def _readable(values: Values, is_readable: IsReadable) -> Values:
-    """The values that staff could have entered as well."""
+    """The values that have the form of staff's entries."""
     return {name: value for name, value in values.items() if is_readable(name, value)}

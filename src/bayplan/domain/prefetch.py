@@ -1,4 +1,4 @@
-"""Which images a worker is to have before anybody asks for them: those that rules name for its nodes and that run there.
+"""The desired images of a worker: those that prefetch rules name for its nodes and that run there.
 
 A pure function of the rules, the grades and the nodes; nodes of one kind are a group.
 """
@@ -9,12 +9,12 @@ from dataclasses import dataclass, field
 from bayplan.domain.compatibility.verdict import MATCHED_BY_DEFAULT, ORDER, Grade
 
 MOST_IMAGES = 1_000
-"""The most that one worker is to have; what rules name beyond that is left out."""
+"""The most desired images of a worker; further images of the rules are left out."""
 
 
 @dataclass(frozen=True, slots=True)
 class PrefetchRule:
-    """A rule by its name, and the pks of the images that it names, in its order."""
+    """A rule by its name, and the pks of its images, in its order."""
 
     name: str
     images: tuple[int, ...]
@@ -22,15 +22,15 @@ class PrefetchRule:
 
 @dataclass(frozen=True, slots=True)
 class NodeGroup:
-    """Nodes of one kind of a worker: which of the rules apply to them, and the grade of an image there; None for an image that is gone."""
+    """A worker's nodes of one kind: the rules that apply to them, and the grade of an image there, None for an image that is gone."""
 
-    rules: Collection[int]  # by their place
+    rules: Collection[int]  # by their place in the list of rules
     grade_of: Callable[[int], Grade | None]
 
 
 @dataclass(slots=True)
 class PlannedImage:
-    """An image that a worker is to have: its best grade there, for which groups of nodes, and by which rules."""
+    """A desired image of a worker: its best grade there, the groups of nodes it is for, and the rules that name it."""
 
     image: int
     grade: Grade
@@ -39,7 +39,7 @@ class PlannedImage:
 
 
 def plan_images(rules: Sequence[PrefetchRule], groups: Sequence[NodeGroup]) -> list[PlannedImage]:
-    """Gives the images that a worker is to have, in the order of the rules and of their images, each image once."""
+    """Gives the desired images of a worker, in the order of the rules and of their images, each image once."""
     planned: dict[int, PlannedImage] = {}
     for place, rule in enumerate(rules):
         concerned = [(number, group.grade_of) for number, group in enumerate(groups) if place in group.rules]

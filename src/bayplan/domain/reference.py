@@ -1,4 +1,4 @@
-"""Image references as `docker pull` takes them, as a type: parsed once at the edge, so that nothing inside cuts strings.
+"""Image references as `docker pull` takes them, as a type: parsed once at the edge, never cut as strings.
 
 The grammar is the distribution project's own (`distribution/reference`), through its Python port.
 """
@@ -17,7 +17,7 @@ DOCKER_HUB_NAMES = frozenset({DOCKER_HUB, "index.docker.io", "registry-1.docker.
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """`registry/repository:tag@digest`; `registry` is a host with an optional port, `docker.io` where none was named."""
+    """`registry/repository:tag@digest`; `registry` is a host with an optional port, `docker.io` where the text has none."""
 
     registry: str
     repository: str
@@ -27,14 +27,14 @@ class Reference:
 
     @classmethod
     def parse(cls, text: str, *, field: str = "url") -> "Reference":
-        """Gives the reference that `text` is, or raises `Invalid` at `field` saying what is wrong."""
+        """Gives the reference of a text; raises `Invalid` at `field`."""
         if "://" in text:
             raise Invalid.at(
                 field,
                 "bad_reference",
                 "An image reference has no scheme: write it as for 'docker pull', for example 'registry.example.org:5000/team/image:1.0'.",
             )
-        if not text.isprintable():  # the grammar's "$" lets a line break at the end through
+        if not text.isprintable():  # the grammar's "$" also matches before a line break at the end
             raise Invalid.at(field, "bad_reference", "An image reference holds no line breaks, tabs or NUL.")
         try:
             parsed = grammar.Reference.parse_normalized_named(text)
@@ -55,25 +55,25 @@ class Reference:
         )
 
     def __str__(self) -> str:
-        """The reference in full; with the tag that is meant where it names neither tag nor digest."""
+        """The reference in full; with the tag `latest` where it has neither tag nor digest."""
         tag = self.tag or (None if self.digest else "latest")
         named = f"{self.registry}/{self.repository}"
         return named + (f":{tag}" if tag else "") + (f"@{self.digest}" if self.digest else "")
 
 
 def located(url: str, registry: str) -> Reference:
-    """Gives where an image of the catalogue lies: its `url`, in `registry` where that names none; raises `Invalid`."""
+    """Gives the reference of an image of the catalogue: its `url`, within `registry` where the url has no registry; raises `Invalid`."""
     reference = Reference.parse(url)
     if reference.names_registry:
         return reference
     host, repository = registry_host(registry), reference.repository
     if host != DOCKER_HUB and not url.startswith("library/"):
-        repository = repository.removeprefix("library/")  # Docker Hub alone calls images without a team so
+        repository = repository.removeprefix("library/")  # the namespace of images without a team, on Docker Hub alone
     return replace(reference, registry=host, repository=repository, names_registry=True)
 
 
 def registry_host(registry: str, *, field: str = "registry") -> str:
-    """Gives the host, with its port if it has one, of a registry given as URL or host; `docker.io` for every name of Docker Hub.
+    """Gives the host, with its port if it has one, of a registry as URL or host; `docker.io` for every name of Docker Hub.
 
     Raises `Invalid` at `field` for anything else, a URL with credentials in it included.
     """
@@ -111,7 +111,7 @@ def check_agreement(url: str, registry: str) -> None:
 def _split(text: str, field: str) -> SplitResult:
     try:
         split = urlsplit(text)
-        split.port  # noqa: B018  # reading it is what checks it
+        split.port  # noqa: B018  # the access checks it
     except ValueError as error:
         raise _bad_registry(field, str(error)) from None
     return split

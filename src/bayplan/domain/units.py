@@ -1,4 +1,4 @@
-"""Amounts of time and of bytes as people write and read them: in options, settings and everything that is printed."""
+"""Amounts of time and of bytes as people write and read them: in options, settings and output."""
 
 import re
 

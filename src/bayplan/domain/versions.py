@@ -1,7 +1,7 @@
 """Versions of drivers, of CUDA and of everything else, compared as versions and never as text.
 
-Text order gets 450.36.06 and 450.119.04, or 9.2 and 10.1, wrong, and with them the verdict. The three types here are
-what the rules compare; `sort_key` is for the database, which can only compare text.
+Text order sorts 450.36.06 and 450.119.04, or 9.2 and 10.1, wrongly, and makes the verdict wrong. The rules compare the three
+types here; `sort_key` is for the database, which can only compare text.
 """
 
 import re
@@ -60,7 +60,7 @@ class CudaVersion:
 
     @property
     def release(self) -> tuple[int, int]:
-        """Major and minor, which is what drivers and PTX go by."""
+        """Major and minor, which drivers and PTX depend on."""
         return (self.major, self.minor)
 
     def __lt__(self, other: "CudaVersion") -> bool:
@@ -90,7 +90,7 @@ class ComputeCapability:
         return f"{self.major}.{self.minor}"
 
 
-# The rules parse the same few texts for thousands of images; the caches make that a look into a dictionary.
+# The rules parse the same few texts for thousands of images; the caches make that a lookup in a dictionary.
 @lru_cache(maxsize=4096)
 def _parse_driver(text: str) -> DriverVersion:
     stripped = text.strip()
@@ -120,7 +120,7 @@ def _parse_capability(text: str) -> ComputeCapability:
 
 
 def read(parse: Callable[[str], T], text: str | None) -> T | None:
-    """What `parse` makes of a text; None where there is none or it cannot be read."""
+    """The parsed text; None where there is none or it cannot be read."""
     try:
         return None if text is None else parse(text)
     except Invalid:
@@ -133,7 +133,7 @@ _TOKEN = re.compile(r"([0-9]+)|([a-z\u0080-\U0010ffff]+)", re.IGNORECASE)
 _PRE_RELEASES = {
     "dev": "a", "a": "b", "alpha": "b", "b": "c", "beta": "c", "c": "d", "rc": "d", "pre": "d", "preview": "d",
 }  # fmt: skip
-# One character says of what kind an element is, so that their order decides first.
+# The first character of an element is its kind, so that kinds sort first.
 _PRE_RELEASE, _END, _WORD, _NUMBER = "1", "3", "5", "7"
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 Bits = int
 
 _SET = [tuple(bit for bit in range(8) if byte >> bit & 1) for byte in range(256)]
-_MOST_SINGLE_STEPS = 24  # up to here shifting for each change is faster than going by way of a text
+_MOST_SINGLE_STEPS = 24  # up to here a shift for each change is faster than the way through text
 
 
 def places(bits: Bits) -> Iterator[int]:
@@ -34,7 +34,7 @@ def from_places(members: Iterable[int], size: int) -> Bits:
 
 
 def move(removed: Sequence[int], inserted: Sequence[int], size: int) -> Callable[[Bits], Bits]:
-    """What takes places out of sets, and then puts empty places in; the others keep their order.
+    """Removes places from sets, and then inserts empty places; the others keep their order.
 
     `removed` has places of before, `inserted` places of after, both ascending; `size` is how many there were.
     """

@@ -1,7 +1,7 @@
-"""Images grouped by what they say: a column has a set of places for each different answer to one question.
+"""Images grouped by a property: a column has a set of places for each distinct value.
 
-The numbers of a column's groups never change while an index goes from change to change, so what was worked out for a
-group stays true. Only the sets are copied.
+The numbers of a column's groups never change while an index goes from change to change, so results for a group stay
+valid. Only the sets are copied.
 """
 
 from collections.abc import Callable, Hashable, Iterable
@@ -12,12 +12,12 @@ from bayplan.domain.compatibility.bits import Bits, from_places
 
 Example = TypeVar("Example")
 Member = tuple[int, Hashable, Example]
-"""A place, the key of its group, and what stands for the group when it is new."""
+"""A place, the key of its group, and the example of the group when it is new."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class GroupColumn(Generic[Example]):
-    """Groups of places. `numbers` and `examples` only grow and are shared by all that come of one index; `bits` is its own.
+    """Groups of places. `numbers` and `examples` only grow and are shared by all columns derived from one index; `bits` is its own.
 
     `bits` has no entry for groups that came later, and an empty set for those that no image is in any more.
     """

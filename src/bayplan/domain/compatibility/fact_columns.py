@@ -1,6 +1,6 @@
 """The images of a catalogue grouped by the facts that rules declare: one column for all rules that read the same facts.
 
-An image may say something else on some architecture; what it says there is in columns of that architecture.
+Where an image's facts differ on an architecture, those facts are in columns of that architecture.
 """
 
 from collections.abc import Callable, Hashable, Iterable, Sequence
@@ -16,7 +16,7 @@ Reader = Callable[[ImageRequirements], Hashable]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FactLayout:
-    """Which column each rule reads, by the column's number, and what reads the facts of each column."""
+    """The number of the column that each rule reads, and the function that reads the facts of each column."""
 
     readers: tuple[Reader, ...]
     judge: int

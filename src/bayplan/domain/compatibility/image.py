@@ -1,6 +1,6 @@
-"""What the rules read of an image, and which of it are facts that an inspection, a scan or staff have to tell.
+"""An image as the rules read it, and the table of those of its fields that are facts from inspections, scans or staff.
 
-An `Image` has nothing but what a verdict may depend on, and is hashable: equal images are judged once.
+An `Image` has only the fields that a verdict may depend on, and is hashable: equal images are judged once.
 """
 
 import datetime
@@ -18,16 +18,16 @@ class CompatLibraries:
 
 @dataclass(frozen=True, slots=True)
 class Image:
-    """What an image declares. None means not known, except for `cuda`: there it means no CUDA where `cpu` is true."""
+    """What an image declares. None means unknown; for `cuda` it means no CUDA where `cpu` is true."""
 
     cpu: bool = False
     cuda: str | None = None
-    """The full release, such as "12.4.1"; a minor release such as "12.4" where no more is known."""
+    """The full release, such as "12.4.1"; a minor release such as "12.4" where the patch is unknown."""
     min_generation: str | None = None
     framework: str | None = None
     framework_version: str | None = None
     architectures: tuple[str, ...] | None = None
-    """As OCI writes them: "amd64", "arm64"."""
+    """In OCI's spelling: "amd64", "arm64"."""
     requirements: tuple[tuple[str, str], ...] | None = None
     """The NVIDIA_REQUIRE_* variables, sorted by name; an empty tuple means that there are none."""
     disable_require: bool | None = None
@@ -41,14 +41,14 @@ class Image:
     end_of_life: datetime.date | None = None
     deleted: bool = False
     withdrawn_reason: str | None = None
-    """Why staff took it out of use; None when they did not."""
+    """Staff's reason for taking it out of use; None while it is in use."""
     missing_in_registry: bool = False
     by_architecture: "tuple[tuple[str, Image], ...]" = ()
-    """The image on architectures for which it says something else, by the architecture's name."""
+    """The image on architectures where its facts differ, by the architecture's name."""
 
     @property
     def is_for_tegra(self) -> bool:
-        """Whether the image says that it is made for L4T: it requires a JetPack (other NVIDIA images leave the variable empty)."""
+        """Whether the image is for L4T: it requires a JetPack (other NVIDIA images leave the variable empty)."""
         return any(
             name.upper().startswith("NVIDIA_REQUIRE_JETPACK") and value.strip()
             for name, value in self.requirements or ()

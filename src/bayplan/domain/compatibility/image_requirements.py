@@ -1,7 +1,7 @@
-"""What an image needs of a node, parsed once.
+"""The requirements of an image on a node, parsed once.
 
-Texts become versions and conditions here, so that the rules only compare; a text that cannot be read counts as not
-known. The index keeps one `ImageRequirements` for all images that are equal.
+Texts become versions and conditions here, so that the rules only compare; a text that cannot be read counts as
+unknown. The index keeps one `ImageRequirements` for all images that are equal.
 """
 
 from collections.abc import Callable, Hashable, Iterable, Mapping
@@ -19,7 +19,7 @@ _PLATFORMS = {"x86_64": "amd64", "x86-64": "amd64", "aarch64": "arm64"}
 
 
 def platform(text: str) -> str:
-    """The architecture as OCI writes it, of a text as OCI or `uname -m` write it; "linux/arm64/v8" is arm64."""
+    """The architecture in OCI's spelling, from that of OCI or of `uname -m`; "linux/arm64/v8" is arm64."""
     parts = text.strip().lower().split("/")
     name = parts[1] if len(parts) > 1 and parts[0] == "linux" else parts[0]
     return _PLATFORMS.get(name, name)
@@ -27,7 +27,7 @@ def platform(text: str) -> str:
 
 @dataclass(frozen=True)
 class FrameworkBuild:
-    """For which GPUs the framework in the image was compiled, and who says so."""
+    """The GPUs that the framework in the image was compiled for, and the source of that."""
 
     texts: tuple[str, ...]
     kernels: tuple[Kernel, ...]
@@ -36,28 +36,28 @@ class FrameworkBuild:
 
 @dataclass(frozen=True, eq=False)
 class ImageRequirements:
-    """What an image needs, parsed against the tables. Compared by identity: equal images share one in the index."""
+    """The requirements of an image, parsed against the tables. Compared by identity: equal images share one in the index."""
 
     declared: Image
     tables: Tables
 
     def on(self, architecture: str | None) -> "ImageRequirements":
-        """The requirements on nodes of that architecture, which may differ from those on others."""
+        """The requirements on nodes of that architecture, which may differ from the image's own."""
         return self.by_architecture.get(architecture, self) if architecture is not None else self
 
     @cached_property
     def by_architecture(self) -> "dict[str, ImageRequirements]":
-        """The requirements on architectures for which the image says something else."""
+        """The requirements on architectures where the image's facts differ."""
         return {platform(name): ImageRequirements(image, self.tables) for name, image in self.declared.by_architecture}
 
     @cached_property
     def uses_gpu(self) -> bool:
-        """Whether it is made for GPUs; one with `cpu` and no CUDA is not."""
+        """Whether it is for GPUs; an image with `cpu` and no CUDA is not."""
         return self.declared.cuda is not None or not self.declared.cpu
 
     @cached_property
     def platforms(self) -> tuple[str, ...]:
-        """The architectures that it is built for; empty where not known."""
+        """The architectures that it is built for; empty where unknown."""
         return tuple(platform(text) for text in self.declared.architectures or ())
 
     @cached_property
@@ -82,46 +82,46 @@ class ImageRequirements:
 
     @cached_property
     def min_generation(self) -> Generation | None:
-        """The generation that it asks for, where the tables have it."""
+        """The GPU generation that it requires, where the tables have it."""
         return None if self.declared.min_generation is None else self.tables.generation(self.declared.min_generation)
 
     @cached_property
     def own_driver(self) -> DriverVersion | None:
-        """The driver that the application itself asks for."""
+        """The driver that the application itself requires."""
         return read(DriverVersion.parse, self.declared.min_driver)
 
     @cached_property
     def own_capability(self) -> ComputeCapability | None:
-        """The compute capability that its libraries ask for."""
+        """The compute capability that its libraries require."""
         return read(ComputeCapability.parse, self.declared.min_compute_capability)
 
     @cached_property
     def has_compat(self) -> bool:
-        """Whether it is known to carry the forward-compatibility package."""
+        """Whether it carries the forward-compatibility package; False where unknown."""
         return self.declared.compat_package is not None or self.declared.compat_on_loader_path is True
 
     @cached_property
     def compat_cuda(self) -> CudaVersion | None:
-        """The CUDA release of that package; that of the image where it does not say."""
+        """The CUDA release of that package; the image's where the package does not name it."""
         package = self.declared.compat_package
         return (read(CudaVersion.parse, package.cuda) if package is not None else None) or self.cuda
 
     @cached_property
     def compat_driver(self) -> DriverVersion | None:
-        """The version of that package's libcuda, or its branch; that of its CUDA release where it does not say."""
+        """The version of that package's libcuda, or its branch; that of its CUDA release where unnamed."""
         package = self.declared.compat_package
         own = read(DriverVersion.parse, package.driver) if package is not None else None
         return own or (self.tables.min_driver(self.compat_cuda) if self.compat_cuda is not None else None)
 
     @cached_property
     def conditions(self) -> tuple[tuple[StartCondition, ...], str | None]:
-        """Its start conditions, and the CUDA_VERSION that is none; neither where they are switched off or unknown."""
+        """Its start conditions, and an invalid CUDA_VERSION; neither where conditions are switched off or unknown."""
         if self.declared.requirements is None or self.declared.disable_require is True:
             return (), None
         return conditions_of(self.declared.requirements)
 
     def build(self, architecture: str | None) -> FrameworkBuild | None:
-        """Its kernels on a node of that architecture: its own fact, else the table's; None where not known."""
+        """Its kernels on a node of that architecture: its own fact, else the table's; None where unknown."""
         if self._own_build is not None:
             return self._own_build
         only = self.platforms[0] if len(self.platforms) == 1 else None
@@ -129,7 +129,7 @@ class ImageRequirements:
 
     @cached_property
     def builds(self) -> tuple[FrameworkBuild | None, ...]:
-        """All that `build` may give: its own fact, else what the table has on amd64, on arm64 and on an unknown architecture."""
+        """All results that `build` may have: its own fact, else the table's on amd64, on arm64 and on an unknown architecture."""
         own = self._own_build
         return (own,) if own is not None else (*self._table_builds, self.build(None))
 
@@ -155,7 +155,7 @@ class ImageRequirements:
 
 @dataclass(frozen=True, slots=True)
 class DerivedFact:
-    """What several fields of an image come to for a rule; images for which it is equal are the same to that rule."""
+    """A value that a rule derives from several fields of an image; the rule gives equal images the same result."""
 
     fields: tuple[str, ...]
     read: Callable[[ImageRequirements], Hashable]
@@ -168,17 +168,17 @@ DERIVED_FACTS: Mapping[str, DerivedFact] = {
         lambda requirements: requirements.builds,
     ),
 }
-"""Facts that rules may declare next to the fields of `Image`."""
+"""Facts that rules may declare besides the fields of `Image`."""
 
 
 def fact_reader(names: tuple[str, ...]) -> Callable[[ImageRequirements], Hashable]:
-    """What reads these facts of an image, to be compared with those of another."""
+    """The function that reads these facts of an image, as a key for comparison."""
     readers = [DERIVED_FACTS[name].read if name in DERIVED_FACTS else attrgetter(f"declared.{name}") for name in names]
     return readers[0] if len(readers) == 1 else lambda requirements: tuple([read(requirements) for read in readers])
 
 
 def image_fields(facts: Iterable[str]) -> frozenset[str]:
-    """The fields of `Image` that these facts are made of."""
+    """The fields of `Image` that these facts depend on."""
     return frozenset(
         field for name in facts for field in (DERIVED_FACTS[name].fields if name in DERIVED_FACTS else (name,))
     )

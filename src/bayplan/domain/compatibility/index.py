@@ -1,7 +1,7 @@
-"""A catalogue as the judge keeps it: each image a bit, in the order of matches, in a column for each thing that is asked.
+"""The judge's index of a catalogue: each image is a bit, in the order of matches, in a column for each property.
 
-An index never changes. Writes make another one of it, which shares what stays the same, so a reader keeps the one that
-it has. One thread at a time may make changes; any number may read.
+An index never changes. A write derives a new index, which shares the unchanged parts, so readers keep theirs. One thread
+at a time may make changes; any number may read.
 """
 
 import datetime
@@ -35,7 +35,7 @@ ATTRIBUTES: Mapping[str, Callable[[CatalogueImage], Iterable[Hashable]]] = {
     "domain": lambda image: (image.domain,),
     "task": lambda image: image.tasks,
 }
-"""What questions and filters ask for: the values of an image; each is a column."""
+"""The properties that queries and filters compare; each is a column."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -129,7 +129,7 @@ class CatalogueIndex:
         )
 
     def _has(self, image: CatalogueImage, entry: Entry) -> bool:
-        """Whether the index has the image just so: many writes change nothing that it goes by."""
+        """Whether the index has an equal image already: many writes change no field that the index uses."""
         place = self.order.place(image.pk)
         if place is None:
             return False
@@ -186,7 +186,7 @@ class CatalogueIndex:
 
     @cached_property
     def _judged(self) -> Callable[[Node, datetime.date], NodeVerdicts]:
-        # Without `self`: an index that nobody reads any more goes at once, and not at the next round of the collector.
+        # Without `self`: an index without readers is freed at once, and not at the next run of the garbage collector.
         rules, layout, order, kinds = self.rules, self._layout, self.order, self._kind
         facts, by_architecture = self._facts, self._by_architecture
 
@@ -206,10 +206,10 @@ class CatalogueIndex:
 def _interned(
     image: Image, tables: Tables, parsed: "WeakValueDictionary[Image, ImageRequirements]"
 ) -> ImageRequirements:
-    """The requirements of an image, the same for all that need the same."""
+    """The requirements of an image; equal images share one object."""
     kernels = image.kernel_architectures
     if image.framework is not None and kernels is not None and (not kernels or parse_kernels(kernels)):
-        # A framework matters only to look up for which GPUs it was built.
+        # A framework matters only for the lookup of the GPUs that it was built for.
         image = replace(image, framework=None, framework_version=None)
     requirements = parsed.get(image)
     if requirements is None:

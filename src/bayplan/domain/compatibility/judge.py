@@ -1,7 +1,7 @@
 """The judge: runs all rules over one image and one node, and takes the worst grade.
 
-A pure function, so that it can be held against real reports and asked again for any verdict that was ever given. It is
-the reference for the index, which judges a whole catalogue at once.
+A pure function, so that it can be tested against real reports and can reproduce any earlier verdict. It is the reference
+for the index, which judges a whole catalogue at once.
 """
 
 import datetime
@@ -18,7 +18,7 @@ from bayplan.domain.compatibility.verdict import ORDER, SEVERITY, Grade, Reason,
 
 
 def judge(image: Image, node: Node, tables: Tables, today: datetime.date, rules: RuleSet = RULES) -> Verdict:
-    """How well the image runs on the node, with every reason; never raises, whatever texts the two hold."""
+    """The verdict for an image on a node, with every reason; never raises, whatever texts the two have."""
     capabilities = NodeCapabilities(rules.kind(node), tables)
     return judge_parsed(ImageRequirements(image, tables), capabilities, today, rules)
 
@@ -26,7 +26,7 @@ def judge(image: Image, node: Node, tables: Tables, today: datetime.date, rules:
 def judge_parsed(
     requirements: ImageRequirements, capabilities: NodeCapabilities, today: datetime.date, rules: RuleSet = RULES
 ) -> Verdict:
-    """The same for an image and a kind of node that are parsed already, against the same tables."""
+    """The verdict for an image and a kind of node that are parsed already, against the same tables."""
     requirements = requirements.on(capabilities.platform)
     pairing = Pairing(requirements, capabilities, today)
     general = [reason for rule in rules.general if (reason := rule.check(pairing)) is not None]

@@ -1,6 +1,6 @@
 """Judges a whole catalogue on one kind of node: each rule runs once for each group of images that are equal in its facts.
 
-What a rule gives for a group is kept for the kind of node, across changes of the catalogue; the rest is AND and OR.
+A rule's result for a group is kept for the kind of node, across changes of the catalogue; the rest is AND and OR.
 """
 
 import datetime
@@ -27,7 +27,7 @@ GradeSets = dict[Grade, Bits]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class NodeKind:
-    """A kind of node on one day, with what was worked out for it so far, by the number of the group."""
+    """A kind of node on one day, with the results for it so far, by the number of the group."""
 
     node: NodeCapabilities
     today: datetime.date
@@ -36,7 +36,7 @@ class NodeKind:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Part:
-    """Columns of images, and which of their images count."""
+    """Columns of images, and those of their images that are judged by them."""
 
     facts: FactColumns
     members: Bits
@@ -45,7 +45,7 @@ class Part:
 def judge_all(
     rules: RuleSet, layout: FactLayout, order: ImageOrder, parts: Sequence[Part], kind: NodeKind
 ) -> NodeVerdicts:
-    """The verdicts for all images; no image counts in two parts."""
+    """The verdicts for all images; each image is in one part only."""
     every = works_on_cpu = uses_gpu = 0
     general_blocks: list[Block] = []
     gpu_blocks: list[Block] = []
@@ -74,7 +74,7 @@ class _Run:
         self._partitions: dict[str, GradeSets] = {}
 
     def having(self, test: Callable[[ImageRequirements], bool]) -> Bits:
-        """The images for which a test on what the judge itself reads holds."""
+        """The images whose facts that the judge itself reads pass a test."""
         return self._part.facts.columns[self._layout.judge].having(test) & self._part.members
 
     def blocks(self, rule: Rule, number: int, column: int) -> Iterator[Block]:
@@ -119,7 +119,7 @@ class _Run:
         return pairing
 
     def _holding(self, by_grades: Callable[[Grade, Grade], bool]) -> Bits:
-        """The images for which what the driver and the kernels say comes to that."""
+        """The images with that combination of the driver's and the kernels' grades."""
         by_driver = self._grades("by_driver", self._layout.driver, lambda pairing: pairing.by_driver)
         by_kernels = self._grades("by_kernels", self._layout.kernels, lambda pairing: pairing.by_kernels)
         holds = 0
@@ -153,7 +153,7 @@ def _by_grade(blocks: Sequence[Block]) -> GradeSets:
 
 
 def _settle(every: Bits, general: GradeSets, gpu: GradeSets, uses_gpu: Bits, works_on_cpu: Bits) -> GradeSets:
-    """The images of each grade, as `judge.settle` has it for one."""
+    """The images of each grade, by the same rule as `judge.settle` for a single image."""
     on_gpu: GradeSets = {}
     left = uses_gpu
     for grade in _WORST_FIRST:

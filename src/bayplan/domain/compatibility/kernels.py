@@ -1,7 +1,7 @@
-"""For which GPUs compiled code runs: cubins for a capability, PTX for everything newer.
+"""The GPUs that compiled code runs on: cubins for a capability, PTX for every newer one.
 
 Code for (major, m) runs on (major, n >= m) and on no other major. PTX is compiled by the driver at start, for its own
-capability and every newer one. Between Tegra and other GPUs nothing carries over.
+capability and every newer one. Code for Tegra does not run on other GPUs, nor theirs on Tegra.
 """
 
 import re
@@ -55,12 +55,12 @@ def grade_in_build(kernels: tuple[Kernel, ...], gpu: ComputeCapability, tables: 
 
 
 def _code_runs(kernel: Kernel, gpu: ComputeCapability, tables: Tables) -> bool:
-    made = kernel.capability
-    if kernel.suffix == "a" or gpu in tables.tegra or made in tables.tegra:
-        return made == gpu
-    if made.major != gpu.major or made.minor > gpu.minor:
+    compiled = kernel.capability
+    if kernel.suffix == "a" or gpu in tables.tegra or compiled in tables.tegra:
+        return compiled == gpu
+    if compiled.major != gpu.major or compiled.minor > gpu.minor:
         return False
-    return kernel.suffix != "f" or tables.generation_of(str(made)) == tables.generation_of(str(gpu))
+    return kernel.suffix != "f" or tables.generation_of(str(compiled)) == tables.generation_of(str(gpu))
 
 
 def _ptx_runs(kernel: Kernel, gpu: ComputeCapability, tables: Tables) -> bool:
@@ -70,20 +70,20 @@ def _ptx_runs(kernel: Kernel, gpu: ComputeCapability, tables: Tables) -> bool:
 
 
 def grade_by_release(cuda: CudaVersion, gpu: ComputeCapability, tables: Tables) -> Grade:
-    """NATIVE where a CUDA release makes code that runs on the GPU, JIT where the GPU is newer, NO where it was dropped.
+    """NATIVE where a CUDA release compiles code that runs on the GPU, JIT where the GPU is newer, NO where it was dropped.
 
-    UNKNOWN for a capability of which neither is known.
+    UNKNOWN for a capability that the tables do not place.
     """
     release = cuda.release
     low, high = 0, 0
     newer = dropped = False
     for row in tables.capabilities:
-        made = row.capability
+        compiled = row.capability
         gone = row.last_cuda is not None and row.last_cuda.release < release
         coming = row.first_cuda.release > release
         if not gone and not coming:
-            low, high = min(low or made.major, made.major), max(high, made.major)
-        if made.major == gpu.major and made.minor <= gpu.minor:
+            low, high = min(low or compiled.major, compiled.major), max(high, compiled.major)
+        if compiled.major == gpu.major and compiled.minor <= gpu.minor:
             if not gone and not coming:
                 return Grade.NATIVE
             newer, dropped = newer or coming, dropped or gone

@@ -1,4 +1,4 @@
-"""Which images of a catalogue run on a node, and why not the others: the answer to a whole question."""
+"""Matches: the images of a catalogue that run on a node, and the reasons against the others."""
 
 import datetime
 from collections.abc import Iterable
@@ -20,7 +20,7 @@ from bayplan.domain.compatibility.verdict import ORDER, Verdict
 
 @dataclass(frozen=True, slots=True)
 class MatchResult:
-    """How many images were considered, those that match, best first, all others, and what stood in their way."""
+    """The number of images considered, the matches, best first, all other images, and the summary of the reasons against them."""
 
     considered: int
     matches: tuple[tuple[int, Verdict], ...]
@@ -37,10 +37,10 @@ def match(
     limit: int | None = None,
     explain: bool = True,
 ) -> MatchResult:
-    """The images for a question, of those that are eligible; None: all.
+    """The matches of a query among the eligible images; None: all images.
 
-    Both lists are in the order of matches: the grade, then as `bayplan.domain.compatibility.order` has it. At most
-    `limit` matches are given; without `explain` nothing of what was rejected but the summary.
+    Both lists are in the order of matches: by grade, then by `bayplan.domain.compatibility.order`. There are at most
+    `limit` matches; without `explain` the rejected images are in the summary alone.
     Raises Invalid at `framework` for a version specifier that pip would not take.
     """
     eligible = index.every if eligible is None else eligible
@@ -60,7 +60,7 @@ def match(
 def verdicts_for_nodes(
     image: Image, nodes: Iterable[tuple[int, Node]], tables: Tables, today: datetime.date, rules: RuleSet = RULES
 ) -> tuple[tuple[int, Verdict], ...]:
-    """One image on many nodes, each with its key, in the order given; every kind of node is judged once."""
+    """One image on many nodes, each with its key, in their order; every kind of node is judged once."""
     requirements = ImageRequirements(image, tables)
     by_kind: dict[Node, Verdict] = {}
     answer: list[tuple[int, Verdict]] = []

@@ -1,7 +1,7 @@
-"""What a node can run, parsed once.
+"""The capabilities of a node, parsed once.
 
-Everything that depends on the node alone is worked out here and kept: its GPU's class and brand, the newest CUDA of its
-driver, the CUDA releases that would do. What the node's facts do not decide is None and never guessed.
+Everything that depends on the node alone is computed here and kept: its GPU's class and brand, the newest CUDA of its
+driver, the CUDA releases that run on it. A property that the node's facts do not decide is None, never a guess.
 """
 
 import re
@@ -107,13 +107,13 @@ class NodeCapabilities:
 
     @cached_property
     def generation(self) -> Generation | None:
-        """Its GPU's generation: by its capability, else as it says."""
+        """Its GPU's generation: by its capability, else as reported."""
         name = self.tables.generation_of(str(self.capability)) if self.capability else self.reported.hardware_generation
         return None if name is None else self.tables.generation(name)
 
     @cached_property
     def last_driver_branch(self) -> int | None:
-        """The last driver branch that supports its GPU; None where newer ones still do, or where that is not known."""
+        """The last driver branch that supports its GPU; None where newer ones still do, or where unknown."""
         rows = [self.tables.by_capability.get(gpu) for gpu in self.capabilities]
         lasts = [row.last_driver_branch for row in rows if row is not None and row.last_driver_branch is not None]
         return max(lasts) if lasts and len(lasts) == len(rows) else None
@@ -151,7 +151,7 @@ class NodeCapabilities:
 
     @cached_property
     def data_centre(self) -> bool | None:
-        """Whether its GPU is of the data-centre class, by name, else by brand; None where neither says."""
+        """Whether its GPU is of the data-centre class, by name, else by brand; None where neither decides it."""
         by_name = (
             self.tables.names_data_centre_gpu(self.reported.gpu_name) if self.reported.gpu_name is not None else None
         )
@@ -198,7 +198,7 @@ class NodeCapabilities:
         return (fitting[-1], fitting[0]) if fitting else None
 
     def meets(self, condition: StartCondition) -> ConditionOutcome:
-        """Whether it meets a start condition; UNKNOWN where a property decides that is not known."""
+        """Whether it meets a start condition; UNKNOWN where an unknown property decides it."""
         outcome = self._outcomes.get(condition.text)
         if outcome is None:
             outcomes = {evaluate(condition, properties) for properties in self._properties}
@@ -216,7 +216,7 @@ class NodeCapabilities:
 
     @cached_property
     def _properties(self) -> tuple[NodeProperties, ...]:
-        # On Tegra driver numbers are those of L4T, which the tables do not know.
+        # On Tegra driver numbers are those of L4T, which the tables do not have.
         cuda, driver = (None, None) if self.is_tegra else (self.driver_cuda, self.driver)
         properties = NodeProperties(
             cuda=None if cuda is None else str(cuda),

@@ -1,4 +1,4 @@
-"""What one kind of node gets of a catalogue: the grade of every image, and the reasons of those that are asked for."""
+"""The verdicts of all images of a catalogue on one kind of node: every image's grade, and reasons on request."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field

@@ -1,7 +1,7 @@
 """The images of a catalogue in the documented order of matches, grade aside.
 
-Images that are not deprecated would come first (no image says so yet); then by the framework's name, its newest version,
-the newest CUDA, the newest image version, the pk. What has no framework, version or CUDA comes after what has.
+By the framework's name, its newest version, the newest CUDA, the newest image version, the pk. Images without framework,
+version or CUDA come after those with it. (Images that are not deprecated will come first; no image is deprecated yet.)
 """
 
 from bisect import bisect_left
@@ -18,7 +18,7 @@ _LAST = "\x7f"  # after every character of a key
 _MOST_RECENT = 1_000
 
 Family = tuple[bool, str, str, str]
-"""What images of one framework and CUDA share of the order."""
+"""The part of the order that images of one framework and CUDA share."""
 Entry = tuple[Family, str, int, ImageRequirements]
 """An image in the order: its family, its version, its pk; and its requirements, which do not order it."""
 
@@ -37,7 +37,7 @@ class CatalogueImage:
 
 
 def order_entry(image: CatalogueImage, requirements: ImageRequirements) -> Entry:
-    """Where an image stands in the order."""
+    """The image's key in the order."""
     facts = image.image
     family = _family(facts.framework, facts.framework_version, facts.cuda)
     return family, _newest_first(image.version), image.pk, requirements
@@ -64,12 +64,12 @@ class Change:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ImageOrder:
-    """The entries of all images, in order. Never changed in place: whoever reads it keeps what they read."""
+    """The entries of all images, in order. Never changed in place, so readers need no lock."""
 
     entries: list[Entry]
     _by_pk: dict[int, Entry]
     _recent: Mapping[int, Entry | None]
-    """What differs from `_by_pk`, which is copied only now and then; None for what is gone."""
+    """The differences from `_by_pk`, which is copied only now and then; None for removed images."""
 
     @classmethod
     def build(cls, entries: Iterable[Entry]) -> "ImageOrder":

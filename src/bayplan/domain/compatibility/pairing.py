@@ -1,7 +1,7 @@
 """One image on one node: a rule's input.
 
-What several rules build on is worked out here, once: how the driver runs the image's CUDA, and whether the image has
-code for the GPU.
+The grades that several rules need are computed here, once: how the driver runs the image's CUDA, and whether the image
+has code for the GPU.
 """
 
 import datetime
@@ -17,7 +17,7 @@ from bayplan.domain.compatibility.verdict import Grade
 
 @dataclass(frozen=True, eq=False)
 class Pairing:
-    """An image's requirements and a node's capabilities, parsed against the same tables; the day; what follows from them."""
+    """An image's requirements and a node's capabilities, parsed against the same tables; the day; and grades derived from them."""
 
     image: ImageRequirements
     node: NodeCapabilities
@@ -30,7 +30,7 @@ class Pairing:
 
     @cached_property
     def build(self) -> FrameworkBuild | None:
-        """For which GPUs the image's framework was built; None where that is not known."""
+        """The GPUs that the image's framework was built for; None where unknown."""
         return self.image.build(self.node.platform)
 
     @cached_property
@@ -66,7 +66,7 @@ def needs_jit_on_older_driver(by_driver: Grade, by_kernels: Grade) -> bool:
 
 def _by_driver(image: ImageRequirements, node: NodeCapabilities) -> Grade:
     driver = node.driver
-    if node.is_tegra:  # the drivers of L4T have numbers of their own
+    if node.is_tegra:  # drivers of L4T have version numbers of their own
         return Grade.NATIVE
     if image.cuda is None or driver is None or image.smallest_driver is None:
         return Grade.UNKNOWN

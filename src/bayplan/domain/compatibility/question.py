@@ -1,4 +1,4 @@
-"""A question: a node and what it is to do; and the images of an index that are for that."""
+"""A match's query: a node and a task; and the images of an index that are for that task."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ _SPECIFIER_STARTS = "<>=!~"
 
 @dataclass(frozen=True)
 class MatchQuery:
-    """A node and what it is to do; None asks for nothing. `framework` is a name, with a specifier as pip writes it."""
+    """A node and its task, domain and framework; None puts no condition. `framework` is a name, with a specifier as pip writes it."""
 
     node: Node
     task: str | None = None
@@ -29,7 +29,7 @@ class MatchQuery:
 
 @dataclass(frozen=True, slots=True)
 class TaskImages:
-    """The images for each part of a question; None where it does not ask for that."""
+    """The images for each part of a query; None for a part without a condition."""
 
     task: Bits | None
     domain: Bits | None
@@ -37,7 +37,7 @@ class TaskImages:
 
     @classmethod
     def of(cls, query: MatchQuery, index: CatalogueIndex) -> "TaskImages":
-        """Those of an index; raises Invalid at `framework` for a specifier that pip would not take."""
+        """The images of an index; raises Invalid at `framework` for a specifier that pip would not take."""
         attributes = index.attributes
         framework = None if query.framework is None else _framework_test(query.framework)
         return cls(
@@ -47,7 +47,7 @@ class TaskImages:
         )
 
     def together(self, images: Bits) -> Bits:
-        """Those of the images that are for everything that is asked."""
+        """Those of the images that meet all parts of the query."""
         for part in (self.task, self.domain, self.framework):
             if part is not None:
                 images &= part

@@ -1,8 +1,8 @@
 """The start conditions of an image (NVIDIA_REQUIRE_*), read and evaluated as the NVIDIA container runtime does.
 
 In a condition a space is OR and a comma is AND; several variables are ANDed. The runtime stops at the first
-alternative that holds, so a mistake behind it does no harm, and one before it stops the container. A property of the
-node that is not known makes a condition unknown, unless the rest decides it.
+alternative that holds, so a mistake behind it does no harm, and one before it stops the container. An unknown
+property of the node makes a condition unknown, unless the rest decides it.
 Source: NVIDIA/libnvidia-container src/cli/dsl.c and configure.c; NVIDIA/nvidia-container-toolkit
 internal/config/image/cuda_image.go.
 """
@@ -30,7 +30,7 @@ _VERSIONS = ("cuda", "driver", "arch")
 
 
 class ConditionOutcome(Enum):
-    """What evaluating a condition gives."""
+    """The result of evaluating a condition."""
 
     MET = "met"
     UNMET = "unmet"
@@ -40,7 +40,7 @@ class ConditionOutcome(Enum):
 
 @dataclass(frozen=True, slots=True)
 class NodeProperties:
-    """What conditions ask of a node; None for what is not known. `brand` in NVML's words, in any case."""
+    """The properties of a node that conditions compare; None for unknown. `brand` in NVML's words, in any case."""
 
     cuda: str | None = None
     driver: str | None = None

@@ -1,7 +1,6 @@
-"""What stood in the way of all the images that do not match, and which single change would help.
+"""The summary of a match: the reasons against the images that do not match, and the single changes that would help.
 
-A list of two hundred refusals says less than one line: the driver. A line counts the images that a reason blocks, and
-its remedy is that of the image which needs least.
+A line counts the images that a reason blocks; its remedy is that of the image that needs the smallest change.
 """
 
 from collections.abc import Iterator
@@ -20,7 +19,7 @@ _MOST_NAMES = 10
 
 @dataclass(frozen=True, slots=True)
 class SummaryLine:
-    """A reason code, how many images it stood in the way of, and what would change that."""
+    """A reason code, the number of images that it blocks, and a remedy."""
 
     code: ReasonCode
     images: int
@@ -34,13 +33,13 @@ def summarize(query: MatchQuery, verdicts: NodeVerdicts, images: Bits) -> tuple[
     by_code: dict[ReasonCode, Bits] = {}
     for reason, blocked in blocking:
         by_code[reason.code] = by_code.get(reason.code, 0) | blocked
-    once = several = 0  # images that one code blocks, and that several do
+    once = several = 0  # images that a single code blocks, and that several codes block
     for blocked in by_code.values():
         several |= once & blocked
         once |= blocked
     least: dict[ReasonCode, tuple[tuple[object, ...], Reason]] = {}
     for reason, blocked in blocking:
-        # What alone is in the way comes first, then what needs least, then the first image.
+        # Sole reasons come first, then the smallest change, then the first image.
         alone = blocked & ~several
         rank = (not alone, _effort(reason), lowest(alone or blocked), SEVERITY[reason.grade])
         if reason.code not in least or rank < least[reason.code][0]:
@@ -64,7 +63,7 @@ def _blocking(verdicts: NodeVerdicts, grades: frozenset[Grade], rejected: Bits) 
 
 
 def _effort(reason: Reason) -> tuple[int, ...]:
-    """How new a driver a reason asks for; nothing where it asks for something else."""
+    """The driver version that a reason requires; empty where it requires something else."""
     driver = read(DriverVersion.parse, (reason.needed or "").removeprefix(">="))
     return () if driver is None else driver.parts
 
@@ -74,11 +73,11 @@ def summarize_nothing(query: MatchQuery, index: CatalogueIndex, among: Bits) -> 
 
     Where each exists, but not together: those whose change alone would give an image.
     """
-    asked = TaskImages.of(query, index)
+    task_images = TaskImages.of(query, index)
     parts = {
-        ReasonCode.NO_SUCH_TASK: (asked.task, replace(asked, task=None)),
-        ReasonCode.NO_SUCH_DOMAIN: (asked.domain, replace(asked, domain=None)),
-        ReasonCode.NO_SUCH_FRAMEWORK: (asked.framework, replace(asked, framework=None)),
+        ReasonCode.NO_SUCH_TASK: (task_images.task, replace(task_images, task=None)),
+        ReasonCode.NO_SUCH_DOMAIN: (task_images.domain, replace(task_images, domain=None)),
+        ReasonCode.NO_SUCH_FRAMEWORK: (task_images.framework, replace(task_images, framework=None)),
     }
     lines = [
         _instead(code, query, index, others.together(among))
@@ -95,13 +94,13 @@ def summarize_nothing(query: MatchQuery, index: CatalogueIndex, among: Bits) -> 
 
 def _instead(code: ReasonCode, query: MatchQuery, index: CatalogueIndex, images: Bits) -> SummaryLine:
     if code is ReasonCode.NO_SUCH_TASK:
-        asked, plural = query.task, "tasks"
+        value, plural = query.task, "tasks"
         names = set(index.attributes["task"].within(images))
     elif code is ReasonCode.NO_SUCH_DOMAIN:
-        asked, plural = query.domain, "domains"
+        value, plural = query.domain, "domains"
         names = set(index.attributes["domain"].within(images))
     else:
-        asked, plural = query.framework, "frameworks"
+        value, plural = query.framework, "frameworks"
         names = {
             f"{name} {version or ''}".strip()
             for name, version in index.attributes["framework"].within(images)
@@ -109,11 +108,11 @@ def _instead(code: ReasonCode, query: MatchQuery, index: CatalogueIndex, images:
         }
     others = query_without(query, code)
     existing = f"{plural} {others}: {_listed(names)}" if names else f"no image {others}"
-    return SummaryLine(code, images.bit_count(), f"No image {others} has {asked!r}; there are {existing}.")
+    return SummaryLine(code, images.bit_count(), f"No image {others} has {value!r}; there are {existing}.")
 
 
 def query_without(query: MatchQuery, code: ReasonCode) -> str:
-    """The rest of a question as words: "of the domain od with pytorch"; "in the catalogue" where nothing is left."""
+    """The rest of a query in words: "of the domain od with pytorch"; "in the catalogue" where nothing is left."""
     parts = [
         "" if query.task is None or code is ReasonCode.NO_SUCH_TASK else f"for {query.task}",
         "" if query.domain is None or code is ReasonCode.NO_SUCH_DOMAIN else f"of the domain {query.domain}",

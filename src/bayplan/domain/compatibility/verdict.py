@@ -1,6 +1,6 @@
-"""What a judgement consists of: grades, reasons with their codes, verdicts.
+"""Grades, reasons with their codes, and verdicts.
 
-Apart from the rules, because the rules make these and `bayplan.domain.compatibility.match` gives them out.
+In a module of their own, because both the rules and `bayplan.domain.compatibility.match` use them.
 """
 
 from dataclasses import dataclass
@@ -36,7 +36,7 @@ class ReasonCode(StrEnum):
     """What the code says of an image, in one sentence."""
 
     def __new__(cls, code: str, meaning: str = "") -> "ReasonCode":
-        """Makes the member whose text is `code`."""
+        """Creates the member whose text is `code`."""
         member = str.__new__(cls, code)
         member._value_ = code
         member.meaning = meaning

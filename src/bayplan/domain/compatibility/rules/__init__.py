@@ -1,7 +1,7 @@
-"""The rules: a table of small pure functions from a pairing to a reason or nothing, each with what it reads.
+"""The rules: a table of small pure functions from a pairing to a reason or nothing, each with the facts that it reads.
 
 All rules of a kind are run, and every reason is kept; which rule comes first decides only the order of reasons of
-equal grade. What each says, with examples, is in docs/rules.md.
+equal grade. docs/rules.md describes each, with examples.
 """
 
 from bayplan.domain.compatibility.pairing import needs_jit_on_older_driver, runs

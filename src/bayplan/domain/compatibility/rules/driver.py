@@ -20,7 +20,7 @@ PUT_DRIVER_FIRST = (
 
 
 def driver(pairing: Pairing) -> Reason | None:
-    """Rule 3: the driver is at least the one that the CUDA release ships with, or something makes up for it."""
+    """Rule 3: the driver is at least the one that the CUDA release ships with, or a form of compatibility makes up for it."""
     image, grade = pairing.image, pairing.by_driver
     if grade is Grade.NATIVE:
         return None
@@ -200,7 +200,7 @@ def compiles_at_runtime(pairing: Pairing) -> Reason | None:
 
 
 def own_driver(pairing: Pairing) -> Reason | None:
-    """Rule 11: the driver that the application itself asks for."""
+    """Rule 11: the driver that the application itself requires."""
     image, installed = pairing.image.own_driver, pairing.node.driver
     if image is None or installed is None or installed >= image:
         return None

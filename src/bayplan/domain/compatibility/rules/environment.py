@@ -107,7 +107,7 @@ def end_of_life(pairing: Pairing) -> Reason | None:
 
 
 def missing_in_registry(pairing: Pairing) -> Reason | None:
-    """Rule 7: what its registry no longer has cannot be pulled."""
+    """Rule 7: an image that its registry no longer has cannot be pulled."""
     if not pairing.image.declared.missing_in_registry:
         return None
     return no(
@@ -178,7 +178,7 @@ def _other_jetpack(pairing: Pairing) -> Reason:
 
 
 def virtual_gpu(pairing: Pairing) -> Reason | None:
-    """The caveat of rule 12: a virtual GPU lacks functions."""
+    """The caveat of rule 12: a virtual GPU lacks some functions."""
     if not pairing.node.is_virtual:
         return None
     return caveat(

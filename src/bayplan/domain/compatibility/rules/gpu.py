@@ -1,4 +1,4 @@
-"""Rules 4, 5, 8, and the GPU's half of 11: the GPU against the code in the image and what the image asks for."""
+"""Rules 4, 5, 8, and the GPU's half of 11: the GPU against the code in the image and the image's own minimum."""
 
 from bayplan.domain.compatibility.pairing import Pairing
 from bayplan.domain.compatibility.rules.reasons import (
@@ -19,13 +19,13 @@ REPORT_CAPABILITY = "Report the worker's compute_capability."
 
 def generation(pairing: Pairing) -> Reason | None:
     """Rule 4: the GPU's generation is at least the one that the image states, by rank."""
-    asked = pairing.image.declared.min_generation
-    if asked is None:
+    required = pairing.image.declared.min_generation
+    if required is None:
         return None
     image, gpu_generation = pairing.image.min_generation, pairing.node.generation
     if image is None:
         return unknown(
-            f"No table has the generation {asked!r} that the image asks for.",
+            f"No table has the generation {required!r} that the image asks for.",
             remedy="Add it to the hardware generations.",
         )
     if gpu_generation is None:
@@ -47,7 +47,7 @@ def generation(pairing: Pairing) -> Reason | None:
 
 
 def kernels(pairing: Pairing) -> Reason | None:
-    """Rules 5 and 8: there is code for the GPU, by the framework's build where known, else by the CUDA release."""
+    """Rules 5 and 8: there is code for the GPU, by the framework's build, else by the CUDA release."""
     grade = pairing.by_kernels
     if grade is Grade.NATIVE:
         return None
@@ -58,7 +58,7 @@ def kernels(pairing: Pairing) -> Reason | None:
 
 def _undecided(pairing: Pairing) -> Reason | None:
     if pairing.build is None and pairing.image.cuda is None:
-        return None  # rule 3 says so
+        return None  # rule 3 gives the reason
     if pairing.node.capability is None:
         return unknown("The GPU's compute capability is not known.", remedy=REPORT_CAPABILITY, source=PROGRAMMING_GUIDE)
     return unknown(
@@ -122,7 +122,7 @@ def _capability(pairing: Pairing) -> str:
 
 
 def jit(pairing: Pairing) -> Reason | None:
-    """Rule 6's end: PTX of the image's release is compiled by a driver that is native for it, and by no older one."""
+    """Rule 6's end: only a driver that is native for the image's release compiles its PTX."""
     if not pairing.needs_jit_on_older_driver:
         return None
     ships_with = pairing.image.ships_with or pairing.image.smallest_driver
@@ -153,7 +153,7 @@ def arch_list(pairing: Pairing) -> Reason | None:
 
 
 def own_capability(pairing: Pairing) -> Reason | None:
-    """Rule 11: the compute capability that the libraries in the image ask for."""
+    """Rule 11: the compute capability that the libraries in the image require."""
     image, capabilities = pairing.image.own_capability, pairing.node.capabilities
     if image is None or (capabilities and min(capabilities) >= image):
         return None

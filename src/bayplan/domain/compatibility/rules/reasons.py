@@ -1,4 +1,4 @@
-"""How the rules make their reasons, and the documents that they come from."""
+"""Constructors of reasons, and the documents that the rules come from."""
 
 from bayplan.domain.compatibility.pairing import Pairing
 from bayplan.domain.compatibility.verdict import Grade, Reason, ReasonCode
@@ -39,7 +39,7 @@ def caveat(
     remedy: str | None = None,
     source: str,
 ) -> Reason:
-    """A reason that changes no verdict, but has bitten others."""
+    """A caveat: a reason that changes no verdict."""
     return Reason(Grade.CAVEAT, code, _text(needed), _text(found), detail, remedy, source)
 
 
@@ -62,7 +62,7 @@ def newer_driver(pairing: Pairing, driver: DriverVersion, *, also: str = "", ins
 
 
 def fitting_cuda(pairing: Pairing, *, native: bool = False) -> str:
-    """Which CUDA releases run on the node, natively if asked for, as the end of a remedy's sentence."""
+    """The CUDA releases that run on the node, natively on request, as the end of a remedy's sentence."""
     span = pairing.node.native_cuda_range if native else pairing.node.cuda_range
     if span is None:
         return ""

@@ -1,7 +1,7 @@
-"""A rule with what it reads, and all rules together.
+"""A rule with the facts that it reads, and all rules together.
 
-What a rule reads is declared once, here. The index judges images that are equal in a rule's facts together, and nodes
-that are equal in all rules' facts are one kind; so a rule sees nothing that it does not declare.
+A rule declares the facts that it reads. The index judges images that are equal in a rule's facts together, and nodes that
+are equal in all rules' facts are one kind; so a rule must not read facts that it does not declare.
 """
 
 from collections.abc import Callable
@@ -27,7 +27,7 @@ GPU = (*CAPABILITY, "gpu_name", "gpu_brand")
 
 JUDGE_READS_OF_IMAGE = ("cpu", "uses_gpu")
 JUDGE_READS_OF_NODE = ("driver_version", "architecture")
-"""What decides which rules count: whether image and node have to do with a GPU, and the image's own architecture."""
+"""The facts that decide which rules apply: whether image and node use a GPU, and the image's own architecture."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ class Rule:
     """A rule, and the facts of the image and of the node that it reads.
 
     `image` has fields of `Image` and names of `DERIVED_FACTS`, `node` fields of `Node`. A rule that reads `by_driver` or
-    `by_kernels` declares DRIVER or KERNELS. One that reads only what both come to together declares that function as
+    `by_kernels` declares DRIVER or KERNELS. A rule that reads only a combination of both grades declares that function as
     `by_grades` instead, so that the index need not tell apart the images of every driver and every build.
     """
 

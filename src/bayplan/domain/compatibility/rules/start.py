@@ -14,7 +14,7 @@ SWITCH_OFF = "start the container with NVIDIA_DISABLE_REQUIRE=1"
 
 
 def start_condition(pairing: Pairing) -> Reason | None:
-    """Rule 6: the node meets every condition of the image, where its runtime checks them at all."""
+    """Rule 6: the node meets every condition of the image, where its runtime checks them."""
     if (pairing.node.reported.runtime_mode or "").strip().lower() in UNCHECKED_MODES:
         return None
     conditions, bad_version = pairing.image.conditions

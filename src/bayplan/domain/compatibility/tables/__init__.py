@@ -1,4 +1,4 @@
-"""The facts that the rules judge by: CSV files, each row with its source, and their loader.
+"""The tables that the rules use: CSV files, each row with its source, and their loader.
 
 They are files because they change more often than the program, and tables because a rule that has its facts in its
 code cannot be checked against the document that they come from.
@@ -44,7 +44,7 @@ __all__ = [
 def load(folder: Path | None = None) -> Tables:
     """The tables; a file in `folder` replaces the shipped one of the same name.
 
-    Raises CannotStart, with file and line, for a table that is wrong, and for a folder that is none. Read once for each folder.
+    Raises CannotStart, with file and line, for an invalid table, and for a folder that does not exist. Read once for each folder.
     """
     check_folder(folder)
     generations = parsed(

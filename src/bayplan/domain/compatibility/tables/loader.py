@@ -1,7 +1,7 @@
-"""Reads the CSV tables, and says in which file and line a mistake is.
+"""Reads the CSV tables; errors name the file and the line.
 
-The tables may be replaced by newer files without a release of bayplan, so they are input like any other: a typing
-mistake in one must be found at the start, by name, and not become a wrong verdict later.
+The tables may be replaced by newer files without a release of bayplan, so they are checked like any input: a typing
+mistake is an error at the start, not a wrong verdict later.
 """
 
 import csv
@@ -18,7 +18,7 @@ Row = dict[str, str]
 
 
 def check_folder(folder: Path | None) -> None:
-    """Raises CannotStart where the folder is none, or holds a table that replaces none of the shipped ones."""
+    """Raises CannotStart where the folder does not exist, or has a table that replaces none of the shipped ones."""
     if folder is None:
         return
     if not folder.is_dir():
@@ -30,14 +30,14 @@ def check_folder(folder: Path | None) -> None:
 
 
 def table_path(name: str, folder: Path | None) -> Path:
-    """The file that counts: the one in `folder` where there is one of that name, else the shipped one."""
+    """The path of a table: the file in `folder` if it exists, else the shipped file."""
     if folder is not None and (folder / name).is_file():
         return folder / name
     return SHIPPED / name
 
 
 def read_rows(name: str, folder: Path | None = None) -> list[Row]:
-    """The rows of a table, as text by column; raises CannotStart, naming file and line, for one that is no table."""
+    """The rows of a table, as text by column; raises CannotStart, naming file and line, for an invalid table."""
     return [row for _, row in numbered_rows(table_path(name, folder))]
 
 
@@ -65,8 +65,8 @@ def numbered_rows(path: Path) -> Iterator[tuple[int, Row]]:
 def parsed(
     path: Path, columns: tuple[str, ...], parse: Callable[[Row], T], key: Callable[[T], object]
 ) -> tuple[T, ...]:
-    """Every row as `parse` makes it; no two with the same `key`, none without its source."""
-    seen: dict[object, int] = {}
+    """The parsed rows; each has a source and a `key` of its own."""
+    lines_by_key: dict[object, int] = {}
     result: list[T] = []
     for line, row in numbered_rows(path):
         missing = [column for column in columns if column not in row]
@@ -78,9 +78,9 @@ def parsed(
             item = parse(row)
         except (Invalid, ValueError) as error:
             raise _at(path, line, str(error)) from error
-        if key(item) in seen:
-            raise _at(path, line, f"the same as line {seen[key(item)]}.")
-        seen[key(item)] = line
+        if key(item) in lines_by_key:
+            raise _at(path, line, f"the same as line {lines_by_key[key(item)]}.")
+        lines_by_key[key(item)] = line
         result.append(item)
     if not result:
         raise CannotStart(f"{path}:1: the table has no rows.")

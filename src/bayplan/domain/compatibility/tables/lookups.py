@@ -1,7 +1,7 @@
-"""All tables together, and what the rules ask of them.
+"""All tables together, and the lookups in them that the rules use.
 
-The questions are answered here, next to the rows, so that a rule reads like its sentence and a newer table changes every rule
-that depends on it.
+The lookups are here, next to the rows, so that a rule reads like its sentence and a newer table changes every rule that depends
+on it.
 """
 
 import re
@@ -32,7 +32,7 @@ _FRAMEWORK_ALIASES = {"torch": "pytorch", "tf": "tensorflow"}
 
 @dataclass(frozen=True, eq=False)
 class Tables:
-    """Everything that the judge knows about drivers, CUDA and GPUs in general. Compared by identity: it is large."""
+    """All tables about drivers, CUDA and GPUs. Compared by identity: it is large."""
 
     cuda: tuple[CudaRelease, ...]
     generations: tuple[Generation, ...]
@@ -51,7 +51,7 @@ class Tables:
         """These tables with the catalogue's own CUDA releases and generations, which staff may have changed.
 
         A generation of an unknown name has the rank of the shipped one that holds its lowest capability, else one
-        just above all that lie below it. What no rule could compare is left out.
+        just above all that lie below it. Rows that no rule could compare are left out.
         """
         releases = tuple(
             CudaRelease(version, full, driver, _CATALOGUE)
@@ -80,7 +80,7 @@ class Tables:
         return self._generations_by_name.get(name.casefold())
 
     def generation_of(self, compute_capability: str | float) -> str | None:
-        """The name of the generation with that capability; None for one in no range, or what is none."""
+        """The name of the generation with that capability; None for a capability outside all ranges, or an invalid text."""
         generation = self._generation_at(str(compute_capability))
         return None if generation is None else generation.name
 
@@ -111,7 +111,7 @@ class Tables:
         """The driver that a release ships with.
 
         Without a patch, or with one that is not listed, that of the newest patch listed; where none is published, the
-        first driver branch that supports the release; None where nothing is known.
+        first driver branch that supports the release; None where the tables have neither.
         """
         drivers = self._drivers_by_release
         return drivers.get(cuda) or drivers.get(CudaVersion(cuda.major, cuda.minor)) or self._first_branch(cuda)
@@ -127,12 +127,12 @@ class Tables:
         return drivers
 
     def smallest_driver(self, cuda: CudaVersion) -> DriverVersion | None:
-        """The oldest driver that runs a release, by minor-version compatibility or natively; None where not known."""
+        """The oldest driver that runs a release, by minor-version compatibility or natively; None where unknown."""
         drivers = (self.floors.get(cuda.major), self.min_driver(cuda))
         return min((driver for driver in drivers if driver is not None), default=None)
 
     def first_driver(self, cuda: CudaVersion) -> DriverVersion | None:
-        """The oldest driver known to support a release at all, by any of its patches; None where nothing is known."""
+        """The oldest driver in the tables that supports a release at all, by any of its patches; None where there is none."""
         branch = self._first_branch(cuda)
         if branch is None:
             return None
@@ -160,7 +160,7 @@ class Tables:
         return max(branches, key=lambda row: row.branch).max_cuda if branches else None
 
     def compat_accepts(self, cuda: CudaVersion) -> frozenset[int]:
-        """The driver branches that the forward-compatibility package of a release accepts; empty where not known."""
+        """The driver branches that the forward-compatibility package of a release accepts; empty where unknown."""
         return self._compat_by_release.get(cuda.release, frozenset())
 
     @cached_property
@@ -175,7 +175,7 @@ class Tables:
     def arch_list(
         self, framework: str | None, version: str | None, cuda: str | None, architecture: str | None = None
     ) -> ArchList | None:
-        """What the published build of a framework was compiled for; None where it is not listed.
+        """The capabilities that the published build of a framework was compiled for; None where it is not listed.
 
         A local version such as "2.4.0+cu121" names the build's own CUDA, which need not be the image's, and one such
         as "2.6.0a0+ecf3bae40a.nv25.01" is NVIDIA's own build, listed by the release of its image.

@@ -1,4 +1,4 @@
-"""What a row of each table says, once parsed.
+"""The parsed rows of each table.
 
 The types hold parsed versions, so that the rules compare and never parse a table's text.
 """
@@ -22,7 +22,7 @@ class CudaRelease:
 
 @dataclass(frozen=True, slots=True)
 class Generation:
-    """A GPU generation: compute capabilities from `min_cc` up to, but without, `max_cc`; `rank` says which is newer."""
+    """A GPU generation: compute capabilities from `min_cc` up to, but without, `max_cc`; a higher `rank` is newer."""
 
     name: str
     min_cc: str
@@ -52,7 +52,7 @@ class Family:
 
 @dataclass(frozen=True, slots=True)
 class Capability:
-    """A compute capability, and the first and last CUDA release that make code for it (None: still does)."""
+    """A compute capability, and the first and last CUDA release that compile for it (None: no last one yet)."""
 
     capability: ComputeCapability
     generation: str
@@ -95,7 +95,7 @@ class ArchList:
 
 @dataclass(frozen=True, slots=True)
 class GpuModel:
-    """Words in a GPU's name that say whether it is a data-centre GPU."""
+    """Words in a GPU's name that decide whether it is a data-centre GPU."""
 
     words: str
     data_centre: bool
