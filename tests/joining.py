@@ -29,9 +29,9 @@ class Joined:
         return {"Node-Id": str(self.nodes[index])}
 
 
-def join_token(service: Service, **wanted: int) -> str:
+def join_token(service: Service, **options: int) -> str:
     """A new join token."""
-    made = service.staff.post("/v1/nodes/join-tokens", json=wanted)
+    made = service.staff.post("/v1/nodes/join-tokens", json=options)
     assert made.status_code == 201, made.text
     token: str = made.json()["token"]
     return token

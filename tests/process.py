@@ -116,9 +116,9 @@ def _start(home: Path, settings: Mapping[str, str], command: Sequence[str | Path
 def _wait_until_ready(server: Server) -> None:
     deadline = time.monotonic() + PATIENCE_SECONDS
     while server.process.poll() is None and time.monotonic() < deadline:
-        said = re.search(r"serves\s+http://127\.0\.0\.1:(\d+)", server.out.read_text(errors="replace"))
-        if said:
-            server.port = int(said.group(1))
+        line = re.search(r"serves\s+http://127\.0\.0\.1:(\d+)", server.out.read_text(errors="replace"))
+        if line:
+            server.port = int(line.group(1))
             with contextlib.suppress(httpx.TransportError):
                 if httpx.get(f"{server.url}/readyz", timeout=5).status_code == 200:
                     return

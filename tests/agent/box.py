@@ -51,13 +51,13 @@ class Running:
     log: Path
 
     @property
-    def said(self) -> str:
+    def output(self) -> str:
         """Its log so far."""
         return self.log.read_text(encoding="utf-8")
 
-    def until_said(self, text: str) -> None:
+    def until_printed(self, text: str) -> None:
         """Waits until its log has that text."""
-        until(lambda: text in self.said, lambda: f"{text!r} in: {self.said}")
+        until(lambda: text in self.output, lambda: f"{text!r} in: {self.output}")
 
 
 def until(true: Callable[[], bool], what: Callable[[], str]) -> None:

@@ -43,8 +43,8 @@ def test_joining_again_updates(server: Server, box: Box, token: Token, nodes: No
 
 def move(server: Server, box: Box) -> None:
     """Lets the machine's worker report from another network address, as after a move."""
-    login = {"worker": box.kept.worker, "secret": box.kept.secret}
-    access = httpx.post(f"{server.url}/v1/auth/obtain", json=login).json()["access"]
+    credential = {"worker": box.kept.worker, "secret": box.kept.secret}
+    access = httpx.post(f"{server.url}/v1/auth/obtain", json=credential).json()["access"]
     headers = {"Authorization": f"Bearer {access}", "X-Forwarded-For": "192.0.2.200"}
     assert httpx.post(f"{server.url}/v1/nodes/join", json=box.kept.reported, headers=headers).status_code == 200
 
@@ -150,7 +150,7 @@ def test_a_worker_of_one_server_does_not_join_another(server: Server, box: Box, 
 
 
 @pytest.mark.parametrize(
-    ("arguments", "code", "said"),
+    ("arguments", "code", "message"),
     [
         (["--token", "join_nonsense"], 1, "join token is not known"),
         (["--token", "eyJ"], 1, "staff make a join token with `bayplan nodes join-token`"),
@@ -161,9 +161,9 @@ def test_a_worker_of_one_server_does_not_join_another(server: Server, box: Box, 
     ],
 )
 def test_what_cannot_be_joined_is_a_sentence(
-    server: Server, box: Box, address: str, arguments: list[str], code: int, said: str
+    server: Server, box: Box, address: str, arguments: list[str], code: int, message: str
 ) -> None:
-    assert said in box.run("join", server.url, *arguments, "--ip", address, code=code).err
+    assert message in box.run("join", server.url, *arguments, "--ip", address, code=code).err
     assert not box.state.exists()
 
 
@@ -175,9 +175,9 @@ def test_a_driver_that_does_not_answer_uses_no_token_up(
     server: Server, box: Box, token: Token, nodes: Nodes, address: str
 ) -> None:
     box.fails("NVIDIA-SMI has failed.")
-    said = box.run("join", server.url, "--token", token(), "--ip", address, code=1).err
-    assert "NVIDIA-SMI has failed" in said
-    assert "--no-gpu" in said
+    error = box.run("join", server.url, "--token", token(), "--ip", address, code=1).err
+    assert "NVIDIA-SMI has failed" in error
+    assert "--no-gpu" in error
     assert nodes() == []
 
 

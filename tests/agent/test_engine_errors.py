@@ -11,7 +11,7 @@ LOGIN = RegistryCredentials("casey", "registry pass: word")
 
 
 @pytest.mark.parametrize(
-    ("said", "code"),
+    ("message", "code"),
     [
         ("write /var/lib/docker/tmp/GetImageBlob1: no space left on device", "disk_full"),
         (
@@ -45,9 +45,9 @@ LOGIN = RegistryCredentials("casey", "registry pass: word")
         ('Get "https://registry.example.org:5000/v2/": something new under the sun', "engine_failed"),
     ],
 )
-def test_every_complaint_is_known_and_says_what_to_do(said: str, code: str) -> None:
-    for login in (None, LOGIN):
-        error = engine_errors.about_pull(said, "Docker", REFERENCE, login)
+def test_every_complaint_is_known_and_says_what_to_do(message: str, code: str) -> None:
+    for credentials in (None, LOGIN):
+        error = engine_errors.about_pull(message, "Docker", REFERENCE, credentials)
         assert error.code == code
         assert error.detail.endswith(".")
         assert LOGIN.password not in error.detail
@@ -62,14 +62,14 @@ def test_a_refused_log_in_says_whose_it_was() -> None:
 
 
 def test_what_is_quoted_is_one_short_line_that_steers_no_terminal() -> None:
-    said = f"new\x1b[31m\nand {'long ' * 200}"
-    detail = engine_errors.about_pull(said, "Docker", REFERENCE, None).detail
+    message = f"new\x1b[31m\nand {'long ' * 200}"
+    detail = engine_errors.about_pull(message, "Docker", REFERENCE, None).detail
     assert detail.isprintable()
     assert len(detail) < 600
 
 
 @pytest.mark.parametrize(
-    ("said", "code"),
+    ("message", "code"),
     [
         ('could not select device driver "" with capabilities: [[gpu]]', "engine_without_gpu"),
         ("nvidia-container-cli: requirement error: unsatisfied condition: cuda>=12.9", "start_condition"),
@@ -79,5 +79,5 @@ def test_what_is_quoted_is_one_short_line_that_steers_no_terminal() -> None:
         ("something else", "engine_failed"),
     ],
 )
-def test_what_does_not_start(said: str, code: str) -> None:
-    assert engine_errors.about_start(said, "Docker", REFERENCE).code == code
+def test_what_does_not_start(message: str, code: str) -> None:
+    assert engine_errors.about_start(message, "Docker", REFERENCE).code == code

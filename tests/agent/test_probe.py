@@ -19,7 +19,9 @@ from tests.agent.box import Box
 from tests.agent.documents import A6000, T4
 
 
-def looked(box: Box, variables: Mapping[str, str] | None = None, *options: str) -> "subprocess.CompletedProcess[str]":
+def run_probe(
+    box: Box, variables: Mapping[str, str] | None = None, *options: str
+) -> "subprocess.CompletedProcess[str]":
     """What the worker's own look at that machine ends with."""
     return subprocess.run(
         [sys.executable, "-m", "bayplan.agent.probe", *options],
@@ -31,9 +33,9 @@ def looked(box: Box, variables: Mapping[str, str] | None = None, *options: str) 
     )
 
 
-def found(box: Box, variables: Mapping[str, str] | None = None, *options: str) -> Machine:
+def probed(box: Box, variables: Mapping[str, str] | None = None, *options: str) -> Machine:
     """What it finds."""
-    done = looked(box, variables, *options)
+    done = run_probe(box, variables, *options)
     assert done.returncode == 0, done.stderr
     return machine_of(json.loads(done.stdout))
 
@@ -60,7 +62,7 @@ BY_NVML = Gpus(
 
 
 def test_nvml_is_asked_first(box: Box, nvml: dict[str, str]) -> None:
-    assert found(box, nvml).gpus == BY_NVML
+    assert probed(box, nvml).gpus == BY_NVML
 
 
 @pytest.mark.parametrize(
@@ -71,25 +73,25 @@ def test_nvml_is_asked_first(box: Box, nvml: dict[str, str]) -> None:
 def test_what_nvml_does_not_tell_stays_open(
     box: Box, nvml: dict[str, str], variable: str, value: str, field: str
 ) -> None:
-    told = [asdict(gpu) for gpu in found(box, nvml | {variable: value}).gpus.gpus]
-    assert told == [asdict(gpu) | {field: None} for gpu in BY_NVML.gpus]
+    gpus = [asdict(gpu) for gpu in probed(box, nvml | {variable: value}).gpus.gpus]
+    assert gpus == [asdict(gpu) | {field: None} for gpu in BY_NVML.gpus]
 
 
 def test_a_gpu_that_nvml_lost_is_an_error_and_not_one_that_changed(box: Box, nvml: dict[str, str]) -> None:
     box.fails("Unable to determine the device handle for GPU 0000:0B:00.0: GPU is lost.")
-    done = looked(box, nvml | {"NVML_MEMORY": "15"})
+    done = run_probe(box, nvml | {"NVML_MEMORY": "15"})
     assert done.returncode == 1
     assert "GPU is lost" in done.stderr
     assert "Traceback" not in done.stderr
 
 
 def test_nvidia_smi_tells_where_nvml_fails(box: Box, nvml: dict[str, str]) -> None:
-    assert found(box, nvml | {"NVML_INIT": "18"}).gpus.driver_version == "535.104.05"
+    assert probed(box, nvml | {"NVML_INIT": "18"}).gpus.driver_version == "535.104.05"
 
 
 def test_both_failing_is_an_error_that_says_what_both_said(box: Box, nvml: dict[str, str]) -> None:
     box.fails("NVIDIA-SMI has failed because it couldn't communicate with the NVIDIA driver.")
-    done = looked(box, nvml | {"NVML_INIT": "9"})
+    done = run_probe(box, nvml | {"NVML_INIT": "9"})
     assert done.returncode == 1
     assert "Driver Not Loaded" in done.stderr
     assert "couldn't communicate with the NVIDIA driver" in done.stderr
@@ -99,7 +101,7 @@ def test_both_failing_is_an_error_that_says_what_both_said(box: Box, nvml: dict[
 
 def test_nvidia_smi_alone(box: Box) -> None:
     box.has("580.95.05", A6000, T4)
-    assert found(box).gpus == Gpus(
+    assert probed(box).gpus == Gpus(
         "580.95.05",
         (
             GpuHardware(0, "NVIDIA RTX A6000", "NvidiaRTX", 51527024640, "8.6"),
@@ -112,30 +114,30 @@ def test_what_is_no_utf_8_in_what_nvidia_smi_prints_is_passed_over(box: Box) -> 
     box.has("580.95.05", T4)
     log = box.folder / "programs" / "log.xml"
     log.write_bytes(log.read_bytes().replace(b"<processes>", b"<processes><process_name>\xb5Torrent</process_name>"))
-    assert [gpu.name for gpu in found(box).gpus.gpus] == ["Tesla T4"]
+    assert [gpu.name for gpu in probed(box).gpus.gpus] == ["Tesla T4"]
 
 
 def test_a_driver_that_does_not_know_compute_capabilities_leaves_them_open(tmp_path: Path) -> None:
     box = Box(tmp_path)
     box.has("470.256.02", T4, tells_capabilities=False)
-    (gpu,) = found(box).gpus.gpus
+    (gpu,) = probed(box).gpus.gpus
     assert (gpu.name, gpu.compute_capability) == ("Tesla T4", None)
 
 
 def test_a_driver_that_does_not_answer_is_no_machine_without_gpu(box: Box) -> None:
     box.fails("No devices were found")
-    assert "No devices were found" in looked(box).stderr
-    assert found(box, None, "--no-gpu").gpus == Gpus()
+    assert "No devices were found" in run_probe(box).stderr
+    assert probed(box, None, "--no-gpu").gpus == Gpus()
 
 
 def test_a_machine_without_nvidias_programs_has_no_gpu(tmp_path: Path) -> None:
     if shutil.which("nvidia-smi") or probe._has_nvidia_gpu(probe._PCI):
         pytest.skip("this machine has a GPU")
-    assert found(Box(tmp_path)).gpus == Gpus()
+    assert probed(Box(tmp_path)).gpus == Gpus()
 
 
 def test_the_machine_itself(box: Box) -> None:
-    machine = found(box)
+    machine = probed(box)
     assert machine.architecture == {"x86_64": "amd64", "aarch64": "arm64"}.get(platform.machine(), platform.machine())
     assert machine.memory_bytes is not None
     assert machine.memory_bytes > 2**28
@@ -157,7 +159,7 @@ def test_the_address_towards_a_server() -> None:
 
 
 def test_it_prints_one_line_of_json_in_its_old_form(box: Box) -> None:
-    done = looked(box)
+    done = run_probe(box)
     (line,) = done.stdout.splitlines()
     printed = json.loads(line)
     gpu = {

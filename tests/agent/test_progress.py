@@ -3,7 +3,7 @@
 from bayplan.agent.progress import Progress
 
 
-def told(*lines: tuple[str, str, int | None, int | None]) -> Progress:
+def progress_of(*lines: tuple[str, str, int | None, int | None]) -> Progress:
     """What comes of lines: the layer, the word, and how much of how much where that is said."""
     progress = Progress()
     for name, status, current, total in lines:
@@ -13,7 +13,7 @@ def told(*lines: tuple[str, str, int | None, int | None]) -> Progress:
 
 
 def test_what_is_here_already_is_not_downloaded() -> None:
-    begun = told(("a", "Already exists", None, None), ("b", "Pulling fs layer", None, None))
+    begun = progress_of(("a", "Already exists", None, None), ("b", "Pulling fs layer", None, None))
     assert begun.of_bytes(1000) == 1000, "how large the layer is that waits is not known yet"
     begun.take({"id": "b", "status": "Downloading", "progressDetail": {"current": 10, "total": 80}})
     assert (begun.done_bytes, begun.of_bytes(1000)) == (10, 80)
@@ -22,16 +22,19 @@ def test_what_is_here_already_is_not_downloaded() -> None:
 
 
 def test_nothing_to_download() -> None:
-    there = told(("a", "Already exists", None, None))
+    there = progress_of(("a", "Already exists", None, None))
     there.end()
     assert (there.layers_done, there.done_bytes, there.of_bytes(1000)) == (1, 0, 0)
 
 
 def test_what_is_not_known_yet() -> None:
     assert Progress().of_bytes(1000) == 1000
-    assert told(("a", "Pulling fs layer", None, None)).of_bytes(0) == 0
-    assert told(("a", "Downloading", 1, 90), ("b", "Waiting", None, None)).of_bytes(50) == 90
+    assert progress_of(("a", "Pulling fs layer", None, None)).of_bytes(0) == 0
+    assert progress_of(("a", "Downloading", 1, 90), ("b", "Waiting", None, None)).of_bytes(50) == 90
 
 
 def test_lines_that_are_not_about_layers_change_nothing() -> None:
-    assert told(("latest", "Pulling from team/image", None, None), ("", "Digest: sha256:1", None, None)).layers == {}
+    assert (
+        progress_of(("latest", "Pulling from team/image", None, None), ("", "Digest: sha256:1", None, None)).layers
+        == {}
+    )

@@ -60,11 +60,11 @@ def document(row: dict[str, str]) -> str:
 
 @pytest.mark.parametrize("row", ROWS, ids=[row["source"].rpartition(" ")[2] for row in ROWS])
 def test_what_a_real_driver_printed_is_read(row: dict[str, str]) -> None:
-    found = smi.parse(document(row))
-    assert found.driver_version == row["driver"]
+    gpus = smi.parse(document(row))
+    assert gpus.driver_version == row["driver"]
     megabytes = int(row["memory"].removesuffix(" MiB"))
     ready = True if row["fabric"] == "Completed" else None
-    assert found.gpus == (GpuHardware(0, row["name"], BRANDS[row["brand"]], megabytes * 1024**2, fabric_ready=ready),)
+    assert gpus.gpus == (GpuHardware(0, row["name"], BRANDS[row["brand"]], megabytes * 1024**2, fabric_ready=ready),)
 
 
 @pytest.mark.parametrize("text", ["Insufficient Permissions", "N/A", "Unknown Error"])

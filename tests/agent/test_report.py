@@ -19,8 +19,8 @@ def test_the_body_is_one_that_the_server_takes() -> None:
 
 
 def test_a_machine_without_gpu_has_no_driver_to_speak_of() -> None:
-    said = body(replace(MACHINE, gpus=Gpus("535.104.05")), "192.0.2.17")
-    assert (said["driver_version"], said["gpus"]) == (None, [])
+    report = body(replace(MACHINE, gpus=Gpus("535.104.05")), "192.0.2.17")
+    assert (report["driver_version"], report["gpus"]) == (None, [])
 
 
 def test_a_machine_goes_through_another_process_unchanged() -> None:
@@ -28,7 +28,7 @@ def test_a_machine_goes_through_another_process_unchanged() -> None:
 
 
 @pytest.mark.parametrize(
-    ("new", "said"),
+    ("new", "lines"),
     [
         (MACHINE, []),
         (replace(MACHINE, gpus=Gpus("570.86.10", (A6000, T4))), ["driver 535.104.05 is now 570.86.10"]),
@@ -44,10 +44,10 @@ def test_a_machine_goes_through_another_process_unchanged() -> None:
         (replace(MACHINE, memory_bytes=1), ["memory 270582939648 is now 1"]),
     ],
 )
-def test_what_has_changed_is_said(new: Machine, said: list[str]) -> None:
-    assert differences(body(MACHINE, "192.0.2.17"), body(new, "192.0.2.17")) == said
+def test_what_has_changed_is_said(new: Machine, lines: list[str]) -> None:
+    assert differences(body(MACHINE, "192.0.2.17"), body(new, "192.0.2.17")) == lines
 
 
 def test_another_address_is_said() -> None:
-    said = differences(body(MACHINE, "192.0.2.17"), body(MACHINE, "192.0.2.18"))
-    assert said == ["address 192.0.2.17 is now 192.0.2.18"]
+    lines = differences(body(MACHINE, "192.0.2.17"), body(MACHINE, "192.0.2.18"))
+    assert lines == ["address 192.0.2.17 is now 192.0.2.18"]

@@ -37,18 +37,18 @@ def test_it_keeps_its_nodes_seen_in_little_memory(joined: Box, nodes: Nodes) -> 
         between = [node["last_seen"] for node in nodes()]
         until(lambda: all(node["last_seen"] > old for node, old in zip(nodes(), between, strict=True)), lambda: "again")
         assert memory_kb(worker.process.pid) < PROMISED_MEMORY_KB
-        assert worker.said.count("\n") == 1, worker.said
+        assert worker.output.count("\n") == 1, worker.output
 
 
 def test_it_reports_what_has_changed(joined: Box, nodes: Nodes) -> None:
     pks = [node["pk"] for node in nodes()]
     with joined.running() as worker:
         joined.has("570.86.10", A6000, T4)
-        worker.until_said("driver 535.104.05 is now 570.86.10")
+        worker.until_printed("driver 535.104.05 is now 570.86.10")
         until(lambda: nodes()[1]["gpu_name"] == "Tesla T4", lambda: str(nodes()))
         assert [node["pk"] for node in nodes()] == pks
         joined.has("570.86.10", A6000)
-        worker.until_said("GPU 1 (Tesla T4) is gone")
+        worker.until_printed("GPU 1 (Tesla T4) is gone")
         until(lambda: len(nodes()) == 1, lambda: str(nodes()))
         joined.has("570.86.10", A6000, T4)
         until(lambda: len(nodes()) == 2, lambda: str(nodes()))
@@ -64,10 +64,10 @@ def test_what_changed_while_it_did_not_run_is_reported_at_its_start(joined: Box,
 def test_a_driver_in_a_bad_hour_takes_no_node_away(joined: Box, nodes: Nodes) -> None:
     with joined.running() as worker:
         joined.fails("NVIDIA-SMI has failed because it couldn't communicate with the NVIDIA driver.")
-        worker.until_said("couldn't communicate with the NVIDIA driver")
+        worker.until_printed("couldn't communicate with the NVIDIA driver")
         seen = nodes()[1]["last_seen"]
         until(lambda: nodes()[1]["last_seen"] > seen, lambda: "it goes on pinging")
-        assert worker.said.count("couldn't communicate") == 1
+        assert worker.output.count("couldn't communicate") == 1
         joined.fails(None)
         joined.has("570.86.10", A6000, A6000)
         until(lambda: nodes()[0]["driver_version"] == "570.86.10", lambda: str(nodes()))
@@ -85,19 +85,19 @@ def test_a_node_that_staff_removed_is_reported_again(joined: Box, nodes: Nodes, 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_it_stops_at_once_when_told(joined: Box, number: signal.Signals) -> None:
     with joined.running_command("--interval", "1h") as worker:
-        worker.until_said("runs for")
+        worker.until_printed("runs for")
         worker.process.send_signal(number)
         assert worker.process.wait(10) == 0
-        assert worker.said.count("\n") == 1, worker.said
+        assert worker.output.count("\n") == 1, worker.output
 
 
 def test_it_ends_with_a_sentence_when_revoked(joined: Box, staff: httpx.Client) -> None:
     with joined.running() as worker:
-        worker.until_said("runs for")
+        worker.until_printed("runs for")
         staff.delete(f"/v1/nodes/workers/{joined.kept.worker}").raise_for_status()
         assert worker.process.wait(30) == 1
-        assert "it was revoked, or joined again elsewhere" in worker.said
-        assert "bayplan worker join" in worker.said
+        assert "it was revoked, or joined again elsewhere" in worker.output
+        assert "bayplan worker join" in worker.output
 
 
 def test_it_goes_on_when_the_machine_joins_again(
@@ -105,29 +105,29 @@ def test_it_goes_on_when_the_machine_joins_again(
 ) -> None:
     first = joined.kept
     with joined.running() as worker:
-        worker.until_said("runs for")
+        worker.until_printed("runs for")
         joined.run("join", server.url, "--token-stdin", "--ip", address, typed=token() + "\n")
         assert joined.kept.secret != first.secret
-        worker.until_said("This machine has joined again")
+        worker.until_printed("This machine has joined again")
         before = nodes()[0]["last_seen"]
-        until(lambda: nodes()[0]["last_seen"] > before, lambda: worker.said)
+        until(lambda: nodes()[0]["last_seen"] > before, lambda: worker.output)
         worker.process.send_signal(signal.SIGTERM)
         assert worker.process.wait(30) == 0
 
 
 def test_it_ends_when_the_machine_leaves(joined: Box) -> None:
     with joined.running() as worker:
-        worker.until_said("runs for")
+        worker.until_printed("runs for")
         joined.run("leave", "--yes")
         assert worker.process.wait(30) == 1
-        assert "This machine has joined no server" in worker.said
+        assert "This machine has joined no server" in worker.output
     assert not joined.state.exists()
 
 
 def test_it_outlives_its_server(tmp_path: Path, box: Box) -> None:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        port = str(found.getsockname()[1])
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port = str(listener.getsockname()[1])
     home = tmp_path / "home"
 
     def staff(server: Server) -> httpx.Client:
@@ -141,26 +141,28 @@ def test_it_outlives_its_server(tmp_path: Path, box: Box) -> None:
         made = client.post("/v1/nodes/join-tokens", json={}).json()["token"]
         box.run("join", server.url, "--token", made)
     with box.running() as worker:
-        worker.until_said("No server answers")
+        worker.until_printed("No server answers")
         box.has("570.86.10", A6000, A6000)
         with running_server(home, "--port", port) as server:
-            worker.until_said("answers again")
-            until(lambda: box.kept.reported["driver_version"] == "570.86.10", lambda: worker.said)
+            worker.until_printed("answers again")
+            until(lambda: box.kept.reported["driver_version"] == "570.86.10", lambda: worker.output)
             before = seen(server)
-            until(lambda: seen(server) > before, lambda: worker.said)
+            until(lambda: seen(server) > before, lambda: worker.output)
         with running_server(home, "--port", port) as server:
             before = seen(server)
-            until(lambda: seen(server) > before, lambda: worker.said)
+            until(lambda: seen(server) > before, lambda: worker.output)
         # While it waits for a server that is away, too.
-        until(lambda: worker.said.count("No server answers") + worker.said.count("broke") >= 2, lambda: worker.said)
+        until(
+            lambda: worker.output.count("No server answers") + worker.output.count("broke") >= 2, lambda: worker.output
+        )
         worker.process.terminate()
         assert worker.process.wait(5) == 0
 
 
 def test_no_secret_is_in_a_log(joined: Box, server: Server, home: Path) -> None:
     with joined.running() as worker:
-        worker.until_said("runs for")
+        worker.until_printed("runs for")
         until(lambda: "/v1/nodes/ping" in server.log, lambda: "a ping in the server's log")
-        assert joined.kept.secret not in worker.said
+        assert joined.kept.secret not in worker.output
     assert joined.kept.secret not in server.log
     assert "join_" not in server.log

@@ -67,14 +67,14 @@ def test_what_is_no_log_is_refused(text: str) -> None:
 
 
 def test_compute_capabilities_are_read_by_index() -> None:
-    found = smi.capabilities(documents.capabilities(A6000, T4) + "2, [N/A]\nsomething else\n3, 12.0\n")
-    assert found == {0: "8.6", 1: "7.5", 3: "12.0"}
-    told = smi.with_capabilities(smi.parse(documents.log("550.54.15", A6000, T4, H100)), found)
-    assert [gpu.compute_capability for gpu in told.gpus] == ["8.6", "7.5", None]
+    capabilities = smi.capabilities(documents.capabilities(A6000, T4) + "2, [N/A]\nsomething else\n3, 12.0\n")
+    assert capabilities == {0: "8.6", 1: "7.5", 3: "12.0"}
+    gpus = smi.with_capabilities(smi.parse(documents.log("550.54.15", A6000, T4, H100)), capabilities)
+    assert [gpu.compute_capability for gpu in gpus.gpus] == ["8.6", "7.5", None]
 
 
 @pytest.mark.parametrize(
-    ("said", "named"),
+    ("text", "expected"),
     [
         ("NVIDIA RTX", "NvidiaRTX"),
         ("NVML_BRAND_NVIDIA_RTX", "NvidiaRTX"),
@@ -88,5 +88,5 @@ def test_compute_capabilities_are_read_by_index() -> None:
         ("", None),
     ],
 )
-def test_both_sources_spell_a_brand_alike(said: str, named: str | None) -> None:
-    assert brand(said) == named
+def test_both_sources_spell_a_brand_alike(text: str, expected: str | None) -> None:
+    assert brand(text) == expected

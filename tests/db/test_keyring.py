@@ -28,9 +28,9 @@ def test_the_key_file_is_made_once_and_for_its_owner_only(file: Path) -> None:
 @given(st.text(max_size=200))
 def test_every_text_comes_back_and_is_never_stored_twice_alike(text: str) -> None:
     keyring = Keyring(KEY, Path("unused"))
-    one, two = keyring.encrypt(text), keyring.encrypt(text)
-    assert one != two
-    assert keyring.decrypt(one) == keyring.decrypt(two) == text
+    first, second = keyring.encrypt(text), keyring.encrypt(text)
+    assert first != second
+    assert keyring.decrypt(first) == keyring.decrypt(second) == text
 
 
 KEY = new_key()

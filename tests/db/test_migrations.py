@@ -89,20 +89,20 @@ def test_the_program_knows_every_migration_script() -> None:
 
 
 @pytest.mark.parametrize(
-    ("statement", "said"),
+    ("statement", "message"),
     [
         ("UPDATE alembic_version SET version_num = '9999'", r"schema '9999', which is newer"),
         ("DROP TABLE alembic_version", r"tables that are not bayplan's"),
     ],
 )
-def test_a_schema_that_is_not_ours_is_left_alone(database_url: str, loop: Loop, statement: str, said: str) -> None:
+def test_a_schema_that_is_not_ours_is_left_alone(database_url: str, loop: Loop, statement: str, message: str) -> None:
     async def work() -> None:
         db = open_database(database_url)
         try:
             await schema.upgrade(db)
             await db.run_sync(lambda connection: connection.execute(sa.text(statement)))
             before = await _table_names(db)
-            with pytest.raises(CannotStart, match=said) as caught:
+            with pytest.raises(CannotStart, match=message) as caught:
                 await schema.upgrade(db)
             assert re.search(r"[:.] ?[a-z].*\.$", str(caught.value)), "says what to do"
             assert await _table_names(db) == before

@@ -41,10 +41,10 @@ def test_it_stands_by_what_it_knew_before() -> None:
 
 @pytest.mark.parametrize(("code", "state"), FAILURES.items())
 def test_a_failure_is_a_state_and_forgets_no_digest(code: str, state: str) -> None:
-    found = state_after(OK, CheckResult("2", None, code, "Said."))
-    assert found == CheckState(A, state, "2", None, code, "Said.")
-    assert found.differs_from(OK)
-    assert state_after(found, CheckResult("3", A)) == CheckState(A, "ok", "3")
+    after = state_after(OK, CheckResult("2", None, code, "Said."))
+    assert after == CheckState(A, state, "2", None, code, "Said.")
+    assert after.differs_from(OK)
+    assert state_after(after, CheckResult("3", A)) == CheckState(A, "ok", "3")
 
 
 def test_the_same_again_is_no_news() -> None:
@@ -60,8 +60,8 @@ def test_the_same_again_is_no_news() -> None:
 
 def test_a_registry_tells_by_a_digest_or_by_what_is_not_there() -> None:
     assert is_conclusive(CheckResult("1", A))
-    told = {code for code in FAILURES if is_conclusive(CheckResult("1", None, code, "Said."))}
-    assert told == {"image_not_found", "registry_denied"}
+    conclusive = {code for code in FAILURES if is_conclusive(CheckResult("1", None, code, "Said."))}
+    assert conclusive == {"image_not_found", "registry_denied"}
 
 
 def test_what_does_not_answer_comes_again_sooner_then_later() -> None:

@@ -26,11 +26,11 @@ def test_sort_keys_follow_the_versions(versions: list[str]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("one", "other"),
+    ("first", "second"),
     [("550.54.14", "550.54.014"), ("2.4", "2.4.0"), ("v2.4", "2.4"), ("2.4.0RC1", "2.4rc1"), ("1-2_3", "1.2.3")],
 )
-def test_equal_versions_have_equal_keys(one: str, other: str) -> None:
-    assert sort_key(one) == sort_key(other)
+def test_equal_versions_have_equal_keys(first: str, second: str) -> None:
+    assert sort_key(first) == sort_key(second)
 
 
 @given(st.text(max_size=300))
@@ -42,16 +42,16 @@ def test_any_text_has_a_printable_bounded_key(text: str) -> None:
 
 
 @given(st.lists(st.integers(0, 10**9), min_size=1, max_size=5), st.lists(st.integers(0, 10**9), min_size=1, max_size=5))
-def test_numeric_versions_order_as_their_numbers(one: list[int], other: list[int]) -> None:
+def test_numeric_versions_order_as_their_numbers(first: list[int], second: list[int]) -> None:
     def meaning(parts: list[int]) -> list[int]:
         end = len(parts)
         while end and parts[end - 1] == 0:
             end -= 1
         return parts[:end]
 
-    keys = [sort_key(".".join(map(str, parts))) for parts in (one, other)]
-    assert (keys[0] < keys[1]) == (meaning(one) < meaning(other))
-    assert (keys[0] == keys[1]) == (meaning(one) == meaning(other))
+    keys = [sort_key(".".join(map(str, parts))) for parts in (first, second)]
+    assert (keys[0] < keys[1]) == (meaning(first) < meaning(second))
+    assert (keys[0] == keys[1]) == (meaning(first) == meaning(second))
 
 
 @pytest.mark.parametrize(

@@ -38,8 +38,8 @@ def self_signed(folder: Path, name: str) -> Certificate:
     who = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
     now = datetime.datetime.now(datetime.UTC)
     names = [
-        *(x509.DNSName(one) for one in ("localhost", "registry.test")),
-        *(x509.IPAddress(ip_address(one)) for one in ("127.0.0.1", "::1")),
+        *(x509.DNSName(host) for host in ("localhost", "registry.test")),
+        *(x509.IPAddress(ip_address(address)) for address in ("127.0.0.1", "::1")),
     ]
     certificate = (
         x509.CertificateBuilder()

@@ -27,7 +27,7 @@ class Proxy:
 async def proxying(*, login: str | None = None, status: int = 200) -> AsyncIterator[Proxy]:
     """A proxy for as long as the block lasts, which may want a log-in ("user:password") or refuse everything."""
     proxy = Proxy()
-    wanted = None if login is None else f"Basic {base64.b64encode(login.encode()).decode()}"
+    expected = None if login is None else f"Basic {base64.b64encode(login.encode()).decode()}"
     connections: set[asyncio.Task[None]] = set()
 
     async def pipe(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -44,7 +44,11 @@ async def proxying(*, login: str | None = None, status: int = 200) -> AsyncItera
         proxy.asked.append(first)
         method, target, _ = first.split(" ")
         answer = (
-            501 if method != "CONNECT" else 407 if wanted and f"Proxy-Authorization: {wanted}" not in lines else status
+            501
+            if method != "CONNECT"
+            else 407
+            if expected and f"Proxy-Authorization: {expected}" not in lines
+            else status
         )
         writer.write(f"HTTP/1.1 {answer} X\r\n\r\n".encode())
         if answer == 200:

@@ -217,9 +217,9 @@ def running_registry(kind: Kind, folder: Path) -> Iterator[Registry]:
             pushing = stack.enter_context(
                 httpx.Client(base_url=f"{scheme}://127.0.0.1:{port}", verify=trust, auth=auth, timeout=30.0)
             )
-            login = LOGIN if kind in ("basic", "bearer") else None
+            credentials = LOGIN if kind in ("basic", "bearer") else None
             ca = own.certificate if kind == "tls" else None
-            yield Registry(kind, port, login, ca, tokens, pushing, log)
+            yield Registry(kind, port, credentials, ca, tokens, pushing, log)
         finally:
             process.terminate()
             process.wait(PATIENCE_SECONDS)

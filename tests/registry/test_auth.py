@@ -45,13 +45,15 @@ LOGIN = RegistryCredentials("casey", "pass")
 )
 def test_challenges_are_read(header: str, expected: list[tuple[str, Mapping[str, str]]]) -> None:
     """Schemes and parameters, several of them, quoted or not; a scheme whose parameters are broken has none."""
-    assert [(one.scheme, dict(one.parameters)) for one in parse([header])][: len(expected) or None] == expected
+    assert [(challenge.scheme, dict(challenge.parameters)) for challenge in parse([header])][
+        : len(expected) or None
+    ] == expected
 
 
 @given(st.text(max_size=300) | st.from_regex(r'(Bearer|Basic) ([a-z]+="?[^"]*"?,? ?)*', fullmatch=True))
 def test_no_header_breaks_the_reader(header: str) -> None:
     """Whatever comes, it ends, and gives challenges."""
-    assert all(one.scheme for one in parse([header, header]))
+    assert all(challenge.scheme for challenge in parse([header, header]))
 
 
 def asked(header: str, registry: Endpoint = SECURE, access: AddressPolicy | None = None) -> TokenRequest:

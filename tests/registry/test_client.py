@@ -52,17 +52,19 @@ async def test_an_index_is_read_with_all_its_platforms(registry: Registry) -> No
     pushed = registry.index("ml/torch", "1.0", [amd, arm, about])
     before = len(registry.requests)
     async with client_for(registry) as client:
-        found = await inspect(client, reference(registry, "ml/torch:1.0"), registry.login)
+        inspection = await inspect(client, reference(registry, "ml/torch:1.0"), registry.login)
         assert await client.digest(reference(registry, "ml/torch:1.0"), registry.login) == pushed["digest"]
-    assert (found.digest, found.media_type) == (pushed["digest"], OCI_INDEX)
-    assert [(one.os, one.architecture, one.variant, one.digest) for one in found.platforms] == [
+    assert (inspection.digest, inspection.media_type) == (pushed["digest"], OCI_INDEX)
+    assert [
+        (platform.os, platform.architecture, platform.variant, platform.digest) for platform in inspection.platforms
+    ] == [
         ("linux", "amd64", None, amd["digest"]),
         ("linux", "arm64", "v8", arm["digest"]),
     ]
     config = len(json.dumps(configuration(ENV)).encode())
-    assert found.platforms[0].size_bytes == len(LAYER) + config
-    assert found.platforms[0].created == "2026-10-01T00:00:00Z"
-    assert found.platforms[0].facts["cuda_version"].value == "12.4.1"
+    assert inspection.platforms[0].size_bytes == len(LAYER) + config
+    assert inspection.platforms[0].created == "2026-10-01T00:00:00Z"
+    assert inspection.platforms[0].facts["cuda_version"].value == "12.4.1"
     blobs = [asked for asked in registry.requests[before:] if "/blobs/" in asked]
     assert len(blobs) == 2
 
@@ -73,9 +75,9 @@ async def test_a_single_manifest_is_read(registry: Registry, media_type: str) ->
     pushed = registry.image("ml/single", "2", configuration(ENV, architecture="arm64"), media_type)
     async with client_for(registry) as client:
         for name in ("ml/single:2", f"ml/single@{pushed['digest']}", f"ml/single:other@{pushed['digest']}"):
-            found = await inspect(client, reference(registry, name), registry.login)
-            assert (found.digest, found.media_type) == (pushed["digest"], media_type)
-            assert [one.architecture for one in found.platforms] == ["arm64"]
+            inspection = await inspect(client, reference(registry, name), registry.login)
+            assert (inspection.digest, inspection.media_type) == (pushed["digest"], media_type)
+            assert [platform.architecture for platform in inspection.platforms] == ["arm64"]
             assert await client.digest(reference(registry, name), registry.login) == pushed["digest"]
 
 
@@ -84,8 +86,8 @@ async def test_a_docker_list_is_read(open_registry: Registry) -> None:
     entry = open_registry.image("ml/list", "", configuration(ENV), DOCKER_MANIFEST)
     pushed = open_registry.index("ml/list", "1", [entry], DOCKER_LIST)
     async with client_for(open_registry) as client:
-        found = await inspect(client, reference(open_registry, "ml/list:1"))
-    assert (found.digest, found.media_type, len(found.platforms)) == (pushed["digest"], DOCKER_LIST, 1)
+        inspection = await inspect(client, reference(open_registry, "ml/list:1"))
+    assert (inspection.digest, inspection.media_type, len(inspection.platforms)) == (pushed["digest"], DOCKER_LIST, 1)
 
 
 async def test_what_is_not_there_is_not_found(registry: Registry) -> None:
@@ -171,10 +173,10 @@ def _own_name() -> str:
     """A name of loopback that does not say so: names under localhost resolve to it, or the machine has none such."""
     for name in ("ip6-localhost", socket.gethostname(), "registry.localhost"):
         try:
-            found = {entry[4][0] for entry in socket.getaddrinfo(name, 80)}
+            addresses = {entry[4][0] for entry in socket.getaddrinfo(name, 80)}
         except OSError:
             continue
-        if "127.0.0.1" in found:
+        if "127.0.0.1" in addresses:
             return name
     pytest.skip("this machine has no other name for 127.0.0.1")
 

@@ -201,18 +201,18 @@ def test_the_last_entry_of_a_variable_counts() -> None:
 def test_contradictions(field: str, catalogue: str | None, agrees: bool) -> None:
     """A contradiction says what each side says, and where the image says so; what is open is none."""
     image = platform(CUDA_VERSION="12.4.1", PYTORCH_VERSION="2.6.0a0+df5bbc0")
-    found = contradictions({field: catalogue}, [image, image])
-    assert (found == ()) is agrees
+    contradicted = contradictions({field: catalogue}, [image, image])
+    assert (contradicted == ()) is agrees
     if field == "cuda_version" and not agrees:
-        assert found == (FactContradiction(field, catalogue or "", "12.4.1", "env CUDA_VERSION"),)
+        assert contradicted == (FactContradiction(field, catalogue or "", "12.4.1", "env CUDA_VERSION"),)
 
 
 def test_the_cudart_table_names_real_releases() -> None:
     """Each row has a release that the CUDA table knows, and its source; each version once."""
-    known = {row["full_version"] for row in tables.read_rows("cuda.csv")}
+    releases = {row["full_version"] for row in tables.read_rows("cuda.csv")}
     path = inspecting.CUDART
     with path.open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
-    assert {row["release"] for row in rows} <= known
+    assert {row["release"] for row in rows} <= releases
     assert all(row["source"] for row in rows)
     assert len({row["cudart"] for row in rows}) == len(rows) > 20

@@ -18,8 +18,8 @@ pytestmark = pytest.mark.anyio
 async def test_the_honest_one() -> None:
     """What the others are compared with."""
     async with serving(IMAGE.answer) as server:
-        found = await inspected(server)
-    assert found.platforms[0].facts["cuda_version"].value == "12.4.1"
+        inspection = await inspected(server)
+    assert inspection.platforms[0].facts["cuda_version"].value == "12.4.1"
 
 
 async def test_truncated_json() -> None:
@@ -66,8 +66,8 @@ async def test_wrong_digest(what: str) -> None:
     async def handler(asked: Asked) -> None:
         media_type, body = IMAGE.documents[asked.target]
         changed = body.replace(b"12.4.1", b"99.9.9") + (b" " if what == "manifests" else b"")
-        told = {"Docker_Content_Digest": digest_of(body)} if f"/{what}/" in asked.target else {}
-        await asked.answer(200, changed if told else body, Content_Type=media_type, **told)
+        headers = {"Docker_Content_Digest": digest_of(body)} if f"/{what}/" in asked.target else {}
+        await asked.answer(200, changed if headers else body, Content_Type=media_type, **headers)
 
     async with serving(handler) as server:
         with pytest.raises(DigestMismatch, match="not what its digest says"):
@@ -76,10 +76,10 @@ async def test_wrong_digest(what: str) -> None:
 
 async def test_another_digest_than_the_one_asked_for() -> None:
     """A reference with a digest is never answered with another image, by GET or by HEAD."""
-    wanted = Reference.parse(f"x.example.org/ml/x@sha256:{'1' * 64}")
+    unlocated = Reference.parse(f"x.example.org/ml/x@sha256:{'1' * 64}")
     body = IMAGE.documents["/v2/ml/x/manifests/1"][1]
     async with serving(lambda asked: asked.answer(200, body, Docker_Content_Digest=digest_of(body))) as server:
-        reference = Reference.parse(f"{server.host}/ml/x@{wanted.digest}")
+        reference = Reference.parse(f"{server.host}/ml/x@{unlocated.digest}")
         async with RegistryClient(LOOPBACK, limits=QUICK) as client:
             for ask in (client.manifest, client.digest):
                 with pytest.raises(DigestMismatch):
@@ -130,7 +130,13 @@ async def test_a_tag_that_moves_in_the_middle() -> None:
     """What is read is one image or the other, never a mixture: here the old one is gone, so the new one counts."""
     old, new = Store(), Store()
     for store, cuda in ((old, "11.8.0"), (new, "12.4.1")):
-        store.index("1", *(store.image("", env={"CUDA_VERSION": cuda}, architecture=one) for one in ("amd64", "arm64")))
+        store.index(
+            "1",
+            *(
+                store.image("", env={"CUDA_VERSION": cuda}, architecture=architecture)
+                for architecture in ("amd64", "arm64")
+            ),
+        )
     asked_for_tag = 0
 
     async def handler(asked: Asked) -> None:
@@ -142,9 +148,9 @@ async def test_a_tag_that_moves_in_the_middle() -> None:
             await new.answer(asked)  # the old one's manifests are deleted at once
 
     async with serving(handler) as server:
-        found = await inspected(server)
-    assert found.digest == digest_of(new.documents["/v2/ml/x/manifests/1"][1])
-    assert {one.facts["cuda_version"].value for one in found.platforms} == {"12.4.1"}
+        inspection = await inspected(server)
+    assert inspection.digest == digest_of(new.documents["/v2/ml/x/manifests/1"][1])
+    assert {platform.facts["cuda_version"].value for platform in inspection.platforms} == {"12.4.1"}
     assert asked_for_tag == 2
 
 

@@ -32,10 +32,10 @@ async def test_a_registry_is_read_through_a_proxy(registry: Registry, login: str
     async with proxying(login=login and login.replace("%40", "@")) as proxy:
         url = proxy.url.replace("//", f"//{login}@") if login else proxy.url
         async with RegistryClient(AddressPolicy(), limits=QUICK, ca=registry.ca, proxy=url) as client:
-            found = await inspect(client, reference)
-            assert await client.digest(reference) == found.digest == pushed["digest"]
+            inspection = await inspect(client, reference)
+            assert await client.digest(reference) == inspection.digest == pushed["digest"]
         assert proxy.asked == [f"CONNECT {NAME}:{registry.port} HTTP/1.1"]
-    assert found.platforms[0].facts["cuda_version"].value == "12.4.1"
+    assert inspection.platforms[0].facts["cuda_version"].value == "12.4.1"
 
 
 @pytest.mark.parametrize("registry", ["tls"], indirect=True)

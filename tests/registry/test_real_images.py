@@ -39,10 +39,10 @@ def different_images() -> Images:
     images: Images = {}
     seen: set[str] = set()
     for tag, by_architecture in real_images().items():
-        said = {json.dumps([row["architecture"], row["env"], row["labels"]]) for row in by_architecture.values()}
-        if said - seen:
+        contents = {json.dumps([row["architecture"], row["env"], row["labels"]]) for row in by_architecture.values()}
+        if contents - seen:
             images[tag] = by_architecture
-        seen |= said
+        seen |= contents
     return images
 
 
@@ -66,17 +66,17 @@ def pushed(open_registry: Registry) -> Images:
 
 async def test_they_come_out_right(open_registry: Registry, pushed: Images) -> None:
     """Architecture, CUDA release, cuDNN, NCCL, start condition, compat package and end of life of each."""
-    found: dict[str, ImageInspection] = {}
+    inspections: dict[str, ImageInspection] = {}
     async with client_for(open_registry) as client:
         for tag in pushed:
-            found[tag] = await inspect(client, Reference.parse(f"{open_registry.host}/{REPOSITORY}:{tag}"))
-    assert sum(len(one.platforms) for one in found.values()) > 300
+            inspections[tag] = await inspect(client, Reference.parse(f"{open_registry.host}/{REPOSITORY}:{tag}"))
+    assert sum(len(inspection.platforms) for inspection in inspections.values()) > 300
     for tag, by_architecture in pushed.items():
-        assert {one.architecture for one in found[tag].platforms} == set(by_architecture), tag
-        for platform in found[tag].platforms:
+        assert {platform.architecture for platform in inspections[tag].platforms} == set(by_architecture), tag
+        for platform in inspections[tag].platforms:
             row = by_architecture[platform.architecture]
-            told = {name: fact.value for name, fact in platform.facts.items()}
-            assert told == expected(row["env"], row["labels"]), tag
+            facts = {name: fact.value for name, fact in platform.facts.items()}
+            assert facts == expected(row["env"], row["labels"]), tag
             assert platform.os == "linux"
 
 
@@ -115,4 +115,4 @@ def test_the_release_is_found_without_cuda_version(variables: tuple[str, ...]) -
 def test_the_data_stands_where_it_is_looked_for() -> None:
     """The list has what these tests rely on."""
     assert isinstance(DATA, Path)
-    assert sum(len(one) for one in real_images().values()) > 700
+    assert sum(len(tags) for tags in real_images().values()) > 700

@@ -68,18 +68,20 @@ class Opinion:
 @pytest.fixture(scope="module")
 def skopeo(open_registry: Registry) -> Skopeo:
     """The program, pointed at the registry."""
-    found = program("skopeo")
+    executable = program("skopeo")
 
     def ask(name: str, architecture: str, *options: str) -> bytes:
         command = [
-            str(found.path),
+            str(executable.path),
             "--override-os=linux",
             f"--override-arch={architecture}",
             "inspect",
             "--tls-verify=false",
         ]
         reference = f"docker://{open_registry.host}/{REPOSITORY}{name}"
-        ended = subprocess.run([*command, *options, reference], capture_output=True, env=found.environment, timeout=60)
+        ended = subprocess.run(
+            [*command, *options, reference], capture_output=True, env=executable.environment, timeout=60
+        )
         assert ended.returncode == 0, ended.stderr.decode()
         return ended.stdout
 
@@ -124,7 +126,7 @@ async def test_skopeo_is_of_the_same_opinion(
     open_registry: Registry, tags: dict[str, tuple[str, ...]], ours: dict[str, ImageInspection], skopeo: Skopeo
 ) -> None:
     """About digests, platforms, dates, sizes, and all that environment and labels tell."""
-    assert {one.media_type for one in ours.values()} == {name for form in FORMS for name in form}
+    assert {inspection.media_type for inspection in ours.values()} == {name for form in FORMS for name in form}
     with ThreadPoolExecutor(2) as threads:
         platforms = sum(threads.map(lambda tag: _same(skopeo, tag, tags[tag], ours[tag]), tags))
     assert platforms > len(tags) >= 4 * EACH
@@ -135,7 +137,7 @@ def _same(skopeo: Skopeo, tag: str, architectures: tuple[str, ...], ours: ImageI
     named = skopeo(f":{tag}", architectures[0], "--raw")
     document = json.loads(named)
     assert (ours.digest, ours.media_type) == (digest_of(named), document["mediaType"]), tag
-    assert sorted(one.architecture for one in ours.platforms) == sorted(architectures), tag
+    assert sorted(platform.architecture for platform in ours.platforms) == sorted(architectures), tag
     for platform in ours.platforms:
         opinion = Opinion(
             json.loads(skopeo(f":{tag}", platform.architecture)),
@@ -150,8 +152,8 @@ def _same(skopeo: Skopeo, tag: str, architectures: tuple[str, ...], ours: ImageI
 
 
 def _same_platform(ours: PlatformFacts, theirs: Opinion, tag: str) -> None:
-    for said in (theirs.summary, theirs.config):
-        folded = {name.lower(): value for name, value in said.items()}
+    for document in (theirs.summary, theirs.config):
+        folded = {name.lower(): value for name, value in document.items()}
         assert (ours.os, ours.architecture) == (folded["os"], folded["architecture"]), tag
         assert ours.created == _second(folded["created"]), tag
     assert theirs.config["config"]["Env"] == theirs.summary["Env"], tag

@@ -54,10 +54,14 @@ def running_token_server(certificate: Certificate, username: str, password: str)
         def do_GET(self) -> None:
             query = parse_qs(urlsplit(self.path).query)
             service.asked.append(query)
-            known = self.headers.get("Authorization") == expected
-            body = {"token": _token(certificate, username, query.get("scope", [])), "expires_in": 300} if known else {}
+            authenticated = self.headers.get("Authorization") == expected
+            body = (
+                {"token": _token(certificate, username, query.get("scope", [])), "expires_in": 300}
+                if authenticated
+                else {}
+            )
             answer = orjson.dumps(body)
-            self.send_response(200 if known else 401)
+            self.send_response(200 if authenticated else 401)
             self.send_header("Content-Length", str(len(answer)))
             self.end_headers()
             self.wfile.write(answer)

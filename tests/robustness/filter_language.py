@@ -32,10 +32,10 @@ def _minds_case(expression: Expression) -> bool:
 
 
 def _exact(expression: Expression, value: Any) -> bool:
-    wanted = expression["value"]
-    if isinstance(wanted, str) and not _minds_case(expression):
-        return _holds(value, lambda each: each.lower() == wanted.lower())
-    return _holds(value, lambda each: bool(each == wanted))
+    expected = expression["value"]
+    if isinstance(expected, str) and not _minds_case(expression):
+        return _holds(value, lambda each: each.lower() == expected.lower())
+    return _holds(value, lambda each: bool(each == expected))
 
 
 def _contains(expression: Expression, value: Any) -> bool:
@@ -71,13 +71,13 @@ def matches(expression: Expression, row: Row) -> bool:
     """Whether the row is one that the expression finds."""
     kind = expression["type"]
     if kind == "and":
-        found = all(matches(part, row) for part in expression["sub_expressions"])
+        matched = all(matches(part, row) for part in expression["sub_expressions"])
     elif kind == "or":
-        found = any(matches(part, row) for part in expression["sub_expressions"])
+        matched = any(matches(part, row) for part in expression["sub_expressions"])
     else:
         value = row[expression["field"]]
-        found = value is None if kind == "is_null" else TESTS[kind](expression, value)
-    return found is not expression.get("invert", False)
+        matched = value is None if kind == "is_null" else TESTS[kind](expression, value)
+    return matched is not expression.get("invert", False)
 
 
 def arranged(rows: list[Row], orders: list[dict[str, Any]]) -> list[Row]:

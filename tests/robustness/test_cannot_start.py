@@ -45,11 +45,11 @@ def fails(settings: dict[str, str], *arguments: str) -> str:
         text=True,
         timeout=40,
     )
-    said = ended.stderr.strip()
+    message = ended.stderr.strip()
     assert ended.returncode == 1, (ended.stdout, ended.stderr)
     assert "Traceback" not in ended.stdout + ended.stderr
-    assert len(said.splitlines()) == 1, said
-    return said
+    assert len(message.splitlines()) == 1, message
+    return message
 
 
 @pytest.fixture
@@ -114,10 +114,10 @@ SQLITE = (
 
 @pytest.mark.parametrize(("prepare", "named"), [row[1:] for row in SQLITE], ids=[row[0] for row in SQLITE])
 def test_what_is_wrong_is_named_in_one_line(home: Path, prepare: Prepare, named: str) -> None:
-    said = fails({"home": str(home)} | prepare(home))
-    assert named in said
-    assert "s3cret-pw" not in said
-    assert "nonsense" not in said
+    message = fails({"home": str(home)} | prepare(home))
+    assert named in message
+    assert "s3cret-pw" not in message
+    assert "nonsense" not in message
 
 
 def test_a_lost_key_is_missed_before_the_first_password_is_read(home: Path) -> None:
@@ -149,8 +149,8 @@ def test_a_schema_newer_than_the_program_is_left_alone_postgresql(postgres: Post
 
 
 def test_a_database_that_does_not_exist_is_named(postgres: Postgres, tmp_path: Path) -> None:
-    said = fails({"home": str(tmp_path / "home"), "database": postgres.url("no_such_database")})
-    assert "no_such_database" in said
+    message = fails({"home": str(tmp_path / "home"), "database": postgres.url("no_such_database")})
+    assert "no_such_database" in message
 
 
 @pytest.mark.parametrize(
@@ -169,14 +169,14 @@ def test_a_folder_of_tables_that_is_none_or_replaces_nothing_is_named(tmp_path: 
     assert f"{tables}, where BAYPLAN_TABLES says" in fails({"home": home, "tables": str(tables)})
     tables.mkdir()
     (tables / "cuda-releases.csv").touch()
-    said = fails({"home": home, "tables": str(tables)})
-    assert f"{tables / 'cuda-releases.csv'} replaces no table: there are arch_lists.csv, " in said
+    message = fails({"home": home, "tables": str(tables)})
+    assert f"{tables / 'cuda-releases.csv'} replaces no table: there are arch_lists.csv, " in message
 
 
 def test_a_first_password_that_is_too_short_is_refused_and_not_shown(tmp_path: Path) -> None:
-    said = fails({"home": str(tmp_path / "home"), "admin_password": "sh0rt"})
-    assert "BAYPLAN_ADMIN_PASSWORD: must have 8 or more characters." in said
-    assert "sh0rt" not in said
+    message = fails({"home": str(tmp_path / "home"), "admin_password": "sh0rt"})
+    assert "BAYPLAN_ADMIN_PASSWORD: must have 8 or more characters." in message
+    assert "sh0rt" not in message
 
 
 def test_what_is_no_first_password_any_more_may_be_anything(home: Path) -> None:

@@ -39,19 +39,19 @@ def running(start_server: Start, settings: dict[str, str]) -> Iterator[Server]:
 def named(client: httpx.Client, beginning: str) -> list[dict[str, Any]]:
     """The images whose names hold that text."""
     body = {"expressions": [{"type": "contains", "field": "name", "sub_string": beginning}]}
-    found: list[dict[str, Any]] = client.post("/v1/docker/list", json=body).json()
-    return found
+    images: list[dict[str, Any]] = client.post("/v1/docker/list", json=body).json()
+    return images
 
 
 def at_once(server: Server, work: Callable[[httpx.Client, int], list[int]], token: str) -> Counter[int]:
     """The statuses that eight clients get who do `work` at the same time."""
 
-    def one(number: int) -> list[int]:
+    def attempt(number: int) -> list[int]:
         with httpx.Client(base_url=server.url, headers={"Authorization": f"Bearer {token}"}, timeout=60) as client:
             return work(client, number)
 
     with ThreadPoolExecutor(CLIENTS) as pool:
-        return Counter(status for statuses in pool.map(one, range(CLIENTS)) for status in statuses)
+        return Counter(status for statuses in pool.map(attempt, range(CLIENTS)) for status in statuses)
 
 
 def test_what_was_answered_survives_kill_9_the_next_moment(

@@ -171,8 +171,8 @@ def test_any_filter_finds_what_a_plain_reading_of_it_finds(
 ) -> None:
     answer = shared.staff.post("/v1/docker/list", json=specification)
     assert answer.status_code == 200, answer.text
-    found = [row for row in rows if all(matches(expression, row) for expression in specification["expressions"])]
-    expected = arranged(found, specification["order_by"])
+    matching = [row for row in rows if all(matches(expression, row) for expression in specification["expressions"])]
+    expected = arranged(matching, specification["order_by"])
     assert [image["pk"] for image in answer.json()] == [row["pk"] for row in expected]
 
 

@@ -46,8 +46,8 @@ def stocked(server: Server) -> Iterator[Server]:
 def operations(server: Server) -> list[tuple[str, Any]]:
     """The documented operations, by name."""
     schema = schemathesis.openapi.from_url(f"{server.url}/openapi.json")
-    found = [result.ok() for result in schema.get_all_operations() if isinstance(result, Ok)]
-    return [(f"{operation.method.upper()} {operation.path}", operation) for operation in found]
+    all_operations = [result.ok() for result in schema.get_all_operations() if isinstance(result, Ok)]
+    return [(f"{operation.method.upper()} {operation.path}", operation) for operation in all_operations]
 
 
 def test_the_document_is_a_valid_openapi_document(stocked: Server) -> None:

@@ -71,7 +71,7 @@ def hand_out(client: httpx.Client, path: str) -> None:
     for query in ("", "?format=kubernetes"):
         client.get(f"{path}/docker-config{query}").raise_for_status()
     rotation = {"registry": "registry.example.com", "registry_username": "robot", "registry_password": SECRET}
-    told = [
+    answers = [
         client.post("/v1/credentials/rotate", json=rotation | {"registry": "127.0.0.1:9"}),
         client.post("/v1/credentials/rotate", json=rotation | {"new_username": [SECRET]}),
         client.post("/v1/credentials/rotate", json=rotation | {"colour": SECRET}),
@@ -79,8 +79,8 @@ def hand_out(client: httpx.Client, path: str) -> None:
         client.get("/v1/credentials"),
         client.get("/v1/audit"),
     ]
-    assert [answer.status_code for answer in told] == [404, 422, 422, 200, 200, 200]
-    assert [answer.text for answer in told if SECRET in answer.text] == []
+    assert [answer.status_code for answer in answers] == [404, 422, 422, 200, 200, 200]
+    assert [answer.text for answer in answers if SECRET in answer.text] == []
 
 
 def test_a_registry_password_is_nowhere_in_clear(
@@ -146,11 +146,11 @@ def test_rotating_the_key_leaves_nothing_that_the_old_one_opens(
         assert client.patch(path, json={"registry_password": SECOND}).json()["registry_password"] == SECOND
 
 
-@pytest.mark.parametrize("given", [{}, {"admin_password": ""}], ids=["not given", "empty"])
+@pytest.mark.parametrize("variables", [{}, {"admin_password": ""}], ids=["not given", "empty"])
 def test_the_admins_password_is_printed_once_and_only_where_it_was_not_given(
-    tmp_path: Path, given: dict[str, str]
+    tmp_path: Path, variables: dict[str, str]
 ) -> None:
-    said = []
+    outputs = []
     for turn in range(2):
         out = tmp_path / f"out-{turn}"
         with out.open("wb") as sink:
@@ -158,19 +158,19 @@ def test_the_admins_password_is_printed_once_and_only_where_it_was_not_given(
                 [PROGRAM, "serve", "--port", "0"],
                 stdout=sink,
                 stderr=sink,
-                env=environment({"home": str(tmp_path / "home"), **given}),
+                env=environment({"home": str(tmp_path / "home"), **variables}),
             )
         deadline = time.monotonic() + 20
         while "serves http" not in out.read_text() and time.monotonic() < deadline:
             time.sleep(0.05)
         process.send_signal(signal.SIGTERM)
         process.wait(20)
-        said.append(out.read_text().replace(str(tmp_path), ""))
-    assert "password" in said[0].lower()
-    assert "password" not in said[1].lower()
+        outputs.append(out.read_text().replace(str(tmp_path), ""))
+    assert "password" in outputs[0].lower()
+    assert "password" not in outputs[1].lower()
 
 
 def test_settings_written_as_text_hold_no_secret() -> None:
     names = ("admin_password", "secrets_key", "signing_key", "token", "password")
-    given = dict.fromkeys(names, SECRET) | {"database": f"postgresql://u:{SECRET}@h/x"}
-    assert SECRET not in repr(Settings.model_validate(given))
+    values = dict.fromkeys(names, SECRET) | {"database": f"postgresql://u:{SECRET}@h/x"}
+    assert SECRET not in repr(Settings.model_validate(values))

@@ -241,27 +241,27 @@ def prefetching(service: Service, worker: Joined, people: list[httpx.Client]) ->
 
 def registries(service: Service, registry: Registry, people: list[httpx.Client]) -> None:
     registry.image("team/held", "1", configuration({"CUDA_VERSION": "11.8.0", "PYTORCH_VERSION": "2.4.1"}))
-    login = {"registry_username": "kim", "registry_password": "the first password"}
+    credentials = {"registry_username": "kim", "registry_password": "the first password"}
     place = {"registry": f"http://{registry.host}"}
-    held = service.make("docker", url=f"{registry.host}/team/held:1", **place)["pk"]
-    gone = service.make("docker", url=f"{registry.host}/team/gone:1", **place, **login)["pk"]
+    image = service.make("docker", url=f"{registry.host}/team/held:1", **place)["pk"]
+    gone = service.make("docker", url=f"{registry.host}/team/gone:1", **place, **credentials)["pk"]
     unchecked = service.make("docker")["pk"]
     ok(service.staff.post("/v1/docker/inspect", json={"url": f"{registry.host}/team/held:1"}))
-    assert ok(service.staff.post(f"/v1/docker/{held}/inspection"))["contradictions"]
-    ok(service.staff.post(f"/v1/docker/{held}/checks"))
+    assert ok(service.staff.post(f"/v1/docker/{image}/inspection"))["contradictions"]
+    ok(service.staff.post(f"/v1/docker/{image}/checks"))
     registry.image("team/held", "1", configuration({"CUDA_VERSION": "12.4.1"}))
-    assert ok(service.staff.post(f"/v1/docker/{held}/checks"))["history"][0]["changes"]
+    assert ok(service.staff.post(f"/v1/docker/{image}/checks"))["history"][0]["changes"]
     assert ok(service.staff.post(f"/v1/docker/{gone}/checks"))["state"] == "missing"
     ok(service.staff.post("/v1/docker/checks", json={"which": "not_ok"}))
     for client in people:
-        for pk in (held, gone, unchecked):
+        for pk in (image, gone, unchecked):
             ok(client.get(f"/v1/docker/{pk}/checks"))
-        ok(client.get(f"/v1/docker/{held}/inspection"))
-        assert ok(client.get(f"/v1/docker/{held}/facts"))["requirements"]
+        ok(client.get(f"/v1/docker/{image}/inspection"))
+        assert ok(client.get(f"/v1/docker/{image}/facts"))["requirements"]
     ok(service.staff.get("/v1/docker/checks"))
     assert ok(service.staff.post("/v1/docker/checks/list"))
     assert ok(service.staff.get("/v1/credentials"))
-    rotation = place | login | {"registry_password": "the second password", "check": False}
+    rotation = place | credentials | {"registry_password": "the second password", "check": False}
     ok(service.staff.post("/v1/credentials/rotate", json=rotation))
     assert ok(service.staff.get("/v1/audit"))
 
@@ -290,8 +290,8 @@ def history(service: Service) -> None:
 def sessions(service: Service) -> None:
     body = catalogue.user()
     ok(service.staff.post("/v1/users/create", json=body))
-    login = {name: body[name] for name in ("username", "password")}
-    tokens = ok(service.anonymous.post("/v1/auth/obtain", json=login))
+    credentials = {name: body[name] for name in ("username", "password")}
+    tokens = ok(service.anonymous.post("/v1/auth/obtain", json=credentials))
     ok(service.anonymous.post("/v1/auth/refresh", json={"refresh": tokens["refresh"]}))
     ok(service.anonymous.post("/v1/auth/verify", json={"token": tokens["access"]}))
     answer = join(service, catalogue.machine(1)).json()

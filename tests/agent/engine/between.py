@@ -51,12 +51,12 @@ def between(registry: Registry) -> Iterator[Between]:
             for digest, other in server.sent_instead.items():
                 path = path.replace(digest, other)
             accept = ", ".join(self.headers.get_all("Accept") or ["*/*"])
-            found = httpx.get(f"http://{registry.host}{path}", headers={"Accept": accept})
+            answer = httpx.get(f"http://{registry.host}{path}", headers={"Accept": accept})
             kept = ("content-type", "docker-content-digest", "docker-distribution-api-version")
-            headers = {name: value for name, value in found.headers.items() if name in kept}
+            headers = {name: value for name, value in answer.headers.items() if name in kept}
             if path != self.path:
                 headers["docker-content-digest"] = self.path.rpartition("/")[2]
-            return self.answer(found.status_code, headers, found.content)
+            return self.answer(answer.status_code, headers, answer.content)
 
         def do_HEAD(self) -> None:  # the name that the method has to have
             self.do_GET()

@@ -105,14 +105,14 @@ def enter(staff: httpx.Client, name: str) -> Enter:
     """Enters a pushed image into the catalogue, for this test's task: as its registry told, unless `inspect` is False."""
 
     def entered(pushed: Pushed, *, inspect: bool = True, **changes: object) -> Body:
-        login = pushed.registry.login
+        credentials = pushed.registry.login
         body = catalogue.image(
             url=pushed.url,
             registry=f"http{'s' if pushed.registry.ca else ''}://{pushed.registry.host}",
             tasks=[name],
             cuda_version="12.2.2",
-            registry_username=login.username if login else None,
-            registry_password=login.password if login else None,
+            registry_username=credentials.username if credentials else None,
+            registry_password=credentials.password if credentials else None,
         )
         made = staff.post("/v1/docker/create", json=body | changes)
         assert made.status_code == 201, made.text
@@ -165,6 +165,6 @@ def holdings(staff: httpx.Client, machine: Box) -> Callable[[], dict[int, Body]]
 
     def shown() -> dict[int, Body]:
         images = staff.get(f"/v1/nodes/{machine.kept.nodes[0]}/holdings").json()["images"]
-        return {one["image"]: one for one in images}
+        return {entry["image"]: entry for entry in images}
 
     return shown

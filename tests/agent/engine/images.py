@@ -81,8 +81,8 @@ def push(
 ) -> Pushed:
     """Pushes an image of the program, and one more layer of so many random bytes, or of these, for each of `more_bytes`."""
     layers = [archive("program", the_program())]
-    ballast = [one if isinstance(one, bytes) else os.urandom(one) for one in more_bytes]
-    layers += [archive(f"ballast-{number}", one) for number, one in enumerate(ballast)]
+    ballast = [content if isinstance(content, bytes) else os.urandom(content) for content in more_bytes]
+    layers += [archive(f"ballast-{number}", content) for number, content in enumerate(ballast)]
     packed = [gzip.compress(layer, 1, mtime=0) for layer in layers]
     described = configuration(rootfs={"type": "layers", "diff_ids": [digest_of(layer) for layer in layers]}, **config)
     described["config"]["Entrypoint"] = list(entrypoint)

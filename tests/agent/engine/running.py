@@ -67,9 +67,9 @@ class Dockerd:
     def everything(self) -> tuple[set[str], set[str], set[str]]:
         """All images by their references, all containers, and all layers on its disk."""
         with self.api() as api:
-            images = {name for one in api.images(all=True) for name in (one["RepoDigests"] or [one["Id"]])}
-            containers = {str(one["Id"]) for one in api.containers(all=True)}
-        layers = {one.name for one in (self.data_root / "image" / "overlay2" / "layerdb" / "sha256").glob("*")}
+            images = {name for image in api.images(all=True) for name in (image["RepoDigests"] or [image["Id"]])}
+            containers = {str(container["Id"]) for container in api.containers(all=True)}
+        layers = {folder.name for folder in (self.data_root / "image" / "overlay2" / "layerdb" / "sha256").glob("*")}
         return images, containers, layers
 
 
@@ -169,10 +169,10 @@ def unmounted(folder: Path) -> None:
 
 def _started_in(folder: Path) -> list[int]:
     """The processes that have the folder on their command line, and their children."""
-    found, parents = [], {}
+    pids, parents = [], {}
     for place in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError):
             parents[int(place.name)] = int((place / "stat").read_text().rpartition(")")[2].split()[1])
             if str(folder).encode() in (place / "cmdline").read_bytes():
-                found.append(int(place.name))
-    return found + [one for one, parent in parents.items() if parent in found]
+                pids.append(int(place.name))
+    return pids + [one for one, parent in parents.items() if parent in pids]

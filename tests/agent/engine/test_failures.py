@@ -89,7 +89,7 @@ def test_a_digest_of_which_nobody_knows(
 
 
 @pytest.mark.parametrize(
-    ("refusal", "said"),
+    ("refusal", "message"),
     [
         ((429, "TOOMANYREQUESTS"), "has had too many requests from here"),
         ((403, "DENIED"), "does not let anybody without a log-in have"),
@@ -97,14 +97,14 @@ def test_a_digest_of_which_nobody_knows(
     ],
 )
 def test_what_a_registry_refuses_with(
-    engine: Dockerd, machine: Box, enter: Enter, name: str, registry: Registry, refusal: tuple[int, str], said: str
+    engine: Dockerd, machine: Box, enter: Enter, name: str, registry: Registry, refusal: tuple[int, str], message: str
 ) -> None:
     pushed = push(registry, f"team/{name}")
     with between(registry) as server:
         enter(pushed, **in_front(pushed, server))
         server.refusal = refusal
         ended = pull(machine, engine, name, code=1)
-    assert said in ended.err
+    assert message in ended.err
 
 
 def test_a_log_in_of_the_machine_that_cannot_be_read(
@@ -245,8 +245,8 @@ def test_no_engine(machine: Box, image: tuple[Pushed, Body], name: str, tmp_path
     nowhere = f"unix://{tmp_path}/engine.sock"
     ended = machine.run("pull", "--engine", nowhere, "--task", name, code=1)
     assert f"No container engine answers at {tmp_path}/engine.sock. Start it (`systemctl start docker`" in ended.err
-    with socket.socket(socket.AF_UNIX) as one:
-        one.bind(str(tmp_path / "engine.sock"))  # as after an engine that was killed
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(tmp_path / "engine.sock"))  # as after an engine that was killed
     assert "No container engine answers at" in machine.run("pull", "--engine", nowhere, code=1).err
     assert "does not answer as one" in machine.run("pull", "--engine", "what", code=1).err
 
@@ -290,5 +290,5 @@ def test_two_at_once_do_not_harm_one_another(
     enter(pushed)
     options = ("--engine", engine.address, "--task", name)
     with machine.pulling(*options) as first, machine.pulling(*options) as second:
-        ended = [one.communicate(timeout=60) for one in (first, second)]
+        ended = [pull_process.communicate(timeout=60) for pull_process in (first, second)]
     assert [out for out, _ in ended] == [f"{pushed.pinned}\n"] * 2

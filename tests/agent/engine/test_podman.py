@@ -41,9 +41,9 @@ def test_it_pulls_by_digest(
 def test_what_is_gone_is_refused(podman: str, machine: Box, image: tuple[Pushed, Body], name: str) -> None:
     pushed, _ = image
     pushed.forget()
-    said = machine.run("pull", "--engine", podman, "--task", name, code=1).err
-    assert f"its registry has no {pushed.digest}" in said
-    assert "Its tag 1 is not there either" in said
+    error = machine.run("pull", "--engine", podman, "--task", name, code=1).err
+    assert f"its registry has no {pushed.digest}" in error
+    assert "Its tag 1 is not there either" in error
 
 
 def test_where_a_tag_has_moved_is_told_by_the_server(
@@ -53,8 +53,8 @@ def test_where_a_tag_has_moved_is_told_by_the_server(
     pushed, _ = image
     pushed.forget()
     other = push(pushed.registry, pushed.repository, pushed.tag)
-    said = machine.run("pull", "--engine", podman, "--task", name, code=1).err
-    assert f"Its tag 1 points to {other.digest} now" in said
+    error = machine.run("pull", "--engine", podman, "--task", name, code=1).err
+    assert f"Its tag 1 points to {other.digest} now" in error
 
 
 def test_a_gpu_is_not_left_out_in_silence(podman: str, machine: Box, image: tuple[Pushed, Body], name: str) -> None:

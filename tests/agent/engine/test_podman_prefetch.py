@@ -22,7 +22,7 @@ Holdings = Callable[[], dict[int, Body]]
 def here(podman: str) -> set[str]:
     """The references that it has."""
     with connect(podman) as engine:
-        return {str(reference) for one in engine.images() for reference in one.references}
+        return {str(reference) for image in engine.images() for reference in image.references}
 
 
 @pytest.mark.parametrize("kind", ["open", "basic", "bearer"])
@@ -40,19 +40,19 @@ def test_it_holds_what_rules_name_until_they_name_it_no_more(
     first, second = (push(registries[kind], f"team/{name}-{letter}", more_bytes=[300_000]) for letter in "ab")
     entered = [enter(one, name=f"{name}-{letter}") for one, letter in zip((first, second), "ab", strict=True)]
     with machine.running(prefetch_seconds=PREFETCH_SECONDS, engine=podman) as worker:
-        until(lambda: {one["state"] for one in holdings().values()} == {"held"}, lambda: worker.said)
+        until(lambda: {entry["state"] for entry in holdings().values()} == {"held"}, lambda: worker.output)
         assert {first.pinned, second.pinned} <= here(podman)
         assert sorted(own(machine)) == [first.pinned, second.pinned]
-        assert {one["digest"] for one in holdings().values()} == {first.digest, second.digest}
+        assert {entry["digest"] for entry in holdings().values()} == {first.digest, second.digest}
         with connect(podman) as engine:
             container = engine.api.create_container(first.pinned)["Id"]
         withdraw(staff, rule)
-        until(lambda: second.pinned not in here(podman), lambda: worker.said)
+        until(lambda: second.pinned not in here(podman), lambda: worker.output)
         until(lambda: "uses it" in (holdings()[entered[0]["pk"]]["detail"] or ""), lambda: str(holdings()))
         assert first.pinned in here(podman)
         with connect(podman) as engine:
             engine.api.remove_container(container)
-        until(lambda: first.pinned not in here(podman), lambda: worker.said)
+        until(lambda: first.pinned not in here(podman), lambda: worker.output)
         until(lambda: own(machine) == [], lambda: str(own(machine)))
 
 
@@ -69,28 +69,30 @@ def test_the_same_image_in_two_places(
     other = Pushed(registry, f"team/{name}-b", "1", pushed.digest, pushed.layers)
     images = [enter(one, name=f"{name}-{letter}") for one, letter in zip((pushed, other), "ab", strict=True)]
     with machine.running(prefetch_seconds=PREFETCH_SECONDS, engine=podman) as worker:
-        until(lambda: {pushed.pinned, other.pinned} <= here(podman), lambda: worker.said)
-        until(lambda: sorted(own(machine)) == [pushed.pinned, other.pinned], lambda: worker.said)
+        until(lambda: {pushed.pinned, other.pinned} <= here(podman), lambda: worker.output)
+        until(lambda: sorted(own(machine)) == [pushed.pinned, other.pinned], lambda: worker.output)
         staff.delete(f"/v1/docker/{images[0]['pk']}").raise_for_status()
-        until(lambda: own(machine) == [other.pinned], lambda: worker.said)
+        until(lambda: own(machine) == [other.pinned], lambda: worker.output)
         assert other.pinned in here(podman)
         withdraw(staff, rule)
-        until(lambda: not {pushed.pinned, other.pinned} & here(podman), lambda: worker.said)
+        until(lambda: not {pushed.pinned, other.pinned} & here(podman), lambda: worker.output)
 
 
 def test_an_index_is_held_by_its_own_digest(
     podman: str, registry: Registry, machine: Box, enter: Enter, name: str, rule: Body, staff: httpx.Client
 ) -> None:
     pushed = push(registry, f"team/{name}")
-    one = {"mediaType": OCI_MANIFEST, "digest": pushed.digest, "size": len(_manifest(pushed).content)}
-    index = registry.index(pushed.repository, "both", [one | {"platform": {"os": "linux", "architecture": "amd64"}}])
+    descriptor = {"mediaType": OCI_MANIFEST, "digest": pushed.digest, "size": len(_manifest(pushed).content)}
+    index = registry.index(
+        pushed.repository, "both", [descriptor | {"platform": {"os": "linux", "architecture": "amd64"}}]
+    )
     both = Pushed(registry, pushed.repository, "both", index["digest"], pushed.layers)
     enter(both)
     with machine.running(prefetch_seconds=PREFETCH_SECONDS, engine=podman) as worker:
-        until(lambda: both.pinned in here(podman), lambda: worker.said)
+        until(lambda: both.pinned in here(podman), lambda: worker.output)
         until(lambda: own(machine) == [both.pinned], lambda: str(own(machine)))
         withdraw(staff, rule)
-        until(lambda: not {both.pinned, pushed.pinned} & here(podman), lambda: worker.said)
+        until(lambda: not {both.pinned, pushed.pinned} & here(podman), lambda: worker.output)
 
 
 def _manifest(pushed: Pushed) -> httpx.Response:
@@ -109,7 +111,7 @@ def test_what_is_too_much_is_left_out(
         return [shown.get(pk, {}).get("state") for pk in pks]
 
     with machine.running(prefetch_seconds=PREFETCH_SECONDS, engine=podman, budget_bytes=6_000_000) as worker:
-        until(lambda: states() == ["no_room", "held"], lambda: f"{states()} {worker.said}")
+        until(lambda: states() == ["no_room", "held"], lambda: f"{states()} {worker.output}")
         assert large.pinned not in here(podman)
 
 
@@ -123,14 +125,14 @@ def test_a_stop_in_the_middle_of_a_pull_leaves_no_trace(
         before = here(podman)
         server.held_back = pushed.layers[-1]
         with machine.running(prefetch_seconds=PREFETCH_SECONDS, engine=podman) as worker:
-            assert server.half_is_sent.wait(60), worker.said
+            assert server.half_is_sent.wait(60), worker.output
             worker.process.send_signal(signal.SIGTERM)
             assert worker.process.wait(30) == 0
         server.held_back = None
         server.end.set()
         assert here(podman) == before
         with machine.running(prefetch_seconds=PREFETCH_SECONDS, engine=podman) as worker:
-            until(lambda: pinned in here(podman), lambda: worker.said)
+            until(lambda: pinned in here(podman), lambda: worker.output)
             until(lambda: own(machine) == [pinned], lambda: str(own(machine)))
 
 
@@ -141,5 +143,5 @@ def test_a_tag_of_which_no_digest_is_known(
     pushed, _ = image
     entered = enter(pushed, inspect=False, name=f"{name}-b")
     with machine.running(prefetch_seconds=PREFETCH_SECONDS, engine=podman) as worker:
-        until(lambda: holdings().get(entered["pk"], {}).get("state") == "failed", lambda: worker.said)
+        until(lambda: holdings().get(entered["pk"], {}).get("state") == "failed", lambda: worker.output)
         assert f"`bayplan images inspect {name}-b:1 --store`" in holdings()[entered["pk"]]["detail"]

@@ -32,7 +32,7 @@ def own(box: Box) -> list[str]:
     """What the machine remembers to have pulled because of rules."""
     path = box.state.with_name("worker-images.json")
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
-    return [one["reference"] for one in json.loads(path.read_text())["own"]]
+    return [entry["reference"] for entry in json.loads(path.read_text())["own"]]
 
 
 def memory_kb(pid: int, which: str) -> int:
@@ -67,25 +67,25 @@ def test_it_holds_what_rules_name_and_removes_what_they_name_no_more(
     pushed = [push(registries[kind], f"team/{name}-{letter}", more_bytes=[300_000]) for letter in "ab"]
     entered = [enter(one, name=f"{name}-{letter}") for one, letter in zip(pushed, "ab", strict=True)]
     with runs() as worker:
-        until(lambda: {one.pinned for one in pushed} <= here(engine), lambda: worker.said)
-        until(lambda: {one["state"] for one in holdings().values()} == {"held"}, lambda: str(holdings()))
+        until(lambda: {image.pinned for image in pushed} <= here(engine), lambda: worker.output)
+        until(lambda: {entry["state"] for entry in holdings().values()} == {"held"}, lambda: str(holdings()))
         shown = holdings()
         for one, image in zip(pushed, entered, strict=True):
             assert shown[image["pk"]]["digest"] == one.digest
             assert shown[image["pk"]]["size_bytes"] > 300_000
             assert shown[image["pk"]]["wanted"] is True
-        assert sorted(own(machine)) == [one.pinned for one in pushed]
-        assert worker.said.index(pushed[0].pinned) < worker.said.index(pushed[1].pinned)
+        assert sorted(own(machine)) == [image.pinned for image in pushed]
+        assert worker.output.index(pushed[0].pinned) < worker.output.index(pushed[1].pinned)
         assert memory_kb(worker.process.pid, "VmHWM") < PROMISED_MEMORY_KB
         if pushed[0].registry.login is not None:
-            for text in (worker.said, machine.state.with_name("worker-images.json").read_text(), engine.log):
+            for text in (worker.output, machine.state.with_name("worker-images.json").read_text(), engine.log):
                 assert pushed[0].registry.login.password not in text
         # One is withdrawn, then all are.
         staff.delete(f"/v1/docker/{entered[0]['pk']}").raise_for_status()
-        until(lambda: pushed[0].pinned not in here(engine), lambda: worker.said)
+        until(lambda: pushed[0].pinned not in here(engine), lambda: worker.output)
         assert pushed[1].pinned in here(engine)
         withdraw(staff, rule)
-        until(lambda: pushed[1].pinned not in here(engine), lambda: worker.said)
+        until(lambda: pushed[1].pinned not in here(engine), lambda: worker.output)
         until(lambda: not holdings(), lambda: str(holdings()))
         until(lambda: own(machine) == [], lambda: str(own(machine)))
 
@@ -103,10 +103,10 @@ def test_what_somebody_else_pulled_stays(
     with engine.api() as api:
         api.pull(f"{pushed.registry.host}/{pushed.repository}", tag=pushed.digest)
     with runs() as worker:
-        until(lambda: holdings().get(entered["pk"], {}).get("state") == "held", lambda: worker.said)
+        until(lambda: holdings().get(entered["pk"], {}).get("state") == "held", lambda: worker.output)
         withdraw(staff, rule)
         until(lambda: not holdings(), lambda: str(holdings()))
-        assert "Removed" not in worker.said
+        assert "Removed" not in worker.output
     assert pushed.pinned in here(engine)
 
 
@@ -123,7 +123,7 @@ def test_what_a_container_uses_stays_until_it_is_gone(
 ) -> None:
     pushed, entered = image
     with runs() as worker:
-        until(lambda: pushed.pinned in here(engine), lambda: worker.said)
+        until(lambda: pushed.pinned in here(engine), lambda: worker.output)
         with engine.api() as api:
             container = api.create_container(pushed.pinned)["Id"]
         until(lambda: holdings()[entered["pk"]]["state"] == "held", lambda: str(holdings()))
@@ -133,7 +133,7 @@ def test_what_a_container_uses_stays_until_it_is_gone(
         assert pushed.pinned in here(engine)
         with engine.api() as api:
             api.remove_container(container)
-        until(lambda: pushed.pinned not in here(engine), lambda: worker.said)
+        until(lambda: pushed.pinned not in here(engine), lambda: worker.output)
         until(lambda: not holdings(), lambda: str(holdings()))
 
 
@@ -147,14 +147,14 @@ def test_what_is_missing_in_its_registry_is_kept_where_it_is_held(
 ) -> None:
     pushed, entered = image
     with runs() as worker:
-        until(lambda: pushed.pinned in here(engine), lambda: worker.said)
+        until(lambda: pushed.pinned in here(engine), lambda: worker.output)
         pushed.forget()
         checked = staff.post(f"/v1/docker/{entered['pk']}/checks")
         assert checked.json()["state"] == "missing", checked.text
         time.sleep(4 * PREFETCH_SECONDS)
         assert pushed.pinned in here(engine)
         withdraw(staff, rule)
-        until(lambda: pushed.pinned not in here(engine), lambda: worker.said)
+        until(lambda: pushed.pinned not in here(engine), lambda: worker.output)
 
 
 @pytest.mark.parametrize("inspected", [True, False])
@@ -184,7 +184,7 @@ def test_a_budget_leaves_out_what_is_too_large_and_goes_on(
         return {letter: shown[pk]["state"] for letter, pk in pks.items() if pk in shown}
 
     with runs(budget_bytes=8_000_000) as worker:
-        until(lambda: states() == {"a": "held", "b": "no_room", "c": "held"}, lambda: f"{states()} {worker.said}")
+        until(lambda: states() == {"a": "held", "b": "no_room", "c": "held"}, lambda: f"{states()} {worker.output}")
         assert "--disk-budget" in holdings()[pks["b"]]["detail"]
         assert pushed["b"].pinned not in here(engine)
         kept = sorted([pushed["a"].pinned, pushed["c"].pinned])
@@ -193,15 +193,16 @@ def test_a_budget_leaves_out_what_is_too_large_and_goes_on(
         asked = sum(pushed["b"].repository in line for line in registry.requests)
         time.sleep(4 * PREFETCH_SECONDS)
         assert sum(pushed["b"].repository in line for line in registry.requests) == asked
-        assert worker.said.count("is not here") == 1
+        assert worker.output.count("is not here") == 1
     # With more room it comes; with less, the last of what is wanted goes first.
     with runs(budget_bytes=40_000_000) as worker:
-        until(lambda: set(states().values()) == {"held"}, lambda: f"{states()} {worker.said}")
+        until(lambda: set(states().values()) == {"held"}, lambda: f"{states()} {worker.output}")
     options = ("--prefetch-every", "1s", "--engine", engine.address)
     with machine.running_command(*options, "--disk-budget", "2MB") as worker:
-        until(lambda: states() == {"a": "held", "b": "no_room", "c": "no_room"}, lambda: f"{states()} {worker.said}")
+        until(lambda: states() == {"a": "held", "b": "no_room", "c": "no_room"}, lambda: f"{states()} {worker.output}")
         until(
-            lambda: here(engine) & {one.pinned for one in pushed.values()} == {pushed["a"].pinned}, lambda: worker.said
+            lambda: here(engine) & {image.pinned for image in pushed.values()} == {pushed["a"].pinned},
+            lambda: worker.output,
         )
 
 
@@ -215,7 +216,7 @@ def test_some_of_the_disk_stays_free(
     pushed, entered = image
     options = ("--prefetch-every", "1s", "--engine", engine.address)
     with machine.running_command(*options, "--keep-free", "99%") as worker:
-        until(lambda: holdings()[entered["pk"]]["state"] == "no_room", lambda: worker.said)
+        until(lambda: holdings()[entered["pk"]]["state"] == "no_room", lambda: worker.output)
         assert "--keep-free" in holdings()[entered["pk"]]["detail"]
         assert pushed.pinned not in here(engine)
 
@@ -241,16 +242,16 @@ def test_a_stop_in_the_middle_of_a_pull_leaves_no_trace(
         pinned = f"{server.host}/{pushed.repository}@{pushed.digest}"
         server.held_back = pushed.layers[1]
         with runs() as worker:
-            assert server.half_is_sent.wait(60), worker.said
+            assert server.half_is_sent.wait(60), worker.output
             until(lambda: holdings()[entered["pk"]]["state"] == "pulling", lambda: str(holdings()))
             worker.process.send_signal(signal.SIGTERM)
             assert worker.process.wait(30) == 0
-            assert worker.said.count("\n") == 1, worker.said
+            assert worker.output.count("\n") == 1, worker.output
         until(lambda: engine.everything() == before, lambda: f"{engine.everything()} is not {before}")
         assert {path.name for path in machine.state.parent.iterdir()} == {"worker.json", "worker-images.json"}
         server.held_back = None
         with runs() as worker:
-            until(lambda: pinned in here(engine), lambda: worker.said)
+            until(lambda: pinned in here(engine), lambda: worker.output)
             until(lambda: own(machine) == [pinned], lambda: str(own(machine)))
 
 
@@ -271,7 +272,7 @@ def test_a_pull_that_turns_out_to_be_too_much_is_given_up_and_leaves_no_trace(
         entered = enter(pushed, inspect=False, **in_front(pushed, server) | {"url": pinned})
         server.held_back = pushed.layers[1]
         with runs(budget_bytes=3_000_000) as worker:
-            until(lambda: holdings()[entered["pk"]]["state"] == "no_room", lambda: worker.said)
+            until(lambda: holdings()[entered["pk"]]["state"] == "no_room", lambda: worker.output)
             until(lambda: engine.everything() == before, lambda: f"{engine.everything()} is not {before}")
             until(lambda: own(machine) == [], lambda: str(own(machine)))
             assert worker.process.poll() is None
@@ -300,7 +301,7 @@ def test_signs_of_life_go_on_while_something_is_pulled(
         )
         server.held_back = pushed.layers[1]
         with runs() as worker:
-            assert server.half_is_sent.wait(60), worker.said
+            assert server.half_is_sent.wait(60), worker.output
             for _ in range(3):
                 last = seen()
                 until(lambda last=last: seen() > last, lambda: "seen")  # type: ignore[misc]  # bound at once
@@ -323,8 +324,8 @@ def test_without_an_engine_that_is_said_once_and_signs_of_life_go_on(
                 return str(staff.get(f"/v1/nodes/{machine.kept.nodes[0]}").json()["last_seen"])
 
             last = last_seen()
-            until(lambda last=last: last_seen() > last, lambda: worker.said)  # type: ignore[misc]  # bound at once
-        assert worker.said.count("no image is prefetched") == 1
+            until(lambda last=last: last_seen() > last, lambda: worker.output)  # type: ignore[misc]  # bound at once
+        assert worker.output.count("no image is prefetched") == 1
         assert worker.process.poll() is None
 
 
@@ -341,7 +342,7 @@ def test_it_can_be_switched_off(
                 return str(staff.get(f"/v1/nodes/{machine.kept.nodes[0]}").json()["last_seen"] or "")
 
             last = last_seen()
-            until(lambda last=last: last_seen() > last, lambda: worker.said)  # type: ignore[misc]  # bound at once
+            until(lambda last=last: last_seen() > last, lambda: worker.output)  # type: ignore[misc]  # bound at once
     assert server.log.count("/v1/prefetch/wanted") == asked
     assert pushed.pinned not in here(engine)
 
@@ -362,11 +363,11 @@ def test_a_log_in_that_is_refused_is_said_and_a_new_one_tried_at_once(
     path = f"/v1/docker/{entered['pk']}"
     staff.patch(path, json={"registry_password": "of last year"}).raise_for_status()
     with runs() as worker:
-        until(lambda: holdings()[entered["pk"]]["state"] == "failed", lambda: worker.said)
+        until(lambda: holdings()[entered["pk"]]["state"] == "failed", lambda: worker.output)
         assert "does not let" in holdings()[entered["pk"]]["detail"]
         assert pushed.registry.login is not None
         staff.patch(path, json={"registry_password": pushed.registry.login.password}).raise_for_status()
-        until(lambda: pushed.pinned in here(engine), lambda: worker.said)
+        until(lambda: pushed.pinned in here(engine), lambda: worker.output)
 
 
 def test_a_registry_that_is_down_is_asked_once_for_all_of_its_images(
@@ -389,16 +390,18 @@ def test_a_registry_that_is_down_is_asked_once_for_all_of_its_images(
         there = push(registry, f"team/{name}-z")
         enter(there, name=f"{name}-z")
         with runs() as worker:
-            until(lambda: there.pinned in here(engine), lambda: worker.said)
-            until(lambda: [one["state"] for one in holdings().values()].count("failed") == 3, lambda: str(holdings()))
-            assert worker.said.count("is not here") == 1
-            assert host in worker.said
+            until(lambda: there.pinned in here(engine), lambda: worker.output)
+            until(
+                lambda: [entry["state"] for entry in holdings().values()].count("failed") == 3, lambda: str(holdings())
+            )
+            assert worker.output.count("is not here") == 1
+            assert host in worker.output
 
 
 def test_it_outlives_its_server(tmp_path: Path, engine: Dockerd, registry: Registry, name: str) -> None:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        port = str(found.getsockname()[1])
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port = str(listener.getsockname()[1])
     pushed = [push(registry, f"team/{name}-{letter}") for letter in "ab"]
     box = Box(tmp_path)
     box.has("535.104.05", A6000)
@@ -416,14 +419,14 @@ def test_it_outlives_its_server(tmp_path: Path, engine: Dockerd, registry: Regis
         box.run("join", server.url, "--token", token)
         enter(server, pushed[0])
     with box.running(prefetch_seconds=PREFETCH_SECONDS, engine=engine.address) as worker:
-        worker.until_said("No server answers")
+        worker.until_printed("No server answers")
         with running_server(tmp_path / "home", "--port", port) as server:
-            until(lambda: pushed[0].pinned in here(engine), lambda: worker.said)
+            until(lambda: pushed[0].pinned in here(engine), lambda: worker.output)
         with engine.api() as api:
             api.remove_image(pushed[0].pinned)
         # What it knows, it does without the server.
-        until(lambda: pushed[0].pinned in here(engine), lambda: worker.said)
+        until(lambda: pushed[0].pinned in here(engine), lambda: worker.output)
         with running_server(tmp_path / "home", "--port", port) as server:
             enter(server, pushed[1])
-            until(lambda: pushed[1].pinned in here(engine), lambda: worker.said)
+            until(lambda: pushed[1].pinned in here(engine), lambda: worker.output)
     assert os.environ.get("DOCKER_HOST") is None

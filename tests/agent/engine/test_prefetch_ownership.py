@@ -39,7 +39,7 @@ def reconciler_of(folder: Path, say: Callable[[str], None], limits: DiskLimits |
 
 def entered(folder: Path) -> list[str]:
     """What it remembers to have pulled."""
-    return [one["reference"] for one in json.loads((folder / "images.json").read_text())["own"]]
+    return [entry["reference"] for entry in json.loads((folder / "images.json").read_text())["own"]]
 
 
 def test_what_somebody_has_tagged_is_theirs(
@@ -54,14 +54,14 @@ def test_what_somebody_has_tagged_is_theirs(
 ) -> None:
     pushed, _ = image
     with runs() as worker:
-        until(lambda: pushed.pinned in here(engine), lambda: worker.said)
+        until(lambda: pushed.pinned in here(engine), lambda: worker.output)
         with engine.api() as api:
             api.tag(pushed.pinned, name, tag="mine")
-        worker.until_said(f"is tagged {name}:mine")
+        worker.until_printed(f"is tagged {name}:mine")
         assert own(machine) == []
         withdraw(staff, rule)
         until(lambda: not holdings(), lambda: str(holdings()))
-        assert "Removed" not in worker.said
+        assert "Removed" not in worker.output
     assert pushed.pinned in here(engine)
 
 
@@ -69,17 +69,17 @@ def test_what_somebody_pulls_during_a_pass_is_theirs(
     engine: Dockerd, registry: Registry, tmp_path: Path, name: str
 ) -> None:
     ours, theirs = push(registry, f"team/{name}-a"), push(registry, f"team/{name}-b")
-    told: list[str] = []
+    messages: list[str] = []
 
     def say(text: str) -> None:
-        told.append(text)
+        messages.append(text)
         if ours.pinned in text:
             with engine.api() as api:
                 api.pull(f"{registry.host}/{theirs.repository}", tag=theirs.digest)
 
     with connect(engine.address) as machine:
         inventory = reconciler_of(tmp_path, say).reconcile(machine, [desired(ours), desired(theirs, 2)], ())
-    assert [image["state"] for image in inventory.values()] == ["held", "held"], told
+    assert [image["state"] for image in inventory.values()] == ["held", "held"], messages
     assert entered(tmp_path) == [ours.pinned]
 
 
@@ -119,25 +119,25 @@ def test_what_left_too_little_room_is_not_pulled_again_in_the_next_pass(
     registry: Registry, tmp_path: Path, name: str
 ) -> None:
     pushed = push(registry, f"team/{name}", more_bytes=[1000])
-    told: list[str] = []
+    messages: list[str] = []
     with running_engine(hook=None, disk_megabytes=24) as small, connect(small.address) as machine:
-        reconciler = reconciler_of(tmp_path, told.append, DiskLimits(free_bytes=8_000_000, free_share=0.0))
+        reconciler = reconciler_of(tmp_path, messages.append, DiskLimits(free_bytes=8_000_000, free_share=0.0))
         filler, pulling = small.data_root / "filler", False
 
         def holds(states: Mapping[int, InventoryEntry]) -> None:
             nonlocal pulling
-            pulling = any(one["state"] == "pulling" for one in states.values())
+            pulling = any(entry["state"] == "pulling" for entry in states.values())
 
         def is_stopped() -> bool:
             if pulling:
                 filler.write_bytes(bytes(18_000_000))  # somebody else's, while it is pulled
             return False
 
-        reconciler.observer = ReconcileObserver(holds, told.append, is_stopped)
+        reconciler.observer = ReconcileObserver(holds, messages.append, is_stopped)
         for _ in range(3):
             filler.unlink(missing_ok=True)
-            assert reconciler.reconcile(machine, [desired(pushed)], ())[1]["state"] == "no_room", told
-            assert "are to stay free" in told[-1]
+            assert reconciler.reconcile(machine, [desired(pushed)], ())[1]["state"] == "no_room", messages
+            assert "are to stay free" in messages[-1]
         asked = [line for line in registry.requests if pushed.repository in line and pushed.layers[-1] in line]
         assert len([line for line in asked if "GET" in line]) == 1, asked
 

@@ -95,8 +95,8 @@ def test_the_catalogue_and_not_the_tag_says_what_is_pulled(
     assert pull(machine, engine, name).out == f"{first.pinned}\n"
     assert second.pinned not in engine.everything()[0]
     assert staff.post(f"/v1/docker/{entered['pk']}/checks").json()["state"] == "moved"
-    said = pull(machine, engine, name).err
-    assert f"points to {second.digest} now. Taking {first.digest}, which the catalogue stands by." in said
+    error = pull(machine, engine, name).err
+    assert f"points to {second.digest} now. Taking {first.digest}, which the catalogue stands by." in error
     staff.post(f"/v1/docker/{entered['pk']}/inspection").raise_for_status()
     assert pull(machine, engine, name).out == f"{second.pinned}\n", "staff have taken it over"
 
@@ -111,8 +111,8 @@ def test_an_image_that_its_registry_has_no_more_is_refused(
     ended = pull(machine, engine, name, code=1)
     named = f"{entered['name']}:{entered['version']}"
     assert ended.out == ""
-    for said in (first.digest, f"Its tag 1 points to {second.digest} now", f"bayplan images inspect {named} --store"):
-        assert said in ended.err
+    for text in (first.digest, f"Its tag 1 points to {second.digest} now", f"bayplan images inspect {named} --store"):
+        assert text in ended.err
     assert engine.everything() == before
     second.forget()
     assert "Its tag 1 is not there either" in pull(machine, engine, name, code=1).err
@@ -259,10 +259,10 @@ def test_the_log_in_is_on_no_command_line_and_in_no_file(
     enter(push(registries["basic"], f"team/{name}", more_bytes=[30_000_000]))
     with machine.pulling("--engine", engine.address, "--task", name) as process:
         while process.poll() is None:
-            seen += [_command_line(one) for one in Path("/proc").glob("[0-9]*")]
+            seen += [_command_line(process) for process in Path("/proc").glob("[0-9]*")]
     assert process.returncode == 0
-    assert any("worker" in one and "pull" in one for one in seen), "it was looked while it ran"
-    assert [one for one in seen if LOGIN.password in one] == []
+    assert any("worker" in line and "pull" in line for line in seen), "it was looked while it ran"
+    assert [line for line in seen if LOGIN.password in line] == []
     assert [path for path, content in files(machine).items() if LOGIN.password.encode() in content] == []
     assert not (machine.folder / ".docker").exists()
 

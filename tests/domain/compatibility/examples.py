@@ -32,9 +32,9 @@ def verdict(image: Image, node: Node) -> Verdict:
 
 
 def reason(image: Image, node: Node, code: str) -> Reason:
-    found = [reason for reason in verdict(image, node).reasons if reason.code == code]
-    assert len(found) == 1, verdict(image, node)
-    return found[0]
+    reasons = [reason for reason in verdict(image, node).reasons if reason.code == code]
+    assert len(reasons) == 1, verdict(image, node)
+    return reasons[0]
 
 
 def codes(image: Image, node: Node) -> list[str]:

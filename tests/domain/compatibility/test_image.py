@@ -13,9 +13,9 @@ def test_every_fact_is_a_field_of_an_image_and_unknown_at_first() -> None:
 
 
 def test_images_with_equal_needs_are_one() -> None:
-    one = Image(cuda="12.4.1", compat_package=CompatLibraries("12.4", "550.54.15"), kernel_architectures=("8.0",))
+    first = Image(cuda="12.4.1", compat_package=CompatLibraries("12.4", "550.54.15"), kernel_architectures=("8.0",))
     other = Image(cuda="12.4.1", compat_package=CompatLibraries("12.4", "550.54.15"), kernel_architectures=("8.0",))
-    assert len({one, other}) == 1
+    assert len({first, other}) == 1
 
 
 def test_only_a_jetpack_requirement_makes_an_image_one_for_tegra() -> None:
@@ -27,7 +27,7 @@ def test_only_a_jetpack_requirement_makes_an_image_one_for_tegra() -> None:
 
 
 def test_memory_does_not_make_nodes_distinct() -> None:
-    one = Node("535.104.05", "8.6", gpu_mem_bytes=1, cpu_mem_bytes=2, toolkit_version="1.17.0")
+    first = Node("535.104.05", "8.6", gpu_mem_bytes=1, cpu_mem_bytes=2, toolkit_version="1.17.0")
     other = Node("535.104.05", "8.6", gpu_mem_bytes=3, cpu_mem_bytes=4)
-    assert RULES.kind(one) == RULES.kind(other)
-    assert RULES.kind(one) != RULES.kind(Node("535.104.05", "8.9"))
+    assert RULES.kind(first) == RULES.kind(other)
+    assert RULES.kind(first) != RULES.kind(Node("535.104.05", "8.9"))

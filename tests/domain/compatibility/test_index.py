@@ -73,15 +73,15 @@ def expected_summary(query: MatchQuery, chosen: Sequence[int], verdicts: Verdict
             blocking += [(pk, reason) for reason in reasons]
     counts = Counter(code for codes in codes_of.values() for code in codes)
 
-    def effort(found: tuple[int, Reason]) -> tuple[bool, tuple[int, ...]]:
-        pk, reason = found
+    def effort(rejection: tuple[int, Reason]) -> tuple[bool, tuple[int, ...]]:
+        pk, reason = rejection
         driver = read(DriverVersion.parse, (reason.needed or "").removeprefix(">="))
         return len(codes_of[pk]) > 1, () if driver is None else driver.parts
 
     lines = []
     for code, count in counts.items():
         # The first of those that need least, in the order of the images and of their reasons.
-        least = min((found for found in blocking if found[1].code == code), key=effort)
+        least = min((rejection for rejection in blocking if rejection[1].code == code), key=effort)
         remedy = least[1].remedy
         if remedy is not None and len(codes_of[least[0]]) == 1 and len(codes_of) == len(chosen):
             remedy += " That alone would give the first match."

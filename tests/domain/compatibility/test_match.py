@@ -75,7 +75,7 @@ def test_deleted_images_are_not_considered() -> None:
 
 
 @pytest.mark.parametrize(
-    ("question", "found"),
+    ("question", "expected"),
     [
         ({"task": "PREDICT"}, [5, 1]),
         ({"domain": "ic"}, [5]),
@@ -87,8 +87,8 @@ def test_deleted_images_are_not_considered() -> None:
         ({"framework": "scikit-learn"}, [7]),
     ],
 )
-def test_what_is_to_be_done_selects(question: dict[str, Any], found: list[int]) -> None:
-    assert pks(ask(**question).matches) == found
+def test_what_is_to_be_done_selects(question: dict[str, Any], expected: list[int]) -> None:
+    assert pks(ask(**question).matches) == expected
 
 
 def test_the_grades_asked_for_are_those_that_match() -> None:

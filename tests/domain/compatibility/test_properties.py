@@ -87,17 +87,17 @@ def test_facts_that_are_not_known_never_make_a_verdict_worse(image: Image, node:
         ("requirements", "compat_on_loader_path", "compiles_at_runtime", "min_driver", "min_compute_capability"), None
     )
     image = replace(image, cpu=False)  # where the GPU rules say no, the CPU is better than not to know
-    known = judge(image, node, TABLES, TODAY)
+    complete = judge(image, node, TABLES, TODAY)
     less = judge(replace(image, end_of_life=None, **unknown), node, TABLES, TODAY)
     if not image.is_for_tegra and image.compat_on_loader_path is not True:
-        assert ORDER[less.grade] <= ORDER[known.grade]
+        assert ORDER[less.grade] <= ORDER[complete.grade]
 
 
 @given(images, nodes, drivers, drivers)
 def test_a_newer_driver_makes_what_runs_no_worse_but_by_older_compat_libraries(
-    image: Image, node: Node, one: str, other: str
+    image: Image, node: Node, first: str, second: str
 ) -> None:
-    low, high = sorted((one, other), key=lambda text: [int(part) for part in text.split(".")])
+    low, high = sorted((first, second), key=lambda text: [int(part) for part in text.split(".")])
     # A start condition may name a driver branch, and so does the compat package that makes a verdict `forward`.
     plain = replace(image, requirements=None)
     before = judge(plain, replace(node, driver_version=low), TABLES, TODAY)
@@ -115,15 +115,15 @@ def test_what_an_image_says_on_an_architecture_counts_there_alone(image: Image, 
 
 @settings(max_examples=30)
 @given(st.lists(images, max_size=12), nodes, st.randoms(use_true_random=False))
-def test_the_order_is_total_and_independent_of_the_input(found: list[Image], node: Node, shuffler: Any) -> None:
-    candidates = [CatalogueImage(pk, str(pk % 3), image, ("train",), "od") for pk, image in enumerate(found)]
+def test_the_order_is_total_and_independent_of_the_input(images: list[Image], node: Node, shuffler: Any) -> None:
+    candidates = [CatalogueImage(pk, str(pk % 3), image, ("train",), "od") for pk, image in enumerate(images)]
     answer = match(MatchQuery(node), CatalogueIndex.build(candidates, TABLES), TODAY)
     shuffler.shuffle(candidates)
     assert match(MatchQuery(node), CatalogueIndex.build(candidates, TABLES), TODAY) == answer
     pks = [pk for pk, _ in answer.matches + answer.rejected]
-    assert sorted(pks) == [pk for pk, image in enumerate(found) if not image.deleted]
+    assert sorted(pks) == [pk for pk, image in enumerate(images) if not image.deleted]
     for (_, verdict), (pk, _) in zip(answer.matches, answer.matches, strict=True):
-        assert verdict == judge(found[pk], node, TABLES, TODAY)
+        assert verdict == judge(images[pk], node, TABLES, TODAY)
 
 
 def test_the_strategies_fill_every_field() -> None:

@@ -63,10 +63,10 @@ def test_a_rule_by_grades_reads_nothing_else_of_driver_and_kernels(rule: Rule) -
     for _ in range(PAIRS * 4):
         node = random_node(dice)
         image = random_image(dice)
-        one, other = pairing(image, node), pairing(varied(image, random_image(dice), own), node)
-        if rule.by_grades(one.by_driver, one.by_kernels) == rule.by_grades(other.by_driver, other.by_kernels):
+        first, second = pairing(image, node), pairing(varied(image, random_image(dice), own), node)
+        if rule.by_grades(first.by_driver, first.by_kernels) == rule.by_grades(second.by_driver, second.by_kernels):
             compared += 1
-            assert rule.check(one) == rule.check(other)
+            assert rule.check(first) == rule.check(second)
     assert compared > PAIRS
 
 

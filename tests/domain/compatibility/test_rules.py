@@ -58,9 +58,9 @@ def test_images_on_nodes_with_and_without_gpu(image: Image, node: Node, grade: G
 
 
 def test_an_image_that_falls_back_to_the_cpu_says_why() -> None:
-    found = verdict(replace(TORCH, cpu=True), replace(RTX3090, driver_version="470.57.02"))
-    assert found.grade is Grade.CPU
-    assert found.reasons[0].code == "driver_too_old"
+    actual = verdict(replace(TORCH, cpu=True), replace(RTX3090, driver_version="470.57.02"))
+    assert actual.grade is Grade.CPU
+    assert actual.reasons[0].code == "driver_too_old"
     assert reason(TORCH, CPU_BOX, "needs_gpu").grade is Grade.NO
 
 
@@ -119,10 +119,10 @@ def test_a_node_may_say_its_generation_only() -> None:
     ],
 )
 def test_kernels_of_the_cuda_release(cuda: str, capability: str, grade: Grade, code: str | None) -> None:
-    found = verdict(Image(cuda=cuda), replace(H100, compute_capability=capability))
-    assert found.grade is grade
-    assert (code in {reason.code for reason in found.reasons}) == (code is not None)
-    assert found.reasons[-1].code == "arch_list_unknown"
+    actual = verdict(Image(cuda=cuda), replace(H100, compute_capability=capability))
+    assert actual.grade is grade
+    assert (code in {reason.code for reason in actual.reasons}) == (code is not None)
+    assert actual.reasons[-1].code == "arch_list_unknown"
 
 
 def test_remedies_name_the_cuda_release_for_the_gpu() -> None:
@@ -179,9 +179,9 @@ def test_kernels_of_the_build(kernels: tuple[str, ...], capability: str, grade: 
 def test_the_build_counts_instead_of_the_release() -> None:
     p100 = replace(H100, compute_capability="6.0", gpu_name="Tesla P100")
     kaggle = Image(cuda="12.8.0", framework="PyTorch", framework_version="2.8.0")
-    found = reason(kaggle, p100, "gpu_not_in_build")
-    assert found.grade is Grade.NO
-    assert found.found == "7.0 7.5 8.0 8.6 9.0 10.0 12.0"
+    actual = reason(kaggle, p100, "gpu_not_in_build")
+    assert actual.grade is Grade.NO
+    assert actual.found == "7.0 7.5 8.0 8.6 9.0 10.0 12.0"
     assert "arch_list_unknown" not in codes(kaggle, p100)
     assert verdict(replace(kaggle, cuda="12.6.3"), p100).grade is Grade.NATIVE
     unreadable = replace(kaggle, framework="other", kernel_architectures=("all",))
@@ -254,21 +254,21 @@ def test_every_reason_is_given_the_worst_first() -> None:
         requirements=(("NVIDIA_REQUIRE_CUDA", "cuda>=13.0"),),
     )
     node = Node("470.57.02", "6.0", gpu_name="GRID P100", architecture="amd64", fabric_ready=False)
-    found = verdict(image, node)
-    assert found.grade is Grade.NO
-    assert [reason.code for reason in found.reasons] == [
+    actual = verdict(image, node)
+    assert actual.grade is Grade.NO
+    assert [reason.code for reason in actual.reasons] == [
         "missing_in_registry", "wrong_platform", "driver_too_old", "generation_too_old", "gpu_dropped_by_cuda",
         "start_condition", "below_own_minimum", "fabric_not_ready", "virtual_gpu", "arch_list_unknown",
     ]  # fmt: skip
-    for said in found.reasons:
-        assert said.code in ReasonCode
-        assert said.source
-        assert said.detail.endswith(".")
-        assert said.remedy is not None
-        assert said.remedy.endswith(".")
+    for item in actual.reasons:
+        assert item.code in ReasonCode
+        assert item.source
+        assert item.detail.endswith(".")
+        assert item.remedy is not None
+        assert item.remedy.endswith(".")
 
 
 def test_without_facts_nothing_but_caveats() -> None:
-    found = verdict(Image(cuda="12.2.2"), A6000)
-    assert found.grade is Grade.NATIVE
-    assert [(reason.grade, reason.code) for reason in found.reasons] == [(Grade.CAVEAT, "arch_list_unknown")]
+    actual = verdict(Image(cuda="12.2.2"), A6000)
+    assert actual.grade is Grade.NATIVE
+    assert [(reason.grade, reason.code) for reason in actual.reasons] == [(Grade.CAVEAT, "arch_list_unknown")]

@@ -50,9 +50,9 @@ def test_drivers(cuda: str, driver: str, grade: Grade) -> None:
 
 
 def test_the_remedy_names_the_smallest_driver_and_the_cuda_releases_that_would_do() -> None:
-    found = reason(CUDA_12_4, replace(A6000, driver_version="470.57.02"), "driver_too_old")
-    assert (found.grade, found.needed, found.found) == (Grade.NO, ">=525.60.13", "470.57.02")
-    assert found.remedy == (
+    actual = reason(CUDA_12_4, replace(A6000, driver_version="470.57.02"), "driver_too_old")
+    assert (actual.grade, actual.needed, actual.found) == (Grade.NO, ">=525.60.13", "470.57.02")
+    assert actual.remedy == (
         "Upgrade the driver to 525.60.13 or later (550.54.15 or later for native), or use an image built with CUDA 11.0 to 11.8."
     )
 
@@ -98,9 +98,9 @@ FIRST = Image(cuda="12.4.1", compat_package=COMPAT, compat_on_loader_path=True, 
     ],
 )
 def test_compat_libraries_on_the_loader_path(node: Node, grade: Grade, code: str | None) -> None:
-    found = verdict(FIRST, node)
-    assert found.grade is grade
-    assert code is None or found.reasons[0].code == code
+    actual = verdict(FIRST, node)
+    assert actual.grade is grade
+    assert code is None or actual.reasons[0].code == code
 
 
 def test_compat_libraries_that_may_come_first_are_a_caveat() -> None:
@@ -130,9 +130,9 @@ def test_compiling_at_run_time_needs_a_native_driver(node: Node, grade: Grade) -
 
 
 def test_not_knowing_whether_it_compiles_is_a_caveat_under_minor() -> None:
-    found = reason(CUDA_12_4, T4, "ptx_needs_newer_driver")
-    assert found.grade is Grade.CAVEAT
-    assert found.remedy == "Upgrade the driver to 550.54.15 or later, or use an image built with CUDA 9.0 to 12.2.", (
+    actual = reason(CUDA_12_4, T4, "ptx_needs_newer_driver")
+    assert actual.grade is Grade.CAVEAT
+    assert actual.remedy == "Upgrade the driver to 550.54.15 or later, or use an image built with CUDA 9.0 to 12.2.", (
         "12.3 and 12.4 run on this driver, but it cannot read their PTX"
     )
     assert verdict(CUDA_12_4, T4).grade is Grade.MINOR

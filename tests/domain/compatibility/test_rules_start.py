@@ -32,11 +32,11 @@ OLD_STARTS = replace(
 
 
 def test_an_unmet_start_condition_can_be_switched_off_where_the_image_would_run() -> None:
-    found = reason(STARTS, A6000, "start_condition")
-    assert found.grade is Grade.NO
-    assert "unsatisfied condition: cuda>=12.4" in found.detail
-    assert found.found == "cuda 12.2, driver 535.104.05, arch 8.6, brand nvidiartx"
-    assert found.remedy == (
+    actual = reason(STARTS, A6000, "start_condition")
+    assert actual.grade is Grade.NO
+    assert "unsatisfied condition: cuda>=12.4" in actual.detail
+    assert actual.found == "cuda 12.2, driver 535.104.05, arch 8.6, brand nvidiartx"
+    assert actual.remedy == (
         "Start the container with NVIDIA_DISABLE_REQUIRE=1, or upgrade the driver to 550.54.14 or later."
     )
     too_old = reason(STARTS, replace(A6000, driver_version="470.57.02"), "start_condition")
@@ -71,15 +71,15 @@ def test_the_remedy_of_a_start_condition_is_the_smallest_driver_that_meets_it_an
     cuda: str, condition: str, driver: str, remedy: str | None
 ) -> None:
     image = Image(cuda=cuda, requirements=(("NVIDIA_REQUIRE_CUDA", condition),))
-    found = reason(image, replace(T4, driver_version=driver), "start_condition").remedy or ""
-    assert re.findall(r"upgrade the driver to (.*)\.$", found, re.IGNORECASE) == ([] if remedy is None else [remedy])
+    actual = reason(image, replace(T4, driver_version=driver), "start_condition").remedy or ""
+    assert re.findall(r"upgrade the driver to (.*)\.$", actual, re.IGNORECASE) == ([] if remedy is None else [remedy])
 
 
 def test_forward_compatibility_has_a_caveat_where_nothing_says_that_its_libraries_come_first() -> None:
     image = replace(CUDA_12_4, compat_package=CompatLibraries("12.4", "550.54.15"))
     old = replace(T4, driver_version="470.57.02")
-    found = reason(image, old, "fact_missing")
-    assert (verdict(image, old).grade, found.grade, found.needed) == (
+    actual = reason(image, old, "fact_missing")
+    assert (verdict(image, old).grade, actual.grade, actual.needed) == (
         Grade.FORWARD,
         Grade.CAVEAT,
         "compat_on_loader_path",
@@ -95,8 +95,8 @@ def test_forward_compatibility_has_a_caveat_where_nothing_says_that_its_librarie
 )  # fmt: skip
 def test_a_driver_for_windows_is_a_caveat(driver: str, architecture: str, windows: bool) -> None:
     node = replace(RTX3090, driver_version=driver, architecture=architecture)
-    found = [reason for reason in verdict(replace(TORCH, cuda="10.2"), node).reasons if "WSL 2" in reason.detail]
-    assert [reason.grade for reason in found] == [Grade.CAVEAT] * windows
+    actual = [reason for reason in verdict(replace(TORCH, cuda="10.2"), node).reasons if "WSL 2" in reason.detail]
+    assert [reason.grade for reason in actual] == [Grade.CAVEAT] * windows
 
 
 def test_no_remedy_asks_for_a_driver_that_does_not_support_the_gpu() -> None:

@@ -91,8 +91,8 @@ def test_variables() -> None:
 
 def real_requirements() -> list[str]:
     lines = REAL_IMAGES.read_text(encoding="utf-8").splitlines()
-    found = {json.loads(line)["env"].get("NVIDIA_REQUIRE_CUDA") for line in lines}
-    return sorted(text for text in found if text)
+    values = {json.loads(line)["env"].get("NVIDIA_REQUIRE_CUDA") for line in lines}
+    return sorted(text for text in values if text)
 
 
 @pytest.mark.skipif(not REAL_IMAGES.is_file(), reason=f"the real images are not here: no {REAL_IMAGES}")
@@ -102,8 +102,8 @@ def test_every_requirement_of_the_real_images_is_read_as_it_was_meant() -> None:
     for text in texts:
         requirement = parse(text)
         assert all(condition.holds for alternative in requirement.alternatives for condition in alternative), text
-        wanted = requirement.alternatives[0][0].value
-        exact = NodeProperties(cuda=wanted, driver="999", arch="8.0", brand="geforce")
+        expected = requirement.alternatives[0][0].value
+        exact = NodeProperties(cuda=expected, driver="999", arch="8.0", brand="geforce")
         assert evaluate(requirement, exact) is ConditionOutcome.MET, text
         older = NodeProperties(cuda="7.0", driver="999", arch="8.0", brand="geforce")
         unbounded = any(all(c.property == "driver" for c in terms) for terms in requirement.alternatives)

@@ -46,8 +46,8 @@ def test_generations_from_fermi_to_rubin_do_not_overlap() -> None:
     ordered = sorted(TABLES.generations, key=lambda generation: generation.low)
     assert ordered[0].name == "Fermi"
     assert "Rubin" in GENERATIONS
-    for one, other in itertools.pairwise(ordered):
-        assert one.low < one.high <= other.low
+    for earlier, later in itertools.pairwise(ordered):
+        assert earlier.low < earlier.high <= later.low
 
 
 def test_blackwell_is_two_rows_of_one_rank_around_rubin() -> None:
@@ -146,9 +146,9 @@ def test_pytorch_2_11_has_no_code_for_volta_with_cuda_12_8() -> None:
 def test_a_release_could_make_what_its_builds_contain() -> None:
     for row in TABLES.arch_lists:
         for kernel in row.kernel_architectures:
-            known = TABLES.by_capability[ComputeCapability.parse(kernel.removesuffix("+PTX"))]
-            assert known.first_cuda.release <= row.cuda.release, (row, kernel)
-            assert known.last_cuda is None or row.cuda.release <= known.last_cuda.release, (row, kernel)
+            generation = TABLES.by_capability[ComputeCapability.parse(kernel.removesuffix("+PTX"))]
+            assert generation.first_cuda.release <= row.cuda.release, (row, kernel)
+            assert generation.last_cuda is None or row.cuda.release <= generation.last_cuda.release, (row, kernel)
 
 
 @pytest.mark.parametrize(
@@ -188,7 +188,7 @@ GOOD = {
 
 
 @pytest.mark.parametrize(
-    ("name", "row", "said"),
+    ("name", "row", "message"),
     [
         ("cuda.csv", ["12.4", "twelve", "", "s"], ":2: 'twelve' is not a CUDA version"),
         ("cuda.csv", ["12.5", "12.4.1", "", "s"], ":2: 12.4.1 is no release of CUDA 12.5"),
@@ -203,17 +203,17 @@ GOOD = {
         ("gpu_models.csv", ["H100", "maybe", "s"], ":2: 'maybe' is neither yes nor no"),
     ],
 )
-def test_a_wrong_row_is_named_by_file_and_line(tmp_path: Path, name: str, row: list[str], said: str) -> None:
+def test_a_wrong_row_is_named_by_file_and_line(tmp_path: Path, name: str, row: list[str], message: str) -> None:
     path = tmp_path / name
     write(path, GOOD[name], row)
     with pytest.raises(CannotStart) as caught:
         load(tmp_path)
-    assert f"{path}{said}" in caught.value.detail
+    assert f"{path}{message}" in caught.value.detail
 
 
 def test_a_table_that_is_none_is_named(tmp_path: Path) -> None:
     path = tmp_path / "cuda.csv"
-    for content, said in [
+    for content, message in [
         (b"", ":1:"),
         (b"version,version\n", ":1:"),
         (b"version,full_version,source\n1,2,s\n", "min_driver"),
@@ -224,7 +224,7 @@ def test_a_table_that_is_none_is_named(tmp_path: Path) -> None:
         load.cache_clear()
         with pytest.raises(CannotStart, match=r"cuda\.csv") as caught:
             load(tmp_path)
-        assert said in caught.value.detail
+        assert message in caught.value.detail
 
 
 def test_a_repeated_row_and_overlapping_ranges_are_named(tmp_path: Path) -> None:

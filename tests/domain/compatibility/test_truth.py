@@ -11,12 +11,12 @@ pytestmark = pytest.mark.skipif(not REPORTS.is_file(), reason=f"the real reports
 
 
 def test_at_least_four_of_five_reports_agree_and_the_document_says_how_many() -> None:
-    held = hold(read_reports(), read_facts(), load())
-    assert len(held) >= 106
-    assert sum(case.agrees for case in held) / len(held) >= 0.80
+    comparison = hold(read_reports(), read_facts(), load())
+    assert len(comparison) >= 106
+    assert sum(case.agrees for case in comparison) / len(comparison) >= 0.80
     written = DOCUMENT.read_text(encoding="utf-8")
-    assert headline(held) in written, "run make truth ARGS=--write"
-    assert "\n".join(document(held)) + "\n" == written, "run make truth ARGS=--write"
+    assert headline(comparison) in written, "run make truth ARGS=--write"
+    assert "\n".join(document(comparison)) + "\n" == written, "run make truth ARGS=--write"
 
 
 def test_every_fact_is_for_a_report_and_says_where_it_is_known_from() -> None:
