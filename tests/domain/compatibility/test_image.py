@@ -27,7 +27,7 @@ def test_only_a_jetpack_requirement_makes_an_image_one_for_tegra() -> None:
 
 
 def test_memory_does_not_make_nodes_distinct() -> None:
-    first = Node("535.104.05", "8.6", gpu_mem_bytes=1, cpu_mem_bytes=2, toolkit_version="1.17.0")
+    first = Node("535.104.05", "8.6", gpu_mem_bytes=1, cpu_mem_bytes=2)
     other = Node("535.104.05", "8.6", gpu_mem_bytes=3, cpu_mem_bytes=4)
     assert RULES.kind(first) == RULES.kind(other)
     assert RULES.kind(first) != RULES.kind(Node("535.104.05", "8.9"))
