@@ -1,4 +1,4 @@
-"""The facts of a node, in one table: their options in all commands that describe a node, and how `nodes show` names them."""
+"""The facts of a node in one table: the options for them in every command, and their titles in `nodes show`."""
 
 import functools
 import inspect
@@ -15,7 +15,7 @@ Command = Callable[..., None]
 
 @dataclass(frozen=True)
 class NodeFact:
-    """One fact: its title, and the type of its option."""
+    """A fact: its title, and the type of its option."""
 
     title: str
     option: Any
@@ -76,26 +76,28 @@ NODE_FACTS: Mapping[str, NodeFact] = {
         ],
     ),
 }
-"""By the field's name; in the order of help and of `nodes show`."""
+"""The facts by their fields' names, in the order of help and of `nodes show`."""
 
 SIZES = frozenset(name for name, fact in NODE_FACTS.items() if fact.is_size)
 
 
 def takes_node_facts(without: Collection[str] = ()) -> Callable[[Command], Command]:
-    """Gives a command an option for each fact in place of its `**facts`, which then has all of them.
+    """Gives a command an option for each fact; the command's `**facts` get their values.
 
     The options come before the command's keyword-only parameters.
     """
 
     def decorate(command: Command) -> Command:
-        own = [part for part in inspect.signature(command).parameters.values() if part.kind is not part.VAR_KEYWORD]
+        parameters = [
+            part for part in inspect.signature(command).parameters.values() if part.kind is not part.VAR_KEYWORD
+        ]
         options = [
             inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=fact.option)
             for name, fact in NODE_FACTS.items()
             if name not in without
         ]
-        first = [part for part in own if part.kind is not part.KEYWORD_ONLY]
-        last = [part for part in own if part.kind is part.KEYWORD_ONLY]
+        first = [part for part in parameters if part.kind is not part.KEYWORD_ONLY]
+        last = [part for part in parameters if part.kind is part.KEYWORD_ONLY]
 
         @functools.wraps(command)
         def with_facts(**arguments: Any) -> None:

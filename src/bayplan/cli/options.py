@@ -1,4 +1,4 @@
-"""Options that several commands share, each defined once: its names, its help and how its text is read."""
+"""The options that several commands share, each with its names, its help and its parser."""
 
 import re
 from pathlib import Path
@@ -12,41 +12,41 @@ from bayplan.errors import Invalid
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([KMGT]?)(i?)B?", re.IGNORECASE)
 _POWERS = {"": 0, "K": 1, "M": 2, "G": 3, "T": 4}
 NONE = "none"
-"""What an option is given to take a value away."""
+"""The value of an option that makes a field null."""
 
 
 class UsageError(typer.BadParameter):
-    """What was typed does not fit together, in a sentence of its own; it ends with exit code 2."""
+    """The error for options that do not fit together: a sentence of its own, and exit code 2."""
 
     def format_message(self) -> str:
         return self.message
 
 
 def size(text: str) -> int:
-    """Bytes, from "51527024640", "48GiB" (of 1024) or "48GB" (of 1000)."""
-    found = _SIZE.fullmatch(text.strip())
-    if found is None:
+    """The bytes in "51527024640", "48GiB" (of 1024) or "48GB" (of 1000). Raises `BadParameter`."""
+    match = _SIZE.fullmatch(text.strip())
+    if match is None:
         raise typer.BadParameter(f"{text!r} is no size; write it like 48GiB, or in bytes.")
-    number, unit, binary = found.groups()
+    number, unit, binary = match.groups()
     factor: int = (1024 if binary else 1000) ** _POWERS[unit.upper()]
     return round(float(number) * factor)
 
 
 def duration(text: str) -> int:
-    """Seconds, from "90", "90s", "15m", "12h" or "7d"."""
+    """The seconds in "90", "90s", "15m", "12h" or "7d". Raises `BadParameter`."""
     try:
-        found = seconds(text)
+        duration_seconds = seconds(text)
     except Invalid as error:
         raise typer.BadParameter(error.detail) from None
-    if found == 0:
+    if duration_seconds == 0:
         raise typer.BadParameter(f"{text!r} is no time at all; write it like 90s, 15m, 12h or 7d.")
-    return found
+    return duration_seconds
 
 
-def worker_state(given: Path | None) -> Path:
-    """The file that holds this machine's credential: what was given, else the setting, else the user's own."""
-    if given is not None:
-        return given
+def worker_state(path: Path | None) -> Path:
+    """The file of this machine's credential: that of the option, else of the setting, else in the user's configuration."""
+    if path is not None:
+        return path
     import platformdirs
 
     from bayplan.cli.client_settings import client_settings

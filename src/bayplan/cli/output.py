@@ -1,4 +1,4 @@
-"""What all output has in common: tables that fit a terminal and stay plain in a pipe, colours by grade, JSON.
+"""The output of all commands: tables that fit a terminal and stay plain in a pipe, colours by grade, JSON.
 
 rich decides about colour (a terminal, NO_COLOR). In a pipe nothing is wrapped or cut, so that other programs can read
 every row as one line, unless COLUMNS asks for a width.
@@ -36,8 +36,8 @@ _GAP = 2
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column of a table. Where the terminal is too narrow for all, those that give way are wrapped, and those with
-    the highest `spare` are left out."""
+    """A column of a table. On a narrow terminal, columns that give way are wrapped, and those with the highest `spare`
+    are left out."""
 
     title: str
     right: bool = False
@@ -71,7 +71,7 @@ def show_json(answer: object) -> None:
 
 
 def table(columns: Sequence[Column], rows: Iterable[Sequence[object]]) -> Table:
-    """A table with a title line, of as many columns as there is room for; a cell is a text, or anything that has one."""
+    """A table with a title line, of as many columns as there is room for; a cell is a `Text`, or a value for `words`."""
     cells = [[cell if isinstance(cell, Text) else Text(words(cell)) for cell in row] for row in rows]
     kept = _with_room(columns, cells)
     drawn = Table(box=None, padding=(0, _GAP, 0, 0), pad_edge=False, header_style=MUTED)
@@ -88,21 +88,21 @@ def table(columns: Sequence[Column], rows: Iterable[Sequence[object]]) -> Table:
 
 
 def _with_room(columns: Sequence[Column], cells: Sequence[Sequence[Text]]) -> list[int]:
-    """Which columns fit beside each other, the least spare first. What gives way counts with half of the room at most."""
+    """The columns that fit beside each other, the least spare first. One that gives way counts with half of the room at most."""
     room = _console().width
     widths = []
     for number, column in enumerate(columns):
         width = max([len(column.title), *(row[number].cell_len for row in cells)])
         widths.append(_GAP + (min(width, room // 2) if column.gives_way else width))
     kept: list[int] = []
-    for number in sorted(range(len(columns)), key=lambda one: columns[one].spare):
-        if not columns[number].spare or sum(widths[one] for one in (*kept, number)) - _GAP <= room:
+    for number in sorted(range(len(columns)), key=lambda column: columns[column].spare):
+        if not columns[number].spare or sum(widths[column] for column in (*kept, number)) - _GAP <= room:
             kept.append(number)
     return sorted(kept)
 
 
 def fields(pairs: Iterable[tuple[str, object]]) -> Table:
-    """An object's fields below each other: what is not set is left out."""
+    """The fields of an object below each other, without those that have no value."""
     drawn = Table(box=None, padding=(0, _GAP, 0, 0), pad_edge=False, show_header=False)
     drawn.add_column(style=MUTED, no_wrap=True)
     drawn.add_column(overflow="fold")
@@ -118,23 +118,23 @@ def grade(name: str) -> Text:
 
 
 def words(value: object) -> str:
-    """A value as people read it; nothing in it can steer the terminal."""
+    """A value as text, without control characters, which could steer the terminal."""
     if value is None:
         return "-"
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, (list, tuple)):
-        return ", ".join(words(one) for one in value)
+        return ", ".join(words(item) for item in value)
     return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in str(value))
 
 
 def memory(size_bytes: int | None) -> str:
-    """The size of a memory, "-" where it is not known."""
+    """The size of a memory, "-" where there is none."""
     return "-" if size_bytes is None else units.memory(size_bytes)
 
 
 def size(size_bytes: int | None) -> str:
-    """The size of an image or a disk, "-" where it is not known."""
+    """The size of an image or a disk, "-" where there is none."""
     return "-" if size_bytes is None else units.size(size_bytes)
 
 
@@ -151,16 +151,16 @@ def ago(timestamp: str | None) -> str:
 
 
 def count(number: int, noun: str) -> str:
-    """ "1 image", "2 images"."""
+    """A number with its noun: "1 image", "2 images"."""
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
 @contextmanager
-def working(what: str) -> Iterator[None]:
-    """A spinner on a terminal while something takes its time."""
+def working(activity: str) -> Iterator[None]:
+    """Shows a spinner on a terminal while the block runs."""
     console = Console(stderr=True)
     if console.is_terminal:
-        with console.status(f"{what} ..."):
+        with console.status(f"{activity} ..."):
             yield
     else:
         yield

@@ -8,7 +8,7 @@ from bayplan.errors import Invalid
 
 
 def agreed(question: str, *, yes: bool) -> bool:
-    """Whether the person agrees; `yes` is their answer in advance.
+    """Whether the person at the terminal agrees; with `yes` they are not asked.
 
     Raises `Invalid` where there is no terminal: a script gives `--yes`, or nothing is done.
     """
@@ -23,7 +23,7 @@ def agreed(question: str, *, yes: bool) -> bool:
 
 
 def password_from_input() -> str:
-    """All of the input without the end of its line; raises `Invalid` where there are several lines, or nothing."""
+    """The password on the one line of the input. Raises `Invalid` where there are several lines, or nothing."""
     password = sys.stdin.read().removesuffix("\n").removesuffix("\r")
     if not password:
         raise Invalid("There is no password on the input.")
@@ -33,7 +33,7 @@ def password_from_input() -> str:
 
 
 def new_password(from_input: bool) -> str:
-    """A user's new password, from the input or asked twice; raises `Invalid` where there is no terminal."""
+    """A user's new password, from the input or typed twice. Raises `Invalid` where there is no terminal."""
     if from_input:
         return password_from_input()
     if not sys.stdin.isatty():

@@ -12,7 +12,7 @@ from bayplan.errors import Invalid
 
 @dataclass(frozen=True, slots=True)
 class StoredSession:
-    """Who logged in, and the tokens that it gave."""
+    """A session: the name of the user, and the tokens."""
 
     username: str
     access: str | None
@@ -20,7 +20,7 @@ class StoredSession:
 
     @property
     def tokens(self) -> Tokens:
-        """What the client takes."""
+        """The tokens as the client takes them."""
         return Tokens(access=self.access, refresh=self.refresh)
 
 
@@ -60,7 +60,7 @@ def _read() -> dict[str, StoredSession]:
 
 
 def _write(sessions: dict[str, StoredSession]) -> None:
-    """Whole or not at all, and readable by its owner alone from its first byte."""
+    """Writes the file whole or not at all; from its first byte only its owner can read it."""
     folder = path().parent
     text = json.dumps({server: asdict(session) for server, session in sessions.items()}, indent=2)
     try:

@@ -1,1 +1,1 @@
-"""`bayplan match` and `bayplan why`."""
+"""The judge's verdicts: `bayplan match` and `bayplan why`."""

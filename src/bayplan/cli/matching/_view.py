@@ -1,4 +1,4 @@
-"""Verdicts on the screen: a table of images by grade, the reasons as notes below it, and a single verdict in sentences."""
+"""Shows verdicts: a table of images by grade with the reasons as notes below it, or a single verdict in sentences."""
 
 from __future__ import annotations
 
@@ -28,24 +28,24 @@ MEANINGS = {
     "forward": "It runs, by the forward-compatibility package in it.",
     "cpu": "It runs, without using a GPU.",
     "jit": "It has no kernels for this GPU; the driver must compile them at start, and nobody can promise that it can.",
-    "unknown": "Whether it runs cannot be said: a fact that decides it is missing.",
+    "unknown": "Whether it runs cannot be sentence: a fact that decides it is missing.",
     "no": "It will not run.",
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Names:
-    """What the keys in an image stand for."""
+    """The names of the frameworks and CUDA releases that images refer to by key."""
 
     frameworks: Mapping[int, str]
     cuda: Mapping[int, str]
 
     @classmethod
     def of(cls, client: Client) -> Names:
-        """The names in that server's catalogue."""
+        """The names in the server's catalogue."""
         return cls(
-            {one["pk"]: f"{one['name']} {one['version']}" for one in client.frameworks.list()},
-            {one["pk"]: one["full_version"] for one in client.cuda.list()},
+            {release["pk"]: f"{release['name']} {release['version']}" for release in client.frameworks.list()},
+            {release["pk"]: release["full_version"] for release in client.cuda.list()},
         )
 
     def framework(self, image: ImageAnswer) -> str:
@@ -59,14 +59,14 @@ class Names:
 
 @dataclass(slots=True)
 class Notes:
-    """Reasons, each told once and referred to by its number: hundreds of images share a few."""
+    """The reasons below a table, each once under its number, because hundreds of images share a few."""
 
     numbers: dict[tuple[str, ...], int] = field(default_factory=dict)
     reasons: list[ReasonAnswer] = field(default_factory=list)
     images: Counter[int] = field(default_factory=Counter)
 
     def refer(self, reasons: Iterable[ReasonAnswer]) -> str:
-        """The numbers of an image's reasons."""
+        """The numbers of an image's reasons, which join the notes where they are new."""
         numbers = []
         for reason in reasons:
             key = (reason["code"], reason["detail"], reason["remedy"] or "")
@@ -78,26 +78,26 @@ class Notes:
         return ", ".join(str(number) for number in sorted(numbers))
 
     def table(self) -> Table:
-        """All reasons, numbered, with what would mend each."""
+        """All reasons with their numbers, the number of their images, and their remedies."""
         drawn = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, show_header=False)
         drawn.add_column(justify="right", style=MUTED)
         drawn.add_column(overflow="fold")
         for number, reason in enumerate(self.reasons, 1):
-            drawn.add_row(str(number), _told(reason, f" ({count(self.images[number], 'image')})"))
+            drawn.add_row(str(number), _sentences(reason, f" ({count(self.images[number], 'image')})"))
         return drawn
 
 
 def show_answer(answer: MatchAnswer, names: Names, node: ExpandedNodeAnswer | None, limit: int) -> None:
-    """Which images run on the worker, best first; where none does, what stands in the way."""
+    """Prints the images that run on the node, best first; where none does, what stands in the way."""
     matches, rejected = answer["matches"], answer.get("rejected", [])
-    head = fields([("Worker", _worker(answer["worker"], node)), ("Result", _result(answer, limit))])
+    head = fields([("Worker", _node_line(answer["worker"], node)), ("Result", _result(answer, limit))])
     parts: list[RenderableType] = [head]
     notes = Notes()
     if matches:
         parts += [Text(), _images(matches, names, notes)]
     if rejected:
         left_out = Text(f"{count(len(rejected), 'image')} left out, and what decided it:")
-        parts += [Text(), left_out, Text(), _images([_decisive(one) for one in rejected], names, notes)]
+        parts += [Text(), left_out, Text(), _images([_decisive(judged) for judged in rejected], names, notes)]
     if notes.reasons:
         parts += [Text(), notes.table()]
     if not matches and answer["summary"]:
@@ -106,13 +106,13 @@ def show_answer(answer: MatchAnswer, names: Names, node: ExpandedNodeAnswer | No
 
 
 def show_verdict(
-    image: ExpandedImageAnswer, judged: GradedImage | None, worker: Mapping[str, Any], node: ExpandedNodeAnswer | None
+    image: ExpandedImageAnswer, judged: GradedImage | None, facts: Mapping[str, Any], node: ExpandedNodeAnswer | None
 ) -> None:
-    """Whether the image runs on the worker, in sentences."""
+    """Prints in sentences whether the image runs on the node."""
     release = f"CUDA {image_view.cuda(image)}" if image["cuda_version"] else "no CUDA"
     inside = dict.fromkeys((image_view.framework(image["framework"]), release))  # a framework may be CUDA itself
     named = Text.assemble(image_view.named(image["name"], image["version"]), ", ", ", ".join(inside))
-    head = fields([("Image", named), ("Worker", _worker(worker, node))])
+    head = fields([("Image", named), ("Worker", _node_line(facts, node))])
     if judged is None:
         gone = (
             "It was deleted, so no worker gets it." if image["deletion_time"] else "The server gave no verdict on it."
@@ -121,35 +121,39 @@ def show_verdict(
     verdict = Text.assemble(grade(judged["grade"]), "  ", MEANINGS.get(judged["grade"], ""))
     parts: list[RenderableType] = [head, Text(), verdict]
     for reason in judged["reasons"]:
-        parts += [Text(), Padding(_told(reason, at_length=True), (0, 0, 0, 2))]
+        parts += [Text(), Padding(_sentences(reason, at_length=True), (0, 0, 0, 2))]
     return show(*parts)
 
 
-def _worker(worker: Mapping[str, Any], node: ExpandedNodeAnswer | None) -> Text:
-    described = node_view.described(worker)
+def _node_line(facts: Mapping[str, Any], node: ExpandedNodeAnswer | None) -> Text:
+    """The address of a node of the catalogue, and the facts of the node in a phrase."""
+    phrase = node_view.phrase(facts)
     if node is None:
-        return Text(described)
-    return Text.assemble((f"{words(node['ip'])}#{node['index']}", "bold"), f", {described}")
+        return Text(phrase)
+    return Text.assemble((f"{words(node['ip'])}#{node['index']}", "bold"), f", {phrase}")
 
 
 def _result(answer: MatchAnswer, limit: int) -> str:
-    found, considered = len(answer["matches"]), count(answer["considered"], "image")
-    running = answer["considered"] - len(answer["rejected"]) if "rejected" in answer else found
+    """How many images run, of how many, in a sentence."""
+    shown, considered = len(answer["matches"]), count(answer["considered"], "image")
+    running = answer["considered"] - len(answer["rejected"]) if "rejected" in answer else shown
     if not answer["considered"]:
-        said = "No image was considered."
-    elif not found:
-        said = f"None of {considered} runs here." if answer["considered"] > 1 else "The only image considered does not."
-    elif found < running:
-        said = f"{running} of {considered} run here; the best {found}:"
-    elif found == limit and found < answer["considered"]:
-        said = f"The best {found} that run here, of {considered} considered:"
+        sentence = "No image was considered."
+    elif not shown:
+        sentence = (
+            f"None of {considered} runs here." if answer["considered"] > 1 else "The only image considered does not."
+        )
+    elif shown < running:
+        sentence = f"{running} of {considered} run here; the best {shown}:"
+    elif shown == limit and shown < answer["considered"]:
+        sentence = f"The best {shown} that run here, of {considered} considered:"
     else:
-        said = f"{found} of {considered} {'runs' if found == 1 else 'run'} here:"
-    return said
+        sentence = f"{shown} of {considered} {'runs' if shown == 1 else 'run'} here:"
+    return sentence
 
 
 def _decisive(judged: GradedImage) -> GradedImage:
-    """A verdict with the reasons that made it so; `why` and the JSON have all of them."""
+    """The verdict with those of its reasons that have its grade; `why` and the JSON have all of them."""
     reasons = [reason for reason in judged["reasons"] if reason["grade"] == judged["grade"]]
     return {**judged, "reasons": reasons or judged["reasons"]}
 
@@ -163,10 +167,16 @@ def _images(judged: Sequence[GradedImage], names: Names, notes: Notes) -> Table:
         Column("notes", gives_way=True),
     )
     rows = []
-    for one in judged:
-        image = one["image"]
+    for verdict in judged:
+        image = verdict["image"]
         name = image_view.named(image["name"], image["version"])
-        cells = (grade(one["grade"]), name, names.framework(image), names.release(image), notes.refer(one["reasons"]))
+        cells = (
+            grade(verdict["grade"]),
+            name,
+            names.framework(image),
+            names.release(image),
+            notes.refer(verdict["reasons"]),
+        )
         rows.append(cells)
     return table(columns, rows)
 
@@ -177,8 +187,8 @@ def _summary(summary: Sequence[SummaryLineAnswer]) -> list[RenderableType]:
     return [table(columns, rows)]
 
 
-def _told(reason: ReasonAnswer, after: str = "", *, at_length: bool = False) -> Text:
-    """A reason in sentences: what is the matter, and what would mend it."""
+def _sentences(reason: ReasonAnswer, after: str = "", *, at_length: bool = False) -> Text:
+    """A reason in sentences: its grade and code, its detail, and its remedy."""
     text = Text.assemble(grade(reason["grade"]), "  ", (reason["code"], "bold"), (after, MUTED))
     text.append(f"\n{words(reason['detail'])}")
     if at_length and reason["needed"] and reason["found"]:

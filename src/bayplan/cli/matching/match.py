@@ -1,10 +1,10 @@
-"""`bayplan match`: which images run on a worker."""
+"""`bayplan match`: shows which images run on a node."""
 
 from typing import Annotated, Any
 
 import typer
 
-from bayplan.cli.matching._worker import worker_of
+from bayplan.cli.matching._described_node import described_node
 from bayplan.cli.node_facts import SIZES, takes_node_facts
 from bayplan.cli.options import (
     AsJson,
@@ -41,12 +41,12 @@ def match(
     from bayplan.cli import connection, lookup, output
     from bayplan.cli.matching import _view as match_view
 
-    worker = worker_of(node is not None, cpu_only, **facts)
+    described = described_node(node is not None, cpu_only, **facts)
     with connection.connect(server) as client:
-        known = lookup.node(client, node) if node is not None else None
+        catalogue_node = lookup.node(client, node) if node is not None else None
         answer = client.match(
-            node=known["pk"] if known else None,
-            worker=worker,
+            node=catalogue_node["pk"] if catalogue_node else None,
+            worker=described,
             task=task,
             domain=domain,
             framework=framework,
@@ -57,4 +57,4 @@ def match(
         if as_json:
             return output.show_json(answer)
         names = match_view.Names.of(client)
-    return match_view.show_answer(answer, names, known, limit)
+    return match_view.show_answer(answer, names, catalogue_node, limit)

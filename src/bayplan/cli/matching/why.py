@@ -1,8 +1,8 @@
-"""`bayplan why`: whether an image runs on a worker, and why."""
+"""`bayplan why`: shows whether an image runs on a node, with every reason."""
 
 from typing import Any
 
-from bayplan.cli.matching._worker import worker_of
+from bayplan.cli.matching._described_node import described_node
 from bayplan.cli.node_facts import SIZES, takes_node_facts
 from bayplan.cli.options import (
     AsJson,
@@ -33,18 +33,18 @@ def why(
     from bayplan.cli.matching import _view as match_view
     from bayplan.client import exact
 
-    worker = worker_of(node is not None, cpu_only, **facts)
+    described = described_node(node is not None, cpu_only, **facts)
     with connection.connect(server) as client:
-        found = lookup.image(client, image)
-        known = lookup.node(client, node) if node is not None else None
+        existing = lookup.image(client, image)
+        catalogue_node = lookup.node(client, node) if node is not None else None
         answer = client.match(
-            node=known["pk"] if known else None,
-            worker=worker,
-            expressions=[exact("pk", found["pk"])],
+            node=catalogue_node["pk"] if catalogue_node else None,
+            worker=described,
+            expressions=[exact("pk", existing["pk"])],
             grades=ALL_GRADES,
             explain=True,
         )
     judged = [*answer["matches"], *answer.get("rejected", [])]
     if as_json:
         return output.show_json(judged[0] if judged else answer)
-    return match_view.show_verdict(found, judged[0] if judged else None, answer["worker"], known)
+    return match_view.show_verdict(existing, judged[0] if judged else None, answer["worker"], catalogue_node)

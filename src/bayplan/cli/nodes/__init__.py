@@ -1,1 +1,1 @@
-"""`bayplan nodes`."""
+"""The nodes of the fleet: `bayplan nodes`."""

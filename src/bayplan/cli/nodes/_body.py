@@ -1,10 +1,10 @@
-"""The body of a request about a node."""
+"""The body of the requests that add or change a node."""
 
 from collections.abc import Mapping
 
 from bayplan.cli.options import NONE
 
 
-def body(given: Mapping[str, object]) -> dict[str, object]:
-    """The fields that were given; the word "none" takes a value away."""
-    return {name: None if value == NONE else value for name, value in given.items() if value is not None}
+def body(options: Mapping[str, object]) -> dict[str, object]:
+    """The fields for the options that have a value; the word "none" makes a field null."""
+    return {name: None if value == NONE else value for name, value in options.items() if value is not None}

@@ -1,4 +1,4 @@
-"""Nodes on the screen."""
+"""Shows nodes and workers."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ if TYPE_CHECKING:
     from bayplan.schemas.nodes import ExpandedNodeAnswer
     from bayplan.schemas.workers import WorkerAnswer
 
-# Workers ping every minute unless told otherwise: five that are missing are no jitter.
+# By default a worker pings every minute: five missing pings are no jitter.
 SILENT_AFTER_SECONDS = 300
 
 
 def show_list(nodes: Sequence[ExpandedNodeAnswer]) -> None:
-    """The nodes as a table, a line for each."""
+    """Prints the nodes as a table, a line for each."""
     columns = (
         Column("pk", right=True),
         Column("node", gives_way=True),
@@ -40,7 +40,7 @@ def show_list(nodes: Sequence[ExpandedNodeAnswer]) -> None:
             generation(node),
             node["driver_version"],
             memory(node["gpu_mem"]),
-            seen(node["last_seen"]),
+            heartbeat(node["last_seen"]),
         )
         for node in nodes
     ]
@@ -49,17 +49,17 @@ def show_list(nodes: Sequence[ExpandedNodeAnswer]) -> None:
     return show(table(columns, rows), Text(count(len(rows), "node"), style=MUTED))
 
 
-def show_workers(found: Sequence[WorkerAnswer]) -> None:
-    """The machines that have joined, a line for each."""
+def show_workers(workers: Sequence[WorkerAnswer]) -> None:
+    """Prints the workers, a line for each."""
     columns = (Column("worker"), Column("address", gives_way=True), Column("nodes", right=True), Column("joined"))
-    rows = [(one["worker"], one["ip"], len(one["nodes"]), ago(one["joined"])) for one in found]
+    rows = [(worker["worker"], worker["ip"], len(worker["nodes"]), ago(worker["joined"])) for worker in workers]
     if not rows:
         return show(Text("No workers.", style=MUTED))
     return show(table(columns, rows), Text(count(len(rows), "worker"), style=MUTED))
 
 
 def show_one(node: ExpandedNodeAnswer) -> None:
-    """All fields of one node that are known."""
+    """Prints the fields of a node that have a value."""
     values: Mapping[str, Any] = {**node, "driver_version": node["driver_version"] or "none"}
     facts: list[tuple[str, Any]] = []
     for name, fact in NODE_FACTS.items():
@@ -67,11 +67,11 @@ def show_one(node: ExpandedNodeAnswer) -> None:
         if name == "compute_capability":
             facts.append(("generation", generation(node)))
     address = Text(f"{node['ip']}#{node['index']}", style="bold")
-    show(fields([("node", address), ("pk", node["pk"]), *facts, ("last seen", seen(node["last_seen"]))]))
+    show(fields([("node", address), ("pk", node["pk"]), *facts, ("last seen", heartbeat(node["last_seen"]))]))
 
 
-def seen(last_seen: str | None) -> Text:
-    """When a node was last heard of; one that has pinged and stopped is called silent."""
+def heartbeat(last_seen: str | None) -> Text:
+    """How long ago a node last pinged; marked as silent where it has stopped."""
     if last_seen is None:
         return Text(ago(None))
     passed_seconds = (datetime.now(UTC) - datetime.fromisoformat(last_seen)).total_seconds()
@@ -81,19 +81,19 @@ def seen(last_seen: str | None) -> Text:
 
 
 def generation(node: ExpandedNodeAnswer) -> str:
-    """The generation of a node's GPU."""
+    """The GPU generation of a node."""
     return node["hardware_generation"]["generation"] if node["hardware_generation"] else "-"
 
 
-def described(worker: Mapping[str, Any]) -> str:
-    """A worker in a phrase: "NVIDIA RTX A6000, compute capability 8.6, driver 535.104.05, amd64"."""
-    gpu = worker.get("gpu_name")
-    capability = worker.get("compute_capability")
-    driver = worker.get("driver_version")
+def phrase(facts: Mapping[str, Any]) -> str:
+    """The facts of a node in a phrase: "NVIDIA RTX A6000, compute capability 8.6, driver 535.104.05, amd64"."""
+    gpu = facts.get("gpu_name")
+    capability = facts.get("compute_capability")
+    driver = facts.get("driver_version")
     parts = (
         gpu,
         f"compute capability {capability}" if capability else None,
         f"driver {driver}" if driver else "no driver" if gpu else "no GPU",
-        worker.get("architecture"),
+        facts.get("architecture"),
     )
     return ", ".join(words(part) for part in parts if part)

@@ -26,7 +26,7 @@ def edit(
 ) -> None:
     """Change fields of a node: those that options name.
 
-    The word none takes a text away.
+    The word none empties a field of text.
     """
     from bayplan.cli import connection, lookup, output
 

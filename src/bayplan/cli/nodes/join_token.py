@@ -20,12 +20,10 @@ def join_token(
     from bayplan.cli import connection, output
 
     with connection.connect(server) as client:
-        made = client.nodes.make_join_token(expires_in=expires_in, uses=uses)
+        join_token = client.nodes.make_join_token(expires_in=expires_in, uses=uses)
         if as_json:
-            return output.show_json(made)
-        typer.echo(made["token"])
-        good = (
-            f"Good for {output.count(uses, 'machine')} until {output.moment(made['expires'])}; it is not shown again."
-        )
-        typer.echo(f"{good} On each machine:", err=True)
-        return typer.echo(f"  bayplan worker join {client.server} --token {made['token']}", err=True)
+            return output.show_json(join_token)
+        typer.echo(join_token["token"])
+        validity = f"Good for {output.count(uses, 'machine')} until {output.moment(join_token['expires'])}; it is not shown again."
+        typer.echo(f"{validity} On each machine:", err=True)
+        return typer.echo(f"  bayplan worker join {client.server} --token {join_token['token']}", err=True)

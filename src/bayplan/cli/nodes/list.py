@@ -1,4 +1,4 @@
-"""`bayplan nodes list`: the nodes, by address."""
+"""`bayplan nodes list`: lists the nodes, by address."""
 
 from bayplan.cli.options import AsJson, Server
 

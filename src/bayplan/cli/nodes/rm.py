@@ -10,6 +10,6 @@ def rm(node: NodeWord, server: Server = None) -> None:
     from bayplan.cli import connection, lookup
 
     with connection.connect(server) as client:
-        found = lookup.node(client, node)
-        client.nodes.delete(found["pk"])
-    typer.echo(f"Removed {found['ip']}#{found['index']}.")
+        existing = lookup.node(client, node)
+        client.nodes.delete(existing["pk"])
+    typer.echo(f"Removed {existing['ip']}#{existing['index']}.")

@@ -1,4 +1,4 @@
-"""`bayplan nodes show`: everything about a node."""
+"""`bayplan nodes show`: shows the fields of a node."""
 
 from bayplan.cli.options import AsJson, NodeWord, Server
 
@@ -9,7 +9,7 @@ def show(node: NodeWord, server: Server = None, as_json: AsJson = False) -> None
     from bayplan.cli.nodes import _view as node_view
 
     with connection.connect(server) as client:
-        found = lookup.node(client, node)
+        existing = lookup.node(client, node)
         if as_json:
-            return output.show_json(client.nodes.get(found["pk"]))
-        return node_view.show_one(found)
+            return output.show_json(client.nodes.get(existing["pk"]))
+        return node_view.show_one(existing)

@@ -1,4 +1,4 @@
-"""`bayplan nodes workers`: the machines that have joined."""
+"""`bayplan nodes workers`: lists the workers, which are the machines that have joined."""
 
 from bayplan.cli.options import AsJson, Server
 
@@ -9,5 +9,5 @@ def workers(server: Server = None, as_json: AsJson = False) -> None:
     from bayplan.cli.nodes import _view as node_view
 
     with connection.connect(server) as client:
-        found = client.nodes.workers()
-    return output.show_json(found) if as_json else node_view.show_workers(found)
+        joined = client.nodes.workers()
+    return output.show_json(joined) if as_json else node_view.show_workers(joined)

@@ -1,1 +1,1 @@
-"""`bayplan prefetch`."""
+"""The rules for prefetching images: `bayplan prefetch`."""

@@ -1,4 +1,4 @@
-"""The filters of a rule for prefetching, from what is typed about images and nodes; and back, in words."""
+"""The filters of a prefetch rule: makes them of options about images and nodes, and puts them into words."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -12,30 +12,30 @@ Specification = Mapping[str, Sequence[Mapping[str, Any]]]
 
 
 def images(
-    tasks: Sequence[str], domains: Sequence[str], frameworks: Sequence[str], named: Sequence[str]
+    tasks: Sequence[str], domains: Sequence[str], frameworks: Sequence[str], names: Sequence[str]
 ) -> dict[str, list[Expression]]:
-    """Gives the filter for images: any of each kind, all of the kinds, the newest framework first."""
+    """Gives the filter for images that meet one option of each kind, the newest framework first."""
     kinds = (
         [exact("tasks", task, case_insensitive=True) for task in tasks],
         [exact("domain", domain, case_insensitive=True) for domain in domains],
         [_framework(framework) for framework in frameworks],
-        [_image(image) for image in named],
+        [_image(name) for name in names],
     )
     newest = {"field": "framework.version", "ascending": False}
     return {"expressions": _all_of(kinds), "order_by": [newest, {"field": "name"}, {"field": "version"}]}
 
 
-def nodes(named: Sequence[str], generations: Sequence[str]) -> dict[str, list[Expression]]:
-    """Gives the filter for nodes; one for all where nothing is named. Raises `Invalid` for what is no node."""
+def nodes(names: Sequence[str], generations: Sequence[str]) -> dict[str, list[Expression]]:
+    """Gives the filter for nodes that meet one option of each kind. Raises `Invalid` for a text that names no node."""
     kinds = (
-        [_node(node) for node in named],
+        [_node(name) for name in names],
         [exact("hardware_generation.generation", generation, case_insensitive=True) for generation in generations],
     )
     return {"expressions": _all_of(kinds), "order_by": []}
 
 
 def _all_of(kinds: Sequence[list[Expression]]) -> list[Expression]:
-    return [found[0] if len(found) == 1 else any_of(*found) for found in kinds if found]
+    return [kind[0] if len(kind) == 1 else any_of(*kind) for kind in kinds if kind]
 
 
 def _framework(text: str) -> Expression:
@@ -67,21 +67,21 @@ def _node(text: str) -> Expression:
     return both(exact("ip", ip), exact("index", int(index)))
 
 
-_SAID = {"exact": "is", "contains": "has", "is_null": "is not set", "isnull": "is not set", "and": "and", "or": "or"}
+_VERBS = {"exact": "is", "contains": "has", "is_null": "is not set", "isnull": "is not set", "and": "and", "or": "or"}
 
 
 def in_words(specification: Specification) -> str:
-    """A filter in a line: "tasks is train and (domain is od or domain is is)"; "all" for one that lets everything through."""
-    return " and ".join(_expression(one) for one in specification["expressions"]) or "all"
+    """A filter in a line: "tasks is train and (domain is od or domain is is)"; "all" for a filter without expressions."""
+    return " and ".join(_expression(expression) for expression in specification["expressions"]) or "all"
 
 
-def _expression(one: Mapping[str, Any]) -> str:
-    kind = one["type"]
+def _expression(expression: Mapping[str, Any]) -> str:
+    kind = expression["type"]
     if kind in ("and", "or"):
-        said = f" {kind} ".join(_expression(part) for part in one["sub_expressions"])
-        said = f"({said})" if len(one["sub_expressions"]) > 1 else said
+        text = f" {kind} ".join(_expression(part) for part in expression["sub_expressions"])
+        text = f"({text})" if len(expression["sub_expressions"]) > 1 else text
     else:
-        value = one.get("value", one.get("sub_string"))
-        verb = one["operator"] if kind == "compare" else _SAID[kind]
-        said = f"{one['field']} {verb}" + ("" if value is None else f" {value}")
-    return f"not {said}" if one.get("invert") else said
+        value = expression.get("value", expression.get("sub_string"))
+        verb = expression["operator"] if kind == "compare" else _VERBS[kind]
+        text = f"{expression['field']} {verb}" + ("" if value is None else f" {value}")
+    return f"not {text}" if expression.get("invert") else text

@@ -1,4 +1,4 @@
-"""Rules for prefetching, and what comes of them, on the screen."""
+"""Shows prefetch rules, and the image inventories of workers and nodes."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ STYLES = {"held": "green", "pulling": "cyan", "removing": "cyan", "failed": "bol
 
 
 def show_list(rules: Sequence[ExpandedPrefetchRuleAnswer]) -> None:
-    """The rules, a line for each."""
+    """Prints the rules, a line for each."""
     columns = (
         Column("pk", right=True),
         Column("rule", gives_way=True),
@@ -42,9 +42,9 @@ def show_list(rules: Sequence[ExpandedPrefetchRuleAnswer]) -> None:
 
 
 def show_one(rule: ExpandedPrefetchRuleAnswer) -> None:
-    """All of one rule."""
+    """Prints all of one rule."""
     order = ", ".join(
-        f"{one['field']}{'' if one.get('ascending', True) else ' (last first)'}" for one in rule["images"]["order_by"]
+        f"{key['field']}{'' if key.get('ascending', True) else ' (last first)'}" for key in rule["images"]["order_by"]
     )
     show(
         fields(
@@ -61,8 +61,8 @@ def show_one(rule: ExpandedPrefetchRuleAnswer) -> None:
     )
 
 
-def show_machines(machines: Sequence[WorkerInventory]) -> None:
-    """All machines in numbers, a line for each."""
+def show_workers(inventories: Sequence[WorkerInventory]) -> None:
+    """Prints the numbers of each worker's inventory, a line for each."""
     columns = (
         Column("machine", gives_way=True),
         Column("nodes", right=True, spare=2),
@@ -76,40 +76,40 @@ def show_machines(machines: Sequence[WorkerInventory]) -> None:
     )
     rows = [
         (
-            one["ip"],
-            len(one["nodes"]),
-            one["wanted"],
-            Text(str(one["held"]), style="green" if one["held"] == one["wanted"] else ""),
-            one["pulling"],
-            Text(str(one["failed"]), style=STYLES["failed"] if one["failed"] else ""),
-            Text(str(one["no_room"]), style=STYLES["no_room"] if one["no_room"] else ""),
-            size(one["held_bytes"]),
-            ago(one["changed"]),
+            inventory["ip"],
+            len(inventory["nodes"]),
+            inventory["wanted"],
+            Text(str(inventory["held"]), style="green" if inventory["held"] == inventory["wanted"] else ""),
+            inventory["pulling"],
+            Text(str(inventory["failed"]), style=STYLES["failed"] if inventory["failed"] else ""),
+            Text(str(inventory["no_room"]), style=STYLES["no_room"] if inventory["no_room"] else ""),
+            size(inventory["held_bytes"]),
+            ago(inventory["changed"]),
         )
-        for one in machines
+        for inventory in inventories
     ]
     if not rows:
         return show(Text("No machine has joined.", style=MUTED))
-    held = sum(one["held"] == one["wanted"] for one in machines)
-    said = f"{count(len(rows), 'machine')}, {held:,} with all that is wanted there"
-    return show(table(columns, rows), Text(said, style=MUTED))
+    held = sum(inventory["held"] == inventory["wanted"] for inventory in inventories)
+    summary = f"{count(len(rows), 'machine')}, {held:,} with all that is wanted there"
+    return show(table(columns, rows), Text(summary, style=MUTED))
 
 
-def show_node(found: NodeInventory) -> None:
-    """What there is of images for a node, a line for each."""
-    named = [(f"{one['name']}:{one['version']}", one) for one in found["images"]]
-    _show_holdings("image", named, "No image is wanted or held there.")
+def show_node(inventory: NodeInventory) -> None:
+    """Prints the images that a node has or is to have, a line for each."""
+    entries = [(f"{image['name']}:{image['version']}", image) for image in inventory["images"]]
+    _show_inventory("image", entries, "No image is wanted or held there.")
 
 
-def show_image(found: ImageInventory) -> None:
-    """For which nodes there is something of an image, a line for each."""
-    named = [(f"{one['ip']}#{one['index']}", one) for one in found["nodes"]]
-    _show_holdings("node", named, "No node is to hold it, or does.")
+def show_image(inventory: ImageInventory) -> None:
+    """Prints the nodes that have an image or are to have it, a line for each."""
+    entries = [(f"{node['ip']}#{node['index']}", node) for node in inventory["nodes"]]
+    _show_inventory("node", entries, "No node is to hold it, or does.")
 
 
-def _show_holdings(what: str, named: Sequence[tuple[str, ImageOfNode | NodeOfImage]], where_none: str) -> None:
+def _show_inventory(noun: str, entries: Sequence[tuple[str, ImageOfNode | NodeOfImage]], without_entries: str) -> None:
     columns = (
-        Column(what, gives_way=True),
+        Column(noun, gives_way=True),
         Column("wanted"),
         Column("state"),
         Column("size", right=True, spare=2),
@@ -119,19 +119,19 @@ def _show_holdings(what: str, named: Sequence[tuple[str, ImageOfNode | NodeOfIma
     rows = [
         (
             name,
-            one["wanted"],
-            state(one["state"]),
-            size(one["size_bytes"]),
-            ago(one["at"]) if one["at"] else None,
-            one["detail"],
+            entry["wanted"],
+            state(entry["state"]),
+            size(entry["size_bytes"]),
+            ago(entry["at"]) if entry["at"] else None,
+            entry["detail"],
         )
-        for name, one in named
+        for name, entry in entries
     ]
     if not rows:
-        return show(Text(where_none, style=MUTED))
-    return show(table(columns, rows), Text(count(len(rows), what), style=MUTED))
+        return show(Text(without_entries, style=MUTED))
+    return show(table(columns, rows), Text(count(len(rows), noun), style=MUTED))
 
 
 def state(name: str | None) -> Text:
-    """What a machine says of an image, in its colour; a machine that has not said anything yet is waited for."""
+    """The state of an image at a worker, in its colour; "not yet" where the worker has not reported one."""
     return Text("not yet", style=MUTED) if name is None else Text(name.replace("_", " "), style=STYLES[name])

@@ -47,41 +47,41 @@ def add(
     from bayplan.cli import connection, output
     from bayplan.cli.prefetch import _filters as filters
 
-    about_images, about_nodes = (task, domain, framework, image), (node, generation)
-    if images_filter is not None and any(about_images):
+    image_options, node_options = (task, domain, framework, image), (node, generation)
+    if images_filter is not None and any(image_options):
         raise UsageError("--images-filter says all about the images; leave out the other options about them.")
-    if nodes_filter is not None and any(about_nodes):
+    if nodes_filter is not None and any(node_options):
         raise UsageError("--nodes-filter says all about the nodes; leave out the other options about them.")
-    if images_filter is None and not any(about_images):
+    if images_filter is None and not any(image_options):
         raise UsageError("Say which images: --task, --domain, --framework or --image; --images-filter '{}' is all.")
     body: dict[str, Any] = {
         "name": name,
-        "images": filters.images(*(given or [] for given in about_images))
+        "images": filters.images(*(values or [] for values in image_options))
         if images_filter is None
         else _parsed("--images-filter", images_filter),
-        "nodes": filters.nodes(*(given or [] for given in about_nodes))
+        "nodes": filters.nodes(*(values or [] for values in node_options))
         if nodes_filter is None
         else _parsed("--nodes-filter", nodes_filter),
     }
     with connection.connect(server) as client:
-        made = client.prefetch.create(body)
+        rule = client.prefetch.create(body)
         if as_json:
-            return output.show_json(made)
-        named = {
-            "image": client.images.list(*made["images"]["expressions"], limit=1),
-            "node": client.nodes.list(*made["nodes"]["expressions"], limit=1),
+            return output.show_json(rule)
+        matching = {
+            "image": client.images.list(*rule["images"]["expressions"], limit=1),
+            "node": client.nodes.list(*rule["nodes"]["expressions"], limit=1),
         }
-    typer.echo(f"Added the rule {made['name']!r} ({made['pk']}); `bayplan prefetch status` shows what comes of it.")
-    if nothing := [kind for kind, found in named.items() if not found]:
+    typer.echo(f"Added the rule {rule['name']!r} ({rule['pk']}); `bayplan prefetch status` shows what comes of it.")
+    if nothing := [kind for kind, objects in matching.items() if not objects]:
         typer.echo(f"So far it lets no {' and no '.join(nothing)} through: is everything spelt right?")
     return None
 
 
 def _parsed(option: str, text: str) -> "dict[str, list[Expression]]":
     try:
-        found = json.loads(text)
+        content = json.loads(text)
     except ValueError as error:
         raise Invalid(f"{option} is not JSON ({error}); docs/api.md shows what filters look like.") from None
-    if not isinstance(found, dict):
+    if not isinstance(content, dict):
         raise Invalid(f'{option} is no filter; write it like {{"expressions": [...], "order_by": [...]}}.')
-    return found
+    return content

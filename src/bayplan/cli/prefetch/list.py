@@ -1,4 +1,4 @@
-"""`bayplan prefetch list`: the rules, by age."""
+"""`bayplan prefetch list`: lists the rules, by age."""
 
 from bayplan.cli.options import AsJson, Server
 

@@ -14,6 +14,6 @@ def rm(rule: RuleName, server: Server = None) -> None:
     from bayplan.cli import connection, lookup
 
     with connection.connect(server) as client:
-        found = lookup.prefetch_rule(client, rule)
-        client.prefetch.delete(found["pk"])
-    typer.echo(f"Removed the rule {found['name']!r}.")
+        existing = lookup.prefetch_rule(client, rule)
+        client.prefetch.delete(existing["pk"])
+    typer.echo(f"Removed the rule {existing['name']!r}.")

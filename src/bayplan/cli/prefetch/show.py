@@ -1,4 +1,4 @@
-"""`bayplan prefetch show`: one rule."""
+"""`bayplan prefetch show`: shows the fields of a rule."""
 
 from bayplan.cli.options import AsJson, Server
 from bayplan.cli.prefetch._options import RuleName
@@ -10,7 +10,7 @@ def show(rule: RuleName, server: Server = None, as_json: AsJson = False) -> None
     from bayplan.cli.prefetch import _view as prefetch_view
 
     with connection.connect(server) as client:
-        found = lookup.prefetch_rule(client, rule)
+        existing = lookup.prefetch_rule(client, rule)
         if as_json:
-            return output.show_json(client.prefetch.get(found["pk"]))
-        return prefetch_view.show_one(found)
+            return output.show_json(client.prefetch.get(existing["pk"]))
+        return prefetch_view.show_one(existing)

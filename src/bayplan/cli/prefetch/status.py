@@ -1,4 +1,4 @@
-"""`bayplan prefetch status`: who holds what of that which rules name."""
+"""`bayplan prefetch status`: shows which of the desired images workers have, for all, for a node or for an image."""
 
 from typing import Annotated
 
@@ -33,5 +33,5 @@ def status(
         if image is not None:
             of_image = client.prefetch.image_inventory(lookup.image(client, [image])["pk"])
             return output.show_json(of_image) if as_json else prefetch_view.show_image(of_image)
-        machines = client.prefetch.status()
-    return output.show_json(machines) if as_json else prefetch_view.show_machines(machines)
+        inventories = client.prefetch.status()
+    return output.show_json(inventories) if as_json else prefetch_view.show_workers(inventories)

@@ -1,1 +1,1 @@
-"""`bayplan list`."""
+"""The reference data that images refer to: `bayplan list`."""

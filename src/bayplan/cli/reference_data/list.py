@@ -1,4 +1,4 @@
-"""`bayplan list RESOURCE`: what an image may refer to, with the names that the options and catalogue files take."""
+"""`bayplan list RESOURCE`: lists the reference data, with the names that options and catalogue files take."""
 
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class ReferenceList(StrEnum):
-    """The resources that are shown by this command."""
+    """The resources that this command lists."""
 
     cuda = "cuda"
     hardware = "hardware"
@@ -59,16 +59,16 @@ def list_(
             "domains": client.domains,
             "licences": client.licences,
         }
-        found = collections[resource].list(order_by=ORDER[resource])
+        rows = collections[resource].list(order_by=ORDER[resource])
     if as_json:
-        return output.show_json(found)
+        return output.show_json(rows)
     if resource is ReferenceList.licences:
         from bayplan.domain.compatibility.tables import read_rows
 
         identifiers = {row["name"]: row["spdx"] for row in read_rows("licences.csv")}
-        found = [one | {"identifier": identifiers.get(one["name"])} for one in found]
+        rows = [licence | {"identifier": identifiers.get(licence["name"])} for licence in rows]
     columns = [
         output.Column(name.replace("_", " "), right=name == "pk", gives_way=name in WRAPPED, spare=WRAPPED.get(name, 0))
         for name in COLUMNS[resource]
     ]
-    return output.show(output.table(columns, [[one[name] for name in COLUMNS[resource]] for one in found]))
+    return output.show(output.table(columns, [[row[name] for name in COLUMNS[resource]] for row in rows]))

@@ -1,1 +1,1 @@
-"""`bayplan secrets`, on the database itself."""
+"""The keys that encrypt registry passwords: `bayplan secrets`, on the database itself."""

@@ -1,4 +1,4 @@
-"""`bayplan secrets key`: a new key."""
+"""`bayplan secrets key`: prints a new key."""
 
 import typer
 

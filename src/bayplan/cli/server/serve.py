@@ -1,4 +1,4 @@
-"""`bayplan serve`: the server."""
+"""`bayplan serve`: runs the server."""
 
 from typing import Annotated
 

@@ -1,1 +1,1 @@
-"""`bayplan login` and `bayplan logout`."""
+"""The session at a server: `bayplan login` and `bayplan logout`."""

@@ -26,8 +26,8 @@ def login(
         typer.echo(f"Logged in to {client.server} as {name}.")
 
 
-def _ask(what: str, option: str) -> str:
+def _ask(field: str, option: str) -> str:
     if not sys.stdin.isatty():
-        raise Invalid(f"There is no terminal to ask for the {what.lower()} at; give it with {option}.")
-    answer: str = typer.prompt(what, hide_input=what == "Password")
+        raise Invalid(f"There is no terminal to ask for the {field.lower()} at; give it with {option}.")
+    answer: str = typer.prompt(field, hide_input=field == "Password")
     return answer

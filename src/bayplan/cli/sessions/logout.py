@@ -10,5 +10,5 @@ def logout(server: Server = None) -> None:
     from bayplan.cli import connection, stored_sessions
 
     url = connection.address(server)
-    forgotten = stored_sessions.forget(url)
-    typer.echo(f"Nobody was logged in to {url}." if forgotten is None else f"{forgotten.username} left {url}.")
+    session = stored_sessions.forget(url)
+    typer.echo(f"Nobody was logged in to {url}." if session is None else f"{session.username} left {url}.")

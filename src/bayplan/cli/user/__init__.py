@@ -1,1 +1,1 @@
-"""`bayplan user`, on the database itself."""
+"""The users: `bayplan user`, on the database itself."""

@@ -1,4 +1,4 @@
-"""What `bayplan user` does: on the database itself, so that a lost password can be mended without logging in."""
+"""Reads and writes users in the database itself, so that `bayplan user` can replace a lost password."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -21,12 +21,12 @@ from bayplan.server.auth import passwords
 from bayplan.server.context import Context
 from bayplan.server.http.parsing import invalid
 
-Made = TypeVar("Made")
+Result = TypeVar("Result")
 USERS = RESOURCE_TYPES["users"]
 
 
-def _with(settings: Settings, work: Callable[[Context], Awaitable[Made]]) -> Made:
-    async def run() -> Made:
+def _run(settings: Settings, work: Callable[[Context], Awaitable[Result]]) -> Result:
+    async def run() -> Result:
         runtime = open_context(settings)
         try:
             await prepare(runtime)
@@ -41,12 +41,12 @@ def add(settings: Settings, values: dict[str, Any]) -> int:
     """Adds a user and gives its pk; raises `Invalid` or `Conflict`."""
 
     async def work(runtime: Context) -> int:
-        row = await passwords.hashed_in(_checked(UserCreate, values))
+        row = await passwords.hashed_in(_validated(UserCreate, values))
         row |= {"date_joined": now(), "token_epoch": 0}
         async with runtime.db.write() as tx:
             return await crud.insert(tx, USERS, row, runtime.keyring)
 
-    return _with(settings, work)
+    return _run(settings, work)
 
 
 def listed(settings: Settings) -> bytes:
@@ -54,17 +54,17 @@ def listed(settings: Settings) -> bytes:
 
     async def work(runtime: Context) -> bytes:
         staff = Principal(is_staff=True)
-        wanted = crud.listing(projection("users", staff), staff, EVERYTHING)
-        return (await crud.page(runtime.db, wanted, runtime.disclosure())).body
+        listing = crud.listing(projection("users", staff), staff, EVERYTHING)
+        return (await crud.page(runtime.db, listing, runtime.disclosure())).body
 
-    return _with(settings, work)
+    return _run(settings, work)
 
 
 def set_password(settings: Settings, username: str, password: str) -> None:
     """Gives a user a new password and ends their tokens; raises `NotFound` or `Invalid`."""
 
     async def work(runtime: Context) -> None:
-        values = await passwords.hashed_in(_checked(UserPatch, {"password": password}))
+        values = await passwords.hashed_in(_validated(UserPatch, {"password": password}))
         column = USERS.column("username")
         rows = await fetch_all(runtime.db, sa.select(USERS.column("pk")).where(column == username))
         if not rows:
@@ -72,10 +72,10 @@ def set_password(settings: Settings, username: str, password: str) -> None:
         async with runtime.db.write() as tx:
             await crud.change(tx, USERS, rows[0][0], values, runtime.keyring)
 
-    _with(settings, work)
+    _run(settings, work)
 
 
-def _checked(model: Any, values: dict[str, Any]) -> dict[str, Any]:
+def _validated(model: Any, values: dict[str, Any]) -> dict[str, Any]:
     from pydantic import ValidationError
 
     try:

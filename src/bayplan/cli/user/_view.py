@@ -1,4 +1,4 @@
-"""Users on the screen."""
+"""Shows users."""
 
 import json
 
@@ -7,9 +7,9 @@ from rich.text import Text
 from bayplan.cli.output import MUTED, Column, count, moment, show, table
 
 
-def show_users(users: bytes) -> None:
-    """The users as a table, a line for each."""
-    found = json.loads(users)
+def show_users(body: bytes) -> None:
+    """Prints the users, from JSON, as a table with a line for each."""
+    users = json.loads(body)
     columns = (
         Column("pk", right=True),
         Column("user"),
@@ -25,6 +25,6 @@ def show_users(users: bytes) -> None:
             ("staff" if user["is_staff"] else "reads") if user["is_active"] else "deactivated",
             moment(user["last_login"]),
         )
-        for user in found
+        for user in users
     ]
     show(table(columns, rows), Text(count(len(rows), "user"), style=MUTED))

@@ -1,4 +1,4 @@
-"""`bayplan user list`: the users, from the database itself."""
+"""`bayplan user list`: lists the users, from the database itself."""
 
 from typing import Annotated
 
@@ -18,10 +18,10 @@ def list_(
     settings = load_settings(home=home, database=database)
     from bayplan.cli.user import _accounts
 
-    found = _accounts.listed(settings)
+    users = _accounts.listed(settings)
     if json:
-        typer.echo(found.decode())
+        typer.echo(users.decode())
         return
     from bayplan.cli.user._view import show_users
 
-    show_users(found)
+    show_users(users)

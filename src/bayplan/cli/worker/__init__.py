@@ -1,1 +1,1 @@
-"""`bayplan worker`."""
+"""This machine as a worker of a server: `bayplan worker`."""

@@ -1,4 +1,4 @@
-"""A pull on the screen: bars on a terminal, a line now and then elsewhere, and all of it beside the output.
+"""Shows the progress of a pull on stderr: bars on a terminal, a line now and then elsewhere.
 
 The output itself is the reference by digest alone, so that `docker run $(bayplan worker pull ...)` works.
 """
@@ -23,26 +23,26 @@ _WORDS = {"waiting": "waits", "downloading": "downloads", "extracting": "unpacks
 
 
 def observer() -> PullObserver:
-    """Gives what shows the progress of a pull: bars where the errors go to a terminal, else lines there."""
+    """Gives the observer that shows the progress of a pull: by bars where stderr is a terminal, else by lines."""
     console = Console(stderr=True, highlight=False, markup=False, emoji=False)
-    shown: _Bars | _Lines = _Bars(console) if console.is_terminal else _Lines()
-    return PullObserver(_say, shown.begin, shown.show, shown.end)
+    display: _Bars | _Lines = _Bars(console) if console.is_terminal else _Lines()
+    return PullObserver(_print, display.begin, display.show, display.end)
 
 
-def say(pulled: Pulled) -> None:
-    """One line on what is here now, and why this."""
+def show_pulled(pulled: Pulled) -> None:
+    """Prints which image is here now, with its grade on the node."""
     image, grade = pulled.judged["image"], pulled.judged["grade"]
     how = "was here already" if pulled.was_there else "is here"
-    _say(f"{image['name']}:{image['version']} ({grade} on {pulled.node.name}) {how}.")
+    _print(f"{image['name']}:{image['version']} ({grade} on {pulled.node.name}) {how}.")
 
 
-def say_interrupted() -> None:
-    """One line on what an interrupted pull leaves: the engine takes back what was begun."""
-    _say("Interrupted; nothing of it is kept.")
+def show_interrupted() -> None:
+    """Prints that an interrupted pull leaves nothing: the engine removes the layers that it began."""
+    _print("Interrupted; nothing of it is kept.")
 
 
 def as_json(pulled: Pulled) -> dict[str, Any]:
-    """The whole answer, for programs. Of the image no log-in is in it."""
+    """The result of a pull as JSON, without the credentials of the image."""
     image = pulled.judged["image"]
     return {
         "reference": str(pulled.reference),
@@ -66,50 +66,50 @@ def as_json(pulled: Pulled) -> dict[str, Any]:
     }
 
 
-def _say(text: str) -> None:
+def _print(text: str) -> None:
     sys.stderr.write(words(text) + "\n")
     sys.stderr.flush()
 
 
-def _whole(reference: Reference) -> str:
+def _title(reference: Reference) -> str:
     return f"Pulling {reference.registry}/{reference.repository}"
 
 
 @dataclass
 class _Lines:
-    """A line at the start, at the end, and now and then between."""
+    """A line at the start, one at the end, and one now and then between."""
 
-    _what: str = ""
-    _began: float = 0.0
-    _said: float = 0.0
+    _title: str = ""
+    _began_at: float = 0.0
+    _printed_at: float = 0.0
     _size_bytes: int = 0
     _last: Layers = field(default_factory=Layers)
 
     def begin(self, reference: Reference, size_bytes: int | None) -> None:
-        self._what, self._size_bytes, self._last = _whole(reference), size_bytes or 0, Layers()
-        self._began = self._said = time.monotonic()
-        _say(f"{self._what}@{reference.digest}{f', {units.size(size_bytes)}' if size_bytes else ''}")
+        self._title, self._size_bytes, self._last = _title(reference), size_bytes or 0, Layers()
+        self._began_at = self._printed_at = time.monotonic()
+        _print(f"{self._title}@{reference.digest}{f', {units.size(size_bytes)}' if size_bytes else ''}")
 
     def show(self, layers: Layers) -> None:
         self._last = layers
-        if time.monotonic() - self._said >= LINE_EVERY_SECONDS:
-            self._said = time.monotonic()
+        if time.monotonic() - self._printed_at >= LINE_EVERY_SECONDS:
+            self._printed_at = time.monotonic()
             total_bytes = layers.of_bytes(self._size_bytes)
-            _say(
-                f"{self._what}: {layers.layers_done} of {len(layers.layers)} layers, "
+            _print(
+                f"{self._title}: {layers.layers_done} of {len(layers.layers)} layers, "
                 f"{units.size(layers.done_bytes)} of {units.size(total_bytes)}"
             )
 
     def end(self) -> None:
         layers = self._last
         if layers.layers and layers.layers_done == len(layers.layers):
-            seconds, count = time.monotonic() - self._began, len(layers.layers)
+            seconds, count = time.monotonic() - self._began_at, len(layers.layers)
             here = "its one layer is here" if count == 1 else f"all {count} layers are here"
-            _say(f"{self._what}: {here}" + (f" after {seconds:.0f} s" if seconds >= LINE_EVERY_SECONDS else ""))
+            _print(f"{self._title}: {here}" + (f" after {seconds:.0f} s" if seconds >= LINE_EVERY_SECONDS else ""))
 
 
 class _Bars:
-    """A bar for the whole and one for each layer, those that are done first to give way where there are too many."""
+    """A bar for the image and one for each layer; where there are too many, layers that are done lose theirs."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
@@ -129,7 +129,7 @@ class _Bars:
             expand=True,
         )
         self._size_bytes, self._rows = size_bytes or 0, {}
-        self._whole = self._bars.add_task(_whole(reference), total=size_bytes, amount="", state="")
+        self._whole = self._bars.add_task(_title(reference), total=size_bytes, amount="", state="")
         self._bars.start()
 
     def show(self, layers: Layers) -> None:

@@ -1,4 +1,4 @@
-"""This machine as a worker, on the screen."""
+"""Shows this machine as a worker: its nodes, and its status at the server."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ if TYPE_CHECKING:
 
 
 def show_joined(nodes: Sequence[NodeAnswer]) -> None:
-    """The nodes that this machine became."""
+    """Prints the nodes that this machine became."""
     show(Text("This machine is", style="bold"), _nodes(nodes), Text("Next: bayplan worker run"))
 
 
 def show_status(status: Status) -> None:
-    """The server, the worker's name there and its nodes, and what the server does not know yet or cannot be asked."""
+    """Prints the server, the worker's name and nodes there, and what the worker could not ask or has not reported yet."""
     show(fields([("server", status["server"]), ("worker", status["worker"])]))
     if status["nodes"]:
         show(_nodes(status["nodes"]))

@@ -33,10 +33,10 @@ def join(
         raise UsageError(
             "Give the join token by either --token or --token-stdin; `bayplan nodes join-token` makes one."
         )
-    used = sys.stdin.readline().strip() if token is None else token
-    if not used.isascii() or not used:
+    join_token = sys.stdin.readline().strip() if token is None else token
+    if not join_token.isascii() or not join_token:
         raise Invalid("That is no join token; `bayplan nodes join-token` makes one.")
-    nodes = membership.join(worker_state(state), server, used, ip=ip, without_gpu=no_gpu)
+    nodes = membership.join(worker_state(state), server, join_token, ip=ip, without_gpu=no_gpu)
     if as_json:
         return output.show_json(nodes)
     return worker_view.show_joined(nodes)

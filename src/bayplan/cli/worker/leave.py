@@ -1,4 +1,4 @@
-"""`bayplan worker leave`: this machine is a worker no more."""
+"""`bayplan worker leave`: ends this machine's time as a worker."""
 
 from typing import Annotated
 
@@ -18,12 +18,12 @@ def leave(
     from bayplan.cli.prompt import agreed
 
     path = worker_state(state)
-    known = read(path)
-    if not agreed(f"Leave {known.server} and remove this machine's nodes there?", yes=yes):
+    agent_state = read(path)
+    if not agreed(f"Leave {agent_state.server} and remove this machine's nodes there?", yes=yes):
         return
     was_there = membership.leave(path, force=force)
     typer.echo(
-        f"{known.worker} left {known.server}."
+        f"{agent_state.worker} left {agent_state.server}."
         if was_there
-        else f"Forgot {known.server}, which was not told or did not know {known.worker} any more."
+        else f"Forgot {agent_state.server}, which was not told or did not know {agent_state.worker} any more."
     )

@@ -1,4 +1,4 @@
-"""`bayplan worker pull`: the image that runs best here, on this machine, and with --run running."""
+"""`bayplan worker pull`: pulls the image that runs best on this machine, and with --run runs it."""
 
 import signal
 from typing import Annotated, NoReturn
@@ -51,27 +51,27 @@ def pull(
         raise UsageError("What stands after -- is run with --run alone; leave it out, or add --run.")
     if run and as_json:
         raise UsageError("With --run the output is the container's: leave out --json.")
-    signal.signal(signal.SIGTERM, _ended)
+    signal.signal(signal.SIGTERM, _end)
     agent_state = read(worker_state(state))
     node = pull_node_of(agent_state, gpu)
     request = PullRequest(task, domain, framework, grade, next_best)
     try:
-        with connect(engine) as machine, membership.connect(agent_state) as client:
-            pulled = pull(client, machine, agent_state, node, request, pull_view.observer())
-            pull_view.say(pulled)
+        with connect(engine) as container_engine, membership.connect(agent_state) as client:
+            pulled = pull(client, container_engine, agent_state, node, request, pull_view.observer())
+            pull_view.show_pulled(pulled)
             if run:
-                raise typer.Exit(container.run(machine, pulled.reference, command or (), pulled.gpu))
+                raise typer.Exit(container.run(container_engine, pulled.reference, command or (), pulled.gpu))
     except KeyboardInterrupt:
-        pull_view.say_interrupted()
+        pull_view.show_interrupted()
         raise typer.Exit(INTERRUPTED) from None
     except SystemExit:
-        pull_view.say_interrupted()
+        pull_view.show_interrupted()
         raise
     if as_json:
         return output.show_json(pull_view.as_json(pulled))
     return typer.echo(str(pulled.reference))
 
 
-def _ended(number: int, _frame: object) -> NoReturn:
-    """Ends as by Ctrl-C: a terminal is left as it was found."""
+def _end(number: int, _frame: object) -> NoReturn:
+    """Ends the command as Ctrl-C does, so that the terminal is as before."""
     raise SystemExit(128 + number)

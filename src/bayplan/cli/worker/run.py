@@ -1,4 +1,4 @@
-"""`bayplan worker run`: the agent, until it is stopped."""
+"""`bayplan worker run`: runs the agent until it is stopped."""
 
 from typing import Annotated
 
@@ -11,9 +11,9 @@ def run(
     interval: Annotated[
         int, typer.Option(metavar="DURATION", parser=duration, help="Time between heartbeats.")
     ] = "60s",  # type: ignore[assignment]  # the parser reads the default too
-    look: Annotated[
+    probe_every: Annotated[
         int,
-        typer.Option(metavar="DURATION", parser=duration, help="Time between probes of the hardware."),
+        typer.Option("--look", metavar="DURATION", parser=duration, help="Time between probes of the hardware."),
     ] = "10m",  # type: ignore[assignment]  # the parser reads the default too
     prefetch: Annotated[
         bool, typer.Option("--prefetch/--no-prefetch", help="Keep the desired images of this machine pulled.")
@@ -42,16 +42,16 @@ def run(
     from bayplan.agent.disk_budget import share
     from bayplan.agent.process import AgentOptions, become
 
-    part = share(keep_free)
+    free_share = share(keep_free)
     become(
         AgentOptions(
             state=str(worker_state(state).absolute()),
             heartbeat_seconds=interval,
-            probe_seconds=look,
+            probe_seconds=probe_every,
             prefetch_seconds=prefetch_every if prefetch else None,
             budget_bytes=disk_budget,
-            free_bytes=size(keep_free) if part is None else 0,
-            free_share=part or 0.0,
+            free_bytes=size(keep_free) if free_share is None else 0,
+            free_share=free_share or 0.0,
             engine=engine,
         )
     )

@@ -1,4 +1,4 @@
-"""`bayplan worker status`: what this machine is to its server."""
+"""`bayplan worker status`: shows this machine's worker and nodes at its server, and what it has not reported yet."""
 
 from bayplan.cli.options import AsJson, State, worker_state
 
@@ -13,8 +13,8 @@ def status(state: State = None, as_json: AsJson = False) -> None:
     from bayplan.cli import output
     from bayplan.cli.worker import _view as worker_view
 
-    known = read(worker_state(state))
-    found = membership.status(known)
+    agent_state = read(worker_state(state))
+    current = membership.status(agent_state)
     if as_json:
-        return output.show_json(found)
-    return worker_view.show_status(found)
+        return output.show_json(current)
+    return worker_view.show_status(current)
