@@ -29,11 +29,11 @@ def bayplan(server: Server) -> Iterator[Client]:
 
 
 def test_logging_in(server: Server) -> None:
-    kept: list[Tokens] = []
-    with Client(server.url + "/", on_tokens=kept.append) as client:
+    new_tokens: list[Tokens] = []
+    with Client(server.url + "/", on_tokens=new_tokens.append) as client:
         tokens = client.log_in("admin", ADMIN_PASSWORD)
         assert client.domains.list()
-    assert kept == [tokens]
+    assert new_tokens == [tokens]
     with Client(server.url, token=tokens.access) as client:
         assert client.domains.list()
 
@@ -48,22 +48,22 @@ def test_no_credentials(server: Server) -> None:
         client.images.list()
 
 
-def test_a_token_that_has_ended_is_renewed_once_and_kept(server: Server) -> None:
+def test_a_token_that_has_ended_is_renewed_once_and_handed_on(server: Server) -> None:
     with Client(server.url) as client:
         refresh = client.log_in("admin", ADMIN_PASSWORD).refresh
-    kept: list[Tokens] = []
-    with Client(server.url, tokens=Tokens("ended", refresh), on_tokens=kept.append) as client:
+    new_tokens: list[Tokens] = []
+    with Client(server.url, tokens=Tokens("ended", refresh), on_tokens=new_tokens.append) as client:
         client.domains.list()
         client.domains.list()
-    assert len(kept) == 1
-    assert kept[0].refresh == refresh
+    assert len(new_tokens) == 1
+    assert new_tokens[0].refresh == refresh
     with Client(server.url, tokens=Tokens("ended", "ended too")) as client, pytest.raises(Unauthenticated):
         client.domains.list()
     with Client(server.url, tokens=Tokens(None, "ended"), username="admin", password=ADMIN_PASSWORD) as client:
         assert client.domains.list()
 
 
-def test_an_images_life(bayplan: Client) -> None:
+def test_an_image_from_creation_to_removal(bayplan: Client) -> None:
     body = catalogue.image(name="life", version="1")
     image = bayplan.images.create(body)
     pk = image["pk"]
@@ -91,9 +91,9 @@ def test_lists_are_filtered_ordered_and_paged(bayplan: Client) -> None:
     for number in range(5):
         bayplan.images.create(catalogue.image(name="paged", version=str(number), tasks=["train"]))
     mine = both(exact("name", "paged"), exact("tasks", "TRAIN", case_insensitive=True))
-    versions = [one["version"] for one in bayplan.images.list(mine, order_by=["-version"], limit=2, offset=1)]
+    versions = [image["version"] for image in bayplan.images.list(mine, order_by=["-version"], limit=2, offset=1)]
     assert versions == ["3", "2"]
-    names = {one["framework"]["name"] for one in bayplan.images.list(mine, expand=True)}
+    names = {image["framework"]["name"] for image in bayplan.images.list(mine, expand=True)}
     assert names == {"PyTorch"}
 
 
@@ -103,7 +103,7 @@ def test_a_refusal_names_the_field(bayplan: Client) -> None:
     assert [problem.field for problem in refused.value.problems] == ["framework"]
 
 
-def test_what_is_out_of_date_is_not_written(bayplan: Client) -> None:
+def test_a_write_with_an_old_etag_is_refused(bayplan: Client) -> None:
     image = bayplan.images.create(catalogue.image())
     with pytest.raises(PreconditionFailed):
         bayplan.images.update(image["pk"], {"version": "9"}, if_match='"no such version"')
@@ -123,8 +123,8 @@ def test_nodes_and_verdicts(bayplan: Client) -> None:
     assert bayplan.nodes.get(node["pk"], expand=True)["hardware_generation"] is not None
     by_image = bayplan.images.verdicts(image["pk"])["nodes"]
     by_node = bayplan.nodes.verdicts(node["pk"])["images"]
-    assert [one["grade"] for one in by_image if one["node"]["pk"] == node["pk"]] == ["minor"]
-    assert [one["grade"] for one in by_node if one["image"]["pk"] == image["pk"]] == ["minor"]
+    assert [verdict["grade"] for verdict in by_image if verdict["node"]["pk"] == node["pk"]] == ["minor"]
+    assert [verdict["grade"] for verdict in by_node if verdict["image"]["pk"] == image["pk"]] == ["minor"]
     bayplan.nodes.ping(node["pk"])
     assert bayplan.nodes.get(node["pk"])["last_seen"] is not None
     bayplan.nodes.delete(node["pk"])
@@ -137,11 +137,11 @@ def test_matching(bayplan: Client) -> None:
         task="Matching",
         framework="pytorch>=2,<3",
     )
-    assert [(one["image"]["pk"], one["grade"]) for one in answer["matches"]] == [(image["pk"], "native")]
+    assert [(match["image"]["pk"], match["grade"]) for match in answer["matches"]] == [(image["pk"], "native")]
     assert "rejected" not in answer
     old = bayplan.match(worker={"driver_version": "390.48", "compute_capability": "8.6"}, task="matching", explain=True)
     assert old["matches"] == []
-    assert [one["grade"] for one in old["rejected"]] == ["no"]
+    assert [verdict["grade"] for verdict in old["rejected"]] == ["no"]
     assert old["summary"][0]["code"] == "driver_too_old"
 
 
@@ -150,7 +150,7 @@ def test_the_other_resources(bayplan: Client) -> None:
     with pytest.raises(NotFound):
         bayplan.hardware.of("99.0")
     assert bayplan.cuda.list(exact("full_version", "12.4.1"))[0]["version"] == "12.4"
-    assert {"ic", "od"} <= {one["name"] for one in bayplan.domains.list()}
+    assert {"ic", "od"} <= {domain["name"] for domain in bayplan.domains.list()}
     licence = bayplan.licences.list(contains("name", "MIT"))[0]
     changed = bayplan.licences.change_words(licence["pk"], "add", "conditions", ["say-please"])
     assert "say-please" in changed["conditions"]
@@ -165,7 +165,7 @@ def test_the_other_resources(bayplan: Client) -> None:
 def test_the_catalogue_as_a_document(bayplan: Client) -> None:
     document = {"frameworks": [{"name": "Applied", "version": "1.0"}]}
     plan = bayplan.catalogue.apply(document, dry_run=True)
-    assert [(one["action"], one["key"]) for one in plan["changes"]] == [("add", "Applied 1.0")]
+    assert [(change["action"], change["key"]) for change in plan["changes"]] == [("add", "Applied 1.0")]
     assert not plan["applied"]
     bayplan.frameworks.create({"name": "Meanwhile", "version": "1.0"})
     with pytest.raises(PreconditionFailed):
@@ -173,7 +173,7 @@ def test_the_catalogue_as_a_document(bayplan: Client) -> None:
     plan = bayplan.catalogue.apply(document, dry_run=True)
     assert bayplan.catalogue.apply(document, if_match=plan["version"])["applied"]
     exported = bayplan.catalogue.export()
-    assert "Applied" in {one["name"] for one in exported["frameworks"]}
+    assert "Applied" in {framework["name"] for framework in exported["frameworks"]}
     assert bayplan.catalogue.apply(dict(exported))["changes"] == []
 
 

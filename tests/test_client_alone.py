@@ -1,4 +1,4 @@
-"""The Python client without a bayplan server: addresses, filters, and things that answer and are none."""
+"""The Python client without a bayplan server: addresses, filters, and answers of other servers."""
 
 import json
 import re
@@ -19,7 +19,7 @@ from bayplan.errors import Invalid, TooManyAttempts, Unauthenticated, Unreachabl
 
 @contextmanager
 def answering(status: int, body: str, headers: dict[str, str], wait_seconds: float = 0) -> Iterator[str]:
-    """The address of a small server that gives that answer to everything."""
+    """The address of a small server that gives that answer to every request."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
@@ -41,7 +41,7 @@ def answering(status: int, body: str, headers: dict[str, str], wait_seconds: flo
 
 
 @pytest.mark.parametrize(
-    ("typed", "address"),
+    ("text", "address"),
     [
         ("http://127.0.0.1:8000", "http://127.0.0.1:8000"),
         ("http://127.0.0.1:8000/", "http://127.0.0.1:8000"),
@@ -51,24 +51,24 @@ def answering(status: int, body: str, headers: dict[str, str], wait_seconds: flo
         ("http://[::1]:8000", "http://[::1]:8000"),
     ],
 )
-def test_a_servers_address(typed: str, address: str) -> None:
-    assert server_address(typed) == address
+def test_a_servers_address(text: str, address: str) -> None:
+    assert server_address(text) == address
 
 
-@pytest.mark.parametrize("typed", ["", "ftp://x", "a b", "http://", "http://x:99999", "http://x?y", "http://[::1"])
-def test_what_is_no_address(typed: str) -> None:
+@pytest.mark.parametrize("text", ["", "ftp://x", "a b", "http://", "http://x:99999", "http://x?y", "http://[::1"])
+def test_a_text_that_is_no_address(text: str) -> None:
     with pytest.raises(Invalid, match=re.escape("is no server's address; write it like http://127.0.0.1:8000.")):
-        server_address(typed)
+        server_address(text)
 
 
-def test_nobody_answers() -> None:
-    said = r"No server answers at http://127.0.0.1:9 \(Connection refused\); start it with `bayplan serve`, or check the address."
-    with Client("http://127.0.0.1:9", token="x") as client, pytest.raises(Unreachable, match=said):
+def test_no_server_answers() -> None:
+    reason = r"No server answers at http://127.0.0.1:9 \(Connection refused\); start it with `bayplan serve`, or check the address."
+    with Client("http://127.0.0.1:9", token="x") as client, pytest.raises(Unreachable, match=reason):
         client.images.list()
 
 
 @pytest.mark.parametrize(
-    ("status", "body", "headers", "said"),
+    ("status", "body", "headers", "reason"),
     [
         (200, "<html>", {"Content-Type": "text/html"}, "does not answer as bayplan does (status 200); check"),
         (200, "{", {"Content-Type": "application/json"}, "does not answer as bayplan does (status 200); check"),
@@ -77,11 +77,11 @@ def test_nobody_answers() -> None:
         (301, "", {"Location": "https://example.org/"}, "(status 301 and sends on to https://example.org/); check"),
     ],
 )
-def test_somebody_else_answers(status: int, body: str, headers: dict[str, str], said: str) -> None:
+def test_an_answer_that_is_not_bayplans(status: int, body: str, headers: dict[str, str], reason: str) -> None:
     with answering(status, body, headers) as url, Client(url, token="x") as client:
         with pytest.raises(Unreachable) as refused:
             client.images.list()
-        assert said in refused.value.detail
+        assert reason in refused.value.detail
 
 
 def test_a_server_that_does_not_answer_in_time() -> None:
@@ -111,7 +111,7 @@ def test_a_refusal_keeps_its_problems_and_when_to_come_back() -> None:
     }
     refused = refusal(422, answer)
     assert isinstance(refused, Invalid)
-    assert [(one.field, one.code, one.detail) for one in refused.problems] == [
+    assert [(problem.field, problem.code, problem.detail) for problem in refused.problems] == [
         ("name", "too_long", "It is too long."),
         ("cpu", "", ""),
     ]
@@ -175,7 +175,7 @@ class Recorder(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def recording() -> Iterator[str]:
-    """The address of such a server."""
+    """The address of a `Recorder`."""
     Recorder.requests.clear()
     with ThreadingHTTPServer(("127.0.0.1", 0), Recorder) as running:
         threading.Thread(target=running.serve_forever, daemon=True).start()
@@ -183,10 +183,10 @@ def recording() -> Iterator[str]:
         running.shutdown()
 
 
-def test_a_refused_token_is_renewed_by_refresh_and_then_by_login(recording: str) -> None:
-    kept: list[Tokens] = []
+def test_a_refused_token_is_renewed_by_refresh_token_and_then_by_credentials(recording: str) -> None:
+    new_tokens: list[Tokens] = []
     with Client(
-        recording, tokens=Tokens("old", "ended"), username="kim", password="right", on_tokens=kept.append
+        recording, tokens=Tokens("old", "ended"), username="kim", password="right", on_tokens=new_tokens.append
     ) as client:
         client.domains.list()
         client.cuda.list()
@@ -197,10 +197,10 @@ def test_a_refused_token_is_renewed_by_refresh_and_then_by_login(recording: str)
         ("/v1/domains/list", "Bearer new"),
         ("/v1/cuda/list", "Bearer new"),
     ]
-    assert kept == [Tokens("new", "next")]
+    assert new_tokens == [Tokens("new", "next")]
 
 
-def test_a_login_that_is_refused_is_not_tried_again(recording: str) -> None:
+def test_credentials_that_are_refused_are_not_tried_again(recording: str) -> None:
     with (
         Client(recording, worker="w-1", secret="wrong") as client,
         pytest.raises(Unauthenticated, match=r"^Log in\.$"),

@@ -1,4 +1,4 @@
-"""A real server with the examples in it, and a terminal to type at: everything is run as a person runs it."""
+"""A real server with the examples in it, and a shell and a terminal to run the commands as a person does."""
 
 import fcntl
 import os
@@ -16,13 +16,13 @@ from tests.process import ADMIN_PASSWORD, PROGRAM, Server, environment, running_
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
-ABOUT_SCREENS = ("COLUMNS", "LINES", "NO_COLOR", "FORCE_COLOR", "TERM")
-"""Variables of whoever runs the tests that would change what is printed."""
+SCREEN_VARIABLES = ("COLUMNS", "LINES", "NO_COLOR", "FORCE_COLOR", "TERM")
+"""Variables of the environment of the tests that would change the output."""
 
 
 @dataclass(frozen=True)
-class Ended:
-    """A command that ended: its exit code and what it printed."""
+class Completed:
+    """A command that ended: its exit code and its output."""
 
     code: int
     out: str
@@ -31,13 +31,13 @@ class Ended:
 
 @dataclass(frozen=True)
 class Shell:
-    """Somebody's shell: a home folder of its own, `BAYPLAN_*` settings, and other variables."""
+    """A person's shell: a home folder of its own, `BAYPLAN_*` settings, and other variables."""
 
     home: Path
     settings: dict[str, str] = field(default_factory=dict)
     variables: dict[str, str] = field(default_factory=dict)
 
-    def run(self, *arguments: str, typed: str = "", code: int = 0) -> Ended:
+    def run(self, *arguments: str, typed: str = "", code: int = 0) -> Completed:
         """Runs `bayplan` in a pipe; it must end with that exit code, and never with a traceback."""
         done = subprocess.run(
             [PROGRAM, *arguments],
@@ -50,39 +50,39 @@ class Shell:
         )
         assert "Traceback" not in done.stderr, done.stderr
         assert done.returncode == code, f"{done.returncode}: {done.stdout}{done.stderr}"
-        return Ended(done.returncode, done.stdout, done.stderr)
+        return Completed(done.returncode, done.stdout, done.stderr)
 
-    def at_terminal(self, *arguments: str, columns: int = 80, typed: tuple[str, ...] = ()) -> Ended:
-        """Runs `bayplan` on a terminal that is so wide, and types a line at each question ("User: ").
+    def at_terminal(self, *arguments: str, columns: int = 80, typed: tuple[str, ...] = ()) -> Completed:
+        """Runs `bayplan` on a terminal of that width, and types a line at each question ("User: ").
 
-        What it prints comes with its colours.
+        The output has its colours.
         """
         process, terminal = pty.fork()
         if process == 0:
             os.execve(PROGRAM, [str(PROGRAM), *arguments], self._environment() | {"TERM": "xterm-256color"})
         fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
         lines = list(typed)
-        printed = b""
+        output = b""
         while True:
             try:
                 part = os.read(terminal, 65536)
-            except OSError:  # Linux says that the other end is closed so
+            except OSError:  # on Linux: the other end is closed
                 break
             if not part:
                 break
-            printed += part
-            if lines and printed.endswith(b": "):
+            output += part
+            if lines and output.endswith(b": "):
                 os.write(terminal, f"{lines.pop(0)}\n".encode())
         _, status = os.waitpid(process, 0)
         os.close(terminal)
-        return Ended(os.waitstatus_to_exitcode(status), printed.decode().replace("\r\n", "\n"))
+        return Completed(os.waitstatus_to_exitcode(status), output.decode().replace("\r\n", "\n"))
 
     def with_settings(self, **settings: str) -> "Shell":
         """The same shell with other settings."""
         return replace(self, settings=settings)
 
     def _environment(self) -> dict[str, str]:
-        kept = {name: value for name, value in environment(self.settings).items() if name not in ABOUT_SCREENS}
+        kept = {name: value for name, value in environment(self.settings).items() if name not in SCREEN_VARIABLES}
         own = {"HOME": str(self.home), "XDG_CONFIG_HOME": str(self.home / "config"), "LANG": "C.UTF-8"}
         return kept | own | self.variables
 
@@ -99,13 +99,13 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 @pytest.fixture
 def shell(server: Server, tmp_path: Path) -> Shell:
-    """The shell of staff, who are let in by their environment."""
+    """The shell of staff, with an access token in its environment."""
     return _staff(server, tmp_path)
 
 
 @pytest.fixture
 def stranger(tmp_path: Path) -> Shell:
-    """A shell that knows no server and no log-in."""
+    """A shell without a server, a token or a session."""
     return Shell(tmp_path)
 
 

@@ -1,4 +1,4 @@
-"""`bayplan apply` and `export`: what changes is shown, then done, all of it or nothing."""
+"""`bayplan apply` and `export`: the plan is shown, then applied, all of it or nothing."""
 
 import json
 import stat
@@ -40,7 +40,7 @@ nodes:
 
 @pytest.fixture(scope="module")
 def empty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A server of this module alone, for what is applied to nothing."""
+    """A server of this module alone, with an empty catalogue."""
     with running_server(tmp_path_factory.mktemp("empty") / "home") as running:
         yield running
 
@@ -98,7 +98,7 @@ def test_changes_are_shown_by_field_without_passwords(here: Shell, file: Path) -
     assert printed.endswith("2 to change; 2 unchanged.\nDone: 2 changed; 2 unchanged.\n")
 
 
-def test_prune_removes_what_is_not_named(here: Shell, file: Path) -> None:
+def test_prune_removes_entries_that_the_file_does_not_name(here: Shell, file: Path) -> None:
     here.run("apply", str(file), "--yes")
     file.write_text("images: []\n")
     assert here.run("apply", str(file), "--yes").out == "Nothing to change.\n"
@@ -109,29 +109,29 @@ def test_prune_removes_what_is_not_named(here: Shell, file: Path) -> None:
     assert "mine 1.0" in here.run("images", "list", "--deleted").out
 
 
-def test_it_asks(here: Shell, file: Path) -> None:
+def test_apply_asks_before_it_changes_anything(here: Shell, file: Path) -> None:
     refused = here.run("apply", str(file), code=1)
     assert "  + mine 1.0\n" in refused.out
     assert refused.err == "Apply 4 changes? There is no terminal to ask at: add --yes. Nothing was done.\n"
-    said = here.at_terminal("apply", str(file), typed=("n",))
-    assert said.code == 1
-    assert "Apply 4 changes? [y/N]" in said.out
-    assert "Nothing was done." in said.out
+    declined = here.at_terminal("apply", str(file), typed=("n",))
+    assert declined.code == 1
+    assert "Apply 4 changes? [y/N]" in declined.out
+    assert "Nothing was done." in declined.out
     assert here.run("images", "list").out == "No images.\n"
-    said = here.at_terminal("apply", str(file), typed=("y",))
-    assert said.code == 0
-    assert "\x1b[32m  + mine 1.0" in said.out
-    assert "Done: 4 added" in said.out
+    agreed = here.at_terminal("apply", str(file), typed=("y",))
+    assert agreed.code == 0
+    assert "\x1b[32m  + mine 1.0" in agreed.out
+    assert "Done: 4 added" in agreed.out
 
 
 def test_from_the_input_as_json(here: Shell) -> None:
     text = json.dumps({"frameworks": [{"name": "Mine", "version": "1.0"}]})
     plan = json.loads(here.run("apply", "-", "--yes", "--json", typed=text).out)
     assert plan["applied"] is True
-    assert [(one["action"], one["key"]) for one in plan["changes"]] == [("add", "Mine 1.0")]
+    assert [(change["action"], change["key"]) for change in plan["changes"]] == [("add", "Mine 1.0")]
 
 
-def test_what_the_server_refuses_has_its_line_and_nothing_is_applied(here: Shell, file: Path) -> None:
+def test_an_entry_that_the_server_refuses_has_its_line_and_nothing_is_applied(here: Shell, file: Path) -> None:
     file.write_text(FILE.replace('"12.4.1"', '"12.44"').replace("domain: od", "domain: xx"))
     lines = here.run("apply", str(file), "--yes", code=1).err.splitlines()
     assert any(line.startswith(f"{file}:11: images.0.cuda_version: ") for line in lines), lines
@@ -149,7 +149,7 @@ def test_a_conflict_has_its_line(here: Shell, file: Path) -> None:
     assert line.startswith(f"{file}:19: images.1")
 
 
-def test_somebody_who_was_faster_stops_it(here: Shell, empty: Server, file: Path) -> None:
+def test_a_change_between_the_plan_and_its_application_stops_it(here: Shell, empty: Server, file: Path) -> None:
     with Client(empty.url, token=empty.token()) as bayplan:
         plan = bayplan.catalogue.apply({"frameworks": [{"name": "Mine", "version": "1.0"}]}, dry_run=True)
         bayplan.frameworks.create({"name": "Faster", "version": "1.0"})
@@ -164,9 +164,9 @@ def test_an_export_applies_without_a_change(here: Shell, tmp_path: Path) -> None
     for example in ("catalogue.yaml", "fleet.yaml"):
         here.run("apply", str(EXAMPLES / example), "--yes")
     written = tmp_path / "export.yaml"
-    said = here.run("export", "--output", str(written)).out
-    assert said.endswith(f" to {written}.\n")
-    assert "16 nodes" in said
+    summary = here.run("export", "--output", str(written)).out
+    assert summary.endswith(f" to {written}.\n")
+    assert "16 nodes" in summary
     assert here.run("apply", str(written), "--prune").out.startswith("Nothing to change: ")
     assert here.run("export").out == written.read_text()
     as_json = tmp_path / "export.json"
@@ -174,7 +174,7 @@ def test_an_export_applies_without_a_change(here: Shell, tmp_path: Path) -> None
     assert here.run("apply", str(as_json), "--prune").out.startswith("Nothing to change: ")
 
 
-def test_secrets_are_exported_only_when_asked_for_and_for_their_owner_alone(
+def test_secrets_are_exported_only_with_the_option_and_for_their_owner_alone(
     here: Shell, file: Path, tmp_path: Path
 ) -> None:
     here.run("apply", str(file), "--yes")
@@ -188,11 +188,11 @@ def test_secrets_are_exported_only_when_asked_for_and_for_their_owner_alone(
 
 
 def test_an_export_that_cannot_be_written(here: Shell) -> None:
-    said = here.run("export", "--output", "/nowhere/catalogue.yaml", code=1).err
-    assert said == "/nowhere/catalogue.yaml cannot be written: No such file or directory.\n"
+    error = here.run("export", "--output", "/nowhere/catalogue.yaml", code=1).err
+    assert error == "/nowhere/catalogue.yaml cannot be written: No such file or directory.\n"
 
 
-def test_thousands_of_images_in_seconds(here: Shell, tmp_path: Path) -> None:
+def test_thousands_of_images_are_applied_in_seconds(here: Shell, tmp_path: Path) -> None:
     image = {
         "name": "many",
         "url": "registry.example.org/many:1.0",

@@ -1,4 +1,4 @@
-"""What commands read of the settings is what the settings are."""
+"""The settings that commands read without Pydantic are those that the server reads with it."""
 
 from dataclasses import fields
 from pathlib import Path
@@ -30,7 +30,7 @@ def by_pydantic() -> dict[str, Any]:
         {"BAYPLAN_SERVER": "\udcff", "BAYPLAN_WORKER_STATE": "\udcff", "SERVER": "http://other", "BAYPLAN_PORT": "1"},
     ],
 )
-def test_they_are_read_as_the_server_reads_them(
+def test_commands_read_the_settings_as_the_server_does(
     variables: dict[str, str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -42,6 +42,6 @@ def test_they_are_read_as_the_server_reads_them(
     assert {name: getattr(settings, name) for name in NAMES} == by_pydantic()
 
 
-def test_no_secret_is_in_their_text() -> None:
+def test_the_text_of_settings_has_no_secret() -> None:
     text = repr(client_settings({"BAYPLAN_TOKEN": "a secret", "BAYPLAN_PASSWORD": "another secret"}))
     assert "secret" not in text

@@ -1,4 +1,4 @@
-"""`bayplan credentials`, `bayplan audit` and `bayplan images docker-config`: typed, shown, refused, and no password on a screen."""
+"""`bayplan credentials`, `bayplan audit` and `bayplan images docker-config`: listed, rotated, refused, and no password on a screen."""
 
 import base64
 import json
@@ -24,33 +24,33 @@ def username(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 def image(server: Server, shell: Shell, username: str) -> Iterator[str]:
-    """The key of an image with that log-in, at a registry that may not be asked."""
+    """The key of an image with those credentials, at a registry that the server may not ask."""
     new = [word.replace("registry.example.org", HOST) for word in NEW]
     options = [*new, "--framework", "PyTorch 2.4.1", "--registry-username", username, "--registry-password-stdin"]
     shell.run("images", "add", username, "1.0", *options, typed=f"{FIRST}\n")
     with Client(server.url, token=server.token()) as bayplan:
-        (pk,) = (one["pk"] for one in bayplan.images.list() if one["name"] == username)
+        (pk,) = (image["pk"] for image in bayplan.images.list() if image["name"] == username)
     yield str(pk)
     shell.run("images", "rm", str(pk), "--hard", "--yes")
 
 
 def password_of(shell: Shell, image: str) -> str:
     """The password that an image has now."""
-    found: str = json.loads(shell.run("images", "show", image, "--json").out)["registry_password"]
-    return found
+    stored: str = json.loads(shell.run("images", "show", image, "--json").out)["registry_password"]
+    return stored
 
 
-def test_a_log_in_is_a_line(shell: Shell, image: str, username: str) -> None:
+def test_the_credentials_of_a_user_are_a_line(shell: Shell, image: str, username: str) -> None:
     printed = shell.run("credentials", "list").out
     head, *lines, _ = rows(printed)
     assert head == ["REGISTRY", "USER", "IMAGES", "PASSWORDS", "USED", "REFUSED", "GIVEN"]
     assert [HOST, username, "1", "1", "never", "never", "just now"] in lines
     assert FIRST not in printed
     listed = json.loads(shell.run("credentials", "list", "--json").out)
-    assert [one["images"] for one in listed if one["username"] == username] == [1]
+    assert [entry["images"] for entry in listed if entry["username"] == username] == [1]
 
 
-def test_a_password_comes_from_the_input(shell: Shell, image: str, username: str) -> None:
+def test_the_new_password_comes_from_the_input(shell: Shell, image: str, username: str) -> None:
     command = ["credentials", "rotate", HOST, username, "--password-stdin", "--no-check"]
     printed = shell.run(*command, typed=f"{SECOND}\n").out
     assert printed.splitlines()[0] == "1 image has the new log-in."
@@ -61,39 +61,41 @@ def test_a_password_comes_from_the_input(shell: Shell, image: str, username: str
     assert (answer["images"], answer["verified"]) == (1, False)
 
 
-def test_a_password_is_asked_for_and_not_shown(shell: Shell, image: str, username: str) -> None:
+def test_a_terminal_asks_for_the_new_password_and_does_not_show_it(shell: Shell, image: str, username: str) -> None:
     command = ["credentials", "rotate", HOST, username, "--no-check", "--new-username", f"new-{username}"]
-    ended = shell.at_terminal(*command, typed=(SECOND, SECOND))
-    assert ended.code == 0, ended.out
-    assert f"New password of new-{username} at {HOST}: " in ended.out
-    assert SECOND not in ended.out
+    completed = shell.at_terminal(*command, typed=(SECOND, SECOND))
+    assert completed.code == 0, completed.out
+    assert f"New password of new-{username} at {HOST}: " in completed.out
+    assert SECOND not in completed.out
     assert password_of(shell, image) == SECOND
 
 
-@pytest.mark.parametrize(("given", "said"), [("", "no password on the input"), ("{\n  key\n}\n", "several lines")])
-def test_what_is_no_password_on_the_input(shell: Shell, image: str, username: str, given: str, said: str) -> None:
+@pytest.mark.parametrize(("text", "reason"), [("", "no password on the input"), ("{\n  key\n}\n", "several lines")])
+def test_an_input_that_is_no_password_is_refused(
+    shell: Shell, image: str, username: str, text: str, reason: str
+) -> None:
     command = ["credentials", "rotate", HOST, username, "--no-check", "--password-stdin"]
-    assert said in shell.run(*command, typed=given, code=1).err
+    assert reason in shell.run(*command, typed=text, code=1).err
     assert password_of(shell, image) == FIRST
 
 
-def test_two_that_differ_are_asked_for_again(shell: Shell, image: str, username: str) -> None:
-    ended = shell.at_terminal(
+def test_two_passwords_that_differ_have_to_be_typed_again(shell: Shell, image: str, username: str) -> None:
+    completed = shell.at_terminal(
         "credentials", "rotate", HOST, username, "--no-check", typed=(SECOND, "x", SECOND, SECOND)
     )
-    assert ended.code == 0, ended.out
+    assert completed.code == 0, completed.out
     assert password_of(shell, image) == SECOND
 
 
 def test_a_registry_that_cannot_be_asked_changes_nothing(shell: Shell, image: str, username: str) -> None:
-    ended = shell.run("credentials", "rotate", HOST, username, "--password-stdin", typed=f"{SECOND}\n", code=1)
-    assert "Nothing was changed" in ended.err
-    assert SECOND not in ended.out + ended.err
+    completed = shell.run("credentials", "rotate", HOST, username, "--password-stdin", typed=f"{SECOND}\n", code=1)
+    assert "Nothing was changed" in completed.err
+    assert SECOND not in completed.out + completed.err
     assert password_of(shell, image) == FIRST
 
 
 @pytest.mark.parametrize(
-    ("command", "code", "said"),
+    ("command", "code", "reason"),
     [
         (
             "credentials rotate nowhere.example.org kim --no-check --password-stdin",
@@ -108,11 +110,11 @@ def test_a_registry_that_cannot_be_asked_changes_nothing(shell: Shell, image: st
         ("audit --limit 1001", 2, "1000"),
     ],
 )
-def test_what_cannot_be_done_is_said(shell: Shell, command: str, code: int, said: str) -> None:
-    assert said in shell.run(*shlex.split(command), typed="a password\n", code=code).err
+def test_a_refused_command_says_why(shell: Shell, command: str, code: int, reason: str) -> None:
+    assert reason in shell.run(*shlex.split(command), typed="a password\n", code=code).err
 
 
-def test_a_log_in_is_printed_as_a_file(shell: Shell, image: str, username: str) -> None:
+def test_credentials_are_printed_as_a_file(shell: Shell, image: str, username: str) -> None:
     config = json.loads(shell.run("images", "docker-config", image).out)
     assert config == {"auths": {HOST: {"auth": base64.b64encode(f"{username}:{FIRST}".encode()).decode()}}}
     secret = json.loads(shell.run("images", "docker-config", username, "1.0", "--format", "kubernetes").out)
@@ -120,7 +122,7 @@ def test_a_log_in_is_printed_as_a_file(shell: Shell, image: str, username: str) 
     assert json.loads(shell.run("images", "docker-config", "vllm-openai:v0.9.2").out) == {"auths": {}}
 
 
-def test_the_trail_is_shown(shell: Shell, image: str, username: str) -> None:
+def test_the_audit_log_is_shown(shell: Shell, image: str, username: str) -> None:
     shell.run("images", "docker-config", image)
     head, line, *_ = rows(shell.run("audit", "--image", image, "--since", "1h").out)
     assert head == ["FIRST", "LAST", "TIMES", "TO", "NAME", "FROM", "BY", "LOG-INS", "IMAGES"]

@@ -1,4 +1,4 @@
-"""Catalogue files: what is read, what is refused and on which line, and that what is written reads back."""
+"""Catalogue files: they are read, mistakes are refused with their line, and a written file reads back."""
 
 import json
 import time
@@ -33,7 +33,7 @@ images:
 
 
 def lines(name: str, text: str) -> list[str]:
-    """What the reader says of a text that it refuses."""
+    """The lines of the error for a text that the reader refuses."""
     with pytest.raises(Invalid) as refused:
         read(name, text)
     return refused.value.detail.splitlines()
@@ -100,14 +100,14 @@ def test_a_path_in_the_servers_answer_is_a_line_of_the_file(path: str, line: int
 def test_many_problems_come_in_the_order_of_the_lines_and_not_without_end() -> None:
     document = read("a.yaml", "images:\n" + "- {name: a}\n" * 30)
     problems = [Problem(f"images.{number}.name", "x", "It is wrong.") for number in reversed(range(30))]
-    said = document.located(Invalid("Much is wrong.", problems=problems)).detail.splitlines()
-    assert said[0] == "a.yaml:2: images.0.name: It is wrong."
-    assert said[-1] == "a.yaml: and 10 more."
-    assert len(said) == 21
+    located = document.located(Invalid("Much is wrong.", problems=problems)).detail.splitlines()
+    assert located[0] == "a.yaml:2: images.0.name: It is wrong."
+    assert located[-1] == "a.yaml: and 10 more."
+    assert len(located) == 21
 
 
 @pytest.mark.parametrize(
-    ("entry", "said"),
+    ("entry", "error"),
     [
         ("version: 2.40", 'images.0.version: Write it in quotes, "2.40": without them it is a number, not text.'),
         ("cuda_version: 12", 'images.0.cuda_version: Write it in quotes, "12": without them it is a number, not text.'),
@@ -122,17 +122,17 @@ def test_many_problems_come_in_the_order_of_the_lines_and_not_without_end() -> N
         ),
     ],
 )
-def test_what_yaml_makes_something_else_of_is_refused(entry: str, said: str) -> None:
-    assert lines("a.yaml", f"images:\n- {entry}\n") == [f"a.yaml:2: {said}"]
+def test_a_value_that_yaml_takes_for_another_type_is_refused(entry: str, error: str) -> None:
+    assert lines("a.yaml", f"images:\n- {entry}\n") == [f"a.yaml:2: {error}"]
 
 
-def test_all_such_mistakes_are_told_at_once() -> None:
-    said = lines("a.yaml", "images:\n- version: 2.4\n- cpu: no\nnodes:\n- ip: 10\n  index: 0\n  gpu_mem: 5\n")
-    assert [line.split(":")[1] for line in said] == ["2", "3", "5"]
+def test_all_such_mistakes_are_in_one_error() -> None:
+    errors = lines("a.yaml", "images:\n- version: 2.4\n- cpu: no\nnodes:\n- ip: 10\n  index: 0\n  gpu_mem: 5\n")
+    assert [line.split(":")[1] for line in errors] == ["2", "3", "5"]
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "error"),
     [
         ("", "a.yaml:1: file: It must hold one or more of the sections frameworks, images, nodes."),
         ("- a\n", "a.yaml:1: file: It must hold one or more of the sections frameworks, images, nodes."),
@@ -158,17 +158,17 @@ def test_all_such_mistakes_are_told_at_once() -> None:
         ),
     ],
 )
-def test_a_mistake_in_yaml_has_its_line(text: str, said: str) -> None:
-    assert lines("a.yaml", text) == [said]
+def test_a_mistake_in_yaml_has_its_line(text: str, error: str) -> None:
+    assert lines("a.yaml", text) == [error]
 
 
 def test_a_control_character_has_its_line() -> None:
-    (said,) = lines("a.yaml", "images:\n- name: é\x00\n")
-    assert said.startswith("a.yaml:2:10: This is not YAML: ")
+    (error,) = lines("a.yaml", "images:\n- name: é\x00\n")
+    assert error.startswith("a.yaml:2:10: This is not YAML: ")
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "error"),
     [
         (
             '{"images": [\n  {"name": "a",\n   "version": 2.40}]}',
@@ -187,9 +187,9 @@ def test_a_control_character_has_its_line() -> None:
         ('{"images": ' + "[" * 100_000, "a.json:1:43: This is not JSON: This is nested more than 32 levels deep."),
     ],
 )
-def test_a_mistake_in_json_has_its_line(text: str, said: str) -> None:
+def test_a_mistake_in_json_has_its_line(text: str, error: str) -> None:
     (line,) = lines("a.json", text)
-    assert line.startswith(said)
+    assert line.startswith(error)
 
 
 def test_aliases_cannot_blow_up() -> None:
@@ -198,8 +198,8 @@ def test_aliases_cannot_blow_up() -> None:
 
     def attempt() -> float:
         began = time.monotonic()
-        (said,) = lines("a.yaml", "\n".join(rows))
-        assert said.endswith(f"The aliases make more than {MAX_VALUES:,} values of this file; write fewer.")
+        (error,) = lines("a.yaml", "\n".join(rows))
+        assert error.endswith(f"The aliases make more than {MAX_VALUES:,} values of this file; write fewer.")
         return time.monotonic() - began
 
     assert quickest(attempt, 2) < 2
@@ -231,14 +231,14 @@ TEXTS = st.one_of(
         max_size=3,
     )
 )
-def test_what_is_written_reads_back(images: list[dict[str, object]]) -> None:
+def test_a_written_catalogue_reads_back(images: list[dict[str, object]]) -> None:
     catalogue = {"images": images, "nodes": [{"ip": "10.0.0.7", "index": 0, "gpu_mem": 51527024640, "gpu_name": None}]}
     assert read("a.yaml", as_yaml(catalogue)).content() == catalogue
     assert read("a.json", json.dumps(catalogue)).content() == catalogue
 
 
 @pytest.mark.parametrize("text", ["12", "2.4", "-1", "+.5", "1e3", "0x1F", "0o7", "true", "null", "", "~"])
-def test_what_another_reader_may_take_for_no_text_is_written_in_quotes(text: str) -> None:
+def test_a_text_that_another_reader_may_take_for_no_text_is_written_in_quotes(text: str) -> None:
     written = as_yaml({"images": [{"version": text}]})
     assert f'"{text}"' in written or f"'{text}'" in written
 
@@ -263,7 +263,7 @@ def test_thousands_of_images_are_read_in_seconds() -> None:
     assert quickest(attempt, 10) < 10
 
 
-class Slot(Body):
+class Disk(Body):
     """A field with fields of its own."""
 
     number: Count | None = None
@@ -271,36 +271,36 @@ class Slot(Body):
     label: str | None = None
 
 
-class SlottedNode(NodeCreate):
+class NodeWithDisks(NodeCreate):
     """A node with fields that no node has."""
 
-    slots: Count = 0
-    slot: Slot | None = None
-    more: list[Slot] | None = None
+    disks: Count = 0
+    disk: Disk | None = None
+    more: list[Disk] | None = None
 
 
-class SlottedDocument(Document):
+class DocumentWithDisks(Document):
     """A catalogue file of such nodes."""
 
-    nodes: list[SlottedNode] | None = None  # type: ignore[assignment]  # a list of a subclass
+    nodes: list[NodeWithDisks] | None = None  # type: ignore[assignment]  # a list of a subclass
 
 
 def test_the_schemas_say_which_fields_hold_numbers() -> None:
-    text = "nodes:\n- {ip: a, index: 1, slots: 4, slot: {number: 3, is_free: false}, more: [{number: 5}]}\n"
-    (node,) = read("a.yaml", text, SlottedDocument).content()["nodes"]
-    assert SlottedNode.model_validate(node).slots == 4
-    assert node["slot"] == {"number": 3, "is_free": False}
-    # A field that the schemas do not have holds text, as far as can be known.
-    assert lines("a.yaml", "nodes:\n- {ip: a, slots: 4}\n") == [
-        'a.yaml:2: nodes.0.slots: Write it in quotes, "4": without them it is a number, not text.'
+    text = "nodes:\n- {ip: a, index: 1, disks: 4, disk: {number: 3, is_free: false}, more: [{number: 5}]}\n"
+    (node,) = read("a.yaml", text, DocumentWithDisks).content()["nodes"]
+    assert NodeWithDisks.model_validate(node).disks == 4
+    assert node["disk"] == {"number": 3, "is_free": False}
+    # A field that the schemas do not have holds text, as far as the reader can tell.
+    assert lines("a.yaml", "nodes:\n- {ip: a, disks: 4}\n") == [
+        'a.yaml:2: nodes.0.disks: Write it in quotes, "4": without them it is a number, not text.'
     ]
 
 
 def test_the_schemas_say_which_fields_hold_true_or_false_and_text() -> None:
     with pytest.raises(Invalid) as refused:
-        read("a.yaml", "nodes:\n- slot: {is_free: yes, label: 2.4}\n  more:\n  - label: 7\n", SlottedDocument)
+        read("a.yaml", "nodes:\n- disk: {is_free: yes, label: 2.4}\n  more:\n  - label: 7\n", DocumentWithDisks)
     assert refused.value.detail.splitlines() == [
-        "a.yaml:2: nodes.0.slot.is_free: Write true or false in place of 'yes'.",
-        'a.yaml:2: nodes.0.slot.label: Write it in quotes, "2.4": without them it is a number, not text.',
+        "a.yaml:2: nodes.0.disk.is_free: Write true or false in place of 'yes'.",
+        'a.yaml:2: nodes.0.disk.label: Write it in quotes, "2.4": without them it is a number, not text.',
         'a.yaml:4: nodes.0.more.0.label: Write it in quotes, "7": without them it is a number, not text.',
     ]

@@ -1,4 +1,4 @@
-"""`bayplan history`: who changed what, shown, narrowed, refused; and no password in it."""
+"""`bayplan history`: changes are shown and filtered, wrong options refused; and no password is in it."""
 
 import json
 from collections.abc import Iterator
@@ -10,7 +10,7 @@ from tests.cli.conftest import Shell
 from tests.cli.test_images import NEW, rows
 from tests.process import Server
 
-PASSWORD = "the password of the robot"  # made up
+PASSWORD = "the password of the robot"  # of no registry
 
 
 @pytest.fixture
@@ -19,10 +19,10 @@ def image(server: Server, shell: Shell) -> Iterator[str]:
     options = [*NEW, "--framework", "PyTorch 2.4.1"]
     shell.run("images", "add", "of-history", "1.0", *options)
     with Client(server.url, token=server.token()) as bayplan:
-        (pk,) = (one["pk"] for one in bayplan.images.list() if one["name"] == "of-history")
+        (pk,) = (image["pk"] for image in bayplan.images.list() if image["name"] == "of-history")
     shell.run("images", "edit", str(pk), "--version", "1.1")
-    login = ["--registry-username", "robot", "--registry-password-stdin"]
-    shell.run("images", "edit", str(pk), *login, typed=f"{PASSWORD}\n")
+    credentials = ["--registry-username", "robot", "--registry-password-stdin"]
+    shell.run("images", "edit", str(pk), *credentials, typed=f"{PASSWORD}\n")
     yield str(pk)
     shell.run("images", "rm", str(pk), "--hard", "--yes")
 
@@ -41,7 +41,7 @@ def test_each_change_is_a_line_newest_first(shell: Shell, image: str) -> None:
     assert PASSWORD not in printed
 
 
-def test_it_is_narrowed(shell: Shell, image: str) -> None:
+def test_options_filter_the_history(shell: Shell, image: str) -> None:
     by_name = json.loads(shell.run("history", "--image", "of-history:1.1", "--json").out)
     assert by_name == json.loads(shell.run("history", "--resource", "docker", "--pk", image, "--json").out)
     assert [entry["action"] for entry in by_name] == ["change", "change", "create"]
@@ -53,7 +53,7 @@ def test_it_is_narrowed(shell: Shell, image: str) -> None:
     }
 
 
-def test_what_does_not_fit_together_is_refused(shell: Shell) -> None:
+def test_options_that_do_not_fit_together_are_refused(shell: Shell) -> None:
     assert "Give one of --image" in shell.run("history", "--image", "1", "--node", "1", code=2).err
     assert "say of which --resource" in shell.run("history", "--pk", "1", code=2).err
     assert "no image" in shell.run("history", "--image", "nothing-of-the-kind", code=1).err

@@ -1,4 +1,4 @@
-"""`bayplan images`: what is typed, what is shown, what is refused."""
+"""`bayplan images`: images are listed, shown, added, changed and deleted, and wrong input is refused."""
 
 import json
 import re
@@ -58,16 +58,16 @@ def test_no_color_is_honoured(shell: Shell) -> None:
     assert not re.search(r"\x1b\[(?:\d+;)*(?:3|9)\d", printed)
 
 
-def test_filters(shell: Shell) -> None:
+def test_options_filter_the_list(shell: Shell) -> None:
     def listed(*options: str) -> list[dict[str, object]]:
-        found: list[dict[str, object]] = json.loads(shell.run("images", "list", "--json", *options).out)
-        return found
+        images: list[dict[str, object]] = json.loads(shell.run("images", "list", "--json", *options).out)
+        return images
 
     everything = listed()
-    assert listed("--task", "TRAIN") == [one for one in everything if "train" in one["tasks"]]  # type: ignore[operator]  # tasks are a list
-    assert listed("--domain", "SC") == [one for one in everything if one["domain"] == "sc"]
-    assert {one["name"] for one in listed("--framework", "vllm")} == {"vllm-openai"}
-    assert [one["version"] for one in listed("--framework", "vLLM 0.9.2")] == ["v0.9.2"]
+    assert listed("--task", "TRAIN") == [image for image in everything if "train" in image["tasks"]]  # type: ignore[operator]  # tasks are a list
+    assert listed("--domain", "SC") == [image for image in everything if image["domain"] == "sc"]
+    assert {image["name"] for image in listed("--framework", "vllm")} == {"vllm-openai"}
+    assert [image["version"] for image in listed("--framework", "vLLM 0.9.2")] == ["v0.9.2"]
     assert len(listed("--limit", "3")) == 3
     assert listed("--name", "nothing like it") == []
     assert shell.run("images", "list", "--name", "nothing like it").out == "No images.\n"
@@ -82,7 +82,7 @@ def test_json_is_the_apis_own(server: Server, shell: Shell) -> None:
         assert json.loads(shell.run("images", "facts", str(pk), "--json").out) == bayplan.images.facts(pk)
 
 
-def test_one_is_found_however_it_is_typed(shell: Shell, image: str) -> None:
+def test_an_image_is_found_by_key_name_and_version(shell: Shell, image: str) -> None:
     shown = shell.run("images", "show", image).out
     assert shell.run("images", "show", f"{image}:1.0").out == shown
     assert shell.run("images", "show", f"{image} 1.0").out == shown
@@ -106,30 +106,31 @@ def test_one_is_found_however_it_is_typed(shell: Shell, image: str) -> None:
     }
 
 
-def test_what_is_not_found_says_what_there_is(shell: Shell) -> None:
+def test_a_name_that_is_not_found_gives_names_that_there_are(shell: Shell) -> None:
     assert shell.run("images", "show", "999999", code=1).err.startswith("No ")
-    said = shell.run("images", "show", "vllm-openai:v9", code=1).err
-    assert said == "There is no image 'vllm-openai:v9'; there are vllm-openai v0.9.2, vllm-openai v0.11.0.\n"
-    said = shell.run("images", "show", "nothing", code=1).err
-    assert said == "There is no image 'nothing'; `bayplan images list` shows those there are.\n"
-    said = shell.run("images", "show", "vllm-openai", code=1).err
+    printed = shell.run("images", "show", "vllm-openai:v9", code=1).err
+    assert printed == "There is no image 'vllm-openai:v9'; there are vllm-openai v0.9.2, vllm-openai v0.11.0.\n"
+    printed = shell.run("images", "show", "nothing", code=1).err
+    assert printed == "There is no image 'nothing'; `bayplan images list` shows those there are.\n"
+    printed = shell.run("images", "show", "vllm-openai", code=1).err
     assert re.fullmatch(
-        r"'vllm-openai' may be any of 2 images; say which version \(or key\): v0.9.2 \(\d+\), v0.11.0 \(\d+\).\n", said
+        r"'vllm-openai' may be any of 2 images; say which version \(or key\): v0.9.2 \(\d+\), v0.11.0 \(\d+\).\n",
+        printed,
     )
 
 
-def test_adding_editing_deleting_reinstating(shell: Shell, name: str) -> None:
-    said = shell.run("images", "add", name, "1.0", *NEW, "--framework", "PyTorch 2.4.1").out
-    assert re.fullmatch(rf"Added {name} 1\.0 as image \d+\.\n", said)
+def test_an_image_is_added_edited_deleted_and_reinstated(shell: Shell, name: str) -> None:
+    printed = shell.run("images", "add", name, "1.0", *NEW, "--framework", "PyTorch 2.4.1").out
+    assert re.fullmatch(rf"Added {name} 1\.0 as image \d+\.\n", printed)
     nothing = ("--cuda", "none", "--min-generation", "none")
-    said = shell.run("images", "edit", name, "--version", "1.1", "--cpu", *nothing).out
-    assert said == f"Changed cpu, cuda_version, min_hardware_generation, version of {name} 1.1.\n"
+    printed = shell.run("images", "edit", name, "--version", "1.1", "--cpu", *nothing).out
+    assert printed == f"Changed cpu, cuda_version, min_hardware_generation, version of {name} 1.1.\n"
     changed = json.loads(shell.run("images", "edit", name, "--task", "export", "--json").out)
     assert (changed["cuda_version"], changed["cpu"], changed["tasks"]) == (None, True, ["export"])
 
     pk = changed["pk"]
-    said = shell.run("images", "rm", name).out
-    assert said == f"Deleted {name} 1.1; `bayplan images reinstate {pk}` brings it back.\n"
+    printed = shell.run("images", "rm", name).out
+    assert printed == f"Deleted {name} 1.1; `bayplan images reinstate {pk}` brings it back.\n"
     assert f"{name} 1.1" in shell.run("images", "list", "--deleted").out
     shell.run("images", "show", name, code=1)
     assert shell.run("images", "reinstate", name).out == f"{name} 1.1 is back.\n"
@@ -137,10 +138,10 @@ def test_adding_editing_deleting_reinstating(shell: Shell, name: str) -> None:
 
 
 def test_removing_for_good_asks(shell: Shell, image: str) -> None:
-    said = shell.run("images", "rm", image, "--hard", code=1).err
-    assert said == f"Remove {image} 1.0 for good? There is no terminal to ask at: add --yes. Nothing was done.\n"
-    said = shell.at_terminal("images", "rm", image, "--hard", typed=("n",)).out
-    assert "Nothing was done." in said
+    printed = shell.run("images", "rm", image, "--hard", code=1).err
+    assert printed == f"Remove {image} 1.0 for good? There is no terminal to ask at: add --yes. Nothing was done.\n"
+    printed = shell.at_terminal("images", "rm", image, "--hard", typed=("n",)).out
+    assert "Nothing was done." in printed
     assert f"Removed {image} 1.0 for good." in shell.at_terminal("images", "rm", image, "--hard", typed=("y",)).out
     shell.run("images", "show", image, code=1)
 
@@ -151,15 +152,15 @@ def test_a_conflict_is_a_sentence(shell: Shell, image: str) -> None:
 
 
 def test_what_the_server_refuses_names_the_field(shell: Shell, name: str) -> None:
-    said = shell.run("images", "add", name, "1.0", *NEW, "--framework", "Nothing 1.0", code=1).err
-    assert "Nothing 1.0" in said
+    printed = shell.run("images", "add", name, "1.0", *NEW, "--framework", "Nothing 1.0", code=1).err
+    assert "Nothing 1.0" in printed
 
 
-def test_a_registrys_password_is_read_and_not_shown(shell: Shell, image: str) -> None:
+def test_a_registrys_password_is_read_from_the_input_and_not_shown(shell: Shell, image: str) -> None:
     arguments = ("images", "edit", image, "--registry-username", "robot")
     assert "give --registry-password-stdin" in shell.run(*arguments, code=1).err
-    said = shell.run(*arguments, "--registry-password-stdin", typed="s3cret-word\n").out
-    assert said == f"Changed registry_password, registry_username of {image} 1.0.\n"
+    printed = shell.run(*arguments, "--registry-password-stdin", typed="s3cret-word\n").out
+    assert printed == f"Changed registry_password, registry_username of {image} 1.0.\n"
     shown = shell.run("images", "show", image).out
     assert "robot, with a password" in shown
     assert "s3cret-word" not in shown
@@ -168,7 +169,7 @@ def test_a_registrys_password_is_read_and_not_shown(shell: Shell, image: str) ->
     assert "robot" not in shell.run("images", "show", image).out
 
 
-def test_facts(shell: Shell, image: str) -> None:
+def test_facts_are_entered_and_forgotten(shell: Shell, image: str) -> None:
     entered = shlex.split(
         "--architecture amd64 --architecture arm64 --requirement 'NVIDIA_REQUIRE_CUDA=cuda>=12.4' --no-disable-require "
         "--compat-on-loader-path --kernel-architecture 8.0 --kernel-architecture 9.0+PTX --no-compiles-at-runtime "
@@ -188,13 +189,13 @@ def test_facts(shell: Shell, image: str) -> None:
         ["min_compute_capability", "staff", "8.0"],
         ["end_of_life", "staff", "2031-01-31"],
     ]
-    known = json.loads(shell.run("images", "set-facts", image, "--forget", "min-driver", "--json").out)
-    assert known["min_driver"] == {"value": None, "origin": None}
+    image_facts = json.loads(shell.run("images", "set-facts", image, "--forget", "min-driver", "--json").out)
+    assert image_facts["min_driver"] == {"value": None, "origin": None}
     assert "not known" in shell.run("images", "facts", image).out
     assert "min_drivers" in shell.run("images", "set-facts", image, "--forget", "min_drivers", code=1).err
 
 
-def test_what_is_refused_is_said_in_commands(shell: Shell, image: str) -> None:
+def test_a_refusal_names_commands_in_place_of_calls(shell: Shell, image: str) -> None:
     assert "`bayplan list cuda` shows them all" in shell.run("images", "edit", image, "--cuda", "99", code=1).err
     assert "`bayplan nodes workers` shows them all" in shell.run("nodes", "revoke", "nobody", code=1).err
     pk = json.loads(shell.run("images", "show", image, "--json").out)["pk"]

@@ -1,4 +1,4 @@
-"""`bayplan match` and `bayplan why`: the answer, its reasons, and what is said where nothing runs."""
+"""`bayplan match` and `bayplan why`: the answer, its reasons, and the summary where nothing runs."""
 
 import json
 import re
@@ -24,13 +24,13 @@ def test_by_node_best_first(shell: Shell) -> None:
     assert all(row[2].startswith("PyTorch 2.") for row in table[1:])
 
 
-def test_by_what_the_options_say(shell: Shell) -> None:
+def test_by_a_node_that_options_describe(shell: Shell) -> None:
     printed = shell.run("match", *L4, "--task", "train", "--limit", "3").out
     assert printed.startswith("Worker  NVIDIA L4, compute capability 8.9, driver 535.183.01, amd64\n")
     assert "native" in printed
 
 
-def test_without_gpu(shell: Shell) -> None:
+def test_by_a_node_without_gpu(shell: Shell) -> None:
     printed = shell.run("match", "--cpu-only", "--task", "predict").out
     assert printed.startswith("Worker  no GPU\n")
     assert {row[0] for row in rows(printed) if row[0] in ("native", "minor", "cpu")} == {"cpu"}
@@ -53,10 +53,10 @@ def test_json_is_the_apis_own(server: Server, shell: Shell) -> None:
             explain=True,
         )
     assert json.loads(printed) == answer
-    assert {one["grade"] for one in answer["matches"]} == {"minor"}
+    assert {match["grade"] for match in answer["matches"]} == {"minor"}
 
 
-def test_explain_tells_each_reason_once(shell: Shell) -> None:
+def test_explain_shows_each_reason_once(shell: Shell) -> None:
     printed = shell.run("match", "--node", "p100.example.org", "--explain", "--limit", "100").out
     left_out = re.search(r"^(\d+) images? left out, and what decided it:$", printed, re.MULTILINE)
     assert left_out
@@ -88,7 +88,7 @@ def test_what_the_server_refuses_is_a_sentence(shell: Shell) -> None:
 
 
 @pytest.mark.parametrize("columns", [80, 120])
-def test_it_fits_a_terminal_in_colour(shell: Shell, columns: int) -> None:
+def test_the_answer_fits_a_terminal_in_colour(shell: Shell, columns: int) -> None:
     printed = shell.at_terminal("match", *L4, "--explain", columns=columns).out
     assert "\x1b[1;32mnative" in printed
     assert "\x1b[1;31mno" in printed
@@ -96,7 +96,7 @@ def test_it_fits_a_terminal_in_colour(shell: Shell, columns: int) -> None:
     assert max(len(line) for line in plain.splitlines()) <= columns
 
 
-def test_why_not(shell: Shell) -> None:
+def test_why_an_image_does_not_run(shell: Shell) -> None:
     printed = shell.run("why", "pytorch:2.9.1-cuda13.0-cudnn9-runtime", "--node", "p100.example.org").out
     lines = printed.splitlines()
     assert lines[0] == "Image   pytorch 2.9.1-cuda13.0-cudnn9-runtime, PyTorch 2.9.1, CUDA 13.0.2"
@@ -107,7 +107,7 @@ def test_why_not(shell: Shell) -> None:
     assert re.search(r"^  -> ", printed, re.MULTILINE)
 
 
-def test_why_it_does(shell: Shell) -> None:
+def test_why_an_image_runs(shell: Shell) -> None:
     printed = shell.run("why", "pytorch", "2.4.1-cuda12.4-cudnn9-runtime", *L4).out
     assert "minor  It runs, by the minor-version compatibility of its CUDA family." in printed
 
@@ -139,8 +139,8 @@ def test_why_of_a_deleted_image(shell: Shell) -> None:
 
 
 def test_the_head_of_an_answer_fits_a_narrow_terminal(shell: Shell) -> None:
-    asked = ("why", "nvidia-cuda:12.4.1-cudnn-runtime-ubuntu22.04", "--node", "v100.example.org")
-    printed = re.sub(r"\x1b\[[0-9;]*m", "", shell.at_terminal(*asked).out)
+    command = ("why", "nvidia-cuda:12.4.1-cudnn-runtime-ubuntu22.04", "--node", "v100.example.org")
+    printed = re.sub(r"\x1b\[[0-9;]*m", "", shell.at_terminal(*command).out)
     image, worker, more = (line.rstrip() for line in printed.splitlines()[:3])
     assert image == "Image   nvidia-cuda 12.4.1-cudnn-runtime-ubuntu22.04, CUDA 12.4.1"
     assert worker.startswith("Worker  v100.example.org#0, Tesla V100")

@@ -1,4 +1,4 @@
-"""`bayplan nodes` and `bayplan list`."""
+"""`bayplan nodes` and `bayplan list`: nodes are listed, shown, added, changed and removed, and reference data listed."""
 
 import json
 import re
@@ -17,7 +17,7 @@ def address(request: pytest.FixtureRequest) -> str:
     return f"{request.node.name.replace('_', '-')}.example.net"
 
 
-def test_the_list(shell: Shell) -> None:
+def test_the_list_of_nodes(shell: Shell) -> None:
     head, *lines, total = rows(shell.run("nodes", "list").out)
     assert head == ["PK", "NODE", "GPU", "CC", "GENERATION", "DRIVER", "GPU MEM", "LAST SEEN"]
     by_node = {line[1]: line[2:] for line in lines}
@@ -32,20 +32,20 @@ def test_the_list_fits_a_terminal(shell: Shell, columns: int) -> None:
     assert max(len(line) for line in plain.splitlines()) <= columns
 
 
-def test_adding_showing_editing_removing(shell: Shell, address: str) -> None:
-    described = shlex.split(
+def test_a_node_is_added_shown_edited_and_removed(shell: Shell, address: str) -> None:
+    options = shlex.split(
         "--index 1 --driver 550.54.15 --cc 8.6 --gpu 'NVIDIA RTX A6000' --brand NvidiaRTX --gpu-mem 48GiB --cpu-mem 256GB "
         "--architecture amd64 --runtime-mode cdi --toolkit-version 1.17.0 --fabric-ready"
     )
-    said = shell.run("nodes", "add", address, *described).out
-    found = re.fullmatch(rf"Added {re.escape(address)}#1 as node (\d+)\.\n", said)
-    assert found
+    printed = shell.run("nodes", "add", address, *options).out
+    confirmation = re.fullmatch(rf"Added {re.escape(address)}#1 as node (\d+)\.\n", printed)
+    assert confirmation
     shown = shell.run("nodes", "show", address).out
     assert shell.run("nodes", "show", f"{address}#1").out == shown
-    assert shell.run("nodes", "show", found.group(1)).out == shown
+    assert shell.run("nodes", "show", confirmation.group(1)).out == shown
     assert dict(line[:2] for line in rows(shown)) == {
         "node": f"{address}#1",
-        "pk": found.group(1),
+        "pk": confirmation.group(1),
         "gpu": "NVIDIA RTX A6000",
         "brand": "NvidiaRTX",
         "compute capability": "8.6",
@@ -59,8 +59,8 @@ def test_adding_showing_editing_removing(shell: Shell, address: str) -> None:
         "fabric ready": "yes",
         "last seen": "never",
     }
-    said = shell.run("nodes", "edit", address, "--driver", "570.86.10", "--runtime-mode", "none").out
-    assert said == f"Changed driver_version, runtime_mode of {address}#1.\n"
+    printed = shell.run("nodes", "edit", address, "--driver", "570.86.10", "--runtime-mode", "none").out
+    assert printed == f"Changed driver_version, runtime_mode of {address}#1.\n"
     assert json.loads(shell.run("nodes", "show", address, "--json").out)["runtime_mode"] is None
     assert shell.run("nodes", "rm", address).out == f"Removed {address}#1.\n"
     assert shell.run("nodes", "show", address, code=1).err == (
@@ -69,8 +69,8 @@ def test_adding_showing_editing_removing(shell: Shell, address: str) -> None:
 
 
 def test_an_address_with_several_nodes(shell: Shell) -> None:
-    said = shell.run("nodes", "show", "192.0.2.10", code=1).err
-    assert said == "'192.0.2.10' has 2 nodes; say which: 192.0.2.10#0, 192.0.2.10#1.\n"
+    printed = shell.run("nodes", "show", "192.0.2.10", code=1).err
+    assert printed == "'192.0.2.10' has 2 nodes; say which: 192.0.2.10#0, 192.0.2.10#1.\n"
     assert "address#index like 10.0.0.7#0" in shell.run("nodes", "show", "192.0.2.10#x", code=1).err
 
 
@@ -79,14 +79,14 @@ def test_what_the_server_refuses_is_a_sentence(shell: Shell, address: str) -> No
 
 
 @pytest.mark.parametrize(
-    ("typed", "size_bytes"),
+    ("text", "size_bytes"),
     [("48GiB", 48 * 1024**3), ("48 GB", 48 * 10**9), ("1.5TiB", 1536 * 1024**3), ("51527024640", 51527024640)],
 )
-def test_sizes(typed: str, size_bytes: int) -> None:
-    assert size(typed) == size_bytes
+def test_sizes(text: str, size_bytes: int) -> None:
+    assert size(text) == size_bytes
 
 
-def test_what_images_refer_to(shell: Shell) -> None:
+def test_reference_data_is_listed(shell: Shell) -> None:
     assert rows(shell.run("list", "domains").out)[0] == ["NAME", "DESCRIPTION"]
     assert ["od", "Object Detection"] in rows(shell.run("list", "domains").out)
     releases = [line[2] for line in rows(shell.run("list", "cuda").out)]

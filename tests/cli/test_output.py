@@ -1,4 +1,4 @@
-"""What all output has in common: widths, words, times, and that no text of the server can steer a terminal."""
+"""The output of all commands: widths, words, times, and that no text of the server can steer a terminal."""
 
 import json
 from datetime import UTC, datetime, timedelta
@@ -34,7 +34,9 @@ def test_a_pipe_has_a_line_for_each_row_however_long(
     ]
 
 
-def test_what_can_be_spared_is_left_out(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_spare_columns_are_left_out_of_a_narrow_table(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("COLUMNS", "50")
     assert drawn(capsys) == [
         "PK  IMAGE                                  CUDA",
@@ -64,7 +66,7 @@ def test_counts_and_sizes() -> None:
 
 
 @pytest.mark.parametrize(
-    ("before", "said"),
+    ("before", "text"),
     [
         (timedelta(seconds=5), "just now"),
         (timedelta(seconds=61), "1 minute ago"),
@@ -72,9 +74,9 @@ def test_counts_and_sizes() -> None:
         (timedelta(days=40), "40 days ago"),
     ],
 )
-def test_times(before: timedelta, said: str) -> None:
+def test_times(before: timedelta, text: str) -> None:
     timestamp = (datetime.now(UTC) - before).isoformat().replace("+00:00", "Z")
-    assert output.ago(timestamp) == said
+    assert output.ago(timestamp) == text
     assert output.ago(None) == "never"
     assert output.moment("2026-01-31T12:00:59.123456Z") == "2026-01-31 12:00 UTC"
 

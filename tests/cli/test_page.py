@@ -1,4 +1,4 @@
-"""docs/cli.md shows what the commands really print. `python -m tests.cli.test_page` writes it anew."""
+"""docs/cli.md shows the output that the commands really have. `python -m tests.cli.test_page` writes it anew."""
 
 import sys
 from pathlib import Path

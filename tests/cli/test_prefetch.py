@@ -1,4 +1,4 @@
-"""`bayplan prefetch`."""
+"""`bayplan prefetch`: rules are added, shown and removed, and the inventories of nodes and images shown."""
 
 import json
 import re
@@ -20,12 +20,12 @@ def exact(field: str, value: object) -> dict[str, object]:
     return {"type": "exact", "field": field, "value": value}
 
 
-def test_adding_showing_removing(shell: Shell, name: str) -> None:
-    said = shell.run("prefetch", "add", name, "--task", "train", "--domain", "od", "--node", "t4.example.org#0").out
-    found = re.fullmatch(rf"Added the rule '{re.escape(name)}' \((\d+)\); .*\n", said)
-    assert found
+def test_a_rule_is_added_shown_and_removed(shell: Shell, name: str) -> None:
+    printed = shell.run("prefetch", "add", name, "--task", "train", "--domain", "od", "--node", "t4.example.org#0").out
+    confirmation = re.fullmatch(rf"Added the rule '{re.escape(name)}' \((\d+)\); .*\n", printed)
+    assert confirmation
     shown = shell.run("prefetch", "show", name).out
-    assert shell.run("prefetch", "show", found.group(1)).out == shown
+    assert shell.run("prefetch", "show", confirmation.group(1)).out == shown
     assert "tasks is train and domain is od" in shown
     assert "ip is t4.example.org and index is 0" in shown
     assert name in shell.run("prefetch", "list").out
@@ -34,7 +34,7 @@ def test_adding_showing_removing(shell: Shell, name: str) -> None:
 
 
 def test_options_of_one_kind_add_to_each_other(shell: Shell, name: str) -> None:
-    typed = (
+    options = (
         "--task",
         "train",
         "--task",
@@ -46,27 +46,27 @@ def test_options_of_one_kind_add_to_each_other(shell: Shell, name: str) -> None:
         "--generation",
         "ampere",
     )
-    made = json.loads(shell.run("prefetch", "add", name, *typed, "--json").out)
-    by_task, by_framework = made["images"]["expressions"]
+    rule = json.loads(shell.run("prefetch", "add", name, *options, "--json").out)
+    by_task, by_framework = rule["images"]["expressions"]
     assert by_task["type"] == "or"
     assert [part["value"] for part in by_task["sub_expressions"]] == ["train", "export"]
     assert by_framework["type"] == "or"
-    assert [part["field"] for part in made["nodes"]["expressions"]] == ["pk", "hardware_generation.generation"]
-    assert made["images"]["order_by"][0] == {"field": "framework.version", "ascending": False}
-    assert json.loads(shell.run("prefetch", "show", name, "--json").out) == made
-    assert made in json.loads(shell.run("prefetch", "list", "--json").out)
+    assert [part["field"] for part in rule["nodes"]["expressions"]] == ["pk", "hardware_generation.generation"]
+    assert rule["images"]["order_by"][0] == {"field": "framework.version", "ascending": False}
+    assert json.loads(shell.run("prefetch", "show", name, "--json").out) == rule
+    assert rule in json.loads(shell.run("prefetch", "list", "--json").out)
     shell.run("prefetch", "rm", name)
 
 
-def test_images_by_name_and_what_comes_of_it(shell: Shell, name: str) -> None:
+def test_a_rule_for_an_image_makes_it_desired_on_the_node(shell: Shell, name: str) -> None:
     image = "pytorch:2.4.1-cuda12.4-cudnn9-runtime"
     shell.run("prefetch", "add", name, "--image", image, "--node", "192.0.2.10")
     head, line, total = rows(shell.run("prefetch", "status", "--node", "192.0.2.10#1").out)
     assert head == ["IMAGE", "WANTED", "STATE", "SIZE", "SINCE", "WHY"]
     assert line[:3] == [image, "yes", "not yet"]
     assert total == ["1 image"]
-    told = json.loads(shell.run("prefetch", "status", "--node", "192.0.2.10#1", "--json").out)
-    assert [one["state"] for one in told["images"]] == [None]
+    inventory = json.loads(shell.run("prefetch", "status", "--node", "192.0.2.10#1", "--json").out)
+    assert [image["state"] for image in inventory["images"]] == [None]
     assert shell.run("prefetch", "status", "--image", image).out == "No node is to hold it, or does.\n"
     assert shell.run("prefetch", "status").out == "No machine has joined.\n"
     assert json.loads(shell.run("prefetch", "status", "--json").out) == []
@@ -75,11 +75,11 @@ def test_images_by_name_and_what_comes_of_it(shell: Shell, name: str) -> None:
 
 def test_a_filter_for_what_options_cannot_say(shell: Shell, name: str) -> None:
     nodes = {"expressions": [{"type": "compare", "field": "gpu_mem", "operator": ">=", "value": 40_000_000_000}]}
-    made = json.loads(
+    rule = json.loads(
         shell.run("prefetch", "add", name, "--images-filter", "{}", "--nodes-filter", json.dumps(nodes), "--json").out
     )
-    assert made["nodes"]["expressions"] == nodes["expressions"]
-    assert made["images"] == {"expressions": [], "order_by": []}
+    assert rule["nodes"]["expressions"] == nodes["expressions"]
+    assert rule["images"] == {"expressions": [], "order_by": []}
     shown = shell.run("prefetch", "show", name).out
     assert "gpu_mem >= 40000000000" in shown
     assert re.search(r"images +all\n", shown)
@@ -98,22 +98,22 @@ WRONG = (
 )
 
 
-@pytest.mark.parametrize(("typed", "code", "said"), WRONG, ids=str)
-def test_what_is_typed_wrongly_is_said(shell: Shell, name: str, typed: tuple[str, ...], code: int, said: str) -> None:
-    ended = shell.run("prefetch", "add", name[:40], *typed, code=code)
-    assert said in re.sub(r"\s+", " ", ended.err)
+@pytest.mark.parametrize(("options", "code", "reason"), WRONG, ids=str)
+def test_wrong_options_say_why(shell: Shell, name: str, options: tuple[str, ...], code: int, reason: str) -> None:
+    done = shell.run("prefetch", "add", name[:40], *options, code=code)
+    assert reason in re.sub(r"\s+", " ", done.err)
 
 
-def test_a_rule_that_names_nothing_says_so(shell: Shell, name: str) -> None:
-    said = shell.run("prefetch", "add", name, "--domain", "objects", "--generation", "Amper").out
-    assert said.endswith("So far it lets no image and no node through: is everything spelt right?\n")
+def test_a_rule_that_matches_nothing_says_so(shell: Shell, name: str) -> None:
+    printed = shell.run("prefetch", "add", name, "--domain", "objects", "--generation", "Amper").out
+    assert printed.endswith("So far it lets no image and no node through: is everything spelt right?\n")
     shell.run("prefetch", "rm", name)
 
 
 @pytest.mark.parametrize("columns", [80, 120])
 def test_the_screens_fit_a_terminal(shell: Shell, name: str, columns: int) -> None:
     shell.run("prefetch", "add", name, "--task", "train", "--framework", "PyTorch 2.4.1")
-    for typed in (("list",), ("show", name), ("status", "--node", "192.0.2.10#0"), ("status",)):
-        plain = re.sub(r"\x1b\[[0-9;]*m", "", shell.at_terminal("prefetch", *typed, columns=columns).out)
+    for arguments in (("list",), ("show", name), ("status", "--node", "192.0.2.10#0"), ("status",)):
+        plain = re.sub(r"\x1b\[[0-9;]*m", "", shell.at_terminal("prefetch", *arguments, columns=columns).out)
         assert max(len(line) for line in plain.splitlines()) <= columns
     shell.run("prefetch", "rm", name)

@@ -1,4 +1,4 @@
-"""How the command line starts: at once, with help for everything, and without a traceback when nothing is there."""
+"""The start of the command line: fast, with help for every command, and without a traceback where something is missing."""
 
 import re
 import socket
@@ -90,11 +90,11 @@ def test_the_client_loads_httpx_only_when_one_is_made() -> None:
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_has_help(stranger: Shell, command: str) -> None:
-    said = stranger.run(*command.split(), "--help").out
-    assert f"Usage: bayplan {command}" in said
-    usage, _, after = said.partition("\n\n")
+    help_text = stranger.run(*command.split(), "--help").out
+    assert f"Usage: bayplan {command}" in help_text
+    usage, _, after = help_text.partition("\n\n")
     assert after.strip(), usage
-    assert all(len(line) <= 80 for line in said.splitlines())
+    assert all(len(line) <= 80 for line in help_text.splitlines())
 
 
 @pytest.mark.parametrize("group", ["user", "secrets", "nodes"])
@@ -112,14 +112,14 @@ def test_version(stranger: Shell) -> None:
     assert stranger.run("--version").out == "bayplan 0.1.0\n"
 
 
-def test_what_is_typed_wrongly_ends_with_2(stranger: Shell) -> None:
+def test_wrong_usage_ends_with_2(stranger: Shell) -> None:
     assert "No such command 'imags'" in stranger.run("imags", code=2).err
     assert "No such option: --nod" in stranger.run("match", "--nod", "3", code=2).err
     assert "Missing argument 'IMAGE" in stranger.run("images", "show", code=2).err
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "reason"),
     [
         (("match",), "Say for which worker: --node, or --driver and --compute-capability, or --cpu-only"),
         (("match", "--node", "3", "--driver", "535.104.05"), "--node says all about the worker"),
@@ -136,25 +136,27 @@ def test_what_is_typed_wrongly_ends_with_2(stranger: Shell) -> None:
         (("images", "set-facts", "3", "--compat-package", "12.4"), "--compat-package takes its CUDA and its driver"),
     ],
 )
-def test_options_that_make_no_sense_together_end_with_2(stranger: Shell, arguments: tuple[str, ...], said: str) -> None:
-    assert said in " ".join(stranger.run(*arguments, code=2).err.split())
+def test_options_that_make_no_sense_together_end_with_2(
+    stranger: Shell, arguments: tuple[str, ...], reason: str
+) -> None:
+    assert reason in " ".join(stranger.run(*arguments, code=2).err.split())
 
 
 @pytest.mark.parametrize("arguments", [("match",), ("nodes", "edit", "3"), ("images", "set-facts", "3")])
-def test_what_was_not_given_is_not_called_an_invalid_value(stranger: Shell, arguments: tuple[str, ...]) -> None:
+def test_a_missing_option_is_not_called_an_invalid_value(stranger: Shell, arguments: tuple[str, ...]) -> None:
     assert "Error: Say " in stranger.run(*arguments, code=2).err
 
 
-def test_no_server(stranger: Shell) -> None:
+def test_a_server_that_does_not_answer(stranger: Shell) -> None:
     nowhere = stranger.with_settings(server="http://127.0.0.1:9", token="x")
     (line,) = nowhere.run("images", "list", code=1).err.splitlines()
     assert line.startswith("No server answers at http://127.0.0.1:9 (")
     assert line.endswith("); start it with `bayplan serve`, or check the address.")
 
 
-def test_no_address(stranger: Shell) -> None:
-    said = stranger.run("images", "list", "--server", "ftp://x", code=1).err
-    assert said == "'ftp://x' is no server's address; write it like http://127.0.0.1:8000.\n"
+def test_an_address_that_is_none(stranger: Shell) -> None:
+    error = stranger.run("images", "list", "--server", "ftp://x", code=1).err
+    assert error == "'ftp://x' is no server's address; write it like http://127.0.0.1:8000.\n"
 
 
 def test_nobody_logged_in(stranger: Shell) -> None:
@@ -166,20 +168,20 @@ def test_nobody_logged_in(stranger: Shell) -> None:
     )
 
 
-def test_where_it_cannot_serve_it_says_what_else_to_choose(stranger: Shell) -> None:
+def test_serve_names_the_option_for_an_address_that_it_cannot_bind(stranger: Shell) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
-        said = stranger.run("serve", "--port", port, code=1).err
-    assert said.endswith("Address already in use. Choose another port with --port or BAYPLAN_PORT.\n")
-    said = stranger.run("serve", "--host", "192.0.2.1", code=1).err  # an address of nobody's
-    assert said.endswith("Choose another address with --host or BAYPLAN_HOST.\n")
+        error = stranger.run("serve", "--port", port, code=1).err
+    assert error.endswith("Address already in use. Choose another port with --port or BAYPLAN_PORT.\n")
+    error = stranger.run("serve", "--host", "192.0.2.1", code=1).err  # an address of nobody's
+    assert error.endswith("Choose another address with --host or BAYPLAN_HOST.\n")
 
 
-def test_users_are_kept_without_a_server(stranger: Shell) -> None:
+def test_users_are_added_without_a_server(stranger: Shell) -> None:
     here = stranger.with_settings(home=str(stranger.home / "data"))
     for command in ("add", "password"):
-        said = here.run("user", command, "kim", code=1).err
-        assert said == "There is no terminal to ask for the password at; give it with --password-stdin.\n"
+        error = here.run("user", command, "kim", code=1).err
+        assert error == "There is no terminal to ask for the password at; give it with --password-stdin.\n"
     here.run("user", "add", "kim", "--password-stdin", typed="a long password\n")
     kim, total = here.run("user", "list").out.splitlines()[2:]
     assert re.split(r"\s{2,}", kim.strip()) == ["2", "kim", "-", "reads", "never"]
@@ -196,7 +198,7 @@ def test_users_are_shown_with_times_as_everywhere(capsys: pytest.CaptureFixture[
 
 def test_a_setting_that_is_wrong(stranger: Shell) -> None:
     assert stranger.with_settings(port="http").run("migrate", code=1).err.startswith("BAYPLAN_PORT: ")
-    server = "ftp://nowhere"  # of the settings that a command reads which talks to a server
+    server = "ftp://nowhere"  # a setting of commands that talk to a server
     assert server in stranger.with_settings(server=server).run("nodes", "list", code=1).err
 
 
@@ -206,20 +208,20 @@ def test_a_file_that_cannot_be_read(stranger: Shell, tmp_path: Path) -> None:
     )
     latin = tmp_path / "latin.yaml"
     latin.write_bytes(b"images:\n- name: caf\xe9\n")
-    said = stranger.run("apply", str(latin), code=1).err
-    assert said == f"{latin}:2: This is not UTF-8; save the file as UTF-8.\n"
+    error = stranger.run("apply", str(latin), code=1).err
+    assert error == f"{latin}:2: This is not UTF-8; save the file as UTF-8.\n"
 
 
 def test_a_bad_file_is_refused_before_any_server_is_asked(stranger: Shell) -> None:
-    said = stranger.run("apply", "-", typed="images:\n- name: a\n  version: 2.4\n- cpu: yes\n", code=1).err
-    assert said.splitlines() == [
+    error = stranger.run("apply", "-", typed="images:\n- name: a\n  version: 2.4\n- cpu: yes\n", code=1).err
+    assert error.splitlines() == [
         '<stdin>:3: images.0.version: Write it in quotes, "2.4": without them it is a number, not text.',
         "<stdin>:4: images.1.cpu: Write true or false in place of 'yes'.",
     ]
 
 
-def test_every_file_of_a_command_is_a_command_and_every_other_says_that_it_is_none() -> None:
-    """To add a command is to add its file: no other names it."""
+def test_each_file_of_a_folder_of_commands_is_a_command_unless_its_name_begins_with_an_underscore() -> None:
+    """To add a command is to add its file: no other file names it."""
     import typer.main
 
     from bayplan.cli import app
