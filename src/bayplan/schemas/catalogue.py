@@ -24,7 +24,7 @@ class DocumentedImage(ImageCreate):
 
 
 def _entry_by_entry(model: type[Body]) -> BeforeValidator:
-    """Gives what validates a list entry by entry and stops at the hundredth error.
+    """Gives a validator that reads a list entry by entry and stops at the hundredth error.
 
     Pydantic itself would note each error of a hundred thousand entries, in one step that no other thread can interrupt.
     """
@@ -32,7 +32,7 @@ def _entry_by_entry(model: type[Body]) -> BeforeValidator:
 
     def validate(entries: Any) -> Any:
         if not isinstance(entries, list) or len(entries) > MOST_ENTRIES:
-            return entries  # for the list's own checks
+            return entries  # the list's own validation refuses it
         bodies: list[Body] = []
         errors: list[InitErrorDetails] = []
         for index, value in enumerate(entries):
@@ -50,7 +50,7 @@ def _entry_by_entry(model: type[Body]) -> BeforeValidator:
 
 
 def _at(index: int, details: Any) -> InitErrorDetails:
-    """Gives the error of an entry as one of the list."""
+    """Gives the error of an entry as an error of the list."""
     error = PydanticCustomError(details["type"], "{reason}", {"reason": details["msg"]})
     return InitErrorDetails(type=error, loc=(index, *details["loc"]), input=details["input"])
 

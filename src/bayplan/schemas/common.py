@@ -22,7 +22,7 @@ class Body(BaseModel):
 
     model_config = STRICT
 
-    # To name the errors of hundreds of thousands of fields would take seconds, in which no other request is served.
+    # Naming the errors of hundreds of thousands of fields would take seconds, in which no other request is served.
     most_members: ClassVar[int] = 20_000
 
 
@@ -49,10 +49,10 @@ def _word(text: str) -> str:
 
 
 def _distinct(words: list[str]) -> list[str]:
-    seen: dict[str, str] = {}
+    by_folded: dict[str, str] = {}
     for word in words:
-        seen.setdefault(word.casefold(), word)
-    return list(seen.values())
+        by_folded.setdefault(word.casefold(), word)
+    return list(by_folded.values())
 
 
 def _float(value: Any) -> Any:
@@ -96,7 +96,7 @@ Timestamp = Annotated[str, WithJsonSchema({"type": "string", "format": "date-tim
 
 
 def parsed_by(parse: Callable[[str], object]) -> AfterValidator:
-    """Gives a validator that lets through, as it is, the text that `parse` accepts."""
+    """Gives a validator for texts that `parse` accepts; it does not change them."""
 
     def check(text: str) -> str:
         try:

@@ -1,6 +1,6 @@
-"""The component schemas of the OpenAPI document, made of the types of requests and answers.
+"""The component schemas of the OpenAPI document, from the types of requests and answers.
 
-A component has the name that the API has always given it: the `title` of the type's configuration.
+A component's name is the `title` of the type's configuration, which never changes.
 """
 
 from collections.abc import Callable, Iterable
@@ -48,7 +48,7 @@ def component_schemas(types: Iterable[type[Any]]) -> dict[str, Any]:
 
 
 def _renamed(schema: Any, names: dict[str, str]) -> Any:
-    """Gives the schema with every reference to a definition led to the component that it became."""
+    """Gives the schema with every reference to a definition changed to one to its component."""
     if isinstance(schema, list):
         return [_renamed(member, names) for member in schema]
     if not isinstance(schema, dict):

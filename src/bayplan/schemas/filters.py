@@ -95,7 +95,7 @@ class Specification(Body):
 
     @property
     def is_large(self) -> bool:
-        """Whether it takes so long to make SQL of it that the event loop should not wait."""
+        """Whether its translation into SQL takes too long for the event loop."""
         return self.size > LARGE
 
     @property

@@ -19,7 +19,7 @@ _MOST_BYTES = 2**50
 
 
 def _as_sent(specification: Specification) -> dict[str, Any]:
-    """Gives the filter as it was sent, in the specified names, without defaults in its expressions."""
+    """Gives the filter as it was sent, by the specification's names, without defaults in its expressions."""
     return {
         "expressions": [expression.model_dump(exclude_unset=True) for expression in specification.expressions],
         "order_by": [order.model_dump(exclude_unset=True) for order in specification.order_by],

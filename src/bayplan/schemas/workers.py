@@ -68,7 +68,7 @@ class JoinRequest(Body, title="Join"):
     driver_version: DriverText | None = None
     gpus: Annotated[list[Gpu], Field(max_length=1_024), AfterValidator(_each_once)] = Field(default=[])
 
-    def slots(self) -> list[dict[str, object]]:
+    def nodes(self) -> list[dict[str, object]]:
         """Gives the machine's nodes, with the columns that the report names."""
         machine = {"architecture": self.architecture, "cpu_mem": self.cpu_mem}
         if not self.gpus:

@@ -39,7 +39,7 @@ _MOST_HEARTBEATS = 500
 def open_context(
     settings: Settings, *, clock: Clock = utc_now, check_intervals: CheckIntervals | None = None
 ) -> Context:
-    """Gives what a server holds, with the keys made where there are none; raises `CannotStart`."""
+    """Gives the context of a server, and creates the keys where there are none; raises `CannotStart`."""
     key, secrets_key = settings.signing_key, settings.secrets_key
     db = open_database(settings.database_url, connections=settings.database_connections)
     keyring = Keyring(secrets_key.get_secret_value() if secrets_key else None, settings.home / "secrets.key")
@@ -52,7 +52,7 @@ def open_context(
     judge = Judge(db, images, settings.tables)
 
     async def note_heartbeats(pks: Sequence[int]) -> str:
-        await accounts.seen(db, pks, moment := now())
+        await accounts.set_last_seen(db, pks, moment := now())
         return moment
 
     return Context(
@@ -73,20 +73,20 @@ def open_context(
 
 
 async def prepare(context: Context) -> None:
-    """Brings the database to the schema of this program and fills a new one, saying the admin's password if it made one up.
+    """Upgrades the database's schema and fills a new database; prints the admin's password if it was generated.
 
-    Raises `CannotStart` for a password that is too short, and where the database or the keys are not what they have to be.
+    Raises `CannotStart` for a password that is too short, and where the database and the keys do not fit.
     """
     await schema.upgrade(context.db)
     await key_rotation.check_keys(context.db, context.keyring)
     if await context.db.version() > 0:
         return
-    given = context.settings.admin_password
-    if given and len(given.get_secret_value()) < _SHORTEST_PASSWORD:
+    setting = context.settings.admin_password
+    if setting and len(setting.get_secret_value()) < _SHORTEST_PASSWORD:
         raise CannotStart(f"BAYPLAN_ADMIN_PASSWORD: must have {_SHORTEST_PASSWORD} or more characters.")
-    password = given.get_secret_value() if given else secrets.token_urlsafe(12)
+    password = setting.get_secret_value() if setting else secrets.token_urlsafe(12)
     filled = await seed.fill(context.db, await passwords.hash_of(password), now(), context.settings.tables)
-    if filled and not given:
+    if filled and not setting:
         print(f"The first user is 'admin', the password: {password}\nIt is not shown again.", flush=True)
 
 

@@ -1,4 +1,4 @@
-"""What a running server holds: handed to every handler."""
+"""The context of a running server, which every handler gets."""
 
 import asyncio
 from dataclasses import dataclass, field
@@ -23,7 +23,7 @@ from bayplan.server.snapshot import ImageSnapshots
 
 @dataclass(slots=True)
 class Context:
-    """The settings, the store, the keys, the way to registries and the audit log of one server process, and its features' state."""
+    """The settings, the store, the keys, the registry client and the audit log of a server process, and its features' state."""
 
     settings: Settings
     db: Database
@@ -40,8 +40,8 @@ class Context:
     heartbeats: GroupCommit[int, str]
     kept_answers: KeptAnswers = field(default_factory=KeptAnswers)
     log_in_turns: WeakValueDictionary[str, asyncio.Lock] = field(default_factory=WeakValueDictionary)
-    """Of many guesses at one password sent at once, each waits for those before it."""
+    """Locks by user and address: of many guesses at a password sent at once, each waits for those before it."""
 
     def disclosure(self) -> Disclosure:
-        """Gives what decrypts the registry passwords of one answer, to be entered in the audit log before the answer goes."""
+        """Gives the decryption for one answer, whose passwords are entered in the audit log before the answer is sent."""
         return Disclosure(self.keyring)

@@ -53,7 +53,7 @@ SwaggerUIBundle({
 
 @cache
 def _static_files() -> StaticFiles:
-    spec = find_spec("swagger_ui")  # found and not imported: its code serves other frameworks
+    spec = find_spec("swagger_ui")  # located and not imported: its code is for other frameworks
     assert spec is not None
     assert spec.origin is not None
     return StaticFiles(directory=Path(spec.origin).parent / "static")

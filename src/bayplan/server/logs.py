@@ -14,7 +14,7 @@ _LINE_OF_A_PROCESS = "%(asctime)s %(levelname)s process {process}: %(message)s"
 
 
 class LineFormatter(logging.Formatter):
-    """Writes the time as RFC 3339 in UTC, and the message on one line: what a client sent cannot forge an entry."""
+    """Writes the time as RFC 3339 in UTC, and the message on one line, so that a client's text cannot forge an entry."""
 
     def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:  # noqa: ARG002, N802  # logging's name and signature
         """Gives the time of the entry to the millisecond: `2026-11-23T10:00:00.000Z`."""

@@ -79,14 +79,14 @@ class _Server(uvicorn.Server):
 
 
 def serve(settings: Settings, *, check_intervals: CheckIntervals | None = None) -> None:
-    """Serves until it is told to stop; raises `CannotStart` or `DatabaseUnavailable` where it cannot."""
+    """Serves until a signal; raises `CannotStart` or `DatabaseUnavailable` where it cannot."""
     logs.configure(settings.log_level)
     listener = _listen(settings.host, settings.port)
     host, port = listener.getsockname()[:2]
     shown = f"[{host}]" if ":" in host else host
     place = settings.database_url.removeprefix("sqlite:///") if settings.is_embedded else "PostgreSQL"
     greeting = f"bayplan {bayplan.__version__} serves http://{shown}:{port}\nIts data lies in {place}"
-    # Before the server starts, so that what is wrong is said in one line and not as the end of a start.
+    # Before the server starts, so that an error is a single line and not the end of a start.
     if settings.processes == 1:
         asyncio.run(_prepare(settings))
         _Server(_config(settings, check_intervals), greeting, None).run(sockets=[listener])

@@ -1,4 +1,4 @@
-"""The registries as the server asks them: one client for the whole process, made when the first question comes."""
+"""The server's access to registries: one client for the whole process, created at the first request to a registry."""
 
 import asyncio
 from typing import TYPE_CHECKING
@@ -16,23 +16,23 @@ if TYPE_CHECKING:
     from bayplan.registry.resolve import Resolution
 
 MOST_BYTES = 1024 * 1024
-"""Of what all platforms of an image say about themselves; real images need some thousand."""
+"""The most bytes of the facts of all platforms of an image; real images need some thousand."""
 
 
 class Registries:
-    """Asks registries within the settings. `CannotStart` where `BAYPLAN_REGISTRY_CA` holds no certificates."""
+    """The client of registries by the settings. Raises `CannotStart` where `BAYPLAN_REGISTRY_CA` has no certificates."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._client: RegistryClient | None = None
         self._opening = asyncio.Lock()
-        if settings.registry_ca is not None:  # found wrong now, and not by the first who asks
+        if settings.registry_ca is not None:  # a wrong file is an error at the start, not at the first request
             self._client = self._new()
 
-    async def takes(self, reference: Reference, username: str, password: str) -> bool:
-        """Whether the registry wants a log-in for the image's repository and takes this one; False where it wants none.
+    async def accepts(self, reference: Reference, username: str, password: str) -> bool:
+        """Whether the registry requires credentials for the image's repository and accepts these; False where it requires none.
 
-        Raises `RegistryDenied` where it refuses it, and `RegistryError` of any other kind.
+        Raises `RegistryDenied` where it refuses them, and other errors of `bayplan.registry.errors`.
         """
         client = await self._opened()
         from bayplan.registry.auth import RegistryCredentials
@@ -40,20 +40,20 @@ class Registries:
         return await client.accepts(reference, RegistryCredentials(username, password))
 
     async def inspect(self, reference: Reference, username: str | None, password: str | None) -> "ImageInspection":
-        """Gives what the registry holds there; raises `RegistryError` of any kind."""
+        """Inspects the image; raises the errors of `bayplan.registry.errors`."""
         client = await self._opened()
         from bayplan.registry.inspect import inspect
 
-        found = await inspect(client, reference, _login(username, password))
-        _check(found)
-        return found
+        inspection = await inspect(client, reference, _credentials(username, password))
+        _check(inspection)
+        return inspection
 
     async def resolve(self, reference: Reference, username: str | None, password: str | None) -> "Resolution":
-        """Gives the digest that the reference has in its registry now, or the error in its place."""
+        """Gives the digest that the reference has in its registry now, or the error."""
         client = await self._opened()
         from bayplan.registry.resolve import resolve_digest
 
-        return await resolve_digest(client, reference, _login(username, password))
+        return await resolve_digest(client, reference, _credentials(username, password))
 
     async def close(self) -> None:
         """Ends all connections."""
@@ -63,12 +63,12 @@ class Registries:
 
     async def _opened(self) -> "RegistryClient":
         async with self._opening:
-            if self._client is None:  # in a thread: what it takes to ask is long to load
+            if self._client is None:  # in a thread: the client's modules take long to load
                 self._client = await asyncio.to_thread(self._new)
             return self._client
 
     def _new(self) -> "RegistryClient":
-        # Imported here: a server that asks no registry need not wait for it.
+        # Imported here: a server that uses no registry need not wait for it.
         from bayplan.registry.address import AddressPolicy
         from bayplan.registry.client import RegistryClient
         from bayplan.registry.connection import ConnectionLimits
@@ -82,21 +82,21 @@ class Registries:
         )
 
 
-def _login(username: str | None, password: str | None) -> "RegistryCredentials | None":
+def _credentials(username: str | None, password: str | None) -> "RegistryCredentials | None":
     from bayplan.registry.auth import RegistryCredentials
 
     return None if username is None or password is None else RegistryCredentials(username, password)
 
 
-def _check(found: "ImageInspection") -> None:
-    """Raises `ManifestInvalid` or `ManifestTooLarge` for what cannot be written down, or is too much of it."""
+def _check(inspection: "ImageInspection") -> None:
+    """Raises `ManifestInvalid` or `ManifestTooLarge` for facts that cannot be stored, or are too large."""
     try:
-        size_bytes = len(orjson.dumps(found.platforms))
+        size_bytes = len(orjson.dumps(inspection.platforms))
     except TypeError:
         raise ManifestInvalid(
-            f"'{found.reference.repository}' says something that is no Unicode: build it again."
+            f"'{inspection.reference.repository}' says something that is no Unicode: build it again."
         ) from None
     if size_bytes > MOST_BYTES:
         raise ManifestTooLarge(
-            f"'{found.reference.repository}' says {size_bytes:,} bytes about itself; no more than {MOST_BYTES:,} are kept."
+            f"'{inspection.reference.repository}' says {size_bytes:,} bytes about itself; no more than {MOST_BYTES:,} are kept."
         )

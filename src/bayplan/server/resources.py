@@ -1,4 +1,4 @@
-"""The table of contents: one entry for each resource, with its bodies, and what is its own."""
+"""The table of resources: an entry for each, with its bodies, and what is its own."""
 
 import sqlalchemy as sa
 

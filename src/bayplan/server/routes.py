@@ -1,4 +1,4 @@
-"""The table of all routes: the router, the OpenAPI document and the tests are made from it."""
+"""The table of all routes, for the router, the OpenAPI document and the tests."""
 
 from itertools import chain
 

@@ -1,4 +1,4 @@
-"""Several server processes over one listening socket: started, started again when one dies, and ended together.
+"""Several server processes on one listening socket: starts them, restarts those that die, and ends them together.
 
 The processes are forked from one that has done nothing but import: it has no thread, connection or event loop that they
 could inherit half. It waits for signals and for their ends, and serves nothing itself.
@@ -23,7 +23,7 @@ from bayplan.errors import BayplanError
 _log = logging.getLogger("bayplan")
 
 STEADY_SECONDS = 10.0
-"""A process that lived this long is started again at once; one that did not waits longer each time."""
+"""A process that lived this long is restarted at once; the restart of others waits longer each time."""
 RESTART = Backoff(first_seconds=1.0, longest_seconds=30.0)
 STOP_SECONDS = 30.0
 """How long processes may take to end what they began; then they are killed."""
@@ -35,7 +35,7 @@ Serve = Callable[[int, int], None]
 
 
 def run_once(work: Callable[[], None]) -> None:
-    """Does the work in a process of its own, which this one stays free of; exits as that one where it fails."""
+    """Runs the work in a process of its own, so that its imports do not stay in this one; exits with its status where it fails."""
     pid = os.fork()
     if pid == 0:
         work()  # what it raises is shown as anywhere, and ends that process
@@ -105,7 +105,7 @@ class Supervisor:
 
     def _start(self, process: _Process) -> None:
         process.begun = time.monotonic()
-        # No signal is to reach the new process while it still has this one's handlers.
+        # The new process must get no signal while it still has this one's handlers.
         signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
         pid = os.fork()
         if pid == 0:

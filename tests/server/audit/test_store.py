@@ -141,7 +141,7 @@ def test_an_entry_of_a_transaction_that_fails_is_not_there(store: Store) -> None
 
 def test_log_ins_say_when_a_registry_last_took_and_refused_them(store: Store) -> None:
     kim, lee = ("registry.example.org", "kim"), ("docker.io", "lee")
-    store.write(lambda tx: credential_store.note_outcomes(tx, store.at, taken=[kim, kim], refused=[lee]))
+    store.write(lambda tx: credential_store.note_outcomes(tx, store.at, accepted=[kim, kim], refused=[lee]))
     before, store.now = store.at, store.now + timedelta(hours=1)
     store.write(lambda tx: credential_store.note_outcomes(tx, store.at, refused=[kim]))
     assert store.rows(tables.login_uses) == [

@@ -338,7 +338,7 @@ def test_a_report_and_heartbeats_at_once_wait_for_each_other_and_not_in_a_circle
 
         async def heartbeats() -> None:
             db = open_database(service.settings.database_url)
-            await accounts.seen(db, [low, high], "2026-01-01T00:00:00.000000Z")
+            await accounts.set_last_seen(db, [low, high], "2026-01-01T00:00:00.000000Z")
             await db.close()
 
         def report() -> int:

@@ -1,7 +1,7 @@
 """Repeated entries of the audit log: counted in the first one's row, and not added.
 
-A worker that matches every few seconds is given the same passwords thousands of times a day. For an hour from the first
-time an equal answer changes two numbers in one row. The server process remembers which row that is, so nothing is queried,
+A worker that matches every few seconds gets the same passwords thousands of times a day. For an hour from the first
+time an equal answer changes two numbers in a row. The server process remembers which row that is, so nothing is queried,
 and processes that share a database have a row each.
 """
 

@@ -1,4 +1,4 @@
-"""The audit log, for the routes and for other features: its entries by page, and entries made in a transaction of one's own."""
+"""The audit log, for the routes and for other features: its entries by page, and new entries in a feature's own transaction."""
 
 from bayplan.server.audit.store import AuditFilter, AuditRecord, page, record
 

@@ -1,4 +1,4 @@
-"""The audit log as the server keeps it: a registry password leaves when its entry is committed, and not before.
+"""Writes the audit log: a registry password leaves the server when its entry is committed, and not before.
 
 Entries go by group commit. The same answer again is counted for an hour, not added. An answer without passwords, and a 304,
 write nothing.
@@ -22,14 +22,14 @@ from bayplan.server.audit.store import AuditRecord
 
 _log = logging.getLogger("bayplan")
 
-# Entries in one transaction, so that the event loop is held for no longer than by a list; what is more waits for the next.
+# Entries in one transaction, so that the event loop is held for no longer than by a list; further entries wait for the next transaction.
 _MOST_ENTRIES = 50
 _FORGETS_EVERY_SECONDS = 3600.0
 _FORGETS_AT_ONCE = 200
 
 
 class AuditRecorder:
-    """The audit log of one server process; once an hour it removes entries older than so many days."""
+    """The audit log of a server process; once an hour it removes entries older than `days`."""
 
     def __init__(self, db: Database, days: int, clock: Callable[[], str] = now) -> None:
         self._db = db
@@ -52,8 +52,8 @@ class AuditRecorder:
         if disclosure.images:
             await audit_store.record(tx, self._clock(), [_record(principal, address, action, disclosure)])
 
-    async def asked(self, registry: str, action: str, images: Iterable[int]) -> None:
-        """Enters that a registry will be sent credentials, of these images of the catalogue."""
+    async def sent_to_registry(self, registry: str, action: str, images: Iterable[int]) -> None:
+        """Enters that the credentials of these images will be sent to a registry."""
         await self.enter(AuditRecord("registry", registry, None, action, images))
 
     async def enter(self, entry: AuditRecord) -> None:
@@ -64,7 +64,7 @@ class AuditRecorder:
         self._forget_old()
 
     async def close(self) -> None:
-        """Waits for what is being written."""
+        """Waits for the writes in progress."""
         await self._writes.close()
         if self._forgetting is not None:
             self._forgetting.cancel()
@@ -84,7 +84,7 @@ class AuditRecorder:
     async def _forget(self) -> None:
         try:
             forgotten = 1
-            while forgotten:  # a transaction for each few: answers are entered in between
+            while forgotten:  # a transaction for each part: answers are entered in between
                 async with self._db.write(moves=False) as tx:
                     forgotten = await audit_store.forget(tx, self._clock(), self._days, _FORGETS_AT_ONCE)
         except BayplanError as error:

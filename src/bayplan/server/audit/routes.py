@@ -1,4 +1,4 @@
-"""The audit log for staff: who was given which images' registry passwords, and when."""
+"""The audit log for staff: who got which images' registry passwords, and when."""
 
 from typing import Annotated
 
@@ -35,8 +35,8 @@ class AuditParameters(Parameters):
 async def entries(context: Context, call: Call[AuditParameters, None]) -> Response:
     """Answers with a page of the audit log."""
     query = call.query
-    wanted = queries.AuditFilter(image=query.image, kind=query.kind, name=query.name, since=query.since)
-    page = await queries.page(context.db, wanted, query.limit, query.offset)
+    audit_filter = queries.AuditFilter(image=query.image, kind=query.kind, name=query.name, since=query.since)
+    page = await queries.page(context.db, audit_filter, query.limit, query.offset)
     headers = page_headers(call.request, page.total or 0, query.limit, query.offset)
     return Json(page.body, headers={**headers, **UNCACHED})
 

@@ -1,4 +1,4 @@
-"""The audit log: every time that registry passwords left the server, to whom, and of which images.
+"""The audit log: each time that registry passwords left the server, the recipient, and the images.
 
 An entry refers to a set of images, which is stored once as ranges of pks: workers ask for the same images again and again,
 so most entries add one row. Where only the time is new, `dedup` counts instead.
@@ -22,12 +22,12 @@ from bayplan.db.database import Database, Rows, Transaction
 Kind = Literal["user", "worker", "registry"]
 Range = tuple[int, int]
 
-# How long after the first one an equal answer may be counted with it: no row was `last` given longer after its `at`.
+# How long after the first answer an equal one may be counted with it: a row's `last` is never later after its `at`.
 COUNTED_FOR = timedelta(hours=1)
 
-# A set says to the minute when it was last used, so that most entries change nothing but their own row.
+# The time of a set's last use is kept to the minute, so that most entries change only their own row.
 _NOTED_EVERY = timedelta(minutes=1)
-# Sets outlive the entries that name them by more than a process may take from reading one to naming it.
+# Sets outlive their entries by longer than a process may take from reading a set to adding an entry with it.
 _SETS_STAY = timedelta(days=2)
 _ROWS_AT_ONCE = 500
 
@@ -42,10 +42,10 @@ _KEEP_RANGE = sa.text(
 
 @dataclass(frozen=True)
 class AuditRecord:
-    """One answer, or one question to a registry, that holds passwords.
+    """An answer, or a request to a registry, that has passwords.
 
-    `name` is the user's, the worker's, or the registry's host; `images` are the pks of those whose passwords it holds, none
-    for credentials that are of no image of the catalogue.
+    `name` is the user's, the worker's, or the registry's host; `images` are the pks of the images with these passwords, none
+    for credentials of no image of the catalogue.
     """
 
     kind: Kind
@@ -71,7 +71,7 @@ class AuditRecord:
 
     @property
     def passwords(self) -> int:
-        """How many passwords it holds."""
+        """The number of passwords in it."""
         return sum(last - first + 1 for first, last in self.ranges) or 1
 
     @property
@@ -104,7 +104,7 @@ async def record(tx: Transaction, at: str, entries: Iterable[AuditRecord]) -> No
 
 
 async def keep_sets(tx: Transaction, at: str, entries: Sequence[AuditRecord]) -> None:
-    """Stores the sets that are new, and when the others were last used."""
+    """Stores new sets, and the last use of the others."""
     sets_used: dict[str, tuple[AuditRecord, bool]] = {}
     for entry in entries:
         if entry.digest is not None:
@@ -118,13 +118,13 @@ async def keep_sets(tx: Transaction, at: str, entries: Sequence[AuditRecord]) ->
     recently, today = before(at, _NOTED_EVERY), before(at, timedelta(days=1))
     sets: list[dict[str, Any]] = []
     ranges: list[dict[str, Any]] = []
-    # Locked in one order everywhere, so that two writers of the same sets do not deadlock.
+    # Locked in the same order everywhere, so that two writers of the same sets do not deadlock.
     for digest, (entry, is_given) in sorted(sets_used.items()):
         old = existing.get(digest)
         if old is not None and old.used > recently and not (is_given and (old.given or "") <= recently):
             continue
         sets.append({"digest": digest, "ranges": entry.text, "used": at, "given": at if is_given else None})
-        if old is None or old.used < today:  # a set that `forget` may be removing is written anew
+        if old is None or old.used < today:  # `forget` may be removing an old set, so it is written again
             ranges += ({"digest": digest, "first": first, "last": last} for first, last in entry.ranges)
     for statement, rows in ((_KEEP_SET, sets), (_KEEP_RANGE, ranges)):
         for start in range(0, len(rows), _ROWS_AT_ONCE):
@@ -133,7 +133,7 @@ async def keep_sets(tx: Transaction, at: str, entries: Sequence[AuditRecord]) ->
 
 @dataclass(frozen=True, slots=True)
 class AuditFilter:
-    """Which entries: of one image, kind or name, given once more at `since` or later; None for any."""
+    """A filter of entries by image, kind, name, and a `last` of `since` or later; None for any."""
 
     image: int | None = None
     kind: str | None = None
@@ -141,19 +141,23 @@ class AuditFilter:
     since: str | None = None
 
 
-async def page(db: Database, chosen: AuditFilter, limit: int, offset: int) -> Page:
+async def page(db: Database, audit_filter: AuditFilter, limit: int, offset: int) -> Page:
     """Gives entries as JSON, the newest first, and how many there are in all.
 
-    An entry that is counted up keeps its place, so that pages that are read one after the other miss none.
+    An entry that is counted up keeps its place, so that no entry is missed between pages.
     """
     table, ranges = tables.audit, tables.audit_images
     conditions: list[sa.ColumnElement[bool]] = []
-    if chosen.image is not None:
-        sets = sa.select(ranges.c.digest).where(ranges.c.first <= chosen.image, ranges.c.last >= chosen.image)
+    if audit_filter.image is not None:
+        sets = sa.select(ranges.c.digest).where(
+            ranges.c.first <= audit_filter.image, ranges.c.last >= audit_filter.image
+        )
         conditions.append(table.c.images.in_(sets))
-    conditions += (table.c[name] == value for name in ("kind", "name") if (value := getattr(chosen, name)) is not None)
-    if chosen.since is not None:
-        conditions += (table.c.last >= chosen.since, table.c.at >= before(chosen.since, COUNTED_FOR))
+    conditions += (
+        table.c[name] == value for name in ("kind", "name") if (value := getattr(audit_filter, name)) is not None
+    )
+    if audit_filter.since is not None:
+        conditions += (table.c.last >= audit_filter.since, table.c.at >= before(audit_filter.since, COUNTED_FOR))
     shown = (*(table.c[name] for name in _SHOWN), sa.type_coerce(tables.audit_sets.c.ranges, sa.Text))
     statement = (
         sa.select(*shown)
@@ -211,5 +215,5 @@ def _ranges(pks: Iterable[int]) -> Iterator[Range]:
 
 
 def before(at: str, how_long: timedelta) -> str:
-    """Gives the time so long before another."""
+    """Gives the time that is `how_long` before another."""
     return timestamp(datetime.fromisoformat(at) - how_long)

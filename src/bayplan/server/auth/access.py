@@ -32,9 +32,9 @@ class Access:
     takes_other_tokens: bool = False
     """The handler authenticates: a token that is not an access token is good as well."""
     refuses_after_body: bool = False
-    """Users who are refused are told what is wrong with their body first: for what only programs send."""
+    """Whether an invalid body is answered before the refusal: for routes that only programs use."""
     refusal: str = _STAFF_ONLY
-    """What other users are told."""
+    """The sentence for other users."""
 
     def check(self, principal: Principal) -> None:
         """Raises `Forbidden` where the principal may not."""

@@ -28,7 +28,7 @@ class Account:
 
 @dataclass(frozen=True, slots=True)
 class NodeOwner:
-    """A node, and the worker that it is of, None where staff made it."""
+    """A node, and its worker, None where staff entered it."""
 
     pk: int
     worker: int | None
@@ -41,14 +41,14 @@ _USER = (
     tables.users.c.is_staff,
     tables.users.c.password_hash,
 )
-# Locked in one order, so that two server processes do not wait for each other.
+# Locked in the same order, so that two server processes do not wait for each other.
 _LOCKED_NODES = (
     sa.select(tables.nodes.c.pk)
     .where(is_one_of(tables.nodes.c.pk))
     .order_by(tables.nodes.c.pk)
     .with_for_update(key_share=True)
 )
-_SEEN = CompiledStatement(
+_SET_LAST_SEEN = CompiledStatement(
     sa.update(tables.nodes)
     .where(tables.nodes.c.pk.in_(_LOCKED_NODES))
     .values(last_seen=sa.bindparam("now", type_=tables.nodes.c.last_seen.type))
@@ -56,15 +56,15 @@ _SEEN = CompiledStatement(
 _WORKER = (tables.workers.c.pk, tables.workers.c.token_epoch, tables.workers.c.name, tables.workers.c.secret_hash)
 
 
-def _with_version(columns: Sequence[sa.ColumnElement[Any]], *good: sa.ColumnElement[bool]) -> CompiledStatement:
+def _with_version(columns: Sequence[sa.ColumnElement[Any]], *conditions: sa.ColumnElement[bool]) -> CompiledStatement:
     """The catalogue's version with the row of an account, nulls where there is none."""
     table = columns[0].table
     of_pk = table.c.pk == sa.bindparam("pk", type_=sa.BigInteger)
-    source = tables.catalogue.outerjoin(table, sa.and_(of_pk, *good))
+    source = tables.catalogue.outerjoin(table, sa.and_(of_pk, *conditions))
     return CompiledStatement(sa.select(tables.catalogue.c.version, *columns).select_from(source))
 
 
-# A request after a write reads its account anew: compiled, this costs a twentieth.
+# Every request after a write reads its account again: compiled, the statement costs a twentieth.
 _USER_AND_VERSION = _with_version(_USER, tables.users.c.is_active)
 _WORKER_AND_VERSION = _with_version(_WORKER)
 
@@ -107,19 +107,19 @@ def _first(rows: Rows) -> Any:
 
 
 async def logged_in(db: Database, pk: int, now: str) -> None:
-    """Notes when a user last logged in."""
+    """Stores the time of a user's last log-in."""
     async with db.write(moves=False) as tx:
         await tx.execute(sa.update(tables.users).where(tables.users.c.pk == pk).values(last_login=now))
 
 
-async def seen(db: Database, pks: Sequence[int], now: str) -> None:
-    """Notes when nodes were last heard of."""
+async def set_last_seen(db: Database, pks: Sequence[int], now: str) -> None:
+    """Stores the time of the nodes' last heartbeat."""
     async with db.write(moves=False) as tx:
-        await tx.execute(_SEEN, {**pks_parameter(pks), "now": now})
+        await tx.execute(_SET_LAST_SEEN, {**pks_parameter(pks), "now": now})
 
 
 def attempt_key(username: str, address: str) -> str:
-    """Gives the key under which failed attempts are counted: one user name from one address."""
+    """Gives the key under which failed attempts are counted: a user name with an address."""
     return hashlib.sha256(f"{username.casefold()}\0{address}".encode()).hexdigest()
 
 
@@ -146,6 +146,6 @@ async def failed(db: Database, key: str, now: int) -> None:
 
 
 async def forget_failures(db: Database, key: str) -> None:
-    """Forgets the failed attempts of one user from one address."""
+    """Removes the failed attempts of a user from an address."""
     async with db.write(moves=False) as tx:
         await tx.execute(sa.delete(tables.login_failures).where(tables.login_failures.c.subject == key))

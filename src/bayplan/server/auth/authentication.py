@@ -16,7 +16,7 @@ _MOST_KEPT = 10_000
 
 @dataclass(frozen=True, slots=True)
 class Authentication:
-    """A principal, and the catalogue's version when its token was found to be good."""
+    """A principal, and the catalogue's version at which its token was checked."""
 
     principal: Principal
     version: int
@@ -29,16 +29,16 @@ class Authenticator:
     def __init__(self, db: Database, tokens: TokenIssuer) -> None:
         self._db, self._tokens = db, tokens
         self._kept: AsOf[dict[str, Authentication]] = emptied_by_writes(db)
-        # A signature stays good: it is checked once, and the account at each version of the catalogue.
+        # A signature stays valid: it is checked once, and the account at each version of the catalogue.
         self._claims: dict[str, TokenClaims] = {}
 
     async def authenticate(self, token: str) -> Authentication:
-        """Gives whom an access token stands for; raises `Unauthenticated`."""
+        """Gives the principal of an access token; raises `Unauthenticated`."""
         version = await self._db.version()
         kept = await self._kept.at(version)
-        known = kept.get(token)
-        if known is not None and known.expires > time.time() and known.version == version:
-            return known
+        cached = kept.get(token)
+        if cached is not None and cached.expires > time.time() and cached.version == version:
+            return cached
         fresh = await self.check(token, "access")
         if len(kept) >= _MOST_KEPT:
             kept.clear()
@@ -46,7 +46,7 @@ class Authenticator:
         return fresh
 
     async def check(self, token: str, *uses: Use) -> Authentication:
-        """Reads whom a token stands for now; raises `Unauthenticated` unless it is good for one of the `uses`."""
+        """Gives the principal of a token by the database; raises `Unauthenticated` unless the token is valid for one of the `uses`."""
         claims = self._read(token)
         if claims.use not in uses:
             raise Unauthenticated(f"This is a token for '{claims.use}': use the {' or '.join(uses)} token here.")

@@ -1,4 +1,4 @@
-"""Secrets of machines: 256 random bits, so that nothing slower than one hash is needed for what is not guessed."""
+"""Secrets of machines: 256 random bits, which cannot be guessed, so a fast hash is enough."""
 
 import hashlib
 import hmac

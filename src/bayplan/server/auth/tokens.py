@@ -26,7 +26,7 @@ class TokenClaims:
 
 @dataclass(frozen=True, slots=True)
 class TokenIssuer:
-    """Makes and reads tokens with one key; other processes with the same key read them too."""
+    """Issues and reads tokens with a key; other processes with the same key read them too."""
 
     key: str
     access: timedelta

@@ -9,9 +9,9 @@ class CheckIntervals:
     """An argument of the scheduler, so that a test need not wait."""
 
     poll_seconds: float = 2.0
-    """Between two looks-up of what is due in the database."""
+    """The time between two queries for due images."""
     sweep_seconds: float = 60.0
-    """Between two searches for images without a due time; a change of the catalogue starts one as well."""
+    """The time between two queries for images without a due time; a change of the catalogue starts a query as well."""
     first_check_seconds: float = 30.0
     """The longest wait before the first check of a new image."""
     batch_seconds: float = 1.0
@@ -19,4 +19,4 @@ class CheckIntervals:
     stop_seconds: float = 5.0
     """How long a stop waits for the database."""
     lease: timedelta = timedelta(minutes=15)
-    """How long an image is claimed: longer than the checks of one claim may take, each as long as it may."""
+    """The lease of a claim: longer than all checks of a claim can take."""

@@ -1,4 +1,4 @@
-"""Check states as answers show them: of one image with its history, the counts of all, the list of those that are not ok."""
+"""Check states in answers: of an image with its history, the counts of all images, the list of failing images."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ from bayplan.errors import NotFound
 from bayplan.schemas.common import MAX_INTEGER
 from bayplan.server.checks.store import HISTORY, accept_digest
 
-__all__ = ["accept_digest", "counts", "load", "troubles"]
+__all__ = ["accept_digest", "counts", "failing_images", "load"]
 
 _CHECKS, _CHANGES, _IMAGES = tables.checks, tables.check_changes, tables.images
 Object = dict[str, Any]
@@ -61,7 +61,7 @@ def _hide_detail(entry: Object, sees_credentials: bool) -> None:
 
 
 async def counts(db: Database, since: str | None) -> Object:
-    """Gives how many images are in each state, were checked `since` then, and wait for a check that somebody asked for, and where."""
+    """Gives the numbers of images in each state, checked `since` then, and waiting for a requested check, and the registries waited for."""
     rows = await db.fetch(_COUNTED, lambda rows: rows, {"since": since or "~"})
     states = dict.fromkeys((*STATES, UNCHECKED), 0)
     total = {"checked": 0, "waiting": 0, "images": 0}
@@ -74,8 +74,8 @@ async def counts(db: Database, since: str | None) -> Object:
     return {"states": states, **total, "waiting_in": waiting_in}
 
 
-async def troubles(db: Database, limit: int | None, offset: int, *, sees_credentials: bool) -> Page:
-    """Gives the images that were checked and are not ok, those that have been so for the longest time first."""
+async def failing_images(db: Database, limit: int | None, offset: int, *, sees_credentials: bool) -> Page:
+    """Gives the failing images, those that fail for the longest time first."""
     joined = _IMAGES.join(_CHECKS, _CHECKS.c.image == _IMAGES.c.pk)
     conditions = (_IMAGES.c.deletion_time.is_(None), _CHECKS.c.state != "ok")
     statement = (

@@ -1,6 +1,6 @@
 """The queue of checks, in the database: which images are due, and which process has claimed them.
 
-A process claims an image by moving `due` on by a lease before it checks: one that dies delays the image and loses nothing.
+A process claims an image by moving `due` on by a lease before it checks: a process that dies delays the image and loses nothing.
 No statement here waits for a row while it locks another that somebody may want, except in the order of keys.
 """
 
@@ -43,7 +43,7 @@ class CheckClaim:
     claimed: str = ""
     """When it was claimed, empty where it is in no queue."""
     chance: float = 0.5
-    """The same for all images of one claim, so that they come due together again and are one set in the audit log."""
+    """The same for all images of a claim, so that they come due together again and are one set in the audit log."""
 
 
 async def enrol(db: Database, due: str | None, most: int) -> int:
@@ -70,7 +70,7 @@ async def enrol(db: Database, due: str | None, most: int) -> int:
 
 
 async def enrol_one(db: Database, pk: int, now: str) -> CheckClaim:
-    """Gives an image to check now; raises `NotFound`, and `Conflict` for a deleted one.
+    """Gives an image to check now; raises `NotFound`, and `Conflict` for a deleted image.
 
     The audit log says that its credentials go to its registry.
     """
@@ -175,7 +175,7 @@ async def claim(
         rows = await tx.fetch(statement)
         live = [row for row in rows if row.deletion_time is None]
         deleted = [row.image for row in rows if row.deletion_time is not None]
-        if deleted:  # one that is reinstated gets a new due time
+        if deleted:  # a reinstated image gets a new due time
             await tx.execute(sa.update(_CHECKS).where(_CHECKS.c.image.in_(deleted)).values(due=None, asked=None))
         if live:
             pks = [row.image for row in live]
@@ -214,7 +214,7 @@ async def make_due(db: Database, registry: str, now: str, leased: str) -> None:
 
 
 async def request(db: Database, at: str, *, not_ok_only: bool) -> int:
-    """Makes images due, all that are not deleted or those that are not known to be ok; gives how many."""
+    """Makes images due, all that are not deleted or those that are not known to be ok; gives their number."""
     while await enrol(db, None, 500):
         pass
     conditions: list[sa.ColumnElement[bool]] = [_IMAGES.c.deletion_time.is_(None)]
@@ -241,7 +241,7 @@ def _first_column(rows: Rows) -> list[Any]:
 
 
 def slices(items: Sequence[Any]) -> Iterator[Sequence[Any]]:
-    """Gives the items in parts, each as many as one statement may take."""
+    """Gives the items in parts that each fit into a statement."""
     return (items[start : start + _ROWS_PER_STATEMENT] for start in range(0, len(items), _ROWS_PER_STATEMENT))
 
 

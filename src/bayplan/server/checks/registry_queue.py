@@ -1,6 +1,6 @@
 """The checks of one registry's images: some at a time, until none is due, or the circuit breaker opens.
 
-Each registry has a queue of its own, so that one which is slow, or does not answer at all, delays no other.
+Each registry has a queue of its own, so that a slow or silent registry delays no other.
 """
 
 import asyncio
@@ -21,7 +21,7 @@ _log = logging.getLogger("bayplan")
 
 CLAIMS_PER_WORKER = 5
 FAILURES_BEFORE_BREAK = 3
-"""After so many checks in a row that failed because of the registry, its other images are not asked for in this run."""
+"""After so many checks in a row that failed because of the registry, its other images are not checked in this run."""
 
 Check = Callable[[CheckClaim], Awaitable[CompletedCheck]]
 

@@ -70,7 +70,7 @@ class CheckScheduler:
         self._woken.set()
 
     async def stop(self) -> None:
-        """Ends: results are written, claims are given back."""
+        """Stops: writes results and returns claims."""
         if not self._tasks:
             return
         queues = list(self._queues.values())
@@ -79,7 +79,7 @@ class CheckScheduler:
             async with asyncio.timeout(self._intervals.stop_seconds):
                 await self._completed.join()
         await _cancel(self._tasks)
-        # A database that hangs is not waited for: what is not given back is due again when its lease is over.
+        # A database that hangs is not waited for: a claim that is not returned is due again when its lease is over.
         with contextlib.suppress(BayplanError, TimeoutError):
             async with asyncio.timeout(self._intervals.stop_seconds):
                 claims = [claim for queue, _ in queues for claim in queue.claims.values()]
@@ -91,7 +91,7 @@ class CheckScheduler:
         await check_store.write(self._db, [await self._check(claim)], self._due)
 
     async def request(self, *, not_ok_only: bool) -> tuple[str, int]:
-        """Makes all images due, or those not known to be ok; gives from when on, and how many they are."""
+        """Makes all images due, or those not known to be ok; gives the time and their number."""
         at = self._now()
         images = await check_queue.request(self._db, at, not_ok_only=not_ok_only)
         self.wake()
@@ -104,7 +104,7 @@ class CheckScheduler:
         return await check_one(claim, self._registries, self._keyring, self._db, self._clock)
 
     def _due(self, completed: CompletedCheck, state: CheckState) -> str | None:
-        """Gives when to check an image again; None where nobody asked for a schedule."""
+        """Gives when to check an image again; None where the settings have no schedule."""
         if not self._interval_seconds:
             return None
         at = datetime.fromisoformat(completed.result.at)
@@ -152,7 +152,7 @@ class CheckScheduler:
                 self._queues[registry] = queue, asyncio.create_task(self._run_queue(registry, queue))
 
     async def _sweep(self) -> None:
-        """Gives a due time to images without one: new ones, and those that were deleted or not on a schedule."""
+        """Schedules images without a due time: new images, and those that were deleted or not on a schedule."""
         version, loop_seconds = await self._db.version(), asyncio.get_running_loop().time()
         if self._last_sweep is not None:
             last_version, last_seconds = self._last_sweep

@@ -25,7 +25,7 @@ HISTORY = 50
 """Changes that are kept of each image."""
 # What of a check's state the change log has; why a registry did not answer is in the check's own history.
 _LOGGED = ("state", "digest", "found", "code")
-_CREDENTIAL_OUTCOMES = {"ok": "taken", "moved": "taken", "denied": "refused"}
+_CREDENTIAL_OUTCOMES = {"ok": "accepted", "moved": "accepted", "denied": "refused"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +117,7 @@ async def _write(tx: Transaction, compared: Sequence[_Compared], due: Due) -> No
 
 def _new_values(entry: _Compared, due: Due) -> Row:
     row, state, result = entry.row, entry.state, entry.completed.result
-    # Who asked after the check had begun gets a check of their own.
+    # A request after the check had begun gets a check of its own.
     is_requested = row.asked is not None and row.asked > result.at
     return {
         "pk": row.image,
@@ -160,16 +160,16 @@ def _change(pk: int, at: str, state: CheckState, changes: list[dict[str, Any]] |
 
 
 async def _note_credentials(tx: Transaction, completed: Iterable[CompletedCheck]) -> None:
-    """Notes which credentials registries took or refused."""
-    noted: dict[str, set[credential_queries.CredentialKey]] = {"taken": set(), "refused": set()}
+    """Records which credentials registries accepted or refused."""
+    outcomes: dict[str, set[credential_queries.CredentialKey]] = {"accepted": set(), "refused": set()}
     at = ""
     for check in completed:
         state = state_after(CheckState(), check.result).state
         if check.claim.username is not None and state in _CREDENTIAL_OUTCOMES:
             host = new_row(check.claim.image, check.claim.url, check.claim.registry, None, None)["registry"]
-            noted[_CREDENTIAL_OUTCOMES[state]].add((host, check.claim.username))
+            outcomes[_CREDENTIAL_OUTCOMES[state]].add((host, check.claim.username))
             at = max(at, check.result.at)
-    await credential_queries.note_outcomes(tx, at, **noted)
+    await credential_queries.note_outcomes(tx, at, **outcomes)
 
 
 async def inspected_platforms(db: Database, pk: int, digest: str | None) -> list[dict[str, Any]] | None:

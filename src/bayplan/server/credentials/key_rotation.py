@@ -1,4 +1,4 @@
-"""The key of the registry passwords and what is stored: whether it opens all, and everything encrypted again with a new one."""
+"""The key of the stored registry passwords: whether it decrypts all of them, and their encryption with a new key."""
 
 import sqlalchemy as sa
 
@@ -28,7 +28,7 @@ async def check_keys(db: Database, keyring: Keyring) -> None:
 async def encrypt_again(db: Database, keyring: Keyring) -> tuple[int, int]:
     """Gives how many passwords were encrypted again with the newest key, and how many there are; all or none."""
     column = tables.images.c.registry_password
-    # In line with the other writers: to lock the images one by one beside them could end in a deadlock.
+    # In turn with the other writers: locking the images one by one beside them could end in a deadlock.
     async with db.write() as tx:
         rows = await tx.fetch(sa.select(tables.images.c.pk, column).where(column.is_not(None)))
         stale = [(row.pk, row.registry_password) for row in rows if not keyring.is_current(row.registry_password)]

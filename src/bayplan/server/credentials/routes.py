@@ -1,4 +1,4 @@
-"""The credentials of registries in one place: all of them without their passwords, another password, and a file for docker."""
+"""The routes of registry credentials: the list without passwords, rotation, and a file for docker."""
 
 from typing import Annotated
 

@@ -1,4 +1,4 @@
-"""The credentials of registries, each once: the images that use them, when they were last good, and another password for them.
+"""The credentials of registries, each once: the images that use them, when they were last accepted, and their rotation.
 
 Credentials are a user name at a registry. An image's `registry` names the same host as its `url`, however it is spelled, so it
 alone says where the credentials belong.
@@ -38,20 +38,20 @@ class _Use:
 
 @dataclass(frozen=True, slots=True)
 class RepositoryImage:
-    """An image that is pulled with credentials, and where it lies."""
+    """An image that is pulled with credentials, and its reference."""
 
     image: int
     reference: Reference
 
 
 async def overview(db: Database, keyring: Keyring) -> list[Object]:
-    """Gives all credentials of images that are not deleted, with their use; no password, nor anything made of one."""
+    """Gives all credentials of images that are not deleted, with their use; without passwords, or values derived from them."""
     columns = (_IMAGES.pk, _IMAGES.registry, _IMAGES.registry_username, _IMAGES.registry_password)
     statement = sa.select(*columns).where(_IMAGES.registry_username.is_not(None), _IMAGES.deletion_time.is_(None))
     uses = await db.fetch(statement.order_by(_IMAGES.pk), _by_key)
     passwords, by_image = await asyncio.to_thread(lambda: (_passwords(uses, keyring), _by_image(uses)))
     outcomes = {(row.registry, row.username): row for row in await fetch_all(db, sa.select(tables.login_uses))}
-    given = await _last_given(db, by_image, set(uses))
+    last_given = await _last_given(db, by_image, set(uses))
     return [
         {
             "registry": registry,
@@ -60,7 +60,7 @@ async def overview(db: Database, keyring: Keyring) -> list[Object]:
             "passwords": passwords[registry, username],
             "last_used": getattr(outcomes.get((registry, username)), "last_used", None),
             "last_refused": getattr(outcomes.get((registry, username)), "last_refused", None),
-            "last_given": given.get((registry, username)),
+            "last_given": last_given.get((registry, username)),
         }
         for (registry, username), use in sorted(uses.items())
     ]
@@ -87,18 +87,18 @@ def _by_image(uses: dict[CredentialKey, _Use]) -> dict[int, CredentialKey]:
 async def _last_given(
     db: Database, keys: dict[int, CredentialKey], all_keys: set[CredentialKey]
 ) -> dict[CredentialKey, str]:
-    """Gives when credentials were last given to a user or a worker, to the minute: from the sets of images, the latest first."""
+    """Gives when credentials last went to a user or a worker, to the minute: from the sets of images, the latest first."""
     pks = list(keys)
     last_given: dict[CredentialKey, str] = {}
     sets = tables.audit_sets.c
 
     def read(rows: Rows) -> None:
         nonlocal pks
-        for given, _, ranges in rows:
+        for at, _, ranges in rows:
             within = (pks[bisect_left(pks, first) : bisect_right(pks, last)] for first, last in orjson.loads(ranges))
             new = {keys[pk] for part in within for pk in part}
             if new:
-                last_given.update(dict.fromkeys(new, given))
+                last_given.update(dict.fromkeys(new, at))
                 pks = [pk for pk in pks if keys[pk] not in new]
 
     columns = sa.select(sets.given, sets.digest, sa.type_coerce(sets.ranges, sa.Text)).where(sets.given.is_not(None))
@@ -198,11 +198,11 @@ def no_such_credentials(key: CredentialKey) -> NotFound:
 
 
 async def note_outcomes(
-    tx: Transaction, at: str, *, taken: Iterable[CredentialKey] = (), refused: Iterable[CredentialKey] = ()
+    tx: Transaction, at: str, *, accepted: Iterable[CredentialKey] = (), refused: Iterable[CredentialKey] = ()
 ) -> None:
-    """Notes which credentials registries took, and which they refused."""
-    for column, keys in (("last_used", taken), ("last_refused", refused)):
-        # Locked in one order everywhere, so that two writers of the same rows do not deadlock.
+    """Records which credentials registries accepted, and which they refused."""
+    for column, keys in (("last_used", accepted), ("last_refused", refused)):
+        # Locked in the same order everywhere, so that two writers of the same rows do not deadlock.
         rows = [{"registry": registry, "username": username, "at": at} for registry, username in sorted(set(keys))]
         if rows:
             upsert = sa.text(

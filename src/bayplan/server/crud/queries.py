@@ -48,7 +48,7 @@ def expanded_tag(tag: str, expand: tuple[str, ...], version: int) -> str:
 
 
 def visible_as(resource: Resource, principal: Principal) -> Principal:
-    """Gives the principal whose list of the resource this one sees too: where all of a kind see the same, their kind."""
+    """Gives the principal by whom lists of the resource are cached: the kind of the principal where all of the kind see the same list."""
     return principal.kind if resource.readable(principal) is None else principal
 
 
@@ -56,13 +56,13 @@ async def listing(
     resource: Resource, principal: Principal, body: bytes, expand: tuple[str, ...], limit: int | None, offset: int
 ) -> Listing | ImageList:
     """Gives the list that a filter in JSON names, to be read any number of times; raises `Malformed` or `Invalid`."""
-    asked = (resource, visible_as(resource, principal), body, expand, limit, offset)
+    arguments = (resource, visible_as(resource, principal), body, expand, limit, offset)
     if len(body) <= _KEPT_BODY_BYTES:
-        return _listing(*asked)
-    return await asyncio.to_thread(_listing.__wrapped__, *asked)
+        return _listing(*arguments)
+    return await asyncio.to_thread(_listing.__wrapped__, *arguments)
 
 
-# Workers ask the same thing again and again: parsed and compiled once.
+# Workers send the same filter again and again: it is parsed and compiled once.
 @lru_cache(maxsize=_LISTINGS_KEPT)
 def _listing(
     resource: Resource, principal: Principal, body: bytes, expand: tuple[str, ...], limit: int | None, offset: int
@@ -78,12 +78,12 @@ def _listing(
 
 
 async def page(
-    context: Context, principal: Principal, asked: Listing | ImageList, version: int, disclosure: Disclosure
+    context: Context, principal: Principal, chosen: Listing | ImageList, version: int, disclosure: Disclosure
 ) -> Page | ImagePage:
-    """Gives the objects of a list as JSON, as of `version` or a later one."""
-    if isinstance(asked, ImageList):
-        return await context.image_lists.page(asked, principal, version, disclosure)
-    return await crud.page(context.db, asked, disclosure)
+    """Gives the objects of a list as JSON, as of `version` or later."""
+    if isinstance(chosen, ImageList):
+        return await context.image_lists.page(chosen, principal, version, disclosure)
+    return await crud.page(context.db, chosen, disclosure)
 
 
 async def load(

@@ -1,4 +1,4 @@
-"""What tells the six actions of one resource from those of another, as data."""
+"""A resource of the API, as data: what differs between the six actions of each."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field

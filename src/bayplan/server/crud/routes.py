@@ -140,19 +140,19 @@ def _sender(call: Call[Any, Any]) -> queries.Sender:
 def _list(resource: Resource) -> Handler:
     async def list_(context: Context, call: Call[ListParameters, bytes]) -> Response:
         request, principal, query, version = call.request, call.principal, call.query, call.version
-        seen_by = queries.visible_as(resource, principal)
-        question = (resource.name, seen_by, request.scope["query_string"], call.body)
+        visible_as = queries.visible_as(resource, principal)
+        question = (resource.name, visible_as, request.scope["query_string"], call.body)
         kept = context.kept_answers.get(question, version)
         if kept is not None:
             return tagged(request, kept.body, kept.tag, headers=kept.headers)
-        asked = await queries.listing(resource, principal, call.body, query.expand, query.limit, query.offset)
+        listing = await queries.listing(resource, principal, call.body, query.expand, query.limit, query.offset)
         # The version was read before the rows: were they newer than their tag, they would only be sent once more.
-        tag = f"{version}-{fingerprint(call.body, request.scope['query_string'], repr(seen_by).encode())}"
+        tag = f"{version}-{fingerprint(call.body, request.scope['query_string'], repr(visible_as).encode())}"
         is_volatile = projection(resource.name, principal, query.expand).is_volatile
         if not is_volatile and is_known(request, tag):
             return unchanged(tag)
         disclosure = context.disclosure()
-        page = await queries.page(context, principal, asked, version, disclosure)
+        page = await queries.page(context, principal, listing, version, disclosure)
         headers = {} if page.total is None else page_headers(request, page.total, query.limit, query.offset)
         if isinstance(page.body, bytes) and not (is_volatile or disclosure.images):
             context.kept_answers.keep(question, KeptAnswer(version, tag, page.body, headers))
@@ -176,9 +176,9 @@ def _load(resource: Resource) -> Handler:
 
 def _create(resource: Resource) -> Handler:
     async def create(context: Context, call: Call[ExpandParameters, Body]) -> Response:
-        made = await queries.create(context, _sender(call), resource, call.body.model_dump(), call.query.expand)
-        headers = {"Location": f"/v1/{resource.name}/{made.content['pk']}"}
-        return tagged(call.request, made.content, made.tag, 201, headers)
+        written = await queries.create(context, _sender(call), resource, call.body.model_dump(), call.query.expand)
+        headers = {"Location": f"/v1/{resource.name}/{written.content['pk']}"}
+        return tagged(call.request, written.content, written.tag, 201, headers)
 
     return create
 
@@ -187,10 +187,10 @@ def _write(resource: Resource, action: str) -> Handler:
     async def write(context: Context, call: Call[ExpandParameters, Body]) -> Response:
         values = call.body.model_dump(exclude_unset=action == "change")
         sender, expand = _sender(call), call.query.expand
-        made = await queries.change(
+        written = await queries.change(
             context, sender, resource, call.pk, values, expand, action=action, if_match=call.if_match
         )
-        return tagged(call.request, made.content, made.tag)
+        return tagged(call.request, written.content, written.tag)
 
     return write
 

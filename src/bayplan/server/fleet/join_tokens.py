@@ -14,7 +14,7 @@ _SHOWN = tuple(_TOKENS.c[name] for name in _NAMES)
 
 
 async def add(db: Database, token_hash: str, *, creator: int, created: str, expires: str, uses: int) -> int:
-    """Stores a new one and gives its pk; those that have expired are forgotten."""
+    """Stores a new join token and gives its pk; expired join tokens are removed."""
     values = {
         "token_hash": token_hash,
         "creator": creator,
@@ -54,8 +54,8 @@ async def check(db: Database, token_hash: str, now: str) -> None:
 
 
 async def spend(tx: Transaction, token_hash: str, now: str) -> None:
-    """Counts one use, in the transaction that it is for; raises `Unauthenticated` where there is none left."""
+    """Counts a use, in the transaction that it is for; raises `Unauthenticated` where there is none left."""
     good = (_TOKENS.c.token_hash == token_hash, _TOKENS.c.expires > now, _TOKENS.c.uses_left > 0)
-    # One statement that looks and counts: whoever waits for the row sees what the one before has left.
+    # A single statement checks and counts: a transaction that waits for the row sees the count of the one before.
     if not await tx.execute(sa.update(_TOKENS).where(*good).values(uses_left=_TOKENS.c.uses_left - 1)):
         raise Unauthenticated("The join token is used up, has expired, or was taken back: ask staff for a new one.")

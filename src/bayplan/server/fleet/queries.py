@@ -20,22 +20,22 @@ from bayplan.server.fleet.store import JoinedWorker, RequestOrigin
 
 Object = dict[str, Any]
 
-# So that nobody takes one for an access token, and none begins with a dash on a command line.
+# Tells a join token from an access token, and keeps it from beginning with a dash on a command line.
 _PREFIX = "join_"
 
 
-async def make_join_token(context: Context, creator: int, wanted: JoinTokenCreate) -> Object:
-    """Makes a token with which machines can join, and gives it for the only time."""
+async def create_join_token(context: Context, creator: int, request: JoinTokenCreate) -> Object:
+    """Creates a join token, and gives it for the only time."""
     token = _PREFIX + secrets.token_urlsafe(32)
     moment = datetime.now(UTC)
-    expires = timestamp(moment + timedelta(seconds=wanted.expires_in))
+    expires = timestamp(moment + timedelta(seconds=request.expires_in))
     pk = await join_tokens.add(
         context.db,
         hashed(token),
         creator=creator,
         created=timestamp(moment),
         expires=expires,
-        uses=wanted.uses,
+        uses=request.uses,
     )
     return {"pk": pk, "token": token, "expires": expires}
 
@@ -51,34 +51,34 @@ async def delete_join_token(context: Context, pk: int) -> None:
 
 
 def is_join_token(token: str) -> bool:
-    """Whether a bearer token is one to join with, be it good or not."""
+    """Whether a bearer token has the form of a join token, valid or not."""
     return token.startswith(_PREFIX)
 
 
 async def check_join_token(context: Context, token: str) -> None:
-    """Raises `Unauthenticated` where a join token is not good."""
+    """Raises `Unauthenticated` for an invalid join token."""
     await join_tokens.check(context.db, hashed(token), now())
 
 
 async def join(context: Context, token: str, machine: JoinRequest, address: str) -> Object:
-    """Takes a machine in that has a join token, and gives its credential; raises `Unauthenticated` or `Conflict`."""
+    """Joins a machine by its join token, and gives its credential; raises `Unauthenticated` or `Conflict`."""
     secret = secrets.token_urlsafe(32)
     async with context.db.write() as tx:
         moment = now()
         await join_tokens.spend(tx, hashed(token), moment)
         joined = await fleet_store.join(
-            tx, RequestOrigin(machine.ip, address), machine.slots(), hashed(secret), moment, context.keyring
+            tx, RequestOrigin(machine.ip, address), machine.nodes(), hashed(secret), moment, context.keyring
         )
         tx.author = joined.name
         return await _shown(context, tx, joined, secret)
 
 
 async def report(context: Context, principal: Principal, machine: JoinRequest, address: str) -> Object:
-    """Makes a worker's nodes what it reports; raises `Unauthenticated` or `Conflict`."""
+    """Makes a worker's nodes equal to its report; raises `Unauthenticated` or `Conflict`."""
     assert principal.worker is not None
     async with context.db.write(by=principal.name) as tx:
         origin = RequestOrigin(machine.ip, address)
-        joined = await fleet_store.report(tx, principal.worker, origin, machine.slots(), now(), context.keyring)
+        joined = await fleet_store.report(tx, principal.worker, origin, machine.nodes(), now(), context.keyring)
         return await _shown(context, tx, joined, None)
 
 

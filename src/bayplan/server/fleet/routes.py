@@ -53,7 +53,7 @@ class RevokeParameters(Parameters):
 async def make_join_token(context: Context, call: Call[NoParameters, JoinTokenCreate]) -> Response:
     """Answers with a new join token."""
     assert call.principal.user is not None
-    return Json(await queries.make_join_token(context, call.principal.user, call.body), 201, headers=UNCACHED)
+    return Json(await queries.create_join_token(context, call.principal.user, call.body), 201, headers=UNCACHED)
 
 
 async def list_join_tokens(context: Context, call: Call[NoParameters, NoFields]) -> Response:

@@ -1,7 +1,7 @@
-"""Machines that joined: the credential of each, and its nodes as it reports them.
+"""Workers: the credential of each machine that joined, and its nodes as it reports them.
 
-A machine is known by its address: joining again from the same one gives the same worker and the same nodes. What it reports is all
-that it has, so nodes of GPUs that are gone are removed; what only staff say of a node (its container runtime) stays.
+A machine is identified by its address: joining again from the same address gives the same worker and the same nodes. A report is
+complete, so nodes of GPUs that are gone are removed; fields that only staff enter (the container runtime) keep their values.
 """
 
 import datetime
@@ -22,7 +22,7 @@ from bayplan.errors import Conflict, NotFound, Unauthenticated
 NODES = RESOURCE_TYPES["nodes"]
 _WORKERS, _HELD = tables.workers, tables.worker_nodes
 ALIVE_SECONDS = 300
-"""How long after its last word a worker holds its address against machines elsewhere; `bayplan nodes list` says `silent` then."""
+"""How long after its last request a worker's address is refused to machines elsewhere; `bayplan nodes list` says `silent` then."""
 
 NodeColumns = Sequence[Mapping[str, Any]]
 """The nodes of a machine as their columns, each with its `index`; the address is the machine's."""
@@ -38,25 +38,25 @@ class JoinedWorker:
 
 @dataclass(frozen=True, slots=True)
 class RequestOrigin:
-    """What a machine calls itself, and the network address that its request comes from."""
+    """The address that a machine reports, and the network address that its request comes from."""
 
     ip: str
     source: str
 
 
 async def join(
-    tx: Transaction, origin: RequestOrigin, slots: NodeColumns, secret_hash: str, now: str, keyring: Keyring
+    tx: Transaction, origin: RequestOrigin, nodes: NodeColumns, secret_hash: str, now: str, keyring: Keyring
 ) -> JoinedWorker:
-    """Takes a machine in, or takes it back with a new secret; raises `Conflict` or `Invalid`.
+    """Adds a machine, or gives a worker that joins again a new secret; raises `Conflict` or `Invalid`.
 
-    Nodes at its address that are nobody's become its own. The secret and the tokens from before end: so an address that a
-    living worker holds is not given to a machine that asks from somewhere else.
+    Nodes at its address without a worker become its own. The previous secret and tokens end, so the address of a living worker
+    is refused to a machine at another network address.
     """
     ip, source = origin.ip, origin.source
     rows = await tx.fetch(sa.select(_WORKERS.c.pk, _WORKERS.c.name, _WORKERS.c.source).where(_WORKERS.c.ip == ip))
     if rows:
-        pk, name, known_source = rows[0]
-        if source not in (known_source or source, ip):
+        pk, name, old_source = rows[0]
+        if source not in (old_source or source, ip):
             await _must_be_silent(tx, pk, f"{ip} is the address of the worker {name}", now)
         fresh = {
             "secret_hash": secret_hash,
@@ -72,11 +72,11 @@ async def join(
         pk = (await tx.fetch(sa.insert(_WORKERS).returning(_WORKERS.c.pk), values))[0][0]
         fields = {"name": (None, name), "ip": (None, ip), "secret": (None, SET)}
         tx.entries.append(ChangeEntry(WORKERS, pk, "join", fields))
-    return JoinedWorker(name, await _settle(tx, pk, ip, slots, now, keyring, adopts=True))
+    return JoinedWorker(name, await _settle(tx, pk, ip, nodes, now, keyring, adopts=True))
 
 
 async def _must_be_silent(tx: Transaction, worker: int, whose: str, now: str) -> None:
-    """Raises `Conflict` where one of the worker's nodes was heard of lately."""
+    """Raises `Conflict` where one of the worker's nodes sent a heartbeat lately."""
     last = sa.select(sa.func.max(tables.nodes.c.last_seen)).join(_HELD).where(_HELD.c.worker == worker)
     last_seen = (await tx.fetch(last))[0][0]
     since = datetime.datetime.fromisoformat(now) - datetime.timedelta(seconds=ALIVE_SECONDS)
@@ -90,11 +90,11 @@ async def _must_be_silent(tx: Transaction, worker: int, whose: str, now: str) ->
 
 
 async def report(
-    tx: Transaction, worker: int, origin: RequestOrigin, slots: NodeColumns, now: str, keyring: Keyring
+    tx: Transaction, worker: int, origin: RequestOrigin, nodes: NodeColumns, now: str, keyring: Keyring
 ) -> JoinedWorker:
-    """Makes a worker's nodes what it reports of itself, at a new address too.
+    """Makes a worker's nodes equal to its report, at a new address too.
 
-    Raises `Conflict`, `Invalid`, and `Unauthenticated` for one that was revoked meanwhile.
+    Raises `Conflict`, `Invalid`, and `Unauthenticated` for a worker that was revoked meanwhile.
     """
     ip = origin.ip
     rows = await tx.fetch(sa.select(_WORKERS.c.name, _WORKERS.c.ip).where(_WORKERS.c.pk == worker))
@@ -110,45 +110,45 @@ async def report(
             )
     await tx.execute(sa.update(_WORKERS).where(_WORKERS.c.pk == worker).values(ip=ip, source=origin.source))
     tx.entries.append(ChangeEntry(WORKERS, worker, "report", {} if ip == old_ip else {"ip": (old_ip, ip)}))
-    return JoinedWorker(name, await _settle(tx, worker, ip, slots, now, keyring, adopts=False))
+    return JoinedWorker(name, await _settle(tx, worker, ip, nodes, now, keyring, adopts=False))
 
 
 async def _settle(
-    tx: Transaction, worker: int, ip: str, slots: NodeColumns, now: str, keyring: Keyring, *, adopts: bool
+    tx: Transaction, worker: int, ip: str, nodes: NodeColumns, now: str, keyring: Keyring, *, adopts: bool
 ) -> tuple[int, ...]:
-    """Changes, adds and removes nodes until the worker's are those of `slots`; gives their pks by index."""
-    nodes = tables.nodes
+    """Changes, adds and removes the worker's nodes until they equal `nodes`; gives their pks by index."""
+    table = tables.nodes
     statement = (
-        sa.select(nodes, _HELD.c.worker.label("held_by"))
-        .select_from(nodes.outerjoin(_HELD))
-        .where(sa.or_(_HELD.c.worker == worker, nodes.c.ip == ip))
+        sa.select(table, _HELD.c.worker.label("held_by"))
+        .select_from(table.outerjoin(_HELD))
+        .where(sa.or_(_HELD.c.worker == worker, table.c.ip == ip))
         # Locked in the order of keys, as heartbeats lock them.
-        .order_by(nodes.c.pk)
-        .with_for_update(of=nodes)
+        .order_by(table.c.pk)
+        .with_for_update(of=table)
     )
-    found: dict[int, dict[str, Any]] = {}
+    by_index: dict[int, dict[str, Any]] = {}
     gone: list[dict[str, Any]] = []
     for row in sorted(await tx.fetch(statement), key=lambda row: row.held_by is None):
         old = dict(row._mapping)
-        holder = old.pop("held_by")
-        if holder not in ((worker, None) if adopts else (worker,)):
+        owner = old.pop("held_by")
+        if owner not in ((worker, None) if adopts else (worker,)):
             raise Conflict(
                 f"{old['ip']}#{old['index']} is a node of the catalogue already (pk {old['pk']}) and not this worker's: "
                 "staff remove it, or revoke the worker that it is of.",
                 code="duplicate",
             )
-        # Its own come first: another of the same index can only be at an address that it has moved to.
-        if found.setdefault(old["index"], old) is not old:
+        # Its own nodes come first: another node of the same index can only be at an address that the worker moved to.
+        if by_index.setdefault(old["index"], old) is not old:
             gone.append(old)
-    indices = {slot["index"] for slot in slots}
-    gone += [old for index, old in found.items() if index not in indices]
-    await tx.execute(sa.delete(nodes).where(nodes.c.pk.in_([old["pk"] for old in gone])))
+    indices = {node["index"] for node in nodes}
+    gone += [old for index, old in by_index.items() if index not in indices]
+    await tx.execute(sa.delete(table).where(table.c.pk.in_([old["pk"] for old in gone])))
     tx.entries += [object_change(NODES, old["pk"], "delete", old, None) for old in gone]
-    in_order = sorted(slots, key=lambda slot: int(slot["index"]))
-    pks = [await _update(tx, found.get(slot["index"]), {**slot, "ip": ip}, keyring) for slot in in_order]
+    in_order = sorted(nodes, key=lambda node: int(node["index"]))
+    pks = [await _update(tx, by_index.get(node["index"]), {**node, "ip": ip}, keyring) for node in in_order]
     await tx.execute(sa.delete(_HELD).where(_HELD.c.node.in_(pks)))
     await tx.execute(sa.insert(_HELD), [{"node": pk, "worker": worker} for pk in pks])
-    await tx.execute(sa.update(nodes).where(nodes.c.pk.in_(pks)).values(last_seen=now))
+    await tx.execute(sa.update(table).where(table.c.pk.in_(pks)).values(last_seen=now))
     return tuple(pks)
 
 
@@ -157,7 +157,7 @@ async def _update(tx: Transaction, old: dict[str, Any] | None, values: dict[str,
         return await crud.insert(tx, NODES, values, keyring)
     changed = {name: value for name, value in values.items() if value != old[name]}
     if "compute_capability" in changed:
-        changed["hardware_generation"] = None  # found anew, or unknown as well
+        changed["hardware_generation"] = None  # looked up again, or unknown as well
     if changed:
         await crud.change(tx, NODES, old["pk"], changed, keyring)
     return int(old["pk"])
@@ -172,15 +172,15 @@ async def list_workers(db: Database) -> list[dict[str, Any]]:
     )
     shown: dict[str, dict[str, Any]] = {}
     for name, ip, joined, node in await fetch_all(db, statement):
-        one = shown.setdefault(name, {"worker": name, "ip": ip, "joined": joined, "nodes": []})
-        one["nodes"] += [] if node is None else [node]
+        entry = shown.setdefault(name, {"worker": name, "ip": ip, "joined": joined, "nodes": []})
+        entry["nodes"] += [] if node is None else [node]
     return list(shown.values())
 
 
 async def revoke(tx: Transaction, name: str, *, with_nodes: bool, only: int | None = None) -> None:
-    """Ends a worker's credential and its tokens; raises `NotFound`. `only`: the worker that may be meant, None for any."""
+    """Ends a worker's credential and its tokens; raises `NotFound`. `only`: the worker that may be revoked, None for any."""
     statement = sa.select(_WORKERS.c.pk, _WORKERS.c.ip).where(_WORKERS.c.name == name)
-    # Names are printable; what a path may hold besides, no database takes.
+    # Names are printable; a path may have characters that no database takes.
     rows = (
         await tx.fetch(statement if only is None else statement.where(_WORKERS.c.pk == only))
         if name.isprintable()

@@ -1,4 +1,4 @@
-"""The ASGI application: paths are tidied, routes found, and every error answered in one shape."""
+"""The ASGI application: normalises paths, finds the endpoint, and answers every error as problem details."""
 
 from collections.abc import Callable, Iterable
 from contextlib import AbstractAsyncContextManager
@@ -15,7 +15,7 @@ _ALIASES = {"/v1/licenses/": "/v1/licences/"}
 
 
 def tidied(path: str) -> str:
-    """Gives a path as clients write it as the one that routes know: a trailing slash goes, `/v1/licenses` is `/v1/licences`.
+    """Gives the route's path for a client's: without a trailing slash, `/v1/licences` for `/v1/licenses`.
 
     Done before routing and not by a redirect: clients turn a redirected POST into a GET.
     """

@@ -1,4 +1,4 @@
-"""What every route does before its handler: the sender is known and may do this, then the query and the body are parsed."""
+"""The steps of every route before its handler: authentication, access, then the parsing of the query and the body."""
 
 import time
 from collections.abc import Awaitable, Callable

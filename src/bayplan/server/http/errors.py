@@ -1,4 +1,4 @@
-"""Every error as one shape, RFC 9457 `application/problem+json`, and each error class with its status."""
+"""Errors as RFC 9457 `application/problem+json`, and the status of each error class."""
 
 import logging
 from collections.abc import Sequence
@@ -28,7 +28,7 @@ STATUS: dict[type[errors.BayplanError], int] = {
     errors.TooManyAttempts: 429,
     UnknownKey: 503,
     DatabaseUnavailable: 503,
-    # What the caller can mend is theirs; the rest is the registry's.
+    # Errors that the principal can mend are 4xx; the rest are the registry's.
     registries.RegistryError: 502,
     registries.RegistryNotAllowed: 422,
     registries.RegistryDenied: 422,

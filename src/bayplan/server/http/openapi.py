@@ -1,4 +1,4 @@
-"""The OpenAPI document, made from the declared routes."""
+"""The OpenAPI document of the declared routes."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, get_args, get_origin

@@ -1,4 +1,4 @@
-"""Query strings: one model for each route says which parameters it takes, how each is read, and documents them."""
+"""Query strings: a model for each route declares its parameters, their parsers and their documentation."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -71,7 +71,7 @@ def one_of(*choices: str) -> ReadBy:
 
 
 def _read_line(text: str) -> str:
-    if not text.isprintable():  # the character NUL is one that no database takes
+    if not text.isprintable():  # no database takes the character NUL
         raise _refused("not_printable", "must hold printable characters only")
     return text
 
@@ -149,10 +149,10 @@ def expanding(base: type[_ParametersT], resource: str) -> type[_ParametersT]:
         names = [ALIASES.get((resource, name), name) for part in text.split(",") if (name := part.strip())]
         for name in names:
             if name not in choices:
-                known = (
+                remedy = (
                     f"these can: {', '.join(choices)}" if choices else f"a {resource_type.singular} has no references"
                 )
-                raise _refused("unknown_field", f"'{name[:100]}' cannot be expanded; {known}")
+                raise _refused("unknown_field", f"'{name[:100]}' cannot be expanded; {remedy}")
         return tuple(name for name in choices if name in names)
 
     described = Field(
@@ -166,13 +166,13 @@ def expanding(base: type[_ParametersT], resource: str) -> type[_ParametersT]:
 
 
 def parse_query(request: Request, model: type[_ParametersT]) -> _ParametersT:
-    """Gives the query string as `model`; raises `Invalid` for a parameter that it does not have, or is there twice."""
+    """Gives the query string as `model`; raises `Invalid` for an unknown or a repeated parameter."""
     texts: dict[str, str] = {}
     names = tuple(model.model_fields)
     for name, text in request.query_params.multi_items():
         if name not in names:
-            known = f"known are: {', '.join(names)}" if names else "there are none here"
-            raise Invalid.at(name[:100], "unknown_parameter", f"There is no parameter '{name[:100]}': {known}.")
+            existing = f"known are: {', '.join(names)}" if names else "there are none here"
+            raise Invalid.at(name[:100], "unknown_parameter", f"There is no parameter '{name[:100]}': {existing}.")
         if name in texts:
             raise Invalid.at(name, "repeated_parameter", f"The parameter '{name}' is there more than once.")
         texts[name] = text
@@ -198,7 +198,7 @@ def documented(model: type[Parameters]) -> Sequence[dict[str, Any]]:
     properties = model.model_json_schema()["properties"] if model.model_fields else {}
     parameters = []
     for name, info in model.model_fields.items():
-        if info.exclude:  # known, so that it is refused by a sentence of its own, but of no use
+        if info.exclude:  # declared so that it is refused by a sentence of its own
             continue
         schema = {key: value for key, value in properties[name].items() if key not in ("title", "description")}
         if not isinstance(schema.get("default", 0), bool | int | str):

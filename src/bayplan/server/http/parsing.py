@@ -22,12 +22,12 @@ _LOOP_BYTES = 64 * 1024
 
 
 def pk_from(step: str) -> int:
-    """Gives the primary key that a path's step of digits stands for; 0, which no row has, for one beyond 64 bits."""
+    """Gives the primary key in a path's step of digits; 0, which no row has, for a number beyond 64 bits."""
     return int(step) if len(step) < 20 and int(step) <= MAX_INTEGER else 0
 
 
 async def read_body(request: Request, limit_bytes: int) -> bytes:
-    """Gives the whole body; raises `TooLarge` as soon as it is seen to be more than `limit_bytes`."""
+    """Gives the whole body; raises `TooLarge` as soon as it exceeds `limit_bytes`."""
     announced = request.headers.get("content-length", "0")
     if announced.isdigit() and int(announced[:20]) > limit_bytes:
         raise _too_large(limit_bytes)

@@ -28,20 +28,20 @@ class Json(Response):
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """JSON that is not joined."""
+    """JSON in parts."""
 
     parts: Sequence[bytes]
 
     def fingerprint(self) -> str:
         """Gives the fingerprint of the whole."""
-        made = hashlib.blake2b(digest_size=_DIGEST_BYTES)
+        digest = hashlib.blake2b(digest_size=_DIGEST_BYTES)
         for part in self.parts:
-            made.update(part)
-        return made.hexdigest()
+            digest.update(part)
+        return digest.hexdigest()
 
 
 class JsonParts(Json):
-    """A JSON answer in parts, which are sent one after the other: to join 100 MB would hold the event loop."""
+    """A JSON answer in parts, which are sent one after the other: joining 100 MB would hold the event loop."""
 
     def __init__(self, content: Parts, headers: Mapping[str, str]) -> None:
         super().__init__(b"", headers={**headers, "Content-Length": str(sum(map(len, content.parts)))})
@@ -71,14 +71,14 @@ def tagged(
 
 
 async def fingerprinted_parts(request: Request, content: bytes | Parts) -> Response:
-    """Gives the answer under a tag made of itself, or 304; one in parts is hashed in a thread."""
+    """Gives the answer with the tag of its content, or 304; an answer in parts is hashed in a thread."""
     if isinstance(content, Parts):
         return tagged(request, content, await asyncio.to_thread(content.fingerprint))
     return fingerprinted(request, content)
 
 
 def fingerprinted(request: Request, content: Any, headers: Mapping[str, str] | None = None) -> Response:
-    """Gives the answer under a tag made of itself, or 304 where the request has it already."""
+    """Gives the answer with the tag of its content, or 304 where the request has it already."""
     ready = content if isinstance(content, bytes) else orjson.dumps(content)
     return tagged(request, ready, fingerprint(ready), headers=headers)
 

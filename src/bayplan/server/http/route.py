@@ -19,7 +19,7 @@ BodyT = TypeVar("BodyT")
 
 @dataclass(slots=True)
 class Call(Generic[QueryT, BodyT]):
-    """A request whose sender is known and may do this, with its parameters and its body parsed."""
+    """An authenticated and permitted request, with its parameters and its body parsed."""
 
     request: Request
     principal: Principal
@@ -32,7 +32,7 @@ class Call(Generic[QueryT, BodyT]):
 
     @property
     def pk(self) -> int:
-        """The primary key in the path; 0 for one beyond 64 bits, which no row has."""
+        """The primary key in the path; 0, which no row has, for a number beyond 64 bits."""
         return int(self.request.path_params["pk"])
 
     @property
@@ -48,7 +48,7 @@ class Call(Generic[QueryT, BodyT]):
 
 
 class BodyAs(Enum):
-    """How a handler is given the body."""
+    """The form in which a handler gets the body."""
 
     MODEL = auto()
     BYTES = auto()  # the handler keeps what it parses, or finds out what to parse it as
@@ -76,7 +76,7 @@ class Route:
     operation_id: str = ""
     tags: tuple[str, ...] = ()
     query: type[Parameters] | None = NoParameters
-    """What the query string is parsed as; None where it is not looked at."""
+    """The model of the query string; None where it is not read."""
     body: type[BaseModel] | None = None
     body_required: bool = True
     body_as: BodyAs = BodyAs.MODEL
@@ -84,7 +84,7 @@ class Route:
     """The most bytes of a body that are read, from the setting `max_body_bytes`."""
     example: Any = None
     answer: Any = None
-    """A type of the schemas, a list of one, or a JSON schema."""
+    """A type of the schemas, a list of a type, or a JSON schema."""
     status: int = 200
     other_answers: Mapping[int, str] = field(default_factory=dict)
     """Other statuses with the same answer, each with its description."""

@@ -1,4 +1,4 @@
-"""From a method and a path to what answers it: a dictionary look-up, and no pattern after another."""
+"""From a method and a path to its endpoint: by a lookup in a dictionary, not by one pattern after another."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Generic, TypeVar

@@ -1,4 +1,4 @@
-"""What becomes of images, and what is known of them: for the routes of images, and for other features."""
+"""The actions on images, and their facts: for the routes of images, and for other features."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -36,7 +36,7 @@ async def reinstate(
 
 
 async def erase(context: Context, sender: Sender, pk: int, expand: tuple[str, ...], *, if_match: str | None) -> Object:
-    """Removes an image for good, with all that is known of it, and gives it for the last time; raises `NotFound`."""
+    """Removes an image for good, with its facts and states, and gives it for the last time; raises `NotFound`."""
     principal, disclosure = sender.principal, context.disclosure()
     async with context.db.write(by=principal.name) as tx:
         image, _ = await crud.load_in(tx, projection(IMAGES.name, principal, expand), pk, disclosure)

@@ -37,7 +37,7 @@ async def load_facts(context: Context, call: Call[NoParameters, None]) -> Respon
 
 
 async def patch_facts(context: Context, call: Call[NoParameters, FactsPatch]) -> Response:
-    """Answers with an image's facts as staff's entries have made them."""
+    """Answers with an image's facts after a change by staff."""
     values = call.body.model_dump(exclude_unset=True)
     await queries.change_facts(context, call.principal, call.pk, values, if_match=call.if_match)
     facts = await queries.load_facts(context, call.pk)

@@ -1,4 +1,4 @@
-"""What is known of an image beyond its fields, and from whom: staff's word goes before the registry's."""
+"""The facts of an image beyond its fields, and their origins: staff's entries take precedence over the registry's."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -31,7 +31,7 @@ async def enter_facts(tx: Transaction, pk: int, values: Mapping[str, Any], *, if
 
 
 async def replace_registry_facts(tx: Transaction, pk: int, values: Mapping[str, Any]) -> FieldChanges:
-    """Puts what an image's registry says in place of all that it said before; staff's entries stay, and stay first.
+    """Replaces an image's facts from its registry; staff's entries stay, and take precedence.
 
     Gives which of the registry's facts changed, for the change log.
     """

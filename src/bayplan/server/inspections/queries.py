@@ -1,4 +1,4 @@
-"""What registries hold of images: asked for, stored, and compared with what the catalogue says."""
+"""Inspections: made, stored, and compared with the catalogue."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
@@ -25,17 +25,17 @@ if TYPE_CHECKING:
 Object = dict[str, Any]
 
 
-async def inspect(context: Context, wanted: InspectionRequest) -> Object:
-    """Gives what the registry holds of any image, and stores nothing; raises `Invalid` or `RegistryError`."""
-    username, password = wanted.registry_username, wanted.registry_password
+async def inspect(context: Context, request: InspectionRequest) -> Object:
+    """Inspects any image, and stores nothing; raises `Invalid` or `RegistryError`."""
+    username, password = request.registry_username, request.registry_password
     if (username is None) != (password is None):
         missing = "registry_password" if password is None else "registry_username"
         raise Invalid.at(
             missing, "incomplete_login", "Give both 'registry_username' and 'registry_password', or neither."
         )
-    reference = Reference.parse(wanted.url)
+    reference = Reference.parse(request.url)
     if password is not None:
-        await context.audit.asked(reference.registry, "inspect", [])
+        await context.audit.sent_to_registry(reference.registry, "inspect", [])
     inspection = await context.registries.inspect(reference, username, password)
     return _content(inspection) | {"contradictions": []}
 
@@ -43,9 +43,9 @@ async def inspect(context: Context, wanted: InspectionRequest) -> Object:
 async def inspect_and_store(context: Context, principal: Principal, pk: int, *, if_match: str | None) -> None:
     """Inspects an image with its own credentials and stores the inspection; raises `RegistryError`, and what `keep` raises."""
     location = await inspection_store.registry_location(context.db, pk, context.keyring)
-    # The registry is asked before the transaction begins: it may take its time, and nobody is to wait for it.
+    # The registry is asked before the transaction begins, so that no other write waits for the registry.
     if location.password is not None:
-        await context.audit.asked(location.reference.registry, "inspect", [pk])
+        await context.audit.sent_to_registry(location.reference.registry, "inspect", [pk])
     try:
         inspection = await context.registries.inspect(location.reference, location.username, location.password)
     except RegistryDenied:
@@ -54,12 +54,12 @@ async def inspect_and_store(context: Context, principal: Principal, pk: int, *, 
         raise
     async with context.db.write(by=principal.name) as tx:
         await inspection_store.keep(tx, pk, _content(inspection), location, if_match=if_match)
-        await credential_queries.note_outcomes(tx, now(), taken=location.credential_keys)
+        await credential_queries.note_outcomes(tx, now(), accepted=location.credential_keys)
 
 
 async def load(context: Context, pk: int) -> tuple[bytes, str]:
     """Gives the stored inspection of an image with its contradictions as JSON, and the tag; raises `NotFound`."""
-    # `If-Match` goes by the image's revision. Read first: if the inspection is newer, a change with this tag is only refused.
+    # `If-Match` compares the image's revision. Read first: if the inspection is newer, a change with this tag is only refused.
     revision = await image_queries.revision(context.db, pk)
     stored = await inspection_store.load(context.db, pk)
     # The contradictions change with the catalogue, whatever the revision is.
@@ -78,7 +78,7 @@ def _content(inspection: "registry.ImageInspection") -> Object:
 
 
 def _contradictions(stored: inspection_store.StoredInspection) -> Iterable[Object]:
-    """Gives where the catalogue's fields, then the facts that staff entered, differ from the image."""
+    """Gives the catalogue's fields, then the facts that staff entered, that differ from the image."""
     from bayplan.registry.interpret import ObservedFact, PlatformFacts, contradictions
 
     platforms = stored.inspection["platforms"]

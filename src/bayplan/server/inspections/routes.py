@@ -1,4 +1,4 @@
-"""What registries hold of images: asked for, and stored."""
+"""The routes of inspections."""
 
 from typing import Any
 

@@ -1,6 +1,6 @@
 """Stored inspections of images: each until the next one, or until the image gets another url.
 
-The registry is asked before any transaction begins, so an inspection is checked against the image as it is when it is stored.
+The registry is asked before the transaction begins, so an inspection is compared with the image again when it is stored.
 """
 
 from collections.abc import Mapping
@@ -29,7 +29,7 @@ Object = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class RegistryLocation:
-    """Where an image lies, and the credentials for it; the password is not in its `repr`."""
+    """An image's reference, and the credentials for it; the password is not in its `repr`."""
 
     reference: Reference
     username: str | None
@@ -43,7 +43,7 @@ class RegistryLocation:
 
 @dataclass(frozen=True, slots=True)
 class StoredInspection:
-    """A stored inspection, what the catalogue says of the same image, and the facts that staff entered."""
+    """A stored inspection, the catalogue's fields of the same image, and the facts that staff entered."""
 
     inspection: Object
     catalogue: Mapping[str, str | None]
@@ -51,7 +51,7 @@ class StoredInspection:
 
 
 async def registry_location(db: Database, pk: int, keyring: Keyring) -> RegistryLocation:
-    """Gives where the image with that pk lies; raises `NotFound`, and `Conflict` for a deleted one."""
+    """Gives the location of the image with that pk; raises `NotFound`, and `Conflict` for a deleted image."""
     rows = await fetch_all(db, sa.select(tables.images).where(tables.images.c.pk == pk))
     if not rows:
         raise NotFound(f"No docker image with pk {pk}.")
@@ -61,27 +61,27 @@ async def registry_location(db: Database, pk: int, keyring: Keyring) -> Registry
     return RegistryLocation(located(row.url, row.registry), row.registry_username, password)
 
 
-async def keep(tx: Transaction, pk: int, found: Object, at: RegistryLocation, *, if_match: str | None = None) -> None:
-    """Stores what a registry said in place of what it said before, and what the rules use of it as the image's facts.
+async def keep(
+    tx: Transaction, pk: int, inspection: Object, at: RegistryLocation, *, if_match: str | None = None
+) -> None:
+    """Stores an inspection in place of the last one, and its facts as the image's; the catalogue stands by its digest then.
 
-    The catalogue stands by its digest from then on.
-
-    Raises `NotFound`, `PreconditionFailed`, and `Conflict` for an image that was deleted or moved while its registry was
-    asked.
+    Raises `NotFound`, `PreconditionFailed`, and `Conflict` for an image that was deleted, or got another url, while its
+    registry was asked.
     """
     row = await crud.current_row(tx, IMAGES, pk, if_match)
     crud.check_not_deleted(IMAGES, row)
     if located(row["url"], row["registry"]) != at.reference:
         raise Conflict(f"The image with pk {pk} was given another url while its registry was asked: inspect it again.")
-    new = facts_from_inspection(found["platforms"], _is_readable)
+    new = facts_from_inspection(inspection["platforms"], _is_readable)
     table = tables.inspections
     old = await tx.fetch(sa.select(table.c.digest).where(table.c.image == pk))
     await tx.execute(sa.delete(table).where(table.c.image == pk))
-    await tx.execute(sa.insert(table), {"image": pk, **found, "by_architecture": new.by_architecture or None})
-    digests = (old[0].digest if old else None, found["digest"])
+    await tx.execute(sa.insert(table), {"image": pk, **inspection, "by_architecture": new.by_architecture or None})
+    digests = (old[0].digest if old else None, inspection["digest"])
     changes = {"digest": digests, **await image_queries.replace_registry_facts(tx, pk, new.facts)}
     tx.entries.append(ChangeEntry("docker", pk, "inspect", changes))
-    await check_queries.accept_digest(tx, pk, row["url"], row["registry"], found["digest"], found["checked"])
+    await check_queries.accept_digest(tx, pk, row["url"], row["registry"], inspection["digest"], inspection["checked"])
 
 
 def _is_readable(name: str, value: Any) -> bool:
@@ -93,7 +93,7 @@ def _is_readable(name: str, value: Any) -> bool:
 
 
 async def load(db: Database, pk: int) -> StoredInspection:
-    """Gives the stored inspection of an image; raises `NotFound` where there is no such image, or none was made."""
+    """Gives the stored inspection of an image; raises `NotFound` where there is no such image, or it was not inspected."""
     rows = await fetch_all(db, _KEPT.where(tables.images.c.pk == pk))
     if not rows:
         raise NotFound(f"No docker image with pk {pk}.")

@@ -1,6 +1,6 @@
 """The image inventory of workers, as they last reported it: apart from the catalogue, whose version it does not move.
 
-A worker reports all of it each time; only differences are written, so that `at` is when it first reported an image so.
+Each report is complete; only differences are written, so that `at` is the time of the first report of an image in its state.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -12,7 +12,7 @@ from bayplan.db import tables
 from bayplan.db.database import Database, Rows, fetch_all
 from bayplan.errors import NotFound, Unauthenticated
 
-_HOLDINGS, _HELD, _NODES, _WORKERS = tables.holdings, tables.worker_nodes, tables.nodes, tables.workers
+_INVENTORY, _HELD, _NODES, _WORKERS = tables.holdings, tables.worker_nodes, tables.nodes, tables.workers
 _IMAGES = tables.images
 # The detail of a failed pull may name the user of the registry credentials, which not everybody sees.
 _FOR_STAFF = "The image is pulled with a log-in, so why that failed is for staff to see."
@@ -21,7 +21,7 @@ Object = dict[str, Any]
 
 
 async def replace(db: Database, worker: int, report: Iterable[Mapping[str, Any]], now: str) -> int:
-    """Puts a worker's report in place of its last one, for the images that the catalogue has; gives how many these are."""
+    """Replaces a worker's inventory, for the images that the catalogue has; gives the number of these."""
     new = {entry["image"]: {name: entry.get(name) for name in _REPORTED} for entry in report}
     async with db.write(moves=False) as tx:
         # Locked until the end: a worker may be revoked, and an image removed for good, at any time. Two reports of one
@@ -33,27 +33,27 @@ async def replace(db: Database, worker: int, report: Iterable[Mapping[str, Any]]
         for pks in in_parts(sorted(new)):
             images = sa.select(_IMAGES.c.pk).where(_IMAGES.c.pk.in_(pks)).order_by(_IMAGES.c.pk)
             existing |= {row.pk for row in await tx.fetch(images.with_for_update(key_share=True, read=True))}
-        rows = await tx.fetch(sa.select(_HOLDINGS).where(_HOLDINGS.c.worker == worker))
+        rows = await tx.fetch(sa.select(_INVENTORY).where(_INVENTORY.c.worker == worker))
         old = {row.image: {name: row._mapping[name] for name in _REPORTED} for row in rows}
         gone = [image for image, entry in old.items() if new.get(image) != entry]
         for pks in in_parts(gone):
-            await tx.execute(sa.delete(_HOLDINGS).where(_HOLDINGS.c.worker == worker, _HOLDINGS.c.image.in_(pks)))
+            await tx.execute(sa.delete(_INVENTORY).where(_INVENTORY.c.worker == worker, _INVENTORY.c.image.in_(pks)))
         fresh = [
             {"worker": worker, "image": image, **entry, "at": now}
             for image, entry in new.items()
             if image in existing and old.get(image) != entry
         ]
         if fresh:
-            await tx.execute(sa.insert(_HOLDINGS), fresh)
+            await tx.execute(sa.insert(_INVENTORY), fresh)
     return len(existing)
 
 
 async def of_node(db: Database, node: int, *, sees_credentials: bool) -> dict[int, Object]:
-    """Gives what the worker of a node holds, by image; raises `NotFound`. Nothing where the node has no worker."""
-    held = _NODES.outerjoin(_HELD, _HELD.c.node == _NODES.c.pk).outerjoin(_HOLDINGS, _joined)
+    """Gives the inventory of a node's worker, by image, empty where the node has no worker; raises `NotFound`."""
+    held = _NODES.outerjoin(_HELD, _HELD.c.node == _NODES.c.pk).outerjoin(_INVENTORY, _joined)
     statement = (
-        sa.select(_HOLDINGS, _IMAGES.c.registry_username)
-        .select_from(held.outerjoin(_IMAGES, _IMAGES.c.pk == _HOLDINGS.c.image))
+        sa.select(_INVENTORY, _IMAGES.c.registry_username)
+        .select_from(held.outerjoin(_IMAGES, _IMAGES.c.pk == _INVENTORY.c.image))
         .where(_NODES.c.pk == node)
     )
     rows = await fetch_all(db, statement)
@@ -62,13 +62,13 @@ async def of_node(db: Database, node: int, *, sees_credentials: bool) -> dict[in
     return {row.image: _shown(row, sees_credentials) for row in rows if row.image is not None}
 
 
-_joined = _HOLDINGS.c.worker == _HELD.c.worker
+_joined = _INVENTORY.c.worker == _HELD.c.worker
 
 
 async def of_image(db: Database, image: int, *, sees_credentials: bool) -> dict[int, Object]:
-    """Gives what workers report of an image, by worker."""
-    statement = sa.select(_HOLDINGS, _IMAGES.c.registry_username).join(_IMAGES, _IMAGES.c.pk == _HOLDINGS.c.image)
-    rows = await fetch_all(db, statement.where(_HOLDINGS.c.image == image))
+    """Gives the inventory entries of an image, by worker."""
+    statement = sa.select(_INVENTORY, _IMAGES.c.registry_username).join(_IMAGES, _IMAGES.c.pk == _INVENTORY.c.image)
+    rows = await fetch_all(db, statement.where(_INVENTORY.c.image == image))
     return {row.worker: _shown(row, sees_credentials) for row in rows}
 
 
@@ -87,30 +87,30 @@ async def workers(db: Database) -> list[Object]:
         .order_by(_WORKERS.c.ip, _WORKERS.c.pk, _NODES.c.index)
     )
 
-    def made(rows: Rows) -> list[Object]:
+    def read(rows: Rows) -> list[Object]:
         by_pk: dict[int, Object] = {}
         for pk, name, ip, node, index in rows:
             worker = by_pk.setdefault(pk, {"pk": pk, "worker": name, "ip": ip, "nodes": []})
             worker["nodes"] += [] if node is None else [(node, index)]
         return list(by_pk.values())
 
-    return await db.fetch(statement, made)
+    return await db.fetch(statement, read)
 
 
 async def states(db: Database) -> dict[int, dict[int, tuple[str, int | None, str]]]:
     """Gives the state, the size and the time of each image, by worker, for every worker that has reported."""
-    columns = _HOLDINGS.c
+    columns = _INVENTORY.c
 
-    def made(rows: Rows) -> dict[int, dict[int, tuple[str, int | None, str]]]:
+    def read(rows: Rows) -> dict[int, dict[int, tuple[str, int | None, str]]]:
         by_worker: dict[int, dict[int, tuple[str, int | None, str]]] = {}
         for worker, image, state, size_bytes, at in rows:
             by_worker.setdefault(worker, {})[image] = (state, size_bytes, at)
         return by_worker
 
     statement = sa.select(columns.worker, columns.image, columns.state, columns.size_bytes, columns.at)
-    return await db.fetch(statement, made)
+    return await db.fetch(statement, read)
 
 
 def in_parts(pks: Sequence[int], most: int = 500) -> Iterable[Sequence[int]]:
-    """Gives the pks in parts of which each fits into one statement."""
+    """Gives the pks in parts that each fit into a statement."""
     return (pks[first : first + most] for first in range(0, len(pks), most))

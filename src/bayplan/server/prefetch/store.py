@@ -1,6 +1,6 @@
 """Rules for prefetching as the store holds them: their filters checked when they are written, and put to use once for each version.
 
-What a rule's `images` let through depends on the catalogue alone, so it is found once for each version of it. Which rules apply to a
+The images of a rule depend on the catalogue alone, so they are read once for each version of it. Which rules apply to a
 worker's nodes is one query for all of them, however many there are.
 """
 
@@ -48,7 +48,7 @@ async def checked(values: dict[str, Any]) -> dict[str, Any]:
     return values
 
 
-# Everybody reads the rules and sees what comes of them, so they filter by what everybody may filter by.
+# Everybody reads the rules and their results, so they filter by fields that everybody may filter by.
 def _check(resource_type: ResourceType, specification: Filter, at: str) -> None:
     if resource_type.volatile:
         _refuse_volatile(resource_type, specification.expressions, f"{at}expressions")
@@ -59,15 +59,15 @@ def _check(resource_type: ResourceType, specification: Filter, at: str) -> None:
 
 
 def _refuse_volatile(resource_type: ResourceType, expressions: Sequence[Expression], at: str) -> None:
-    for index, one in enumerate(expressions):
-        if isinstance(one, Both | Either):
-            _refuse_volatile(resource_type, one.sub_expressions, f"{at}.{index}.sub_expressions")
+    for index, expression in enumerate(expressions):
+        if isinstance(expression, Both | Either):
+            _refuse_volatile(resource_type, expression.sub_expressions, f"{at}.{index}.sub_expressions")
         else:
-            _refuse_field(resource_type, one.field, f"{at}.{index}.field")
+            _refuse_field(resource_type, expression.field, f"{at}.{index}.field")
 
 
 def _refuse_field(resource_type: ResourceType, name: str, at: str) -> None:
-    """What changes without a new version of the catalogue would change what is to be held under a version that stays."""
+    """Raises for a volatile field: it would change the desired images without a new version of the catalogue."""
     if name in resource_type.volatile:
         detail = (
             f"'{name}' changes all the time, so no rule may go by it: a {resource_type.singular} would come and go."
@@ -87,7 +87,7 @@ class Rules:
         return await self._applying(db, 0, {"worker": worker})
 
     async def of_node(self, db: Database, node: int) -> Applying:
-        """Gives which rules apply to one node."""
+        """Gives which rules apply to a node."""
         return await self._applying(db, 1, {"node": node})
 
     async def of_all_workers(self, db: Database) -> Applying:
@@ -95,14 +95,14 @@ class Rules:
         return await self._applying(db, 2, {})
 
     async def _applying(self, db: Database, which: int, parameters: Mapping[str, int]) -> Applying:
-        found: dict[int, tuple[int, ...]] = {}
+        result: dict[int, tuple[int, ...]] = {}
         first = 0
         for statements in self.conditions:
             applying = await db.fetch(statements[which], partial(_places, first), parameters)
             for pk, places in applying.items():
-                found[pk] = (*found.get(pk, ()), *places)
+                result[pk] = (*result.get(pk, ()), *places)
             first += len(statements[which].statement.selected_columns) - 1
-        return found
+        return result
 
 
 def _places(first: int, rows: Rows) -> Applying:
@@ -110,7 +110,7 @@ def _places(first: int, rows: Rows) -> Applying:
 
 
 async def take(db: Database) -> Rules:
-    """Gives the rules as they are; a query for each, and one for all."""
+    """Gives the rules as they are now; reads each rule's images by a query of its own."""
     table = tables.prefetch
     stored = await fetch_all(db, sa.select(table.c.name, table.c.nodes, table.c.images).order_by(table.c.pk))
     rules, conditions = [], []

@@ -1,4 +1,4 @@
-"""The few actions that only one of the small resources has: a licence's sub-descriptors, the generation of a GPU."""
+"""The actions of single resources: changing a licence's sub-descriptors, the generation of a GPU."""
 
 from typing import Any
 
@@ -16,24 +16,24 @@ LICENCES = RESOURCE_TYPES["licences"]
 
 
 async def change_subdescriptors(
-    context: Context, principal: Principal, pk: int, wanted: SubDescriptors, *, if_match: str | None
+    context: Context, principal: Principal, pk: int, request: SubDescriptors, *, if_match: str | None
 ) -> Written:
     """Adds names to one of a licence's lists, or removes them, whatever their case; raises `NotFound` or `PreconditionFailed`."""
     async with context.db.write(by=principal.name) as tx:
         row = await crud.current_row(tx, LICENCES, pk, if_match)
-        names = {name.casefold(): name for name in wanted.names}
-        existing = {name.casefold() for name in row[wanted.type]}
-        if wanted.method == "remove":
-            values = [name for name in row[wanted.type] if name.casefold() not in names]
+        names = {name.casefold(): name for name in request.names}
+        existing = {name.casefold() for name in row[request.type]}
+        if request.method == "remove":
+            values = [name for name in row[request.type] if name.casefold() not in names]
         else:
-            values = [*row[wanted.type], *(name for folded, name in names.items() if folded not in existing)]
-        await crud.change(tx, LICENCES, pk, {wanted.type: values}, context.keyring)
+            values = [*row[request.type], *(name for folded, name in names.items() if folded not in existing)]
+        await crud.change(tx, LICENCES, pk, {request.type: values}, context.keyring)
         licence, tag = await crud.load_in(tx, projection("licences", principal), pk, context.disclosure())
     return Written(licence, tag)
 
 
 async def generation_of(context: Context, principal: Principal, text: str) -> Written:
-    """Gives the hardware generation that has a compute capability; raises `Invalid`, or `NotFound` where none has."""
+    """Gives the hardware generation that has a compute capability; raises `Invalid`, or `NotFound` where there is none."""
     try:
         capability = float(str(ComputeCapability.parse(text)))
     except Invalid as error:
@@ -47,7 +47,7 @@ async def generation_of(context: Context, principal: Principal, text: str) -> Wr
     def generations(rows: Any) -> list[Written]:
         return [Written(chosen.objects([row], context.disclosure())[0], chosen.tag(row)) for row in rows]
 
-    found = await context.db.fetch(statement, generations)
-    if not found:
+    matching = await context.db.fetch(statement, generations)
+    if not matching:
         raise NotFound(f"No hardware generation has the compute capability {text}; /v1/hardware/list shows them all.")
-    return found[0]
+    return matching[0]

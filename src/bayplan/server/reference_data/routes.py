@@ -1,4 +1,4 @@
-"""What only one of the small resources has: a licence's sub-descriptors, the generation of a GPU."""
+"""The routes of single resources: a licence's sub-descriptors, the generation of a GPU."""
 
 from starlette.responses import Response
 
