@@ -1,4 +1,4 @@
-"""No registry password leaves before its entry is in the audit log: the last step of every answer that may hold some."""
+"""The last step of answers that may have registry passwords: no password leaves before its entry is in the audit log."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ async def disclosing(
 ) -> Response:
     """Gives the response once the passwords in it are in the audit log; raises `DatabaseUnavailable` where they cannot be.
 
-    A 304, and the answer to `HEAD`, hold none.
+    A 304, and the answer to `HEAD`, have none.
     """
     if disclosure.images and response.status_code != 304 and call.request.method != "HEAD":
         await context.audit.disclosed(call.principal, call.address, action, disclosure)

@@ -1,4 +1,4 @@
-"""The API's own pages: its OpenAPI document, and Swagger UI over it, whose files a package brings: no page needs the internet."""
+"""The API's own pages: its OpenAPI document, and Swagger UI over it, whose files are in a package, so that no page needs the internet."""
 
 from collections.abc import Sequence
 from functools import cache

@@ -1,4 +1,4 @@
-"""Whether the process is alive, and whether its database answers: for whoever supervises it."""
+"""The routes for a supervisor: whether the process is alive, and whether its database answers."""
 
 from starlette.responses import Response
 

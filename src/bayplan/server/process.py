@@ -1,4 +1,4 @@
-"""What `serve`, `migrate` and `secrets rotate` do; apart from their definitions because it takes long to import."""
+"""The work of `serve`, `migrate` and `secrets rotate`; apart from the commands because it takes long to import."""
 
 import asyncio
 import errno
@@ -20,7 +20,7 @@ from bayplan.server.checks.intervals import CheckIntervals
 from bayplan.server.credentials.key_rotation import encrypt_again
 from bayplan.server.supervisor import Supervisor, run_once
 
-# Of a request line and headers, or of what stands between two pieces of a body.
+# Of a request line and headers, or of the line between two chunks of a body.
 MOST_HEAD_BYTES = 64 * 1024
 BACKLOG = 2048  # connections that wait to be accepted
 
@@ -29,7 +29,7 @@ _ANY_OTHER = "address with --host or BAYPLAN_HOST"
 
 
 class _Http(HttpToolsProtocol):
-    """uvicorn's HTTP, where a header may not go on for ever: its parser keeps what has no end yet, however long."""
+    """uvicorn's HTTP with a limit on headers: its parser keeps an unfinished header, however long."""
 
     _head_bytes = 0
 
@@ -54,7 +54,7 @@ class _Http(HttpToolsProtocol):
 
 
 class _Server(uvicorn.Server):
-    """A uvicorn server that says in one line where it serves, once it does, and ends with its supervisor."""
+    """A uvicorn server that prints its address in a line once it serves, and ends with its supervisor."""
 
     def __init__(self, config: uvicorn.Config, greeting: str | None, lifeline: int | None) -> None:
         super().__init__(config)
@@ -65,7 +65,7 @@ class _Server(uvicorn.Server):
         await super().startup(sockets=sockets)
         if not self.started:
             return
-        # What a start loads stays; looking through it again and again for garbage would hold up every request for 0.1 s.
+        # Objects of the start stay; collecting garbage among them would hold up every request for 0.1 s.
         gc.freeze()
         if self._lifeline is not None:
             asyncio.get_running_loop().add_reader(self._lifeline, self._end)
@@ -92,7 +92,7 @@ def serve(settings: Settings, *, check_intervals: CheckIntervals | None = None) 
         _Server(_config(settings, check_intervals), greeting, None).run(sockets=[listener])
         return
     run_once(lambda: asyncio.run(_prepare(settings)))
-    listener.listen(BACKLOG)  # from now on nobody is refused, whoever of the processes is there to answer
+    listener.listen(BACKLOG)  # from now on no connection is refused, whichever process accepts it
 
     def serve_as(number: int, lifeline: int) -> None:
         logs.configure(settings.log_level, number)
@@ -121,11 +121,11 @@ def _config(settings: Settings, check_intervals: CheckIntervals | None) -> uvico
 
 
 async def _prepare(settings: Settings) -> None:
-    """Makes database and keys ready, once for all processes."""
+    """Prepares the database and the keys, once for all processes."""
     context = open_context(settings)
     try:
         await prepare(context)
-        if settings.is_embedded:  # no other server works on it, so claims of before are nobody's
+        if settings.is_embedded:  # no other server uses it, so earlier claims have no owner
             await check_queue.resume(context.db, now())
     finally:
         await context.db.close()
@@ -159,7 +159,7 @@ def migrate(settings: Settings) -> tuple[str | None, str]:
 
 
 def rotate(settings: Settings, *, new_key: bool) -> tuple[int, int]:
-    """Encrypts the registry passwords again; gives how many of how many. The old keys stay in the key file, behind."""
+    """Encrypts the registry passwords again; gives how many of how many. The old keys stay in the key file, after the new one."""
 
     async def work() -> tuple[int, int]:
         runtime = open_context(settings)

@@ -1,7 +1,7 @@
 """Several server processes on one listening socket: starts them, restarts those that die, and ends them together.
 
-The processes are forked from one that has done nothing but import: it has no thread, connection or event loop that they
-could inherit half. It waits for signals and for their ends, and serves nothing itself.
+The processes are forked from a process that has only imported modules, so they inherit no thread, connection or event loop.
+It waits for signals and for their ends, and serves nothing itself.
 """
 
 import gc
@@ -26,7 +26,7 @@ STEADY_SECONDS = 10.0
 """A process that lived this long is restarted at once; the restart of others waits longer each time."""
 RESTART = Backoff(first_seconds=1.0, longest_seconds=30.0)
 STOP_SECONDS = 30.0
-"""How long processes may take to end what they began; then they are killed."""
+"""How long processes may take to finish their requests; then they are killed."""
 
 _SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGCHLD)
 
@@ -38,7 +38,7 @@ def run_once(work: Callable[[], None]) -> None:
     """Runs the work in a process of its own, so that its imports do not stay in this one; exits with its status where it fails."""
     pid = os.fork()
     if pid == 0:
-        work()  # what it raises is shown as anywhere, and ends that process
+        work()  # an exception shows its traceback, and ends that process
         sys.exit(0)
     _, status = os.waitpid(pid, 0)
     code = os.waitstatus_to_exitcode(status)
@@ -48,7 +48,7 @@ def run_once(work: Callable[[], None]) -> None:
 
 @dataclass(slots=True)
 class _Process:
-    """A place among the server processes, and who fills it now."""
+    """A place among the server processes, and its current process."""
 
     number: int
     pid: int | None = None
@@ -66,7 +66,7 @@ class Supervisor:
         self._processes = [_Process(number) for number in range(1, processes + 1)]
         self._is_stopping = False
         self._woken, self._waker = os.pipe()
-        # Its end, of which all processes hold the other side, says that this one is gone, however it went.
+        # A pipe: its end of file tells the processes that the supervisor is gone, for whatever reason.
         self._lifeline, self._held = os.pipe()
         for end in (self._woken, self._waker):
             os.set_blocking(end, False)
@@ -115,7 +115,7 @@ class Supervisor:
         _log.info("Process %d has pid %d", process.number, pid)
 
     def _be(self, number: int) -> NoReturn:
-        """Is a server process, to its end."""
+        """Runs a server process to its end."""
         code = 1
         try:
             signal.set_wakeup_fd(-1)
@@ -127,7 +127,7 @@ class Supervisor:
             self._serve(number, self._lifeline)
             code = 0
         except BayplanError as error:
-            _log.error("%s", error.detail)  # a person's sentence needs no traceback
+            _log.error("%s", error.detail)  # a sentence for people, without a traceback
         except BaseException:
             _log.exception("The process failed")
         finally:
@@ -136,7 +136,7 @@ class Supervisor:
             os._exit(code)
 
     def _reap(self) -> None:
-        """Notes which processes have ended, and when each is started again."""
+        """Records the processes that have ended, and the time of their restart."""
         for process in self._processes:
             if process.pid is None or (ended := os.waitpid(process.pid, os.WNOHANG))[0] == 0:
                 continue
@@ -152,7 +152,7 @@ class Supervisor:
             _log.warning("Process %d %s; it is started again in %.1f s", process.number, how, wait)
 
     def _end_all(self) -> None:
-        self._listener.close()  # who comes now is refused, and not left waiting
+        self._listener.close()  # new connections are refused, not left waiting
         deadline = time.monotonic() + STOP_SECONDS
         self._signal_all(signal.SIGTERM)
         while any(process.pid for process in self._processes) and time.monotonic() < deadline:

@@ -1,1 +1,1 @@
-"""Who asks, and what they may do."""
+"""Authentication of principals, and what they may do."""

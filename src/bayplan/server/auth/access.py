@@ -1,4 +1,4 @@
-"""Who may do something, as data: each route names one of these, and one function checks it."""
+"""Access rules as data: each route names one of these, and a single function checks it."""
 
 from dataclasses import dataclass, replace
 from enum import Enum, auto
@@ -14,7 +14,7 @@ _STAFF_ONLY = "Only staff may do this: ask one of them, or log in as one."
 
 
 class WorkerAccess(Enum):
-    """For which objects a worker may do something."""
+    """The objects on which a worker may act."""
 
     ALL = auto()
     OWN_NODE = auto()  # the node in the path has to be its own
@@ -22,15 +22,15 @@ class WorkerAccess(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """Which principals may use a route: users, staff among them, and workers. Whoever is not named is refused."""
+    """The principals that may use a route: users, staff among them, and workers. All others are refused."""
 
     users: bool = False
     staff: bool = False
     workers: WorkerAccess | None = None
     is_public: bool = False
-    """Nobody need log in."""
+    """Without authentication."""
     takes_other_tokens: bool = False
-    """The handler authenticates: a token that is not an access token is good as well."""
+    """The handler authenticates: tokens other than access tokens are valid too."""
     refuses_after_body: bool = False
     """Whether an invalid body is answered before the refusal: for routes that only programs use."""
     refusal: str = _STAFF_ONLY
@@ -45,7 +45,7 @@ class Access:
             raise Forbidden(self.refusal)
 
     def saying(self, refusal: str) -> "Access":
-        """Gives the same with another sentence for users who are refused."""
+        """Gives the rule with another sentence for users who are refused."""
         return replace(self, refusal=refusal)
 
 

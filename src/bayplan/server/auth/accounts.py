@@ -1,4 +1,4 @@
-"""What logging in reads and writes: users and workers by name, the state of a token's account, and failed attempts."""
+"""The accounts of sessions: users and workers by name, the state of a token's account, and failed attempts."""
 
 import hashlib
 from collections.abc import Sequence
@@ -133,7 +133,7 @@ async def seconds_locked(db: Database, key: str, allowed: int, now: int) -> int:
 
 
 async def failed(db: Database, key: str, now: int) -> None:
-    """Counts a failed attempt, and forgets those of windows that are over."""
+    """Counts a failed attempt, and removes those of past windows."""
     table = tables.login_failures
     async with db.write(moves=False) as tx:
         await tx.execute(sa.delete(table).where(table.c.window_start <= now - WINDOW_SECONDS))

@@ -1,4 +1,4 @@
-"""Who a token stands for, read once for each version of the catalogue: whoever is deactivated or revoked moves that version."""
+"""The principal of a token, read once for each version of the catalogue: deactivation and revocation move that version."""
 
 import time
 from dataclasses import dataclass

@@ -5,10 +5,10 @@ import hmac
 
 
 def hashed(secret: str) -> str:
-    """Gives what is stored of a secret."""
+    """Gives the hash of a secret, to store."""
     return hashlib.sha256(secret.encode()).hexdigest()
 
 
 def is_right(secret: str, stored: str) -> bool:
-    """Whether that is the secret."""
+    """Whether the secret has that hash."""
     return hmac.compare_digest(hashed(secret), stored)

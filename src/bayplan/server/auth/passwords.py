@@ -1,4 +1,4 @@
-"""Passwords: hashed with argon2id in a thread, a few at a time, so that neither the event loop nor the memory suffers."""
+"""Passwords: hashed with argon2id in a thread, a few at a time, to spare the event loop and the memory."""
 
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
@@ -24,7 +24,7 @@ async def hash_of(password: str) -> str:
 
 
 async def is_right(password: str, stored: str | None) -> bool:
-    """Whether the password is the stored one; takes as long where there is none (None), so that nobody learns who exists."""
+    """Whether the password is the stored one; takes as long where there is none (None), so that nobody learns which users exist."""
     return await asyncio.get_running_loop().run_in_executor(_THREADS, _verify, password, stored)
 
 

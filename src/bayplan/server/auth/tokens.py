@@ -1,4 +1,4 @@
-"""Access and refresh tokens: signed JWTs that name a user or a worker, and the epoch that ends them all when it moves on."""
+"""Access and refresh tokens: signed JWTs that name a user or a worker, and an epoch, whose change ends all earlier tokens."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -15,7 +15,7 @@ _ALGORITHM = "HS256"
 
 @dataclass(frozen=True, slots=True)
 class TokenClaims:
-    """What a token says, once its signature and its time have been checked."""
+    """The claims of a token, once its signature and its time have been checked."""
 
     subject: Subject
     pk: int
@@ -40,7 +40,7 @@ class TokenIssuer:
         return jwt.encode(claims, self.key, algorithm=_ALGORITHM)
 
     def read(self, token: str) -> TokenClaims:
-        """Gives what the token says; raises `Unauthenticated` where it is not ours, or expired."""
+        """Gives the claims of a token; raises `Unauthenticated` where its signature is another's, or it has expired."""
         try:
             claims = jwt.decode(
                 token, self.key, algorithms=[_ALGORITHM], options={"require": ["sub", "exp", "epoch", "use"]}

@@ -1,4 +1,4 @@
-"""One check of an image in its registry: by HEAD, with the image's own credentials. A moved tag is inspected for what changed."""
+"""The check of an image in its registry: by HEAD, with the image's own credentials. A moved tag is inspected for the differences."""
 
 import logging
 from dataclasses import asdict, replace
@@ -50,7 +50,7 @@ def _is_new_digest(claim: CheckClaim, result: CheckResult, reference: Reference)
 async def _changes(
     claim: CheckClaim, reference: Reference, password: str | None, registries: Registries, db: Database
 ) -> list[dict[str, Any]] | None:
-    """Gives how the new image differs from the stored inspection; None where there is none, or the image cannot be read."""
+    """Gives the differences of the new image from the stored inspection; None where there is none, or the image cannot be read."""
     from bayplan.registry.diff import changes
 
     stored = await inspected_platforms(db, claim.image, claim.digest)

@@ -1,4 +1,4 @@
-"""The times that background checks go by, apart from the interval that the settings give."""
+"""The times of background checks, besides the interval in the settings."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -6,7 +6,7 @@ from datetime import timedelta
 
 @dataclass(frozen=True, slots=True)
 class CheckIntervals:
-    """An argument of the scheduler, so that a test need not wait."""
+    """Times of the scheduler, as an argument, so that a test need not wait."""
 
     poll_seconds: float = 2.0
     """The time between two queries for due images."""

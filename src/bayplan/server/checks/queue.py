@@ -1,7 +1,7 @@
-"""The queue of checks, in the database: which images are due, and which process has claimed them.
+"""The queue of checks, in the database: due images, and the claims of processes.
 
 A process claims an image by moving `due` on by a lease before it checks: a process that dies delays the image and loses nothing.
-No statement here waits for a row while it locks another that somebody may want, except in the order of keys.
+No statement here waits for a row while it locks another, except in the order of keys.
 """
 
 import asyncio
@@ -23,12 +23,12 @@ _CHECKS, _IMAGES = tables.checks, tables.images
 Row = dict[str, Any]
 
 AUDITED_AS = "check"
-_ROWS_PER_STATEMENT = 100  # as many as the event loop can wait for
+_ROWS_PER_STATEMENT = 100  # as many as the event loop handles without a pause
 
 
 @dataclass(frozen=True, slots=True)
 class CheckClaim:
-    """An image to check: its reference and credentials, and what the catalogue has of it. The encrypted password shows in no text."""
+    """An image to check: its reference and credentials, and its state in the catalogue. No text form has the encrypted password."""
 
     image: int
     url: str
@@ -47,7 +47,7 @@ class CheckClaim:
 
 
 async def enrol(db: Database, due: str | None, most: int) -> int:
-    """Adds images that are not deleted and were never checked, at most so many; gives how many."""
+    """Adds images that are not deleted and were never checked, at most so many; gives their number."""
     statement = (
         sa.select(_IMAGES.c.pk, _IMAGES.c.url, _IMAGES.c.registry, tables.inspections.c.digest)
         .select_from(_IMAGES)
@@ -72,7 +72,7 @@ async def enrol(db: Database, due: str | None, most: int) -> int:
 async def enrol_one(db: Database, pk: int, now: str) -> CheckClaim:
     """Gives an image to check now; raises `NotFound`, and `Conflict` for a deleted image.
 
-    The audit log says that its credentials go to its registry.
+    The audit log gets an entry: its credentials go to its registry.
     """
     images = await fetch_all(db, sa.select(_IMAGES).where(_IMAGES.c.pk == pk))
     if not images:
@@ -109,16 +109,16 @@ def _claim(row: Any, leased: str = "", claimed: str = "", chance: float = 0.5) -
 
 
 def new_row(pk: int, url: str, registry: str, digest: str | None, due: str | None) -> Row:
-    """Gives the row of an image that was never checked; without an inspection, the catalogue stands by the digest in its url."""
+    """Gives the first row of an image; without an inspection, the catalogue stands by the digest in its url."""
     try:
         reference = located(url, registry)
-    except Invalid:  # the check will say so
+    except Invalid:  # the check gives the error
         return {"image": pk, "registry": registry, "digest": digest, "due": due}
     return {"image": pk, "registry": reference.registry, "digest": digest or reference.digest, "due": due}
 
 
 async def schedule(db: Database, due: str, most: int) -> int:
-    """Gives a due time to images that have none and are not deleted, at most so many; gives how many."""
+    """Gives a due time to images that have none and are not deleted, at most so many; gives their number."""
     chosen = (
         sa.select(_CHECKS.c.image)
         .join(_IMAGES, _IMAGES.c.pk == _CHECKS.c.image)
@@ -162,7 +162,7 @@ async def claim(
 ) -> list[CheckClaim]:
     """Claims images of a registry that are due, the longest due first, until `leased`.
 
-    Where their credentials will be sent to the registry, the audit log says so before they can be.
+    The audit log has an entry for credentials before they are sent to the registry.
     """
     statement = (
         _CLAIMED.add_columns(_IMAGES.c.deletion_time)
@@ -189,7 +189,7 @@ async def claim(
 
 
 async def release(db: Database, claims: Sequence[CheckClaim], now: str) -> None:
-    """Gives claimed images back that were not checked."""
+    """Returns the claims of images that were not checked."""
     if not claims:
         return
     statement = (
@@ -203,7 +203,7 @@ async def release(db: Database, claims: Sequence[CheckClaim], now: str) -> None:
 
 
 async def make_due(db: Database, registry: str, now: str, leased: str) -> None:
-    """Makes the images of a registry due that it did not answer for, but for those that are due by `leased` anyway."""
+    """Makes the images due for which the registry did not answer, except those that are due by `leased` anyway."""
     waiting = (_CHECKS.c.registry == registry, _CHECKS.c.state == "unreachable", _CHECKS.c.due > leased)
     chosen = sa.select(_CHECKS.c.image).where(*waiting).order_by(_CHECKS.c.image).limit(_ROWS_PER_STATEMENT)
     pks: list[int] = [0]
@@ -231,7 +231,7 @@ async def request(db: Database, at: str, *, not_ok_only: bool) -> int:
 
 
 async def resume(db: Database, now: str) -> None:
-    """Makes due what was requested and is claimed by nobody any more: for a database that no other process works on."""
+    """Makes all requested images due again, claimed ones too: for a database that no other process uses."""
     async with db.write(moves=False) as tx:
         await tx.execute(sa.update(_CHECKS).where(_CHECKS.c.asked.is_not(None)).values(due=now))
 

@@ -59,7 +59,7 @@ class RegistryQueue:
         """Claimed images that were not checked yet."""
 
     async def run(self) -> bool:
-        """Checks all that is due; gives whether that was anything."""
+        """Checks all due images; gives whether there were any."""
         async with asyncio.TaskGroup() as group:
             workers = [group.create_task(self._work()) for _ in range(self._concurrency)]
         if self._has_recovered:
@@ -105,7 +105,7 @@ class RegistryQueue:
         return claims
 
     def _count(self, claim: CheckClaim, result: CheckResult) -> None:
-        """Opens the circuit breaker after failures in a row; notes that a registry answers again."""
+        """Opens the circuit breaker after consecutive failures; logs that a registry answers again."""
         if not result.of_registry:
             self._failures = 0
             recovered = claim.state == "unreachable" and is_conclusive(result)

@@ -1,4 +1,4 @@
-"""The states of images in their registries: shown, and checked again on request."""
+"""The routes of check states: reading them, and checks on request."""
 
 from typing import Annotated, Any
 
@@ -18,7 +18,7 @@ _TAGS = ("docker images",)
 
 
 class SinceParameters(Parameters):
-    """From when on checks are counted."""
+    """The time from which checks are counted."""
 
     since: Annotated[str | None, MOMENT] = Field(
         None, description="Count the images that were looked at from then on, as `checked`."

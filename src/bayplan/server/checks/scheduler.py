@@ -1,7 +1,7 @@
-"""The scheduler of checks: has each image checked in its registry, again and again, as it comes due.
+"""The scheduler of checks: checks each image in its registry whenever it is due.
 
-It lives in the server process, and shares its work with all processes on the same database by claims. While nothing is
-due it costs a query or two every few seconds. It ends with the server, and never before: it waits for a database that is away.
+It runs in the server process, and shares its work with all processes on the same database by claims. While nothing is
+due it costs a query or two every few seconds. It ends only with the server: it waits for a database that is away.
 """
 
 import asyncio
@@ -47,7 +47,7 @@ class CheckScheduler:
         intervals: CheckIntervals | None = None,
     ) -> None:
         self._interval_seconds = settings.verify_seconds
-        # One connection to each registry is left to those who wait for an answer.
+        # One connection to each registry stays free for requests that wait for an answer.
         self._concurrency = max(1, settings.registry_concurrency - 1)
         self._db = db
         self._keyring = keyring
@@ -62,11 +62,11 @@ class CheckScheduler:
         self._is_unavailable = False
 
     def start(self) -> None:
-        """Begins."""
+        """Starts the scheduler."""
         self._tasks = [asyncio.create_task(self._run()), asyncio.create_task(self._write())]
 
     def wake(self) -> None:
-        """Has it see at once whether something is due."""
+        """Makes it look up due images at once."""
         self._woken.set()
 
     async def stop(self) -> None:
@@ -199,11 +199,11 @@ class CheckScheduler:
             try:
                 changed = await check_store.write(self._db, batch, self._due)
             except DatabaseUnavailable:
-                # The queues wait as well: what is kept in memory is bounded.
+                # The queues wait as well, so that memory stays bounded.
                 await asyncio.sleep(self._intervals.poll_seconds)
                 continue
             except Exception:
-                _log.exception("Writing the results of checks failed")  # the images come again when their lease is over
+                _log.exception("Writing the results of checks failed")  # the images are due again after their lease
                 return
             for completed, before, state in changed:
                 if state.state != "ok" and state.state != before.state:

@@ -1,6 +1,6 @@
 """The results of checks in the database: the state of each image, and its history.
 
-The pure part is `bayplan.domain.check_state`; this reads and writes for it, many results in one transaction.
+The pure part is `bayplan.domain.check_state`; this module reads and writes its states, many results in a transaction.
 """
 
 import asyncio
@@ -22,8 +22,8 @@ _CHECKS, _CHANGES, _IMAGES = tables.checks, tables.check_changes, tables.images
 Row = dict[str, Any]
 
 HISTORY = 50
-"""Changes that are kept of each image."""
-# What of a check's state the change log has; why a registry did not answer is in the check's own history.
+"""The most changes that are kept of an image."""
+# The fields of a check's state in the change log; errors of registries are in the check's own history.
 _LOGGED = ("state", "digest", "found", "code")
 _CREDENTIAL_OUTCOMES = {"ok": "accepted", "moved": "accepted", "denied": "refused"}
 
@@ -38,7 +38,7 @@ class CompletedCheck:
 
 
 Due = Callable[[CompletedCheck, CheckState], str | None]
-"""When to check again an image in that state; None for when somebody asks."""
+"""The next check of an image in that state; None for on request only."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +65,7 @@ async def write(
     if not changed:
         return []
     async with db.write() as tx:
-        # Compared again: between the two transactions somebody may have written.
+        # Compared again: there may have been writes between the two transactions.
         same, changed = await _compare(tx, [entry.completed for entry in changed], skip_locked=False)
         await _write(tx, [*same, *changed], due)
         await _add_to_histories(tx, changed)
@@ -84,9 +84,9 @@ def _entry(entry: _Compared) -> ChangeEntry:
 async def _compare(
     tx: Transaction, completed: Sequence[CompletedCheck], *, skip_locked: bool
 ) -> tuple[list[_Compared], list[_Compared]]:
-    """Compares results with the states that are stored: those that change none, and those that do.
+    """Compares results with the stored states; gives those that change nothing, and those that change a state.
 
-    Left out are results that count no more: the image is gone, has another reference, or was checked since.
+    Outdated results are left out: the image is gone, has another reference, or was checked since.
     """
     same: list[_Compared] = []
     changed: list[_Compared] = []
@@ -134,7 +134,7 @@ def _new_values(entry: _Compared, due: Due) -> Row:
 
 
 async def _add_to_histories(tx: Transaction, changed: Sequence[_Compared]) -> None:
-    """Adds to the histories, and cuts them to `HISTORY`."""
+    """Adds the changes to the histories, and cuts these to `HISTORY`."""
     for part in slices(changed):
         rows = [
             _change(entry.row.image, entry.completed.result.at, entry.state, entry.completed.changes) for entry in part

@@ -1,4 +1,4 @@
-"""The six actions of a resource over objects: what a principal reads, and what becomes of what it writes."""
+"""The six actions of a resource: a principal's reads and writes of objects."""
 
 import asyncio
 from dataclasses import dataclass
@@ -21,14 +21,14 @@ from bayplan.server.image_lists import IMAGES, ImageList, ImagePage, image_list
 
 Object = dict[str, Any]
 
-# Longer filters are not kept: what is kept has a bound.
+# Longer filters are not cached, so that the cache is bounded.
 _KEPT_BODY_BYTES = 2_048
 _LISTINGS_KEPT = 2_048
 
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """An object as a write has left it, and its entity tag."""
+    """An object after a write, and its entity tag."""
 
     content: Object
     tag: str
@@ -36,7 +36,7 @@ class Written:
 
 @dataclass(frozen=True, slots=True)
 class Sender:
-    """Who writes, and from which network address: for the audit log."""
+    """The principal that writes, and its network address: for the audit log."""
 
     principal: Principal
     address: str | None

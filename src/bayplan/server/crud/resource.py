@@ -30,7 +30,7 @@ async def _remove(
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Resource:
-    """One resource: what its bodies are, and where its actions differ from those of the others."""
+    """A resource: its bodies, and where its actions differ from those of others."""
 
     resource_type: ResourceType
     plural: str
@@ -39,15 +39,15 @@ class Resource:
     patch: type[Body]
     answer: type[Any]
     example: Values
-    # What the server adds to a new object's columns.
+    # Columns that the server adds to a new object.
     born: Callable[[Principal], Values] = lambda _principal: {}
-    # What becomes of a body before it is stored; not in the transaction, so it may take its time.
+    # Converts a body before it is stored; outside the transaction, so it may take long.
     prepare: Callable[[Values], Awaitable[Values]] = _as_sent
     remove: Remove = _remove
     removal: str = "Removes it. What is still referred to cannot be removed: 409, saying by what."
-    # Where the principal may read only some of the objects: the condition on their rows.
+    # For a principal that may read only some of the objects: the condition on their rows.
     readable: Callable[[Principal], sa.ColumnElement[bool] | None] = lambda _principal: None
-    # What workers may do, with which objects, and the fields that they cannot change; all else is for users.
+    # The actions of workers, their objects, and the fields that they cannot change; all other actions are for users.
     workers_may: Mapping[str, WorkerAccess] = field(default_factory=dict)
     fixed_for_workers: tuple[str, ...] = ()
 

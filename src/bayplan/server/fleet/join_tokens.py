@@ -1,4 +1,4 @@
-"""Join tokens: what staff hand out so that machines can join, each for a time and a number of uses. Only hashes are stored."""
+"""Join tokens, with which machines join: each for a time and a number of uses. Only hashes are stored."""
 
 from typing import Any
 
@@ -29,20 +29,20 @@ async def add(db: Database, token_hash: str, *, creator: int, created: str, expi
 
 
 async def list_tokens(db: Database) -> list[dict[str, Any]]:
-    """Gives what may be shown of every token, by pk."""
+    """Gives every join token without its text, by pk."""
     rows = await fetch_all(db, sa.select(*_SHOWN).order_by(_TOKENS.c.pk))
     return [dict(zip(_NAMES, row, strict=True)) for row in rows]
 
 
 async def remove(db: Database, pk: int) -> None:
-    """Ends a token; raises `NotFound`."""
+    """Removes a join token; raises `NotFound`."""
     async with db.write(moves=False) as tx:
         if not await tx.execute(sa.delete(_TOKENS).where(_TOKENS.c.pk == pk)):
             raise NotFound(f"No join token with pk {pk}.")
 
 
 async def check(db: Database, token_hash: str, now: str) -> None:
-    """Raises `Unauthenticated`, saying why, where the token is not good now."""
+    """Raises `Unauthenticated`, with the reason, for a token that is not valid now."""
     statement = sa.select(_TOKENS.c.expires, _TOKENS.c.uses_left).where(_TOKENS.c.token_hash == token_hash)
     rows = await fetch_all(db, statement)
     if not rows:

@@ -1,4 +1,4 @@
-"""How machines join and leave, what they report, and that their nodes are alive."""
+"""Workers: joining, leaving, reports, and heartbeats of nodes."""
 
 import secrets
 from collections.abc import Sequence
@@ -100,7 +100,7 @@ async def revoke(context: Context, principal: Principal, name: str, *, with_node
 
 
 async def ping(context: Context, node: int) -> Object:
-    """Notes that a node is alive, and gives when."""
+    """Stores a node's heartbeat, and gives its time."""
     return {"node": node, "last_seen": await context.heartbeats.written(node)}
 
 

@@ -1,4 +1,4 @@
-"""How machines join, report and leave, and the heartbeats of their nodes."""
+"""The routes of workers: joining, reports, leaving, and heartbeats of nodes."""
 
 from pydantic import Field
 from starlette.responses import Response
@@ -68,7 +68,7 @@ async def delete_join_token(context: Context, call: Call[NoParameters, None]) ->
 
 
 async def join(context: Context, call: Call[NoParameters, None]) -> Response:
-    """Takes a machine in that comes with a join token; a worker reports."""
+    """Joins a machine that has a join token, or takes the report of a worker."""
     token = bearer(call.request)
     if not queries.is_join_token(token):
         try:
@@ -96,14 +96,14 @@ async def list_workers(context: Context, call: Call[NoParameters, NoFields]) -> 
 
 
 async def revoke(context: Context, call: Call[RevokeParameters, None]) -> Response:
-    """Ends a worker's rights."""
+    """Revokes a worker."""
     name = call.request.path_params["worker"]
     await queries.revoke(context, call.principal, name, with_nodes=call.query.nodes)
     return Response(status_code=204)
 
 
 async def ping(context: Context, call: Call[NoParameters, None]) -> Response:
-    """Notes a heartbeat."""
+    """Stores a heartbeat."""
     if call.node is None:
         raise Malformed(
             "Only a node pings: say for which by the header 'Node-Id' with its pk, as its worker or as staff.",

@@ -38,7 +38,7 @@ class Application:
         self._others = Lifespan(lifespan=lifespan)
 
     def lifespan(self) -> AbstractAsyncContextManager[None]:
-        """Starts and stops what the application needs: for whoever runs it without a server."""
+        """Runs the lifespan: for tests and programs that use the application without a server."""
         return self._lifespan(self)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

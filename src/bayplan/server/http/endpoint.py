@@ -18,12 +18,12 @@ from bayplan.server.http.route import BodyAs, Call, Route
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 
-# A body may come as slowly as its sender likes, and by then the sender may have been revoked.
+# A body may arrive slowly, and its sender may be revoked meanwhile.
 _LATE_SECONDS = 1.0
 
 
 def bearer(request: Request) -> str:
-    """Gives the token that the request carries; raises `Unauthenticated`."""
+    """Gives the bearer token of the request; raises `Unauthenticated`."""
     header = request.headers.get("authorization")
     if header is None:
         raise Unauthenticated("Log in first: send 'Authorization: Bearer <access token>', from /v1/auth/obtain.")
@@ -36,7 +36,7 @@ def bearer(request: Request) -> str:
 async def read_in_time(request: Request, principal: Principal, authenticator: Authenticator, limit_bytes: int) -> bytes:
     """Gives the whole body; raises `TooLarge`.
 
-    Raises `Unauthenticated` or `Forbidden` where it came late, and the principal's rights are gone or others by then.
+    Raises `Unauthenticated` or `Forbidden` where it came late, and the principal's rights have ended or changed by then.
     """
     begun = time.monotonic()
     body = await read_body(request, limit_bytes)
@@ -48,7 +48,7 @@ async def read_in_time(request: Request, principal: Principal, authenticator: Au
 
 
 def endpoint(route: Route, context: Any, authenticator: Authenticator, max_body_bytes: int) -> Endpoint:
-    """Gives what answers the requests of a route, with the server's `context` for its handler."""
+    """Gives the endpoint of a route, which calls its handler with the server's `context`."""
     handler, access, query_model, body_model = route.handler, route.access, route.query, route.body
     authenticates = not (access.is_public or access.takes_other_tokens)
     no_query = NoParameters() if query_model is None else query_model()

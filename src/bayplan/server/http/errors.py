@@ -53,18 +53,18 @@ def problem(
 
 
 def answer(error: Exception) -> Response:
-    """Gives what a request that failed is answered with."""
+    """Gives the response for a request that failed."""
     if isinstance(error, errors.BayplanError):
         return _expected(error)
     if isinstance(error, ClientDisconnect):
-        return problem(400, "malformed", "The connection ended before the body did.")  # nobody is there to read it
-    if isinstance(error, HTTPException) and error.status_code == 404:  # a file that is none of the static ones
+        return problem(400, "malformed", "The connection ended before the body did.")  # nobody reads it
+    if isinstance(error, HTTPException) and error.status_code == 404:  # an unknown static file
         return problem(404, "not_found", "There is no such file; /docs shows what there is.")
     return problem(500, "internal", "Something went wrong inside bayplan; its log says what. Nothing was changed.")
 
 
 def is_expected(error: Exception) -> bool:
-    """Whether an error is the request's or the surroundings', and not a fault of the server that its log has to tell of."""
+    """Whether the error comes from the request or another system, so that the log needs no traceback."""
     return isinstance(error, errors.BayplanError | ClientDisconnect | HTTPException)
 
 
@@ -83,12 +83,12 @@ def _expected(error: errors.BayplanError) -> Response:
 
 
 def wrong_method(method: str, allowed: Sequence[str]) -> Response:
-    """Gives 405, with the methods that the address has."""
+    """Gives 405, with the methods of the path."""
     listed = ", ".join(allowed)
     detail = f"{method} is not a method of this address; allowed: {listed}."
     return problem(405, "method_not_allowed", detail, headers={"Allow": listed})
 
 
 def nothing_at(path: str) -> Response:
-    """Gives 404 for an address that there is not."""
+    """Gives 404 for an unknown path."""
     return problem(404, "not_found", f"There is nothing at {path[:200]}; /docs shows what there is.")

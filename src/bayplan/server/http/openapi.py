@@ -31,7 +31,7 @@ _SECURITY = {"bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT
 
 
 def document(routes: Sequence[Route], info: Mapping[str, Any]) -> Object:
-    """Gives the OpenAPI document of the routes that are documented."""
+    """Gives the OpenAPI document of the documented routes."""
     paths: dict[str, Object] = {}
     for route in routes:
         if route.is_documented:

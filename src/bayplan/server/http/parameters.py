@@ -28,13 +28,13 @@ _MOST_DOCUMENTED = 10**17
 
 @dataclass(frozen=True, slots=True)
 class ReadBy:
-    """How a parameter is read from its text, and the JSON schema that documents it."""
+    """A parameter's parser, and the JSON schema that documents it."""
 
     read: Callable[[str], Any]
     schema: Mapping[str, Any] = field(hash=False)
 
     def __get_pydantic_core_schema__(self, _source: Any, _handler: GetCoreSchemaHandler) -> CoreSchema:
-        """Lets Pydantic read the value by this alone."""
+        """Gives Pydantic this parser as the only one."""
         return core_schema.no_info_plain_validator_function(self.read)
 
     def __get_pydantic_json_schema__(self, _schema: CoreSchema, _handler: GetJsonSchemaHandler) -> dict[str, Any]:
@@ -47,7 +47,7 @@ def _refused(code: str, detail: str) -> PydanticCustomError:
 
 
 def whole_number(least: int, most: int | None = None) -> ReadBy:
-    """A number without a fraction, within these bounds."""
+    """A whole number within these bounds."""
     bounds = f"{least} or more" if most is None else f"{least} to {most:,}"
 
     def read(text: str) -> int:
@@ -96,7 +96,7 @@ LINE = ReadBy(_read_line, {"type": "string"})
 """A printable text."""
 
 MOMENT = ReadBy(_read_moment, {"type": "string", "format": "date-time"})
-"""A time, as the store has times."""
+"""A time, in the form of the database."""
 
 Flag = Annotated[bool, ReadBy(_read_flag, {"type": "boolean"})]
 """True or false."""
@@ -118,7 +118,7 @@ class NoParameters(Parameters):
 
 
 class PageParameters(Parameters):
-    """The parameters of a list that may be asked for in pages."""
+    """The parameters of a list with pages."""
 
     limit: Annotated[int | None, _AT_LEAST_1] = Field(
         None, description="At most so many objects; without it the list is whole."

@@ -1,4 +1,4 @@
-"""From a request to types: bodies are parsed here, completely and within bounds, or refused by name."""
+"""From a request to types: parses bodies completely and within bounds; errors name the field."""
 
 import asyncio
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ from bayplan.schemas.filters import EXPRESSION_TYPES
 
 Model = TypeVar("Model", bound=Body)
 
-# What Pydantic puts into a place beside the names of fields: the branches of a union.
+# Pydantic adds the branches of a union to the names of fields in an error's place.
 _BRANCHES = frozenset({"int", "str", "float", "bool", "list", *EXPRESSION_TYPES})
 _MOST_PROBLEMS = 100
 # Bodies that are parsed in the event loop; longer ones go to a thread.
@@ -104,7 +104,7 @@ def _problem(place: str, messages: list[tuple[str, str]], model: type[BaseModel]
 
 
 def _refuse_nul(content: Any) -> None:
-    """Raises `Invalid` where any text, however deep, holds the character NUL: no database takes it."""
+    """Raises `Invalid` where any text, however deep, has the character NUL, which no database takes."""
     open_: list[tuple[str, Any]] = [("", content)]
     while open_:
         place, value = open_.pop()

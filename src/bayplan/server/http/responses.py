@@ -84,7 +84,7 @@ def fingerprinted(request: Request, content: Any, headers: Mapping[str, str] | N
 
 
 def is_known(request: Request, tag: str) -> bool:
-    """Whether the request reads, and says by `If-None-Match` that it has the answer with this tag."""
+    """Whether the request reads, and its `If-None-Match` has this tag."""
     header = request.headers.get("if-none-match")
     if header is None or not (request.method in ("GET", "HEAD") or request.scope["path"].endswith("/list")):
         return False
@@ -97,7 +97,7 @@ def unchanged(tag: str) -> Response:
 
 
 def fingerprint(*parts: bytes) -> str:
-    """Gives a short hash of what an answer depends on, or of the answer."""
+    """Gives a short hash of an answer, or of all that it depends on."""
     return hashlib.blake2b(b"\0".join(parts), digest_size=_DIGEST_BYTES).hexdigest()
 
 

@@ -1,4 +1,4 @@
-"""A route as data: what it answers to, who may use it, what it takes and gives, and the words that document it."""
+"""A route as data: method and path, access, request and answer types, and documentation."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
@@ -24,7 +24,7 @@ class Call(Generic[QueryT, BodyT]):
     request: Request
     principal: Principal
     version: int
-    """The catalogue's version when the principal was read; 0 where nobody need log in."""
+    """The catalogue's version when the principal was read; 0 for routes without authentication."""
     node: int | None
     """The node that the header `Node-Id` names."""
     query: QueryT
@@ -51,7 +51,7 @@ class BodyAs(Enum):
     """The form in which a handler gets the body."""
 
     MODEL = auto()
-    BYTES = auto()  # the handler keeps what it parses, or finds out what to parse it as
+    BYTES = auto()  # the handler parses it: it caches the result, or chooses the type
     UNREAD = auto()  # the handler authenticates before it reads
 
 
@@ -65,7 +65,7 @@ def _as_set(most_bytes: int) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """One operation of the API. Its path may hold `{pk}` anywhere, and one other parameter as its last step."""
+    """An operation of the API. Its path may have `{pk}` anywhere, and another parameter as its last step."""
 
     method: str
     path: str
@@ -92,7 +92,7 @@ class Route:
     conditional: bool = False
     """Whether `If-None-Match` is answered with 304."""
     if_match: str | None = None
-    """What `If-Match` is for, where the route goes by it."""
+    """The description of `If-Match`, for routes that use it."""
     takes_node_id: bool = False
     path_schema: Mapping[str, Any] | None = None
     """The documentation of the path's parameter that is not `{pk}`."""

@@ -14,7 +14,7 @@ class Router(Generic[T]):
     """The routes by path: exactly, with `{pk}` for a step of digits, or with a parameter for the last step."""
 
     def __init__(self, entries: Iterable[tuple[str, str, T]]) -> None:
-        """Takes a method, a path and what answers it, for each route. `HEAD` is answered wherever `GET` is."""
+        """Takes the method, the path and the endpoint of each route. `HEAD` has the endpoint of `GET`."""
         self._exact: dict[str, dict[str, T]] = {}
         self._by_start: dict[str, tuple[str, dict[str, T]]] = {}
         self._most_steps = 0
@@ -31,7 +31,7 @@ class Router(Generic[T]):
                 methods["HEAD"] = answerer
 
     def find(self, method: str, path: str) -> tuple[T, PathParameters] | None:
-        """Gives what answers the request, and the parameters in its path; None where nothing does."""
+        """Gives the endpoint of a request, and the parameters in its path; None where there is none."""
         for methods, parameters in self._fitting(path):
             answerer = methods.get(method)
             if answerer is not None:
@@ -39,7 +39,7 @@ class Router(Generic[T]):
         return None
 
     def methods(self, path: str) -> list[str]:
-        """Gives the methods that a path has, none where there is nothing."""
+        """Gives the methods of a path, none for an unknown path."""
         return sorted({method for methods, _ in self._fitting(path) for method in methods})
 
     def _fitting(self, path: str) -> Iterator[tuple[Mapping[str, T], PathParameters]]:

@@ -1,1 +1,1 @@
-"""What only docker images have: soft deletion and facts."""
+"""Images: soft deletion and facts, which no other resource has."""

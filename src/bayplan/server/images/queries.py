@@ -48,13 +48,13 @@ async def erase(context: Context, sender: Sender, pk: int, expand: tuple[str, ..
 async def change_facts(
     context: Context, principal: Principal, pk: int, values: Mapping[str, Any], *, if_match: str | None
 ) -> None:
-    """Enters what staff say of an image; raises `NotFound`, `Conflict` or `PreconditionFailed`."""
+    """Stores staff's facts about an image; raises `NotFound`, `Conflict` or `PreconditionFailed`."""
     async with context.db.write(by=principal.name) as tx:
         await enter_facts(tx, pk, values, if_match=if_match)
 
 
 async def load_facts(context: Context, pk: int) -> Written:
-    """Gives every fact that the rules use of an image, with who says so, and the tag; raises `NotFound`."""
+    """Gives every fact of an image that the rules use, with its origin, and the tag; raises `NotFound`."""
     # Read before the facts: were they newer than their tag, they would only be sent once more.
     of_image = await revision(context.db, pk)
     snapshot = await context.judge.snapshot()
@@ -67,5 +67,5 @@ async def load_facts(context: Context, pk: int) -> Written:
         entries["kernel_architectures"] = {"value": build.texts, "origin": "table"}
     for name, (value, origin) in snapshot.facts.get(pk, {}).items():
         entries[name] = {"value": value, "origin": origin}
-    # A fact of the tables goes by what the image refers to, which changes without the image's revision.
+    # Facts from tables depend on the image's references, which change without the image's revision.
     return Written(entries, f"{of_image}-{fingerprint(orjson.dumps(entries))}")

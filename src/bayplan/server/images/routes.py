@@ -1,4 +1,4 @@
-"""What only images have: reinstating, removing for good, and facts."""
+"""The routes of images alone: reinstating, removing for good, and facts."""
 
 from starlette.responses import Response
 
@@ -18,14 +18,14 @@ _EXPAND = expanding(ExpandParameters, "docker")
 
 
 async def reinstate(context: Context, call: Call[ExpandParameters, None]) -> Response:
-    """Answers with the image that is there again."""
+    """Answers with the reinstated image."""
     sender = Sender(call.principal, call.address)
     image = await queries.reinstate(context, sender, call.pk, call.query.expand, if_match=call.if_match)
     return tagged(call.request, image.content, image.tag)
 
 
 async def erase(context: Context, call: Call[ExpandParameters, None]) -> Response:
-    """Answers with the image that was."""
+    """Answers with the removed image."""
     sender = Sender(call.principal, call.address)
     return Json(await queries.erase(context, sender, call.pk, call.query.expand, if_match=call.if_match))
 

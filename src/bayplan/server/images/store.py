@@ -14,7 +14,7 @@ from bayplan.errors import NotFound
 
 
 async def enter_facts(tx: Transaction, pk: int, values: Mapping[str, Any], *, if_match: str | None = None) -> None:
-    """Enters what staff say of an image, None takes an entry back; raises `NotFound`, `Conflict`, `PreconditionFailed`."""
+    """Stores staff's facts about an image, None removes an entry; raises `NotFound`, `Conflict`, `PreconditionFailed`."""
     resource_type = RESOURCE_TYPES["docker"]
     crud.check_not_deleted(resource_type, await crud.current_row(tx, resource_type, pk, if_match))
     table = tables.image_facts
@@ -46,7 +46,7 @@ async def replace_registry_facts(tx: Transaction, pk: int, values: Mapping[str, 
 
 
 def differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> FieldChanges:
-    """Gives the facts that differ, as the change log names them."""
+    """Gives the facts that differ, by their names in the change log."""
     names = sorted(before.keys() | after.keys())
     values = {name: (before.get(name), after.get(name)) for name in names}
     return {f"facts.{name}": pair for name, pair in values.items() if pair[0] != pair[1]}

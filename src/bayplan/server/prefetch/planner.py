@@ -1,7 +1,7 @@
-"""The desired images of each worker: the prefetch rules and the judge put together.
+"""The desired images of each worker, by the prefetch rules and the judge.
 
-What depends on the catalogue alone is computed once for each version of it, and desired images once for each combination of kinds
-of nodes: thousands of workers ask every few minutes, and nearly all of them have the answer already.
+Parts that depend on the catalogue alone are computed once for each version of it, and desired images once for each combination of
+kinds of nodes: thousands of workers ask every few minutes, and nearly all of them have the answer already.
 """
 
 import asyncio
@@ -33,7 +33,7 @@ _KINDS_KEPT = 64
 IMAGES = RESOURCE_TYPES["docker"]
 Object = dict[str, Any]
 Kind = tuple[Node, tuple[int, ...]]
-"""What tells nodes apart: what the judge's rules look at, and which rules for prefetching apply."""
+"""A kind of node: the facts that the judge's rules read, and the prefetch rules that apply."""
 Fleet = Mapping[int, Kind]
 """Nodes by their pk, each with its kind."""
 
@@ -53,7 +53,7 @@ class PrefetchPlan:
             return await asyncio.to_thread(self.for_kinds, kinds)
 
     def _for_kinds(self, kinds: tuple[Kind, ...]) -> list[PlannedImage]:
-        """Gives the same; the first time for these kinds takes long."""
+        """Computes the desired images; slow the first time for these kinds, whose verdicts the index then keeps."""
         index, groups = self.catalogue.index, []
         for node, places in kinds:
             groups.append(NodeGroup(places, index.verdicts(node, self.day).grades_by_pk().get))
@@ -66,14 +66,14 @@ class PrefetchPlan:
         return sorted(named & self.catalogue.missing)
 
     async def pull_specs(self, db: Database, images: Sequence[int]) -> Mapping[int, PullSpec]:
-        """Gives what it takes to pull these images, and perhaps others; images that are gone have none."""
+        """Gives the pull specifications of these images, perhaps with others; images that are gone have none."""
         absent = [pk for pk in images if pk not in self._pull_specs]
         self._pull_specs |= await pull_specs(db, absent)
         return self._pull_specs
 
 
 class PrefetchPlanner:
-    """The plan of one server process, made when the version has moved, once for all who wait."""
+    """The plan of a server process, computed when the version has moved, once for all requests that wait."""
 
     def __init__(self, db: Database, images: ImageSnapshots, judge: Judge) -> None:
         self._db, self._images, self._judge = db, images, judge
@@ -108,7 +108,7 @@ class PrefetchPlanner:
         return {pk: (kind(node), applying[pk]) for pk, node in nodes if pk in applying}
 
     async def puller_of(self, principal: Principal, node: int | None) -> "Puller":
-        """Gives whose images are asked for: the worker itself, or that of the node that staff name; raises `Malformed`."""
+        """Gives the subject of a request: the worker itself, or that of the node that staff name; raises `Malformed`."""
         if principal.worker is not None:
             return Puller(principal.worker, None)
         if node is None:
@@ -119,7 +119,7 @@ class PrefetchPlanner:
         return Puller(None, node)
 
     async def latest_tag(self, puller: "Puller", version: int) -> str | None:
-        """Gives the tag of its last answer, where that is of this version and of today."""
+        """Gives the tag of the subject's last answer, if it is of this version and of today."""
         day, tag = (await self._tags.at(version)).get(puller, (None, None))
         return tag if day == today() else None
 
@@ -155,7 +155,7 @@ class PrefetchPlanner:
 
 @dataclass(frozen=True, slots=True)
 class Puller:
-    """A worker, or a node that is no worker's."""
+    """A worker, or a node without a worker."""
 
     worker: int | None
     node: int | None
@@ -163,7 +163,7 @@ class Puller:
 
 @dataclass(frozen=True, slots=True)
 class DesiredImages:
-    """The images that a worker is to hold, by pk; those that it keeps without pulling them; and the tag of the answer."""
+    """The desired images of a worker, by pk; those that it keeps without pulling them; and the tag of the answer."""
 
     tag: str
     entries: Sequence[Object]

@@ -1,4 +1,4 @@
-"""What a worker needs to pull images: the digest that the catalogue stands by, and how much there is to download."""
+"""Pull specifications: the digest that the catalogue stands by, and the size of the download."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,14 +14,14 @@ from bayplan.server.prefetch.inventory import in_parts
 
 @dataclass(frozen=True, slots=True)
 class PullSpec:
-    """An image: its revision, its digest where one is known, and its size by architecture."""
+    """The pull specification of an image: its revision, its digest if known, and its size by architecture."""
 
     revision: int
     digest: str | None
     sizes_bytes: Mapping[str, int]
 
     def size_bytes(self, architecture: str | None) -> int | None:
-        """Gives what a worker of that architecture downloads that has no layer yet; None where that is not known."""
+        """Gives the download in bytes for a worker of that architecture without any layer; None where unknown."""
         if architecture is None and len(self.sizes_bytes) == 1:
             return next(iter(self.sizes_bytes.values()))
         return self.sizes_bytes.get(architecture or "")
@@ -60,7 +60,7 @@ def _digest(row: sa.Row[Any]) -> str | None:
 
 
 def _sizes(platforms: Sequence[Mapping[str, Any]] | None) -> dict[str, int]:
-    """By architecture; of several variants the largest, since the engine chooses one."""
+    """The size by architecture; of several variants the largest, since the engine chooses a variant."""
     sizes: dict[str, int] = {}
     for platform in platforms or ():
         if platform["os"] == "linux":

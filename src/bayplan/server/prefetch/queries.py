@@ -1,4 +1,4 @@
-"""The image inventory of workers held against their desired images, for people: by node, by image, and worker by worker."""
+"""The image inventories of workers compared with their desired images, for people: by node, by image, and by worker."""
 
 import asyncio
 from collections.abc import Mapping
@@ -23,7 +23,7 @@ _NOT_REPORTED = {"state": None, "digest": None, "size_bytes": None, "detail": No
 
 
 async def of_node(db: Database, planner: PrefetchPlanner, principal: Principal, version: int, pk: int) -> Object:
-    """Gives what the worker of a node holds and what the node is to have; raises `NotFound`."""
+    """Gives the inventory of a node's worker and the node's desired images; raises `NotFound`."""
     reported = await inventory.of_node(db, pk, sees_credentials=principal.sees_credentials)
     plan = await planner.plan(version)
     fleet = await planner.fleet(plan, node=pk)
@@ -40,7 +40,7 @@ async def of_node(db: Database, planner: PrefetchPlanner, principal: Principal, 
 
 
 async def of_image(db: Database, planner: PrefetchPlanner, principal: Principal, version: int, pk: int) -> Object:
-    """Gives the workers' nodes that hold an image or are to hold it, by address; raises `NotFound`."""
+    """Gives the workers' nodes that have an image or for which it is desired, by address; raises `NotFound`."""
     plan = await planner.plan(version)
     if pk not in plan.catalogue.images and pk not in await _names(db, [pk]):
         raise NotFound(f"No docker image with pk {pk}.")
@@ -74,7 +74,7 @@ def _nodes_with(
 
 
 async def by_worker(db: Database, planner: PrefetchPlanner, version: int) -> list[Object]:
-    """Gives for each worker how many images it is to hold and holds, by address."""
+    """Gives each worker's numbers of desired images and of images in its inventory, by address."""
     plan = await planner.plan(version)
     fleet = await planner.fleet(plan)
     workers, states = await inventory.workers(db), await inventory.states(db)

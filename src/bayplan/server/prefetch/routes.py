@@ -1,4 +1,4 @@
-"""What workers are to hold and what they report to hold; the rules themselves have the six actions of every resource."""
+"""The routes of desired images and inventories; prefetch rules have the six actions of every resource."""
 
 import asyncio
 
@@ -41,7 +41,7 @@ async def desired_images(context: Context, call: Call[NoParameters, None]) -> Re
 
 
 async def report_inventory(context: Context, call: Call[NoParameters, InventoryReport]) -> Response:
-    """Keeps what a worker reports to hold."""
+    """Stores the inventory that a worker reports."""
     assert call.principal.worker is not None
     kept = await inventory.replace(context.db, call.principal.worker, call.body.images, moment := now())
     return Json({"images": kept, "at": moment})

@@ -1,7 +1,7 @@
-"""Rules for prefetching as the store holds them: their filters checked when they are written, and put to use once for each version.
+"""Prefetch rules in the database: their filters are checked when they are written, and compiled once for each version.
 
-The images of a rule depend on the catalogue alone, so they are read once for each version of it. Which rules apply to a
-worker's nodes is one query for all of them, however many there are.
+The images of a rule depend on the catalogue alone, so they are read once for each version of it. A single query
+gives which rules apply to a worker's nodes, however many there are.
 """
 
 import asyncio
@@ -37,7 +37,7 @@ _log = logging.getLogger("bayplan")
 
 
 async def checked(values: dict[str, Any]) -> dict[str, Any]:
-    """Gives the values of a rule as they are; raises `Invalid` at the place in `nodes` or `images` that is wrong."""
+    """Gives the values of a rule unchanged; raises `Invalid` at the wrong place in `nodes` or `images`."""
     for name, resource_type in _FILTERED.items():
         if name in values:
             specification = Filter.model_validate(values[name])
@@ -122,7 +122,7 @@ async def take(db: Database) -> Rules:
         except (
             Invalid,
             ValidationError,
-        ) as error:  # of another release of bayplan: the other rules are as good as ever
+        ) as error:  # a rule of another release of bayplan: the other rules still apply
             _log.warning("The prefetch rule '%s' is left out, since its filters cannot be used: %s", row.name, error)
             continue
         rules.append(PrefetchRule(row.name, await db.fetch(listing, lambda rows: tuple(row[0] for row in rows))))

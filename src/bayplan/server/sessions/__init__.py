@@ -1,1 +1,1 @@
-"""Logging in: tokens for a password or for the secret of a worker."""
+"""Sessions: tokens for a password or for the secret of a worker."""

@@ -1,4 +1,4 @@
-"""Sessions: tokens for a password or for a worker's secret, a new access token for a refresh token, whether a token is good."""
+"""Sessions: tokens for a password or for a worker's secret, a new access token for a refresh token, whether a token is valid."""
 
 import asyncio
 import time
@@ -16,7 +16,7 @@ Tokens = dict[str, str]
 async def tokens_for_user(context: Context, credentials: UserCredentials, address: str) -> Tokens:
     """Gives a user's tokens; raises `Unauthenticated`, and `TooManyAttempts` after many failed ones from that address."""
     attempt = accounts.attempt_key(credentials.username, address)
-    # One after the other: of many guesses sent at once, each finds those before it counted.
+    # One after the other, so that many guesses at once are all counted.
     async with context.log_in_turns.setdefault(attempt, asyncio.Lock()):
         account = await _logged_in(context, credentials, attempt)
     return _tokens(context, "user", account)
@@ -43,7 +43,7 @@ async def _logged_in(context: Context, credentials: UserCredentials, attempt: st
 async def tokens_for_worker(context: Context, credentials: WorkerCredentials) -> Tokens:
     """Gives a worker's tokens; raises `Unauthenticated`.
 
-    Failures are not counted: a secret of 256 random bits is not guessed, and nobody shall lock a worker out.
+    Failures are not counted: a secret of 256 random bits cannot be guessed, and nobody must be able to lock a worker out.
     """
     account = await accounts.worker(context.db, credentials.worker)
     if account is None or not machine_secrets.is_right(credentials.secret, account.secret_hash):
@@ -57,12 +57,12 @@ def _tokens(context: Context, subject: Subject, account: accounts.Account) -> To
 
 
 async def refreshed(context: Context, refresh: str) -> Tokens:
-    """Gives a new access token; raises `Unauthenticated` where the refresh token is not good."""
+    """Gives a new access token; raises `Unauthenticated` where the refresh token is not valid."""
     claims = context.tokens.read(refresh)
     await context.authenticator.check(refresh, "refresh")
     return {"access": context.tokens.make(claims.subject, claims.pk, claims.epoch, "access")}
 
 
 async def verify(context: Context, token: str) -> None:
-    """Raises `Unauthenticated` where a token is not good."""
+    """Raises `Unauthenticated` where a token is not valid."""
     await context.authenticator.check(token, "access", "refresh")

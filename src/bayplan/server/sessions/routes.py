@@ -1,4 +1,4 @@
-"""Logging in: tokens for a password or for a worker's secret, a new access token for a refresh token, and whether a token is good."""
+"""The routes of sessions: tokens for a password or for a worker's secret, a new access token, and whether a token is valid."""
 
 from starlette.responses import Response
 
@@ -43,7 +43,7 @@ async def refresh(context: Context, call: Call[None, Refresh]) -> Response:
 
 
 async def verify(context: Context, call: Call[None, Verify]) -> Response:
-    """Answers with nothing where the token is good."""
+    """Answers with an empty object where the token is valid."""
     await queries.verify(context, call.body.token)
     return Json({}, headers=UNCACHED)
 
