@@ -1,6 +1,6 @@
 """Bodies for the tests: a complete image, node, framework and so on, as the specification says, each unlike the last.
 
-`body = image(version="7")` gives a body that is valid as it stands; a test names only the field that it is about.
+`body = image(version="7")` gives a body that is valid unchanged; a test names only the field that it is about.
 """
 
 import itertools
@@ -30,7 +30,7 @@ DOCKER_FIELDS: dict[str, tuple[type, ...]] = {
     "creation_time": (str,),
     "deletion_time": (str, type(None)),
 }
-"""The fields of an image in an answer, in the order of docker.md, and what may stand in each."""
+"""The fields of an image in an answer, in the order of docker.md, and the types of each."""
 
 SERVERS_OWN = ("pk", "creator", "creation_time", "deletion_time")
 WRITABLE = tuple(name for name in DOCKER_FIELDS if name not in SERVERS_OWN)

@@ -1,6 +1,6 @@
 """Fixtures that all tests share: both databases, the application over them, and the real server.
 
-Everything is real: PostgreSQL, the migrations, the log-ins. A template of each database is made once (migrated, filled,
+Everything is real: PostgreSQL, the migrations, the sessions. A template of each database is made once (migrated, filled,
 with accounts and their tokens) and copied for each test, so that a fresh catalogue costs milliseconds.
 """
 
@@ -84,7 +84,7 @@ def _settings(home: Path, database: str | None, **changes: object) -> Settings:
     )
 
 
-def _log_in(anonymous: httpx.Client, username: str, password: str) -> str:
+def _obtain_token(anonymous: httpx.Client, username: str, password: str) -> str:
     answer = anonymous.post("/v1/auth/obtain", json={"username": username, "password": password})
     assert answer.status_code == 200, answer.text
     token: str = answer.json()["access"]
@@ -94,13 +94,13 @@ def _log_in(anonymous: httpx.Client, username: str, password: str) -> str:
 def _fill(home: Path, database: str | None, loop: Loop) -> dict[str, str]:
     """Starts over nothing, makes the accounts and the framework that `catalogue.image` names; gives the tokens."""
     with running_app(_settings(home, database), loop) as app, client(app, loop) as anonymous:
-        tokens = {"staff": _log_in(anonymous, "admin", ADMIN_PASSWORD)}
+        tokens = {"staff": _obtain_token(anonymous, "admin", ADMIN_PASSWORD)}
         with client(app, loop, tokens["staff"]) as staff:
             body = catalogue.user(username=USER[0], password=USER[1])
             assert staff.post("/v1/users/create", json=body).status_code == 201
             body = {"name": "PyTorch", "version": "2.4"}
             assert staff.post("/v1/frameworks/create", json=body).status_code == 201
-        tokens["user"] = _log_in(anonymous, *USER)
+        tokens["user"] = _obtain_token(anonymous, *USER)
     return tokens
 
 
@@ -195,7 +195,7 @@ def shared(
     loop: Loop,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Service]:
-    """The application over a catalogue that a module's tests share: for tests that change nothing others look at."""
+    """The application over a catalogue that a module's tests share: for tests that change nothing that others read."""
     with serving(kind, request, template, loop, tmp_path_factory.mktemp("shared")) as service:
         yield service
 

@@ -13,7 +13,7 @@ from tests.conftest import Service
 
 @dataclass(frozen=True)
 class Joined:
-    """A worker: what joining answered, what the machine had said, and its client."""
+    """A worker: the answer to joining, the body that was sent, and its client."""
 
     answer: dict[str, Any]
     body: dict[str, Any]

@@ -58,7 +58,7 @@ class Server:
         return self.out.read_text(errors="replace") + self.err.read_text(errors="replace")
 
     def token(self, username: str = "admin", password: str = ADMIN_PASSWORD) -> str:
-        """An access token; one log-in for each user."""
+        """An access token; one session for each user."""
         if username not in self.tokens:
             answer = httpx.post(
                 f"{self.url}/v1/auth/obtain", json={"username": username, "password": password}, timeout=30

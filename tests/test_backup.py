@@ -22,9 +22,9 @@ PASSWORD = "hunter-two-of-the-registry"  # made up here, to be found again after
 def command(beginning: str) -> str:
     """The command of docs/operations.md that begins so."""
     text = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
-    found = re.search(rf"^{re.escape(beginning)}.*$", text, re.MULTILINE)
-    assert found is not None
-    return found.group()
+    match = re.search(rf"^{re.escape(beginning)}.*$", text, re.MULTILINE)
+    assert match is not None
+    return match.group()
 
 
 def run(line: str, folder: Path, **variables: str) -> None:
@@ -41,7 +41,7 @@ def run(line: str, folder: Path, **variables: str) -> None:
 
 
 def image(client: httpx.Client, name: str) -> dict[str, Any]:
-    """Makes an image with a registry log-in."""
+    """Makes an image with registry credentials."""
     body = catalogue.image(name=name, registry_username="robot", registry_password=PASSWORD)
     answer = client.post("/v1/docker/create", json=body)
     assert answer.status_code == 201, answer.text
@@ -51,7 +51,7 @@ def image(client: httpx.Client, name: str) -> dict[str, Any]:
 
 @pytest.mark.parametrize("way", ["sqlite3", "python3", "postgresql"])
 def test_what_was_backed_up_comes_back(way: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
-    """A backup of a running server holds what was there then, and its registry passwords can be read with the key file."""
+    """A backup of a running server has what was there then, and its registry passwords can be read with the key file."""
     if way == "sqlite3" and shutil.which("sqlite3") is None:
         pytest.skip("the program sqlite3 is not installed")
     home, restored = tmp_path / "home", tmp_path / "restored"

@@ -30,7 +30,7 @@ DOCUMENTED_BY_HAND = {"/docs", "/openapi.json"}
 """Paths that the server answers and its own description leaves out."""
 
 FEATURES = "server/..."
-"""The row of docs/architecture.md that stands for all features of the server."""
+"""The row of docs/architecture.md for all features of the server."""
 
 NEVER_SENT = {"error", "cannot_start", "unreachable"}
 """Codes of the base class, of a server that does not start, and of a client that finds none."""

@@ -22,11 +22,11 @@ def drawn() -> dict[str, tuple[str, str | None, str]]:
     tree: dict[str, tuple[str, str | None, str]] = {}
     above: list[str] = []
     for line in (bayplan.errors.__doc__ or "").splitlines():
-        if found := LINE.match(line):
-            depth = len(found["branch"]) // STEP
-            above = [*above[:depth], found["name"]]
-            assert found["name"] not in tree, f"{found['name']} is drawn twice"
-            tree[found["name"]] = (found["file"], above[depth - 1] if depth else None, found["status"])
+        if match := LINE.match(line):
+            depth = len(match["branch"]) // STEP
+            above = [*above[:depth], match["name"]]
+            assert match["name"] not in tree, f"{match['name']} is drawn twice"
+            tree[match["name"]] = (match["file"], above[depth - 1] if depth else None, match["status"])
     return tree
 
 
@@ -50,11 +50,11 @@ def exceptions() -> Iterator[tuple[str, type[BaseException]]]:
 def test_the_tree_is_drawn_whole() -> None:
     """Each exception is drawn below the one that it is a kind of, with the file that defines it."""
     ours = {kind: path for path, kind in exceptions()}
-    found = {
+    actual = {
         kind.__name__: (path, next((base.__name__ for base in kind.__bases__ if base in ours), None))
         for kind, path in ours.items()
     }
-    assert {name: line[:2] for name, line in drawn().items()} == found
+    assert {name: line[:2] for name, line in drawn().items()} == actual
 
 
 def test_each_status_is_the_drawn_one() -> None:

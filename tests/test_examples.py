@@ -1,4 +1,4 @@
-"""The example catalogue and fleet: they apply to a real server as they stand, and every worker gets an answer."""
+"""The example catalogue and fleet: they apply to a real server unchanged, and every worker gets an answer."""
 
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -62,7 +62,7 @@ def test_applying_again_changes_nothing(client: httpx.Client, name: str) -> None
 
 
 def test_what_is_exported_is_what_was_applied(client: httpx.Client) -> None:
-    """The export holds as many objects as the files, and applying it changes nothing."""
+    """The export has as many objects as the files, and applying it changes nothing."""
     exported = client.get("/v1/catalogue/export").json()
     assert len(exported["images"]) == len(document("catalogue.yaml")["images"])
     assert len(exported["nodes"]) == len(document("fleet.yaml")["nodes"])
@@ -80,7 +80,7 @@ def test_every_worker_gets_an_answer(client: httpx.Client) -> None:
         body = answer.json()
         assert body["considered"] == images == len(body["matches"]) + len(body["rejected"])
         assert body["matches"], node["ip"]
-        assert all(one["reasons"] for one in body["rejected"])
+        assert all(row["reasons"] for row in body["rejected"])
         grades = {match["grade"] for match in body["matches"]}
         assert grades <= {"native", "minor", "forward", "cpu"}
         if node["driver_version"] is None:

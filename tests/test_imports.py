@@ -176,7 +176,7 @@ def test_domain_is_pure(module: Path) -> None:
     """The rules use pure parts of the standard library and two grammars: no clock, no network, no database."""
     names = {name for _, name in imported(module) if not name.startswith("bayplan")}
     assert {name.partition(".")[0] for name in names} <= sys.stdlib_module_names | OUTSIDE_OF_DOMAIN
-    assert [name for name in names if f"{name}.".startswith(tuple(f"{one}." for one in IMPURE))] == []
+    assert [name for name in names if f"{name}.".startswith(tuple(f"{module}." for module in IMPURE))] == []
     calls = (
         node.func for node in ast.walk(ast.parse(module.read_text(encoding="utf-8"))) if isinstance(node, ast.Call)
     )

@@ -1,4 +1,4 @@
-"""Keeps names apart and files short: a public class name stands in one module, and a file is read at one sitting."""
+"""Keeps names apart and files short: a public class name is in one module, and a file is read at one sitting."""
 
 import ast
 from collections import defaultdict
@@ -11,7 +11,7 @@ PACKAGE = Path(bayplan.__file__).parent
 MOST_LINES = 350
 
 SHARED_NAMES: Mapping[str, str] = {}
-"""Class names that stand in several modules, each with the reason why no better name is to be had."""
+"""Class names that are in several modules, each with the reason why no better name is to be had."""
 
 
 def modules_by_class(package: Path) -> dict[str, list[str]]:
@@ -24,10 +24,10 @@ def modules_by_class(package: Path) -> dict[str, list[str]]:
     return dict(modules)
 
 
-def test_a_public_class_name_stands_in_one_module() -> None:
+def test_a_public_class_name_is_in_one_module() -> None:
     shared = {name: modules for name, modules in modules_by_class(PACKAGE).items() if len(modules) > 1}
     assert {name: modules for name, modules in shared.items() if name not in SHARED_NAMES} == {}
-    assert SHARED_NAMES.keys() <= shared.keys(), "reasons for names that stand in one module now"
+    assert SHARED_NAMES.keys() <= shared.keys(), "reasons for names that are in one module now"
 
 
 def test_no_file_is_too_long() -> None:

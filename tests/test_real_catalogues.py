@@ -19,7 +19,8 @@ DATA = Path(__file__).parents[2] / "shared" / "data"
 Body = dict[str, Any]
 
 pytestmark = pytest.mark.skipif(
-    not (DATA / "ufdl-images.jsonl").is_file(), reason=f"the real catalogues are not on this machine (looked in {DATA})"
+    not (DATA / "ufdl-images.jsonl").is_file(),
+    reason=f"the real catalogues are not on this machine (searched in {DATA})",
 )
 
 A100 = {
@@ -91,8 +92,8 @@ def from_aws(entry: Body) -> Iterator[tuple[Body, Body, Body]]:
 
 
 def aws_images() -> dict[tuple[str, str], tuple[Body, Body, Body]]:
-    """What stands behind each repository and tag: a tag like "0.19-gpu-py312" moves on, so its last entry counts."""
-    every = (one for entry in lines("aws-dlc-images.jsonl") for one in from_aws(entry))
+    """The image of each repository and tag: a tag like "0.19-gpu-py312" moves on, so its last entry counts."""
+    every = (image for entry in lines("aws-dlc-images.jsonl") for image in from_aws(entry))
     return {(image["name"], image["version"]): (framework, image, facts) for framework, image, facts in every}
 
 
@@ -121,8 +122,8 @@ def verdicts(client: httpx.Client, worker: Body) -> Body:
     assert answer.status_code == 200, answer.text
     body: Body = answer.json()
     assert body["considered"] == len(body["matches"]) + len(body["rejected"])
-    assert all(one["reasons"] for one in body["rejected"])
-    assert all(reason["detail"] for one in body["rejected"] for reason in one["reasons"])
+    assert all(row["reasons"] for row in body["rejected"])
+    assert all(reason["detail"] for row in body["rejected"] for reason in row["reasons"])
     return body
 
 
@@ -196,7 +197,7 @@ def test_aws_is_stored_whole(aws: tuple[httpx.Client, list[Body]]) -> None:
 def test_aws_matches(aws: tuple[httpx.Client, list[Body]]) -> None:
     """What needs a driver of branch 580 does not run on 535, and does on 580; arm64 images run on neither."""
     client, made = aws
-    releases = {one["pk"]: one["version"] for one in client.post("/v1/cuda/list").json()}
+    releases = {row["pk"]: row["version"] for row in client.post("/v1/cuda/list").json()}
     family_13 = {
         image["pk"] for image in made if image["cuda_version"] and releases[image["cuda_version"]].startswith("13.")
     }

@@ -20,7 +20,7 @@ def names_in(file: Path) -> set[str]:
 
 
 @pytest.mark.parametrize(("file", "test"), NAMED, ids=lambda text: text.rpartition("/")[2])
-def test_a_test_that_holds_a_claim_is_there(file: str, test: str) -> None:
+def test_a_test_that_a_claim_names_exists(file: str, test: str) -> None:
     there = names_in(ROOT / file)
     assert test in there if test else there
 

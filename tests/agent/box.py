@@ -1,4 +1,4 @@
-"""A machine for the agent: a home folder, and a small program in the place of nvidia-smi that shows the GPUs it is told to.
+"""A machine for the agent: a home folder, and a small program in the place of nvidia-smi that shows the GPUs of the test.
 
 The agent runs as it does on a real machine: as a process of its own, with that program on its PATH.
 """

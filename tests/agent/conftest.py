@@ -64,9 +64,9 @@ def address(request: pytest.FixtureRequest) -> str:
 def nodes(staff: httpx.Client, address: str) -> Callable[[], list[dict[str, Any]]]:
     """Gives the nodes at this test's address, by index."""
 
-    def found() -> list[dict[str, Any]]:
+    def list_nodes() -> list[dict[str, Any]]:
         body = {"expressions": [{"type": "exact", "field": "ip", "value": address}], "order_by": [{"field": "index"}]}
         listed: list[dict[str, Any]] = staff.post("/v1/nodes/list", json=body).json()
         return listed
 
-    return found
+    return list_nodes

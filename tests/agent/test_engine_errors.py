@@ -45,7 +45,7 @@ LOGIN = RegistryCredentials("casey", "registry pass: word")
         ('Get "https://registry.example.org:5000/v2/": something new under the sun', "engine_failed"),
     ],
 )
-def test_every_complaint_is_known_and_says_what_to_do(message: str, code: str) -> None:
+def test_every_engine_error_has_a_code_and_says_what_to_do(message: str, code: str) -> None:
     for credentials in (None, LOGIN):
         error = engine_errors.about_pull(message, "Docker", REFERENCE, credentials)
         assert error.code == code
@@ -53,7 +53,7 @@ def test_every_complaint_is_known_and_says_what_to_do(message: str, code: str) -
         assert LOGIN.password not in error.detail
 
 
-def test_a_refused_log_in_says_whose_it_was() -> None:
+def test_refused_credentials_say_whose_they_were() -> None:
     assert (
         "does not let casey have team/image"
         in engine_errors.about_pull("unauthorized", "Docker", REFERENCE, LOGIN).detail

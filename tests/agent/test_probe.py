@@ -1,4 +1,4 @@
-"""The look at the machine: NVML, nvidia-smi where that does not work, and neither taken for the other's absence."""
+"""The hardware probe: NVML, nvidia-smi where that does not work, and neither taken for the other's absence."""
 
 import json
 import os
@@ -22,7 +22,7 @@ from tests.agent.documents import A6000, T4
 def run_probe(
     box: Box, variables: Mapping[str, str] | None = None, *options: str
 ) -> "subprocess.CompletedProcess[str]":
-    """What the worker's own look at that machine ends with."""
+    """The result of the agent's hardware probe, run as a process."""
     return subprocess.run(
         [sys.executable, "-m", "bayplan.agent.probe", *options],
         env={**box.environment(), **(variables or {})},
@@ -42,7 +42,7 @@ def probed(box: Box, variables: Mapping[str, str] | None = None, *options: str) 
 
 @pytest.fixture(scope="module")
 def nvml(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """The variables with which the library that stands for NVML is found; it is compiled here."""
+    """The variables with which the library in the place of NVML is found; it is compiled here."""
     compiler = shutil.which("cc")
     if compiler is None:
         pytest.skip("no C compiler")

@@ -1,4 +1,4 @@
-"""What a machine says of itself, and in words what has changed."""
+"""The report of a machine, and in words what has changed in it."""
 
 from dataclasses import asdict, replace
 

@@ -83,7 +83,7 @@ def test_a_node_that_staff_removed_is_reported_again(joined: Box, nodes: Nodes, 
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_it_stops_at_once_when_told(joined: Box, number: signal.Signals) -> None:
+def test_it_stops_at_once_at_a_signal(joined: Box, number: signal.Signals) -> None:
     with joined.running_command("--interval", "1h") as worker:
         worker.until_printed("runs for")
         worker.process.send_signal(number)

@@ -1,4 +1,4 @@
-"""What holds for a transaction and a read on both databases."""
+"""Rules of a transaction and of a read on both databases."""
 
 import asyncio
 import gc

@@ -1,4 +1,4 @@
-"""Writes that are done together: all who came meanwhile share one, in order, and each is told how it ended."""
+"""Group commit: all writes that wait share one transaction, in order, and each gets its own result."""
 
 import asyncio
 from collections.abc import Sequence
@@ -49,7 +49,7 @@ async def test_who_comes_while_one_is_written_shares_the_next() -> None:
     assert await writes.written(6) == 4
 
 
-async def test_a_failure_is_told_to_all_who_share_it_and_to_no_other() -> None:
+async def test_a_failure_reaches_all_who_share_it_and_no_other() -> None:
     slow = Slow()
     writes = GroupCommit(slow.write, 2)
     slow.go_on.set()

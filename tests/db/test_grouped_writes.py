@@ -113,7 +113,7 @@ def test_who_hangs_up_loses_nothing_of_others(database_url: str, loop: Loop, key
     loop.run(work())
 
 
-def test_a_lost_transaction_is_told_to_all_and_leaves_no_name_behind(
+def test_a_lost_transaction_fails_for_all_and_leaves_no_name_behind(
     database_url: str, loop: Loop, keyring: Keyring
 ) -> None:
     field = IMAGES.field("framework")

@@ -1,4 +1,4 @@
-"""From look to look: pure, so every way is tried."""
+"""From check to check: pure, so every way is tried."""
 
 import pytest
 
@@ -25,11 +25,11 @@ FAILURES = {
 }
 
 
-def test_the_first_look_says_what_the_catalogue_stands_by() -> None:
+def test_the_first_check_sets_the_digest_that_the_catalogue_expects() -> None:
     assert state_after(CheckState(), CheckResult("1", A)) == OK
 
 
-def test_it_stands_by_what_it_knew_before() -> None:
+def test_a_digest_that_is_stored_stays_expected() -> None:
     moved = state_after(CheckState(A), CheckResult("1", B))
     assert (moved.digest, moved.state, moved.found, moved.code) == (A, "moved", B, None)
     assert moved.detail is not None

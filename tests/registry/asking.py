@@ -1,4 +1,4 @@
-"""What the tests of misbehaving registries share: an honest image, a log-in, one way to ask."""
+"""What the tests of misbehaving registries share: an honest image, credentials, one way to ask."""
 
 import time
 from collections.abc import Iterator

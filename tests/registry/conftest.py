@@ -26,7 +26,7 @@ def anyio_backend() -> str:
 
 @pytest.fixture(scope="module")
 def open_registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registry]:
-    """A registry without log-in."""
+    """A registry without credentials."""
     with running_registry("open", tmp_path_factory.mktemp("open")) as registry:
         yield registry
 

@@ -95,7 +95,7 @@ async def serving(handler: Handler, tls: ssl.SSLContext | None = None) -> AsyncI
 
 @dataclass
 class Store:
-    """What an honest registry would hold: documents by path, to be spoiled by a test."""
+    """The content of an honest registry: documents by path, to be spoiled by a test."""
 
     documents: dict[str, tuple[str, bytes]] = field(default_factory=dict)
 

@@ -19,13 +19,13 @@ class Proxy:
 
     @property
     def url(self) -> str:
-        """As the setting has it, without a log-in."""
+        """As the setting has it, without credentials."""
         return f"http://127.0.0.1:{self.port}"
 
 
 @contextlib.asynccontextmanager
 async def proxying(*, login: str | None = None, status: int = 200) -> AsyncIterator[Proxy]:
-    """A proxy for as long as the block lasts, which may want a log-in ("user:password") or refuse everything."""
+    """A proxy for as long as the block lasts, which may ask for credentials ("user:password") or refuse everything."""
     proxy = Proxy()
     expected = None if login is None else f"Basic {base64.b64encode(login.encode()).decode()}"
     connections: set[asyncio.Task[None]] = set()

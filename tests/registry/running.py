@@ -1,4 +1,4 @@
-"""Real registries for the tests, in each of the ways to log in, and small real images to put into them."""
+"""Real registries for the tests, with each kind of authentication, and small real images to put into them."""
 
 import contextlib
 import hashlib
@@ -23,7 +23,7 @@ Kind = Literal["open", "basic", "bearer", "tls"]
 KINDS: tuple[Kind, ...] = ("open", "basic", "bearer", "tls")
 LOGIN = RegistryCredentials("casey", "registry pass: word")
 HTPASSWD = "casey:$2y$05$Yr6.qfNlyE/ylKu3AQFo8.8TeReBtZHbypXOWREhaDbDr2MsP.Jc6\n"
-"""That log-in as `htpasswd -B` writes it."""
+"""Those credentials as `htpasswd -B` writes them."""
 
 OCI_MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 OCI_INDEX = "application/vnd.oci.image.index.v1+json"

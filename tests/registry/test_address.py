@@ -95,7 +95,7 @@ def test_a_url_loses_what_is_not_asked_for() -> None:
     "url", ["", "/token", "ftp://x/", "https://", "https://x:y/", "http://[x", "https://x/a b", "https://x/\n"]
 )
 def test_what_is_no_address_is_refused(url: str) -> None:
-    """Without repeating it: it may hold a signature."""
+    """Without repeating it: it may have a signature."""
     with pytest.raises(RegistryError, match="The registry names an address"):
         Endpoint.of_url(url)
 

@@ -1,4 +1,4 @@
-"""Registries that lead astray: redirects, token services, and what of a log-in they ever see."""
+"""Registries that lead astray: redirects, token services, and what they ever see of credentials."""
 
 import asyncio
 import gc
@@ -52,7 +52,7 @@ async def test_a_redirect_to_nonsense(location: str) -> None:
 
 
 async def test_credentials_stay_behind_at_a_redirect() -> None:
-    """Blobs that lie elsewhere are read, and the log-in does not go there."""
+    """Blobs that lie elsewhere are read, and the credentials do not go there."""
     async with serving(IMAGE.answer) as elsewhere:
 
         async def handler(asked: Asked) -> None:
@@ -71,7 +71,7 @@ async def test_credentials_stay_behind_at_a_redirect() -> None:
 
 
 async def test_a_challenge_behind_a_redirect_is_not_followed() -> None:
-    """Another host that asks for the log-in does not get it."""
+    """Another host that asks for the credentials does not get them."""
     async with serving(lambda asked: asked.answer(401, WWW_Authenticate='Basic realm="give"')) as elsewhere:
         async with serving(lambda asked: asked.answer(302, Location=f"http://{elsewhere.host}/")) as server:
             with pytest.raises(RegistryError):
@@ -85,7 +85,7 @@ def announcing(realm: str) -> Handler:
 
 
 async def test_a_token_realm_on_another_host_without_tls() -> None:
-    """No log-in is sent there, and it is not even asked."""
+    """No credentials are sent there, and it is not even asked."""
     for realm in ("http://auth.example.org/token", "http://10.0.0.1/token", "gopher://x", "", "/token"):
         async with serving(announcing(realm)) as server:
             with pytest.raises(RegistryError):
@@ -93,7 +93,7 @@ async def test_a_token_realm_on_another_host_without_tls() -> None:
             assert server.sent_credentials() == []
 
 
-async def test_a_registry_with_tls_cannot_lead_a_log_in_out_of_it(tmp_path: Path) -> None:
+async def test_a_registry_with_tls_cannot_lead_credentials_out_of_it(tmp_path: Path) -> None:
     """Not even to a token service on loopback; nor a redirect."""
     own = self_signed(tmp_path, "own")
     tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
@@ -152,7 +152,7 @@ async def test_tokens_that_are_never_good_enough() -> None:
 
 
 async def test_refusals_leave_nothing_in_memory() -> None:
-    """However many repositories and log-ins a registry refuses."""
+    """However many repositories and credentials a registry refuses."""
 
     async def handler(asked: Asked) -> None:
         await (

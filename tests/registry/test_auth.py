@@ -1,4 +1,4 @@
-"""Challenges are read as registries write them, and log-ins go only where they may."""
+"""Challenges are read as registries write them, and credentials go only where they may."""
 
 from collections.abc import Mapping
 from urllib.parse import parse_qs, urlsplit
@@ -105,7 +105,7 @@ def test_a_token_is_for_pulling_alone(announced: str, scopes: list[str]) -> None
         (PLAIN, "http://localhost.example.com/token", [], False),
     ],
 )
-def test_where_a_log_in_may_go(registry: Endpoint, realm: str, insecure: list[str], allowed: bool) -> None:
+def test_where_credentials_may_go(registry: Endpoint, realm: str, insecure: list[str], allowed: bool) -> None:
     """The table of the rules in the module's docstring."""
     access = AddressPolicy.of(insecure=insecure)
     if allowed:
@@ -115,8 +115,8 @@ def test_where_a_log_in_may_go(registry: Endpoint, realm: str, insecure: list[st
             asked(f'Bearer realm="{realm}"', registry, access)
 
 
-def test_basic_needs_a_log_in() -> None:
-    """The log-in itself, or a sentence that one is wanted; Bearer goes before Basic."""
+def test_basic_needs_credentials() -> None:
+    """The credentials, or an error that asks for them; Bearer goes before Basic."""
     basic = parse(['Basic realm="x"'])
     assert follow(basic, SECURE, "ml/x", LOGIN, AddressPolicy()) is LOGIN
     with pytest.raises(RegistryDenied, match="registry_username"):
@@ -128,7 +128,7 @@ def test_basic_needs_a_log_in() -> None:
         follow(parse([]), SECURE, "ml/x", LOGIN, AddressPolicy())
 
 
-def test_without_a_log_in_a_token_is_asked_for_anonymously() -> None:
+def test_without_credentials_a_token_is_asked_for_anonymously() -> None:
     """As public images of docker.io are read."""
     step = follow(parse(['Bearer realm="https://a.example.org/"']), SECURE, "ml/x", None, AddressPolicy())
     assert isinstance(step, TokenRequest)
@@ -136,8 +136,8 @@ def test_without_a_log_in_a_token_is_asked_for_anonymously() -> None:
     assert "account" not in step.target
 
 
-def test_a_log_in_hides_its_password() -> None:
-    """In what is printed of it, and of what holds it."""
+def test_credentials_hide_their_password() -> None:
+    """In its own text, and in that of an object around it."""
     secret = RegistryCredentials("casey", "very secret")
     step = follow(parse(['Bearer realm="https://a.example.org/"']), SECURE, "ml/x", secret, AddressPolicy())
     assert "very secret" not in repr(secret) + str(secret) + repr(step)

@@ -105,8 +105,8 @@ async def test_what_is_not_there_is_not_found(registry: Registry) -> None:
 @pytest.mark.parametrize(
     "wrong", [None, RegistryCredentials("casey", "wrong secret"), RegistryCredentials("nobody", "at all")]
 )
-async def test_a_log_in_that_is_refused(registry: Registry, wrong: RegistryCredentials | None) -> None:
-    """Without a log-in, and with a wrong one, the sentence says what to do and holds no password."""
+async def test_credentials_that_are_refused(registry: Registry, wrong: RegistryCredentials | None) -> None:
+    """Without credentials, and with wrong ones, the error says what to do and has no password."""
     registry.image("ml/secret", "1", configuration())
     async with client_for(registry) as client:
         with pytest.raises(RegistryDenied) as caught:
@@ -192,7 +192,7 @@ async def test_nobody_there() -> None:
 
 
 async def test_what_is_no_image_is_said_to_be_none(open_registry: Registry) -> None:
-    """An artifact of another kind, which registries hold too."""
+    """An artifact of another kind, which registries keep too."""
     described = open_registry.blob("ml/chart", b"{}")
     document = {
         "schemaVersion": 2,

@@ -14,7 +14,7 @@ from tests.registry.running import digest_of
 
 @pytest.fixture(scope="module")
 def resolver(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The library that stands in front of the system's resolver; it is compiled here."""
+    """The library in front of the system's resolver; it is compiled here."""
     compiler = shutil.which("cc")
     if compiler is None:
         pytest.skip("no C compiler")
@@ -25,7 +25,7 @@ def resolver(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def printed(resolver: Path, what: str) -> str:
-    """What the program prints; it ends long before a look-up that hangs."""
+    """What the program prints; it ends long before a lookup that hangs."""
     done = subprocess.run(
         [sys.executable, "-m", "tests.registry.naming", what],
         env=os.environ | {"LD_PRELOAD": str(resolver)},

@@ -26,7 +26,7 @@ NAME = "registry.test"
 @pytest.mark.parametrize("registry", ["tls"], indirect=True)
 @pytest.mark.parametrize("login", [None, "us%40er:p:w"])
 async def test_a_registry_is_read_through_a_proxy(registry: Registry, login: str | None) -> None:
-    """All of an image, over connections that are used again; the proxy's own log-in is as its URL has it."""
+    """All of an image, over connections that are used again; the proxy's own credentials are as its URL has them."""
     pushed = registry.image("ml/far", "1", configuration({"CUDA_VERSION": "12.4.1"}))
     reference = Reference.parse(f"{NAME}:{registry.port}/ml/far:1")
     async with proxying(login=login and login.replace("%40", "@")) as proxy:
@@ -50,7 +50,7 @@ async def test_certificates_are_checked_through_a_proxy(registry: Registry) -> N
                     await client.digest(Reference.parse(f"{name}:{registry.port}/ml/far:1"))
 
 
-async def test_a_proxy_sees_no_log_in_of_a_registry(tmp_path: Path) -> None:
+async def test_a_proxy_sees_no_credentials_of_a_registry(tmp_path: Path) -> None:
     """Neither password nor token, nor which image is asked for."""
     own = self_signed(tmp_path, "own")
     tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)

@@ -112,7 +112,7 @@ def test_the_release_is_found_without_cuda_version(variables: tuple[str, ...]) -
     assert exact / rows > 0.6
 
 
-def test_the_data_stands_where_it_is_looked_for() -> None:
+def test_the_data_is_where_it_is_expected() -> None:
     """The list has what these tests rely on."""
     assert isinstance(DATA, Path)
     assert sum(len(tags) for tags in real_images().values()) > 700

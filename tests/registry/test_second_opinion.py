@@ -1,4 +1,4 @@
-"""What bayplan reads from a registry, held against what skopeo reads from the same one: real configurations, in all forms.
+"""What bayplan reads from a registry, compared with what skopeo reads from the same one: real configurations, in all forms.
 
 skopeo shares no code with bayplan, so what both say is not what one of them has misread.
 """

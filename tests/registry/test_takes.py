@@ -1,4 +1,4 @@
-"""Whether a registry takes a log-in: asked of each kind, told from one that asks for none, and never from memory."""
+"""Whether a registry takes credentials: asked of each kind, distinguished from one that asks for none, and never from memory."""
 
 import pytest
 
@@ -17,7 +17,7 @@ def pushed(registry: Registry, name: str) -> Reference:
     return Reference.parse(f"{registry.host}/{name}:1")
 
 
-async def test_a_registry_takes_the_right_log_in_and_no_other(registry: Registry) -> None:
+async def test_a_registry_takes_the_right_credentials_and_no_others(registry: Registry) -> None:
     reference = pushed(registry, "team/taken")
     async with client_for(registry) as client:
         assert await client.accepts(reference, LOGIN) == (registry.login is not None)
@@ -34,7 +34,7 @@ async def test_an_image_that_is_missing_does_not_matter(registry: Registry) -> N
         assert await client.accepts(gone, LOGIN) == (registry.login is not None)
 
 
-async def test_the_log_in_is_sent_anew(registry: Registry) -> None:
+async def test_the_credentials_are_sent_anew(registry: Registry) -> None:
     reference = pushed(registry, "team/anew")
     async with client_for(registry) as client:
         await client.digest(reference, LOGIN)

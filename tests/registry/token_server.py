@@ -1,4 +1,4 @@
-"""A small real token service for the registry: checks the log-in, signs a token for what may be pulled."""
+"""A small real token service for the registry: checks the credentials, signs a token for what may be pulled."""
 
 import base64
 import contextlib

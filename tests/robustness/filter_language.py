@@ -1,4 +1,4 @@
-"""The filter language evaluated over plain Python rows: what the databases' answers are held against.
+"""The filter language evaluated over plain Python rows: what the databases' answers are compared with.
 
 Written from section 6 of the API's specification, and as simply as it can be: no SQL, no nulls that spread.
 """

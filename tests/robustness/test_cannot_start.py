@@ -21,7 +21,7 @@ Prepare = Callable[[Path], dict[str, str]]
 
 @pytest.fixture(scope="module")
 def used_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The home folder of a server that has run, and holds a registry password."""
+    """The home folder of a server that has run, with a registry password in it."""
     home = tmp_path_factory.mktemp("used") / "home"
     with running_server(home) as server, server.client() as client:
         server.stock()

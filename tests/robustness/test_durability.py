@@ -37,7 +37,7 @@ def running(start_server: Start, settings: dict[str, str]) -> Iterator[Server]:
 
 
 def named(client: httpx.Client, beginning: str) -> list[dict[str, Any]]:
-    """The images whose names hold that text."""
+    """The images whose names contain that text."""
     body = {"expressions": [{"type": "contains", "field": "name", "sub_string": beginning}]}
     images: list[dict[str, Any]] = client.post("/v1/docker/list", json=body).json()
     return images
@@ -109,7 +109,7 @@ def test_of_writes_that_share_a_transaction_every_answered_one_survives_kill_9(
         assert len({entry["version"] for entry in entries}) == len(entries)
 
 
-def test_who_was_given_a_password_is_in_the_trail_after_kill_9_the_next_moment(
+def test_who_got_a_password_is_in_the_audit_log_after_kill_9_the_next_moment(
     kind: str, start_server: Start, database_url: str, tmp_path: Path
 ) -> None:
     settings = {"home": str(tmp_path / "home")} | ({"database": database_url} if kind == "postgresql" else {})

@@ -33,7 +33,7 @@ TASKS = (["train"], ["predict"], ["train", "predict"], ["export", "train"], ["fi
 
 @pytest.fixture(scope="module")
 def rows(shared: Service) -> list[Row]:
-    """Images of every sort, as rows with all that a filter may look at."""
+    """Images of every sort, as rows with all that a filter may name."""
     for text in FRAMEWORKS[1:]:
         name, version = text.split()
         shared.make("frameworks", name=name, version=version)
@@ -100,7 +100,7 @@ flags = st.booleans()
 
 
 def valued(choices: dict[str, tuple[str, ...]], extra: st.SearchStrategy[str] | None = None) -> st.SearchStrategy[Any]:
-    """A field with a value that it might hold, or `extra`."""
+    """A field with a value that it might have, or `extra`."""
     return st.sampled_from(sorted(choices)).flatmap(
         lambda field: st.tuples(
             st.just(field), st.sampled_from(choices[field]) | (st.nothing() if extra is None else extra)

@@ -180,7 +180,7 @@ HEADERS: dict[str, dict[str, str]] = {
     "a token of dots": {"authorization": "Bearer " + "." * 1000},
     "a token with bytes": {"authorization": "Bearer \xfc\xfe"},
     "a token that is a header only": {"authorization": "Bearer eyJhbGciOiJub25lIn0"},
-    "a basic log-in": {"authorization": "Basic YWRtaW46YWRtaW4="},
+    "basic credentials": {"authorization": "Basic YWRtaW46YWRtaW4="},
 }
 
 

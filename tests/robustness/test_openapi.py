@@ -56,7 +56,7 @@ def test_the_document_is_a_valid_openapi_document(stocked: Server) -> None:
     assert len(operations(stocked)) > 50
 
 
-def test_the_examples_of_the_document_work_as_they_stand(stocked: Server) -> None:
+def test_the_examples_of_the_document_work_unchanged(stocked: Server) -> None:
     document = httpx.get(f"{stocked.url}/openapi.json").json()
     with stocked.client() as client:
         # An image's example names the framework of that resource's.

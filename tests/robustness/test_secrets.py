@@ -1,4 +1,4 @@
-"""Registry passwords and log-ins in clear nowhere: not in the database, the log, an error or a file of the home folder."""
+"""Passwords of registries and of users in clear nowhere: not in the database, the log, an error or a file of the home folder."""
 
 import signal
 import stat
@@ -43,7 +43,7 @@ def settings(kind: str, database_url: str, tmp_path: Path) -> dict[str, str]:
 
 
 def use(client: httpx.Client) -> str:
-    """Writes log-ins in every way, rightly and wrongly; gives an image's path."""
+    """Writes credentials in every way, rightly and wrongly; gives an image's path."""
     client.post("/v1/frameworks/create", json={"name": "PyTorch", "version": "2.4"}).raise_for_status()
     made = client.post("/v1/docker/create", json=catalogue.image(**LOGIN))
     assert made.json()["registry_password"] == SECRET
@@ -67,7 +67,7 @@ def use(client: httpx.Client) -> str:
 
 
 def hand_out(client: httpx.Client, path: str) -> None:
-    """Gives the log-in away and to itself again, in every way but the image's own; what tells of that holds no password."""
+    """Gives the credentials out and stores them again, in every way but the image's own; no answer about it has the password."""
     for query in ("", "?format=kubernetes"):
         client.get(f"{path}/docker-config{query}").raise_for_status()
     rotation = {"registry": "registry.example.com", "registry_username": "robot", "registry_password": SECRET}

@@ -1,4 +1,4 @@
-"""Every answer of the API is held to its type, strictly: as staff, as an ordinary user and as a worker.
+"""Every answer of the API is checked against its type, strictly: as staff, as an ordinary user and as a worker.
 
 The clients check each answer that they get. One test asks for all, so that it can tell at the end that none was left out.
 """
@@ -87,7 +87,7 @@ class CheckedAnswers:
 
 @pytest.fixture(scope="module")
 def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registry]:
-    """A registry without log-in."""
+    """A registry without credentials."""
     with running_registry("open", tmp_path_factory.mktemp("open")) as registry:
         yield registry
 

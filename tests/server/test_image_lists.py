@@ -79,11 +79,13 @@ def _expressions() -> list[dict[str, Any]]:
         "cpu": (True,),
         "licence": ("Apache-2.0",),
     }
-    found = []
+    expressions = []
     for field, choices in values.items():
         for value, fold, invert in itertools.product(choices, (False, True), (False, True)):
-            found.append({"type": "exact", "field": field, "value": value, "case_insensitive": fold, "invert": invert})
-    return found
+            expressions.append(
+                {"type": "exact", "field": field, "value": value, "case_insensitive": fold, "invert": invert}
+            )
+    return expressions
 
 
 EXPRESSIONS = _expressions()

@@ -23,10 +23,10 @@ def entries(server: Server) -> list[str]:
     return server.err.read_text().splitlines()
 
 
-def eventually(holds: Callable[[], bool]) -> None:
-    """Waits until it holds."""
+def eventually(condition: Callable[[], bool]) -> None:
+    """Waits until the condition is true."""
     deadline = time.monotonic() + 20
-    while not holds():
+    while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.05)
 

@@ -52,8 +52,8 @@ def test_its_answer_has_the_fields_that_are_stored(resource: Resource) -> None:
 @pytest.mark.parametrize("resource", RESOURCES, ids=name_of)
 def test_the_client_has_a_collection_with_its_references(resource: Resource) -> None:
     with Client("http://127.0.0.1:9") as client:
-        collections = [one for one in vars(client).values() if isinstance(one, Collection)]
-        (collection,) = [one for one in collections if one._path == f"/v1/{resource.name}"]
+        collections = [attribute for attribute in vars(client).values() if isinstance(attribute, Collection)]
+        (collection,) = [candidate for candidate in collections if candidate._path == f"/v1/{resource.name}"]
     named = set((collection._references or "").split(",")) - {""}
     assert named == {field.name for field in expandable(resource.resource_type)}
 

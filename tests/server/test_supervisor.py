@@ -40,10 +40,10 @@ def server(database: str, tmp_path: Path) -> Iterator[Server]:
         yield server
 
 
-def eventually(holds: Callable[[], object], seconds: float = 20) -> None:
-    """Waits until it holds."""
+def eventually(condition: Callable[[], object], seconds: float = 20) -> None:
+    """Waits until the condition is true."""
     deadline = time.monotonic() + seconds
-    while not holds():
+    while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.02)
 
@@ -158,7 +158,7 @@ def test_the_first_start_is_made_once(tmp_path: Path) -> None:
         assert "ERROR" not in server.log
 
 
-def test_a_start_that_fails_is_told_once(tmp_path: Path) -> None:
+def test_a_start_that_fails_is_reported_once(tmp_path: Path) -> None:
     """See tests/robustness/test_cannot_start.py for one process."""
     home = tmp_path / "home"
     with running_server(home):

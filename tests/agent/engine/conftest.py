@@ -1,4 +1,4 @@
-"""A real engine, real registries in all ways to log in, a real server, and machines that have joined it."""
+"""A real engine, real registries of all kinds of credentials, a real server, and machines that have joined it."""
 
 import re
 import zlib
@@ -36,7 +36,7 @@ def registries(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[Kind, 
 
 @pytest.fixture(scope="session")
 def registry(registries: dict[Kind, Registry]) -> Registry:
-    """The one without log-in."""
+    """The registry without credentials."""
     return registries["open"]
 
 
@@ -102,7 +102,7 @@ def _join(box: Box, server: Server, staff: httpx.Client, name: str, *, without_g
 
 @pytest.fixture
 def enter(staff: httpx.Client, name: str) -> Enter:
-    """Enters a pushed image into the catalogue, for this test's task: as its registry told, unless `inspect` is False."""
+    """Enters a pushed image into the catalogue, for this test's task, and inspects it unless `inspect` is False."""
 
     def entered(pushed: Pushed, *, inspect: bool = True, **changes: object) -> Body:
         credentials = pushed.registry.login
@@ -144,7 +144,7 @@ def runs(engine: Dockerd, machine: Box) -> Runs:
 
 @pytest.fixture
 def rule(staff: httpx.Client, name: str) -> Iterator[Body]:
-    """A rule: this test's machine is to hold the images of this test's task, by name."""
+    """A rule: the images of this test's task are desired on this test's machine, by name."""
     body = {
         "name": name,
         "nodes": {"expressions": [{"type": "exact", "field": "ip", "value": f"{name}.example.net"}]},

@@ -33,7 +33,7 @@ def small() -> Iterator[Dockerd]:
 
 
 @pytest.mark.parametrize("kind", ["basic", "bearer"])
-def test_a_log_in_that_was_changed(
+def test_credentials_that_were_changed(
     kind: Kind,
     registries: dict[Kind, Registry],
     engine: Dockerd,
@@ -107,7 +107,7 @@ def test_what_a_registry_refuses_with(
     assert message in ended.err
 
 
-def test_a_log_in_of_the_machine_that_cannot_be_read(
+def test_credentials_of_the_machine_that_cannot_be_read(
     engine: Dockerd, machine: Box, image: tuple[Pushed, Body], name: str
 ) -> None:
     (machine.folder / ".docker").mkdir()

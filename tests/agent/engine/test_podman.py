@@ -46,7 +46,7 @@ def test_what_is_gone_is_refused(podman: str, machine: Box, image: tuple[Pushed,
     assert "Its tag 1 is not there either" in error
 
 
-def test_where_a_tag_has_moved_is_told_by_the_server(
+def test_the_server_reports_where_a_tag_has_moved(
     podman: str, machine: Box, image: tuple[Pushed, Body], name: str
 ) -> None:
     """Podman cannot ask a registry without pulling."""

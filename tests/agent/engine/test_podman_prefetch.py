@@ -26,7 +26,7 @@ def here(podman: str) -> set[str]:
 
 
 @pytest.mark.parametrize("kind", ["open", "basic", "bearer"])
-def test_it_holds_what_rules_name_until_they_name_it_no_more(
+def test_it_keeps_what_rules_name_until_they_name_it_no_more(
     kind: Kind,
     registries: dict[Kind, Registry],
     podman: str,
@@ -38,7 +38,7 @@ def test_it_holds_what_rules_name_until_they_name_it_no_more(
     staff: httpx.Client,
 ) -> None:
     first, second = (push(registries[kind], f"team/{name}-{letter}", more_bytes=[300_000]) for letter in "ab")
-    entered = [enter(one, name=f"{name}-{letter}") for one, letter in zip((first, second), "ab", strict=True)]
+    entered = [enter(image, name=f"{name}-{letter}") for image, letter in zip((first, second), "ab", strict=True)]
     with machine.running(prefetch_seconds=PREFETCH_SECONDS, engine=podman) as worker:
         until(lambda: {entry["state"] for entry in holdings().values()} == {"held"}, lambda: worker.output)
         assert {first.pinned, second.pinned} <= here(podman)
@@ -67,7 +67,7 @@ def test_the_same_image_in_two_places(
         registry.blob(f"team/{name}-b", blob.content)
     assert registry.manifest(f"team/{name}-b", "1", document)["digest"] == pushed.digest
     other = Pushed(registry, f"team/{name}-b", "1", pushed.digest, pushed.layers)
-    images = [enter(one, name=f"{name}-{letter}") for one, letter in zip((pushed, other), "ab", strict=True)]
+    images = [enter(image, name=f"{name}-{letter}") for image, letter in zip((pushed, other), "ab", strict=True)]
     with machine.running(prefetch_seconds=PREFETCH_SECONDS, engine=podman) as worker:
         until(lambda: {pushed.pinned, other.pinned} <= here(podman), lambda: worker.output)
         until(lambda: sorted(own(machine)) == [pushed.pinned, other.pinned], lambda: worker.output)
@@ -78,7 +78,7 @@ def test_the_same_image_in_two_places(
         until(lambda: not {pushed.pinned, other.pinned} & here(podman), lambda: worker.output)
 
 
-def test_an_index_is_held_by_its_own_digest(
+def test_an_index_is_kept_by_its_own_digest(
     podman: str, registry: Registry, machine: Box, enter: Enter, name: str, rule: Body, staff: httpx.Client
 ) -> None:
     pushed = push(registry, f"team/{name}")

@@ -52,7 +52,7 @@ def withdraw(staff: httpx.Client, rule: Body) -> None:
 
 
 @pytest.mark.parametrize("kind", ["open", "basic"])
-def test_it_holds_what_rules_name_and_removes_what_they_name_no_more(
+def test_it_pulls_what_rules_name_and_removes_what_they_name_no_more(
     kind: Kind,
     registries: dict[Kind, Registry],
     engine: Dockerd,
@@ -137,7 +137,7 @@ def test_what_a_container_uses_stays_until_it_is_gone(
         until(lambda: not holdings(), lambda: str(holdings()))
 
 
-def test_what_is_missing_in_its_registry_is_kept_where_it_is_held(
+def test_what_is_missing_in_its_registry_is_kept_where_it_is_in_the_inventory(
     engine: Dockerd,
     machine: Box,
     image: tuple[Pushed, Body],
@@ -347,7 +347,7 @@ def test_it_can_be_switched_off(
     assert pushed.pinned not in here(engine)
 
 
-def test_a_log_in_that_is_refused_is_said_and_a_new_one_tried_at_once(
+def test_refused_credentials_are_reported_and_new_ones_tried_at_once(
     engine: Dockerd,
     registries: dict[Kind, Registry],
     machine: Box,

@@ -27,12 +27,12 @@ pytestmark = pytest.mark.timeout(FETCH_TIMEOUT_SECONDS + 120)
 
 
 def desired(pushed: Pushed, image: int = 1, size_bytes: int | None = None) -> DesiredImage:
-    """An image that a machine is to hold."""
+    """A desired image."""
     return DesiredImage(image, f"image:{image}", Reference.parse(pushed.url), pushed.digest, size_bytes, None)
 
 
 def reconciler_of(folder: Path, say: Callable[[str], None], limits: DiskLimits | None = None) -> Reconciler:
-    """What a machine holds; `say` is told what is worth a line in its log."""
+    """A reconciler over a folder; `say` gets the lines of its log."""
     watch = ReconcileObserver(lambda _: None, say, lambda: False)
     return Reconciler(folder / "images.json", "http://127.0.0.1:1", limits or DiskLimits(free_share=0.0), 60, watch)
 

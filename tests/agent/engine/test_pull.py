@@ -46,7 +46,7 @@ def test_it_pulls_by_digest_from_every_kind_of_registry(
     assert f"Pulling {pushed.registry.host}/team/{name}" in ended.err
     assert "all 3 layers are here" in ended.err
     assert pushed.pinned in engine.everything()[0]
-    assert files(machine) == before, "nothing is kept: no log-in, no configuration"
+    assert files(machine) == before, "nothing is kept: no credentials, no configuration"
     assert LOGIN.password not in engine.log
 
 
@@ -146,7 +146,7 @@ def test_an_image_of_which_no_digest_is_known_is_asked_for(
     staff.post(f"/v1/docker/{entered['pk']}/checks").raise_for_status()
     push(registries[kind], f"team/{name}")
     ended = pull(machine, engine, name)
-    assert ended.out == f"{pushed.pinned}\n", "what the first look found counts"
+    assert ended.out == f"{pushed.pinned}\n", "the digest of the first check counts"
     assert "no digest" not in ended.err
 
 
@@ -175,7 +175,7 @@ def test_nothing_that_runs_here_says_why(
     )
 
 
-def test_the_next_best_is_taken_only_when_told_to(
+def test_the_next_best_is_taken_only_on_request(
     engine: Dockerd, machine: Box, registry: Registry, enter: Enter, name: str
 ) -> None:
     best, good = push(registry, f"team/{name}", "2"), push(registry, f"team/{name}", "1")
@@ -251,7 +251,7 @@ def test_a_terminal_is_left_as_it_was_found(
     assert shown.rindex(b"\x1b[?25h") > shown.rindex(b"\x1b[?25l")
 
 
-def test_the_log_in_is_on_no_command_line_and_in_no_file(
+def test_the_credentials_are_on_no_command_line_and_in_no_file(
     registries: dict[Kind, Registry], engine: Dockerd, machine: Box, enter: Enter, name: str
 ) -> None:
     """While it pulls: nothing on this machine's command lines, and no file but the server's own has the password."""
@@ -261,7 +261,7 @@ def test_the_log_in_is_on_no_command_line_and_in_no_file(
         while process.poll() is None:
             seen += [_command_line(process) for process in Path("/proc").glob("[0-9]*")]
     assert process.returncode == 0
-    assert any("worker" in line and "pull" in line for line in seen), "it was looked while it ran"
+    assert any("worker" in line and "pull" in line for line in seen), "the command lines were read while it ran"
     assert [line for line in seen if LOGIN.password in line] == []
     assert [path for path, content in files(machine).items() if LOGIN.password.encode() in content] == []
     assert not (machine.folder / ".docker").exists()

@@ -1,4 +1,4 @@
-"""Random images, nodes and questions that touch every rule, from a seed: what the tests of the index are held on."""
+"""Random images, nodes and questions that touch every rule, from a seed: the input of the tests of the index."""
 
 import datetime
 import random

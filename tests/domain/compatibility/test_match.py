@@ -108,7 +108,7 @@ def test_what_is_no_framework_is_refused(framework: str) -> None:
     assert caught.value.problems[0].field == "framework"
 
 
-def test_the_summary_counts_what_stood_in_the_way_and_names_the_smallest_change() -> None:
+def test_the_summary_counts_the_reasons_and_names_the_smallest_change() -> None:
     old = replace(NODE, driver_version="440.33")
     answer = ask(old, domain="od")
     assert answer.matches == ()
@@ -148,7 +148,7 @@ def test_a_task_a_domain_and_a_framework_that_do_not_exist() -> None:
     assert "PyTorch 2.4, PyTorch 2.10" in (line.remedy or "")
 
 
-def test_what_exists_but_not_together() -> None:
+def test_what_exists_but_not_in_one_image() -> None:
     lines = ask(task="export", domain="od").summary
     assert [(line.code, line.images) for line in lines] == [("no_such_task", 5), ("no_such_domain", 1)]
     lines = ask(task="segment", domain="xx").summary

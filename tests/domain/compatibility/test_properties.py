@@ -1,4 +1,4 @@
-"""What holds for every image and every node, whatever they say."""
+"""Properties of every verdict, whatever the image and the node."""
 
 import datetime
 from dataclasses import fields, replace

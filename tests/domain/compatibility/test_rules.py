@@ -241,7 +241,7 @@ def test_a_virtual_gpu_is_a_caveat(node: Node) -> None:
     assert "virtual_gpu" not in codes(TORCH, replace(RTX3090, gpu_name="NVIDIA A100-SXM4-40GB"))
 
 
-# All together
+# All reasons at once
 
 
 def test_every_reason_is_given_the_worst_first() -> None:

@@ -1,4 +1,4 @@
-"""The audit trail: every answer with a registry password leaves an entry before it leaves the server, and no other does."""
+"""The audit log: every answer with a registry password leaves an entry before it leaves the server, and no other does."""
 
 import asyncio
 import base64
@@ -29,20 +29,20 @@ LOGIN = {"registry_username": "robot", "registry_password": SECRET}
 PATIENCE_SECONDS = 20.0
 
 
-def trail(service: Service, **wanted: Any) -> list[Body]:
+def audit_log(service: Service, **query: Any) -> list[Body]:
     """The entries that are there, newest first."""
-    answer = service.staff.get("/v1/audit", params=wanted)
+    answer = service.staff.get("/v1/audit", params=query)
     assert answer.status_code == 200, answer.text
     entries: list[Body] = answer.json()
     return entries
 
 
-def holds_password(answer: httpx.Response) -> bool:
+def has_password(answer: httpx.Response) -> bool:
     """Whether the password is in an answer, in clear or as docker has it."""
     encoded = re.findall(r"[A-Za-z0-9+/=]{24,}", answer.text)
     for _ in range(2):  # a Secret has base64 within base64
         plain = [base64.b64decode(text + "==", validate=False) for text in encoded]
-        encoded = [found for text in plain for found in re.findall(r"[A-Za-z0-9+/=]{24,}", text.decode("latin-1"))]
+        encoded = [match for text in plain for match in re.findall(r"[A-Za-z0-9+/=]{24,}", text.decode("latin-1"))]
         if any(SECRET.encode() in text for text in plain):
             return True
     return SECRET in answer.text
@@ -50,7 +50,7 @@ def holds_password(answer: httpx.Response) -> bool:
 
 @pytest.fixture
 def image(service: Service) -> Body:
-    """An image with a log-in, whose creation is in the trail."""
+    """An image with credentials, whose creation is in the audit log."""
     return service.make("docker", **LOGIN)
 
 
@@ -71,18 +71,18 @@ def image(service: Service) -> Body:
         ("GET", "/v1/docker/{image}/docker-config?format=kubernetes", None, "docker_config"),
     ],
 )
-def test_whoever_gets_a_password_is_in_the_trail(
+def test_whoever_gets_a_password_is_in_the_audit_log(
     service: Service, image: Body, method: str, path: str, body: Body | None, action: str
 ) -> None:
     node = service.make("nodes")["pk"]
     if body is not None and "node" in body:
         body = {"node": node}
-    before = trail(service)
+    before = audit_log(service)
     answer = service.staff.request(method, path.format(image=image["pk"], node=node), json=body)
-    assert holds_password(answer), answer.text
+    assert has_password(answer), answer.text
     if method != "DELETE":
         assert answer.headers["cache-control"] in ("no-store", "private, no-cache")
-    after = trail(service)
+    after = audit_log(service)
     assert after[1:] == before
     entry = after[0]
     assert timestamp(entry["at"]) >= timestamp(before[0]["at"])
@@ -100,17 +100,17 @@ def test_whoever_gets_a_password_is_in_the_trail(
     }
 
 
-def test_creating_and_reinstating_are_in_the_trail(service: Service, image: Body) -> None:
+def test_creating_and_reinstating_are_in_the_audit_log(service: Service, image: Body) -> None:
     path = f"/v1/docker/{image['pk']}"
     service.staff.delete(path)
-    assert holds_password(service.staff.delete(f"{path}/reinstate"))
-    assert [entry["action"] for entry in trail(service)] == ["reinstate", "create"]
+    assert has_password(service.staff.delete(f"{path}/reinstate"))
+    assert [entry["action"] for entry in audit_log(service)] == ["reinstate", "create"]
 
 
 def test_a_change_that_is_not_made_leaves_no_entry(service: Service, image: Body) -> None:
     body = catalogue.image(name=image["name"], version=image["version"], **LOGIN)
     refused(service.staff.post("/v1/docker/create", json=body), 409)
-    assert len(trail(service)) == 1
+    assert len(audit_log(service)) == 1
 
 
 def test_a_worker_is_named_by_its_name(service: Service, image: Body) -> None:
@@ -122,40 +122,40 @@ def test_a_worker_is_named_by_its_name(service: Service, image: Body) -> None:
             worker.client.get(f"/v1/nodes/{worker.nodes[0]}/images"),
             worker.client.get(f"/v1/docker/{image['pk']}/docker-config"),
         ]
-        assert all(map(holds_password, asked))
-        entries = trail(service, kind="worker")
+        assert all(map(has_password, asked))
+        entries = audit_log(service, kind="worker")
         assert [entry["action"] for entry in entries] == ["docker_config", "images", "match", "load", "list"]
         assert {entry["name"] for entry in entries} == {worker.answer["worker"]}
 
 
 def test_an_answer_without_a_password_leaves_no_entry(service: Service, image: Body) -> None:
     bare = service.make("docker")
-    before = trail(service)
+    before = audit_log(service)
     for client in (service.staff, service.user):
         client.get(f"/v1/docker/{bare['pk']}").raise_for_status()
         client.get(f"/v1/docker/{bare['pk']}/nodes").raise_for_status()
     for path in (f"/v1/docker/{image['pk']}", f"/v1/docker/{image['pk']}/nodes"):
-        assert not holds_password(service.user.get(path))
+        assert not has_password(service.user.get(path))
     service.user.post("/v1/docker/list").raise_for_status()
     service.staff.get("/v1/catalogue/export").raise_for_status()
     body = {"expressions": [{"type": "exact", "field": "pk", "value": bare["pk"]}]}
     service.staff.post("/v1/docker/list", json=body).raise_for_status()
     refused(service.user.get(f"/v1/docker/{image['pk']}/docker-config"), 403)
-    assert trail(service) == before
+    assert audit_log(service) == before
 
 
 @pytest.mark.parametrize(("method", "path"), [("GET", "/v1/docker/{image}"), ("POST", "/v1/docker/list")])
 def test_304_leaves_no_entry_and_writes_nothing(service: Service, image: Body, method: str, path: str) -> None:
     path = path.format(image=image["pk"])
     tag = service.staff.request(method, path).headers["etag"]
-    before = trail(service)
+    before = audit_log(service)
     with counted() as statements:
         assert service.staff.request(method, path, headers={"If-None-Match": tag}).status_code == 304
     assert not [text for text in statements if text.lstrip().upper().startswith(("INSERT", "UPDATE", "DELETE"))]
-    assert trail(service) == before
+    assert audit_log(service) == before
 
 
-def test_no_answer_at_all_holds_a_password_without_an_entry(service: Service, image: Body) -> None:
+def test_no_answer_at_all_has_a_password_without_an_entry(service: Service, image: Body) -> None:
     """Every operation that can be asked without a body, as staff, as a worker and as a user: what is new is asked too."""
     seen = 0
     with joined(service) as worker:
@@ -165,10 +165,10 @@ def test_no_answer_at_all_holds_a_password_without_an_entry(service: Service, im
                 place = re.sub(r"{[^}]*}", str(worker.nodes[0] if "/nodes/{pk}" in path else image["pk"]), path)
                 for client in (service.staff, worker.client, service.user):
                     for query in ("", "?secrets=true", "?format=kubernetes"):
-                        before = trail(service, limit=1000)
+                        before = audit_log(service, limit=1000)
                         answer = client.request(method, place + query)
-                        after = trail(service, limit=1000)
-                        assert holds_password(answer) == (after != before), (method, path, query)
+                        after = audit_log(service, limit=1000)
+                        assert has_password(answer) == (after != before), (method, path, query)
                         seen += after != before
     assert seen >= 10
 
@@ -176,7 +176,7 @@ def test_no_answer_at_all_holds_a_password_without_an_entry(service: Service, im
 def test_many_images_are_few_ranges(service: Service) -> None:
     made = [service.make("docker", **(LOGIN if number != 3 else {}))["pk"] for number in range(7)]
     service.staff.post("/v1/docker/list").raise_for_status()
-    entry = trail(service)[0]
+    entry = audit_log(service)[0]
     assert (entry["passwords"], entry["images"]) == (6, [[made[0], made[2]], [made[4], made[6]]])
 
 
@@ -193,7 +193,7 @@ def test_answers_at_once_share_transactions(service: Service, image: Body) -> No
 
     with counted() as statements:
         assert service.loop.run(ask()) == [200] * at_once
-    loaded, _ = trail(service)
+    loaded, _ = audit_log(service)
     assert (loaded["action"], loaded["times"]) == ("load", at_once)
     assert len([text for text in statements if text.startswith(("INSERT INTO audit ", "UPDATE audit "))]) < at_once / 3
 
@@ -208,7 +208,7 @@ def test_the_same_answer_again_is_counted_and_another_one_is_an_entry_of_its_own
     other = service.make("docker", **LOGIN)
     service.staff.get(f"/v1/docker/{other['pk']}").raise_for_status()
     service.staff.get(path).raise_for_status()
-    entries = trail(service)
+    entries = audit_log(service)
     assert [(entry["action"], entry["address"], entry["times"]) for entry in entries] == [
         ("load", "127.0.0.1", 1),
         ("create", "127.0.0.1", 1),
@@ -218,13 +218,13 @@ def test_the_same_answer_again_is_counted_and_another_one_is_an_entry_of_its_own
         ("create", "127.0.0.1", 1),
     ]
     assert entries[4]["last"] > entries[0]["at"] > entries[4]["at"]
-    assert trail(service, since=entries[4]["last"]) == [entries[4]], "by the last time, in the place of the first"
+    assert audit_log(service, since=entries[4]["last"]) == [entries[4]], "by the last time, in the place of the first"
 
 
 def test_who_changes_an_image_again_and_again_is_entered_each_time(service: Service, image: Body) -> None:
     for cpu in (True, False, True):
         service.staff.patch(f"/v1/docker/{image['pk']}", json={"cpu": cpu}).raise_for_status()
-    assert [(entry["action"], entry["times"]) for entry in trail(service)] == [("change", 1)] * 3 + [("create", 1)]
+    assert [(entry["action"], entry["times"]) for entry in audit_log(service)] == [("change", 1)] * 3 + [("create", 1)]
 
 
 class TestReading:
@@ -249,7 +249,7 @@ class TestReading:
             await db.close()
 
         service.loop.run(record())
-        return trail(service)
+        return audit_log(service)
 
     def test_entries_are_newest_first(self, entries: list[Body]) -> None:
         assert [entry["name"] for entry in entries] == [
@@ -274,7 +274,7 @@ class TestReading:
         assert [entry["images"] for entry in entries[1:]] == [[[5, 6]], [[5, 5], [900, 900]], [[1, 10]], [[5, 5]]]
 
     @pytest.mark.parametrize(
-        ("wanted", "found"),
+        ("query", "expected"),
         [
             ({"image": 5}, [1, 2, 3, 4]),
             ({"image": 900}, [2]),
@@ -286,13 +286,13 @@ class TestReading:
             ({"limit": 2, "offset": 1}, [1, 2]),
         ],
     )
-    def test_entries_are_found(self, service: Service, entries: list[Body], wanted: Body, found: list[int]) -> None:
-        assert trail(service, **wanted) == [entries[index] for index in found]
+    def test_entries_are_found(self, service: Service, entries: list[Body], query: Body, expected: list[int]) -> None:
+        assert audit_log(service, **query) == [entries[index] for index in expected]
 
     def test_entries_since_a_time(self, service: Service, entries: list[Body]) -> None:
-        assert trail(service, since=entries[2]["at"]) == entries[:3]
+        assert audit_log(service, since=entries[2]["at"]) == entries[:3]
         elsewhere = datetime.fromisoformat(entries[2]["at"]).astimezone(timezone(timedelta(hours=5))).isoformat()
-        assert trail(service, since=elsewhere) == entries[:3]
+        assert audit_log(service, since=elsewhere) == entries[:3]
 
     def test_a_part_says_where_the_others_are(self, service: Service, entries: list[Body]) -> None:
         answer = service.staff.get("/v1/audit?limit=2&kind=worker")
@@ -342,13 +342,13 @@ def test_old_entries_go(service: Service, image: Body) -> None:
         await db.close()
 
     service.loop.run(record())
-    assert len(trail(service, name="old", limit=1000)) == 450
+    assert len(audit_log(service, name="old", limit=1000)) == 450
     service.staff.get(f"/v1/docker/{image['pk']}").raise_for_status()
     deadline = time.monotonic() + PATIENCE_SECONDS
-    while trail(service, name="old") and time.monotonic() < deadline:
+    while audit_log(service, name="old") and time.monotonic() < deadline:
         time.sleep(0.02)
-    assert trail(service, name="old") == []
-    assert len(trail(service, name="young", limit=1000)) == 450
+    assert audit_log(service, name="old") == []
+    assert len(audit_log(service, name="young", limit=1000)) == 450
 
 
 def asked_in_a_thread(client: httpx.Client, path: str) -> tuple[threading.Thread, list[httpx.Response]]:
@@ -358,7 +358,7 @@ def asked_in_a_thread(client: httpx.Client, path: str) -> tuple[threading.Thread
     return thread, answers
 
 
-def test_no_password_leaves_where_the_trail_cannot_be_written(service: Service, image: Body) -> None:
+def test_no_password_leaves_where_the_audit_log_cannot_be_written(service: Service, image: Body) -> None:
     path = f"/v1/docker/{image['pk']}"
     url = service.settings.database_url
     if service.kind == "sqlite":
@@ -373,14 +373,14 @@ def test_no_password_leaves_where_the_trail_cannot_be_written(service: Service, 
             thread, answers = asked_in_a_thread(service.staff, path)
             blocked = "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
             deadline = time.monotonic() + PATIENCE_SECONDS
-            while not (found := watcher.execute(blocked).fetchall()) and time.monotonic() < deadline:
+            while not (rows := watcher.execute(blocked).fetchall()) and time.monotonic() < deadline:
                 time.sleep(0.02)
-            assert not answers, "the answer waits for the trail"
-            for (pid,) in found:
+            assert not answers, "the answer waits for the audit log"
+            for (pid,) in rows:
                 watcher.execute("SELECT pg_terminate_backend(%s)", [pid])
             thread.join(PATIENCE_SECONDS)
             (answer,) = answers
     refused(answer, 503, code="database_unavailable")
-    assert not holds_password(answer)
-    assert holds_password(service.staff.get(path)), "and then it does again"
-    assert len(trail(service)) == 2
+    assert not has_password(answer)
+    assert has_password(service.staff.get(path)), "and then it does again"
+    assert len(audit_log(service)) == 2

@@ -1,4 +1,4 @@
-"""What the trail says again: counted for an hour in the row that says it, and never in another."""
+"""Equal entries of the audit log: counted for an hour in the row of the first, and never in another."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Iterator
@@ -17,7 +17,7 @@ from bayplan.server.audit.dedup import RecentEntries
 from bayplan.server.audit.recorder import AuditRecorder
 from bayplan.server.audit.store import AuditRecord
 from tests.inprocess import Loop
-from tests.server.audit.test_store import START, Store, given
+from tests.server.audit.test_store import START, Store, entry_of
 
 HOUR = timedelta(hours=1)
 OTHERS = (
@@ -49,20 +49,20 @@ class FullDisk:
 
 
 class Process:
-    """A server process's trail, over a store whose time the test moves."""
+    """A server process's audit log, over a store whose time the test moves."""
 
     def __init__(self, store: Store) -> None:
         self.store, self.disk = store, FullDisk(store.db)
-        self.trail = AuditRecorder(self.disk, 365, lambda: store.at)
+        self.recorder = AuditRecorder(self.disk, 365, lambda: store.at)
 
     def gives(self, *entries: AuditRecord) -> None:
         """Enters them at once."""
 
         async def at_once() -> None:
             try:
-                await asyncio.gather(*map(self.trail.enter, entries))
+                await asyncio.gather(*map(self.recorder.enter, entries))
             finally:
-                await self.trail.close()
+                await self.recorder.close()
 
         self.store.loop.run(at_once())
 
@@ -83,7 +83,7 @@ def test_it_is_counted_for_an_hour_from_the_first_time(store: Store) -> None:
     process = Process(store)
     for minutes in (0, 30, 59.9, 60, 100):
         store.now = START + timedelta(minutes=minutes)
-        process.gives(given(1, 2))
+        process.gives(entry_of(1, 2))
     first, second = store.rows(tables.audit)
     assert (first["times"], first["at"], first["last"]) == (
         3,
@@ -94,29 +94,29 @@ def test_it_is_counted_for_an_hour_from_the_first_time(store: Store) -> None:
     assert (first["passwords"], second["passwords"]) == (2, 2)
     assert store.rows(tables.audit_sets)[0]["given"] == store.at
     store.now = START
-    process.gives(given(1, 2))
+    process.gives(entry_of(1, 2))
     assert len(counts(store)) == 3, "a clock that was put back counts in no row of the future"
 
 
 def test_what_differs_in_anything_is_a_row_of_its_own(store: Store) -> None:
     process = Process(store)
     for _ in range(2):
-        process.gives(given(1), *OTHERS)
+        process.gives(entry_of(1), *OTHERS)
     assert [times for _, times in counts(store)] == [2] * (1 + len(OTHERS))
 
 
-def test_equal_ones_at_once_are_counted_together(store: Store) -> None:
+def test_equal_entries_at_once_are_counted_in_one_row(store: Store) -> None:
     process = Process(store)
-    process.gives(*[given(1)] * 7)
-    process.gives(*[given(1)] * 3, *[given(1, name="box-2")] * 2)
-    process.gives(*[given(1)] * 2, given(1, name="box-2"), given(1, name="box-3"))
+    process.gives(*[entry_of(1)] * 7)
+    process.gives(*[entry_of(1)] * 3, *[entry_of(1, name="box-2")] * 2)
+    process.gives(*[entry_of(1)] * 2, entry_of(1, name="box-2"), entry_of(1, name="box-3"))
     assert counts(store) == [("box-1", 12), ("box-2", 3), ("box-3", 1)]
 
 
 def test_each_process_counts_in_rows_of_its_own(store: Store) -> None:
     processes = (Process(store), Process(store))
     for process in processes * 2:
-        process.gives(given(1))
+        process.gives(entry_of(1))
     assert counts(store) == [("box-1", 2), ("box-1", 2)]
 
 
@@ -124,32 +124,32 @@ def test_what_is_not_committed_is_not_remembered(store: Store) -> None:
     process = Process(store)
     process.disk.is_full = True
     with pytest.raises(DatabaseUnavailable):
-        process.gives(given(1))
+        process.gives(entry_of(1))
     process.disk.is_full = False
-    process.gives(given(1, name="box-2"))  # on SQLite its row has the pk that the other one would have had
-    process.gives(given(1))
+    process.gives(entry_of(1, name="box-2"))  # on SQLite its row has the pk that the other one would have had
+    process.gives(entry_of(1))
     process.disk.is_full = True
     with pytest.raises(DatabaseUnavailable):
-        process.gives(given(1))
+        process.gives(entry_of(1))
     process.disk.is_full = False
-    process.gives(given(1))
+    process.gives(entry_of(1))
     assert counts(store) == [("box-2", 1), ("box-1", 2)]
 
 
 def test_where_somebody_has_removed_the_row_there_is_a_new_one(store: Store) -> None:
     process = Process(store)
-    process.gives(given(1), given(1, name="box-2"))
+    process.gives(entry_of(1), entry_of(1, name="box-2"))
     store.write(lambda tx: tx.execute(sa.delete(tables.audit).where(tables.audit.c.name == "box-1")))
     for _ in range(2):
-        process.gives(given(1), given(1, name="box-2"))
+        process.gives(entry_of(1), entry_of(1, name="box-2"))
     assert counts(store) == [("box-2", 3), ("box-1", 2)]
 
 
 def test_a_row_is_forgotten_by_its_last_time(store: Store) -> None:
     process = Process(store)
-    process.gives(given(1))
+    process.gives(entry_of(1))
     store.now += timedelta(minutes=50)
-    process.gives(given(1))
+    process.gives(entry_of(1))
     store.now = START + timedelta(days=3, minutes=45)
     assert store.forget(3) == 0
     store.now += timedelta(minutes=10)

@@ -1,4 +1,4 @@
-"""The trail as it is stored: what an entry says, sets of images once, and how it is forgotten. Counting is in test_repeated."""
+"""The audit log as it is stored: fields of an entry, sets of images once, and how it is forgotten. test_dedup counts."""
 
 from collections.abc import Awaitable, Callable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -56,7 +56,7 @@ def store(database_url: str, loop: Loop) -> Iterator[Store]:
     loop.run(db.close())
 
 
-def given(*images: int, kind: audit_store.Kind = "worker", name: str = "box-1") -> AuditRecord:
+def entry_of(*images: int, kind: audit_store.Kind = "worker", name: str = "box-1") -> AuditRecord:
     return AuditRecord(kind, name, "192.0.2.7", "load", images)
 
 
@@ -77,7 +77,7 @@ def test_images_are_ranges(images: Any, ranges: Any, passwords: int) -> None:
 
 
 def test_an_entry_says_who_got_what_when(store: Store) -> None:
-    store.record(given(5, 6), AuditRecord("registry", "registry.example.org:5000", None, "inspect"))
+    store.record(entry_of(5, 6), AuditRecord("registry", "registry.example.org:5000", None, "inspect"))
     first, second = store.rows(tables.audit)
     assert first | {"pk": 0, "images": ""} == {
         "pk": 0,
@@ -96,16 +96,16 @@ def test_an_entry_says_who_got_what_when(store: Store) -> None:
 
 
 def test_a_set_is_stored_once_and_says_when_it_was_given(store: Store) -> None:
-    store.record(given(1, 2, 5), given(5, 2, 1, name="box-2"), given(8, kind="registry"))
+    store.record(entry_of(1, 2, 5), entry_of(5, 2, 1, name="box-2"), entry_of(8, kind="registry"))
     sets = {row["ranges"][0][0]: row for row in store.rows(tables.audit_sets)}
     assert (sets[1]["ranges"], sets[1]["given"], sets[8]["given"]) == ([[1, 2], [5, 5]], store.at, None)
     store.now += timedelta(seconds=30)
-    store.record(given(1, 2, 5))
+    store.record(entry_of(1, 2, 5))
     assert {row["used"] for row in store.rows(tables.audit_sets)} == {timestamp(START)}, (
         "within a minute it is as it was"
     )
     store.now += timedelta(minutes=1)
-    store.record(given(1, 2, 5, kind="registry"), given(8))
+    store.record(entry_of(1, 2, 5, kind="registry"), entry_of(8))
     sets = {row["ranges"][0][0]: row for row in store.rows(tables.audit_sets)}
     assert (sets[1]["used"], sets[1]["given"]) == (store.at, timestamp(START))
     assert (sets[8]["used"], sets[8]["given"]) == (store.at, store.at)
@@ -115,9 +115,9 @@ def test_a_set_is_stored_once_and_says_when_it_was_given(store: Store) -> None:
 
 def test_old_entries_are_forgotten_some_at_a_time_and_their_sets_later(store: Store) -> None:
     for pk in range(1, 6):
-        store.record(given(pk))
+        store.record(entry_of(pk))
     store.now += timedelta(days=6)
-    store.record(given(5))
+    store.record(entry_of(5))
     store.now += timedelta(days=5)
     assert [store.forget(10, most=3) for _ in range(3)] == [3, 2, 0]
     assert len(store.rows(tables.audit)) == 1
@@ -125,13 +125,13 @@ def test_old_entries_are_forgotten_some_at_a_time_and_their_sets_later(store: St
     store.now += timedelta(days=2)
     assert store.forget(10) == 4
     assert [row["first"] for row in store.rows(tables.audit_images)] == [5]
-    store.record(given(4))
+    store.record(entry_of(4))
     assert {row["first"] for row in store.rows(tables.audit_images)} == {4, 5}
 
 
 def test_an_entry_of_a_transaction_that_fails_is_not_there(store: Store) -> None:
     async def fails(tx: Transaction) -> None:
-        await audit_store.record(tx, store.at, [given(1)])
+        await audit_store.record(tx, store.at, [entry_of(1)])
         raise RuntimeError("no")
 
     with pytest.raises(RuntimeError):
@@ -139,7 +139,7 @@ def test_an_entry_of_a_transaction_that_fails_is_not_there(store: Store) -> None
     assert store.rows(tables.audit) == store.rows(tables.audit_sets) == []
 
 
-def test_log_ins_say_when_a_registry_last_took_and_refused_them(store: Store) -> None:
+def test_credentials_say_when_a_registry_last_took_and_refused_them(store: Store) -> None:
     kim, lee = ("registry.example.org", "kim"), ("docker.io", "lee")
     store.write(lambda tx: credential_store.note_outcomes(tx, store.at, accepted=[kim, kim], refused=[lee]))
     before, store.now = store.at, store.now + timedelta(hours=1)

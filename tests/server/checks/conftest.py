@@ -59,26 +59,26 @@ def checked(service: Service, image: Body) -> Body:
     """The check state of an image after a check now."""
     answer = service.staff.post(f"/v1/docker/{image['pk']}/checks")
     assert answer.status_code == 200, answer.text
-    found: Body = answer.json()
-    return found
+    state: Body = answer.json()
+    return state
 
 
 def state_of(service: Service, image: Body) -> Body:
     """The check state of an image."""
-    found: Body = service.staff.get(f"/v1/docker/{image['pk']}/checks").json()
-    return found
+    state: Body = service.staff.get(f"/v1/docker/{image['pk']}/checks").json()
+    return state
 
 
 def counts(service: Service) -> Body:
     """How many images are in each state."""
-    found: Body = service.staff.get("/v1/docker/checks").json()
-    return found
+    totals: Body = service.staff.get("/v1/docker/checks").json()
+    return totals
 
 
 def version(service: Service) -> int:
     """The catalogue's version."""
-    found: int = service.anonymous.get("/readyz").json()["catalogue_version"]
-    return found
+    number: int = service.anonymous.get("/readyz").json()["catalogue_version"]
+    return number
 
 
 def eventually(is_so: Callable[[], object], seconds: float = WAIT_SECONDS) -> None:

@@ -41,9 +41,9 @@ def requested(service: Service, which: str = "all") -> Body:
     """Has images checked, and waits until they were."""
     answer = service.staff.post("/v1/docker/checks", json={"which": which})
     assert answer.status_code == 202, answer.text
-    found: Body = answer.json()
+    summary: Body = answer.json()
     eventually(lambda: counts(service)["waiting"] == 0)
-    return found
+    return summary
 
 
 def heads(registry: Registry, repository: str) -> int:
@@ -95,8 +95,8 @@ def test_without_a_schedule_images_are_checked_when_somebody_asks(service: Servi
     }
     asked = requested(service)
     assert asked["images"] == 4
-    found = service.staff.get("/v1/docker/checks", params={"since": asked["asked"]}).json()
-    assert (found["states"]["ok"], found["states"]["missing"], found["checked"]) == (3, 1, 4)
+    summary = service.staff.get("/v1/docker/checks", params={"since": asked["asked"]}).json()
+    assert (summary["states"]["ok"], summary["states"]["missing"], summary["checked"]) == (3, 1, 4)
     before = heads(registry, "loop/asked-0")
     again = requested(service, "not_ok")
     assert again["images"] == 1
@@ -163,11 +163,11 @@ def test_who_asks_for_one_image_need_not_wait_for_the_queue(service: Service, lo
         image = made(service, f"{server.host}/ml/x:1")
         begun = time.monotonic()
         assert checked(service, image)["state"] == "ok"
-        assert time.monotonic() - begun < 15  # those that are held end after 30
+        assert time.monotonic() - begun < 15  # those that are delayed end after 30
         loop.run(_set(released))
 
 
-def test_what_cannot_be_said_of_an_image_costs_no_other_its_state(
+def test_an_image_that_cannot_be_checked_costs_no_other_its_state(
     service: Service, registry: Registry, loop: Loop
 ) -> None:
     store = Store()
@@ -208,16 +208,16 @@ def test_a_registry_that_comes_back_is_believed_for_all_of_its_images(service: S
         is_up[0] = True
         requested(service, "not_ok")
         assert counts(service)["states"]["ok"] == 12
-        assert [one["state"] for one in state_of(service, images[0])["history"]] == ["ok", "unreachable"]
+        assert [entry["state"] for entry in state_of(service, images[0])["history"]] == ["ok", "unreachable"]
 
 
 def test_credentials_that_go_to_a_registry_are_in_the_audit_log_and_noted_as_taken_or_refused(
     service: Service, guarded: Registry
 ) -> None:
     assert guarded.login is not None
-    good = [made(service, pushed(guarded, f"loop/trail-{number}"), guarded.login) for number in range(3)]
-    wrong = made(service, f"{guarded.host}/loop/trail-0:1", RegistryCredentials("mallory", "a wrong password"))
-    open_to_all = made(service, pushed(guarded, "loop/trail-open"))
+    good = [made(service, pushed(guarded, f"loop/audit-{number}"), guarded.login) for number in range(3)]
+    wrong = made(service, f"{guarded.host}/loop/audit-0:1", RegistryCredentials("mallory", "a wrong password"))
+    open_to_all = made(service, pushed(guarded, "loop/audit-open"))
     requested(service)
 
     def audited() -> list[Body]:
@@ -233,18 +233,18 @@ def test_credentials_that_go_to_a_registry_are_in_the_audit_log_and_noted_as_tak
         [[good[1]["pk"], good[1]["pk"]]],
         [[good[0]["pk"], wrong["pk"]]],
     ]
-    known = {one["username"]: one for one in service.staff.get("/v1/credentials").json()}
-    assert known[guarded.login.username]["last_used"] == state_of(service, good[1])["checked"]
-    assert known[guarded.login.username]["last_refused"] is None
-    assert known["mallory"]["last_refused"] == state_of(service, wrong)["checked"]
-    assert known["mallory"]["last_used"] is None
+    rows = {row["username"]: row for row in service.staff.get("/v1/credentials").json()}
+    assert rows[guarded.login.username]["last_used"] == state_of(service, good[1])["checked"]
+    assert rows[guarded.login.username]["last_refused"] is None
+    assert rows["mallory"]["last_refused"] == state_of(service, wrong)["checked"]
+    assert rows["mallory"]["last_used"] is None
 
 
 def test_images_of_a_registry_that_is_not_asked_are_not_in_the_audit_log(service: Service) -> None:
     for number in range(60):
         made(service, f"127.0.0.1:9/loop/silent-{number}:1", RegistryCredentials("casey", "a password"))
     requested(service)
-    entries = [one for one in service.staff.get("/v1/audit").json() if one["action"] == "check"]
+    entries = [entry for entry in service.staff.get("/v1/audit").json() if entry["action"] == "check"]
     assert sum(entry["passwords"] for entry in entries) == 35
 
 
@@ -266,7 +266,7 @@ def test_images_that_wait_for_a_retry_are_checked_at_once_when_the_registry_is_b
         eventually(lambda: state_of(scheduled, image)["state"] == "missing")
         far = {f"far-{number}": made(scheduled, f"{server.host}/ml/x:1", name=f"far-{number}") for number in range(3)}
         eventually(lambda: counts(scheduled)["states"]["missing"] == 4)
-        _put_off(scheduled, [one["pk"] for one in far.values()], "unreachable", "2999-01-01T00:00:00.000000Z")
+        _put_off(scheduled, [image["pk"] for image in far.values()], "unreachable", "2999-01-01T00:00:00.000000Z")
         _put_off(scheduled, [image["pk"]], "unreachable", "2020-01-01T00:00:00.000000Z")
         is_up[0] = True
         eventually(lambda: counts(scheduled)["states"]["ok"] == 4)

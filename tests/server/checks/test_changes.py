@@ -7,7 +7,7 @@ from bayplan.registry.diff import MOST_BYTES, changes
 
 def platform(architecture: str = "amd64", size_bytes: int = 1, **facts: object) -> dict[str, Any]:
     """A platform of an inspection, as it is stored."""
-    told = {name: {"value": value, "source": "env", "certainty": "stated"} for name, value in facts.items()}
+    fields = {name: {"value": value, "source": "env", "certainty": "stated"} for name, value in facts.items()}
     return {
         "os": "linux",
         "architecture": architecture,
@@ -15,7 +15,7 @@ def platform(architecture: str = "amd64", size_bytes: int = 1, **facts: object) 
         "digest": "sha256:...",
         "size_bytes": size_bytes,
         "created": None,
-        "facts": told,
+        "facts": fields,
     }
 
 
@@ -23,7 +23,7 @@ def test_nothing_changed() -> None:
     assert changes([platform(cuda_version="12.4.1")], [platform(cuda_version="12.4.1")]) == []
 
 
-def test_what_changed_for_all_platforms_is_told_once() -> None:
+def test_a_change_of_all_platforms_is_reported_once() -> None:
     old = [platform("arm64", cuda_version="12.4.1"), platform("amd64", cuda_version="12.4.1", nccl_version="2.21")]
     new = [platform("amd64", 2, cuda_version="12.6.0"), platform("arm64", cuda_version="12.6.0", licence="MIT")]
     assert changes(old, new) == [
@@ -40,6 +40,6 @@ def test_platforms_that_come_and_go() -> None:
     ]
 
 
-def test_too_much_is_told_by_name() -> None:
-    found = changes([platform(requirements="x" * MOST_BYTES, licence="MIT")], [platform(requirements="y")])
-    assert found == [{"field": name, "old": None, "new": None} for name in ("licence", "requirements")]
+def test_too_large_values_are_reported_by_name() -> None:
+    field_changes = changes([platform(requirements="x" * MOST_BYTES, licence="MIT")], [platform(requirements="y")])
+    assert field_changes == [{"field": name, "old": None, "new": None} for name in ("licence", "requirements")]

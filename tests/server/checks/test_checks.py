@@ -1,4 +1,4 @@
-"""What staff change of an image's log-in has it looked at again, and who is told what of how it stands."""
+"""Which changes of an image's credentials have it checked again, and who sees what of its check state."""
 
 import pytest
 
@@ -20,7 +20,7 @@ UNREADABLE = "v1:00000000:AAAA"
         ({"cpu": True}, False),
     ],
 )
-def test_an_image_that_was_refused_is_due_when_it_has_another_log_in(
+def test_an_image_that_was_refused_is_due_when_it_has_other_credentials(
     service: Service, change: dict[str, object], comes_sooner: bool
 ) -> None:
     pk = service.make("docker", url="127.0.0.1:1/team/image:1", registry="127.0.0.1:1", **LOGIN)["pk"]
@@ -31,11 +31,11 @@ def test_an_image_that_was_refused_is_due_when_it_has_another_log_in(
     assert service.staff.get(f"{path}/checks").json()["due"] == (checked if comes_sooner else FAR)
 
 
-def test_where_the_keys_lie_is_told_to_staff_only(service: Service) -> None:
+def test_only_staff_see_where_the_keys_are(service: Service) -> None:
     pk = service.make("docker", **LOGIN)["pk"]
     execute(service.settings.database_url, "UPDATE images SET registry_password = ? WHERE pk = ?", UNREADABLE, pk)
-    looked = service.staff.post(f"/v1/docker/{pk}/checks").json()
-    assert (looked["code"], str(service.settings.home) in looked["detail"]) == ("unknown_key", True)
+    state = service.staff.post(f"/v1/docker/{pk}/checks").json()
+    assert (state["code"], str(service.settings.home) in state["detail"]) == ("unknown_key", True)
     for shown in (service.user.get(f"/v1/docker/{pk}/checks"), service.user.post("/v1/docker/checks/list")):
         assert "unknown_key" in shown.text
         assert str(service.settings.home) not in shown.text

@@ -81,7 +81,7 @@ def test_verify_named_images(server: Server, registry: Registry, shell: Shell) -
     assert re.search(r"named 1 +ok ", printed)
     assert re.search(r"other 1 +missing ", printed)
     answers = json.loads(shell.run("images", "verify", "other", "named", "--json").out)
-    assert [one["state"] for one in answers] == ["missing", "ok"]
+    assert [entry["state"] for entry in answers] == ["missing", "ok"]
     assert "There is no image 'nobody'" in shell.run("images", "verify", "named", "nobody", code=1).err
     assert "not both" in shell.run("images", "verify", "named", "--all", code=2).err
 
@@ -89,9 +89,9 @@ def test_verify_named_images(server: Server, registry: Registry, shell: Shell) -
 def test_verify_as_json(server: Server, registry: Registry, shell: Shell) -> None:
     added(server, registry, "counted")
     added(server, registry, "uncounted", push=False)
-    found = json.loads(shell.run("images", "verify", "--json").out)
-    assert (found["states"]["ok"], found["states"]["missing"], found["checked"]) == (1, 1, 2)
-    assert [one["name"] for one in found["not_ok"]] == ["uncounted"]
+    output = json.loads(shell.run("images", "verify", "--json").out)
+    assert (output["states"]["ok"], output["states"]["missing"], output["checked"]) == (1, 1, 2)
+    assert [entry["name"] for entry in output["not_ok"]] == ["uncounted"]
 
 
 def test_a_bar_on_a_terminal(server: Server, registry: Registry, shell: Shell) -> None:
@@ -120,7 +120,7 @@ def test_a_list_by_state(server: Server, registry: Registry, shell: Shell) -> No
     added(server, registry, "away", push=False)
 
     def listed(state: str) -> set[str]:
-        return {one["name"] for one in json.loads(shell.run("images", "list", "--state", state, "--json").out)}
+        return {image["name"] for image in json.loads(shell.run("images", "list", "--state", state, "--json").out)}
 
     assert listed("unchecked") == {"there", "away"}
     assert listed("not-ok") == set()
@@ -130,15 +130,19 @@ def test_a_list_by_state(server: Server, registry: Registry, shell: Shell) -> No
     assert "'missing'" in shell.run("images", "list", "--state", "gone", code=2).err
 
 
-def test_checks_that_stand_still_are_said_and_end(
+def test_checks_that_make_no_progress_are_reported_and_end(
     server: Server, loop: Loop, capsys: pytest.CaptureFixture[str]
 ) -> None:
     async def hold(_asked: Asked) -> None:
         await asyncio.sleep(600)
 
-    with spoiled(loop, hold) as held, server.client() as http, Client(server.url, token=server.token()) as client:
-        body = catalogue.image(name="held", version="1", url=f"{held.host}/ml/x:1", registry=held.host)
+    with (
+        spoiled(loop, hold) as unresponsive,
+        server.client() as http,
+        Client(server.url, token=server.token()) as client,
+    ):
+        body = catalogue.image(name="held", version="1", url=f"{unresponsive.host}/ml/x:1", registry=unresponsive.host)
         http.post("/v1/docker/create", json=body).raise_for_status()
-        with pytest.raises(Unreachable, match=f"1 image still to come, in {held.host}"):
+        with pytest.raises(Unreachable, match=f"1 image still to come, in {unresponsive.host}"):
             verifying.check_images(client, everything=True, notice_after_seconds=0.2, ends_after_seconds=1)
         assert capsys.readouterr().err.count("The server goes on when this command is stopped.") == 1

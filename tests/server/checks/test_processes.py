@@ -36,7 +36,7 @@ class Counting:
         self._store.image("1")
 
     async def answer(self, asked: Asked) -> None:
-        """Answers as if every repository held the same image."""
+        """Answers as if every repository had the same image."""
         if asked.method == "HEAD":
             self.asked[asked.target] += 1
         self.at_once += 1
@@ -62,8 +62,8 @@ def fill(client: httpx.Client, host: str, images: int) -> None:
 
 def waiting(client: httpx.Client) -> int:
     """How many images still wait that somebody asked for."""
-    found: int = client.get("/v1/docker/checks").json()["waiting"]
-    return found
+    number: int = client.get("/v1/docker/checks").json()["waiting"]
+    return number
 
 
 def settings(url: str, **more: str) -> dict[str, str]:
@@ -92,10 +92,10 @@ def test_two_processes_share_the_work_and_do_none_of_it_twice(database_url: str,
     registry = Counting(0.05)
     with (
         spoiled(loop, registry.answer) as at,
-        running_server(home, command=QUICK_SERVE, **settings(database_url)) as one,
+        running_server(home, command=QUICK_SERVE, **settings(database_url)) as first,
     ):
-        one.stock()
-        with one.client() as client, running_server(home, command=QUICK_SERVE, **settings(database_url)):
+        first.stock()
+        with first.client() as client, running_server(home, command=QUICK_SERVE, **settings(database_url)):
             fill(client, at.host, 300)
             client.post("/v1/docker/checks", json={"which": "all"}).raise_for_status()
             eventually(lambda: waiting(client) == 0, 60)
@@ -110,14 +110,14 @@ def test_a_process_that_is_stopped_gives_back_what_it_claimed(database_url: str,
     registry = Counting(30)
     with (
         spoiled(loop, registry.answer) as at,
-        running_server(home, command=QUICK_SERVE, **settings(database_url)) as one,
+        running_server(home, command=QUICK_SERVE, **settings(database_url)) as first,
     ):
-        one.stock()
-        with one.client() as client, running_server(home, command=QUICK_SERVE, **settings(database_url)) as two:
+        first.stock()
+        with first.client() as client, running_server(home, command=QUICK_SERVE, **settings(database_url)) as second:
             fill(client, at.host, 10)
             client.post("/v1/docker/checks", json={"which": "all"}).raise_for_status()
             eventually(lambda: registry.at_once >= WIDTH)
-            for server in (one, two):
+            for server in (first, second):
                 server.process.terminate()
                 server.process.wait(30)
     now = datetime.datetime.now(datetime.UTC).isoformat()

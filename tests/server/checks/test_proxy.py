@@ -18,7 +18,7 @@ __all__ = ["secured"]
 
 @pytest.fixture
 def proxy(loop: Loop) -> Iterator[Proxy]:
-    """A proxy that wants a log-in."""
+    """A proxy that asks for credentials."""
     running = proxying(login="bayplan:secret-of-the-proxy")
     proxy = loop.run(running.__aenter__())
     try:

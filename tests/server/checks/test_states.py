@@ -22,23 +22,23 @@ def gone(registry: Registry, repository: str, digest: str) -> None:
 
 def test_an_image_that_was_never_checked_has_no_state(service: Service, registry: Registry) -> None:
     image = made(service, pushed(registry, "kept/new"))
-    found = service.user.get(f"/v1/docker/{image['pk']}/checks").json()
-    assert found == {"image": image["pk"], "history": []} | dict.fromkeys(
+    state = service.user.get(f"/v1/docker/{image['pk']}/checks").json()
+    assert state == {"image": image["pk"], "history": []} | dict.fromkeys(
         ("state", "since", "checked", "due", "digest", "found", "code", "detail")
     )
 
 
-def test_the_first_look_finds_what_the_catalogue_stands_by(service: Service, registry: Registry) -> None:
+def test_the_first_check_finds_the_digest_that_the_catalogue_expects(service: Service, registry: Registry) -> None:
     image = made(service, pushed(registry, "kept/first"))
-    found = checked(service, image)
+    state = checked(service, image)
     there = registry.pushing.head("/v2/kept/first/manifests/1", headers={"Accept": OCI_MANIFEST}).headers
-    assert (found["state"], found["digest"], found["found"]) == ("ok", there["Docker-Content-Digest"], None)
-    assert found["since"] == found["checked"] == found["history"][0]["at"]
-    assert (found["code"], found["detail"], found["due"]) == (None, None, None)
+    assert (state["state"], state["digest"], state["found"]) == ("ok", there["Docker-Content-Digest"], None)
+    assert state["since"] == state["checked"] == state["history"][0]["at"]
+    assert (state["code"], state["detail"], state["due"]) == (None, None, None)
     again = checked(service, image)
-    assert again["since"] == found["since"]
-    assert again["checked"] > found["checked"]
-    assert again["history"] == found["history"]
+    assert again["since"] == state["since"]
+    assert again["checked"] > state["checked"]
+    assert again["history"] == state["history"]
 
 
 def test_a_tag_that_moves_and_comes_back(service: Service, registry: Registry) -> None:
@@ -46,18 +46,18 @@ def test_a_tag_that_moves_and_comes_back(service: Service, registry: Registry) -
     old = inspected(service, image)["digest"]
     assert state_of(service, image)["state"] == "ok"
     pushed(registry, "kept/moved", NEW)
-    found = checked(service, image)
-    assert (found["state"], found["digest"]) == ("moved", old)
-    assert found["found"] not in (None, old)
-    assert found["found"] in found["detail"]
-    change = found["history"][0]
+    state = checked(service, image)
+    assert (state["state"], state["digest"]) == ("moved", old)
+    assert state["found"] not in (None, old)
+    assert state["found"] in state["detail"]
+    change = state["history"][0]
     assert {"field": "cuda_version", "old": "12.4.1", "new": "12.6.0"} in change["changes"]
-    assert {"requirements"} < {one["field"] for one in change["changes"]}
+    assert {"requirements"} < {field_change["field"] for field_change in change["changes"]}
     pushed(registry, "kept/moved", CUDA)
     back = checked(service, image)
     assert (back["state"], back["digest"], back["found"], back["detail"]) == ("ok", old, None, None)
-    assert [one["state"] for one in back["history"]] == ["ok", "moved", "ok"]
-    assert back["since"] == back["checked"] > found["since"]
+    assert [entry["state"] for entry in back["history"]] == ["ok", "moved", "ok"]
+    assert back["since"] == back["checked"] > state["since"]
 
 
 def test_a_moved_image_is_read_once(service: Service, registry: Registry) -> None:
@@ -79,8 +79,8 @@ def test_an_inspection_accepts_what_is_there(service: Service, registry: Registr
     moved = checked(service, image)
     assert (moved["state"], moved["history"][0]["changes"]) == ("moved", None)  # nothing was known of the old one
     inspected(service, image)
-    found = state_of(service, image)
-    assert (found["state"], found["digest"], found["found"]) == ("ok", moved["found"], None)
+    state = state_of(service, image)
+    assert (state["state"], state["digest"], state["found"]) == ("ok", moved["found"], None)
     assert checked(service, image)["state"] == "ok"
 
 
@@ -91,41 +91,43 @@ def test_an_image_that_is_gone_is_not_offered_until_it_is_back(service: Service,
 
     def reasons() -> set[str]:
         answer = service.staff.post("/v1/docker/match", json=question).json()
-        (one,) = [one for one in answer["matches"] + answer["rejected"] if one["image"]["pk"] == image["pk"]]
-        return {reason["code"] for reason in one["reasons"]}
+        (row,) = [row for row in answer["matches"] + answer["rejected"] if row["image"]["pk"] == image["pk"]]
+        return {reason["code"] for reason in row["reasons"]}
 
     digest = checked(service, image)["digest"]
     assert "missing_in_registry" not in reasons()
     gone(registry, "kept/gone", digest)
-    found = checked(service, image)
-    assert (found["state"], found["code"], found["digest"]) == ("missing", "image_not_found", digest)
+    state = checked(service, image)
+    assert (state["state"], state["code"], state["digest"]) == ("missing", "image_not_found", digest)
     assert "missing_in_registry" in reasons()
     pushed(registry, "kept/gone", CUDA)
     assert checked(service, image)["state"] == "ok"
     assert "missing_in_registry" not in reasons()
 
 
-def test_a_log_in_that_is_refused_then_mended(service: Service, guarded: Registry) -> None:
+def test_credentials_that_are_refused_then_mended(service: Service, guarded: Registry) -> None:
     assert guarded.login is not None
     wrong = RegistryCredentials(guarded.login.username, "the old password")
     image = made(service, pushed(guarded, "kept/guarded"), wrong)
-    found = checked(service, image)
-    assert (found["state"], found["code"]) == ("denied", "registry_denied")
-    assert wrong.username in found["detail"]
-    assert wrong.password not in str(found)
+    state = checked(service, image)
+    assert (state["state"], state["code"]) == ("denied", "registry_denied")
+    assert wrong.username in state["detail"]
+    assert wrong.password not in str(state)
     seen = service.user.get(f"/v1/docker/{image['pk']}/checks").json()
     assert (seen["state"], seen["code"]) == ("denied", "registry_denied")
     assert wrong.username not in str(seen)
-    login = {"registry_username": guarded.login.username, "registry_password": guarded.login.password}
-    service.staff.patch(f"/v1/docker/{image['pk']}", json=login)
+    credentials = {"registry_username": guarded.login.username, "registry_password": guarded.login.password}
+    service.staff.patch(f"/v1/docker/{image['pk']}", json=credentials)
     assert checked(service, image)["state"] == "ok"
 
 
 @pytest.mark.parametrize("challenge", [{}, {"WWW_Authenticate": "Negotiate"}], ids=["none", "unknown"])
-def test_a_refusal_that_does_not_say_how_to_log_in(service: Service, loop: Loop, challenge: dict[str, str]) -> None:
+def test_a_refusal_without_a_challenge_that_can_be_answered(
+    service: Service, loop: Loop, challenge: dict[str, str]
+) -> None:
     with spoiled(loop, lambda asked: asked.answer(401, b"", **challenge)) as server:
-        found = checked(service, made(service, f"{server.host}/kept/closed:1"))
-    assert (found["state"], found["code"]) == ("denied", "registry_denied")
+        state = checked(service, made(service, f"{server.host}/kept/closed:1"))
+    assert (state["state"], state["code"]) == ("denied", "registry_denied")
 
 
 @pytest.mark.parametrize(
@@ -134,12 +136,12 @@ def test_a_refusal_that_does_not_say_how_to_log_in(service: Service, loop: Loop,
 )
 def test_a_registry_that_does_not_tell(service: Service, url: str, code: str) -> None:
     image = made(service, url)
-    found = checked(service, image)
-    assert (found["state"], found["code"], found["digest"]) == ("unreachable", code, None)
-    assert found["detail"]
+    state = checked(service, image)
+    assert (state["state"], state["code"], state["digest"]) == ("unreachable", code, None)
+    assert state["detail"]
 
 
-def test_what_a_url_names_by_digest_is_what_the_catalogue_stands_by(service: Service, registry: Registry) -> None:
+def test_a_digest_in_a_url_is_the_one_that_the_catalogue_expects(service: Service, registry: Registry) -> None:
     digest = checked(service, made(service, pushed(registry, "kept/pinned", CUDA)))["digest"]
     image = made(service, f"{registry.host}/kept/pinned@{digest}")
     assert checked(service, image)["digest"] == digest
@@ -155,8 +157,8 @@ def test_another_place_forgets_what_was_seen(service: Service, registry: Registr
     service.staff.patch(f"/v1/docker/{image['pk']}", json={"name": "another-name"})
     assert state_of(service, image)["state"] == "ok"
     service.staff.patch(f"/v1/docker/{image['pk']}", json={"url": pushed(registry, "kept/there", NEW)})
-    found = state_of(service, image)
-    assert (found["state"], found["digest"], found["history"]) == (None, None, [])
+    state = state_of(service, image)
+    assert (state["state"], state["digest"], state["history"]) == (None, None, [])
     assert checked(service, image)["state"] == "ok"
 
 
@@ -184,11 +186,11 @@ def test_a_history_has_an_end(service: Service, registry: Registry) -> None:
             gone(registry, "kept/often", digest)
     history = checked(service, image)["history"]
     assert len(history) == 50
-    assert [one["at"] for one in history] == sorted((one["at"] for one in history), reverse=True)
-    assert {one["state"] for one in history} == {"ok", "missing"}
+    assert [entry["at"] for entry in history] == sorted((entry["at"] for entry in history), reverse=True)
+    assert {entry["state"] for entry in history} == {"ok", "missing"}
 
 
-def test_lists_find_images_by_how_they_stand(service: Service, registry: Registry) -> None:
+def test_lists_find_images_by_check_state(service: Service, registry: Registry) -> None:
     fine = made(service, pushed(registry, "kept/fine", CUDA))
     lost = made(service, f"{registry.host}/kept/lost:1")
     new = made(service, f"{registry.host}/kept/unseen:1")
@@ -196,24 +198,24 @@ def test_lists_find_images_by_how_they_stand(service: Service, registry: Registr
     checked(service, fine)
     since = checked(service, lost)["since"]
 
-    def found(*expressions: object, **more: object) -> list[int]:
+    def pks(*expressions: object, **more: object) -> list[int]:
         body = {"expressions": list(expressions), **more}
         answer = service.user.post("/v1/docker/list", json=body)
         assert answer.status_code == 200, answer.text
-        return [one["pk"] for one in answer.json()]
+        return [image["pk"] for image in answer.json()]
 
     def state(value: str, **more: object) -> dict[str, object]:
         return {"type": "exact", "field": "check.state", "value": value, **more}
 
-    assert found(state("missing")) == [lost["pk"]]
-    assert found(state("ok")) == [fine["pk"]]
-    assert found(state("ok", invert=True)) == [lost["pk"], new["pk"]]
-    assert found({"type": "is_null", "field": "check.state"}) == [new["pk"]]
+    assert pks(state("missing")) == [lost["pk"]]
+    assert pks(state("ok")) == [fine["pk"]]
+    assert pks(state("ok", invert=True)) == [lost["pk"], new["pk"]]
+    assert pks({"type": "is_null", "field": "check.state"}) == [new["pk"]]
     recent = {"type": "compare", "field": "check.since", "operator": ">=", "value": begun}
-    assert found(recent) == [fine["pk"], lost["pk"]]
-    assert found(recent, {"type": "compare", "field": "check.since", "operator": "<", "value": since}) == [fine["pk"]]
+    assert pks(recent) == [fine["pk"], lost["pk"]]
+    assert pks(recent, {"type": "compare", "field": "check.since", "operator": "<", "value": since}) == [fine["pk"]]
     by_time = [{"field": "check.since", "ascending": False}]
-    assert found(order_by=by_time) == [lost["pk"], fine["pk"], new["pk"]]
+    assert pks(order_by=by_time) == [lost["pk"], fine["pk"], new["pk"]]
     for field in ("check", "check.digest", "check.state.x", "framework.check.state"):
         body = {"expressions": [{"type": "is_null", "field": field}]}
         refused(service.user.post("/v1/docker/list", json=body), 422, code="unknown_field")

@@ -63,10 +63,10 @@ def test_every_gpu_becomes_a_node(service: Service) -> None:
     answer = join(service, body)
     assert answer.status_code == 201
     assert answer.headers["cache-control"] == "no-store"
-    given = answer.json()
-    assert set(given) == {"worker", "secret", "nodes"}
-    assert [node["index"] for node in given["nodes"]] == [0, 1]
-    for node, gpu in zip(given["nodes"], body["gpus"], strict=True):
+    response = answer.json()
+    assert set(response) == {"worker", "secret", "nodes"}
+    assert [node["index"] for node in response["nodes"]] == [0, 1]
+    for node, gpu in zip(response["nodes"], body["gpus"], strict=True):
         assert node.items() >= gpu.items()
         assert (
             node.items() >= {name: body[name] for name in ("ip", "architecture", "cpu_mem", "driver_version")}.items()
@@ -78,8 +78,8 @@ def test_every_gpu_becomes_a_node(service: Service) -> None:
 
 
 def test_a_machine_without_a_gpu_is_one_node_without_driver(service: Service) -> None:
-    given = join(service, catalogue.machine(0, driver_version="535.104.05")).json()
-    (node,) = given["nodes"]
+    response = join(service, catalogue.machine(0, driver_version="535.104.05")).json()
+    (node,) = response["nodes"]
     assert node["index"] == 0
     assert [node[name] for name in ("driver_version", "gpu_name", "gpu_mem", "compute_capability")] == [None] * 4
 
@@ -110,10 +110,10 @@ def test_the_nodes_of_gpus_that_are_gone_are_removed(service: Service) -> None:
 
 def test_nodes_that_staff_made_for_the_machine_become_its_own(service: Service) -> None:
     made = service.make("nodes", runtime_mode="cdi", driver_version="525.60.13", compute_capability=None)
-    given = join(service, catalogue.machine(2, ip=made["ip"])).json()
-    assert given["nodes"][0]["pk"] == made["pk"]
-    assert given["nodes"][0]["driver_version"] == "535.104.05"
-    assert given["nodes"][0]["runtime_mode"] == "cdi", "what only staff say stays"
+    response = join(service, catalogue.machine(2, ip=made["ip"])).json()
+    assert response["nodes"][0]["pk"] == made["pk"]
+    assert response["nodes"][0]["driver_version"] == "535.104.05"
+    assert response["nodes"][0]["runtime_mode"] == "cdi", "what only staff say stays"
 
 
 def test_an_unknown_compute_capability_takes_the_generation_along(service: Service) -> None:
@@ -130,19 +130,19 @@ def test_a_worker_reports_by_its_own_token(service: Service) -> None:
         body["gpus"].append({"index": 1, "gpu_name": "Tesla T4", "compute_capability": "7.5"})
         answer = worker.client.post("/v1/nodes/join", json=body)
         assert answer.status_code == 200, answer.text
-        given = answer.json()
-        assert (given["worker"], given["secret"]) == (worker.answer["worker"], None)
-        assert given["nodes"][0]["pk"] == worker.nodes[0]
-        assert [node["gpu_name"] for node in given["nodes"]] == ["NVIDIA RTX A6000", "Tesla T4"]
-        second = {"Node-Id": str(given["nodes"][1]["pk"])}
+        response = answer.json()
+        assert (response["worker"], response["secret"]) == (worker.answer["worker"], None)
+        assert response["nodes"][0]["pk"] == worker.nodes[0]
+        assert [node["gpu_name"] for node in response["nodes"]] == ["NVIDIA RTX A6000", "Tesla T4"]
+        second = {"Node-Id": str(response["nodes"][1]["pk"])}
         assert worker.client.get("/v1/nodes/ping", headers=second).status_code == 200
 
 
 def test_a_machine_that_moves_to_another_address_keeps_its_nodes(service: Service) -> None:
     with joined(service) as worker:
         new = catalogue.machine()["ip"]
-        given = worker.client.post("/v1/nodes/join", json=worker.body | {"ip": new}).json()
-        assert [(node["pk"], node["ip"]) for node in given["nodes"]] == [(pk, new) for pk in worker.nodes]
+        response = worker.client.post("/v1/nodes/join", json=worker.body | {"ip": new}).json()
+        assert [(node["pk"], node["ip"]) for node in response["nodes"]] == [(pk, new) for pk in worker.nodes]
         again = join(service, worker.body | {"ip": new}).json()
         assert again["worker"] == worker.answer["worker"]
 
@@ -176,7 +176,7 @@ def test_a_node_that_staff_moved_to_the_address_of_another_machine_is_in_its_way
         ({"gpus": None}, "gpus"),
     ],
 )
-def test_what_is_wrong_in_a_machines_words_is_said_and_uses_nothing_up(
+def test_a_wrong_report_is_refused_by_field_and_uses_nothing_up(
     service: Service, changes: dict[str, Any], field: str
 ) -> None:
     token = join_token(service)

@@ -15,15 +15,15 @@ from tests.conftest import Service
 )
 def test_the_generation_is_found_from_the_compute_capability(shared: Service, capability: str, generation: str) -> None:
     made = shared.make("nodes", compute_capability=capability)
-    found = shared.staff.get(f"/v1/hardware/{made['hardware_generation']}").json()
-    assert found["generation"].startswith(generation)
+    row = shared.staff.get(f"/v1/hardware/{made['hardware_generation']}").json()
+    assert row["generation"].startswith(generation)
 
 
 def test_the_generation_follows_a_new_compute_capability(service: Service) -> None:
     made = service.make("nodes", compute_capability="8.6")
     changed = service.staff.patch(f"/v1/nodes/{made['pk']}", json={"compute_capability": "9.0"}).json()
-    found = service.staff.get(f"/v1/hardware/{changed['hardware_generation']}").json()
-    assert found["generation"] == "Hopper"
+    row = service.staff.get(f"/v1/hardware/{changed['hardware_generation']}").json()
+    assert row["generation"] == "Hopper"
 
 
 def test_a_generation_alone_is_taken_as_it_is(shared: Service) -> None:

@@ -19,8 +19,8 @@ LOGIN = {"registry_username": "robot", "registry_password": "s3cret"}
 @pytest.fixture
 def worker(service: Service) -> Iterator[Joined]:
     """A machine with two GPUs that has joined."""
-    with joined(service) as one:
-        yield one
+    with joined(service) as member:
+        yield member
 
 
 def test_a_worker_pings_for_its_nodes(service: Service, worker: Joined) -> None:
@@ -35,7 +35,7 @@ def test_a_ping_says_for_which_node(worker: Joined) -> None:
     refused(worker.client.get("/v1/nodes/ping", headers={"Node-Id": "999999"}), 400, code="unknown_node")
 
 
-def test_a_worker_sees_the_log_ins_that_it_needs(service: Service, worker: Joined) -> None:
+def test_a_worker_sees_the_credentials_that_it_needs(service: Service, worker: Joined) -> None:
     image = service.make("docker", **LOGIN)
     for headers in ({}, worker.as_node(1)):
         loaded = worker.client.get(f"/v1/docker/{image['pk']}", headers=headers).json()
@@ -184,7 +184,7 @@ def test_a_worker_gets_new_access_tokens(service: Service, worker: Joined) -> No
     ("changes", "field"),
     [({"secret": None}, "secret"), ({"worker": 7}, "worker"), ({"username": "admin"}, "username"), ({"x": 1}, "x")],
 )
-def test_a_workers_log_in_is_read_strictly(
+def test_a_workers_credential_is_read_strictly(
     service: Service, worker: Joined, changes: dict[str, Any], field: str
 ) -> None:
     body = {"worker": worker.answer["worker"], "secret": worker.answer["secret"]} | changes

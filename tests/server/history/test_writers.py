@@ -81,8 +81,8 @@ class Log:
 
     def version(self) -> int:
         """The catalogue's version."""
-        found: int = self.service.anonymous.get("/readyz").json()["catalogue_version"]
-        return found
+        number: int = self.service.anonymous.get("/readyz").json()["catalogue_version"]
+        return number
 
     def entries(self, before: int, author: str | None) -> list[tuple[str, int | None, str, Row]]:
         """What one write since that version left: (resource, pk, action, fields), in order."""
@@ -273,7 +273,7 @@ def test_no_secret_is_in_the_log(log: Log) -> None:
 
 
 def _rotate_key(service: Service) -> None:
-    """Encrypts all passwords with a new key, as somebody does at the server's machine."""
+    """Encrypts all passwords with a new key, as somebody does on the server's host."""
     environment = {
         "BAYPLAN_HOME": str(service.settings.home),
         "BAYPLAN_DATABASE": service.settings.database_url,

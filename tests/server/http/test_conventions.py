@@ -1,4 +1,4 @@
-"""What holds for every call: trailing slashes, lists without a body, conditional requests, paging."""
+"""Rules of every call: trailing slashes, lists without a body, conditional requests, paging."""
 
 import re
 from typing import Any

@@ -19,8 +19,8 @@ JSON = {"Content-Type": "application/json"}
 def paths(service: Service) -> dict[str, dict[str, Any]]:
     """The documented paths with their operations."""
     document = service.anonymous.get("/openapi.json").json()
-    found: dict[str, dict[str, Any]] = document["paths"]
-    return found
+    operations: dict[str, dict[str, Any]] = document["paths"]
+    return operations
 
 
 def concrete(path: str, pk: object = 1) -> str:
@@ -68,12 +68,12 @@ def test_a_wrong_method_is_405_and_says_which_are_right(shared: Service) -> None
     patterns = list(paths(shared))
     for method, path, _ in operations(shared):
         by_shape.setdefault(concrete(path), set()).add(method)
-    for path, known in by_shape.items():
-        allowed = known | set().union(*(by_shape[other] for other in by_shape if _overlaps(path, other, patterns)))
+    for path, methods in by_shape.items():
+        allowed = methods | set().union(*(by_shape[other] for other in by_shape if _overlaps(path, other, patterns)))
         for method in set(METHODS) - allowed:
             answer = shared.staff.request(method, path)
             refused(answer, 405, code="method_not_allowed")
-            assert known <= {name.strip() for name in answer.headers["allow"].split(",")}, (method, path)
+            assert methods <= {name.strip() for name in answer.headers["allow"].split(",")}, (method, path)
 
 
 def _overlaps(path: str, other: str, patterns: list[str]) -> bool:

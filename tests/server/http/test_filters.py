@@ -200,15 +200,15 @@ def test_versions_compare_and_order_as_versions(
     made = {shared.make(resource, **{field: text})["pk"]: text for text in reversed(texts)}
     ours = any_of(*(exact("pk", pk) for pk in made))
 
-    def found(*expressions: Expression, **specification: object) -> list[str]:
+    def versions(*expressions: Expression, **specification: object) -> list[str]:
         body = {"expressions": [ours, *expressions], "order_by": [{"field": field}], **specification}
         return [item[field] for item in shared.staff.post(f"/v1/{resource}/list", json=body).json()]
 
-    assert found() == list(texts)
-    assert found(order_by=[{"field": field, "ascending": False}]) == list(reversed(texts))
+    assert versions() == list(texts)
+    assert versions(order_by=[{"field": field, "ascending": False}]) == list(reversed(texts))
     for place, text in enumerate(texts):
-        assert found(compare(field, "<", text)) == list(texts[:place])
-        assert found(compare(field, ">=", text)) == list(texts[place:])
+        assert versions(compare(field, "<", text)) == list(texts[:place])
+        assert versions(compare(field, ">=", text)) == list(texts[place:])
 
 
 WRONG: tuple[tuple[object, str], ...] = (
@@ -340,11 +340,11 @@ ACROSS = (
 
 @pytest.mark.parametrize(("resource", "expression", "at_least"), ACROSS, ids=str)
 def test_every_resource_is_filtered(stocked: Service, resource: str, expression: Expression, at_least: int) -> None:
-    found = stocked.staff.post(f"/v1/{resource}/list", json={"expressions": [expression]}).json()
-    assert len(found) >= at_least
+    rows = stocked.staff.post(f"/v1/{resource}/list", json={"expressions": [expression]}).json()
+    assert len(rows) >= at_least
     others = stocked.staff.post(f"/v1/{resource}/list", json={"expressions": [expression | {"invert": True}]}).json()
     everything = stocked.staff.post(f"/v1/{resource}/list", json={"include_inactive": False}).json()
-    assert sorted(item["pk"] for item in found + others) == [item["pk"] for item in everything]
+    assert sorted(item["pk"] for item in rows + others) == [item["pk"] for item in everything]
 
 
 @pytest.mark.parametrize("field", ["password", "password_hash", "token_epoch"])
@@ -390,6 +390,6 @@ def test_a_whole_number_may_be_larger_than_any_that_a_field_has(shared: Service,
     node = shared.make("nodes")["pk"]
     for operator, finds in (("<", value > 0), (">=", value < 0)):
         body = {"expressions": [exact("pk", node), compare("index", operator, value)]}
-        found = shared.staff.post("/v1/nodes/list", json=body).json()
-        assert [one["pk"] for one in found] == ([node] if finds else [])
+        rows = shared.staff.post("/v1/nodes/list", json=body).json()
+        assert [row["pk"] for row in rows] == ([node] if finds else [])
     assert shared.staff.post("/v1/nodes/list", json={"expressions": [exact("index", value)]}).json() == []

@@ -13,7 +13,7 @@ from tests.process import Server
 from tests.raw import Answer, exchange, request
 
 LONG_PASSWORD = "long enough for anybody"
-# Longer than a body may take without the rights being looked up again.
+# Longer than a body may take before the rights are checked again.
 LATE_SECONDS = 1.5
 
 
@@ -51,13 +51,13 @@ def other(server: Server, staff: httpx.Client) -> tuple[int, str]:
 
 @pytest.fixture
 def worker(server: Server, staff: httpx.Client) -> tuple[str, str, dict[str, Any]]:
-    """A machine that has joined: its name, an access token, and what it said of itself."""
+    """A machine that has joined: its name, an access token, and the body that it sent."""
     token = staff.post("/v1/nodes/join-tokens", json={}).raise_for_status().json()["token"]
     body = catalogue.machine(1)
     headers = {"Authorization": f"Bearer {token}"}
     made = httpx.post(f"{server.url}/v1/nodes/join", json=body, headers=headers).raise_for_status().json()
-    log_in = {"worker": made["worker"], "secret": made["secret"]}
-    tokens = httpx.post(f"{server.url}/v1/auth/obtain", json=log_in).raise_for_status().json()
+    credential = {"worker": made["worker"], "secret": made["secret"]}
+    tokens = httpx.post(f"{server.url}/v1/auth/obtain", json=credential).raise_for_status().json()
     return made["worker"], tokens["access"], body
 
 
@@ -88,7 +88,7 @@ def test_who_is_staff_no_more_when_the_body_comes_does_nothing(
 
 
 @pytest.mark.parametrize(("method", "path"), [("POST", "/v1/docker/list"), ("PUT", "/v1/prefetch/holdings")])
-def test_a_worker_that_is_revoked_before_the_body_comes_is_told_nothing(
+def test_a_worker_that_is_revoked_before_the_body_comes_gets_nothing(
     server: Server, staff: httpx.Client, worker: tuple[str, str, dict[str, Any]], method: str, path: str
 ) -> None:
     name, token, _ = worker

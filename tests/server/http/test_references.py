@@ -20,12 +20,12 @@ EXPANDABLE = {
 ALL = ",".join(EXPANDABLE)
 
 
-def found(service: Service, resource: str, field: str, value: object) -> dict[str, Any]:
+def only(service: Service, resource: str, field: str, value: object) -> dict[str, Any]:
     """The only object of a resource with that value."""
     body = {"expressions": [{"type": "exact", "field": field, "value": value}]}
-    (one,) = service.staff.post(f"/v1/{resource}/list", json=body).json()
-    assert isinstance(one, dict)
-    return one
+    (row,) = service.staff.post(f"/v1/{resource}/list", json=body).json()
+    assert isinstance(row, dict)
+    return row
 
 
 NATURAL = (
@@ -40,7 +40,7 @@ NATURAL = (
 def test_a_reference_is_given_as_pk_or_natural_key(
     shared: Service, field: str, resource: str, key: str, value: str, names: tuple[str, ...]
 ) -> None:
-    pk = found(shared, resource, key, value)["pk"]
+    pk = only(shared, resource, key, value)["pk"]
     for reference in (pk, *names):
         made = shared.make("docker", **{field: reference})
         assert made[field] == pk
@@ -85,7 +85,7 @@ def test_an_alias_is_taken_and_the_specified_name_answered(shared: Service, alia
 
 
 @pytest.mark.parametrize(("alias", "name"), [("registry_url", "registry"), ("license", "licence")])
-def test_an_alias_beside_the_name_it_stands_for_is_refused(shared: Service, alias: str, name: str) -> None:
+def test_an_alias_beside_its_own_name_is_refused(shared: Service, alias: str, name: str) -> None:
     body = catalogue.image()
     answer = refused(shared.staff.post("/v1/docker/create", json=body | {alias: body[name]}), 422)
     assert {part["field"] for part in answer["errors"]} & {alias, name}

@@ -104,10 +104,10 @@ def test_the_six_actions_answer_with_exactly_the_specified_fields(service: Servi
 def test_each_field_can_be_changed_alone(shared: Service, resource: str) -> None:
     made = shared.make(resource)
     other = catalogue.BODIES[resource]()
-    together = {"min_compute_capability", "max_compute_capability", "version", "full_version"} & set(other)
-    together = together if resource in ("hardware", "cuda") else set()
-    changes = [{field: value} for field, value in other.items() if field not in together | {"password"}]
-    changes += [{field: other[field] for field in together}]
+    dependent = {"min_compute_capability", "max_compute_capability", "version", "full_version"} & set(other)
+    dependent = dependent if resource in ("hardware", "cuda") else set()
+    changes = [{field: value} for field, value in other.items() if field not in dependent | {"password"}]
+    changes += [{field: other[field] for field in dependent}]
     for change in changes:
         answer = shared.staff.patch(f"/v1/{resource}/{made['pk']}", json=change)
         assert answer.status_code == 200, answer.text

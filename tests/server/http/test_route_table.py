@@ -1,4 +1,4 @@
-"""Who may what, which methods an address has, and HEAD: held against the declared table, every route of it."""
+"""Who may what, which methods an address has, and HEAD: compared with the declared table, every route of it."""
 
 from collections.abc import Iterator
 
@@ -104,10 +104,10 @@ def test_other_methods_are_405_and_allow_names_those_of_the_table(shared: Servic
 
 
 def _fits(pattern: str, path: str) -> bool:
-    steps, asked = pattern.split("/"), path.split("/")
-    return len(steps) == len(asked) and all(
-        one.isdigit() if step == "{pk}" else step.startswith("{") or step == one
-        for step, one in zip(steps, asked, strict=True)
+    steps, parts = pattern.split("/"), path.split("/")
+    return len(steps) == len(parts) and all(
+        part.isdigit() if step == "{pk}" else step.startswith("{") or step == part
+        for step, part in zip(steps, parts, strict=True)
     )
 
 

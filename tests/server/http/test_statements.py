@@ -13,7 +13,7 @@ from tests.conftest import Service
 ALL = "cuda_version,framework,min_hardware_generation,licence,creator"
 MANY = 40
 NOBODYS = "SELECT DISTINCT checks.registry"
-"""How a server finds out what is to be looked at, every few seconds, whoever asks what."""
+"""The statement by which a server asks for due checks every few seconds, whatever requests come."""
 
 
 @contextlib.contextmanager

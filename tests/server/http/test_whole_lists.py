@@ -21,10 +21,10 @@ VIEWS = (
 
 
 def in_trouble(service: Service, **changes: Any) -> int:
-    """An image that was looked at and is not ok: its registry may not be asked."""
+    """An image that was checked and is not ok: its registry may not be asked."""
     image: int = service.make("docker", url="127.0.0.1:1/team/image:1", registry="127.0.0.1:1", **changes)["pk"]
-    looked = service.staff.post(f"/v1/docker/{image}/checks")
-    assert looked.json()["state"] == "unreachable", looked.text
+    answer = service.staff.post(f"/v1/docker/{image}/checks")
+    assert answer.json()["state"] == "unreachable", answer.text
     return image
 
 
@@ -40,9 +40,9 @@ def test_304_saves_sending_it_again_until_it_is_another_one(service: Service, pa
         assert (again.status_code, again.content) == (304, b"")
         with joined(service) as other:
             image = in_trouble(service)
-            said = [{"image": pk, "state": "held"} for pk in range(1, image + 1)]
-            for one in (worker, other):
-                one.client.put("/v1/prefetch/holdings", json={"images": said}).raise_for_status()
+            inventory = [{"image": pk, "state": "held"} for pk in range(1, image + 1)]
+            for member in (worker, other):
+                member.client.put("/v1/prefetch/holdings", json={"images": inventory}).raise_for_status()
             join_token(service)
             if path.endswith("/checks"):
                 service.staff.post(path).raise_for_status()
@@ -63,16 +63,16 @@ def test_images_that_are_not_ok_come_in_parts(service: Service) -> None:
     service.make("docker")
     path = "/v1/docker/checks/list"
     whole = service.user.post(path, json={})
-    assert [one["image"] for one in whole.json()] == images
+    assert [row["image"] for row in whole.json()] == images
     assert "x-total-count" not in whole.headers
     part = service.user.post(f"{path}?limit=1&offset=1")
-    assert [one["image"] for one in part.json()] == images[1:2]
+    assert [row["image"] for row in part.json()] == images[1:2]
     assert part.headers["x-total-count"] == "3"
     assert f'<{path}?limit=1&offset=2>; rel="next"' in part.headers["link"]
     assert service.user.post(f"{path}?offset=9").headers["x-total-count"] == "3"
 
 
-def test_a_look_and_an_inspection_are_never_answered_with_304(service: Service) -> None:
+def test_a_check_and_an_inspection_are_never_answered_with_304(service: Service) -> None:
     path = f"/v1/docker/{in_trouble(service)}/checks"
     answer = service.staff.post(path, headers={"If-None-Match": "*"})
     assert (answer.status_code, answer.json()["state"]) == (200, "unreachable")

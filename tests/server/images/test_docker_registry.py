@@ -1,4 +1,4 @@
-"""Where an image lies and how to log in there: `url`, `registry`, `registry_username`, `registry_password`."""
+"""Where an image lies, and the credentials for it: `url`, `registry`, `registry_username`, `registry_password`."""
 
 import itertools
 from typing import Any
@@ -111,7 +111,7 @@ def test_user_name_and_password_are_both_set_or_both_null(shared: Service, half:
     refused(shared.staff.patch(f"/v1/docker/{made['pk']}", json=emptied), 422)
 
 
-def test_a_log_in_can_be_changed_and_taken_away(shared: Service) -> None:
+def test_credentials_can_be_changed_and_removed(shared: Service) -> None:
     path = f"/v1/docker/{shared.make('docker', **LOGIN)['pk']}"
     for change in ({"registry_password": "another"}, {"registry_username": "robot2"}):
         assert shared.staff.patch(path, json=change).json().items() >= change.items()
@@ -119,7 +119,7 @@ def test_a_log_in_can_be_changed_and_taken_away(shared: Service) -> None:
     assert shared.staff.patch(path, json=gone).json().items() >= gone.items()
 
 
-def test_staff_see_the_log_in_and_an_ordinary_user_sees_null(shared: Service) -> None:
+def test_staff_see_the_credentials_and_an_ordinary_user_sees_null(shared: Service) -> None:
     made = shared.make("docker", **LOGIN)
     only_it = {"expressions": [{"type": "exact", "field": "pk", "value": made["pk"]}]}
     for client, expected in ((shared.staff, LOGIN), (shared.user, dict.fromkeys(LOGIN))):

@@ -71,12 +71,12 @@ def test_staff_enter_a_fact_and_take_it_back(shared: Service, name: str, value: 
 
 def test_a_fact_of_the_table_comes_back_when_staff_take_theirs_back(service: Service) -> None:
     pk = service.make("docker", framework="PyTorch 2.4", cuda_version="12.4.1")["pk"]
-    known = facts_of(service, pk)["kernel_architectures"]
-    assert known["origin"] in ("table", None)
+    fact = facts_of(service, pk)["kernel_architectures"]
+    assert fact["origin"] in ("table", None)
     service.staff.patch(f"/v1/docker/{pk}/facts", json={"kernel_architectures": ["9.0"]})
     assert facts_of(service, pk)["kernel_architectures"] == {"value": ["9.0"], "origin": "staff"}
     service.staff.patch(f"/v1/docker/{pk}/facts", json={"kernel_architectures": None})
-    assert facts_of(service, pk)["kernel_architectures"] == known
+    assert facts_of(service, pk)["kernel_architectures"] == fact
 
 
 WRONG: tuple[tuple[str, Any], ...] = (

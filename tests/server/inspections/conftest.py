@@ -20,14 +20,14 @@ TORCH = CUDA | {"NV_CUDNN_VERSION": "9.1.0.70", "PYTORCH_VERSION": "2.4.1", "TOR
 
 @pytest.fixture(scope="session")
 def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registry]:
-    """A registry without log-in."""
+    """A registry without credentials."""
     with running_registry("open", tmp_path_factory.mktemp("open")) as registry:
         yield registry
 
 
 @pytest.fixture(scope="session")
 def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registry]:
-    """A registry that sends to a token service to log in."""
+    """A registry that sends to a token service."""
     with running_registry("bearer", tmp_path_factory.mktemp("bearer")) as registry:
         yield registry
 
@@ -84,11 +84,11 @@ def for_both(registry: Registry, repository: str, arm64: dict[str, str], amd64: 
     return f"{registry.host}/{repository}:1"
 
 
-def made(service: Service, url: str, login: RegistryCredentials | None = None, **changes: object) -> Body:
-    """An image of the catalogue at that place, with its log-in."""
+def made(service: Service, url: str, credentials: RegistryCredentials | None = None, **changes: object) -> Body:
+    """An image of the catalogue at that place, with its credentials."""
     registry = url.split("/")[0]
-    if login is not None:
-        changes |= {"registry_username": login.username, "registry_password": login.password}
+    if credentials is not None:
+        changes |= {"registry_username": credentials.username, "registry_password": credentials.password}
     return service.make("docker", url=url, registry=f"http://{registry}", **changes)
 
 
@@ -101,16 +101,16 @@ def inspected(service: Service, image: Body) -> Body:
     """The image's inspection, made now."""
     answer = service.staff.post(place(image))
     assert answer.status_code == 200, answer.text
-    found: Body = answer.json()
-    return found
+    inspection: Body = answer.json()
+    return inspection
 
 
 def facts(service: Service, image: Body) -> Body:
     """The image's facts that are known, each with its origin."""
-    known = service.staff.get(f"/v1/docker/{image['pk']}/facts").json()
-    return {name: (fact["value"], fact["origin"]) for name, fact in known.items() if fact["origin"] is not None}
+    answer = service.staff.get(f"/v1/docker/{image['pk']}/facts").json()
+    return {name: (fact["value"], fact["origin"]) for name, fact in answer.items() if fact["origin"] is not None}
 
 
 def registry_facts(service: Service, image: Body) -> Body:
-    """Those that its registry told."""
+    """Those that come from its registry."""
     return {name: value for name, (value, origin) in facts(service, image).items() if origin == "registry"}

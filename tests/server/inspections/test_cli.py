@@ -46,16 +46,16 @@ def test_a_reference_is_asked_for_and_nothing_is_stored(shell: Shell, registry: 
     assert ["FACT", "VALUE", "READ FROM", "ON"] in printed
     assert ["cuda_version", "12.4.1", "env CUDA_VERSION", "all"] in printed
     assert ["requirements", "NVIDIA_REQUIRE_CUDA cuda>=12.4", "env", "linux/arm64"] in printed
-    said = shell.run("images", "inspect", url, "--store", code=1).err
-    assert said == f"{url} is not in the catalogue, which could store it; `bayplan images add {url}` adds it.\n"
+    error = shell.run("images", "inspect", url, "--store", code=1).err
+    assert error == f"{url} is not in the catalogue, which could store it; `bayplan images add {url}` adds it.\n"
 
 
-def test_an_image_of_the_catalogue_is_asked_for_when_told_to(shell: Shell, server: Server, registry: Registry) -> None:
+def test_an_image_of_the_catalogue_is_asked_for_with_store(shell: Shell, server: Server, registry: Registry) -> None:
     url = pushed(registry, "cli/known", TORCH | {"CUDA_VERSION": "12.2.2"})
     typed = ("--url", url, "--framework", "PyTorch 2.4", "--cuda", "12.4.1", *REST)
     shell.run("images", "add", "known", "1.0", *typed)
-    said = shell.run("images", "inspect", "known", code=1).err
-    assert said == "The registry of known 1.0 was not asked yet; add --store to do it now.\n"
+    error = shell.run("images", "inspect", "known", code=1).err
+    assert error == "The registry of known 1.0 was not asked yet; add --store to do it now.\n"
     stored = shell.run("images", "inspect", "known:1.0", "--store").out
     assert "contradiction  cuda_version\nThe catalogue says 12.4.1; the image says 12.2.2 (env CUDA_VERSION)." in stored
     assert shell.run("images", "inspect", "known").out == stored
@@ -81,19 +81,19 @@ def test_it_fits_a_terminal(shell: Shell, registry: Registry, columns: int) -> N
 
 
 def test_what_goes_wrong_is_a_sentence(shell: Shell, registry: Registry, guarded: Registry) -> None:
-    said = shell.run("images", "inspect", f"{registry.host}/cli/nothing:1", code=1).err
-    assert said.startswith(f"'{registry.host}' has no 'cli/nothing:1'")
+    error = shell.run("images", "inspect", f"{registry.host}/cli/nothing:1", code=1).err
+    assert error.startswith(f"'{registry.host}' has no 'cli/nothing:1'")
     assert "BAYPLAN_REGISTRY_ALLOW_PRIVATE" in shell.run("images", "inspect", "10.0.0.1/cli/x:1", code=1).err
     assert shell.run("images", "inspect", "999999", code=1).err.startswith("No ")
     assert "image reference" in shell.run("images", "inspect", "http://a/b", code=1).err
-    said = shell.run("images", "inspect", "no-such-image-of-anybody:1", code=1).err
-    assert said.endswith(" Nor is there an image 'no-such-image-of-anybody:1' in the catalogue.\n")
+    error = shell.run("images", "inspect", "no-such-image-of-anybody:1", code=1).err
+    assert error.endswith(" Nor is there an image 'no-such-image-of-anybody:1' in the catalogue.\n")
     url = pushed(guarded, "cli/guarded")
     assert "give --registry-username" in shell.run("images", "inspect", url, code=1).err
     assert guarded.login is not None
-    log_in = ("--registry-username", guarded.login.username, "--registry-password-stdin")
-    assert "cuda_version" in shell.run("images", "inspect", url, *log_in, typed=f"{guarded.login.password}\n").out
-    wrong = shell.run("images", "inspect", url, *log_in, typed="not-the-password\n", code=1)
+    credentials = ("--registry-username", guarded.login.username, "--registry-password-stdin")
+    assert "cuda_version" in shell.run("images", "inspect", url, *credentials, typed=f"{guarded.login.password}\n").out
+    wrong = shell.run("images", "inspect", url, *credentials, typed="not-the-password\n", code=1)
     assert "not-the-password" not in wrong.err + wrong.out
 
 
@@ -101,8 +101,8 @@ def test_an_image_is_added_with_all_that_it_says(shell: Shell, registry: Registr
     registry.image("cli/torch", "2.4-cuda12.4", configuration(TORCH, LICENSED))
     url = f"{registry.host}/cli/torch:2.4-cuda12.4"
     typed = ("images", "add", url, "--domain", "od", "--task", "train")
-    said = shell.run(*typed, code=1).err
-    assert said == (
+    error = shell.run(*typed, code=1).err
+    assert error == (
         "The image does not say all that the catalogue wants to know; add --framework 'NAME VERSION' (or --create-framework: "
         "there is no PyTorch 2.4.1 yet), --min-generation NAME (or --cpu). Nothing was added.\n"
     )
@@ -161,18 +161,20 @@ def test_one_without_cuda_may_run_without_a_gpu(shell: Shell, registry: Registry
 def test_what_the_server_refuses_leaves_no_framework_behind(shell: Shell, server: Server, registry: Registry) -> None:
     url = pushed(registry, "cli/refused", CUDA | {"PYTORCH_VERSION": "2.6.7"})
     typed = ("--domain", "nothing-like-it", "--task", "train", "--licence", "MIT", "--min-generation", "Volta")
-    said = shell.run("images", "add", url, "--create-framework", *typed, code=1).err
-    assert "nothing-like-it" in said
+    error = shell.run("images", "add", url, "--create-framework", *typed, code=1).err
+    assert "nothing-like-it" in error
     with server.client() as client:
-        known = client.post("/v1/frameworks/list").json()
-    assert "2.6.7" not in [one["version"] for one in known]
+        frameworks = client.post("/v1/frameworks/list").json()
+    assert "2.6.7" not in [framework["version"] for framework in frameworks]
 
 
-def test_a_log_in_is_stored_with_the_image(shell: Shell, server: Server, guarded: Registry) -> None:
+def test_credentials_are_stored_with_the_image(shell: Shell, server: Server, guarded: Registry) -> None:
     url = pushed(guarded, "cli/secret", CUDA)
     assert guarded.login is not None
-    log_in = ("--registry-username", guarded.login.username, "--registry-password-stdin")
-    shell.run("images", "add", url, "--framework", "PyTorch 2.4", *REST, *log_in, typed=f"{guarded.login.password}\n")
+    credentials = ("--registry-username", guarded.login.username, "--registry-password-stdin")
+    shell.run(
+        "images", "add", url, "--framework", "PyTorch 2.4", *REST, *credentials, typed=f"{guarded.login.password}\n"
+    )
     assert "with a password" in shell.run("images", "show", "secret").out
     assert "cuda_version" in shell.run("images", "inspect", "secret", "--store").out
     assert guarded.login.password not in server.log
@@ -182,8 +184,8 @@ def test_options_that_do_not_go_together_are_said(shell: Shell, registry: Regist
     url = pushed(registry, "cli/typed")
     assert "--url and --registry" in shell.run("images", "add", url, "--url", url, code=2).err
     assert "--create-framework" in shell.run("images", "add", "a", "1", "--create-framework", code=2).err
-    said = shell.run("images", "add", "a", "1", "--url", url, "--domain", "od", code=2).err
-    assert "Missing --framework, --task, --licence." in said
+    error = shell.run("images", "add", "a", "1", "--url", url, "--domain", "od", code=2).err
+    assert "Missing --framework, --task, --licence." in error
 
 
 def test_a_server_without_a_certificate_file_does_not_start(tmp_path: Path) -> None:

@@ -12,10 +12,10 @@ def test_staffs_word_stays_first_and_is_contradicted(service: Service, registry:
     path = f"/v1/docker/{image['pk']}/facts"
     entered = {"requirements": {"NVIDIA_REQUIRE_CUDA": "cuda>=11.0"}, "architectures": ["amd64"], "min_driver": "550.0"}
     assert service.staff.patch(path, json=entered).status_code == 200
-    found = inspected(service, image)
-    known = facts(service, image)
-    assert {name: known[name] for name in entered} == {name: (value, "staff") for name, value in entered.items()}
-    assert found["contradictions"] == [
+    inspection = inspected(service, image)
+    fact_rows = facts(service, image)
+    assert {name: fact_rows[name] for name in entered} == {name: (value, "staff") for name, value in entered.items()}
+    assert inspection["contradictions"] == [
         {
             "field": "requirements",
             "catalogue": entered["requirements"],
@@ -34,8 +34,8 @@ def test_contradictions_are_reported_and_nothing_is_overwritten(service: Service
     registry.image("team/otherwise", "1", configuration(TORCH | {"CUDA_VERSION": "12.2.2"}, labels))
     service.staff.post("/v1/frameworks/create", json={"name": "PyTorch", "version": "2.3"})
     image = made(service, url, cuda_version="12.4.1", framework="PyTorch 2.3", licence="MIT")
-    found = inspected(service, image)
-    assert found["contradictions"] == [
+    inspection = inspected(service, image)
+    assert inspection["contradictions"] == [
         {"field": "cuda_version", "catalogue": "12.4.1", "registry": "12.2.2", "source": "env CUDA_VERSION"},
         {"field": "framework_version", "catalogue": "2.3", "registry": "2.4.1", "source": "env PYTORCH_VERSION"},
         {
@@ -49,7 +49,7 @@ def test_contradictions_are_reported_and_nothing_is_overwritten(service: Service
     # What staff mend is seen to agree, without asking the registry again.
     service.staff.patch(f"/v1/docker/{image['pk']}", json={"cuda_version": "12.2.2", "licence": "BSD-3-Clause"})
     left = service.user.get(place(image)).json()["contradictions"]
-    assert [one["field"] for one in left] == ["framework_version"]
+    assert [contradiction["field"] for contradiction in left] == ["framework_version"]
 
 
 def test_no_cuda_in_the_catalogue_and_one_in_the_image_contradict(service: Service, registry: Registry) -> None:

@@ -1,4 +1,4 @@
-"""`/v1/credentials` and docker-config against real registries: what is known of log-ins, another password, files for docker."""
+"""`/v1/credentials` and docker-config against real registries: where credentials are used, another password, files for docker."""
 
 import base64
 import contextlib
@@ -63,31 +63,31 @@ def second_password(registry: Registry) -> Iterator[None]:
 
 
 def overview(service: Service) -> list[Body]:
-    """All log-ins, with no password among them."""
+    """All credentials, with no password among them."""
     answer = service.staff.get("/v1/credentials")
     assert answer.status_code == 200, answer.text
     assert answer.headers["cache-control"] == "no-store"
     for password in EVERY_PASSWORD:
         assert password not in answer.text
         assert base64.b64encode(password.encode()).decode().rstrip("=") not in answer.text
-    found: list[Body] = answer.json()
-    return found
+    rows: list[Body] = answer.json()
+    return rows
 
 
 def rotated(service: Service, registry: str, password: str, **more: Any) -> httpx.Response:
-    """Gives a log-in another password."""
+    """Gives credentials another password."""
     body = {"registry": registry, "registry_username": LOGIN.username, "registry_password": password, **more}
     return service.staff.post("/v1/credentials/rotate", json=body)
 
 
-def log_ins(service: Service, *images: Body) -> set[tuple[str, str]]:
+def stored_credentials(service: Service, *images: Body) -> set[tuple[str, str]]:
     """User name and password of images."""
     loaded = [service.staff.get(f"/v1/docker/{image['pk']}").json() for image in images]
     return {(image["registry_username"], image["registry_password"]) for image in loaded}
 
 
 class TestOverview:
-    def test_log_ins_are_by_registry_and_user_name(self, service: Service) -> None:
+    def test_credentials_are_by_registry_and_user_name(self, service: Service) -> None:
         for url, registry, username, password in (
             ("reg.example.org/a:1", "https://reg.example.org", "kim", LOGIN.password),
             ("reg.example.org/b:1", "reg.example.org", "kim", LOGIN.password),
@@ -101,27 +101,27 @@ class TestOverview:
         service.make("docker")
         gone = service.make("docker", registry_username="gone", registry_password=WRONG)
         service.staff.delete(f"/v1/docker/{gone['pk']}")
-        found = overview(service)
-        assert [(one["registry"], one["username"], one["images"], one["passwords"]) for one in found] == [
+        rows = overview(service)
+        assert [(one["registry"], one["username"], one["images"], one["passwords"]) for one in rows] == [
             ("docker.io", "kim", 2, 1),
             ("reg.example.org", "kim", 3, 2),
             ("reg.example.org", "lee", 1, 1),
             ("reg.example.org:5000", "kim", 1, 1),
         ]
-        assert {(one["last_used"], one["last_refused"]) for one in found} == {(None, None)}
+        assert {(one["last_used"], one["last_refused"]) for one in rows} == {(None, None)}
 
-    def test_it_says_when_a_log_in_was_last_given_to_somebody(self, service: Service, loop: Loop) -> None:
+    def test_it_says_when_credentials_were_last_given_out(self, service: Service, loop: Loop) -> None:
         begun = datetime.now(UTC)
-        log_in = {"registry_username": "kim", "registry_password": LOGIN.password}
-        body = catalogue.image(**log_in)
-        applied = {"images": [body, catalogue.image(**log_in | {"registry_username": "lee"})]}
+        credentials = {"registry_username": "kim", "registry_password": LOGIN.password}
+        body = catalogue.image(**credentials)
+        applied = {"images": [body, catalogue.image(**credentials | {"registry_username": "lee"})]}
         service.staff.post("/v1/catalogue/apply", json=applied).raise_for_status()
         kim, lee = overview(service)
-        assert (kim["last_given"], lee["last_given"]) == (None, None), "nobody has been told yet"
+        assert (kim["last_given"], lee["last_given"]) == (None, None), "nobody has got them yet"
         listed = service.user.post("/v1/docker/list").json()
         (pk,) = (image["pk"] for image in listed if image["name"] == body["name"])
         service.user.get(f"/v1/docker/{pk}").raise_for_status()
-        assert overview(service)[0]["last_given"] is None, "a user who is no staff is told nothing"
+        assert overview(service)[0]["last_given"] is None, "a user who is no staff gets nothing"
         with joined(service) as worker:
             worker.client.get(f"/v1/docker/{pk}").raise_for_status()
         kim, lee = overview(service)
@@ -131,7 +131,7 @@ class TestOverview:
         kim, lee = overview(service)
         assert lee["last_given"] >= kim["last_given"]
 
-    def test_an_inspection_says_whether_a_log_in_is_good(self, service: Service, guarded: Registry) -> None:
+    def test_an_inspection_says_whether_credentials_are_good(self, service: Service, guarded: Registry) -> None:
         begun = datetime.now(UTC)
         good = made(service, pushed(guarded, "team/good"), LOGIN)
         bad = made(service, pushed(guarded, "team/bad"), RegistryCredentials("kim", WRONG))
@@ -148,7 +148,7 @@ class TestOverview:
             ("inspect", guarded.host, None, [[good["pk"]] * 2]),
         ]
 
-    def test_a_log_in_that_is_of_no_image_is_in_the_trail_too(self, service: Service, guarded: Registry) -> None:
+    def test_credentials_of_no_image_are_in_the_audit_log_too(self, service: Service, guarded: Registry) -> None:
         body = {
             "url": pushed(guarded, "team/asked"),
             "registry_username": LOGIN.username,
@@ -183,8 +183,8 @@ class TestRotating:
                 "verified": True,
                 "detail": f"'{locked.host}' took the log-in for 3 repositories.",
             }
-            assert log_ins(service, *images, gone) == {(SECOND.username, SECOND.password)}
-            assert log_ins(service, others) == {("kim", WRONG)}
+            assert stored_credentials(service, *images, gone) == {(SECOND.username, SECOND.password)}
+            assert stored_credentials(service, others) == {("kim", WRONG)}
             assert service.staff.get(path).headers["etag"] != tag, "whoever has the old one must ask again"
             assert service.staff.get(path, headers={"If-None-Match": tag}).status_code == 200
             assert service.staff.post(place(images[2])).status_code == 200
@@ -203,7 +203,7 @@ class TestRotating:
         refused(answer, 422, code="registry_denied")
         assert "Nothing was changed." in answer.json()["detail"]
         assert WRONG not in answer.text
-        assert log_ins(service, image) == {(LOGIN.username, LOGIN.password)}
+        assert stored_credentials(service, image) == {(LOGIN.username, LOGIN.password)}
         assert service.anonymous.get("/readyz").json()["catalogue_version"] == version
         assert overview(service)[0]["last_refused"] is None, "the one that is stored was not refused"
         assert service.staff.get("/v1/audit?kind=registry").json()[0]["action"] == "rotate"
@@ -215,14 +215,14 @@ class TestRotating:
         assert (answer.json()["images"], answer.json()["verified"]) == (1, False)
         assert "not asked" in answer.json()["detail"]
         assert len(locked.requests) == before
-        assert log_ins(service, image) == {(LOGIN.username, WRONG)}
+        assert stored_credentials(service, image) == {(LOGIN.username, WRONG)}
 
     def test_another_user_name_comes_with_it(self, service: Service, guarded: Registry) -> None:
         image = made(service, pushed(guarded, "team/renamed"), RegistryCredentials("kim", WRONG))
         body = {"registry": guarded.host, "registry_username": "kim", "registry_password": LOGIN.password}
         answer = service.staff.post("/v1/credentials/rotate", json=body | {"new_username": LOGIN.username})
         assert answer.json()["verified"] is True, answer.text
-        assert log_ins(service, image) == {(LOGIN.username, LOGIN.password)}
+        assert stored_credentials(service, image) == {(LOGIN.username, LOGIN.password)}
         (one,) = overview(service)
         assert one["username"] == LOGIN.username
         assert one["last_used"] is not None
@@ -233,7 +233,7 @@ class TestRotating:
         assert answer.status_code == 200, answer.text
         assert answer.json()["verified"] is False
         assert "never asked" in answer.json()["detail"]
-        assert log_ins(service, image) == {(LOGIN.username, WRONG)}
+        assert stored_credentials(service, image) == {(LOGIN.username, WRONG)}
         assert overview(service)[0]["last_used"] is None
 
     def test_a_registry_that_does_not_answer_changes_nothing(self, service: Service, loop: Loop) -> None:
@@ -244,7 +244,7 @@ class TestRotating:
             answer = rotated(service, host, SECOND.password)
         refused(answer, 502, code="registry_unreachable")
         assert "'check' false" in answer.json()["detail"]
-        assert log_ins(service, image) == {(LOGIN.username, LOGIN.password)}
+        assert stored_credentials(service, image) == {(LOGIN.username, LOGIN.password)}
         with spoiled(loop, _fails) as server:
             made(service, f"{server.host}/team/failing:1", LOGIN)
             refused(rotated(service, server.host, SECOND.password), 502, code="registry_error")
@@ -253,7 +253,7 @@ class TestRotating:
         made(service, f"{guarded.host}/team/never-pushed:1", LOGIN)
         assert rotated(service, guarded.host, LOGIN.password).json()["verified"] is True
 
-    def test_nobodys_log_in_is_not_found(self, service: Service) -> None:
+    def test_credentials_of_nobody_are_not_found(self, service: Service) -> None:
         made(service, "reg.example.org/a:1", LOGIN)
         for host, check in (("reg.example.org:5000", True), ("elsewhere.example.org", False)):
             refused(rotated(service, host, WRONG, check=check), 404)
@@ -276,8 +276,8 @@ class TestRotating:
         assert WRONG not in answer.text
 
     def test_thousands_of_images_change_at_once(self, service: Service) -> None:
-        log_in = {"registry_username": LOGIN.username, "registry_password": LOGIN.password}
-        images = [catalogue.image(**log_in) for _ in range(1200)]
+        credentials = {"registry_username": LOGIN.username, "registry_password": LOGIN.password}
+        images = [catalogue.image(**credentials) for _ in range(1200)]
         service.staff.post("/v1/catalogue/apply", json={"images": images}).raise_for_status()
         answer = rotated(service, "registry.example.com", SECOND.password, check=False)
         assert answer.json()["images"] == len(images)
@@ -294,7 +294,7 @@ async def _fails(asked: Asked) -> None:
 
 
 class TestDockerConfig:
-    def test_it_has_the_registrys_log_in(self, service: Service, locked: Registry) -> None:
+    def test_it_has_the_registrys_credentials(self, service: Service, locked: Registry) -> None:
         image = made(service, f"{locked.host}/team/config:1", LOGIN)
         auth = base64.b64encode(f"{LOGIN.username}:{LOGIN.password}".encode()).decode()
         path = f"/v1/docker/{image['pk']}/docker-config"
@@ -310,10 +310,10 @@ class TestDockerConfig:
         image = service.make(
             "docker", url="team/private:1", registry="docker.io", registry_username="kim", registry_password="x"
         )
-        found = service.staff.get(f"/v1/docker/{image['pk']}/docker-config").json()
-        assert list(found["auths"]) == ["https://index.docker.io/v1/"]
+        config = service.staff.get(f"/v1/docker/{image['pk']}/docker-config").json()
+        assert list(config["auths"]) == ["https://index.docker.io/v1/"]
 
-    def test_an_image_without_a_log_in_has_none(self, service: Service) -> None:
+    def test_an_image_without_credentials_has_none(self, service: Service) -> None:
         image = service.make("docker")
         path = f"/v1/docker/{image['pk']}/docker-config"
         assert service.staff.get(path).json() == {"auths": {}}
@@ -342,5 +342,5 @@ class TestDockerConfig:
             command = [str(skopeo.path), "inspect", *options, f"docker://{image['url']}"]
             return subprocess.run(command, env=skopeo.environment, capture_output=True, timeout=60).returncode
 
-        assert inspect(b'{"auths": {}}') != 0, "without a log-in it must not work, or this says nothing"
+        assert inspect(b'{"auths": {}}') != 0, "without credentials it must not work, or this says nothing"
         assert inspect(service.staff.get(f"/v1/docker/{image['pk']}/docker-config").content) == 0

@@ -26,13 +26,15 @@ def stated(value: object, source: str, certainty: str = "stated") -> dict[str, o
 def test_a_registry_is_asked_and_its_answer_is_in_the_specified_shape(service: Service, registry: Registry) -> None:
     descriptor = registry.image("ml/pytorch", "2.4-cuda12.4", configuration(TORCH), DOCKER_MANIFEST)
     url = f"{registry.host}/ml/pytorch:2.4-cuda12.4"
-    found = service.staff.post(PATH, json={"url": url, "registry_username": None, "registry_password": None}).json()
-    checked = found.pop("checked")
+    inspection = service.staff.post(
+        PATH, json={"url": url, "registry_username": None, "registry_password": None}
+    ).json()
+    checked = inspection.pop("checked")
     assert timestamp(checked) == checked
-    (platform,) = found["platforms"]
+    (platform,) = inspection["platforms"]
     size = platform.pop("size_bytes")
     assert size > len(LAYER)
-    assert found == {
+    assert inspection == {
         "reference": url,
         "digest": descriptor["digest"],
         "media_type": DOCKER_MANIFEST,
@@ -58,10 +60,10 @@ def test_a_registry_is_asked_and_its_answer_is_in_the_specified_shape(service: S
 
 
 def test_an_index_gives_its_platforms_and_not_its_attestations(service: Service, registry: Registry) -> None:
-    found = service.staff.post(PATH, json={"url": for_both(registry, "ml/both", arm64={})}).json()
-    assert found["media_type"] == OCI_INDEX
-    assert [platform["architecture"] for platform in found["platforms"]] == ["amd64", "arm64"]
-    assert found["platforms"][1]["facts"] == {}
+    inspection = service.staff.post(PATH, json={"url": for_both(registry, "ml/both", arm64={})}).json()
+    assert inspection["media_type"] == OCI_INDEX
+    assert [platform["architecture"] for platform in inspection["platforms"]] == ["amd64", "arm64"]
+    assert inspection["platforms"][1]["facts"] == {}
 
 
 def test_a_tag_that_is_not_named_is_latest(service: Service, registry: Registry) -> None:
@@ -69,34 +71,34 @@ def test_a_tag_that_is_not_named_is_latest(service: Service, registry: Registry)
     assert service.staff.post(PATH, json={"url": url}).json()["reference"] == f"{url}:latest"
 
 
-def test_a_log_in_is_used_and_told_nobody(
+def test_credentials_are_used_and_shown_to_nobody(
     service: Service, guarded: Registry, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
     url = pushed(guarded, "ml/guarded")
     assert guarded.login is not None
-    login = {"registry_username": guarded.login.username, "registry_password": guarded.login.password}
-    found = service.staff.post(PATH, json={"url": url, **login})
-    assert found.status_code == 200, found.text
+    credentials = {"registry_username": guarded.login.username, "registry_password": guarded.login.password}
+    answer_with_credentials = service.staff.post(PATH, json={"url": url, **credentials})
+    assert answer_with_credentials.status_code == 200, answer_with_credentials.text
     wrong = "not-the-password-of-anybody"
     answers = [
-        found,
+        answer_with_credentials,
         service.staff.post(PATH, json={"url": url}),
-        service.staff.post(PATH, json={"url": url, **login, "registry_password": wrong}),
-        service.staff.post(PATH, json={"url": f"{url}-gone", **login}),
-        service.staff.post(PATH, json={"url": "A", **login}),
+        service.staff.post(PATH, json={"url": url, **credentials, "registry_password": wrong}),
+        service.staff.post(PATH, json={"url": f"{url}-gone", **credentials}),
+        service.staff.post(PATH, json={"url": "A", **credentials}),
     ]
     refused(answers[1], 422, code="registry_denied")
     refused(answers[2], 422, code="registry_denied")
     refused(answers[3], 404, code="image_not_found")
     refused(answers[4], 422, code="bad_reference", field="url")
-    told = caplog.text + "".join(answer.text for answer in answers)
-    assert guarded.login.password not in told
-    assert wrong not in told
+    output = caplog.text + "".join(answer.text for answer in answers)
+    assert guarded.login.password not in output
+    assert wrong not in output
 
 
 @pytest.mark.parametrize("half", ["registry_username", "registry_password"])
-def test_half_a_log_in_is_refused(service: Service, half: str) -> None:
+def test_half_of_the_credentials_is_refused(service: Service, half: str) -> None:
     other = ({"registry_username", "registry_password"} - {half}).pop()
     refused(service.staff.post(PATH, json={"url": "a/b", half: "x"}), 422, code="incomplete_login", field=other)
 
@@ -124,7 +126,7 @@ def test_what_is_no_reference_is_refused(service: Service, url: str) -> None:
 def test_private_addresses_are_refused_unless_they_are_allowed(service: Service, host: str) -> None:
     answer = service.staff.post(PATH, json={"url": f"{host}/ml/x:1"})
     body = refused(answer, answer.status_code)
-    # A name that this machine does not know leads nowhere; an address is looked at before anybody connects.
+    # A name that this machine does not know leads nowhere; an address is checked before anybody connects.
     assert (answer.status_code, body["code"]) in (
         [(422, "registry_not_allowed")]
         if host[0] in "[1"
@@ -186,7 +188,7 @@ def test_text_that_is_no_unicode_is_no_image(service: Service, registry: Registr
 
 
 def _status(kind: type[Exception]) -> int:
-    return next(STATUS[one] for one in kind.__mro__ if one in STATUS)
+    return next(STATUS[base] for base in kind.__mro__ if base in STATUS)
 
 
 def test_every_error_of_a_registry_has_its_status() -> None:

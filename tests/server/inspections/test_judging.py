@@ -14,7 +14,7 @@ T4 = {"compute_capability": "7.5", "gpu_name": "Tesla T4", "gpu_brand": "Tesla",
 
 
 def verdict(service: Service, image: Body, worker: Body) -> tuple[str, list[str]]:
-    """The grade of the image on the worker, and the codes of what stands in the way."""
+    """The grade of the image on the worker, and the codes of its reasons."""
     question = {
         "worker": {"architecture": "amd64"} | worker,
         "filter": {"expressions": [{"type": "exact", "field": "pk", "value": image["pk"]}]},
@@ -76,8 +76,8 @@ def test_each_architecture_is_judged_by_what_the_image_says_on_it(service: Servi
     arm = worker | {"architecture": "arm64"}
     assert verdict(service, image, worker) == ("native", [])
     assert verdict(service, image, arm) == ("no", ["start_condition"])
-    known = {"requirements": {"NVIDIA_REQUIRE_CUDA": "cuda>=11.0"}}
-    service.staff.patch(f"/v1/docker/{image['pk']}/facts", json=known)
+    staff_facts = {"requirements": {"NVIDIA_REQUIRE_CUDA": "cuda>=11.0"}}
+    service.staff.patch(f"/v1/docker/{image['pk']}/facts", json=staff_facts)
     assert verdict(service, image, arm) == ("native", [])
 
 
@@ -94,6 +94,6 @@ def test_all_nodes_and_all_images_go_by_it_too(service: Service, registry: Regis
     node = service.make("nodes", **NEW_DRIVER, architecture="amd64")
     inspect(service, image)
     nodes = service.staff.get(f"/v1/docker/{image['pk']}/nodes").json()["nodes"]
-    assert {one["grade"] for one in nodes if one["node"]["pk"] == node["pk"]} == {"no"}
+    assert {row["grade"] for row in nodes if row["node"]["pk"] == node["pk"]} == {"no"}
     images = service.staff.get(f"/v1/nodes/{node['pk']}/images").json()["images"]
-    assert {one["grade"] for one in images if one["image"]["pk"] == image["pk"]} == {"no"}
+    assert {row["grade"] for row in images if row["image"]["pk"] == image["pk"]} == {"no"}

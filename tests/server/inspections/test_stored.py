@@ -1,4 +1,4 @@
-"""`/v1/docker/{PK}/inspection`: made with the image's own log-in, stored, and held against the catalogue."""
+"""`/v1/docker/{PK}/inspection`: made with the image's own credentials, stored, and compared with the catalogue."""
 
 import asyncio
 import sqlite3
@@ -32,11 +32,11 @@ REQUIRED = CUDA["NVIDIA_REQUIRE_CUDA"]
 def test_what_a_registry_says_is_stored_and_shown(service: Service, registry: Registry) -> None:
     image = made(service, pushed(registry, "team/stored", TORCH))
     refused(service.user.get(place(image)), 404, code="not_inspected")
-    found = inspected(service, image)
-    assert found["reference"] == image["url"]
-    assert found["platforms"][0]["facts"]["cuda_version"]["value"] == "12.4.1"
+    inspection = inspected(service, image)
+    assert inspection["reference"] == image["url"]
+    assert inspection["platforms"][0]["facts"]["cuda_version"]["value"] == "12.4.1"
     answer = service.user.get(place(image))
-    assert answer.json() == found
+    assert answer.json() == inspection
     assert service.user.get(place(image), headers={"If-None-Match": answer.headers["etag"]}).status_code == 304
 
 
@@ -45,8 +45,8 @@ def test_a_worker_may_read_what_it_is_to_pull(service: Service, registry: Regist
     with joined(service) as worker:
         refused(worker.client.get(place(image)), 404, code="not_inspected")
         refused(worker.client.post(place(image)), 403)
-        found = inspected(service, image)
-        assert worker.client.get(place(image)).json() == found
+        inspection = inspected(service, image)
+        assert worker.client.get(place(image)).json() == inspection
 
 
 def test_its_facts_are_the_images(service: Service, registry: Registry) -> None:
@@ -98,7 +98,7 @@ def test_the_catalogue_as_a_file_is_staffs_word_alone(service: Service, registry
     image = made(service, pushed(registry, "team/filed"))
     inspected(service, image)
     document = service.staff.get("/v1/catalogue/export").json()
-    (entry,) = [one for one in document["images"] if one["url"] == image["url"]]
+    (entry,) = [entry for entry in document["images"] if entry["url"] == image["url"]]
     assert "facts" not in entry
     again = service.staff.post("/v1/catalogue/apply", json={"images": [entry]}).json()
     assert again["changes"] == []
@@ -208,19 +208,19 @@ def test_images_that_are_gone(service: Service, registry: Registry) -> None:
     refused(service.staff.post(place(image)), 404, code="not_found")
 
 
-def test_the_images_own_log_in_is_used_and_stored_nowhere_else(service: Service, guarded: Registry) -> None:
+def test_the_images_own_credentials_are_used_and_stored_nowhere_else(service: Service, guarded: Registry) -> None:
     url = pushed(guarded, "team/guarded")
     refused(service.staff.post(place(made(service, url))), 422, code="registry_denied")
-    image = made(service, url, guarded.login, name="with-log-in")
+    image = made(service, url, guarded.login, name="with-credentials")
     assert guarded.login is not None
-    found = service.staff.post(place(image))
-    assert found.status_code == 200
-    assert guarded.login.password not in found.text + service.staff.get(place(image)).text
+    answer = service.staff.post(place(image))
+    assert answer.status_code == 200
+    assert guarded.login.password not in answer.text + service.staff.get(place(image)).text
     assert guarded.login.password not in _everything(service)
 
 
 def _everything(service: Service) -> str:
-    """All that the database holds, as text."""
+    """All rows of the database, as text."""
     if service.kind == "sqlite":
         with sqlite3.connect(service.settings.database_url.removeprefix("sqlite:///")) as database:
             return "\n".join(database.iterdump())
@@ -243,6 +243,6 @@ def test_a_reference_without_registry_is_asked_for_where_the_catalogue_says(
 def test_platforms_of_an_index_are_all_known(service: Service, registry: Registry) -> None:
     image = made(service, for_both(registry, "team/both", arm64=CUDA | {"NVIDIA_REQUIRE_CUDA": "cuda>=12.4"}))
     inspected(service, image)
-    known = registry_facts(service, image)
-    assert known["architectures"] == ["amd64", "arm64"]
-    assert known["requirements"] == {"NVIDIA_REQUIRE_CUDA": REQUIRED}
+    facts = registry_facts(service, image)
+    assert facts["architectures"] == ["amd64", "arm64"]
+    assert facts["requirements"] == {"NVIDIA_REQUIRE_CUDA": REQUIRED}

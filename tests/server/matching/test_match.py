@@ -146,7 +146,7 @@ def test_considered_counts_what_the_question_is_about(stocked: Service) -> None:
     ],
     ids=str,
 )
-def test_what_no_image_has_is_said_with_what_there_is(
+def test_a_value_that_no_image_has_is_reported_with_those_that_exist(
     stocked: Service, asked: dict[str, str], code: str, exists: str
 ) -> None:
     answer = ask(stocked, worker=A6000, **asked)
@@ -155,7 +155,7 @@ def test_what_no_image_has_is_said_with_what_there_is(
     assert exists in line["remedy"]
 
 
-def test_an_empty_answer_says_what_stood_in_the_way_most_frequent_first(stocked: Service) -> None:
+def test_an_empty_answer_counts_the_reasons_most_frequent_first(stocked: Service) -> None:
     answer = ask(stocked, worker=K80, grades=["native", "minor", "forward"])
     assert answer["matches"] == []
     counts = [line["images"] for line in answer["summary"]]
@@ -293,13 +293,13 @@ def test_what_staff_change_in_the_hardware_table_is_what_the_rules_use(service: 
     assert "generation_too_old" in codes[0]
 
 
-def test_only_what_a_long_answer_shows_is_in_the_audit_trail(service: Service) -> None:
+def test_only_what_a_long_answer_shows_is_in_the_audit_log(service: Service) -> None:
     """So many images are read at once that all of the catalogue is; the passwords of the others stay where they are."""
-    log_in = {"registry_username": "robot", "registry_password": "a registry's password"}
-    images = [image(tasks=["train"], **log_in) for _ in range(505)] + [image(tasks=["predict"], **log_in)]
+    credentials = {"registry_username": "robot", "registry_password": "a registry's password"}
+    images = [image(tasks=["train"], **credentials) for _ in range(505)] + [image(tasks=["predict"], **credentials)]
     service.staff.post("/v1/catalogue/apply", json={"images": images}).raise_for_status()
     asked = {"worker": A6000, "task": "train"}
-    shown = [one["image"]["pk"] for one in service.staff.post("/v1/docker/match", json=asked).json()["matches"]]
-    (entry,) = [one for one in service.staff.get("/v1/audit").json() if one["action"] == "match"]
+    shown = [row["image"]["pk"] for row in service.staff.post("/v1/docker/match", json=asked).json()["matches"]]
+    (entry,) = [row for row in service.staff.get("/v1/audit").json() if row["action"] == "match"]
     assert entry["passwords"] == len(shown) == 505
     assert entry["images"] == [[min(shown), max(shown)]]

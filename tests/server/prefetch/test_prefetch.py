@@ -1,4 +1,4 @@
-"""What workers are told to hold, what they say that they hold, and what people are shown of it; over the API."""
+"""Desired images of workers, the inventories that they report, and what people see of both; over the API."""
 
 import asyncio
 from collections.abc import Callable, Iterator
@@ -22,8 +22,8 @@ GONE = 999_999
 @pytest.fixture
 def worker(service: Service) -> Iterator[Joined]:
     """A machine with two RTX A6000 that has joined."""
-    with joined(service) as one:
-        yield one
+    with joined(service) as member:
+        yield member
 
 
 @pytest.fixture
@@ -41,7 +41,7 @@ def exact(field: str, value: object) -> Object:
     return {"type": "exact", "field": field, "value": value}
 
 
-def wanted(worker: Joined) -> list[Object]:
+def desired_images(worker: Joined) -> list[Object]:
     answer = worker.client.get("/v1/prefetch/wanted")
     assert answer.status_code == 200, answer.text
     images: list[Object] = answer.json()["images"]
@@ -49,15 +49,15 @@ def wanted(worker: Joined) -> list[Object]:
 
 
 def names(worker: Joined) -> list[str]:
-    return [entry["image"]["name"] for entry in wanted(worker)]
+    return [entry["image"]["name"] for entry in desired_images(worker)]
 
 
-def test_without_rules_nothing_is_wanted(service: Service, worker: Joined) -> None:
+def test_without_rules_no_images_are_desired(service: Service, worker: Joined) -> None:
     service.make("docker")
     assert worker.client.get("/v1/prefetch/wanted").json() == {"images": [], "keep": []}
 
 
-def test_a_worker_is_told_what_rules_name_and_its_nodes_run(
+def test_the_desired_images_are_those_that_rules_name_and_nodes_run(
     service: Service, worker: Joined, rule: Callable[..., Object]
 ) -> None:
     first = service.make("docker", name="b", url=f"registry.example.com/b@{DIGEST}", **LOGIN)
@@ -66,19 +66,19 @@ def test_a_worker_is_told_what_rules_name_and_its_nodes_run(
     service.make("docker", name="too new", min_hardware_generation="Hopper")
     service.staff.delete(f"/v1/docker/{service.make('docker', name='deleted')['pk']}")
     named = rule(exact("domain", "od"), order_by="pk")["name"]
-    told = wanted(worker)
-    assert [entry["image"]["name"] for entry in told] == ["b", "a"]
-    assert told[0] == {
+    images = desired_images(worker)
+    assert [entry["image"]["name"] for entry in images] == ["b", "a"]
+    assert images[0] == {
         "image": first,
         "digest": DIGEST,
         "size_bytes": None,
         "nodes": worker.nodes,
         "rules": [named],
-        "grade": told[0]["grade"],
+        "grade": images[0]["grade"],
     }
-    assert told[0]["image"]["registry_password"] == "s3cret"
-    assert {entry["grade"] for entry in told} <= {"native", "minor", "forward", "cpu"}
-    assert told[1]["digest"] is None
+    assert images[0]["image"]["registry_password"] == "s3cret"
+    assert {entry["grade"] for entry in images} <= {"native", "minor", "forward", "cpu"}
+    assert images[1]["digest"] is None
 
 
 def test_rules_go_by_age_and_each_image_comes_once(
@@ -88,7 +88,7 @@ def test_rules_go_by_age_and_each_image_comes_once(
         service.make("docker", name=name)
     first = rule(exact("name", "b"))["name"]
     second = rule(exact("domain", "od"))["name"]
-    assert [(entry["image"]["name"], entry["rules"]) for entry in wanted(worker)] == [
+    assert [(entry["image"]["name"], entry["rules"]) for entry in desired_images(worker)] == [
         ("b", [first, second]),
         ("a", [second]),
         ("c", [second]),
@@ -103,11 +103,11 @@ def test_a_rule_is_for_the_nodes_that_its_filter_lets_through(
     rule(exact("name", "a"), nodes=(exact("index", 1),))
     rule(exact("name", "b"), nodes=(exact("ip", worker.body["ip"]),))
     with joined(service) as other:
-        assert [(entry["image"]["name"], entry["nodes"]) for entry in wanted(worker)] == [
+        assert [(entry["image"]["name"], entry["nodes"]) for entry in desired_images(worker)] == [
             ("a", worker.nodes[1:]),
             ("b", worker.nodes),
         ]
-        assert [(entry["image"]["name"], entry["nodes"]) for entry in wanted(other)] == [("a", other.nodes[1:])]
+        assert [(entry["image"]["name"], entry["nodes"]) for entry in desired_images(other)] == [("a", other.nodes[1:])]
 
 
 def test_a_rule_for_a_node_that_cannot_be_keeps_nobody_from_an_answer(
@@ -118,16 +118,16 @@ def test_a_rule_for_a_node_that_cannot_be_keeps_nobody_from_an_answer(
     assert names(worker) == []
 
 
-def test_nodes_of_one_machine_may_differ(service: Service, rule: Callable[..., Object]) -> None:
+def test_nodes_of_one_worker_may_differ(service: Service, rule: Callable[..., Object]) -> None:
     service.make("docker", name="a", min_hardware_generation="Ampere")
     rule()
     with joined(service) as worker:
         older = {"gpu_name": "Tesla T4", "gpu_brand": "Tesla", "compute_capability": "7.5"}
         assert worker.client.patch(f"/v1/nodes/{worker.nodes[0]}", json=older).status_code == 200
-        assert [entry["nodes"] for entry in wanted(worker)] == [worker.nodes[1:]]
+        assert [entry["nodes"] for entry in desired_images(worker)] == [worker.nodes[1:]]
 
 
-def test_it_is_told_again_only_when_something_has_changed(
+def test_the_desired_images_are_sent_again_only_after_a_change(
     service: Service, worker: Joined, rule: Callable[..., Object]
 ) -> None:
     image = service.make("docker", name="a")
@@ -149,12 +149,12 @@ def test_it_is_told_again_only_when_something_has_changed(
     assert [again(), again()] == [200, 304]
     service.staff.patch(f"/v1/prefetch/{made['pk']}", json={"images": {"expressions": [exact("domain", "ic")]}})
     assert [again(), again()] == [200, 304]
-    assert wanted(worker) == []
+    assert desired_images(worker) == []
     service.staff.delete(f"/v1/prefetch/{made['pk']}")
     assert again() == 304
 
 
-def test_what_changes_at_the_machine_changes_what_it_is_told(
+def test_a_change_of_a_node_changes_the_desired_images(
     service: Service, worker: Joined, rule: Callable[..., Object]
 ) -> None:
     service.make("docker", name="a", cuda_version="12.4.1")
@@ -165,15 +165,15 @@ def test_what_changes_at_the_machine_changes_what_it_is_told(
     assert names(worker) == []
 
 
-def test_staff_ask_for_the_machine_of_a_node(service: Service, worker: Joined, rule: Callable[..., Object]) -> None:
+def test_staff_read_the_desired_images_by_node(service: Service, worker: Joined, rule: Callable[..., Object]) -> None:
     service.make("docker", name="a")
     rule()
     for node in worker.nodes:
-        told = service.staff.get("/v1/prefetch/wanted", headers={"Node-Id": str(node)}).json()
-        assert told == {"images": wanted(worker), "keep": []}
+        body = service.staff.get("/v1/prefetch/wanted", headers={"Node-Id": str(node)}).json()
+        assert body == {"images": desired_images(worker), "keep": []}
     lone = service.make("nodes")["pk"]
-    told = service.staff.get("/v1/prefetch/wanted", headers={"Node-Id": str(lone)}).json()
-    assert [entry["nodes"] for entry in told["images"]] == [[lone]]
+    body = service.staff.get("/v1/prefetch/wanted", headers={"Node-Id": str(lone)}).json()
+    assert [entry["nodes"] for entry in body["images"]] == [[lone]]
     refused(service.staff.get("/v1/prefetch/wanted"), 400, "unknown_node")
     refused(service.user.get("/v1/prefetch/wanted"), 403, "forbidden")
     refused(service.user.get("/v1/prefetch/wanted", headers={"Node-Id": str(lone)}), 403, "forbidden")
@@ -186,9 +186,9 @@ def test_many_images_and_rules_cost_few_statements(service: Service, rule: Calla
     for _ in range(5):
         rule()
     with joined(service) as first, joined(service) as second:
-        assert len(wanted(first)) == 12
+        assert len(desired_images(first)) == 12
         with counted() as statements:
-            assert len(wanted(second)) == 12
+            assert len(desired_images(second)) == 12
         assert len(statements) <= 8, "\n".join(statements)
         tag = second.client.get("/v1/prefetch/wanted").headers["etag"]
         with counted() as statements:
@@ -203,7 +203,7 @@ def test_so_many_rules_that_they_take_two_queries(service: Service, worker: Join
     for number in range(4):
         nodes = {"expressions": [{"type": "or", "sub_expressions": [*parts, exact("index", number // 2)]}]}
         service.make("prefetch", name=f"r{number}", nodes=nodes, images={"expressions": [exact("name", "a")]})
-    (entry,) = wanted(worker)
+    (entry,) = desired_images(worker)
     assert entry["rules"] == ["r0", "r1", "r2", "r3"]
     assert entry["nodes"] == worker.nodes
 
@@ -214,32 +214,35 @@ def say(worker: Joined, *images: Object) -> Any:
     return answer.json()
 
 
-def test_a_machine_says_what_it_holds_and_everyone_sees_it(
+def test_an_image_inventory_is_reported_and_everyone_sees_it(
     service: Service, worker: Joined, rule: Callable[..., Object]
 ) -> None:
     first, second, third = (service.make("docker", name=name)["pk"] for name in "abc")
     rule({"type": "or", "sub_expressions": [exact("name", "a"), exact("name", "b")]})
-    held = {"image": first, "state": "held", "digest": DIGEST, "size_bytes": 12}
+    present = {"image": first, "state": "held", "digest": DIGEST, "size_bytes": 12}
     failed = {"image": third, "state": "failed", "detail": "No such tag."}
-    said = say(worker, held, failed, {"image": GONE, "state": "removing"})
-    assert said["images"] == 2
-    shown = service.user.get(f"/v1/nodes/{worker.nodes[1]}/holdings").json()
+    report = say(worker, present, failed, {"image": GONE, "state": "removing"})
+    assert report["images"] == 2
+    inventory = service.user.get(f"/v1/nodes/{worker.nodes[1]}/holdings").json()
     nothing = {"state": None, "digest": None, "size_bytes": None, "detail": None, "at": None}
-    assert shown == {
+    assert inventory == {
         "node": worker.nodes[1],
         "images": [
-            {"name": "a", "version": "1", **nothing, **held, "at": timestamp(said["at"]), "wanted": True},
+            {"name": "a", "version": "1", **nothing, **present, "at": timestamp(report["at"]), "wanted": True},
             {"name": "b", "version": "1", **nothing, "image": second, "wanted": True},
-            {"name": "c", "version": "1", **nothing, **failed, "at": said["at"], "wanted": False},
+            {"name": "c", "version": "1", **nothing, **failed, "at": report["at"], "wanted": False},
         ],
     }
     place = {"ip": worker.body["ip"], "worker": worker.answer["worker"]}
-    told = {name: value for name, value in shown["images"][0].items() if name not in ("image", "name", "version")}
+    fields = {name: value for name, value in inventory["images"][0].items() if name not in ("image", "name", "version")}
     assert service.user.get(f"/v1/docker/{first}/holdings").json() == {
         "image": first,
-        "nodes": [{"node": pk, "index": index, **place, **told} for index, pk in enumerate(worker.nodes)],
+        "nodes": [{"node": pk, "index": index, **place, **fields} for index, pk in enumerate(worker.nodes)],
     }
-    assert [one["wanted"] for one in service.user.get(f"/v1/docker/{third}/holdings").json()["nodes"]] == [False, False]
+    assert [entry["wanted"] for entry in service.user.get(f"/v1/docker/{third}/holdings").json()["nodes"]] == [
+        False,
+        False,
+    ]
     (line,) = service.user.get("/v1/prefetch/status").json()
     assert line == {
         "worker": worker.answer["worker"],
@@ -252,11 +255,11 @@ def test_a_machine_says_what_it_holds_and_everyone_sees_it(
         "no_room": 0,
         "unwanted": 1,
         "held_bytes": 12,
-        "changed": said["at"],
+        "changed": report["at"],
     }
 
 
-def test_why_a_pull_with_a_log_in_failed_is_for_staff(service: Service, worker: Joined) -> None:
+def test_why_a_pull_with_credentials_failed_is_for_staff(service: Service, worker: Joined) -> None:
     image = service.make("docker", **LOGIN)["pk"]
     why = f"registry.example.com refuses team/private to {LOGIN['registry_username']}."
     say(worker, {"image": image, "state": "failed", "detail": why})
@@ -267,24 +270,24 @@ def test_why_a_pull_with_a_log_in_failed_is_for_staff(service: Service, worker: 
         assert LOGIN["registry_username"] not in answer.text
 
 
-def test_what_it_says_replaces_what_it_said_and_keeps_since_when(service: Service, worker: Joined) -> None:
+def test_an_inventory_replaces_the_last_one_and_keeps_since_when(service: Service, worker: Joined) -> None:
     first, second = service.make("docker")["pk"], service.make("docker")["pk"]
 
-    def shown() -> dict[int, tuple[str, str]]:
+    def inventory() -> dict[int, tuple[str, str]]:
         images = service.user.get(f"/v1/nodes/{worker.nodes[0]}/holdings").json()["images"]
-        return {one["image"]: (one["state"], one["at"]) for one in images}
+        return {entry["image"]: (entry["state"], entry["at"]) for entry in images}
 
     began = say(worker, {"image": first, "state": "held"}, {"image": second, "state": "pulling"})["at"]
-    assert shown() == {first: ("held", began), second: ("pulling", began)}
+    assert inventory() == {first: ("held", began), second: ("pulling", began)}
     later = say(worker, {"image": first, "state": "held"}, {"image": second, "state": "held"})["at"]
-    assert shown() == {first: ("held", began), second: ("held", later)}
+    assert inventory() == {first: ("held", began), second: ("held", later)}
     say(worker, {"image": second, "state": "held"})
-    assert shown() == {second: ("held", later)}
+    assert inventory() == {second: ("held", later)}
     service.staff.delete(f"/v1/docker/{second}/hard")
-    assert shown() == {}
+    assert inventory() == {}
 
 
-def test_what_a_machine_says_many_times_at_once_is_kept_as_said_once(service: Service, worker: Joined) -> None:
+def test_an_inventory_reported_many_times_at_once_is_stored_once(service: Service, worker: Joined) -> None:
     at_once = 20
     images = [service.make("docker")["pk"] for _ in range(5)]
 
@@ -300,9 +303,9 @@ def test_what_a_machine_says_many_times_at_once_is_kept_as_said_once(service: Se
         return [answer.status_code for answer in answers]
 
     assert service.loop.run(ask()) == [200] * at_once
-    shown = service.user.get(f"/v1/nodes/{worker.nodes[0]}/holdings").json()["images"]
-    assert [one["image"] for one in shown] == images
-    assert len({one["size_bytes"] for one in shown}) == 1, "one of what was said, whole"
+    inventory = service.user.get(f"/v1/nodes/{worker.nodes[0]}/holdings").json()["images"]
+    assert [entry["image"] for entry in inventory] == images
+    assert len({entry["size_bytes"] for entry in inventory}) == 1, "one of the reports, whole"
 
 
 def test_the_largest_images_that_there_may_be_are_counted(service: Service, worker: Joined) -> None:
@@ -312,14 +315,14 @@ def test_the_largest_images_that_there_may_be_are_counted(service: Service, work
     assert line["held_bytes"] == 3 * 2**50
 
 
-def test_what_machines_say_does_not_move_the_version(service: Service, worker: Joined) -> None:
+def test_an_inventory_does_not_move_the_version(service: Service, worker: Joined) -> None:
     image = service.make("docker")["pk"]
     before = service.anonymous.get("/readyz").json()
     say(worker, {"image": image, "state": "held"})
     assert service.anonymous.get("/readyz").json() == before
 
 
-def test_a_revoked_worker_holds_nothing(service: Service, worker: Joined) -> None:
+def test_a_revoked_worker_has_no_inventory(service: Service, worker: Joined) -> None:
     image = service.make("docker")["pk"]
     say(worker, {"image": image, "state": "held"})
     service.staff.delete(f"/v1/nodes/workers/{worker.answer['worker']}")
@@ -340,13 +343,13 @@ WRONG: tuple[tuple[list[Object], str, str], ...] = (
 
 
 @pytest.mark.parametrize(("images", "field", "code"), WRONG, ids=str)
-def test_wrong_words_about_holdings_are_refused(
+def test_a_wrong_inventory_is_refused(
     service: Service, worker: Joined, images: list[Object], field: str, code: str
 ) -> None:
     refused(worker.client.put("/v1/prefetch/holdings", json={"images": images}), 422, code, field)
 
 
-def test_only_workers_say_what_they_hold_and_only_people_look(service: Service, worker: Joined) -> None:
+def test_only_workers_report_inventories_and_only_people_read_them(service: Service, worker: Joined) -> None:
     refused(service.staff.put("/v1/prefetch/holdings", json={"images": []}), 403, "forbidden")
     image = service.make("docker")["pk"]
     for path in ("/v1/prefetch/status", f"/v1/nodes/{worker.nodes[0]}/holdings", f"/v1/docker/{image}/holdings"):
@@ -356,7 +359,7 @@ def test_only_workers_say_what_they_hold_and_only_people_look(service: Service, 
     refused(service.user.get(f"/v1/docker/{GONE}/holdings"), 404, "not_found")
 
 
-def test_log_ins_that_leave_are_in_the_audit_trail_and_only_those(
+def test_credentials_that_leave_are_in_the_audit_log_and_only_those(
     service: Service, worker: Joined, rule: Callable[..., Object]
 ) -> None:
     image = service.make("docker", name="a", **LOGIN)
@@ -366,8 +369,8 @@ def test_log_ins_that_leave_are_in_the_audit_trail_and_only_those(
     def entries() -> list[Object]:
         answer = service.staff.get("/v1/audit", params={"name": worker.answer["worker"]})
         assert answer.status_code == 200, answer.text
-        found = answer.json()
-        return [one for one in found if one["action"] == "prefetch"]
+        rows = answer.json()
+        return [row for row in rows if row["action"] == "prefetch"]
 
     answer = worker.client.get("/v1/prefetch/wanted")
     (entry,) = entries()

@@ -1,4 +1,4 @@
-"""Rules for prefetching: what their filters may name, what a bad one is told, and that nothing is guessed."""
+"""Rules for prefetching: what their filters may name, how a bad one is refused, and that nothing is guessed."""
 
 from typing import Any
 
@@ -80,5 +80,5 @@ def test_rules_are_not_filtered_by_their_filters(shared: Service, field: str) ->
     body = {"expressions": [{"type": "is_null", "field": field}]}
     refused(shared.staff.post("/v1/prefetch/list", json=body), 422, "unknown_field", "expressions.0.field")
     named = shared.make("prefetch")["name"]
-    found = shared.staff.post("/v1/prefetch/list", json={"expressions": [exact("name", named)]}).json()
-    assert [one["name"] for one in found] == [named]
+    rules = shared.staff.post("/v1/prefetch/list", json={"expressions": [exact("name", named)]}).json()
+    assert [rule["name"] for rule in rules] == [named]

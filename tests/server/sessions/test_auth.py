@@ -55,8 +55,8 @@ def test_a_token_is_good_only_for_what_it_was_made_for(service: Service, tokens:
 
 def forged(token: str, **claims: Any) -> str:
     """The token with other claims, signed with another key."""
-    known = jwt.decode(token, options={"verify_signature": False})
-    return jwt.encode(known | claims, "not the key, but every bit as long as one", algorithm="HS256")
+    payload = jwt.decode(token, options={"verify_signature": False})
+    return jwt.encode(payload | claims, "not the key, but every bit as long as one", algorithm="HS256")
 
 
 def unsigned(token: str) -> str:

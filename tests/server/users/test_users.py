@@ -11,17 +11,17 @@ from tests.process import ADMIN_PASSWORD
 def pk_of(service: Service, username: str) -> int:
     """The pk of a user."""
     body = {"expressions": [{"type": "exact", "field": "username", "value": username}], "include_inactive": True}
-    (found,) = service.staff.post("/v1/users/list", json=body).json()
-    return int(found["pk"])
+    (row,) = service.staff.post("/v1/users/list", json=body).json()
+    return int(row["pk"])
 
 
-def status_of_log_in(service: Service, username: str, password: str) -> int:
-    """What a log-in attempt is answered with."""
+def obtain_status(service: Service, username: str, password: str) -> int:
+    """The status of the answer to a user name and a password."""
     answer = service.anonymous.post("/v1/auth/obtain", json={"username": username, "password": password})
     return answer.status_code
 
 
-def test_no_answer_holds_a_password_or_its_hash(service: Service) -> None:
+def test_no_answer_has_a_password_or_its_hash(service: Service) -> None:
     body = catalogue.user()
     created = service.staff.post("/v1/users/create", json=body)
     path = f"/v1/users/{created.json()['pk']}"
@@ -58,14 +58,14 @@ def test_an_ordinary_user_changes_nobody_not_even_oneself(service: Service, chan
 def test_delete_deactivates(service: Service) -> None:
     body = catalogue.user()
     pk = service.staff.post("/v1/users/create", json=body).json()["pk"]
-    assert status_of_log_in(service, body["username"], body["password"]) == 200
+    assert obtain_status(service, body["username"], body["password"]) == 200
     assert service.staff.delete(f"/v1/users/{pk}").status_code == 204
     assert service.staff.get(f"/v1/users/{pk}").json()["is_active"] is False
-    assert status_of_log_in(service, body["username"], body["password"]) == 401
+    assert obtain_status(service, body["username"], body["password"]) == 401
     everyone = service.staff.post("/v1/users/list", json={"include_inactive": True}).json()
     assert pk in [user["pk"] for user in everyone]
     assert service.staff.patch(f"/v1/users/{pk}", json={"is_active": True}).status_code == 200
-    assert status_of_log_in(service, body["username"], body["password"]) == 200
+    assert obtain_status(service, body["username"], body["password"]) == 200
 
 
 @pytest.mark.parametrize(
@@ -92,8 +92,8 @@ def test_an_inactive_staff_user_is_nobody_to_rely_on(service: Service) -> None:
     "change", [{"password": "another long password"}, {"is_active": False}], ids=["password", "deactivated"]
 )
 def test_a_new_password_and_a_deactivation_end_all_tokens_at_once(service: Service, change: dict[str, object]) -> None:
-    log_in = {"username": USER[0], "password": USER[1]}
-    tokens = service.anonymous.post("/v1/auth/obtain", json=log_in).json()
+    body = {"username": USER[0], "password": USER[1]}
+    tokens = service.anonymous.post("/v1/auth/obtain", json=body).json()
     with service.client(tokens["access"]) as client:
         assert client.post("/v1/docker/list").status_code == 200
         service.staff.patch(f"/v1/users/{pk_of(service, USER[0])}", json=change)
@@ -108,7 +108,7 @@ def test_other_changes_leave_the_tokens_good(service: Service) -> None:
     assert service.user.post("/v1/docker/list").status_code == 200
 
 
-def test_rights_are_those_of_now_not_of_the_log_in(service: Service) -> None:
+def test_rights_are_those_of_now_not_of_the_start_of_the_session(service: Service) -> None:
     pk = pk_of(service, USER[0])
     service.staff.patch(f"/v1/users/{pk}", json={"is_staff": True})
     assert service.user.post("/v1/frameworks/create", json=catalogue.framework()).status_code == 201
@@ -116,11 +116,11 @@ def test_rights_are_those_of_now_not_of_the_log_in(service: Service) -> None:
     refused(service.user.post("/v1/frameworks/create", json=catalogue.framework()), 403)
 
 
-def test_a_log_in_is_noted(service: Service) -> None:
+def test_the_last_log_in_is_noted(service: Service) -> None:
     body = catalogue.user()
     made = service.staff.post("/v1/users/create", json=body).json()
     assert made["last_login"] is None
-    status_of_log_in(service, body["username"], body["password"])
+    obtain_status(service, body["username"], body["password"])
     assert service.staff.get(f"/v1/users/{made['pk']}").json()["last_login"] is not None
 
 
@@ -143,4 +143,4 @@ def test_a_user_without_a_password_is_not_made(service: Service) -> None:
 def test_the_first_start_made_the_admin(service: Service) -> None:
     admin = service.staff.get(f"/v1/users/{pk_of(service, 'admin')}").json()
     assert (admin["is_staff"], admin["is_active"]) == (True, True)
-    assert status_of_log_in(service, "admin", ADMIN_PASSWORD) == 200
+    assert obtain_status(service, "admin", ADMIN_PASSWORD) == 200
