@@ -82,9 +82,9 @@ class Shell:
         return replace(self, settings=settings)
 
     def _environment(self) -> dict[str, str]:
-        kept = {name: value for name, value in environment(self.settings).items() if name not in SCREEN_VARIABLES}
+        inherited = {name: value for name, value in environment(self.settings).items() if name not in SCREEN_VARIABLES}
         own = {"HOME": str(self.home), "XDG_CONFIG_HOME": str(self.home / "config"), "LANG": "C.UTF-8"}
-        return kept | own | self.variables
+        return inherited | own | self.variables
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""The Python client of the API: what the command line, the agent on a node and other people's programs talk through.
+"""The Python client of the API: the command line, the agent and other programs use it.
 
     from bayplan.client import Client, contains, exact
 

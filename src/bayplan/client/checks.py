@@ -1,4 +1,4 @@
-"""Checks of images against their registries."""
+"""The checks of images against their registries: requests them, and gives their results."""
 
 import builtins
 from typing import TYPE_CHECKING, Literal

@@ -1,4 +1,4 @@
-"""Shows images and their facts."""
+"""Shows images, as a list or one with all its fields, and the facts about an image."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`bayplan images docker-config`: an image's credentials as a file that docker or Kubernetes reads."""
+"""`bayplan images docker-config`: prints an image's credentials as a file that docker or Kubernetes reads."""
 
 from typing import Annotated
 

@@ -1,4 +1,4 @@
-"""`bayplan images list`: the images, all or by task, domain, framework, name and check state."""
+"""`bayplan images list`: lists the images, all or by task, domain, framework, name and check state."""
 
 from enum import StrEnum
 from typing import Annotated

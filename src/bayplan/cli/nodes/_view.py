@@ -1,4 +1,4 @@
-"""Shows nodes and workers."""
+"""Shows nodes, as a list or one with all its facts, and the list of workers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Shows users."""
+"""Shows the users: a line for each, with rights and last log-in."""
 
 import json
 
