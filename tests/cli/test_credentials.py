@@ -53,7 +53,7 @@ def test_the_credentials_of_a_user_are_a_line(shell: Shell, image: str, username
 def test_the_new_password_comes_from_the_input(shell: Shell, image: str, username: str) -> None:
     command = ["credentials", "rotate", HOST, username, "--password-stdin", "--no-check"]
     printed = shell.run(*command, typed=f"{SECOND}\n").out
-    assert printed.splitlines()[0] == "1 image has the new log-in."
+    assert printed.splitlines()[0] == "1 image has the new credentials."
     assert "not asked" in printed
     assert SECOND not in printed
     assert password_of(shell, image) == SECOND
@@ -125,7 +125,7 @@ def test_credentials_are_printed_as_a_file(shell: Shell, image: str, username: s
 def test_the_audit_log_is_shown(shell: Shell, image: str, username: str) -> None:
     shell.run("images", "docker-config", image)
     head, line, *_ = rows(shell.run("audit", "--image", image, "--since", "1h").out)
-    assert head == ["FIRST", "LAST", "TIMES", "TO", "NAME", "FROM", "BY", "LOG-INS", "IMAGES"]
+    assert head == ["FIRST", "LAST", "TIMES", "TO", "NAME", "FROM", "BY", "PASSWORDS", "IMAGES"]
     assert line[0] == line[1]
     assert line[2:] == ["1", "user", "admin", "127.0.0.1", "docker_config", "1", image]
     by_name = json.loads(shell.run("audit", "--image", f"{username}:1.0", "--limit", "2", "--json").out)

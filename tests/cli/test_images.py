@@ -94,7 +94,7 @@ def test_an_image_is_found_by_key_name_and_version(shell: Shell, image: str) -> 
         "pk": pk,
         "url": "registry.example.org/team/detector:1.0",
         "registry": "registry.example.org",
-        "in registry": "not looked at yet",
+        "in registry": "not checked yet",
         "framework": "PyTorch 2.4.1",
         "cuda": "12.4.1",
         "oldest gpu": "Turing",

@@ -78,7 +78,7 @@ def test_a_session_that_ended_says_so(server: Server, stranger: Shell) -> None:
     file.write_text(json.dumps({server.url: {"username": "admin", "access": "ended", "refresh": "ended too"}}))
     error = stranger.run("nodes", "list", "--server", server.url, code=1).err
     assert error == (
-        f"The log-in of admin at {server.url} has ended; run `bayplan login --server {server.url}` again.\n"
+        f"The session of admin at {server.url} has ended; run `bayplan login --server {server.url}` again.\n"
     )
 
 

@@ -49,7 +49,7 @@ def _with_stored_session(url: str) -> Iterator[Client]:
         try:
             yield client
         except Unauthenticated as error:
-            detail = f"The log-in of {username} at {url} has ended; run `bayplan login{_at(url)}` again."
+            detail = f"The session of {username} at {url} has ended; run `bayplan login{_at(url)}` again."
             raise Unauthenticated(detail, code=error.code) from None
 
 

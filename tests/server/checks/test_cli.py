@@ -62,12 +62,12 @@ def test_verify_lists_what_is_not_ok_and_what_to_do(server: Server, registry: Re
     assert re.search(r"lost 1 +missing +\d{4}-\d\d-\d\d \d\d:\d\d UTC +'127\.0\.0\.1:\d+' has no 'cli/lost:1'", printed)
     assert "fine 1" not in printed
     assert "bayplan images rm IMAGE" in printed
-    assert printed.endswith("Looked at 2 images. Of 2 in all: 1 ok, 1 missing.\n")
-    assert shell.run("images", "verify").out.endswith("Looked at 1 image. Of 2 in all: 1 ok, 1 missing.\n")
-    assert "Looked at 2 images." in shell.run("images", "verify", "--all").out
+    assert printed.endswith("Checked 2 images. Of 2 in all: 1 ok, 1 missing.\n")
+    assert shell.run("images", "verify").out.endswith("Checked 1 image. Of 2 in all: 1 ok, 1 missing.\n")
+    assert "Checked 2 images." in shell.run("images", "verify", "--all").out
     registry.image("cli/lost", "1", configuration(CUDA))
-    assert shell.run("images", "verify").out == "Looked at 1 image. Of 2 in all: 2 ok.\n"
-    assert shell.run("images", "verify").out == "Nothing to look at: 2 images, all ok; --all looks again.\n"
+    assert shell.run("images", "verify").out == "Checked 1 image. Of 2 in all: 2 ok.\n"
+    assert shell.run("images", "verify").out == "Nothing to check: 2 images, all ok; --all checks again.\n"
 
 
 def test_verify_in_an_empty_catalogue(shell: Shell) -> None:
@@ -98,15 +98,15 @@ def test_a_bar_on_a_terminal(server: Server, registry: Registry, shell: Shell) -
     added(server, registry, "seen")
     printed = _COLOURS.sub("", shell.at_terminal("images", "verify", "--all").out)
     assert "1/1" in printed
-    assert "Looked at 1 image. Of 1 in all: 1 ok." in printed
+    assert "Checked 1 image. Of 1 in all: 1 ok." in printed
 
 
 def test_an_image_shows_what_happened_to_it(server: Server, registry: Registry, shell: Shell) -> None:
     repository = added(server, registry, "shown")
-    assert "in registry  not looked at yet" in shell.run("images", "show", "shown").out
+    assert "in registry  not checked yet" in shell.run("images", "show", "shown").out
     shell.run("images", "inspect", "shown", "--store")
     printed = shell.run("images", "show", "shown").out
-    assert re.search(r"in registry +ok since .* UTC, looked at just now", printed)
+    assert re.search(r"in registry +ok since .* UTC, checked just now", printed)
     assert "WHEN" not in printed
     registry.image(repository, "1", configuration({"CUDA_VERSION": "12.6.0"}))
     shell.run("images", "verify", "--all")

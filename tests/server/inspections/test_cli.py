@@ -69,7 +69,7 @@ def test_an_image_of_the_catalogue_is_asked_for_with_store(shell: Shell, server:
     assert ["PLATFORM", "SIZE", "CREATED"] in rows(stored), "the only platform has the digest that is said above"
     assert "registry" in shell.run("images", "facts", "known").out
     own = shell.run("images", "inspect", "known", "--registry-username", "x", code=2).err
-    assert "its own log-in" in own
+    assert "its own credentials" in own
 
 
 @pytest.mark.parametrize("columns", [80, 120])

@@ -26,7 +26,7 @@ def show_audit(entries: Sequence[AuditEntry]) -> None:
         Column("name", gives_way=True),
         Column("from", spare=2),
         Column("by"),
-        Column("log-ins", right=True, spare=1),
+        Column("passwords", right=True, spare=1),
         Column("images", gives_way=True),
     )
     rows = [

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from rich.text import Text
 
-from bayplan.cli.output import MUTED, Column, ago, count, show, table
+from bayplan.cli.output import MUTED, Column, ago, show, table
 
 if TYPE_CHECKING:
     from bayplan.schemas.credentials import RegistryCredentialsAnswer
@@ -37,8 +37,8 @@ def show_credentials(credentials: Sequence[RegistryCredentialsAnswer]) -> None:
         for entry in credentials
     ]
     if not rows:
-        return show(Text("No image has a log-in.", style=MUTED))
-    return show(table(columns, rows), Text(count(len(rows), "log-in"), style=MUTED))
+        return show(Text("No image has credentials.", style=MUTED))
+    return show(table(columns, rows), Text("1 entry" if len(rows) == 1 else f"{len(rows):,} entries", style=MUTED))
 
 
 def _is_refused(entry: RegistryCredentialsAnswer) -> bool:

@@ -38,7 +38,7 @@ def rotate(
     if as_json:
         return output.show_json(rotation)
     typer.echo(
-        f"{output.count(rotation['images'], 'image')} {'has' if rotation['images'] == 1 else 'have'} the new log-in."
+        f"{output.count(rotation['images'], 'image')} {'has' if rotation['images'] == 1 else 'have'} the new credentials."
     )
     return typer.echo(rotation["detail"])
 

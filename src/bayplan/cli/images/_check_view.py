@@ -38,7 +38,7 @@ def show_all(requested: int, counts: CheckCounts, failing: Sequence[FailingImage
     if not requested:
         if not counts["images"]:
             return show(Text("No images.", style=MUTED))
-        message = f"Nothing to look at: {count(counts['images'], 'image')}, all ok; --all looks again."
+        message = f"Nothing to check: {count(counts['images'], 'image')}, all ok; --all checks again."
         return show(Text(message, style=MUTED))
     if failing:
         show(_table(failing))
@@ -49,7 +49,7 @@ def show_all(requested: int, counts: CheckCounts, failing: Sequence[FailingImage
         more = f"and {hidden:,} more; `bayplan images list --state not-ok` has them all"
         show(Text(more, style=MUTED))
     summary = ", ".join(f"{number:,} {state}" for state, number in states.items())
-    return show(Text(f"Looked at {count(requested, 'image')}. Of {counts['images']:,} in all: {summary}."))
+    return show(Text(f"Checked {count(requested, 'image')}. Of {counts['images']:,} in all: {summary}."))
 
 
 def _table(images: Iterable[FailingImage]) -> RenderableType:
@@ -82,14 +82,14 @@ def _show_remedies(images: Iterable[FailingImage]) -> None:
 
 def state_text(state: str | None) -> Text:
     """The state of an image in its colour."""
-    return Text(state or "not looked at yet", style=STATE_STYLES.get(state or "", MUTED))
+    return Text(state or "not checked yet", style=STATE_STYLES.get(state or "", MUTED))
 
 
 def state_line(checks: ImageChecks) -> Text:
     """The state of an image, since when, and when it was last checked, in a line."""
     if checks["state"] is None:
         return state_text(None)
-    times = f" since {moment(checks['since'])}, looked at {ago(checks['checked'])}"
+    times = f" since {moment(checks['since'])}, checked {ago(checks['checked'])}"
     return Text.assemble(state_text(checks["state"]), times)
 
 

@@ -55,7 +55,7 @@ def show_one(image: ExpandedImageAnswer, state: Text) -> None:
                 ("url", image["url"]),
                 ("registry", image["registry"]),
                 ("in registry", state),
-                ("registry log-in", f"{username}, with a password" if username else None),
+                ("credentials", f"{username}, with a password" if username else None),
                 ("framework", framework(image["framework"])),
                 ("cuda", cuda(image)),
                 ("oldest gpu", generation(image)),

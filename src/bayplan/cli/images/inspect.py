@@ -52,7 +52,9 @@ def inspect(
             with output.working(f"Asking for {text}"):
                 inspection = _inspect(client, text, credentials)
         elif registry_username is not None:
-            raise UsageError("An image of the catalogue is asked for with its own log-in: see `bayplan images edit`.")
+            raise UsageError(
+                "An image of the catalogue is inspected with its own credentials: see `bayplan images edit`."
+            )
         elif store:
             with output.working(f"Asking for {image['url']}"):
                 inspection = client.images.store_inspection(image["pk"])
