@@ -92,17 +92,17 @@ def gpus() -> Gpus:
 
 def from_smi(program: str) -> Gpus:
     """Gives the GPUs that nvidia-smi shows; raises `Invalid` with its output where it fails."""
-    hardware = smi.parse(_printed(program, "-q", "-x"))
+    hardware = smi.parse(_output_of(program, "-q", "-x"))
     if not hardware.gpus:
         return hardware
     try:
-        lines = _printed(program, "--query-gpu=index,compute_cap", "--format=csv,noheader")
+        lines = _output_of(program, "--query-gpu=index,compute_cap", "--format=csv,noheader")
     except Invalid:
         return hardware  # a driver before 510 does not have that field: the capability stays unknown
     return smi.with_capabilities(hardware, smi.capabilities(lines))
 
 
-def _printed(program: str, *arguments: str) -> str:
+def _output_of(program: str, *arguments: str) -> str:
     try:
         done = subprocess.run(  # noqa: S603  # the driver's own program, with arguments of ours
             [program, *arguments],

@@ -297,11 +297,11 @@ def _gone(client: Client, engine: Engine, image: ImageAnswer, tagged: Reference,
     else:
         tag = tagged.tag or "latest"
         credentials = credentials_of(image)
-        now = engine.digest_now(tagged, credentials) or _digest_by_server(client, tagged, credentials)
+        current = engine.digest_now(tagged, credentials) or _digest_by_server(client, tagged, credentials)
         advice = (
             f"Its tag {tag} is not there either: staff push it again, or take the image out with `bayplan images rm {typed}`."
-            if now is None
-            else f"Its tag {tag} points to {now} now: where that is meant, staff run `bayplan images inspect {typed} --store`."
+            if current is None
+            else f"Its tag {tag} points to {current} now: where that is meant, staff run `bayplan images inspect {typed} --store`."
         )
     return EngineFailed(f"{beginning} {advice}", code="image_gone")
 

@@ -42,9 +42,9 @@ def plan_images(rules: Sequence[PrefetchRule], groups: Sequence[NodeGroup]) -> l
     """Gives the desired images of a worker, in the order of the rules and of their images, each image once."""
     planned: dict[int, PlannedImage] = {}
     for place, rule in enumerate(rules):
-        concerned = [(number, group.grade_of) for number, group in enumerate(groups) if place in group.rules]
-        for image in rule.images if concerned else ():
-            for number, grade_of in concerned:
+        applying = [(number, group.grade_of) for number, group in enumerate(groups) if place in group.rules]
+        for image in rule.images if applying else ():
+            for number, grade_of in applying:
                 grade = grade_of(image)
                 if grade is None or grade not in MATCHED_BY_DEFAULT:
                     continue

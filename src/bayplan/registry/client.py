@@ -92,7 +92,7 @@ class RegistryClient:
         """Gives the digest that a reference points to now, by HEAD; without a digest in that answer, by reading the manifest."""
         answer, _ = await self._send("HEAD", reference, credentials, f"manifests/{_name(reference)}", ACCEPT, 0)
         if answer.status == 404:
-            raise _not_there(reference)
+            raise _image_not_found(reference)
         announced = _announced_digest(answer)
         if answer.status != 200 or announced is None:
             return (await self.manifest(reference, credentials)).digest
@@ -146,7 +146,7 @@ class RegistryClient:
         if answer.status == 200:
             return answer
         if answer.status == 404:
-            raise _not_there(reference)
+            raise _image_not_found(reference)
         raise _failed(reference, answer)
 
     async def _send(
@@ -244,7 +244,7 @@ def _failed(reference: Reference, answer: RegistryResponse) -> RegistryError:
     )
 
 
-def _not_there(reference: Reference) -> ImageNotFound:
+def _image_not_found(reference: Reference) -> ImageNotFound:
     name = f"@{reference.digest}" if reference.digest else f":{reference.tag or 'latest'}"
     return ImageNotFound(
         f"'{reference.registry}' has no '{reference.repository}{name}', or does not show it to this log-in: "

@@ -35,8 +35,8 @@ def refuse_tls(error: Exception, endpoint: Endpoint) -> None:
             f"'{endpoint.authority}' does not speak TLS; "
             f"if plain HTTP is right there, add {endpoint.host}:{endpoint.port} to BAYPLAN_REGISTRY_INSECURE."
         ) from cause
-    why = cause.verify_message if isinstance(cause, ssl.SSLCertVerificationError) else "the handshake failed"
+    reason = cause.verify_message if isinstance(cause, ssl.SSLCertVerificationError) else "the handshake failed"
     raise RegistryUnreachable(
-        f"The certificate of '{endpoint.authority}' is not to be trusted ({why}); "
+        f"The certificate of '{endpoint.authority}' is not to be trusted ({reason}); "
         "name the file of its authority in BAYPLAN_REGISTRY_CA."
     ) from cause

@@ -109,12 +109,12 @@ class Supervisor:
         signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
         pid = os.fork()
         if pid == 0:
-            self._be(process.number)
+            self._run_process(process.number)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
         process.pid = pid
         _log.info("Process %d has pid %d", process.number, pid)
 
-    def _be(self, number: int) -> NoReturn:
+    def _run_process(self, number: int) -> NoReturn:
         """Runs a server process to its end."""
         code = 1
         try:
@@ -148,7 +148,7 @@ class Supervisor:
             if process.failures:
                 wait = RESTART.wait_seconds(process.failures, random.random())  # noqa: S311  # jitter, no secret
             process.start_at = time.monotonic() + wait
-            how = _how_it_ended(os.waitstatus_to_exitcode(ended[1]))
+            how = _exit_description(os.waitstatus_to_exitcode(ended[1]))
             _log.warning("Process %d %s; it is started again in %.1f s", process.number, how, wait)
 
     def _end_all(self) -> None:
@@ -170,5 +170,5 @@ class Supervisor:
                 os.kill(process.pid, number)
 
 
-def _how_it_ended(code: int) -> str:
+def _exit_description(code: int) -> str:
     return f"was ended by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"

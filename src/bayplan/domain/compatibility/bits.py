@@ -42,11 +42,11 @@ def move(removed: Sequence[int], inserted: Sequence[int], size: int) -> Callable
         bit = 1 << removed[0]
         return lambda bits: bits & ~bit if bits & bit else bits
     if len(removed) + len(inserted) <= _MOST_SINGLE_STEPS:
-        return _step_by_step(removed, inserted)
+        return _shift_each(removed, inserted)
     return _as_text(removed, inserted, size)
 
 
-def _step_by_step(removed: Sequence[int], inserted: Sequence[int]) -> Callable[[Bits], Bits]:
+def _shift_each(removed: Sequence[int], inserted: Sequence[int]) -> Callable[[Bits], Bits]:
     out = [(place, (1 << place) - 1) for place in reversed(removed)]
     into = [(place, (1 << place) - 1) for place in inserted]
 

@@ -30,10 +30,10 @@ def judge_parsed(
     requirements = requirements.on(capabilities.platform)
     pairing = Pairing(requirements, capabilities, today)
     general = [reason for rule in rules.general if (reason := rule.check(pairing)) is not None]
-    special = None
+    gpu = None
     if requirements.uses_gpu and capabilities.has_gpu:
-        special = [reason for rule in rules.gpu if (reason := rule.check(pairing)) is not None]
-    return settle(general, special, requirements.declared.cpu)
+        gpu = [reason for rule in rules.gpu if (reason := rule.check(pairing)) is not None]
+    return settle(general, gpu, requirements.declared.cpu)
 
 
 def settle(general: Sequence[Reason], gpu: Sequence[Reason] | None, works_on_cpu: bool) -> Verdict:

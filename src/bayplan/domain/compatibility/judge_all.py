@@ -82,7 +82,7 @@ class _Run:
         if rule.by_grades is None:
             yield from self._blocks(rule, number, column, self._part.members if self._narrowed else None)
             return
-        holds = self._holding(rule.by_grades)
+        holds = self._images_with(rule.by_grades)
         for answer, among in ((True, holds), (False, self._part.members & ~holds)):
             if among:
                 yield from self._blocks(rule, (number, answer), column, among)
@@ -118,7 +118,7 @@ class _Run:
             pairing = self._pairings[id(image)] = Pairing(image, self._kind.node, self._kind.today)
         return pairing
 
-    def _holding(self, by_grades: Callable[[Grade, Grade], bool]) -> Bits:
+    def _images_with(self, by_grades: Callable[[Grade, Grade], bool]) -> Bits:
         """The images with that combination of the driver's and the kernels' grades."""
         by_driver = self._grades("by_driver", self._layout.driver, lambda pairing: pairing.by_driver)
         by_kernels = self._grades("by_kernels", self._layout.kernels, lambda pairing: pairing.by_kernels)

@@ -115,8 +115,10 @@ class NodeCapabilities:
     def last_driver_branch(self) -> int | None:
         """The last driver branch that supports its GPU; None where newer ones still do, or where unknown."""
         rows = [self.tables.by_capability.get(gpu) for gpu in self.capabilities]
-        lasts = [row.last_driver_branch for row in rows if row is not None and row.last_driver_branch is not None]
-        return max(lasts) if lasts and len(lasts) == len(rows) else None
+        last_branches = [
+            row.last_driver_branch for row in rows if row is not None and row.last_driver_branch is not None
+        ]
+        return max(last_branches) if last_branches and len(last_branches) == len(rows) else None
 
     def may_have(self, driver: DriverVersion) -> bool:
         """Whether a driver still supports its GPU."""

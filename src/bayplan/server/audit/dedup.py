@@ -25,7 +25,7 @@ _COUNT = (
     .where(_AUDIT.pk.in_(_PKS))
     .values(times=_AUDIT.times + sa.bindparam("more"), last=sa.bindparam("now"))
 )
-_THERE = sa.select(_AUDIT.pk).where(_AUDIT.pk.in_(_PKS))
+_EXISTING = sa.select(_AUDIT.pk).where(_AUDIT.pk.in_(_PKS))
 New = Sequence[tuple[bytes, int]]
 """New rows: their fingerprints and their pks."""
 
@@ -85,5 +85,5 @@ async def _counted(tx: Transaction, at: str, times: int, pks: Sequence[int]) -> 
     """Counts rows up; gives those that were removed meanwhile."""
     if await tx.execute(_COUNT, {"pks": pks, "more": times, "now": at}) == len(pks):
         return ()
-    there = {row[0] for row in await tx.fetch(_THERE, {"pks": pks})}
-    return [pk for pk in pks if pk not in there]
+    existing = {row[0] for row in await tx.fetch(_EXISTING, {"pks": pks})}
+    return [pk for pk in pks if pk not in existing]

@@ -69,7 +69,7 @@ async def enrol(db: Database, due: str | None, most: int) -> int:
     return len(images)
 
 
-async def enrol_one(db: Database, pk: int, now: str) -> CheckClaim:
+async def claim_now(db: Database, pk: int, now: str) -> CheckClaim:
     """Gives an image to check now; raises `NotFound`, and `Conflict` for a deleted image.
 
     The audit log gets an entry: its credentials go to its registry.

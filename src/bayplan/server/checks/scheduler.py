@@ -87,7 +87,7 @@ class CheckScheduler:
 
     async def check_now(self, pk: int) -> None:
         """Checks one image at once, and stores the result; raises `NotFound`, and `Conflict` for a deleted one."""
-        claim = await check_queue.enrol_one(self._db, pk, self._now())
+        claim = await check_queue.claim_now(self._db, pk, self._now())
         await check_store.write(self._db, [await self._check(claim)], self._due)
 
     async def request(self, *, not_ok_only: bool) -> tuple[str, int]:

@@ -55,7 +55,7 @@ async def check(db: Database, token_hash: str, now: str) -> None:
 
 async def spend(tx: Transaction, token_hash: str, now: str) -> None:
     """Counts a use, in the transaction that it is for; raises `Unauthenticated` where there is none left."""
-    good = (_TOKENS.c.token_hash == token_hash, _TOKENS.c.expires > now, _TOKENS.c.uses_left > 0)
+    conditions = (_TOKENS.c.token_hash == token_hash, _TOKENS.c.expires > now, _TOKENS.c.uses_left > 0)
     # A single statement checks and counts: a transaction that waits for the row sees the count of the one before.
-    if not await tx.execute(sa.update(_TOKENS).where(*good).values(uses_left=_TOKENS.c.uses_left - 1)):
+    if not await tx.execute(sa.update(_TOKENS).where(*conditions).values(uses_left=_TOKENS.c.uses_left - 1)):
         raise Unauthenticated("The join token is used up, has expired, or was taken back: ask staff for a new one.")

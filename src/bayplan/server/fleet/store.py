@@ -57,7 +57,7 @@ async def join(
     if rows:
         pk, name, old_source = rows[0]
         if source not in (old_source or source, ip):
-            await _must_be_silent(tx, pk, f"{ip} is the address of the worker {name}", now)
+            await _require_silent(tx, pk, f"{ip} is the address of the worker {name}", now)
         fresh = {
             "secret_hash": secret_hash,
             "token_epoch": _WORKERS.c.token_epoch + 1,
@@ -75,7 +75,7 @@ async def join(
     return JoinedWorker(name, await _settle(tx, pk, ip, nodes, now, keyring, adopts=True))
 
 
-async def _must_be_silent(tx: Transaction, worker: int, whose: str, now: str) -> None:
+async def _require_silent(tx: Transaction, worker: int, whose: str, now: str) -> None:
     """Raises `Conflict` where one of the worker's nodes sent a heartbeat lately."""
     last = sa.select(sa.func.max(tables.nodes.c.last_seen)).join(_HELD).where(_HELD.c.worker == worker)
     last_seen = (await tx.fetch(last))[0][0]

@@ -14,7 +14,7 @@ from bayplan.server.http.router import Router
 _ALIASES = {"/v1/licenses/": "/v1/licences/"}
 
 
-def tidied(path: str) -> str:
+def normalized(path: str) -> str:
     """Gives the route's path for a client's: without a trailing slash, `/v1/licences` for `/v1/licenses`.
 
     Done before routing and not by a redirect: clients turn a redirected POST into a GET.
@@ -46,7 +46,7 @@ class Application:
         if scope["type"] != "http":
             await self._others(scope, receive, send)
             return
-        path = tidied(scope["path"])
+        path = normalized(scope["path"])
         if path != scope["path"]:
             scope["path"] = path
         method: str = scope["method"]

@@ -41,8 +41,8 @@ async def read_in_time(request: Request, principal: Principal, authenticator: Au
     begun = time.monotonic()
     body = await read_body(request, limit_bytes)
     if time.monotonic() - begun > _LATE_SECONDS:
-        now = (await authenticator.check(bearer(request), "access")).principal
-        if (now.user, now.worker, now.is_staff) != (principal.user, principal.worker, principal.is_staff):
+        current = (await authenticator.check(bearer(request), "access")).principal
+        if (current.user, current.worker, current.is_staff) != (principal.user, principal.worker, principal.is_staff):
             raise Forbidden("What you may do was changed before the body had come: ask again.")
     return body
 

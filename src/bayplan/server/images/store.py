@@ -20,8 +20,8 @@ async def enter_facts(tx: Transaction, pk: int, values: Mapping[str, Any], *, if
     table = tables.image_facts
     old = await _values(tx, pk, STAFF)
     for name, value in values.items():
-        mine = (table.c.image == pk, table.c.name == name, table.c.origin == STAFF)
-        await tx.execute(sa.delete(table).where(*mine))
+        staff_entry = (table.c.image == pk, table.c.name == name, table.c.origin == STAFF)
+        await tx.execute(sa.delete(table).where(*staff_entry))
         if value is not None:
             await tx.execute(sa.insert(table), {"image": pk, "name": name, "origin": STAFF, "value": value})
     await _move(tx, pk)

@@ -171,9 +171,9 @@ class DesiredImages:
 
 
 def _entry(planned: PlannedImage, spec: PullSpec, kinds: Sequence[Kind], fleet: Fleet) -> Object:
-    concerned = {kinds[number] for number in planned.groups}
-    nodes = [pk for pk, kind in fleet.items() if kind in concerned]
-    architectures = {kind[0].architecture for kind in concerned}
+    node_kinds = {kinds[number] for number in planned.groups}
+    nodes = [pk for pk, kind in fleet.items() if kind in node_kinds]
+    architectures = {kind[0].architecture for kind in node_kinds}
     architecture = architectures.pop() if len(architectures) == 1 else None
     return {
         "image": planned.image,

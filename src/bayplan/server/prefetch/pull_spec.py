@@ -46,11 +46,11 @@ async def pull_specs(db: Database, images: Sequence[int]) -> dict[int, PullSpec]
     """Gives the pull specifications of these images, by pk; a query for every few hundred of them."""
     specs: dict[int, PullSpec] = {}
     for pks in in_parts(images):
-        specs |= await db.fetch(_STATEMENT.where(tables.images.c.pk.in_(pks)), _made)
+        specs |= await db.fetch(_STATEMENT.where(tables.images.c.pk.in_(pks)), _by_pk)
     return specs
 
 
-def _made(rows: Rows) -> dict[int, PullSpec]:
+def _by_pk(rows: Rows) -> dict[int, PullSpec]:
     return {row.pk: PullSpec(row.revision, _digest(row), _sizes(row.platforms)) for row in rows}
 
 

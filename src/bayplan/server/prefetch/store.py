@@ -24,7 +24,7 @@ from bayplan.domain.prefetch import PrefetchRule
 from bayplan.errors import Invalid
 from bayplan.schemas.filters import LARGE, Both, Either, Expression, Filter
 
-Made = TypeVar("Made")
+Compiled = TypeVar("Compiled")
 Applying = Mapping[int, tuple[int, ...]]
 """The nodes by pk, with the places of the rules that apply to each; nodes that no rule applies to as well."""
 
@@ -117,8 +117,8 @@ async def take(db: Database) -> Rules:
     for row in stored:
         try:
             by_nodes, by_images = Filter.model_validate(row.nodes), Filter.model_validate(row.images)
-            listing = await _made(_listing, by_images)
-            condition = await _made(_condition, by_nodes)
+            listing = await _compiled(_listing, by_images)
+            condition = await _compiled(_condition, by_nodes)
         except (
             Invalid,
             ValidationError,
@@ -130,8 +130,9 @@ async def take(db: Database) -> Rules:
     return Rules(tuple(rules), tuple(_statements(conditions)))
 
 
-async def _made(make: Callable[[Filter], Made], specification: Filter) -> Made:
-    return await asyncio.to_thread(make, specification) if specification.is_large else make(specification)
+async def _compiled(compile_: Callable[[Filter], Compiled], specification: Filter) -> Compiled:
+    """Compiles a filter, a large one in a thread."""
+    return await asyncio.to_thread(compile_, specification) if specification.is_large else compile_(specification)
 
 
 def _listing(images: Filter) -> CompiledStatement:
@@ -153,14 +154,14 @@ def _statements(
     for specification, condition in conditions:
         cost = specification.size + 1
         if together and size + cost > _EXPRESSIONS_AT_ONCE:
-            yield _asked(together, is_long=size > LARGE)
+            yield _node_queries(together, is_long=size > LARGE)
             together, size = [], 0
         together.append(sa.case((condition, 1), else_=0))
         size += cost
-    yield _asked(together, is_long=size > LARGE)
+    yield _node_queries(together, is_long=size > LARGE)
 
 
-def _asked(
+def _node_queries(
     columns: Sequence[sa.ColumnElement[int]], *, is_long: bool
 ) -> tuple[CompiledStatement, CompiledStatement, CompiledStatement]:
     nodes, held = tables.nodes, tables.worker_nodes

@@ -49,7 +49,7 @@ def driver(pairing: Pairing) -> Reason | None:
         ReasonCode.DRIVER_TOO_OLD,
         needed=at_least(smallest),
         found=installed,
-        detail=f"{older}, and {_why_nothing_helps(pairing)}.",
+        detail=f"{older}, and {_why_incompatible(pairing)}.",
         remedy=newer_driver(pairing, smallest, also=native, instead=fitting_cuda(pairing)),
         source=RELEASE_NOTES,
     )
@@ -59,7 +59,7 @@ def _major(pairing: Pairing) -> str:
     return f"{pairing.image.cuda.major}.x" if pairing.image.cuda is not None else ""
 
 
-def _why_nothing_helps(pairing: Pairing) -> str:
+def _why_incompatible(pairing: Pairing) -> str:
     image, node = pairing.image, pairing.node
     floor = "" if image.floor is None else f"older than {image.floor}, the floor of CUDA {_major(pairing)}; "
     if not image.has_compat:
@@ -128,7 +128,7 @@ def compat_libraries(pairing: Pairing) -> Reason | None:
     if installed >= compat or same_branch_only:
         return None
     if node.data_centre is True:
-        return _not_known_to_be_first(pairing) if on_path is None and pairing.by_driver is Grade.FORWARD else None
+        return _loader_path_unknown(pairing) if on_path is None and pairing.by_driver is Grade.FORWARD else None
     if on_path is None:
         return caveat(
             ReasonCode.COMPAT_ON_WRONG_GPU,
@@ -157,7 +157,7 @@ def compat_libraries(pairing: Pairing) -> Reason | None:
     )
 
 
-def _not_known_to_be_first(pairing: Pairing) -> Reason:
+def _loader_path_unknown(pairing: Pairing) -> Reason:
     return caveat(
         ReasonCode.FACT_MISSING,
         needed="compat_on_loader_path",

@@ -68,7 +68,7 @@ def _unmet(pairing: Pairing, condition: StartCondition) -> Reason:
     return no(
         ReasonCode.START_CONDITION,
         needed=condition.text,
-        found=_found(pairing),
+        found=_node_properties(pairing),
         detail=f"The runtime refuses to start the image: unsatisfied condition: {condition.first}{why}.",
         remedy=f"{remedy[0].upper()}{remedy[1:]}.",
         source=TOOLKIT,
@@ -103,7 +103,7 @@ def _drivers_named(pairing: Pairing, condition: StartCondition) -> Iterator[Driv
             yield driver
 
 
-def _found(pairing: Pairing) -> str:
+def _node_properties(pairing: Pairing) -> str:
     node = pairing.node
     properties = {"cuda": node.driver_cuda, "driver": node.driver, "arch": node.capability, "brand": node.brand}
     return ", ".join(f"{name} {value}" for name, value in properties.items() if value is not None)
