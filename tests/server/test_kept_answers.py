@@ -20,11 +20,11 @@ def _answer(version: int, size_bytes: int) -> KeptAnswer:
 
 def test_an_answer_is_good_for_its_version_only() -> None:
     kept = KeptAnswers()
-    kept.keep("question", _answer(3, 10))
+    kept.keep("question", _answer(3, 10), 10)
     assert kept.get("question", 3) == _answer(3, 10)
     assert kept.get("question", 4) is None
     assert kept.get("another", 3) is None
-    kept.keep("question", _answer(4, 20))
+    kept.keep("question", _answer(4, 20), 10)
     assert kept.get("question", 3) is None
     assert kept.get("question", 4) == _answer(4, 20)
 
@@ -32,21 +32,31 @@ def test_an_answer_is_good_for_its_version_only() -> None:
 def test_what_was_asked_for_longest_ago_goes_first() -> None:
     kept = KeptAnswers(most_bytes=10_000, most_bytes_each=4_000)
     for name in "abc":
-        kept.keep(name, _answer(1, 2_000))
+        kept.keep(name, _answer(1, 2_000), 10)
     assert kept.get("a", 1) is not None
-    kept.keep("d", _answer(1, 2_000))
+    kept.keep("d", _answer(1, 2_000), 10)
     assert {name for name in "abcd" if kept.get(name, 1)} == {"a", "c", "d"}
     assert kept.size_bytes <= 10_000
 
 
 def test_large_answers_are_not_kept_and_the_same_question_counts_once() -> None:
     kept = KeptAnswers(most_bytes=10_000, most_bytes_each=4_000)
-    kept.keep("large", _answer(1, 4_001))
+    kept.keep("large", _answer(1, 4_001), 10)
     assert kept.get("large", 1) is None
     for version in range(20):
-        kept.keep("same", _answer(version, 3_000))
+        kept.keep("same", _answer(version, 3_000), 10)
     assert kept.get("same", 19) is not None
     assert kept.size_bytes < 5_000
+
+
+def test_a_long_question_counts_like_its_answer() -> None:
+    kept = KeptAnswers(most_bytes=10_000, most_bytes_each=4_000)
+    kept.keep("too long", _answer(1, 2), 4_000)
+    assert kept.get("too long", 1) is None
+    for number in range(20):
+        kept.keep(number, _answer(1, 2), 2_000)
+    assert [number for number in range(20) if kept.get(number, 1)] == [17, 18, 19]
+    assert kept.size_bytes <= 10_000
 
 
 def test_a_list_asked_again_is_the_same_until_something_is_written(service: Service) -> None:

@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import httpx
@@ -193,3 +193,38 @@ def test_what_was_joined_before_a_change_is_not_given_after_it(service: Service)
             assert len(service.loop.run(whole())) == count
     finally:
         service.loop.run(db.close())
+
+
+def test_a_change_that_many_images_show_lets_others_in_between(service: Service) -> None:
+    domain = service.make("domains")
+    images = [catalogue.image(domain=domain["name"]) for _ in range(700)]
+    service.staff.post("/v1/catalogue/apply", json={"images": images}).raise_for_status()
+    db = open_database(service.settings.database_url, connections=4)
+    snapshots = ImageSnapshots(db, Keyring(None, service.settings.home / "secrets.key"))
+    turns = 0
+
+    async def take_turns() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    async def turns_during(work: Awaitable[object]) -> int:
+        others = asyncio.create_task(take_turns())
+        await asyncio.sleep(0)
+        before = turns
+        await work
+        others.cancel()
+        return turns - before
+
+    async def load() -> CatalogueSnapshot:
+        await snapshots.at(0)
+        return await load_snapshot(db, TABLES)
+
+    last = service.loop.run(load())
+    service.staff.patch(f"/v1/domains/{domain['pk']}", json={"name": "another"}).raise_for_status()
+    version = service.loop.run(db.version())
+    parts = 3  # of 300 rows
+    assert service.loop.run(turns_during(snapshots.at(version))) >= parts
+    assert service.loop.run(turns_during(update_snapshot(db, last))) >= parts
+    service.loop.run(db.close())

@@ -4,6 +4,7 @@ Everything else is SQL. A filter is answered here where it consists of exact exp
 release and the tasks, and the list is ordered by pk; what it gives is what SQL gives.
 """
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
@@ -24,11 +25,12 @@ from bayplan.schemas.common import MAX_INTEGER
 from bayplan.schemas.filters import Exact, Filter
 from bayplan.server.http.responses import Parts
 from bayplan.server.matching.queries import Judge
-from bayplan.server.snapshot import ImageSnapshots, json_array
+from bayplan.server.snapshot import MANY_IMAGES, ImageSnapshots, json_array
 
 IMAGES = RESOURCE_TYPES["docker"]
 _MOST_REFERRED = 1_024
 _MOST_CONDITIONS = 8
+_MOST_CHARACTERS = 200  # of a value that is kept; no name is longer
 
 Referred = frozenset[int | str]
 """What an image refers to: the pks of frameworks or CUDA releases, or the names of domains."""
@@ -82,7 +84,7 @@ def image_list(specification: Filter, *, limit: int | None, offset: int) -> Imag
         return None
     conditions = []
     for expression in specification.expressions:
-        if not isinstance(expression, Exact) or expression.invert:
+        if not isinstance(expression, Exact) or expression.invert or len(str(expression.value)) > _MOST_CHARACTERS:
             return None
         condition = _condition(expression.field, expression.value, expression.case_insensitive)
         if condition is None:
@@ -168,6 +170,8 @@ class ImageLists:
                 for row in rows:
                     some |= condition.find(index, row)
                 images &= some
+        if images.bit_count() > MANY_IMAGES:  # 100,000 would hold the event loop for 50 ms
+            return await asyncio.to_thread(lambda: sorted(index.pks(images)))
         return sorted(index.pks(images))
 
     async def _rows(self, condition: _Condition | _Task, version: int) -> Referred:

@@ -197,6 +197,7 @@ class ImageSnapshots:
         images: dict[int, RenderedImage] = {}
         for at in range(0, len(pks), _ROWS_AT_ONCE):
             images |= await self._db.fetch(_BY_PK, self._rendered, pks_parameter(pks[at : at + _ROWS_AT_ONCE]))
+            await asyncio.sleep(0)  # others get their turn between two parts
         if pks:
             last.apply(pks, images)  # all of a transaction at once: nobody reads half of it
         return last, changed.version

@@ -155,7 +155,8 @@ def _list(resource: Resource) -> Handler:
         page = await queries.page(context, principal, listing, version, disclosure)
         headers = {} if page.total is None else page_headers(request, page.total, query.limit, query.offset)
         if isinstance(page.body, bytes) and not (is_volatile or disclosure.images):
-            context.kept_answers.keep(question, KeptAnswer(version, tag, page.body, headers))
+            question_bytes = len(call.body) + len(request.scope["query_string"])
+            context.kept_answers.keep(question, KeptAnswer(version, tag, page.body, headers), question_bytes)
         if is_volatile and isinstance(page.body, bytes):
             tag = fingerprint(page.body)
         answer = tagged(request, page.body, tag, headers=headers)

@@ -79,6 +79,7 @@ async def update_snapshot(db: Database, last: CatalogueSnapshot) -> CatalogueSna
     for at in range(0, len(pks), _ROWS_AT_ONCE):
         rows = await db.fetch(_BY_PK, _as_they_are, pks_parameter(pks[at : at + _ROWS_AT_ONCE]))
         await loaded.add(db, rows)
+        await asyncio.sleep(0)
     gone = [pk for pk in pks if pk not in loaded.images]
     if len(pks) <= _LOOP_CHANGES:
         index = last.index.with_changes(loaded.candidates.values(), gone)
