@@ -1,4 +1,4 @@
-"""What every answer has to be, said once: the shape of an error, the text of a timestamp."""
+"""The rules of every answer: the shape of an error, the text of a timestamp."""
 
 import re
 from typing import Any

@@ -63,7 +63,7 @@ def program(name: str) -> Program:
     """Gives the program; the calling test is skipped, saying what is missing, where there is none."""
     names, packages = _PROGRAMS[name]
     path = os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/sbin", "/sbin"])
-    if all(shutil.which(one, path=path) for one in names):
+    if all(shutil.which(executable, path=path) for executable in names):
         return Program(Path(str(shutil.which(name, path=path))), {"PATH": path})
     folder = PLACE / name
     PLACE.mkdir(parents=True, exist_ok=True)
@@ -75,10 +75,10 @@ def program(name: str) -> Program:
                 pytest.skip(
                     f"{name} is not installed and cannot be fetched ({why}); on Debian and Ubuntu: apt install {packages[0]}"
                 )
-    own = os.pathsep.join(str(folder / one) for one in _FOLDERS)
+    own = os.pathsep.join(str(folder / subfolder) for subfolder in _FOLDERS)
     executable = shutil.which(name, path=own)
     assert executable is not None, f"{name} is in none of {packages}"
-    libraries = os.pathsep.join(str(one) for one in _library_folders(folder))
+    libraries = os.pathsep.join(str(subfolder) for subfolder in _library_folders(folder))
     return Program(
         Path(executable), {"PATH": f"{own}{os.pathsep}{path}"} | ({"LD_LIBRARY_PATH": libraries} if libraries else {})
     )

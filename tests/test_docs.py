@@ -198,8 +198,8 @@ def test_every_link_leads_somewhere(path: Path) -> None:
 @pytest.mark.timeout(400)  # two dozen commands, each a process of its own
 def test_the_readme_shows_what_is_printed() -> None:
     """The README's tour, run on a fresh server, prints what the README shows; `make tour` writes it."""
-    shown = README.read_text(encoding="utf-8")
-    assert toured_readme(shown) == shown
+    readme = README.read_text(encoding="utf-8")
+    assert toured_readme(readme) == readme
 
 
 def test_make_install_brings_all_that_the_tour_needs() -> None:

@@ -93,9 +93,9 @@ def test_the_address_is_the_one_towards_the_server(server: Server, box: Box, tok
 
 def test_the_status(server: Server, box: Box, token: Token, address: str) -> None:
     box.run("join", server.url, "--token", token(), "--ip", address)
-    shown = box.run("status").out
+    output = box.run("status").out
     for text in (server.url, box.kept.worker, f"{address}#1", "NVIDIA RTX A6000", "just now"):
-        assert text in shown
+        assert text in output
     box.has("570.86.10", A6000)
     assert json.loads(box.run("status", "--json").out)["changes"] == [
         "driver 535.104.05 is now 570.86.10",

@@ -172,4 +172,4 @@ def test_it_prints_one_line_of_json_in_its_old_form(box: Box) -> None:
     gpus = [{"index": index, **gpu} for index in (0, 1)]
     assert list(printed) == ["architecture", "memory_bytes", "gpus"]
     assert printed["gpus"] == {"driver_version": "535.104.05", "gpus": gpus}
-    assert [list(shown) for shown in printed["gpus"]["gpus"]] == [["index", *gpu]] * 2
+    assert [list(gpu_row) for gpu_row in printed["gpus"]["gpus"]] == [["index", *gpu]] * 2

@@ -4,7 +4,7 @@ from bayplan.agent.progress import Progress
 
 
 def progress_of(*lines: tuple[str, str, int | None, int | None]) -> Progress:
-    """What comes of lines: the layer, the word, and how much of how much where that is said."""
+    """The progress after lines: the layer, the status, the current and the total number of bytes where there are any."""
     progress = Progress()
     for name, status, current, total in lines:
         detail = {} if total is None else {"current": current, "total": total}

@@ -65,8 +65,8 @@ def test_a_driver_in_a_bad_hour_takes_no_node_away(joined: Box, nodes: Nodes) ->
     with joined.running() as worker:
         joined.fails("NVIDIA-SMI has failed because it couldn't communicate with the NVIDIA driver.")
         worker.until_printed("couldn't communicate with the NVIDIA driver")
-        seen = nodes()[1]["last_seen"]
-        until(lambda: nodes()[1]["last_seen"] > seen, lambda: "it goes on pinging")
+        last_seen = nodes()[1]["last_seen"]
+        until(lambda: nodes()[1]["last_seen"] > last_seen, lambda: "it goes on pinging")
         assert worker.output.count("couldn't communicate") == 1
         joined.fails(None)
         joined.has("570.86.10", A6000, A6000)
@@ -133,7 +133,7 @@ def test_it_outlives_its_server(tmp_path: Path, box: Box) -> None:
     def staff(server: Server) -> httpx.Client:
         return httpx.Client(base_url=server.url, headers={"Authorization": f"Bearer {server.token()}"}, timeout=30)
 
-    def seen(server: Server) -> str:
+    def last_seen(server: Server) -> str:
         with staff(server) as client:
             return str(client.get(f"/v1/nodes/{box.kept.nodes[0]}").json()["last_seen"])
 
@@ -146,11 +146,11 @@ def test_it_outlives_its_server(tmp_path: Path, box: Box) -> None:
         with running_server(home, "--port", port) as server:
             worker.until_printed("answers again")
             until(lambda: box.kept.reported["driver_version"] == "570.86.10", lambda: worker.output)
-            before = seen(server)
-            until(lambda: seen(server) > before, lambda: worker.output)
+            before = last_seen(server)
+            until(lambda: last_seen(server) > before, lambda: worker.output)
         with running_server(home, "--port", port) as server:
-            before = seen(server)
-            until(lambda: seen(server) > before, lambda: worker.output)
+            before = last_seen(server)
+            until(lambda: last_seen(server) > before, lambda: worker.output)
         # While it waits for a server that is away, too.
         until(
             lambda: worker.output.count("No server answers") + worker.output.count("broke") >= 2, lambda: worker.output

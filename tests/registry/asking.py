@@ -22,14 +22,14 @@ IMAGE.image("1", env={"CUDA_VERSION": "12.4.1"})
 async def inspected(
     server: Server,
     *,
-    login: RegistryCredentials | None = None,
+    credentials: RegistryCredentials | None = None,
     limits: ConnectionLimits = QUICK,
     access: AddressPolicy = LOOPBACK,
     ca: Path | None = None,
 ) -> ImageInspection:
     """What is read from the server's `ml/x:1`."""
     async with RegistryClient(access, limits=limits, ca=ca) as client:
-        return await inspect(client, Reference.parse(f"{server.host}/ml/x:1"), login)
+        return await inspect(client, Reference.parse(f"{server.host}/ml/x:1"), credentials)
 
 
 @contextmanager

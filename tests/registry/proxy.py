@@ -24,10 +24,10 @@ class Proxy:
 
 
 @contextlib.asynccontextmanager
-async def proxying(*, login: str | None = None, status: int = 200) -> AsyncIterator[Proxy]:
+async def proxying(*, credentials: str | None = None, status: int = 200) -> AsyncIterator[Proxy]:
     """A proxy for as long as the block lasts, which may ask for credentials ("user:password") or refuse everything."""
     proxy = Proxy()
-    expected = None if login is None else f"Basic {base64.b64encode(login.encode()).decode()}"
+    expected = None if credentials is None else f"Basic {base64.b64encode(credentials.encode()).decode()}"
     connections: set[asyncio.Task[None]] = set()
 
     async def pipe(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

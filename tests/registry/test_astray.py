@@ -64,7 +64,7 @@ async def test_credentials_stay_behind_at_a_redirect() -> None:
                 await IMAGE.answer(asked)
 
         async with serving(handler) as server:
-            assert (await inspected(server, login=LOGIN)).platforms
+            assert (await inspected(server, credentials=LOGIN)).platforms
             assert server.sent_credentials() == [LOGIN.basic] * 2
         assert len(elsewhere.asked) == 1
         assert elsewhere.sent_credentials() == []
@@ -75,7 +75,7 @@ async def test_a_challenge_behind_a_redirect_is_not_followed() -> None:
     async with serving(lambda asked: asked.answer(401, WWW_Authenticate='Basic realm="give"')) as elsewhere:
         async with serving(lambda asked: asked.answer(302, Location=f"http://{elsewhere.host}/")) as server:
             with pytest.raises(RegistryError):
-                await inspected(server, login=LOGIN)
+                await inspected(server, credentials=LOGIN)
         assert elsewhere.sent_credentials() == []
 
 
@@ -89,7 +89,7 @@ async def test_a_token_realm_on_another_host_without_tls() -> None:
     for realm in ("http://auth.example.org/token", "http://10.0.0.1/token", "gopher://x", "", "/token"):
         async with serving(announcing(realm)) as server:
             with pytest.raises(RegistryError):
-                await inspected(server, login=LOGIN)
+                await inspected(server, credentials=LOGIN)
             assert server.sent_credentials() == []
 
 
@@ -106,7 +106,7 @@ async def test_a_registry_with_tls_cannot_lead_credentials_out_of_it(tmp_path: P
         for handler in places:
             async with serving(handler, tls) as server:
                 with pytest.raises(RegistryNotAllowed, match="TLS"):
-                    await inspected(server, login=LOGIN, ca=own.certificate)
+                    await inspected(server, credentials=LOGIN, ca=own.certificate)
         assert plain.asked == []
 
 
@@ -114,7 +114,7 @@ async def test_a_token_realm_in_the_network() -> None:
     """A token service over TLS at a private address is refused before anything is sent."""
     async with serving(announcing("https://169.254.169.254/token")) as server:
         with pytest.raises(RegistryNotAllowed, match="not a public address"):
-            await inspected(server, login=LOGIN)
+            await inspected(server, credentials=LOGIN)
 
 
 @pytest.mark.parametrize(
@@ -131,7 +131,7 @@ async def test_a_token_service_that_talks_nonsense(body: bytes) -> None:
 
     async with serving(handler) as server:
         with pytest.raises(RegistryError) as caught:
-            await inspected(server, login=LOGIN)
+            await inspected(server, credentials=LOGIN)
         assert caught.value.code == "registry_error"
         assert server.sent_credentials() == [LOGIN.basic]
 
@@ -147,7 +147,7 @@ async def test_tokens_that_are_never_good_enough() -> None:
 
     async with serving(handler) as server:
         with pytest.raises(RegistryDenied):
-            await inspected(server, login=LOGIN)
+            await inspected(server, credentials=LOGIN)
         assert len(server.asked) == 3
 
 
@@ -161,7 +161,7 @@ async def test_refusals_leave_nothing_in_memory() -> None:
 
     def locks() -> int:
         gc.collect()
-        return sum(isinstance(one, asyncio.Lock) for one in gc.get_objects())
+        return sum(isinstance(candidate, asyncio.Lock) for candidate in gc.get_objects())
 
     async with serving(handler) as server, RegistryClient(LOOPBACK, limits=QUICK) as client:
         before = 0
@@ -188,6 +188,6 @@ async def test_no_secret_in_any_log(caplog: pytest.LogCaptureFixture) -> None:
             await IMAGE.answer(asked)
 
     async with serving(handler) as server:
-        assert (await inspected(server, login=LOGIN)).platforms
+        assert (await inspected(server, credentials=LOGIN)).platforms
     for secret in (LOGIN.password, LOGIN.basic.split()[1], "token-of-the-registry", "of-the-redirect"):
         assert secret not in caplog.text

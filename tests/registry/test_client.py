@@ -148,9 +148,9 @@ async def test_private_addresses_are_refused_unless_allowed(open_registry: Regis
     named = replace(reference(open_registry, "ml/private:1"), registry=f"localhost:{open_registry.port}")
     for access in (AddressPolicy(), AddressPolicy.of(["10.0.0.0/8", "registry.example.org"])):
         async with RegistryClient(access, limits=QUICK) as client:
-            for one in (reference(open_registry, "ml/private:1"), named):
+            for image in (reference(open_registry, "ml/private:1"), named):
                 with pytest.raises(RegistryNotAllowed, match="BAYPLAN_REGISTRY_ALLOW_PRIVATE"):
-                    await inspect(client, one)
+                    await inspect(client, image)
     assert len(open_registry.requests) == asked
     for allowed in (["localhost"], [f"localhost:{open_registry.port}"], ["127.0.0.1", "::1"], ["127.0.0.0/8", "::/64"]):
         async with RegistryClient(AddressPolicy.of(allowed), limits=QUICK) as client:

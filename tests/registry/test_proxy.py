@@ -24,13 +24,13 @@ NAME = "registry.test"
 
 
 @pytest.mark.parametrize("registry", ["tls"], indirect=True)
-@pytest.mark.parametrize("login", [None, "us%40er:p:w"])
-async def test_a_registry_is_read_through_a_proxy(registry: Registry, login: str | None) -> None:
+@pytest.mark.parametrize("credentials", [None, "us%40er:p:w"])
+async def test_a_registry_is_read_through_a_proxy(registry: Registry, credentials: str | None) -> None:
     """All of an image, over connections that are used again; the proxy's own credentials are as its URL has them."""
     pushed = registry.image("ml/far", "1", configuration({"CUDA_VERSION": "12.4.1"}))
     reference = Reference.parse(f"{NAME}:{registry.port}/ml/far:1")
-    async with proxying(login=login and login.replace("%40", "@")) as proxy:
-        url = proxy.url.replace("//", f"//{login}@") if login else proxy.url
+    async with proxying(credentials=credentials and credentials.replace("%40", "@")) as proxy:
+        url = proxy.url.replace("//", f"//{credentials}@") if credentials else proxy.url
         async with RegistryClient(AddressPolicy(), limits=QUICK, ca=registry.ca, proxy=url) as client:
             inspection = await inspect(client, reference)
             assert await client.digest(reference) == inspection.digest == pushed["digest"]

@@ -160,11 +160,11 @@ def rule(staff: httpx.Client, name: str) -> Iterator[Body]:
 
 
 @pytest.fixture
-def holdings(staff: httpx.Client, machine: Box) -> Callable[[], dict[int, Body]]:
+def read_inventory(staff: httpx.Client, machine: Box) -> Callable[[], dict[int, Body]]:
     """Gives what the server shows of images for the machine's first node, by image."""
 
-    def shown() -> dict[int, Body]:
-        images = staff.get(f"/v1/nodes/{machine.kept.nodes[0]}/holdings").json()["images"]
-        return {entry["image"]: entry for entry in images}
+    def by_image() -> dict[int, Body]:
+        entries = staff.get(f"/v1/nodes/{machine.kept.nodes[0]}/holdings").json()["images"]
+        return {entry["image"]: entry for entry in entries}
 
-    return shown
+    return by_image

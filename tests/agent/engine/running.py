@@ -52,7 +52,7 @@ class Dockerd:
 
     @property
     def log(self) -> str:
-        """What it has said so far."""
+        """Its log so far."""
         return (self.folder / "log").read_text(errors="replace")
 
     @contextlib.contextmanager
@@ -154,9 +154,9 @@ def end(process: "subprocess.Popen[bytes]", folder: Path) -> None:
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait(PATIENCE_SECONDS)
-    for one in _started_in(folder):
+    for pid in _started_in(folder):
         with contextlib.suppress(ProcessLookupError):
-            os.kill(one, signal.SIGKILL)
+            os.kill(pid, signal.SIGKILL)
 
 
 def unmounted(folder: Path) -> None:
@@ -175,4 +175,4 @@ def _started_in(folder: Path) -> list[int]:
             parents[int(place.name)] = int((place / "stat").read_text().rpartition(")")[2].split()[1])
             if str(folder).encode() in (place / "cmdline").read_bytes():
                 pids.append(int(place.name))
-    return pids + [one for one, parent in parents.items() if parent in pids]
+    return pids + [pid for pid, parent in parents.items() if parent in pids]

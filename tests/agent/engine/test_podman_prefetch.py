@@ -16,7 +16,7 @@ from tests.programs import FETCH_TIMEOUT_SECONDS
 from tests.registry.running import OCI_MANIFEST, Kind, Registry
 
 pytestmark = pytest.mark.timeout(FETCH_TIMEOUT_SECONDS + 120)
-Holdings = Callable[[], dict[int, Body]]
+ReadInventory = Callable[[], dict[int, Body]]
 
 
 def here(podman: str) -> set[str]:
@@ -34,21 +34,21 @@ def test_it_keeps_what_rules_name_until_they_name_it_no_more(
     enter: Enter,
     name: str,
     rule: Body,
-    holdings: Holdings,
+    read_inventory: ReadInventory,
     staff: httpx.Client,
 ) -> None:
     first, second = (push(registries[kind], f"team/{name}-{letter}", more_bytes=[300_000]) for letter in "ab")
     entered = [enter(image, name=f"{name}-{letter}") for image, letter in zip((first, second), "ab", strict=True)]
     with machine.running(prefetch_seconds=PREFETCH_SECONDS, engine=podman) as worker:
-        until(lambda: {entry["state"] for entry in holdings().values()} == {"held"}, lambda: worker.output)
+        until(lambda: {entry["state"] for entry in read_inventory().values()} == {"held"}, lambda: worker.output)
         assert {first.pinned, second.pinned} <= here(podman)
         assert sorted(own(machine)) == [first.pinned, second.pinned]
-        assert {entry["digest"] for entry in holdings().values()} == {first.digest, second.digest}
+        assert {entry["digest"] for entry in read_inventory().values()} == {first.digest, second.digest}
         with connect(podman) as engine:
             container = engine.api.create_container(first.pinned)["Id"]
         withdraw(staff, rule)
         until(lambda: second.pinned not in here(podman), lambda: worker.output)
-        until(lambda: "uses it" in (holdings()[entered[0]["pk"]]["detail"] or ""), lambda: str(holdings()))
+        until(lambda: "uses it" in (read_inventory()[entered[0]["pk"]]["detail"] or ""), lambda: str(read_inventory()))
         assert first.pinned in here(podman)
         with connect(podman) as engine:
             engine.api.remove_container(container)
@@ -101,14 +101,14 @@ def _manifest(pushed: Pushed) -> httpx.Response:
 
 
 def test_what_is_too_much_is_left_out(
-    podman: str, registry: Registry, machine: Box, enter: Enter, name: str, rule: Body, holdings: Holdings
+    podman: str, registry: Registry, machine: Box, enter: Enter, name: str, rule: Body, read_inventory: ReadInventory
 ) -> None:
     large, small = (push(registry, f"team/{name}-{size}", more_bytes=[size]) for size in (9_000_000, 300_000))
     pks = [enter(large, name=f"{name}-a")["pk"], enter(small, name=f"{name}-b")["pk"]]
 
     def states() -> list[object]:
-        shown = holdings()
-        return [shown.get(pk, {}).get("state") for pk in pks]
+        inventory = read_inventory()
+        return [inventory.get(pk, {}).get("state") for pk in pks]
 
     with machine.running(prefetch_seconds=PREFETCH_SECONDS, engine=podman, budget_bytes=6_000_000) as worker:
         until(lambda: states() == ["no_room", "held"], lambda: f"{states()} {worker.output}")
@@ -137,11 +137,17 @@ def test_a_stop_in_the_middle_of_a_pull_leaves_no_trace(
 
 
 def test_a_tag_of_which_no_digest_is_known(
-    podman: str, image: tuple[Pushed, Body], machine: Box, enter: Enter, name: str, rule: Body, holdings: Holdings
+    podman: str,
+    image: tuple[Pushed, Body],
+    machine: Box,
+    enter: Enter,
+    name: str,
+    rule: Body,
+    read_inventory: ReadInventory,
 ) -> None:
     """Podman cannot ask a registry without pulling."""
     pushed, _ = image
     entered = enter(pushed, inspect=False, name=f"{name}-b")
     with machine.running(prefetch_seconds=PREFETCH_SECONDS, engine=podman) as worker:
-        until(lambda: holdings().get(entered["pk"], {}).get("state") == "failed", lambda: worker.output)
-        assert f"`bayplan images inspect {name}-b:1 --store`" in holdings()[entered["pk"]]["detail"]
+        until(lambda: read_inventory().get(entered["pk"], {}).get("state") == "failed", lambda: worker.output)
+        assert f"`bayplan images inspect {name}-b:1 --store`" in read_inventory()[entered["pk"]]["detail"]

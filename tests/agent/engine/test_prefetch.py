@@ -61,19 +61,21 @@ def test_it_pulls_what_rules_name_and_removes_what_they_name_no_more(
     name: str,
     rule: Body,
     runs: Runs,
-    holdings: Callable[[], dict[int, Body]],
+    read_inventory: Callable[[], dict[int, Body]],
     staff: httpx.Client,
 ) -> None:
     pushed = [push(registries[kind], f"team/{name}-{letter}", more_bytes=[300_000]) for letter in "ab"]
-    entered = [enter(one, name=f"{name}-{letter}") for one, letter in zip(pushed, "ab", strict=True)]
+    entered = [enter(image, name=f"{name}-{letter}") for image, letter in zip(pushed, "ab", strict=True)]
     with runs() as worker:
         until(lambda: {image.pinned for image in pushed} <= here(engine), lambda: worker.output)
-        until(lambda: {entry["state"] for entry in holdings().values()} == {"held"}, lambda: str(holdings()))
-        shown = holdings()
-        for one, image in zip(pushed, entered, strict=True):
-            assert shown[image["pk"]]["digest"] == one.digest
-            assert shown[image["pk"]]["size_bytes"] > 300_000
-            assert shown[image["pk"]]["wanted"] is True
+        until(
+            lambda: {entry["state"] for entry in read_inventory().values()} == {"held"}, lambda: str(read_inventory())
+        )
+        inventory = read_inventory()
+        for image, row in zip(pushed, entered, strict=True):
+            assert inventory[row["pk"]]["digest"] == image.digest
+            assert inventory[row["pk"]]["size_bytes"] > 300_000
+            assert inventory[row["pk"]]["wanted"] is True
         assert sorted(own(machine)) == [image.pinned for image in pushed]
         assert worker.output.index(pushed[0].pinned) < worker.output.index(pushed[1].pinned)
         assert memory_kb(worker.process.pid, "VmHWM") < PROMISED_MEMORY_KB
@@ -86,7 +88,7 @@ def test_it_pulls_what_rules_name_and_removes_what_they_name_no_more(
         assert pushed[1].pinned in here(engine)
         withdraw(staff, rule)
         until(lambda: pushed[1].pinned not in here(engine), lambda: worker.output)
-        until(lambda: not holdings(), lambda: str(holdings()))
+        until(lambda: not read_inventory(), lambda: str(read_inventory()))
         until(lambda: own(machine) == [], lambda: str(own(machine)))
 
 
@@ -96,16 +98,16 @@ def test_what_somebody_else_pulled_stays(
     image: tuple[Pushed, Body],
     rule: Body,
     runs: Runs,
-    holdings: Callable[[], dict[int, Body]],
+    read_inventory: Callable[[], dict[int, Body]],
     staff: httpx.Client,
 ) -> None:
     pushed, entered = image
     with engine.api() as api:
         api.pull(f"{pushed.registry.host}/{pushed.repository}", tag=pushed.digest)
     with runs() as worker:
-        until(lambda: holdings().get(entered["pk"], {}).get("state") == "held", lambda: worker.output)
+        until(lambda: read_inventory().get(entered["pk"], {}).get("state") == "held", lambda: worker.output)
         withdraw(staff, rule)
-        until(lambda: not holdings(), lambda: str(holdings()))
+        until(lambda: not read_inventory(), lambda: str(read_inventory()))
         assert "Removed" not in worker.output
     assert pushed.pinned in here(engine)
 
@@ -118,7 +120,7 @@ def test_what_a_container_uses_stays_until_it_is_gone(
     image: tuple[Pushed, Body],
     rule: Body,
     runs: Runs,
-    holdings: Callable[[], dict[int, Body]],
+    read_inventory: Callable[[], dict[int, Body]],
     staff: httpx.Client,
 ) -> None:
     pushed, entered = image
@@ -126,15 +128,15 @@ def test_what_a_container_uses_stays_until_it_is_gone(
         until(lambda: pushed.pinned in here(engine), lambda: worker.output)
         with engine.api() as api:
             container = api.create_container(pushed.pinned)["Id"]
-        until(lambda: holdings()[entered["pk"]]["state"] == "held", lambda: str(holdings()))
+        until(lambda: read_inventory()[entered["pk"]]["state"] == "held", lambda: str(read_inventory()))
         withdraw(staff, rule)
-        until(lambda: "uses it" in (holdings()[entered["pk"]]["detail"] or ""), lambda: str(holdings()))
-        assert holdings()[entered["pk"]]["wanted"] is False
+        until(lambda: "uses it" in (read_inventory()[entered["pk"]]["detail"] or ""), lambda: str(read_inventory()))
+        assert read_inventory()[entered["pk"]]["wanted"] is False
         assert pushed.pinned in here(engine)
         with engine.api() as api:
             api.remove_container(container)
         until(lambda: pushed.pinned not in here(engine), lambda: worker.output)
-        until(lambda: not holdings(), lambda: str(holdings()))
+        until(lambda: not read_inventory(), lambda: str(read_inventory()))
 
 
 def test_what_is_missing_in_its_registry_is_kept_where_it_is_in_the_inventory(
@@ -167,25 +169,25 @@ def test_a_budget_leaves_out_what_is_too_large_and_goes_on(
     name: str,
     rule: Body,
     runs: Runs,
-    holdings: Callable[[], dict[int, Body]],
+    read_inventory: Callable[[], dict[int, Body]],
     staff: httpx.Client,
 ) -> None:
     sizes = {"a": 300_000, "b": 9_000_000, "c": 300_000}
     pushed = {letter: push(registry, f"team/{name}-{letter}", more_bytes=[size]) for letter, size in sizes.items()}
     pks = {
-        letter: enter(one, name=f"{name}-{letter}", inspect=inspected, **({} if inspected else {"url": one.pinned}))[
-            "pk"
-        ]
-        for letter, one in pushed.items()
+        letter: enter(
+            image, name=f"{name}-{letter}", inspect=inspected, **({} if inspected else {"url": image.pinned})
+        )["pk"]
+        for letter, image in pushed.items()
     }
 
     def states() -> dict[str, Any]:
-        shown = holdings()
-        return {letter: shown[pk]["state"] for letter, pk in pks.items() if pk in shown}
+        inventory = read_inventory()
+        return {letter: inventory[pk]["state"] for letter, pk in pks.items() if pk in inventory}
 
     with runs(budget_bytes=8_000_000) as worker:
         until(lambda: states() == {"a": "held", "b": "no_room", "c": "held"}, lambda: f"{states()} {worker.output}")
-        assert "--disk-budget" in holdings()[pks["b"]]["detail"]
+        assert "--disk-budget" in read_inventory()[pks["b"]]["detail"]
         assert pushed["b"].pinned not in here(engine)
         kept = sorted([pushed["a"].pinned, pushed["c"].pinned])
         until(lambda: sorted(own(machine)) == kept, lambda: str(own(machine)))
@@ -194,7 +196,7 @@ def test_a_budget_leaves_out_what_is_too_large_and_goes_on(
         time.sleep(4 * PREFETCH_SECONDS)
         assert sum(pushed["b"].repository in line for line in registry.requests) == asked
         assert worker.output.count("is not here") == 1
-    # With more room it comes; with less, the last of what is wanted goes first.
+    # With more room it is pulled; with less, the last of the desired images goes first.
     with runs(budget_bytes=40_000_000) as worker:
         until(lambda: set(states().values()) == {"held"}, lambda: f"{states()} {worker.output}")
     options = ("--prefetch-every", "1s", "--engine", engine.address)
@@ -211,13 +213,13 @@ def test_some_of_the_disk_stays_free(
     machine: Box,
     image: tuple[Pushed, Body],
     rule: Body,
-    holdings: Callable[[], dict[int, Body]],
+    read_inventory: Callable[[], dict[int, Body]],
 ) -> None:
     pushed, entered = image
     options = ("--prefetch-every", "1s", "--engine", engine.address)
     with machine.running_command(*options, "--keep-free", "99%") as worker:
-        until(lambda: holdings()[entered["pk"]]["state"] == "no_room", lambda: worker.output)
-        assert "--keep-free" in holdings()[entered["pk"]]["detail"]
+        until(lambda: read_inventory()[entered["pk"]]["state"] == "no_room", lambda: worker.output)
+        assert "--keep-free" in read_inventory()[entered["pk"]]["detail"]
         assert pushed.pinned not in here(engine)
 
 
@@ -229,7 +231,7 @@ def test_a_stop_in_the_middle_of_a_pull_leaves_no_trace(
     name: str,
     rule: Body,
     runs: Runs,
-    holdings: Callable[[], dict[int, Body]],
+    read_inventory: Callable[[], dict[int, Body]],
 ) -> None:
     pushed = push(registry, f"team/{name}", more_bytes=[2_000_000, 100_000])
     before = engine.everything()
@@ -243,7 +245,7 @@ def test_a_stop_in_the_middle_of_a_pull_leaves_no_trace(
         server.held_back = pushed.layers[1]
         with runs() as worker:
             assert server.half_is_sent.wait(60), worker.output
-            until(lambda: holdings()[entered["pk"]]["state"] == "pulling", lambda: str(holdings()))
+            until(lambda: read_inventory()[entered["pk"]]["state"] == "pulling", lambda: str(read_inventory()))
             worker.process.send_signal(signal.SIGTERM)
             assert worker.process.wait(30) == 0
             assert worker.output.count("\n") == 1, worker.output
@@ -263,7 +265,7 @@ def test_a_pull_that_turns_out_to_be_too_much_is_given_up_and_leaves_no_trace(
     name: str,
     rule: Body,
     runs: Runs,
-    holdings: Callable[[], dict[int, Body]],
+    read_inventory: Callable[[], dict[int, Body]],
 ) -> None:
     pushed = push(registry, f"team/{name}", more_bytes=[4_000_000])
     before = engine.everything()
@@ -272,7 +274,7 @@ def test_a_pull_that_turns_out_to_be_too_much_is_given_up_and_leaves_no_trace(
         entered = enter(pushed, inspect=False, **in_front(pushed, server) | {"url": pinned})
         server.held_back = pushed.layers[1]
         with runs(budget_bytes=3_000_000) as worker:
-            until(lambda: holdings()[entered["pk"]]["state"] == "no_room", lambda: worker.output)
+            until(lambda: read_inventory()[entered["pk"]]["state"] == "no_room", lambda: worker.output)
             until(lambda: engine.everything() == before, lambda: f"{engine.everything()} is not {before}")
             until(lambda: own(machine) == [], lambda: str(own(machine)))
             assert worker.process.poll() is None
@@ -290,7 +292,7 @@ def test_signs_of_life_go_on_while_something_is_pulled(
 ) -> None:
     pushed = push(registry, f"team/{name}", more_bytes=[2_000_000])
 
-    def seen() -> str:
+    def last_seen() -> str:
         return str(staff.get(f"/v1/nodes/{machine.kept.nodes[0]}").json()["last_seen"])
 
     with between(registry) as server:
@@ -303,8 +305,8 @@ def test_signs_of_life_go_on_while_something_is_pulled(
         with runs() as worker:
             assert server.half_is_sent.wait(60), worker.output
             for _ in range(3):
-                last = seen()
-                until(lambda last=last: seen() > last, lambda: "seen")  # type: ignore[misc]  # bound at once
+                last = last_seen()
+                until(lambda last=last: last_seen() > last, lambda: "seen")  # type: ignore[misc]  # bound at once
             server.end.set()
 
 
@@ -312,12 +314,12 @@ def test_without_an_engine_that_is_said_once_and_signs_of_life_go_on(
     machine: Box,
     image: tuple[Pushed, Body],
     rule: Body,
-    holdings: Callable[[], dict[int, Body]],
+    read_inventory: Callable[[], dict[int, Body]],
     staff: httpx.Client,
 ) -> None:
     _, entered = image
     with machine.running(prefetch_seconds=PREFETCH_SECONDS, engine=f"unix://{machine.folder}/nothing") as worker:
-        until(lambda: holdings()[entered["pk"]]["state"] == "failed", lambda: str(holdings()))
+        until(lambda: read_inventory()[entered["pk"]]["state"] == "failed", lambda: str(read_inventory()))
         for _ in range(5):  # heartbeats, and as many tries to prefetch
 
             def last_seen() -> str:
@@ -355,7 +357,7 @@ def test_refused_credentials_are_reported_and_new_ones_tried_at_once(
     name: str,
     rule: Body,
     runs: Runs,
-    holdings: Callable[[], dict[int, Body]],
+    read_inventory: Callable[[], dict[int, Body]],
     staff: httpx.Client,
 ) -> None:
     pushed = push(registries["basic"], f"team/{name}")
@@ -363,8 +365,8 @@ def test_refused_credentials_are_reported_and_new_ones_tried_at_once(
     path = f"/v1/docker/{entered['pk']}"
     staff.patch(path, json={"registry_password": "of last year"}).raise_for_status()
     with runs() as worker:
-        until(lambda: holdings()[entered["pk"]]["state"] == "failed", lambda: worker.output)
-        assert "does not let" in holdings()[entered["pk"]]["detail"]
+        until(lambda: read_inventory()[entered["pk"]]["state"] == "failed", lambda: worker.output)
+        assert "does not let" in read_inventory()[entered["pk"]]["detail"]
         assert pushed.registry.login is not None
         staff.patch(path, json={"registry_password": pushed.registry.login.password}).raise_for_status()
         until(lambda: pushed.pinned in here(engine), lambda: worker.output)
@@ -378,7 +380,7 @@ def test_a_registry_that_is_down_is_asked_once_for_all_of_its_images(
     name: str,
     rule: Body,
     runs: Runs,
-    holdings: Callable[[], dict[int, Body]],
+    read_inventory: Callable[[], dict[int, Body]],
 ) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))  # and nobody listens
@@ -392,7 +394,8 @@ def test_a_registry_that_is_down_is_asked_once_for_all_of_its_images(
         with runs() as worker:
             until(lambda: there.pinned in here(engine), lambda: worker.output)
             until(
-                lambda: [entry["state"] for entry in holdings().values()].count("failed") == 3, lambda: str(holdings())
+                lambda: [entry["state"] for entry in read_inventory().values()].count("failed") == 3,
+                lambda: str(read_inventory()),
             )
             assert worker.output.count("is not here") == 1
             assert host in worker.output
@@ -406,9 +409,11 @@ def test_it_outlives_its_server(tmp_path: Path, engine: Dockerd, registry: Regis
     box = Box(tmp_path)
     box.has("535.104.05", A6000)
 
-    def enter(server: Server, one: Pushed) -> None:
+    def enter(server: Server, image: Pushed) -> None:
         with server.client() as staff:
-            body = catalogue.image(url=one.pinned, registry=f"http://{registry.host}", cuda_version="12.2.2", cpu=True)
+            body = catalogue.image(
+                url=image.pinned, registry=f"http://{registry.host}", cuda_version="12.2.2", cpu=True
+            )
             staff.post("/v1/docker/create", json=body).raise_for_status()
 
     with running_server(tmp_path / "home", "--port", port) as server:

@@ -48,7 +48,7 @@ def test_what_somebody_has_tagged_is_theirs(
     image: tuple[Pushed, Body],
     rule: Body,
     runs: Runs,
-    holdings: Callable[[], dict[int, Body]],
+    read_inventory: Callable[[], dict[int, Body]],
     staff: httpx.Client,
     name: str,
 ) -> None:
@@ -60,7 +60,7 @@ def test_what_somebody_has_tagged_is_theirs(
         worker.until_printed(f"is tagged {name}:mine")
         assert own(machine) == []
         withdraw(staff, rule)
-        until(lambda: not holdings(), lambda: str(holdings()))
+        until(lambda: not read_inventory(), lambda: str(read_inventory()))
         assert "Removed" not in worker.output
     assert pushed.pinned in here(engine)
 
@@ -124,7 +124,7 @@ def test_what_left_too_little_room_is_not_pulled_again_in_the_next_pass(
         reconciler = reconciler_of(tmp_path, messages.append, DiskLimits(free_bytes=8_000_000, free_share=0.0))
         filler, pulling = small.data_root / "filler", False
 
-        def holds(states: Mapping[int, InventoryEntry]) -> None:
+        def report_states(states: Mapping[int, InventoryEntry]) -> None:
             nonlocal pulling
             pulling = any(entry["state"] == "pulling" for entry in states.values())
 
@@ -133,7 +133,7 @@ def test_what_left_too_little_room_is_not_pulled_again_in_the_next_pass(
                 filler.write_bytes(bytes(18_000_000))  # somebody else's, while it is pulled
             return False
 
-        reconciler.observer = ReconcileObserver(holds, messages.append, is_stopped)
+        reconciler.observer = ReconcileObserver(report_states, messages.append, is_stopped)
         for _ in range(3):
             filler.unlink(missing_ok=True)
             assert reconciler.reconcile(machine, [desired(pushed)], ())[1]["state"] == "no_room", messages

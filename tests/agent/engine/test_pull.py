@@ -212,9 +212,9 @@ def test_a_terminal_gets_bars(engine: Dockerd, machine: Box, registry: Registry,
     pushed = push(registry, f"team/{name}", more_bytes=[20_000_000, 2_000_000])
     enter(pushed)
     shell = Shell(machine.folder, {"worker_state": str(machine.state)})
-    shown = shell.at_terminal("worker", "pull", "--engine", engine.address, "--task", name, columns=120)
-    assert shown.code == 0, shown.out
-    plain = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", shown.out)
+    output = shell.at_terminal("worker", "pull", "--engine", engine.address, "--task", name, columns=120)
+    assert output.code == 0, output.out
+    plain = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", output.out)
     assert "3 of 3 layers" in plain
     assert "━" in plain
     for layer in pushed.layers:
@@ -239,30 +239,32 @@ def test_a_terminal_is_left_as_it_was_found(
             stderr=its_end,
         )
         os.close(its_end)
-        shown = b""
-        while b"downloads" not in shown:
-            shown += os.read(terminal, 1 << 16)
+        output = b""
+        while b"downloads" not in output:
+            output += os.read(terminal, 1 << 16)
         process.send_signal(signal.SIGTERM)
         with suppress(OSError):  # its end
             while more := os.read(terminal, 1 << 16):
-                shown += more
+                output += more
         os.close(terminal)
         assert process.wait(30) == 128 + signal.SIGTERM
-    assert shown.rindex(b"\x1b[?25h") > shown.rindex(b"\x1b[?25l")
+    assert output.rindex(b"\x1b[?25h") > output.rindex(b"\x1b[?25l")
 
 
 def test_the_credentials_are_on_no_command_line_and_in_no_file(
     registries: dict[Kind, Registry], engine: Dockerd, machine: Box, enter: Enter, name: str
 ) -> None:
     """While it pulls: nothing on this machine's command lines, and no file but the server's own has the password."""
-    seen: list[str] = []
+    command_lines: list[str] = []
     enter(push(registries["basic"], f"team/{name}", more_bytes=[30_000_000]))
     with machine.pulling("--engine", engine.address, "--task", name) as process:
         while process.poll() is None:
-            seen += [_command_line(process) for process in Path("/proc").glob("[0-9]*")]
+            command_lines += [_command_line(process) for process in Path("/proc").glob("[0-9]*")]
     assert process.returncode == 0
-    assert any("worker" in line and "pull" in line for line in seen), "the command lines were read while it ran"
-    assert [line for line in seen if LOGIN.password in line] == []
+    assert any("worker" in line and "pull" in line for line in command_lines), (
+        "the command lines were read while it ran"
+    )
+    assert [line for line in command_lines if LOGIN.password in line] == []
     assert [path for path, content in files(machine).items() if LOGIN.password.encode() in content] == []
     assert not (machine.folder / ".docker").exists()
 

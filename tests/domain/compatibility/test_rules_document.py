@@ -42,12 +42,12 @@ EXAMPLES = {
 }
 
 
-@pytest.mark.parametrize("shown", EXAMPLES)
-def test_the_example_of_each_grade_is_true(shown: str) -> None:
-    (row,) = re.findall(rf"^\| `{re.escape(shown)}[`)]+ \| (?:CUDA|`cpu`).*\| (.*) \|$", DOCUMENT, re.MULTILINE)
-    image, node = EXAMPLES[shown]
+@pytest.mark.parametrize("example", EXAMPLES)
+def test_the_example_of_each_grade_is_true(example: str) -> None:
+    (row,) = re.findall(rf"^\| `{re.escape(example)}[`)]+ \| (?:CUDA|`cpu`).*\| (.*) \|$", DOCUMENT, re.MULTILINE)
+    image, node = EXAMPLES[example]
     verdict = judge(image, node, load(), datetime.date(2026, 3, 1))
-    assert verdict.grade == shown.rpartition("`")[2]
+    assert verdict.grade == example.rpartition("`")[2]
     assert row == (", ".join(f"`{reason.code}`" for reason in verdict.reasons) or "none")
 
 

@@ -169,11 +169,11 @@ def test_what_is_no_document_is_refused_by_name(shared: Service, content: object
 
 
 def test_what_was_shown_is_what_is_applied_or_nothing(service: Service) -> None:
-    shown = apply(service, document(), "?dry_run=true")["version"]
+    shown_version = apply(service, document(), "?dry_run=true")["version"]
     service.make("frameworks")
-    refused(service.staff.post(APPLY, json=document(), headers={"If-Match": f'"{shown}"'}), 412)
-    shown = apply(service, document(), "?dry_run=true")["version"]
-    assert len(apply(service, document(), **{"If-Match": f'"{shown}"'})["changes"]) == 4
+    refused(service.staff.post(APPLY, json=document(), headers={"If-Match": f'"{shown_version}"'}), 412)
+    shown_version = apply(service, document(), "?dry_run=true")["version"]
+    assert len(apply(service, document(), **{"If-Match": f'"{shown_version}"'})["changes"]) == 4
 
 
 def test_an_export_applied_again_changes_nothing_and_makes_the_same_catalogue_elsewhere(service: Service) -> None:

@@ -36,7 +36,7 @@ def test_only_staff_see_where_the_keys_are(service: Service) -> None:
     execute(service.settings.database_url, "UPDATE images SET registry_password = ? WHERE pk = ?", UNREADABLE, pk)
     state = service.staff.post(f"/v1/docker/{pk}/checks").json()
     assert (state["code"], str(service.settings.home) in state["detail"]) == ("unknown_key", True)
-    for shown in (service.user.get(f"/v1/docker/{pk}/checks"), service.user.post("/v1/docker/checks/list")):
-        assert "unknown_key" in shown.text
-        assert str(service.settings.home) not in shown.text
-        assert "staff see why" in shown.text
+    for answer in (service.user.get(f"/v1/docker/{pk}/checks"), service.user.post("/v1/docker/checks/list")):
+        assert "unknown_key" in answer.text
+        assert str(service.settings.home) not in answer.text
+        assert "staff see why" in answer.text

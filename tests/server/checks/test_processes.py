@@ -165,8 +165,8 @@ def _nothing_is_lost(url: str, client: httpx.Client) -> None:
         eventually(lambda: waiting(client) <= 5 * WIDTH)
         assert waiting(client) == 5 * WIDTH
         ((due,),) = execute(url, "SELECT max(due) FROM checks WHERE asked IS NOT NULL")
-        left = datetime.datetime.fromisoformat(due) - datetime.datetime.now(datetime.UTC)
-        assert datetime.timedelta(minutes=10) < left < datetime.timedelta(minutes=15)
+        remaining = datetime.datetime.fromisoformat(due) - datetime.datetime.now(datetime.UTC)
+        assert datetime.timedelta(minutes=10) < remaining < datetime.timedelta(minutes=15)
         execute(url, "UPDATE checks SET due = checked WHERE checked IS NOT NULL")
         execute(url, "UPDATE checks SET due = asked WHERE asked IS NOT NULL")
     eventually(lambda: waiting(client) == 0)

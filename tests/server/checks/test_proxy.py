@@ -19,7 +19,7 @@ __all__ = ["secured"]
 @pytest.fixture
 def proxy(loop: Loop) -> Iterator[Proxy]:
     """A proxy that asks for credentials."""
-    running = proxying(login="bayplan:secret-of-the-proxy")
+    running = proxying(credentials="bayplan:secret-of-the-proxy")
     proxy = loop.run(running.__aenter__())
     try:
         yield proxy

@@ -113,9 +113,9 @@ def test_credentials_that_are_refused_then_mended(service: Service, guarded: Reg
     assert (state["state"], state["code"]) == ("denied", "registry_denied")
     assert wrong.username in state["detail"]
     assert wrong.password not in str(state)
-    seen = service.user.get(f"/v1/docker/{image['pk']}/checks").json()
-    assert (seen["state"], seen["code"]) == ("denied", "registry_denied")
-    assert wrong.username not in str(seen)
+    public_state = service.user.get(f"/v1/docker/{image['pk']}/checks").json()
+    assert (public_state["state"], public_state["code"]) == ("denied", "registry_denied")
+    assert wrong.username not in str(public_state)
     credentials = {"registry_username": guarded.login.username, "registry_password": guarded.login.password}
     service.staff.patch(f"/v1/docker/{image['pk']}", json=credentials)
     assert checked(service, image)["state"] == "ok"

@@ -25,11 +25,11 @@ def test_a_join_token_is_shown_once_and_says_how_long_it_is_good(service: Servic
     assert answer.status_code == 201
     assert answer.headers["cache-control"] == "no-store"
     made = answer.json()
-    left = datetime.fromisoformat(timestamp(made["expires"])) - datetime.now(UTC)
-    assert 3500 < left.total_seconds() <= 3600
+    remaining = datetime.fromisoformat(timestamp(made["expires"])) - datetime.now(UTC)
+    assert 3500 < remaining.total_seconds() <= 3600
     listed = service.staff.post("/v1/nodes/join-tokens/list")
     assert made["token"] not in listed.text
-    assert [(one["pk"], one["uses"], one["uses_left"], one["expires"]) for one in listed.json()] == [
+    assert [(token["pk"], token["uses"], token["uses_left"], token["expires"]) for token in listed.json()] == [
         (made["pk"], 100, 100, made["expires"])
     ]
 

@@ -62,9 +62,9 @@ def test_a_new_node_was_never_seen_and_a_ping_is_noted(service: Service) -> None
     assert made["last_seen"] is None
     answer = service.staff.get("/v1/nodes/ping", headers={"Node-Id": str(made["pk"])})
     assert answer.status_code == 200
-    seen = timestamp(service.staff.get(f"/v1/nodes/{made['pk']}").json()["last_seen"])
+    last_seen = timestamp(service.staff.get(f"/v1/nodes/{made['pk']}").json()["last_seen"])
     service.staff.get("/v1/nodes/ping", headers={"Node-Id": str(made["pk"])})
-    assert timestamp(service.staff.get(f"/v1/nodes/{made['pk']}").json()["last_seen"]) >= seen
+    assert timestamp(service.staff.get(f"/v1/nodes/{made['pk']}").json()["last_seen"]) >= last_seen
 
 
 def test_a_ping_leaves_the_other_nodes_alone(service: Service) -> None:

@@ -150,8 +150,8 @@ def test_a_worker_leaves_with_its_nodes(service: Service, worker: Joined) -> Non
     with joined(service) as other:
         refused(worker.client.delete(f"/v1/nodes/workers/{other.answer['worker']}"), 404)
         assert other.client.post("/v1/docker/list").status_code == 200
-        left = worker.client.delete(f"/v1/nodes/workers/{worker.answer['worker']}?nodes=true")
-        assert left.status_code == 204
+        answer = worker.client.delete(f"/v1/nodes/workers/{worker.answer['worker']}?nodes=true")
+        assert answer.status_code == 204
         for pk in worker.nodes:
             refused(service.staff.get(f"/v1/nodes/{pk}"), 404)
         assert service.staff.get(f"/v1/nodes/{other.nodes[0]}").status_code == 200

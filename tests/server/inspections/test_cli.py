@@ -115,10 +115,10 @@ def test_an_image_is_added_with_all_that_it_says(shell: Shell, registry: Registr
         ["licence", "BSD-3-Clause"],
     ]
     assert re.fullmatch(r"Added torch 2\.4-cuda12\.4 as image \d+\.", printed.splitlines()[-1])
-    shown = dict(line[:2] for line in rows(shell.run("images", "show", "torch").out))
-    assert (shown["url"], shown["registry"]) == (url, registry.host)
-    assert (shown["framework"], shown["cuda"], shown["oldest gpu"]) == ("PyTorch 2.4.1", "12.4.1", "Volta")
-    assert shown["licence"].startswith("BSD 3-Clause")
+    fields = dict(line[:2] for line in rows(shell.run("images", "show", "torch").out))
+    assert (fields["url"], fields["registry"]) == (url, registry.host)
+    assert (fields["framework"], fields["cuda"], fields["oldest gpu"]) == ("PyTorch 2.4.1", "12.4.1", "Volta")
+    assert fields["licence"].startswith("BSD 3-Clause")
     assert ["architectures", "registry", "amd64"] in rows(shell.run("images", "facts", "torch").out)
     # What was made once is found, and what is typed goes before what the image says.
     again = (
@@ -144,9 +144,9 @@ def test_a_person_is_asked_for_the_rest(shell: Shell, registry: Registry) -> Non
     ended = shell.at_terminal("images", "add", url, typed=answers)
     assert ended.code == 0, ended.out
     assert "There is no PyTorch 2.5.0 in the catalogue yet. Add it?" in ended.out
-    shown = dict(line[:2] for line in rows(shell.run("images", "show", "asked").out))
-    assert (shown["framework"], shown["domain"], shown["tasks"]) == ("PyTorch 2.5.0", "od", "train, predict")
-    assert shown["oldest gpu"] == "Ampere"
+    fields = dict(line[:2] for line in rows(shell.run("images", "show", "asked").out))
+    assert (fields["framework"], fields["domain"], fields["tasks"]) == ("PyTorch 2.5.0", "od", "train, predict")
+    assert fields["oldest gpu"] == "Ampere"
 
 
 def test_one_without_cuda_may_run_without_a_gpu(shell: Shell, registry: Registry) -> None:
@@ -154,8 +154,8 @@ def test_one_without_cuda_may_run_without_a_gpu(shell: Shell, registry: Registry
     answers = ("y", "PyTorch 2.4", "od", "train", "MIT")
     ended = shell.at_terminal("images", "add", url, typed=answers)
     assert ended.code == 0, ended.out
-    shown = dict(line[:2] for line in rows(shell.run("images", "show", "plain").out))
-    assert (shown["without gpu"], shown.get("cuda")) == ("yes", "-")
+    fields = dict(line[:2] for line in rows(shell.run("images", "show", "plain").out))
+    assert (fields["without gpu"], fields.get("cuda")) == ("yes", "-")
 
 
 def test_what_the_server_refuses_leaves_no_framework_behind(shell: Shell, server: Server, registry: Registry) -> None:

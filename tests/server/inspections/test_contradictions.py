@@ -48,8 +48,8 @@ def test_contradictions_are_reported_and_nothing_is_overwritten(service: Service
     assert service.staff.get(f"/v1/docker/{image['pk']}").json() == image
     # What staff mend is seen to agree, without asking the registry again.
     service.staff.patch(f"/v1/docker/{image['pk']}", json={"cuda_version": "12.2.2", "licence": "BSD-3-Clause"})
-    left = service.user.get(place(image)).json()["contradictions"]
-    assert [contradiction["field"] for contradiction in left] == ["framework_version"]
+    remaining = service.user.get(place(image)).json()["contradictions"]
+    assert [row["field"] for row in remaining] == ["framework_version"]
 
 
 def test_no_cuda_in_the_catalogue_and_one_in_the_image_contradict(service: Service, registry: Registry) -> None:

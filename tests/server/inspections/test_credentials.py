@@ -102,13 +102,13 @@ class TestOverview:
         gone = service.make("docker", registry_username="gone", registry_password=WRONG)
         service.staff.delete(f"/v1/docker/{gone['pk']}")
         rows = overview(service)
-        assert [(one["registry"], one["username"], one["images"], one["passwords"]) for one in rows] == [
+        assert [(row["registry"], row["username"], row["images"], row["passwords"]) for row in rows] == [
             ("docker.io", "kim", 2, 1),
             ("reg.example.org", "kim", 3, 2),
             ("reg.example.org", "lee", 1, 1),
             ("reg.example.org:5000", "kim", 1, 1),
         ]
-        assert {(one["last_used"], one["last_refused"]) for one in rows} == {(None, None)}
+        assert {(row["last_used"], row["last_refused"]) for row in rows} == {(None, None)}
 
     def test_it_says_when_credentials_were_last_given_out(self, service: Service, loop: Loop) -> None:
         begun = datetime.now(UTC)
@@ -188,7 +188,7 @@ class TestRotating:
             assert service.staff.get(path).headers["etag"] != tag, "whoever has the old one must ask again"
             assert service.staff.get(path, headers={"If-None-Match": tag}).status_code == 200
             assert service.staff.post(place(images[2])).status_code == 200
-        assert [(one["username"], one["images"], one["passwords"]) for one in overview(service)] == [
+        assert [(row["username"], row["images"], row["passwords"]) for row in overview(service)] == [
             (LOGIN.username, 3, 1),
             ("kim", 1, 1),
         ]
@@ -223,9 +223,9 @@ class TestRotating:
         answer = service.staff.post("/v1/credentials/rotate", json=body | {"new_username": LOGIN.username})
         assert answer.json()["verified"] is True, answer.text
         assert stored_credentials(service, image) == {(LOGIN.username, LOGIN.password)}
-        (one,) = overview(service)
-        assert one["username"] == LOGIN.username
-        assert one["last_used"] is not None
+        (row,) = overview(service)
+        assert row["username"] == LOGIN.username
+        assert row["last_used"] is not None
 
     def test_a_registry_that_asks_nobody_proves_nothing(self, service: Service, registry: Registry) -> None:
         image = made(service, pushed(registry, "team/for-everybody"), LOGIN)
@@ -282,11 +282,11 @@ class TestRotating:
         answer = rotated(service, "registry.example.com", SECOND.password, check=False)
         assert answer.json()["images"] == len(images)
         listed = service.staff.post("/v1/docker/list").json()
-        assert {(one["registry_username"], one["registry_password"]) for one in listed} == {
+        assert {(row["registry_username"], row["registry_password"]) for row in listed} == {
             (SECOND.username, SECOND.password)
         }
-        (one,) = overview(service)
-        assert (one["images"], one["passwords"]) == (len(images), 1)
+        (row,) = overview(service)
+        assert (row["images"], row["passwords"]) == (len(images), 1)
 
 
 async def _fails(asked: Asked) -> None:

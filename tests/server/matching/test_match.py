@@ -299,7 +299,7 @@ def test_only_what_a_long_answer_shows_is_in_the_audit_log(service: Service) -> 
     images = [image(tasks=["train"], **credentials) for _ in range(505)] + [image(tasks=["predict"], **credentials)]
     service.staff.post("/v1/catalogue/apply", json={"images": images}).raise_for_status()
     asked = {"worker": A6000, "task": "train"}
-    shown = [row["image"]["pk"] for row in service.staff.post("/v1/docker/match", json=asked).json()["matches"]]
+    pks = [row["image"]["pk"] for row in service.staff.post("/v1/docker/match", json=asked).json()["matches"]]
     (entry,) = [row for row in service.staff.get("/v1/audit").json() if row["action"] == "match"]
-    assert entry["passwords"] == len(shown) == 505
-    assert entry["images"] == [[min(shown), max(shown)]]
+    assert entry["passwords"] == len(pks) == 505
+    assert entry["images"] == [[min(pks), max(pks)]]
