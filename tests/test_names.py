@@ -35,7 +35,7 @@ def test_no_file_is_too_long() -> None:
     assert {path: count for path, count in lines.items() if count > MOST_LINES} == {}
 
 
-def test_a_name_in_two_modules_is_found(tmp_path: Path) -> None:
+def test_a_name_in_two_modules_is_reported(tmp_path: Path) -> None:
     (tmp_path / "one.py").write_text("class Image: ...\nclass _Own: ...\n")
     (tmp_path / "two.py").write_text("def f():\n    class Image: ...\nclass _Own: ...\n")
     assert modules_by_class(tmp_path) == {"Image": ["one.py", "two.py"]}

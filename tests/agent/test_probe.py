@@ -89,7 +89,7 @@ def test_nvidia_smi_tells_where_nvml_fails(box: Box, nvml: dict[str, str]) -> No
     assert probed(box, nvml | {"NVML_INIT": "18"}).gpus.driver_version == "535.104.05"
 
 
-def test_both_failing_is_an_error_that_says_what_both_said(box: Box, nvml: dict[str, str]) -> None:
+def test_both_failing_is_an_error_with_both_messages(box: Box, nvml: dict[str, str]) -> None:
     box.fails("NVIDIA-SMI has failed because it couldn't communicate with the NVIDIA driver.")
     done = run_probe(box, nvml | {"NVML_INIT": "9"})
     assert done.returncode == 1

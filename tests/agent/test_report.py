@@ -44,10 +44,10 @@ def test_a_machine_goes_through_another_process_unchanged() -> None:
         (replace(MACHINE, memory_bytes=1), ["memory 270582939648 is now 1"]),
     ],
 )
-def test_what_has_changed_is_said(new: Machine, lines: list[str]) -> None:
+def test_changes_are_described(new: Machine, lines: list[str]) -> None:
     assert differences(body(MACHINE, "192.0.2.17"), body(new, "192.0.2.17")) == lines
 
 
-def test_another_address_is_said() -> None:
+def test_another_address_is_described() -> None:
     lines = differences(body(MACHINE, "192.0.2.17"), body(MACHINE, "192.0.2.18"))
     assert lines == ["address 192.0.2.17 is now 192.0.2.18"]

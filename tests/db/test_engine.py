@@ -225,7 +225,7 @@ def test_elements_of_a_list_are_rows(database_url: str, loop: Loop) -> None:
     loop.run(work())
 
 
-def test_a_database_that_is_not_there_is_said_in_a_sentence(loop: Loop, tmp_path: object) -> None:
+def test_a_missing_database_is_an_error_of_one_sentence(loop: Loop, tmp_path: object) -> None:
     for url in ("postgresql://nobody:secret-word@127.0.0.1:1/none", "sqlite:////proc/none/bayplan.db"):
 
         async def work(url: str = url) -> None:

@@ -48,7 +48,7 @@ def test_a_new_key_encrypts_and_the_old_one_is_still_read_by_a_keyring_that_was_
     assert rotating.decrypt(old) == "old"
 
 
-def test_a_home_in_which_no_key_can_be_made_is_said_in_a_sentence(file: Path) -> None:
+def test_a_home_in_which_no_key_can_be_made_is_an_error_of_one_sentence(file: Path) -> None:
     keyring = Keyring(None, file)
     file.with_suffix(".lock").mkdir()
     before = file.read_text()

@@ -99,7 +99,7 @@ def test_a_connection_that_was_ended_is_replaced(run: Run, postgres: Postgres) -
     run(work)
 
 
-def test_a_database_that_is_gone_is_said_and_found_again(run: Run, postgres: Postgres) -> None:
+def test_a_database_that_is_gone_is_reported_and_used_again(run: Run, postgres: Postgres) -> None:
     names = CompiledStatement(sa.select(tables.domains.c.name))
 
     async def work(db: Database) -> None:

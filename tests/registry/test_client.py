@@ -65,7 +65,7 @@ async def test_an_index_is_read_with_all_its_platforms(registry: Registry) -> No
     assert inspection.platforms[0].size_bytes == len(LAYER) + config
     assert inspection.platforms[0].created == "2026-10-01T00:00:00Z"
     assert inspection.platforms[0].facts["cuda_version"].value == "12.4.1"
-    blobs = [asked for asked in registry.requests[before:] if "/blobs/" in asked]
+    blobs = [line for line in registry.requests[before:] if "/blobs/" in line]
     assert len(blobs) == 2
 
 
@@ -191,7 +191,7 @@ async def test_nobody_there() -> None:
             await inspect(client, Reference.parse("registry.invalid/a/b:1"))
 
 
-async def test_what_is_no_image_is_said_to_be_none(open_registry: Registry) -> None:
+async def test_an_artifact_that_is_no_image_is_refused(open_registry: Registry) -> None:
     """An artifact of another kind, which registries keep too."""
     described = open_registry.blob("ml/chart", b"{}")
     document = {

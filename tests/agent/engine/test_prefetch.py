@@ -280,7 +280,7 @@ def test_a_pull_that_turns_out_to_be_too_much_is_given_up_and_leaves_no_trace(
             assert worker.process.poll() is None
 
 
-def test_signs_of_life_go_on_while_something_is_pulled(
+def test_heartbeats_go_on_while_something_is_pulled(
     engine: Dockerd,
     registry: Registry,
     machine: Box,
@@ -310,7 +310,7 @@ def test_signs_of_life_go_on_while_something_is_pulled(
             server.end.set()
 
 
-def test_without_an_engine_that_is_said_once_and_signs_of_life_go_on(
+def test_a_missing_engine_is_logged_once_and_heartbeats_go_on(
     machine: Box,
     image: tuple[Pushed, Body],
     rule: Body,

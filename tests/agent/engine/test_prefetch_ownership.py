@@ -77,8 +77,8 @@ def test_what_somebody_pulls_during_a_pass_is_theirs(
             with engine.api() as api:
                 api.pull(f"{registry.host}/{theirs.repository}", tag=theirs.digest)
 
-    with connect(engine.address) as machine:
-        inventory = reconciler_of(tmp_path, say).reconcile(machine, [desired(ours), desired(theirs, 2)], ())
+    with connect(engine.address) as container_engine:
+        inventory = reconciler_of(tmp_path, say).reconcile(container_engine, [desired(ours), desired(theirs, 2)], ())
     assert [image["state"] for image in inventory.values()] == ["held", "held"], messages
     assert entered(tmp_path) == [ours.pinned]
 
@@ -106,11 +106,11 @@ def test_a_pull_that_is_given_up_stays_entered_until_it_is_seen_to_be_gone(
 ) -> None:
     pushed = push(registry, f"team/{name}", more_bytes=[3_000_000])
     reconciler = reconciler_of(tmp_path, lambda _: None, DiskLimits(budget_bytes=1_000_000, free_share=0.0))
-    with connect(engine.address) as machine:
-        states: dict[int, InventoryEntry] = reconciler.reconcile(machine, [desired(pushed)], ())
+    with connect(engine.address) as container_engine:
+        states: dict[int, InventoryEntry] = reconciler.reconcile(container_engine, [desired(pushed)], ())
         assert states[1]["state"] == "no_room"
         assert entered(tmp_path) == [pushed.pinned]
-        reconciler.reconcile(machine, [desired(pushed)], ())
+        reconciler.reconcile(container_engine, [desired(pushed)], ())
         assert entered(tmp_path) == []
         assert pushed.pinned not in here(engine)
 
@@ -120,7 +120,7 @@ def test_what_left_too_little_room_is_not_pulled_again_in_the_next_pass(
 ) -> None:
     pushed = push(registry, f"team/{name}", more_bytes=[1000])
     messages: list[str] = []
-    with running_engine(hook=None, disk_megabytes=24) as small, connect(small.address) as machine:
+    with running_engine(hook=None, disk_megabytes=24) as small, connect(small.address) as container_engine:
         reconciler = reconciler_of(tmp_path, messages.append, DiskLimits(free_bytes=8_000_000, free_share=0.0))
         filler, pulling = small.data_root / "filler", False
 
@@ -136,17 +136,17 @@ def test_what_left_too_little_room_is_not_pulled_again_in_the_next_pass(
         reconciler.observer = ReconcileObserver(report_states, messages.append, is_stopped)
         for _ in range(3):
             filler.unlink(missing_ok=True)
-            assert reconciler.reconcile(machine, [desired(pushed)], ())[1]["state"] == "no_room", messages
+            assert reconciler.reconcile(container_engine, [desired(pushed)], ())[1]["state"] == "no_room", messages
             assert "are to stay free" in messages[-1]
-        asked = [line for line in registry.requests if pushed.repository in line and pushed.layers[-1] in line]
-        assert len([line for line in asked if "GET" in line]) == 1, asked
+        requests = [line for line in registry.requests if pushed.repository in line and pushed.layers[-1] in line]
+        assert len([line for line in requests if "GET" in line]) == 1, requests
 
 
 def test_the_engine_stops_pulling_as_soon_as_nobody_listens(engine: Dockerd, registry: Registry, name: str) -> None:
     pushed = push(registry, f"team/{name}", more_bytes=[1000, 2_000_000])
     before = engine.everything()
 
-    with between(registry) as server, connect(engine.address) as machine:
+    with between(registry) as server, connect(engine.address) as container_engine:
         server.held_back = pushed.layers[-1]
         reference = Reference.parse(f"{server.host}/{pushed.repository}@{pushed.digest}")
 
@@ -155,10 +155,10 @@ def test_the_engine_stops_pulling_as_soon_as_nobody_listens(engine: Dockerd, reg
                 raise KeyError
 
         with pytest.raises(KeyError) as error:
-            _pull(machine, reference, gives_up)
+            _pull(container_engine, reference, gives_up)
         until(lambda: engine.everything() == before, lambda: f"{engine.everything()} is not {before}")
         assert error.tb, "which keeps all that was going on alive"
 
 
-def _pull(machine: Engine, reference: Reference, on_progress: Callable[[Progress], None]) -> None:
-    machine.pull(reference, None, on_progress)
+def _pull(container_engine: Engine, reference: Reference, on_progress: Callable[[Progress], None]) -> None:
+    container_engine.pull(reference, None, on_progress)

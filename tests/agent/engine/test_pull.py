@@ -55,11 +55,11 @@ def test_what_is_here_already_is_not_pulled_again(
 ) -> None:
     pushed, _ = image
     pull(machine, engine, name)
-    asked = len(pushed.registry.requests)
+    request_count = len(pushed.registry.requests)
     again = pull(machine, engine, name)
     assert again.out == f"{pushed.pinned}\n"
     assert "was here already" in again.err
-    assert len(pushed.registry.requests) == asked
+    assert len(pushed.registry.requests) == request_count
 
 
 def test_the_answer_for_programs(

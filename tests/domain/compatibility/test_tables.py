@@ -120,8 +120,8 @@ def test_official_builds_are_found_by_framework_version_and_cuda() -> None:
     arm = TABLES.arch_list("PyTorch", "2.9.0", "13.0", "arm64")
     assert arm is not None
     assert "11.0" in arm.kernel_architectures
-    for asked in [("PyTorch", "2.5", "9.0"), ("Caffe", "1", "8.0"), ("PyTorch", "main", "12.4"), (None, "2", "12.4")]:
-        assert TABLES.arch_list(*asked) is None
+    for build in [("PyTorch", "2.5", "9.0"), ("Caffe", "1", "8.0"), ("PyTorch", "main", "12.4"), (None, "2", "12.4")]:
+        assert TABLES.arch_list(*build) is None
 
 
 def test_nvidias_own_builds_are_listed_by_the_release_of_their_image() -> None:

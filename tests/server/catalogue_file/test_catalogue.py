@@ -83,7 +83,7 @@ def test_a_dry_run_says_the_same_and_does_nothing(service: Service) -> None:
     assert done(apply(service, document())) == done(dry)
 
 
-def test_what_changes_is_said_field_by_field_and_what_is_not_mentioned_stays(service: Service) -> None:
+def test_changes_are_reported_by_field_and_fields_not_in_the_file_stay(service: Service) -> None:
     apply(service, document())
     changed = image("one", cuda_version="12.2.0", registry_username="robot", registry_password="s3cret-pw")
     plan = apply(service, {"images": [changed | {"facts": {"min_driver": "560.0", "disable_require": True}}]})
@@ -137,7 +137,7 @@ def test_what_an_image_still_uses_is_not_pruned_and_then_nothing_is(service: Ser
     assert service.staff.get(EXPORT).json() == before
 
 
-def test_every_problem_is_said_at_its_place_and_nothing_is_stored(service: Service) -> None:
+def test_every_problem_is_reported_at_its_place_and_nothing_is_stored(service: Service) -> None:
     before = service.staff.get(EXPORT).json()
     content = document()
     content["images"] += [

@@ -110,7 +110,7 @@ REFERRED = (
 
 
 @pytest.mark.parametrize(("resource", "field", "by"), REFERRED)
-def test_what_is_referred_to_is_kept_and_by_how_many_is_said(
+def test_a_row_with_references_is_kept_and_their_number_reported(
     shared: Service, resource: str, field: str, by: str
 ) -> None:
     target = shared.make(resource)

@@ -180,7 +180,7 @@ def test_credentials_are_stored_with_the_image(shell: Shell, server: Server, gua
     assert guarded.login.password not in server.log
 
 
-def test_options_that_do_not_go_together_are_said(shell: Shell, registry: Registry) -> None:
+def test_options_that_exclude_each_other_are_named(shell: Shell, registry: Registry) -> None:
     url = pushed(registry, "cli/typed")
     assert "--url and --registry" in shell.run("images", "add", url, "--url", url, code=2).err
     assert "--create-framework" in shell.run("images", "add", "a", "1", "--create-framework", code=2).err

@@ -98,7 +98,7 @@ def test_a_capability_is_found_its_generation(shared: Service, compute: str, gen
     ("compute", "status"),
     [("99.0", 404), ("0.5", 404), ("eight", 422), ("NaN", 422), ("inf", 422), ("1e400", 422), ("-8.0", 422)],
 )
-def test_a_capability_of_no_generation_is_said(shared: Service, compute: str, status: int) -> None:
+def test_a_capability_of_no_generation_is_an_error(shared: Service, compute: str, status: int) -> None:
     answer = shared.user.get(f"/v1/hardware/get-hardware-generation/{compute}")
     assert answer.status_code in (404, 422)
     refused(answer, status)
