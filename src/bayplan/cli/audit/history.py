@@ -22,6 +22,9 @@ def history(
     since: Annotated[
         int | None, typer.Option(parser=duration, metavar="DURATION", help="Only so far back: 90s, 15m, 12h, 7d.")
     ] = None,
+    until: Annotated[
+        int | None, typer.Option(parser=duration, metavar="DURATION", help="Only what is at least so long ago.")
+    ] = None,
     limit: Annotated[int, typer.Option(min=1, metavar="N", help="At most so many.")] = 100,
     server: Server = None,
     as_json: AsJson = False,
@@ -34,19 +37,26 @@ def history(
 
     from bayplan.cli import connection, lookup, output
     from bayplan.cli.audit import _history_view as history_view
+    from bayplan.cli.audit._history_names import read_names
 
     if sum((image is not None, node is not None, resource is not None or pk is not None)) > 1:
         raise UsageError("Give one of --image, --node, and --resource with --pk.")
     if pk is not None and resource is None:
         raise UsageError("--pk is the key of an object; say of which --resource.")
-    earliest = None if since is None else (datetime.now(UTC) - timedelta(seconds=since)).isoformat()
+    if since is not None and until is not None and until >= since:
+        raise UsageError("Nothing lies between --since and --until; give --until the shorter duration.")
+    now = datetime.now(UTC)
+    earliest, latest = (
+        None if seconds is None else (now - timedelta(seconds=seconds)).isoformat() for seconds in (since, until)
+    )
     with connection.connect(server) as client:
         # The key of an object that is gone is still a key.
         if image is not None:
             resource, pk = "docker", int(image) if image.isdecimal() else lookup.image(client, [image])["pk"]
         if node is not None:
             resource, pk = "nodes", int(node) if node.isdecimal() else lookup.node(client, node)["pk"]
-        entries = list(client.history(resource=resource, pk=pk, user=user, since=earliest, limit=limit))
-    if as_json:
-        return output.show_json(entries)
-    return history_view.show_history(entries)
+        entries = list(client.history(resource=resource, pk=pk, user=user, since=earliest, until=latest, limit=limit))
+        if as_json:
+            return output.show_json(entries)
+        names = read_names(client, entries)
+    return history_view.show_history(entries, names)
