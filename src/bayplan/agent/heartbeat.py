@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from bayplan.agent.prefetch import Prefetcher
 
 JITTER = 0.2  # of the time from one heartbeat to the next
+JOINING_SECONDS, JOINING_PAUSE_SECONDS = 3.0, 0.1
+"""How long a new credential is waited for: joining ends the old one before it has written the new one to its file."""
 
 
 class JoinedAgain(Exception):  # nothing went wrong
@@ -74,7 +76,7 @@ class Agent:
             for node in self._state.nodes:
                 client.nodes.ping(node)
         except Unauthenticated as error:
-            if not credential.read(self.path).is_of(self._state):
+            if self._has_joined_again():
                 self.log("This machine has joined again: going on with what it got.")
                 raise JoinedAgain from None
             raise Unauthenticated(
@@ -98,6 +100,15 @@ class Agent:
             self.log(f"{self._state.server} answers again.")
         self._failures, self._last_error = 0, None
         return spread(self.heartbeat_seconds, JITTER, random.random())  # noqa: S311  # spreads load, guards nothing
+
+    def _has_joined_again(self) -> bool:
+        """Whether the file has another credential, now or within a moment; raises `NotFound` where the machine has left."""
+        deadline = time.monotonic() + JOINING_SECONDS
+        while credential.read(self.path).is_of(self._state):
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(JOINING_PAUSE_SECONDS)
+        return True
 
     def _report_changes(self, client: Client) -> None:
         """Probes the hardware where that is due, and reports what has changed."""

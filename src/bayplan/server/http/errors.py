@@ -28,7 +28,7 @@ STATUS: dict[type[errors.BayplanError], int] = {
     errors.TooManyAttempts: 429,
     UnknownKey: 503,
     DatabaseUnavailable: 503,
-    # Errors that the principal can mend are 4xx; the rest are the registry's.
+    # What the sender of a request can mend is 4xx; the rest are the registry's errors.
     registries.RegistryError: 502,
     registries.RegistryNotAllowed: 422,
     registries.RegistryDenied: 422,
