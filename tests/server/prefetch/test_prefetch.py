@@ -1,44 +1,13 @@
-"""Desired images of workers, the inventories that they report, and what people see of both; over the API."""
+"""Desired images of workers, and what people see of them; over the API."""
 
-import asyncio
-from collections.abc import Callable, Iterator
-from typing import Any
-
-import httpx
-import pytest
+from collections.abc import Callable
 
 from tests import catalogue
-from tests.answers import refused, timestamp
+from tests.answers import refused
 from tests.conftest import Service
 from tests.joining import Joined, joined
 from tests.server.http.test_statements import counted
-
-Object = dict[str, Any]
-LOGIN = {"registry_username": "robot", "registry_password": "s3cret"}
-DIGEST = f"sha256:{'ab' * 32}"
-GONE = 999_999
-
-
-@pytest.fixture
-def worker(service: Service) -> Iterator[Joined]:
-    """A machine with two RTX A6000 that has joined."""
-    with joined(service) as member:
-        yield member
-
-
-@pytest.fixture
-def rule(service: Service) -> Callable[..., Object]:
-    """Makes a rule; `images`: expressions, in the order of names unless `order_by` says otherwise."""
-
-    def made(*images: Object, nodes: tuple[Object, ...] = (), order_by: str = "name", **more: Any) -> Object:
-        chosen = {"expressions": list(images), "order_by": [{"field": order_by}]}
-        return service.make("prefetch", nodes={"expressions": list(nodes)}, images=chosen, **more)
-
-    return made
-
-
-def exact(field: str, value: object) -> Object:
-    return {"type": "exact", "field": field, "value": value}
+from tests.server.prefetch.conftest import DIGEST, LOGIN, Object, exact
 
 
 def desired_images(worker: Joined) -> list[Object]:
@@ -206,157 +175,6 @@ def test_so_many_rules_that_they_take_two_queries(service: Service, worker: Join
     (entry,) = desired_images(worker)
     assert entry["rules"] == ["r0", "r1", "r2", "r3"]
     assert entry["nodes"] == worker.nodes
-
-
-def say(worker: Joined, *images: Object) -> Any:
-    answer = worker.client.put("/v1/prefetch/holdings", json={"images": list(images)})
-    assert answer.status_code == 200, answer.text
-    return answer.json()
-
-
-def test_an_image_inventory_is_reported_and_everyone_sees_it(
-    service: Service, worker: Joined, rule: Callable[..., Object]
-) -> None:
-    first, second, third = (service.make("docker", name=name)["pk"] for name in "abc")
-    rule({"type": "or", "sub_expressions": [exact("name", "a"), exact("name", "b")]})
-    present = {"image": first, "state": "held", "digest": DIGEST, "size_bytes": 12}
-    failed = {"image": third, "state": "failed", "detail": "No such tag."}
-    report = say(worker, present, failed, {"image": GONE, "state": "removing"})
-    assert report["images"] == 2
-    inventory = service.user.get(f"/v1/nodes/{worker.nodes[1]}/holdings").json()
-    nothing = {"state": None, "digest": None, "size_bytes": None, "detail": None, "at": None}
-    assert inventory == {
-        "node": worker.nodes[1],
-        "images": [
-            {"name": "a", "version": "1", **nothing, **present, "at": timestamp(report["at"]), "wanted": True},
-            {"name": "b", "version": "1", **nothing, "image": second, "wanted": True},
-            {"name": "c", "version": "1", **nothing, **failed, "at": report["at"], "wanted": False},
-        ],
-    }
-    place = {"ip": worker.body["ip"], "worker": worker.answer["worker"]}
-    fields = {name: value for name, value in inventory["images"][0].items() if name not in ("image", "name", "version")}
-    assert service.user.get(f"/v1/docker/{first}/holdings").json() == {
-        "image": first,
-        "nodes": [{"node": pk, "index": index, **place, **fields} for index, pk in enumerate(worker.nodes)],
-    }
-    assert [entry["wanted"] for entry in service.user.get(f"/v1/docker/{third}/holdings").json()["nodes"]] == [
-        False,
-        False,
-    ]
-    (line,) = service.user.get("/v1/prefetch/status").json()
-    assert line == {
-        "worker": worker.answer["worker"],
-        "ip": worker.body["ip"],
-        "nodes": worker.nodes,
-        "wanted": 2,
-        "held": 1,
-        "pulling": 0,
-        "failed": 1,
-        "no_room": 0,
-        "unwanted": 1,
-        "held_bytes": 12,
-        "changed": report["at"],
-    }
-
-
-def test_why_a_pull_with_credentials_failed_is_for_staff(service: Service, worker: Joined) -> None:
-    image = service.make("docker", **LOGIN)["pk"]
-    why = f"registry.example.com refuses team/private to {LOGIN['registry_username']}."
-    say(worker, {"image": image, "state": "failed", "detail": why})
-    for path in (f"/v1/nodes/{worker.nodes[0]}/holdings", f"/v1/docker/{image}/holdings"):
-        assert why in service.staff.get(path).text
-        answer = service.user.get(path)
-        assert "for staff" in answer.text
-        assert LOGIN["registry_username"] not in answer.text
-
-
-def test_an_inventory_replaces_the_last_one_and_keeps_since_when(service: Service, worker: Joined) -> None:
-    first, second = service.make("docker")["pk"], service.make("docker")["pk"]
-
-    def inventory() -> dict[int, tuple[str, str]]:
-        images = service.user.get(f"/v1/nodes/{worker.nodes[0]}/holdings").json()["images"]
-        return {entry["image"]: (entry["state"], entry["at"]) for entry in images}
-
-    began = say(worker, {"image": first, "state": "held"}, {"image": second, "state": "pulling"})["at"]
-    assert inventory() == {first: ("held", began), second: ("pulling", began)}
-    later = say(worker, {"image": first, "state": "held"}, {"image": second, "state": "held"})["at"]
-    assert inventory() == {first: ("held", began), second: ("held", later)}
-    say(worker, {"image": second, "state": "held"})
-    assert inventory() == {second: ("held", later)}
-    service.staff.delete(f"/v1/docker/{second}/hard")
-    assert inventory() == {}
-
-
-def test_an_inventory_reported_many_times_at_once_is_stored_once(service: Service, worker: Joined) -> None:
-    at_once = 20
-    images = [service.make("docker")["pk"] for _ in range(5)]
-
-    async def ask() -> list[int]:
-        async with httpx.AsyncClient(
-            transport=httpx.ASGITransport(service.app), base_url="http://bayplan.test", headers=worker.client.headers
-        ) as client:
-            bodies = [
-                {"images": [{"image": pk, "state": "held", "size_bytes": size} for pk in images]}
-                for size in range(at_once)
-            ]
-            answers = await asyncio.gather(*(client.put("/v1/prefetch/holdings", json=body) for body in bodies))
-        return [answer.status_code for answer in answers]
-
-    assert service.loop.run(ask()) == [200] * at_once
-    inventory = service.user.get(f"/v1/nodes/{worker.nodes[0]}/holdings").json()["images"]
-    assert [entry["image"] for entry in inventory] == images
-    assert len({entry["size_bytes"] for entry in inventory}) == 1, "one of the reports, whole"
-
-
-def test_the_largest_images_that_there_may_be_are_counted(service: Service, worker: Joined) -> None:
-    images = [service.make("docker")["pk"] for _ in range(3)]
-    say(worker, *({"image": pk, "state": "held", "size_bytes": 2**50} for pk in images))
-    (line,) = service.user.get("/v1/prefetch/status").json()
-    assert line["held_bytes"] == 3 * 2**50
-
-
-def test_an_inventory_does_not_move_the_version(service: Service, worker: Joined) -> None:
-    image = service.make("docker")["pk"]
-    before = service.anonymous.get("/readyz").json()
-    say(worker, {"image": image, "state": "held"})
-    assert service.anonymous.get("/readyz").json() == before
-
-
-def test_a_revoked_worker_has_no_inventory(service: Service, worker: Joined) -> None:
-    image = service.make("docker")["pk"]
-    say(worker, {"image": image, "state": "held"})
-    service.staff.delete(f"/v1/nodes/workers/{worker.answer['worker']}")
-    assert service.user.get(f"/v1/docker/{image}/holdings").json()["nodes"] == []
-    assert service.user.get(f"/v1/nodes/{worker.nodes[0]}/holdings").json()["images"] == []
-    assert service.user.get("/v1/prefetch/status").json() == []
-
-
-WRONG: tuple[tuple[list[Object], str, str], ...] = (
-    ([{"image": 1, "state": "lost"}], "images.0.state", "literal_error"),
-    ([{"image": 1, "state": "held", "digest": "latest"}], "images.0.digest", "string_pattern_mismatch"),
-    ([{"image": 1, "state": "held", "size_bytes": -1}], "images.0.size_bytes", "greater_than_equal"),
-    ([{"image": 1, "state": "held", "size_bytes": 2**62}], "images.0.size_bytes", "less_than_equal"),
-    ([{"image": 1, "state": "held", "at": "now"}], "images.0.at", "unknown_field"),
-    ([{"state": "held"}], "images.0.image", "missing"),
-    ([{"image": 1, "state": "held"}, {"image": 1, "state": "failed"}], "images", "repeated_image"),
-)
-
-
-@pytest.mark.parametrize(("images", "field", "code"), WRONG, ids=str)
-def test_a_wrong_inventory_is_refused(
-    service: Service, worker: Joined, images: list[Object], field: str, code: str
-) -> None:
-    refused(worker.client.put("/v1/prefetch/holdings", json={"images": images}), 422, code, field)
-
-
-def test_only_workers_report_inventories_and_only_people_read_them(service: Service, worker: Joined) -> None:
-    refused(service.staff.put("/v1/prefetch/holdings", json={"images": []}), 403, "forbidden")
-    image = service.make("docker")["pk"]
-    for path in ("/v1/prefetch/status", f"/v1/nodes/{worker.nodes[0]}/holdings", f"/v1/docker/{image}/holdings"):
-        refused(worker.client.get(path), 403, "forbidden")
-        refused(service.anonymous.get(path), 401)
-    refused(service.user.get(f"/v1/nodes/{GONE}/holdings"), 404, "not_found")
-    refused(service.user.get(f"/v1/docker/{GONE}/holdings"), 404, "not_found")
 
 
 def test_credentials_that_leave_are_in_the_audit_log_and_only_those(
