@@ -10,6 +10,7 @@ Body = dict[str, Any]
 
 _count = itertools.count(1)
 _generations = itertools.count(1)  # apart, since their ranges end at 1,000
+_releases = itertools.count(100)  # apart, since a version's parts have four digits
 
 DOCKER_FIELDS: dict[str, tuple[type, ...]] = {
     "pk": (int,),
@@ -92,10 +93,10 @@ def framework(**changes: Any) -> Body:
 
 def cuda(**changes: Any) -> Body:
     """A create body for a CUDA release far above the real ones."""
-    number = next(_count)
+    number = next(_releases)
     return {
-        "version": f"{100 + number}.0",
-        "full_version": f"{100 + number}.0.1",
+        "version": f"{number}.0",
+        "full_version": f"{number}.0.1",
         "min_driver_version": f"{1000 + number}.10",
     } | changes
 

@@ -37,7 +37,7 @@
 The HTTP status is given in one place, `bayplan.server.http.errors.STATUS`; `-` is what no request raises. The command line
 ends with exit code 1 after any of them, and with 2 after a command that is typed wrongly:
 
-    Mistyped                        cli/options.py                  -  a `typer.BadParameter` in a sentence of its own
+    UsageError                      cli/options.py                  -  a `typer.BadParameter` in a sentence of its own
 
 These are no errors; each ends something from inside, and its own module catches it:
 

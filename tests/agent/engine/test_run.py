@@ -82,7 +82,7 @@ def test_the_third_signal_kills_what_does_not_hear(engine: Dockerd, machine: Box
 def _signalled(process: "subprocess.Popen[str]") -> int | None:
     process.send_signal(signal.SIGINT)
     with suppress(subprocess.TimeoutExpired):
-        process.wait(1)
+        process.wait(10)
     return process.returncode
 
 
