@@ -6,6 +6,8 @@
 BIN := .venv/bin
 # Options for the command that a target runs: make run ARGS="--port 8080", make test ARGS="-k licences".
 ARGS ?=
+# Processes that run the tests: one more than there are cores, since a test waits for programs and for the disk.
+TEST_PROCESSES ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
 ROUNDS ?= 2000
 
 # A tree that was moved or copied has an environment that points to the old place: make it anew.
@@ -20,7 +22,7 @@ run: .venv/.runtime ## Serve on http://127.0.0.1:8000 (installs first; options i
 	@exec $(BIN)/bayplan serve $(ARGS)
 
 test: .venv/.dev ## Run all tests (installs what they need; options in ARGS="-k name")
-	$(BIN)/pytest -n auto $(ARGS)
+	$(BIN)/pytest -n $(TEST_PROCESSES) --dist worksteal $(ARGS)
 
 lint: .venv/.dev ## Check style and types: ruff check, ruff format --check, mypy
 	$(BIN)/ruff check
