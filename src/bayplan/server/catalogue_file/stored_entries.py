@@ -21,8 +21,12 @@ async def stored_entries(
 ) -> dict[Identity, Entry]:
     """Gives the rows with these natural keys that are not deleted; for images with the facts that staff entered."""
     resource_type = section.resource_type
-    keys = sa.tuple_(*(resource_type.column(key) for key in resource_type.natural_keys))
-    statement = sa.select(resource_type.table).where(keys.in_(identities))
+    columns = [resource_type.column(key) for key in resource_type.natural_keys]
+    # Joined: of `(name, version) IN (...)` SQLite makes a scan of the whole index.
+    named = sa.values(*(sa.column(column.name, column.type) for column in columns), name="named").data(identities).cte()
+    statement = sa.select(resource_type.table).join(
+        named, sa.and_(*(column == named.c[column.name] for column in columns))
+    )
     if resource_type.soft_delete is not None:
         statement = statement.where(resource_type.column(resource_type.soft_delete).is_(None))
     entries = [dict(row._mapping) for row in await tx.fetch(statement)]
