@@ -163,8 +163,7 @@ class ImageLists:
         images = index.every
         for condition, rows in zip(conditions, referred, strict=True):
             if isinstance(condition, _Task):
-                folded = condition.folded
-                images &= index.attributes["task"].having(lambda task, folded=folded: task.lower() == folded)  # type: ignore[misc]  # the default is a text
+                images &= index.for_task(condition.folded, str.lower)
             else:
                 some = 0
                 for row in rows:

@@ -175,10 +175,10 @@ class CatalogueIndex:
         """The images of the domain of exactly that name."""
         return self.attributes["domain"][name]
 
-    def for_task(self, task: str) -> Bits:
-        """The images for a task, whatever its case."""
-        folded = task.casefold()
-        return self.attributes["task"].having(lambda name: name.casefold() == folded)
+    def for_task(self, task: str, fold: Callable[[str], str] = str.casefold) -> Bits:
+        """The images for a task, whatever its case; `fold` is what takes the case away."""
+        folded = fold(task)
+        return self.attributes["task"].having(lambda name: fold(name) == folded)
 
     def verdicts(self, node: Node, today: datetime.date) -> NodeVerdicts:
         """All images on a node."""
