@@ -21,6 +21,7 @@ from bayplan.db.projection import Object, Projection
 from bayplan.db.query import conjunction, order_by, where
 from bayplan.db.resource_types import Kind, ResourceType, referrers
 from bayplan.db.validate import VALIDATIONS
+from bayplan.domain.entity_tags import ANY_TAG, tags_in
 from bayplan.errors import Conflict, Invalid, NotFound, PreconditionFailed, Problem
 from bayplan.schemas.filters import Filter
 
@@ -170,9 +171,9 @@ async def current_row(tx: Transaction, resource_type: ResourceType, pk: int, if_
     if not rows:
         raise NotFound(f"No {resource_type.singular} with pk {pk}.")
     row = stored_rows.row_of(resource_type, rows[0])
-    if if_match is not None and if_match.strip() != "*":
-        tags = [tag.strip().strip('"').split("-")[0] for tag in if_match.split(",")]
-        if str(row["revision"]) not in tags:
+    if if_match is not None:
+        revisions = {tag.split("-")[0] for tag in tags_in(if_match)}
+        if revisions.isdisjoint((ANY_TAG, str(row["revision"]))):
             raise PreconditionFailed(
                 f"The {resource_type.singular} with pk {pk} was changed since you read it: load it again, then repeat your change."
             )

@@ -174,6 +174,9 @@ def test_what_was_shown_is_what_is_applied_or_nothing(service: Service) -> None:
     refused(service.staff.post(APPLY, json=document(), headers={"If-Match": f'"{shown_version}"'}), 412)
     shown_version = apply(service, document(), "?dry_run=true")["version"]
     assert len(apply(service, document(), **{"If-Match": f'"{shown_version}"'})["changes"]) == 4
+    refused(service.staff.post(APPLY, json=document(), headers={"If-Match": f'W/"{shown_version}-gzip"'}), 412)
+    shown_version = apply(service, document(), "?dry_run=true")["version"]
+    assert apply(service, document(), **{"If-Match": f'"0", W/"{shown_version}-gzip"'})["changes"] == []
 
 
 def test_an_export_applied_again_changes_nothing_and_makes_the_same_catalogue_elsewhere(service: Service) -> None:

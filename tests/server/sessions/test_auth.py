@@ -198,6 +198,27 @@ def test_tokens_carry_the_lifetimes_of_the_settings(service: Service) -> None:
         assert abs(claims["exp"] - now - seconds) < 60
 
 
+def signed(service: Service, token: str, **claims: Any) -> str:
+    """The token with other claims, signed with the server's key."""
+    key = (service.settings.home / "signing.key").read_text().strip()
+    payload = jwt.decode(token, options={"verify_signature": False})
+    return jwt.encode(payload | claims, key, algorithm="HS256")
+
+
+@pytest.mark.parametrize("ahead_seconds", [2, 10, 45])
+def test_a_token_of_a_process_whose_clock_is_a_little_ahead_is_good(
+    service: Service, tokens: dict[str, str], ahead_seconds: int
+) -> None:
+    made = int(time.time()) + ahead_seconds
+    access, refresh = (signed(service, tokens[use], iat=made, nbf=made) for use in ("access", "refresh"))
+    assert with_token(service, f"Bearer {access}").status_code == 200
+    assert service.anonymous.post("/v1/auth/refresh", json={"refresh": refresh}).status_code == 200
+    for token in (access, refresh):
+        assert service.anonymous.post("/v1/auth/verify", json={"token": token}).status_code == 200
+    early = signed(service, tokens["access"], iat=made + 3600)
+    refused(with_token(service, f"Bearer {early}"), 401)
+
+
 @pytest.mark.parametrize("use", ["access", "refresh"])
 def test_an_expired_token_is_401(service: Service, tokens: dict[str, str], use: str) -> None:
     key = (service.settings.home / "signing.key").read_text().strip()

@@ -1,5 +1,6 @@
 """Access and refresh tokens: signed JWTs that name a user or a worker, and an epoch, whose change ends all earlier tokens."""
 
+import time
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Literal
@@ -11,6 +12,8 @@ from bayplan.errors import Unauthenticated
 Subject = Literal["user", "worker"]
 Use = Literal["access", "refresh"]
 _ALGORITHM = "HS256"
+MOST_SKEW_SECONDS = 60
+"""How far the clock of a server process that made a token may be ahead of this one's. The end of a token has no such margin."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +46,14 @@ class TokenIssuer:
         """Gives the claims of a token; raises `Unauthenticated` where its signature is another's, or it has expired."""
         try:
             claims = jwt.decode(
-                token, self.key, algorithms=[_ALGORITHM], options={"require": ["sub", "exp", "epoch", "use"]}
+                token,
+                self.key,
+                algorithms=[_ALGORITHM],
+                options={"require": ["sub", "exp", "epoch", "use"]},
+                leeway=MOST_SKEW_SECONDS,
             )
+            if claims["exp"] <= time.time():
+                raise jwt.ExpiredSignatureError
             subject, pk = str(claims["sub"]).split(":")
             return TokenClaims(subject, int(pk), claims["epoch"], claims["use"], claims["exp"])  # type: ignore[arg-type]  # ours: it is signed
         except jwt.ExpiredSignatureError:

@@ -13,6 +13,7 @@ from bayplan.db.database import Database, Transaction
 from bayplan.db.keyring import Keyring
 from bayplan.db.natural_keys import resolve
 from bayplan.db.resource_types import Field, Kind
+from bayplan.domain.entity_tags import ANY_TAG, tags_in
 from bayplan.errors import BayplanError, Conflict, Invalid, PreconditionFailed, Problem
 from bayplan.server.catalogue_file.export import SECTIONS, DocumentSection, Entry, names_of, rows_of
 from bayplan.server.catalogue_file.stored_entries import PART, Identity, stored_entries
@@ -67,7 +68,7 @@ async def apply(
     try:
         async with db.write(by=by) as tx:
             result.version = tx.version - 1
-            if if_version is not None and if_version.strip().strip('"') not in ("*", str(result.version)):
+            if if_version is not None and tags_in(if_version).isdisjoint((ANY_TAG, str(result.version))):
                 raise PreconditionFailed("The catalogue was changed since the dry run: look at the changes again.")
             work = _Work(tx, keyring, server_columns, result)
             for section in SECTIONS:

@@ -12,6 +12,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
+from bayplan.domain.entity_tags import ANY_TAG, tags_in
+
 _DIGEST_BYTES = 12
 UNCACHED = {"Cache-Control": "no-store"}
 
@@ -83,12 +85,18 @@ def fingerprinted(request: Request, content: Any, headers: Mapping[str, str] | N
     return tagged(request, ready, fingerprint(ready), headers=headers)
 
 
+def header_list(request: Request, name: str) -> str | None:
+    """Gives the value of a header whose value is a list, which may be sent in several lines; None where there is none."""
+    lines = request.headers.getlist(name)
+    return ", ".join(lines) if lines else None
+
+
 def is_known(request: Request, tag: str) -> bool:
     """Whether the request reads, and its `If-None-Match` has this tag."""
-    header = request.headers.get("if-none-match")
+    header = header_list(request, "if-none-match")
     if header is None or not (request.method in ("GET", "HEAD") or request.scope["path"].endswith("/list")):
         return False
-    return header.strip() == "*" or f'"{tag}"' in (part.strip().removeprefix("W/") for part in header.split(","))
+    return not tags_in(header).isdisjoint((ANY_TAG, tag))
 
 
 def unchanged(tag: str) -> Response:

@@ -12,6 +12,7 @@ from starlette.responses import Response
 from bayplan.db.principal import Principal
 from bayplan.server.auth.access import Access
 from bayplan.server.http.parameters import NoParameters, Parameters
+from bayplan.server.http.responses import header_list
 
 QueryT = TypeVar("QueryT")
 BodyT = TypeVar("BodyT")
@@ -38,7 +39,7 @@ class Call(Generic[QueryT, BodyT]):
     @property
     def if_match(self) -> str | None:
         """The header `If-Match`."""
-        return self.request.headers.get("if-match")
+        return header_list(self.request, "if-match")
 
     @property
     def address(self) -> str | None:
