@@ -19,7 +19,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-import httpx
+import httpx2
 from tests.process import Server, running_server
 from tests.registry.running import CONFIG_OF, LAYER, OCI_MANIFEST, Registry, configuration, running_registry
 
@@ -103,7 +103,7 @@ def push_all(registries: Sequence[Registry], images: int) -> list[str]:
     return [reference for group in zip(*by_registry, strict=True) for reference in group]
 
 
-def fill(client: httpx.Client, references: Sequence[str]) -> None:
+def fill(client: httpx2.Client, references: Sequence[str]) -> None:
     """Puts the images into an empty catalogue."""
     frameworks = [dict(zip(("name", "version"), text.split(), strict=True)) for text in content.FRAMEWORKS]
     for start in range(0, len(references), content.BATCH):

@@ -5,7 +5,7 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
-import httpx
+import httpx2
 
 Body = dict[str, Any]
 
@@ -39,7 +39,7 @@ def image(number: int, **changes: Any) -> Body:
     } | changes
 
 
-def fill(client: httpx.Client, images: int, to_find: int, **changes: Any) -> list[float]:
+def fill(client: httpx2.Client, images: int, to_find: int, **changes: Any) -> list[float]:
     """Puts so many images into an empty catalogue; gives the seconds of each batch.
 
     `to_find` of them use the framework `RARE`, spread over the whole.
@@ -61,7 +61,7 @@ def fill(client: httpx.Client, images: int, to_find: int, **changes: Any) -> lis
     return seconds
 
 
-def nodes(client: httpx.Client, number: int) -> list[int]:
+def nodes(client: httpx2.Client, number: int) -> list[int]:
     """Enters so many nodes, eight to a machine and of fifty kinds, and gives their pks."""
     kinds = workers()
     made = [

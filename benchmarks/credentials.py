@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import httpx
+import httpx2
 from tests.postgres import running_postgres
 from tests.process import Server, cpu_seconds, running_server
 
@@ -85,7 +85,7 @@ class Row:
         )
 
 
-def questions(client: httpx.Client, authorization: str) -> dict[str, tuple[Iterator[bytes], int, int]]:
+def questions(client: httpx2.Client, authorization: str) -> dict[str, tuple[Iterator[bytes], int, int]]:
     """Requests by name, the status that they are answered with, and how many clients send them."""
     pks = [item["pk"] for item in client.post("/v1/docker/list?limit=200").json()]
     tags = {pk: client.get(f"/v1/docker/{pk}").headers["etag"] for pk in pks}

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import httpx
+import httpx2
 from tests.process import Server, cpu_seconds
 
 from benchmarks.load import WARM_UP_SECONDS, Measured, Requests, by_turns, drive, request
@@ -65,7 +65,7 @@ def ready_bytes(server: Server, question: Question) -> bytes:
     head, _, body = next(question.requests).decode().partition("\r\n\r\n")
     method, path, _ = head.split("\r\n")[0].split(" ")
     headers = dict(line.split(": ", 1) for line in head.split("\r\n")[1:])
-    answer = httpx.request(method, server.url + path, headers=headers, content=body, timeout=60)
+    answer = httpx2.request(method, server.url + path, headers=headers, content=body, timeout=60)
     assert answer.status_code == question.status, answer.text
     return answer.content
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
-import httpx
+import httpx2
 from tests.postgres import running_postgres
 from tests.process import Server, running_server
 
@@ -26,7 +26,7 @@ class Place:
     """A server and its catalogue."""
 
     server: Server
-    client: httpx.Client
+    client: httpx2.Client
     size: Size
     images: int
     batch_seconds: list[float] = field(default_factory=list)
@@ -105,7 +105,7 @@ def _filled(home: Path, size: Size, images: int, settings: dict[str, str]) -> It
         batch_seconds = content.fill(client, images, to_find=20)
     # Started anew: what filling has left in memory is no part of what is measured.
     with running_server(home, **SETTINGS, **settings) as server, server.client() as client:
-        client.timeout = httpx.Timeout(PATIENCE_SECONDS)
+        client.timeout = httpx2.Timeout(PATIENCE_SECONDS)
         yield Place(server, client, size, images, batch_seconds)
 
 

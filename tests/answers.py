@@ -3,14 +3,14 @@
 import re
 from typing import Any
 
-import httpx
+import httpx2
 
 PROBLEM_KEYS = {"type", "title", "status", "code", "detail", "errors"}
 TIMESTAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z")
 TITLES_CODE = re.compile(r"[a-z][a-z0-9_]*")
 
 
-def refused(answer: httpx.Response, status: int, code: str | None = None, field: str | None = None) -> dict[str, Any]:
+def refused(answer: httpx2.Response, status: int, code: str | None = None, field: str | None = None) -> dict[str, Any]:
     """Asserts that `answer` is an error with this status in the one shape; gives its body.
 
     `code` is the code of the whole, or of one of its parts. `field` is what at least one part has to name.

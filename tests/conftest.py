@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import httpx
+import httpx2
 import hypothesis
 import pytest
 
@@ -44,11 +44,11 @@ class Service:
     app: "Application"
     loop: Loop
     tokens: dict[str, str]
-    anonymous: httpx.Client
-    staff: httpx.Client
-    user: httpx.Client
+    anonymous: httpx2.Client
+    staff: httpx2.Client
+    user: httpx2.Client
 
-    def client(self, token: str | None = None, address: str = "127.0.0.1") -> httpx.Client:
+    def client(self, token: str | None = None, address: str = "127.0.0.1") -> httpx2.Client:
         """One more client, with a token or anonymous, asking from that address."""
         return client(self.app, self.loop, token, address)
 
@@ -84,7 +84,7 @@ def _settings(home: Path, database: str | None, **changes: object) -> Settings:
     )
 
 
-def _obtain_token(anonymous: httpx.Client, username: str, password: str) -> str:
+def _obtain_token(anonymous: httpx2.Client, username: str, password: str) -> str:
     answer = anonymous.post("/v1/auth/obtain", json={"username": username, "password": password})
     assert answer.status_code == 200, answer.text
     token: str = answer.json()["access"]
@@ -207,19 +207,19 @@ def app(service: Service) -> "Application":
 
 
 @pytest.fixture
-def staff(service: Service) -> httpx.Client:
+def staff(service: Service) -> httpx2.Client:
     """A client that is logged in as staff."""
     return service.staff
 
 
 @pytest.fixture
-def user(service: Service) -> httpx.Client:
+def user(service: Service) -> httpx2.Client:
     """A client that is logged in as an ordinary user."""
     return service.user
 
 
 @pytest.fixture
-def anonymous(service: Service) -> httpx.Client:
+def anonymous(service: Service) -> httpx2.Client:
     """A client without credentials."""
     return service.anonymous
 

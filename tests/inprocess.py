@@ -1,6 +1,6 @@
 """The application run inside the test process, without a network: quick enough for hundreds of tests on two databases.
 
-Requests go through a plain synchronous `httpx.Client`; the application lives in one event loop in a thread of its own,
+Requests go through a plain synchronous `httpx2.Client`; the application lives in one event loop in a thread of its own,
 as it does under the server. What the network adds (raw bytes, signals, start-up) is tested on the real server process.
 """
 
@@ -10,7 +10,7 @@ import threading
 from collections.abc import Coroutine, Iterator
 from typing import TYPE_CHECKING, Any, TypeVar
 
-import httpx
+import httpx2
 import uvloop
 
 from bayplan.config import Settings
@@ -44,23 +44,23 @@ class Loop:
         self._loop.close()
 
 
-class InLoop(httpx.BaseTransport):
+class InLoop(httpx2.BaseTransport):
     """Carries a synchronous client's requests to an application in a loop; raises what the application raises."""
 
     def __init__(self, app: "Application", loop: Loop, address: str) -> None:
-        self._transport = httpx.ASGITransport(app, client=(address, 1))
+        self._transport = httpx2.ASGITransport(app, client=(address, 1))
         self._loop = loop
 
-    def handle_request(self, request: httpx.Request) -> httpx.Response:
+    def handle_request(self, request: httpx2.Request) -> httpx2.Response:
         """Sends the request and gives the whole response."""
         return self._loop.run(self._carry(request))
 
-    async def _carry(self, request: httpx.Request) -> httpx.Response:
-        asynchronous = httpx.Request(
+    async def _carry(self, request: httpx2.Request) -> httpx2.Response:
+        asynchronous = httpx2.Request(
             request.method, request.url, headers=request.headers, content=request.read(), extensions=request.extensions
         )
         response = await self._transport.handle_async_request(asynchronous)
-        return httpx.Response(response.status_code, headers=response.headers, content=await response.aread())
+        return httpx2.Response(response.status_code, headers=response.headers, content=await response.aread())
 
 
 @contextlib.contextmanager
@@ -97,7 +97,7 @@ def running_app(settings: Settings, loop: Loop, **options: Any) -> Iterator["App
         loop.run(stop(task))
 
 
-def client(app: "Application", loop: Loop, token: str | None = None, address: str = "127.0.0.1") -> httpx.Client:
+def client(app: "Application", loop: Loop, token: str | None = None, address: str = "127.0.0.1") -> httpx2.Client:
     """A client of the application, with an access token or anonymous; `address` is where its requests come from."""
     headers = {} if token is None else {"Authorization": f"Bearer {token}"}
-    return httpx.Client(transport=InLoop(app, loop, address), base_url=ADDRESS, headers=headers)
+    return httpx2.Client(transport=InLoop(app, loop, address), base_url=ADDRESS, headers=headers)

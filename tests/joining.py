@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-import httpx
+import httpx2
 
 from tests import catalogue
 from tests.conftest import Service
@@ -17,7 +17,7 @@ class Joined:
 
     answer: dict[str, Any]
     body: dict[str, Any]
-    client: httpx.Client
+    client: httpx2.Client
 
     @property
     def nodes(self) -> list[int]:
@@ -39,13 +39,13 @@ def join_token(service: Service, **options: int) -> str:
 
 def join(
     service: Service, body: dict[str, Any], token: str | None = None, address: str = "127.0.0.1"
-) -> httpx.Response:
+) -> httpx2.Response:
     """Joins from that network address, with a join token of its own unless one is given."""
     with service.client(token or join_token(service), address) as client:
         return client.post("/v1/nodes/join", json=body)
 
 
-def obtain(service: Service, worker: str, secret: str) -> httpx.Response:
+def obtain(service: Service, worker: str, secret: str) -> httpx2.Response:
     """Logs in as a worker."""
     return service.anonymous.post("/v1/auth/obtain", json={"worker": worker, "secret": secret})
 

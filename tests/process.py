@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import httpx
+import httpx2
 
 PROGRAM = Path(sys.executable).with_name("bayplan")
 SERVE: tuple[str | Path, ...] = (PROGRAM, "serve", "--port", "0")
@@ -60,16 +60,16 @@ class Server:
     def token(self, username: str = "admin", password: str = ADMIN_PASSWORD) -> str:
         """An access token; one session for each user."""
         if username not in self.tokens:
-            answer = httpx.post(
+            answer = httpx2.post(
                 f"{self.url}/v1/auth/obtain", json={"username": username, "password": password}, timeout=30
             )
             assert answer.status_code == 200, answer.text
             self.tokens[username] = answer.json()["access"]
         return self.tokens[username]
 
-    def client(self, username: str = "admin") -> httpx.Client:
+    def client(self, username: str = "admin") -> httpx2.Client:
         """A client that is logged in."""
-        return httpx.Client(
+        return httpx2.Client(
             base_url=self.url, headers={"Authorization": f"Bearer {self.token(username)}"}, timeout=30.0
         )
 
@@ -119,8 +119,8 @@ def _wait_until_ready(server: Server) -> None:
         line = re.search(r"serves\s+http://127\.0\.0\.1:(\d+)", server.out.read_text(errors="replace"))
         if line:
             server.port = int(line.group(1))
-            with contextlib.suppress(httpx.TransportError):
-                if httpx.get(f"{server.url}/readyz", timeout=5).status_code == 200:
+            with contextlib.suppress(httpx2.TransportError):
+                if httpx2.get(f"{server.url}/readyz", timeout=5).status_code == 200:
                     return
         time.sleep(0.02)
     raise RuntimeError(f"The server did not start:\n{server.log}")

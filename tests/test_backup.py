@@ -8,7 +8,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 
 from tests import catalogue
@@ -40,7 +40,7 @@ def run(line: str, folder: Path, **variables: str) -> None:
     assert done.returncode == 0, done.stderr
 
 
-def image(client: httpx.Client, name: str) -> dict[str, Any]:
+def image(client: httpx2.Client, name: str) -> dict[str, Any]:
     """Makes an image with registry credentials."""
     body = catalogue.image(name=name, registry_username="robot", registry_password=PASSWORD)
     answer = client.post("/v1/docker/create", json=body)

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 import typer.main
 
@@ -251,7 +251,7 @@ def test_the_architectures_table_of_imports_is_what_the_imports_are_tested_by() 
 def test_the_servers_own_pages_answer(tmp_path: Path) -> None:
     """What `DOCUMENTED_BY_HAND` leaves out of the comparison is really there."""
     with running_server(tmp_path / "home") as server:
-        assert {httpx.get(server.url + path).status_code for path in DOCUMENTED_BY_HAND} == {200}
+        assert {httpx2.get(server.url + path).status_code for path in DOCUMENTED_BY_HAND} == {200}
 
 
 def test_every_rule_says_which_of_the_page_it_is_and_none_is_missing() -> None:

@@ -6,7 +6,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 
 from bayplan.cli.document.read import read
@@ -22,7 +22,7 @@ def document(name: str) -> Body:
     return read(path.name, path.read_text(encoding="utf-8")).content()
 
 
-def apply(client: httpx.Client, body: Body) -> Body:
+def apply(client: httpx2.Client, body: Body) -> Body:
     """Applies a document; gives the server's answer."""
     answer = client.post("/v1/catalogue/apply", json=body)
     assert answer.status_code == 200, answer.text
@@ -31,7 +31,7 @@ def apply(client: httpx.Client, body: Body) -> Body:
 
 
 @pytest.fixture(scope="module")
-def client(start_server: Callable[..., AbstractContextManager[Server]]) -> Iterator[httpx.Client]:
+def client(start_server: Callable[..., AbstractContextManager[Server]]) -> Iterator[httpx2.Client]:
     """A client of a real server to which both examples were applied."""
     with start_server() as server, server.client() as client:
         for name in ("catalogue.yaml", "fleet.yaml"):
@@ -53,7 +53,7 @@ def test_there_are_many() -> None:
 
 
 @pytest.mark.parametrize("name", ["catalogue.yaml", "fleet.yaml"])
-def test_applying_again_changes_nothing(client: httpx.Client, name: str) -> None:
+def test_applying_again_changes_nothing(client: httpx2.Client, name: str) -> None:
     """The second time there is nothing to do."""
     content = document(name)
     plan = apply(client, content)
@@ -61,7 +61,7 @@ def test_applying_again_changes_nothing(client: httpx.Client, name: str) -> None
     assert plan["unchanged"] == sum(map(len, content.values()))
 
 
-def test_what_is_exported_is_what_was_applied(client: httpx.Client) -> None:
+def test_what_is_exported_is_what_was_applied(client: httpx2.Client) -> None:
     """The export has as many objects as the files, and applying it changes nothing."""
     exported = client.get("/v1/catalogue/export").json()
     assert len(exported["images"]) == len(document("catalogue.yaml")["images"])
@@ -69,7 +69,7 @@ def test_what_is_exported_is_what_was_applied(client: httpx.Client) -> None:
     assert apply(client, exported)["changes"] == []
 
 
-def test_every_worker_gets_an_answer(client: httpx.Client) -> None:
+def test_every_worker_gets_an_answer(client: httpx2.Client) -> None:
     """For each worker every image is either a match or rejected with reasons; each has something that it can run."""
     images = len(document("catalogue.yaml")["images"])
     nodes = client.post("/v1/nodes/list").json()

@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 
 from tests.process import Server
@@ -97,7 +97,7 @@ def aws_images() -> dict[tuple[str, str], tuple[Body, Body, Body]]:
     return {(image["name"], image["version"]): (framework, image, facts) for framework, image, facts in every}
 
 
-def load(client: httpx.Client, entries: list[tuple[Body, Body, Body]]) -> list[Body]:
+def load(client: httpx2.Client, entries: list[tuple[Body, Body, Body]]) -> list[Body]:
     """Creates the frameworks and the images one by one, as a keeper of images would; gives the images as answered."""
     made = []
     frameworks: set[tuple[str, str]] = set()
@@ -116,7 +116,7 @@ def load(client: httpx.Client, entries: list[tuple[Body, Body, Body]]) -> list[B
     return made
 
 
-def verdicts(client: httpx.Client, worker: Body) -> Body:
+def verdicts(client: httpx2.Client, worker: Body) -> Body:
     """The whole answer for a worker."""
     answer = client.post("/v1/docker/match", json={"worker": worker, "explain": True})
     assert answer.status_code == 200, answer.text
@@ -128,14 +128,14 @@ def verdicts(client: httpx.Client, worker: Body) -> Body:
 
 
 @pytest.fixture(scope="module")
-def ufdl(start_server: Callable[..., AbstractContextManager[Server]]) -> Iterator[tuple[httpx.Client, list[Body]]]:
+def ufdl(start_server: Callable[..., AbstractContextManager[Server]]) -> Iterator[tuple[httpx2.Client, list[Body]]]:
     """A server with the UFDL project's images, and those as answered."""
     with start_server() as server, server.client() as client:
         yield client, load(client, [(*from_ufdl(entry), {}) for entry in lines("ufdl-images.jsonl")])
 
 
 @pytest.fixture(scope="module")
-def aws(start_server: Callable[..., AbstractContextManager[Server]]) -> Iterator[tuple[httpx.Client, list[Body]]]:
+def aws(start_server: Callable[..., AbstractContextManager[Server]]) -> Iterator[tuple[httpx2.Client, list[Body]]]:
     """A server with every tag of the AWS Deep Learning Containers, applied as one document, and those as answered."""
     with start_server() as server, server.client() as client:
         entries = list(aws_images().values())
@@ -149,7 +149,7 @@ def aws(start_server: Callable[..., AbstractContextManager[Server]]) -> Iterator
         yield client, client.post("/v1/docker/list").json()
 
 
-def test_ufdl_is_stored_as_it_was_written(ufdl: tuple[httpx.Client, list[Body]]) -> None:
+def test_ufdl_is_stored_as_it_was_written(ufdl: tuple[httpx2.Client, list[Body]]) -> None:
     """All 23 images are listed, in the server's own field names, with the values of the file."""
     client, made = ufdl
     entries = lines("ufdl-images.jsonl")
@@ -172,7 +172,7 @@ def test_ufdl_is_stored_as_it_was_written(ufdl: tuple[httpx.Client, list[Body]])
     assert all("commercial-use" in words for words in permissions.values())
 
 
-def test_ufdl_matches(ufdl: tuple[httpx.Client, list[Body]]) -> None:
+def test_ufdl_matches(ufdl: tuple[httpx2.Client, list[Body]]) -> None:
     """An A100 with driver 535 runs the CUDA 11 images; a Blackwell runs none of these old ones but those for a CPU."""
     client, made = ufdl
     without_cuda = {image["pk"] for image in made if image["cuda_version"] is None}
@@ -185,7 +185,7 @@ def test_ufdl_matches(ufdl: tuple[httpx.Client, list[Body]]) -> None:
         assert {match["image"]["pk"] for match in answer["matches"]} == without_cuda
 
 
-def test_aws_is_stored_whole(aws: tuple[httpx.Client, list[Body]]) -> None:
+def test_aws_is_stored_whole(aws: tuple[httpx2.Client, list[Body]]) -> None:
     """Every tag of a repository is one image."""
     client, made = aws
     tags = {(entry["repository"], tag) for entry in lines("aws-dlc-images.jsonl") for tag in entry["tags"]}
@@ -194,7 +194,7 @@ def test_aws_is_stored_whole(aws: tuple[httpx.Client, list[Body]]) -> None:
     assert {(image["name"], image["version"]) for image in listed} == tags
 
 
-def test_aws_matches(aws: tuple[httpx.Client, list[Body]]) -> None:
+def test_aws_matches(aws: tuple[httpx2.Client, list[Body]]) -> None:
     """What needs a driver of branch 580 does not run on 535, and does on 580; arm64 images run on neither."""
     client, made = aws
     releases = {row["pk"]: row["version"] for row in client.post("/v1/cuda/list").json()}

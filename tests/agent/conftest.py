@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 
 from tests.agent.box import Box
@@ -35,14 +35,14 @@ def server(home: Path) -> Iterator[Server]:
 
 
 @pytest.fixture
-def staff(server: Server) -> Iterator[httpx.Client]:
+def staff(server: Server) -> Iterator[httpx2.Client]:
     """A client that is logged in as staff."""
     with server.client() as client:
         yield client
 
 
 @pytest.fixture
-def token(staff: httpx.Client) -> Callable[[], str]:
+def token(staff: httpx2.Client) -> Callable[[], str]:
     """Makes join tokens."""
 
     def made() -> str:
@@ -61,7 +61,7 @@ def address(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-def nodes(staff: httpx.Client, address: str) -> Callable[[], list[dict[str, Any]]]:
+def nodes(staff: httpx2.Client, address: str) -> Callable[[], list[dict[str, Any]]]:
     """Gives the nodes at this test's address, by index."""
 
     def list_nodes() -> list[dict[str, Any]]:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 
 from tests.agent.box import Box
@@ -44,9 +44,9 @@ def test_joining_again_updates(server: Server, box: Box, token: Token, nodes: No
 def move(server: Server, box: Box) -> None:
     """Lets the machine's worker report from another network address, as after a move."""
     credential = {"worker": box.kept.worker, "secret": box.kept.secret}
-    access = httpx.post(f"{server.url}/v1/auth/obtain", json=credential).json()["access"]
+    access = httpx2.post(f"{server.url}/v1/auth/obtain", json=credential).json()["access"]
     headers = {"Authorization": f"Bearer {access}", "X-Forwarded-For": "192.0.2.200"}
-    assert httpx.post(f"{server.url}/v1/nodes/join", json=box.kept.reported, headers=headers).status_code == 200
+    assert httpx2.post(f"{server.url}/v1/nodes/join", json=box.kept.reported, headers=headers).status_code == 200
 
 
 def test_a_machine_that_asks_from_elsewhere_shows_its_old_credential(
@@ -111,13 +111,13 @@ def test_leaving(server: Server, box: Box, token: Token, nodes: Nodes, address: 
     assert box.run("leave", "--yes").out == f"{kept.worker} left {server.url}.\n"
     assert nodes() == []
     assert not box.state.exists()
-    answer = httpx.post(f"{server.url}/v1/auth/obtain", json={"worker": kept.worker, "secret": kept.secret})
+    answer = httpx2.post(f"{server.url}/v1/auth/obtain", json={"worker": kept.worker, "secret": kept.secret})
     assert answer.status_code == 401
     assert "bayplan worker join" in box.run("leave", "--yes", code=1).err
 
 
 def test_leaving_a_server_that_has_revoked_the_worker(
-    server: Server, box: Box, token: Token, staff: httpx.Client, address: str
+    server: Server, box: Box, token: Token, staff: httpx2.Client, address: str
 ) -> None:
     box.run("join", server.url, "--token", token(), "--ip", address)
     staff.delete(f"/v1/nodes/workers/{box.kept.worker}").raise_for_status()
@@ -125,7 +125,7 @@ def test_leaving_a_server_that_has_revoked_the_worker(
     assert not box.state.exists()
 
 
-def test_nodes_that_staff_removed(server: Server, box: Box, token: Token, staff: httpx.Client, address: str) -> None:
+def test_nodes_that_staff_removed(server: Server, box: Box, token: Token, staff: httpx2.Client, address: str) -> None:
     box.run("join", server.url, "--token", token(), "--ip", address)
     staff.delete(f"/v1/nodes/{box.kept.nodes[0]}").raise_for_status()
     assert "`bayplan worker run` enters them again" in box.run("status").out
@@ -133,7 +133,7 @@ def test_nodes_that_staff_removed(server: Server, box: Box, token: Token, staff:
 
 def test_leaving_a_server_that_is_away(tmp_path: Path, box: Box) -> None:
     with running_server(tmp_path / "home") as away:
-        made = httpx.post(
+        made = httpx2.post(
             f"{away.url}/v1/nodes/join-tokens", json={}, headers={"Authorization": f"Bearer {away.token()}"}
         )
         box.run("join", away.url, "--token", made.json()["token"])

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 
 from tests.agent.box import Box, until
@@ -73,7 +73,7 @@ def test_a_driver_in_a_bad_hour_takes_no_node_away(joined: Box, nodes: Nodes) ->
         until(lambda: nodes()[0]["driver_version"] == "570.86.10", lambda: str(nodes()))
 
 
-def test_a_node_that_staff_removed_is_reported_again(joined: Box, nodes: Nodes, staff: httpx.Client) -> None:
+def test_a_node_that_staff_removed_is_reported_again(joined: Box, nodes: Nodes, staff: httpx2.Client) -> None:
     first, second = nodes()
     with joined.running():
         staff.delete(f"/v1/nodes/{first['pk']}").raise_for_status()
@@ -91,7 +91,7 @@ def test_it_stops_at_once_at_a_signal(joined: Box, number: signal.Signals) -> No
         assert worker.output.count("\n") == 1, worker.output
 
 
-def test_it_ends_with_a_sentence_when_revoked(joined: Box, staff: httpx.Client) -> None:
+def test_it_ends_with_a_sentence_when_revoked(joined: Box, staff: httpx2.Client) -> None:
     with joined.running() as worker:
         worker.until_printed("runs for")
         staff.delete(f"/v1/nodes/workers/{joined.kept.worker}").raise_for_status()
@@ -130,8 +130,8 @@ def test_it_outlives_its_server(tmp_path: Path, box: Box) -> None:
         port = str(listener.getsockname()[1])
     home = tmp_path / "home"
 
-    def staff(server: Server) -> httpx.Client:
-        return httpx.Client(base_url=server.url, headers={"Authorization": f"Bearer {server.token()}"}, timeout=30)
+    def staff(server: Server) -> httpx2.Client:
+        return httpx2.Client(base_url=server.url, headers={"Authorization": f"Bearer {server.token()}"}, timeout=30)
 
     def last_seen(server: Server) -> str:
         with staff(server) as client:

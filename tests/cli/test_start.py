@@ -50,7 +50,7 @@ HEAVY = (
     "starlette",
     "sqlalchemy",
     "alembic",
-    "httpx",
+    "httpx2",
     "pydantic",
     "uvicorn",
     "cryptography",
@@ -82,8 +82,8 @@ def test_help_loads_nothing_heavy() -> None:
     assert loaded.isdisjoint(HEAVY), sorted(loaded & set(HEAVY))
 
 
-def test_the_client_loads_httpx_only_when_one_is_made() -> None:
-    script = "import sys, bayplan.client; print('httpx' in sys.modules, 'pydantic' in sys.modules)"
+def test_the_client_loads_httpx2_only_when_one_is_made() -> None:
+    script = "import sys, bayplan.client; print('httpx2' in sys.modules, 'pydantic' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["False", "False"]
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-import httpx
+import httpx2
 
 from bayplan.registry.auth import RegistryCredentials
 from tests.programs import program
@@ -66,7 +66,7 @@ class Registry:
     login: RegistryCredentials | None
     ca: Path | None
     tokens: TokenServer | None
-    pushing: httpx.Client
+    pushing: httpx2.Client
     log: Path
 
     @property
@@ -88,7 +88,7 @@ class Registry:
         place = begun.headers["Location"]
         headers = self._may(repository) | {"Content-Type": "application/octet-stream"}
         self.pushing.put(
-            place, params=dict(httpx.URL(place).params) | {"digest": digest}, content=body, headers=headers
+            place, params=dict(httpx2.URL(place).params) | {"digest": digest}, content=body, headers=headers
         ).raise_for_status()
         return {"digest": digest, "size": len(body)}
 
@@ -213,9 +213,9 @@ def running_registry(kind: Kind, folder: Path) -> Iterator[Registry]:
         try:
             _wait_until_ready(port, process, log)
             scheme = "https" if kind == "tls" else "http"
-            auth = httpx.BasicAuth(LOGIN.username, LOGIN.password) if kind == "basic" else None
+            auth = httpx2.BasicAuth(LOGIN.username, LOGIN.password) if kind == "basic" else None
             pushing = stack.enter_context(
-                httpx.Client(base_url=f"{scheme}://127.0.0.1:{port}", verify=trust, auth=auth, timeout=30.0)
+                httpx2.Client(base_url=f"{scheme}://127.0.0.1:{port}", verify=trust, auth=auth, timeout=30.0)
             )
             credentials = LOGIN if kind in ("basic", "bearer") else None
             ca = own.certificate if kind == "tls" else None

@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 
 from tests import catalogue
@@ -36,18 +36,18 @@ def running(start_server: Start, settings: dict[str, str]) -> Iterator[Server]:
         yield server
 
 
-def named(client: httpx.Client, beginning: str) -> list[dict[str, Any]]:
+def named(client: httpx2.Client, beginning: str) -> list[dict[str, Any]]:
     """The images whose names contain that text."""
     body = {"expressions": [{"type": "contains", "field": "name", "sub_string": beginning}]}
     images: list[dict[str, Any]] = client.post("/v1/docker/list", json=body).json()
     return images
 
 
-def at_once(server: Server, work: Callable[[httpx.Client, int], list[int]], token: str) -> Counter[int]:
+def at_once(server: Server, work: Callable[[httpx2.Client, int], list[int]], token: str) -> Counter[int]:
     """The statuses that eight clients get who do `work` at the same time."""
 
     def attempt(number: int) -> list[int]:
-        with httpx.Client(base_url=server.url, headers={"Authorization": f"Bearer {token}"}, timeout=60) as client:
+        with httpx2.Client(base_url=server.url, headers={"Authorization": f"Bearer {token}"}, timeout=60) as client:
             return work(client, number)
 
     with ThreadPoolExecutor(CLIENTS) as pool:
@@ -87,11 +87,11 @@ def test_of_writes_that_share_a_transaction_every_answered_one_survives_kill_9(
         server.stock()
         token = client.headers["authorization"].removeprefix("Bearer ")
 
-        def work(each: httpx.Client, _number: int) -> list[int]:
+        def work(each: httpx2.Client, _number: int) -> list[int]:
             for _ in range(1_000):
                 try:
                     made = each.post("/v1/docker/create", json=catalogue.image())
-                except httpx.TransportError:
+                except httpx2.TransportError:
                     break
                 assert made.status_code == 201
                 answered.append(made.json())
@@ -131,7 +131,7 @@ def test_who_got_a_password_is_in_the_audit_log_after_kill_9_the_next_moment(
 
 
 def test_eight_clients_that_write_different_things_all_succeed(running: Server) -> None:
-    def work(client: httpx.Client, number: int) -> list[int]:
+    def work(client: httpx2.Client, number: int) -> list[int]:
         statuses = []
         for turn in range(12):
             made = client.post("/v1/docker/create", json=catalogue.image(name=f"client-{number}", version=str(turn)))
@@ -155,7 +155,7 @@ def test_eight_clients_that_write_different_things_all_succeed(running: Server) 
 def test_of_eight_clients_that_want_one_name_one_gets_it_and_the_others_a_conflict(running: Server) -> None:
     names = 10
 
-    def work(client: httpx.Client, _number: int) -> list[int]:
+    def work(client: httpx2.Client, _number: int) -> list[int]:
         return [
             client.post("/v1/docker/create", json=catalogue.image(name=f"wanted-{turn}", version="1")).status_code
             for turn in range(names)
@@ -171,7 +171,7 @@ def test_if_match_prevents_lost_updates(running: Server) -> None:
     with running.client() as client:
         path = f"/v1/docker/{client.post('/v1/docker/create', json=catalogue.image(tasks=['start'])).json()['pk']}"
 
-    def work(client: httpx.Client, number: int) -> list[int]:
+    def work(client: httpx2.Client, number: int) -> list[int]:
         statuses = []
         for turn in range(rounds):
             while True:
@@ -198,7 +198,7 @@ def test_what_is_deleted_while_others_refer_to_it_is_kept_or_gone_never_both(run
     with running.client() as client:
         frameworks = [client.post("/v1/frameworks/create", json=catalogue.framework()).json()["pk"] for _ in range(10)]
 
-    def work(client: httpx.Client, number: int) -> list[int]:
+    def work(client: httpx2.Client, number: int) -> list[int]:
         if number % 2:
             return [client.delete(f"/v1/frameworks/{pk}").status_code for pk in frameworks]
         return [client.post("/v1/docker/create", json=catalogue.image(framework=pk)).status_code for pk in frameworks]
@@ -213,7 +213,7 @@ def test_of_eight_who_hard_delete_one_image_one_does(running: Server) -> None:
     with running.client() as client:
         pk = client.post("/v1/docker/create", json=catalogue.image()).json()["pk"]
 
-    def work(client: httpx.Client, _number: int) -> list[int]:
+    def work(client: httpx2.Client, _number: int) -> list[int]:
         return [client.delete(f"/v1/docker/{pk}/hard").status_code]
 
     assert at_once(running, work, running.token()) == {200: 1, 404: CLIENTS - 1}
@@ -227,7 +227,7 @@ def test_two_servers_share_one_postgresql(
     with start_server(**settings) as second, running.client() as here:
         token = running.token()
         made = here.post("/v1/docker/create", json=catalogue.image()).json()
-        with httpx.Client(base_url=second.url, headers={"Authorization": f"Bearer {token}"}, timeout=30) as there:
+        with httpx2.Client(base_url=second.url, headers={"Authorization": f"Bearer {token}"}, timeout=30) as there:
             worker = {"driver_version": "580.65.06", "compute_capability": "8.6"}
             only_it = {"expressions": [{"type": "exact", "field": "pk", "value": made["pk"]}]}
             question = {"worker": worker, "filter": only_it}

@@ -4,7 +4,7 @@ import json
 import socket
 from collections.abc import Iterable, Iterator
 
-import httpx
+import httpx2
 import pytest
 
 from tests import catalogue
@@ -20,7 +20,7 @@ AT_MOST_SECONDS = 10.0  # on the clock, which a busy machine stretches
 def unharmed(server: Server) -> Iterator[None]:
     """Afterwards the server still answers, and has logged no traceback."""
     yield
-    assert httpx.get(f"{server.url}/readyz", timeout=5).status_code == 200
+    assert httpx2.get(f"{server.url}/readyz", timeout=5).status_code == 200
     assert "Traceback" not in server.log, server.log[-5000:]
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 import schemathesis
 from hypothesis import HealthCheck, Phase, given, settings
@@ -57,7 +57,7 @@ def test_the_document_is_a_valid_openapi_document(stocked: Server) -> None:
 
 
 def test_the_examples_of_the_document_work_unchanged(stocked: Server) -> None:
-    document = httpx.get(f"{stocked.url}/openapi.json").json()
+    document = httpx2.get(f"{stocked.url}/openapi.json").json()
     with stocked.client() as client:
         # An image's example names the framework of that resource's.
         for path, methods in sorted(document["paths"].items(), key=lambda item: "frameworks" not in item[0]):

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
 
-import httpx
+import httpx2
 import psycopg
 import pytest
 
@@ -42,7 +42,7 @@ def settings(kind: str, database_url: str, tmp_path: Path) -> dict[str, str]:
     return chosen | ({"database": database_url} if kind == "postgresql" else {})
 
 
-def use(client: httpx.Client) -> str:
+def use(client: httpx2.Client) -> str:
     """Writes credentials in every way, rightly and wrongly; gives an image's path."""
     client.post("/v1/frameworks/create", json={"name": "PyTorch", "version": "2.4"}).raise_for_status()
     made = client.post("/v1/docker/create", json=catalogue.image(**LOGIN))
@@ -66,7 +66,7 @@ def use(client: httpx.Client) -> str:
     return path
 
 
-def hand_out(client: httpx.Client, path: str) -> None:
+def hand_out(client: httpx2.Client, path: str) -> None:
     """Gives the credentials out and stores them again, in every way but the image's own; no answer about it has the password."""
     for query in ("", "?format=kubernetes"):
         client.get(f"{path}/docker-config{query}").raise_for_status()

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 
 from tests import catalogue
@@ -32,7 +32,7 @@ def servers(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[Se
         yield first, stack.enter_context(running_server(home, **settings))
 
 
-def _views(client: httpx.Client, pk: int) -> dict[str, Any]:
+def _views(client: httpx2.Client, pk: int) -> dict[str, Any]:
     """An image as every kind of read has it; its name where it is there."""
     by_framework = {"expressions": [{"type": "exact", "field": "framework.name", "value": "PyTorch"}]}
     by_name = {"expressions": [{"type": "contains", "field": "name", "sub_string": "i"}]}
@@ -77,11 +77,11 @@ def test_what_one_process_wrote_the_other_reads_with_its_next_request(servers: t
 
 
 def test_who_is_deactivated_at_one_process_is_refused_at_the_other_at_once(servers: tuple[Server, Server]) -> None:
-    with servers[0].client() as staff, httpx.Client(base_url=servers[1].url, timeout=30) as other:
+    with servers[0].client() as staff, httpx2.Client(base_url=servers[1].url, timeout=30) as other:
         user = staff.post("/v1/users/create", json=catalogue.user(username=USER[0], password=USER[1])).json()
         answer = other.post("/v1/auth/obtain", json={"username": USER[0], "password": USER[1]}).raise_for_status()
         other.headers["Authorization"] = f"Bearer {answer.json()['access']}"
-        asks: list[Callable[[], httpx.Response]] = [
+        asks: list[Callable[[], httpx2.Response]] = [
             lambda: other.post("/v1/docker/list"),
             lambda: other.post("/v1/docker/match", json={"worker": NODE}),
         ]

@@ -9,7 +9,7 @@ from importlib import import_module
 from pkgutil import iter_modules
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
@@ -64,7 +64,7 @@ class CheckedAnswers:
                     if status.startswith("2") and reference:
                         self.types[method.upper(), path] = types[reference.rpartition("/")[2]], "items" in schema
 
-    def operation(self, request: httpx.Request) -> tuple[str, str] | None:
+    def operation(self, request: httpx2.Request) -> tuple[str, str] | None:
         """The documented operation that a request is for: `/v1/docker/checks` before `/v1/docker/{pk}`."""
         for method, path in sorted(self.types, key=lambda operation: operation[1].count("{")):
             pattern = re.sub(r"{\w+}", "[^/]+", path)
@@ -72,7 +72,7 @@ class CheckedAnswers:
                 return method, path
         return None
 
-    def check(self, response: httpx.Response) -> None:
+    def check(self, response: httpx2.Response) -> None:
         """Raises `ValidationError` where an answer is not of its type."""
         content = response.read()
         operation = self.operation(response.request)
@@ -120,18 +120,18 @@ def worker(service: Service, checked: CheckedAnswers) -> Iterator[Joined]:
 
 
 @pytest.fixture(scope="module")
-def people(service: Service, checked: CheckedAnswers) -> list[httpx.Client]:
+def people(service: Service, checked: CheckedAnswers) -> list[httpx2.Client]:
     """Who may read everything: staff, and an ordinary user."""
     return [service.staff, service.user]
 
 
-def ok(response: httpx.Response) -> Any:
+def ok(response: httpx2.Response) -> Any:
     """The content of an answer that is one."""
     assert response.is_success, f"{response.request.method} {response.request.url}: {response.text}"
     return response.json() if response.content else None
 
 
-def resources(service: Service, people: list[httpx.Client], resource: str) -> None:
+def resources(service: Service, people: list[httpx2.Client], resource: str) -> None:
     path = f"/v1/{resource}"
     body = catalogue.BODIES[resource]()
     made = ok(service.staff.post(f"{path}/create", json=body))
@@ -156,7 +156,7 @@ def what_a_worker_reads(service: Service, worker: Joined) -> None:
     assert ok(worker.client.post("/v1/docker/match", json={"node": worker.nodes[0]}))["matches"]
 
 
-def users_of_whom_others_see_the_name_alone(service: Service, people: list[httpx.Client]) -> None:
+def users_of_whom_others_see_the_name_alone(service: Service, people: list[httpx2.Client]) -> None:
     """So that the fields which are null for others were seen as null, and those of oneself as they are."""
     image = service.make("docker")["pk"]
     creator = ok(service.user.get(f"/v1/docker/{image}", params={"expand": REFERENCES["docker"]}))["creator"]
@@ -167,7 +167,7 @@ def users_of_whom_others_see_the_name_alone(service: Service, people: list[httpx
         assert ok(client.post("/v1/users/list"))
 
 
-def sparse_objects(service: Service, people: list[httpx.Client]) -> None:
+def sparse_objects(service: Service, people: list[httpx2.Client]) -> None:
     """Objects of which only the required fields are given, so that every other is null."""
     optional = {"cuda_version", "min_hardware_generation", "registry_username", "registry_password"}
     image = {name: value for name, value in catalogue.image(cpu=True).items() if name not in optional}
@@ -183,7 +183,7 @@ def sparse_objects(service: Service, people: list[httpx.Client]) -> None:
         ok(client.get(f"/v1/nodes/{node}/images"))
 
 
-def the_actions_of_images(service: Service, people: list[httpx.Client]) -> None:
+def the_actions_of_images(service: Service, people: list[httpx2.Client]) -> None:
     pk = service.make("docker")["pk"]
     ok(service.staff.patch(f"/v1/docker/{pk}/facts", json={"min_driver": "570.0", "architectures": ["amd64"]}))
     for client in people:
@@ -194,7 +194,7 @@ def the_actions_of_images(service: Service, people: list[httpx.Client]) -> None:
     ok(service.staff.delete(f"/v1/docker/{pk}/hard"))
 
 
-def matching(service: Service, worker: Joined, people: list[httpx.Client]) -> None:
+def matching(service: Service, worker: Joined, people: list[httpx2.Client]) -> None:
     image = service.make("docker")["pk"]
     for client in people:
         for driver in ("550.54.15", "390.48"):
@@ -218,7 +218,7 @@ def workers(service: Service, worker: Joined, checked: CheckedAnswers) -> None:
     assert ok(service.staff.post("/v1/nodes/workers/list"))
 
 
-def prefetching(service: Service, worker: Joined, people: list[httpx.Client]) -> None:
+def prefetching(service: Service, worker: Joined, people: list[httpx2.Client]) -> None:
     image = service.make("docker")["pk"]
     images, nodes = (
         {"expressions": [{"type": "exact", "field": "pk", "value": pk}]} for pk in (image, worker.nodes[0])
@@ -239,7 +239,7 @@ def prefetching(service: Service, worker: Joined, people: list[httpx.Client]) ->
             assert ok(client.get(f"/v1/docker/{image}/holdings"))["nodes"]
 
 
-def registries(service: Service, registry: Registry, people: list[httpx.Client]) -> None:
+def registries(service: Service, registry: Registry, people: list[httpx2.Client]) -> None:
     registry.image("team/held", "1", configuration({"CUDA_VERSION": "11.8.0", "PYTORCH_VERSION": "2.4.1"}))
     credentials = {"registry_username": "kim", "registry_password": "the first password"}
     place = {"registry": f"http://{registry.host}"}
@@ -275,7 +275,7 @@ def the_catalogue_file(service: Service) -> None:
         assert ok(service.staff.get("/v1/catalogue/export", params={"secrets": secrets}))["images"]
 
 
-def reference_data(service: Service, people: list[httpx.Client]) -> None:
+def reference_data(service: Service, people: list[httpx2.Client]) -> None:
     licence = service.make("licences")["pk"]
     words = {"method": "add", "type": "permissions", "names": ["patent-use"]}
     ok(service.staff.patch(f"/v1/licences/{licence}/subdescriptors", json=words))
@@ -299,19 +299,19 @@ def sessions(service: Service) -> None:
 
 
 def test_a_wrong_answer_is_refused(checked: CheckedAnswers) -> None:
-    request = httpx.Request("GET", "http://bayplan.test/v1/domains/1")
+    request = httpx2.Request("GET", "http://bayplan.test/v1/domains/1")
     good = {"pk": 1, "name": "od", "description": ""}
-    checked.check(httpx.Response(200, json=good, request=request))
+    checked.check(httpx2.Response(200, json=good, request=request))
     for wrong in (good | {"description": None}, good | {"more": 1}, good | {"pk": "1"}, {"pk": 1, "name": "od"}):
         with pytest.raises(ValidationError):
-            checked.check(httpx.Response(200, json=wrong, request=request))
+            checked.check(httpx2.Response(200, json=wrong, request=request))
 
 
 def test_every_answer_is_of_its_type(
     service: Service,
     checked: CheckedAnswers,
     worker: Joined,
-    people: list[httpx.Client],
+    people: list[httpx2.Client],
     registry: Registry,
 ) -> None:
     for resource in catalogue.BODIES:

@@ -5,7 +5,7 @@ import random
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-import httpx
+import httpx2
 import orjson
 import pytest
 import sqlalchemy as sa
@@ -41,7 +41,7 @@ async def _in_database(db: Database, keyring: Keyring) -> dict[int, tuple[int, b
     }
 
 
-def _write(staff: httpx.Client, dice: random.Random) -> None:
+def _write(staff: httpx2.Client, dice: random.Random) -> None:
     """One write of some kind; what it is refused for is no matter."""
 
     def any_of(resource: str) -> int:

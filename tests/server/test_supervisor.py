@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import httpx
+import httpx2
 import pytest
 
 from tests import catalogue
@@ -62,9 +62,9 @@ def is_there(pid: int) -> bool:
 
 
 @contextlib.contextmanager
-def one_client_of_each(server: Server) -> Iterator[list[httpx.Client]]:
+def one_client_of_each(server: Server) -> Iterator[list[httpx2.Client]]:
     """A client for each process: the log says which of them has its connection."""
-    clients: dict[str, httpx.Client] = {}
+    clients: dict[str, httpx2.Client] = {}
     with contextlib.ExitStack() as closing:
         for number in range(500):
             client = closing.enter_context(server.client())
@@ -116,7 +116,7 @@ def test_a_process_that_is_killed_is_started_again(server: Server) -> None:
     assert len(before) == PROCESSES
     os.kill(before[0], signal.SIGKILL)
     for _ in range(20):
-        assert httpx.get(f"{server.url}/readyz", timeout=10).status_code == 200
+        assert httpx2.get(f"{server.url}/readyz", timeout=10).status_code == 200
     eventually(lambda: len(process_pids(server)) == PROCESSES)
     assert before[0] not in process_pids(server)
     assert before[1] in process_pids(server)
@@ -134,8 +134,8 @@ def test_a_signal_ends_all_of_them(tmp_path: Path, number: signal.Signals) -> No
         server.process.send_signal(number)
         assert server.process.wait(10) == 0
         assert [pid for pid in pids if is_there(pid)] == []
-        with pytest.raises(httpx.ConnectError):
-            httpx.get(f"{server.url}/readyz")
+        with pytest.raises(httpx2.ConnectError):
+            httpx2.get(f"{server.url}/readyz")
         assert "Traceback" not in server.log
         assert "is started again" not in server.log
 

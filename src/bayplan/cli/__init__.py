@@ -1,6 +1,6 @@
 """The command `bayplan`: its application, its exit codes, and how it prints errors.
 
-A command is: parse, one call, render. Everything that takes long to load (the server, the database, httpx, rich) is
+A command is: parse, one call, render. Everything that takes long to load (the server, the database, httpx2, rich) is
 imported by the command that needs it, so that `bayplan --help` answers at once.
 """
 

@@ -1,20 +1,20 @@
 """The authentication of requests: each has an access token, and a new one when the server refuses the old.
 
-httpx is imported here, so this module is imported when the first client is made.
+httpx2 is imported here, so this module is imported when the first client is made.
 """
 
 from collections.abc import Callable, Generator
 from typing import Any
 
-import httpx
+import httpx2
 
 from bayplan.client.responses import content_of
 from bayplan.client.tokens import AccountCredentials, Tokens
 
-Flow = Generator[httpx.Request, httpx.Response, Any]
+Flow = Generator[httpx2.Request, httpx2.Response, Any]
 
 
-class TokenAuthentication(httpx.Auth):
+class TokenAuthentication(httpx2.Auth):
     """The authentication of each request by an access token.
 
     Without a token, and after a 401, it first gets one: by the refresh token, or else by the credentials.
@@ -33,7 +33,7 @@ class TokenAuthentication(httpx.Auth):
         self._credentials = credentials
         self._on_tokens = on_tokens
 
-    def sync_auth_flow(self, request: httpx.Request) -> Flow:
+    def sync_auth_flow(self, request: httpx2.Request) -> Flow:
         """Sends the request with a token, and once more with a new token where the server refuses the first."""
         if self._tokens.access is None:
             yield from self._renew(request)
@@ -48,7 +48,7 @@ class TokenAuthentication(httpx.Auth):
             self._on_tokens(tokens)
         return tokens
 
-    def _renew(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, bool]:
+    def _renew(self, request: httpx2.Request) -> Generator[httpx2.Request, httpx2.Response, bool]:
         """Gets a new access token; gives False where neither the refresh token is good nor credentials are there."""
         if self._tokens.refresh is not None:
             response = yield self._post(request, "/v1/auth/refresh", {"refresh": self._tokens.refresh})
@@ -64,15 +64,15 @@ class TokenAuthentication(httpx.Auth):
         self.keep(tokens_of(content_of(self._server, response)))
         return True
 
-    def _authorized(self, request: httpx.Request) -> httpx.Request:
+    def _authorized(self, request: httpx2.Request) -> httpx2.Request:
         if self._tokens.access is not None:
             request.headers["Authorization"] = f"Bearer {self._tokens.access}"
         return request
 
-    def _post(self, request: httpx.Request, path: str, body: AccountCredentials) -> httpx.Request:
+    def _post(self, request: httpx2.Request, path: str, body: AccountCredentials) -> httpx2.Request:
         """Gives a request for tokens, with the timeouts of the request that needs them."""
         headers = {name: request.headers[name] for name in ("User-Agent", "Accept") if name in request.headers}
-        return httpx.Request(
+        return httpx2.Request(
             "POST", self._server + path, json=dict(body), headers=headers, extensions=dict(request.extensions)
         )
 

@@ -20,7 +20,7 @@ from bayplan.errors import (
 )
 
 if TYPE_CHECKING:
-    import httpx
+    import httpx2
 
 _SECONDS = re.compile(r"[0-9]{1,9}", re.ASCII)
 REFUSALS: dict[int, type[BayplanError]] = {
@@ -36,7 +36,7 @@ REFUSALS: dict[int, type[BayplanError]] = {
 }
 
 
-def content_of(server: str, response: "httpx.Response") -> Any:
+def content_of(server: str, response: "httpx2.Response") -> Any:
     """Gives the JSON of an answer, None where there is none (204).
 
     Raises the error that a refusal stands for, and `Unreachable` where the response is not bayplan's.

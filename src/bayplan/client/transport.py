@@ -1,6 +1,6 @@
 """Authenticated requests to one server; its refusals are raised as `bayplan.errors`.
 
-httpx is imported when the first client is made: it takes longer to load than `bayplan --help` may take to answer.
+httpx2 is imported when the first client is made: it takes longer to load than `bayplan --help` may take to answer.
 """
 
 import ssl
@@ -16,7 +16,7 @@ from bayplan.client.tokens import AccountCredentials, Tokens
 from bayplan.errors import Invalid, Unreachable
 
 if TYPE_CHECKING:
-    import httpx
+    import httpx2
 
 Params = Mapping[str, str | int | bool | None]
 
@@ -33,14 +33,14 @@ class Transport:
         on_tokens: Callable[[Tokens], None] | None,
         timeout_seconds: float,
     ) -> None:
-        import httpx
+        import httpx2
 
         from bayplan.client.authentication import TokenAuthentication
 
         self.server = server_address(server)
         self._timeout_seconds = timeout_seconds
         self._authentication = TokenAuthentication(self.server, tokens, credentials, on_tokens)
-        self._http = httpx.Client(
+        self._http = httpx2.Client(
             base_url=self.server,
             auth=self._authentication,
             verify=_authorities() if self.server.startswith("https:") else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT),
@@ -107,8 +107,8 @@ class Transport:
         headers: Mapping[str, str] | None = None,
         timeout_seconds: float | None = None,
         is_public: bool = False,
-    ) -> "httpx.Response":
-        import httpx
+    ) -> "httpx2.Response":
+        import httpx2
 
         timeout = timeout_seconds or self._timeout_seconds
         query = {name: value for name, value in (params or {}).items() if value is not None}
@@ -117,13 +117,13 @@ class Transport:
             return self._http.request(
                 method, path, json=body, params=query, headers=headers, auth=auth, timeout=timeout
             )
-        except httpx.TimeoutException:
+        except httpx2.TimeoutException:
             raise Unreachable(
                 f"{self.server} did not answer within {timeout:g} seconds; try again, or look at the server's log."
             ) from None
-        except httpx.ConnectError as error:
+        except httpx2.ConnectError as error:
             raise Unreachable(self._why_not_connected(error)) from None
-        except httpx.HTTPError as error:
+        except httpx2.HTTPError as error:
             raise Unreachable(f"The connection to {self.server} broke ({error}); try again.") from None
 
     def _why_not_connected(self, error: BaseException) -> str:
@@ -141,9 +141,9 @@ class Transport:
 @cache
 def _authorities() -> ssl.SSLContext:
     """The authorities for servers' certificates: loaded once for the process, since each copy takes megabytes."""
-    import httpx
+    import httpx2
 
-    return httpx.create_ssl_context()
+    return httpx2.create_ssl_context()
 
 
 def server_address(text: str) -> str:

@@ -3,7 +3,7 @@
 Each host has connections of its own: that is what limits them by host, and what keeps one host's TLS session from
 carrying another's requests where both are at one address. Connections go to the address that was checked; the
 host's name goes along for TLS and in the Host header. Where a proxy leads to a host, it resolves the name, and TLS
-goes through to the host itself. httpx's transport is used without its client, which would follow redirects, keep
+goes through to the host itself. httpx2's transport is used without its client, which would follow redirects, keep
 cookies, read proxies from the environment and log addresses with the signatures in them.
 """
 
@@ -18,7 +18,7 @@ from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import httpx
+import httpx2
 
 from bayplan.registry.address import Address, AddressPolicy, Endpoint, resolve
 from bayplan.registry.errors import (
@@ -33,7 +33,7 @@ from bayplan.registry.tls import refuse_tls, tls_context
 
 _ERROR_BYTES = 64 * 1024  # of an error's body, read so that the connection can be used again
 _ADDRESS_SECONDS = 60.0  # how long a checked address is used before the name is resolved again
-_ONE = httpx.Limits(max_connections=1)
+_ONE = httpx2.Limits(max_connections=1)
 _HOSTS = 64  # with open connections at a time; idle ones beyond that are closed
 
 
@@ -64,7 +64,7 @@ class RegistryResponse:
     """A whole answer."""
 
     status: int
-    headers: httpx.Headers
+    headers: httpx2.Headers
     body: bytes
 
 
@@ -76,16 +76,16 @@ class _Broken(RegistryUnreachable):
 class _Host:
     turns: asyncio.Semaphore
     tls: ssl.SSLContext
-    proxy: httpx.Proxy | None
-    # Of one connection each, the last used at the end: a pool of httpx goes through all of its connections at each request.
-    idle: list[httpx.AsyncHTTPTransport] = field(default_factory=list)
+    proxy: httpx2.Proxy | None
+    # Of one connection each, the last used at the end: a pool of httpx2 goes through all of its connections at each request.
+    idle: list[httpx2.AsyncHTTPTransport] = field(default_factory=list)
     addresses: tuple[Address, ...] = ()
     resolved_until: float = 0.0
     resolving: asyncio.Lock = field(default_factory=asyncio.Lock)
     requests: int = 0
 
     @contextlib.asynccontextmanager
-    async def connection(self) -> AsyncIterator[httpx.AsyncHTTPTransport]:
+    async def connection(self) -> AsyncIterator[httpx2.AsyncHTTPTransport]:
         """Gives a connection for one request; it is closed unless the request was answered."""
         transport = self.idle.pop() if self.idle else self._transport()
         try:
@@ -95,8 +95,8 @@ class _Host:
             raise
         self.idle.append(transport)
 
-    def _transport(self) -> httpx.AsyncHTTPTransport:
-        return httpx.AsyncHTTPTransport(verify=self.tls, trust_env=False, limits=_ONE, proxy=self.proxy)
+    def _transport(self) -> httpx2.AsyncHTTPTransport:
+        return httpx2.AsyncHTTPTransport(verify=self.tls, trust_env=False, limits=_ONE, proxy=self.proxy)
 
     def prefer(self, address: Address) -> None:
         """Puts the address that answered first, so that its connection is used again and no request waits for a dead address."""
@@ -117,11 +117,11 @@ class Connections:
     ) -> None:
         """`proxy` leads to the hosts of `AddressPolicy.goes_by_proxy`: `http://host:port`, with `user:password@` where it requires them."""
         self._access = access
-        self._proxy = None if proxy is None else httpx.Proxy(proxy)
+        self._proxy = None if proxy is None else httpx2.Proxy(proxy)
         self._limits = limits
         self._tls = tls_context(ca)
         self._hosts: dict[Endpoint, _Host] = {}
-        if (wire := logging.getLogger("httpcore")).level == logging.NOTSET:
+        if (wire := logging.getLogger("httpcore2")).level == logging.NOTSET:
             wire.setLevel(logging.INFO)  # below that it logs whole headers, with the signatures of redirects in them
 
     async def close(self) -> None:
@@ -172,17 +172,17 @@ class Connections:
                 if host.proxy is not None:
                     return await self._send_by_proxy(transport, request)
                 return await self._send_to_addresses(host, transport, request)
-        except (TimeoutError, httpx.TimeoutException):
+        except (TimeoutError, httpx2.TimeoutException):
             raise RegistryTimeout(
                 f"'{where}' took longer than {self._limits.answer_seconds:g} s; try again later."
             ) from None
-        except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError):
+        except (httpx2.HTTPError, httpx2.InvalidURL, httpx2.StreamError):
             raise _Broken(
                 f"The connection to '{where}' broke before its answer was complete; try again later."
             ) from None
 
     async def _send_to_addresses(
-        self, host: _Host, transport: httpx.AsyncHTTPTransport, request: RegistryRequest
+        self, host: _Host, transport: httpx2.AsyncHTTPTransport, request: RegistryRequest
     ) -> RegistryResponse:
         endpoint = request.endpoint
         async with host.resolving:
@@ -193,7 +193,7 @@ class Connections:
             try:
                 numeric = f"[{address}]" if address.version == 6 else str(address)
                 answer = await self._send_to(transport, numeric, request)
-            except (httpx.ConnectError, httpx.ConnectTimeout) as error:
+            except (httpx2.ConnectError, httpx2.ConnectTimeout) as error:
                 refuse_tls(error, endpoint)
             else:
                 host.prefer(address)
@@ -203,26 +203,26 @@ class Connections:
             f"Nobody answers at '{endpoint.authority}'; check the registry's name, its port and whether it is up."
         )
 
-    async def _send_by_proxy(self, transport: httpx.AsyncHTTPTransport, request: RegistryRequest) -> RegistryResponse:
+    async def _send_by_proxy(self, transport: httpx2.AsyncHTTPTransport, request: RegistryRequest) -> RegistryResponse:
         where = request.endpoint.authority
         try:
             return await self._send_to(transport, request.endpoint.host, request)
-        except httpx.ProxyError as error:
+        except httpx2.ProxyError as error:
             raise RegistryUnreachable(
                 f"The proxy in BAYPLAN_REGISTRY_PROXY does not lead to '{where}': it answers with status {str(error)[:3]}; "
                 "ask its operators."
             ) from None
-        except (httpx.ConnectError, httpx.ConnectTimeout) as error:
+        except (httpx2.ConnectError, httpx2.ConnectTimeout) as error:
             refuse_tls(error, request.endpoint)
             raise RegistryUnreachable(
                 f"'{where}' cannot be reached by the proxy in BAYPLAN_REGISTRY_PROXY: nobody answers there, or it breaks off."
             ) from None
 
     async def _send_to(
-        self, transport: httpx.AsyncHTTPTransport, name: str, request: RegistryRequest
+        self, transport: httpx2.AsyncHTTPTransport, name: str, request: RegistryRequest
     ) -> RegistryResponse:
         endpoint = request.endpoint
-        http_request = httpx.Request(
+        http_request = httpx2.Request(
             request.method,
             f"{endpoint.scheme}://{name}:{endpoint.port}{request.target}",
             headers={
@@ -258,14 +258,14 @@ class Connections:
             await host.close()
 
 
-async def _no_body(response: httpx.Response) -> bytes:
+async def _no_body(response: httpx2.Response) -> bytes:
     """Reads an answer without a body to its end; a connection with an unread answer would be closed."""
     async for _ in response.aiter_raw():
         pass
     return b""
 
 
-async def _body(response: httpx.Response, endpoint: Endpoint, limit: int) -> bytes:
+async def _body(response: httpx2.Response, endpoint: Endpoint, limit: int) -> bytes:
     """The body as it was sent, up to `limit` bytes; of an error only the beginning."""
     failed = response.status_code >= 300
     limit = min(limit, _ERROR_BYTES) if failed else limit

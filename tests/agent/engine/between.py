@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-import httpx
+import httpx2
 
 from tests.agent.engine.images import Pushed
 from tests.registry.running import Registry
@@ -51,7 +51,7 @@ def between(registry: Registry) -> Iterator[Between]:
             for digest, other in server.sent_instead.items():
                 path = path.replace(digest, other)
             accept = ", ".join(self.headers.get_all("Accept") or ["*/*"])
-            answer = httpx.get(f"http://{registry.host}{path}", headers={"Accept": accept})
+            answer = httpx2.get(f"http://{registry.host}{path}", headers={"Accept": accept})
             kept = ("content-type", "docker-content-digest", "docker-distribution-api-version")
             headers = {name: value for name, value in answer.headers.items() if name in kept}
             if path != self.path:

@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 
 from tests import catalogue
@@ -65,7 +65,7 @@ def server(tmp_path_factory: pytest.TempPathFactory, registries: dict[Kind, Regi
 
 
 @pytest.fixture
-def staff(server: Server) -> Iterator[httpx.Client]:
+def staff(server: Server) -> Iterator[httpx2.Client]:
     """A client that is logged in as staff."""
     with server.client() as client:
         yield client
@@ -79,7 +79,7 @@ def name(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-def machine(server: Server, staff: httpx.Client, tmp_path: Path, name: str) -> Box:
+def machine(server: Server, staff: httpx2.Client, tmp_path: Path, name: str) -> Box:
     """A machine with two RTX A6000 that has joined."""
     box = Box(tmp_path)
     box.has("535.104.05", A6000, A6000)
@@ -88,20 +88,20 @@ def machine(server: Server, staff: httpx.Client, tmp_path: Path, name: str) -> B
 
 
 @pytest.fixture
-def machine_without_gpu(server: Server, staff: httpx.Client, tmp_path: Path, name: str) -> Box:
+def machine_without_gpu(server: Server, staff: httpx2.Client, tmp_path: Path, name: str) -> Box:
     """A machine without GPU that has joined."""
     box = Box(tmp_path)
     _join(box, server, staff, name, without_gpu=True)
     return box
 
 
-def _join(box: Box, server: Server, staff: httpx.Client, name: str, *, without_gpu: bool = False) -> None:
+def _join(box: Box, server: Server, staff: httpx2.Client, name: str, *, without_gpu: bool = False) -> None:
     token = staff.post("/v1/nodes/join-tokens", json={}).json()["token"]
     box.join(server.url, token, f"{name}.example.net", without_gpu=without_gpu)
 
 
 @pytest.fixture
-def enter(staff: httpx.Client, name: str) -> Enter:
+def enter(staff: httpx2.Client, name: str) -> Enter:
     """Enters a pushed image into the catalogue, for this test's task, and inspects it unless `inspect` is False."""
 
     def entered(pushed: Pushed, *, inspect: bool = True, **changes: object) -> Body:
@@ -143,7 +143,7 @@ def runs(engine: Dockerd, machine: Box) -> Runs:
 
 
 @pytest.fixture
-def rule(staff: httpx.Client, name: str) -> Iterator[Body]:
+def rule(staff: httpx2.Client, name: str) -> Iterator[Body]:
     """A rule: the images of this test's task are desired on this test's machine, by name."""
     body = {
         "name": name,
@@ -160,7 +160,7 @@ def rule(staff: httpx.Client, name: str) -> Iterator[Body]:
 
 
 @pytest.fixture
-def read_inventory(staff: httpx.Client, machine: Box) -> Callable[[], dict[int, Body]]:
+def read_inventory(staff: httpx2.Client, machine: Box) -> Callable[[], dict[int, Body]]:
     """Gives what the server shows of images for the machine's first node, by image."""
 
     def by_image() -> dict[int, Body]:

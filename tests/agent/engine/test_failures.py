@@ -8,7 +8,7 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
-import httpx
+import httpx2
 import pytest
 
 from tests.agent.box import Box, until
@@ -40,7 +40,7 @@ def test_credentials_that_were_changed(
     machine: Box,
     enter: Enter,
     name: str,
-    staff: httpx.Client,
+    staff: httpx2.Client,
 ) -> None:
     pushed = push(registries[kind], f"team/{name}")
     entered = enter(pushed)
@@ -56,7 +56,7 @@ def test_credentials_that_were_changed(
     assert engine.everything() == before
 
 
-def test_a_node_that_staff_removed(engine: Dockerd, machine: Box, name: str, staff: httpx.Client) -> None:
+def test_a_node_that_staff_removed(engine: Dockerd, machine: Box, name: str, staff: httpx2.Client) -> None:
     staff.delete(f"/v1/nodes/{machine.kept.nodes[0]}").raise_for_status()
     assert "`bayplan worker run` enters them again" in pull(machine, engine, name, code=1).err
 

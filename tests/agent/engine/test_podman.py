@@ -2,7 +2,7 @@
 
 import json
 
-import httpx
+import httpx2
 import pytest
 
 from tests.agent.box import Box
@@ -22,7 +22,7 @@ def test_it_pulls_by_digest(
     machine: Box,
     enter: Enter,
     name: str,
-    staff: httpx.Client,
+    staff: httpx2.Client,
 ) -> None:
     pushed = push(registries[kind], f"team/{name}", more_bytes=[1_000_000])
     entered = enter(pushed)

@@ -3,7 +3,7 @@
 import signal
 from collections.abc import Callable
 
-import httpx
+import httpx2
 import pytest
 
 from bayplan.agent.engine import connect
@@ -35,7 +35,7 @@ def test_it_keeps_what_rules_name_until_they_name_it_no_more(
     name: str,
     rule: Body,
     read_inventory: ReadInventory,
-    staff: httpx.Client,
+    staff: httpx2.Client,
 ) -> None:
     first, second = (push(registries[kind], f"team/{name}-{letter}", more_bytes=[300_000]) for letter in "ab")
     entered = [enter(image, name=f"{name}-{letter}") for image, letter in zip((first, second), "ab", strict=True)]
@@ -57,7 +57,7 @@ def test_it_keeps_what_rules_name_until_they_name_it_no_more(
 
 
 def test_the_same_image_in_two_places(
-    podman: str, registry: Registry, machine: Box, enter: Enter, name: str, rule: Body, staff: httpx.Client
+    podman: str, registry: Registry, machine: Box, enter: Enter, name: str, rule: Body, staff: httpx2.Client
 ) -> None:
     """Podman has it once, by two names: each goes by itself."""
     pushed = push(registry, f"team/{name}-a")
@@ -79,7 +79,7 @@ def test_the_same_image_in_two_places(
 
 
 def test_an_index_is_kept_by_its_own_digest(
-    podman: str, registry: Registry, machine: Box, enter: Enter, name: str, rule: Body, staff: httpx.Client
+    podman: str, registry: Registry, machine: Box, enter: Enter, name: str, rule: Body, staff: httpx2.Client
 ) -> None:
     pushed = push(registry, f"team/{name}")
     descriptor = {"mediaType": OCI_MANIFEST, "digest": pushed.digest, "size": len(_manifest(pushed).content)}
@@ -95,7 +95,7 @@ def test_an_index_is_kept_by_its_own_digest(
         until(lambda: not {both.pinned, pushed.pinned} & here(podman), lambda: worker.output)
 
 
-def _manifest(pushed: Pushed) -> httpx.Response:
+def _manifest(pushed: Pushed) -> httpx2.Response:
     path = f"/v2/{pushed.repository}/manifests/{pushed.digest}"
     return pushed.registry.pushing.get(path, headers={"Accept": OCI_MANIFEST})
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 
 from tests.agent.box import Box, until
@@ -40,7 +40,7 @@ def here(engine: Dockerd) -> set[str]:
     return engine.everything()[0]
 
 
-def withdraw(staff: httpx.Client, rule: Body) -> None:
+def withdraw(staff: httpx2.Client, rule: Body) -> None:
     """Takes the rule away."""
     assert staff.delete(f"/v1/prefetch/{rule['pk']}").status_code == 204
 
@@ -56,7 +56,7 @@ def test_it_pulls_what_rules_name_and_removes_what_they_name_no_more(
     rule: Body,
     runs: Runs,
     read_inventory: Callable[[], dict[int, Body]],
-    staff: httpx.Client,
+    staff: httpx2.Client,
 ) -> None:
     pushed = [push(registries[kind], f"team/{name}-{letter}", more_bytes=[300_000]) for letter in "ab"]
     entered = [enter(image, name=f"{name}-{letter}") for image, letter in zip(pushed, "ab", strict=True)]
@@ -93,7 +93,7 @@ def test_what_somebody_else_pulled_stays(
     rule: Body,
     runs: Runs,
     read_inventory: Callable[[], dict[int, Body]],
-    staff: httpx.Client,
+    staff: httpx2.Client,
 ) -> None:
     pushed, entered = image
     with engine.api() as api:
@@ -115,7 +115,7 @@ def test_what_a_container_uses_stays_until_it_is_gone(
     rule: Body,
     runs: Runs,
     read_inventory: Callable[[], dict[int, Body]],
-    staff: httpx.Client,
+    staff: httpx2.Client,
 ) -> None:
     pushed, entered = image
     with runs() as worker:
@@ -139,7 +139,7 @@ def test_what_is_missing_in_its_registry_is_kept_where_it_is_in_the_inventory(
     image: tuple[Pushed, Body],
     rule: Body,
     runs: Runs,
-    staff: httpx.Client,
+    staff: httpx2.Client,
 ) -> None:
     pushed, entered = image
     with runs() as worker:
@@ -164,7 +164,7 @@ def test_a_budget_leaves_out_what_is_too_large_and_goes_on(
     rule: Body,
     runs: Runs,
     read_inventory: Callable[[], dict[int, Body]],
-    staff: httpx.Client,
+    staff: httpx2.Client,
 ) -> None:
     sizes = {"a": 300_000, "b": 9_000_000, "c": 300_000}
     pushed = {letter: push(registry, f"team/{name}-{letter}", more_bytes=[size]) for letter, size in sizes.items()}
@@ -218,7 +218,7 @@ def test_some_of_the_disk_stays_free(
 
 
 def test_it_can_be_switched_off(
-    engine: Dockerd, machine: Box, image: tuple[Pushed, Body], rule: Body, server: Server, staff: httpx.Client
+    engine: Dockerd, machine: Box, image: tuple[Pushed, Body], rule: Body, server: Server, staff: httpx2.Client
 ) -> None:
     pushed, _ = image
     asked = server.log.count("/v1/prefetch/wanted")

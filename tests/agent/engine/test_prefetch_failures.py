@@ -6,7 +6,7 @@ import socket
 from collections.abc import Callable
 from pathlib import Path
 
-import httpx
+import httpx2
 import pytest
 
 from tests import catalogue
@@ -89,7 +89,7 @@ def test_heartbeats_go_on_while_something_is_pulled(
     name: str,
     rule: Body,
     runs: Runs,
-    staff: httpx.Client,
+    staff: httpx2.Client,
 ) -> None:
     pushed = push(registry, f"team/{name}", more_bytes=[2_000_000])
 
@@ -116,7 +116,7 @@ def test_a_missing_engine_is_logged_once_and_heartbeats_go_on(
     image: tuple[Pushed, Body],
     rule: Body,
     read_inventory: Callable[[], dict[int, Body]],
-    staff: httpx.Client,
+    staff: httpx2.Client,
 ) -> None:
     _, entered = image
     with machine.running(prefetch_seconds=PREFETCH_SECONDS, engine=f"unix://{machine.folder}/nothing") as worker:
@@ -141,7 +141,7 @@ def test_refused_credentials_are_reported_and_new_ones_tried_at_once(
     rule: Body,
     runs: Runs,
     read_inventory: Callable[[], dict[int, Body]],
-    staff: httpx.Client,
+    staff: httpx2.Client,
 ) -> None:
     pushed = push(registries["basic"], f"team/{name}")
     entered = enter(pushed)

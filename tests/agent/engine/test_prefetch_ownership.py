@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-import httpx
+import httpx2
 import pytest
 
 from bayplan.agent.desired import DesiredImage
@@ -49,7 +49,7 @@ def test_what_somebody_has_tagged_is_theirs(
     rule: Body,
     runs: Runs,
     read_inventory: Callable[[], dict[int, Body]],
-    staff: httpx.Client,
+    staff: httpx2.Client,
     name: str,
 ) -> None:
     pushed, _ = image

@@ -9,7 +9,7 @@ import subprocess
 from contextlib import suppress
 from pathlib import Path
 
-import httpx
+import httpx2
 import pytest
 
 from tests.agent.box import Box, Ended
@@ -63,7 +63,7 @@ def test_what_is_here_already_is_not_pulled_again(
 
 
 def test_the_answer_for_programs(
-    engine: Dockerd, machine: Box, image: tuple[Pushed, Body], name: str, staff: httpx.Client
+    engine: Dockerd, machine: Box, image: tuple[Pushed, Body], name: str, staff: httpx2.Client
 ) -> None:
     pushed, entered = image
     answer = json.loads(pull(machine, engine, name, "--json", "--gpu", "1").out)
@@ -87,7 +87,7 @@ def test_the_answer_for_programs(
 
 
 def test_the_catalogue_and_not_the_tag_says_what_is_pulled(
-    engine: Dockerd, machine: Box, image: tuple[Pushed, Body], name: str, staff: httpx.Client
+    engine: Dockerd, machine: Box, image: tuple[Pushed, Body], name: str, staff: httpx2.Client
 ) -> None:
     first, entered = image
     second = push(first.registry, first.repository, first.tag)
@@ -136,7 +136,7 @@ def test_an_image_of_which_no_digest_is_known_is_asked_for(
     machine: Box,
     enter: Enter,
     name: str,
-    staff: httpx.Client,
+    staff: httpx2.Client,
 ) -> None:
     pushed = push(registries[kind], f"team/{name}")
     entered = enter(pushed, inspect=False)

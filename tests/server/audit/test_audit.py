@@ -7,7 +7,7 @@ import sqlite3
 import threading
 import time
 
-import httpx
+import httpx2
 import psycopg
 import pytest
 
@@ -19,7 +19,7 @@ from tests.server.audit.conftest import LOGIN, PATIENCE_SECONDS, SECRET, Body, a
 from tests.server.http.test_statements import counted
 
 
-def has_password(answer: httpx.Response) -> bool:
+def has_password(answer: httpx2.Response) -> bool:
     """Whether the password is in an answer, in clear or as docker has it."""
     encoded = re.findall(r"[A-Za-z0-9+/=]{24,}", answer.text)
     for _ in range(2):  # a Secret has base64 within base64
@@ -161,8 +161,8 @@ def test_answers_at_once_share_transactions(service: Service, image: Body) -> No
     headers = {"Authorization": f"Bearer {service.tokens['staff']}"}
 
     async def ask() -> list[int]:
-        async with httpx.AsyncClient(
-            transport=httpx.ASGITransport(service.app), base_url="http://bayplan.test", headers=headers
+        async with httpx2.AsyncClient(
+            transport=httpx2.ASGITransport(service.app), base_url="http://bayplan.test", headers=headers
         ) as client:
             answers = await asyncio.gather(*(client.get(f"/v1/docker/{image['pk']}") for _ in range(at_once)))
         return [answer.status_code for answer in answers]
@@ -203,8 +203,8 @@ def test_who_changes_an_image_again_and_again_is_entered_each_time(service: Serv
     assert [(entry["action"], entry["times"]) for entry in audit_log(service)] == [("change", 1)] * 3 + [("create", 1)]
 
 
-def asked_in_a_thread(client: httpx.Client, path: str) -> tuple[threading.Thread, list[httpx.Response]]:
-    answers: list[httpx.Response] = []
+def asked_in_a_thread(client: httpx2.Client, path: str) -> tuple[threading.Thread, list[httpx2.Response]]:
+    answers: list[httpx2.Response] = []
     thread = threading.Thread(target=lambda: answers.append(client.get(path)))
     thread.start()
     return thread, answers

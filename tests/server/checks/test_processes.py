@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-import httpx
+import httpx2
 import psycopg
 import pytest
 
@@ -49,7 +49,7 @@ class Counting:
             self.at_once -= 1
 
 
-def fill(client: httpx.Client, host: str, images: int) -> None:
+def fill(client: httpx2.Client, host: str, images: int) -> None:
     """Adds images in that registry."""
     body = {
         "images": [
@@ -60,7 +60,7 @@ def fill(client: httpx.Client, host: str, images: int) -> None:
     client.post("/v1/catalogue/apply", json=body).raise_for_status()
 
 
-def waiting(client: httpx.Client) -> int:
+def waiting(client: httpx2.Client) -> int:
     """How many images still wait that somebody asked for."""
     number: int = client.get("/v1/docker/checks").json()["waiting"]
     return number
@@ -160,7 +160,7 @@ def test_killed_in_the_middle_nothing_is_lost(database_url: str, home: Path, loo
             assert client.get("/v1/docker/checks").json()["states"]["ok"] == 100
 
 
-def _nothing_is_lost(url: str, client: httpx.Client) -> None:
+def _nothing_is_lost(url: str, client: httpx2.Client) -> None:
     if url.startswith("postgresql"):  # another process may be checking: what was claimed comes when its lease is over
         eventually(lambda: waiting(client) <= 5 * WIDTH)
         assert waiting(client) == 5 * WIDTH

@@ -5,7 +5,7 @@ import subprocess
 from collections.abc import Iterator
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 import sqlalchemy as sa
 
@@ -98,7 +98,7 @@ class Log:
         route: str,
         body: object = None,
         *,
-        client: httpx.Client | None = None,
+        client: httpx2.Client | None = None,
         author: str = "admin",
         **names: Any,
     ) -> tuple[Row, list[tuple[str, int | None, str, Row]]]:

@@ -3,7 +3,7 @@
 import re
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 
 from tests import catalogue
@@ -199,7 +199,7 @@ def seven(service: Service) -> list[dict[str, Any]]:
     return [service.make("docker") for _ in range(7)]
 
 
-def links(answer: httpx.Response) -> dict[str, httpx.URL]:
+def links(answer: httpx2.Response) -> dict[str, httpx2.URL]:
     """The targets of a Link header, by relation."""
     return {
         relation: answer.url.join(target)

@@ -4,7 +4,7 @@ import itertools
 import time
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 
 from tests import catalogue
@@ -199,5 +199,5 @@ def test_an_error_does_not_repeat_what_was_sent_as_a_password(shared: Service) -
 def test_head_and_options_are_answered_without_a_failure(shared: Service) -> None:
     for path in ("/v1/docker/1", "/v1/docker/list", "/healthz"):
         for method in ("HEAD", "OPTIONS", "TRACE", "BREW"):
-            answer: httpx.Response = shared.staff.request(method, path)
+            answer: httpx2.Response = shared.staff.request(method, path)
             assert answer.status_code < 500

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 
 from tests import catalogue
@@ -35,14 +35,14 @@ def sent_late(
 
 
 @pytest.fixture
-def staff(server: Server) -> Iterator[httpx.Client]:
+def staff(server: Server) -> Iterator[httpx2.Client]:
     """A client that is logged in as staff."""
     with server.client() as client:
         yield client
 
 
 @pytest.fixture
-def other(server: Server, staff: httpx.Client) -> tuple[int, str]:
+def other(server: Server, staff: httpx2.Client) -> tuple[int, str]:
     """Another staff user: the pk and an access token."""
     body = catalogue.user(password=LONG_PASSWORD, is_staff=True)
     made = staff.post("/v1/users/create", json=body).raise_for_status().json()
@@ -50,19 +50,19 @@ def other(server: Server, staff: httpx.Client) -> tuple[int, str]:
 
 
 @pytest.fixture
-def worker(server: Server, staff: httpx.Client) -> tuple[str, str, dict[str, Any]]:
+def worker(server: Server, staff: httpx2.Client) -> tuple[str, str, dict[str, Any]]:
     """A machine that has joined: its name, an access token, and the body that it sent."""
     token = staff.post("/v1/nodes/join-tokens", json={}).raise_for_status().json()["token"]
     body = catalogue.machine(1)
     headers = {"Authorization": f"Bearer {token}"}
-    made = httpx.post(f"{server.url}/v1/nodes/join", json=body, headers=headers).raise_for_status().json()
+    made = httpx2.post(f"{server.url}/v1/nodes/join", json=body, headers=headers).raise_for_status().json()
     credential = {"worker": made["worker"], "secret": made["secret"]}
-    tokens = httpx.post(f"{server.url}/v1/auth/obtain", json=credential).raise_for_status().json()
+    tokens = httpx2.post(f"{server.url}/v1/auth/obtain", json=credential).raise_for_status().json()
     return made["worker"], tokens["access"], body
 
 
 def test_who_is_deactivated_before_the_body_comes_is_out(
-    server: Server, staff: httpx.Client, other: tuple[int, str]
+    server: Server, staff: httpx2.Client, other: tuple[int, str]
 ) -> None:
     pk, token = other
     body = catalogue.user(password=LONG_PASSWORD, is_staff=True)
@@ -74,7 +74,7 @@ def test_who_is_deactivated_before_the_body_comes_is_out(
 
 
 def test_who_is_staff_no_more_when_the_body_comes_does_nothing(
-    server: Server, staff: httpx.Client, other: tuple[int, str]
+    server: Server, staff: httpx2.Client, other: tuple[int, str]
 ) -> None:
     pk, token = other
     body = {"name": "Too", "version": "late"}
@@ -89,7 +89,7 @@ def test_who_is_staff_no_more_when_the_body_comes_does_nothing(
 
 @pytest.mark.parametrize(("method", "path"), [("POST", "/v1/docker/list"), ("PUT", "/v1/prefetch/holdings")])
 def test_a_worker_that_is_revoked_before_the_body_comes_gets_nothing(
-    server: Server, staff: httpx.Client, worker: tuple[str, str, dict[str, Any]], method: str, path: str
+    server: Server, staff: httpx2.Client, worker: tuple[str, str, dict[str, Any]], method: str, path: str
 ) -> None:
     name, token, _ = worker
     answer = sent_late(server, token, method, path, {}, lambda: staff.delete(f"/v1/nodes/workers/{name}"), LATE_SECONDS)
@@ -104,7 +104,7 @@ def test_whose_rights_are_as_before_is_served_however_late_the_body_comes(
 
 
 def test_a_worker_that_is_revoked_just_before_it_reports_is_out(
-    server: Server, staff: httpx.Client, worker: tuple[str, str, dict[str, Any]]
+    server: Server, staff: httpx2.Client, worker: tuple[str, str, dict[str, Any]]
 ) -> None:
     name, token, body = worker
     answer = sent_late(

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 
 from tests import catalogue
@@ -103,7 +103,7 @@ def test_licenses_answers_as_licences(service: Service, method: str, path: str) 
     assert service.staff.delete(f"/v1/licenses/{service.make('licences')['pk']}").status_code == 204
 
 
-def calls(service: Service, query: str) -> list[httpx.Response]:
+def calls(service: Service, query: str) -> list[httpx2.Response]:
     """Load, list, create and both updates, with a query string."""
     created = service.staff.post(f"/v1/docker/create{query}", json=catalogue.image())
     path = f"/v1/docker/{created.json()['pk']}{query}"

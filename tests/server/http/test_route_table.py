@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-import httpx
+import httpx2
 import pytest
 
 from bayplan.server.auth.access import WorkerAccess
@@ -35,7 +35,7 @@ def worker(shared: Service) -> Iterator[Joined]:
         yield machine
 
 
-def is_refused(route: Route, client: httpx.Client, path: str) -> bool:
+def is_refused(route: Route, client: httpx2.Client, path: str) -> bool:
     """Whether the client is told that it may not use the route, whatever it sends and whatever there is.
 
     A parameter that no route has is refused after rights are checked, and before anything is done.

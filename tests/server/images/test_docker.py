@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 
 from tests import catalogue
@@ -30,13 +30,13 @@ def made(service: Service) -> dict[str, Any]:
     return service.make("docker")
 
 
-def test_create_answers_201_with_exactly_the_specified_fields(staff: httpx.Client) -> None:
+def test_create_answers_201_with_exactly_the_specified_fields(staff: httpx2.Client) -> None:
     answer = staff.post("/v1/docker/create", json=catalogue.image())
     assert answer.status_code == 201
     as_specified(answer.json())
 
 
-def test_create_gives_back_what_was_sent(staff: httpx.Client) -> None:
+def test_create_gives_back_what_was_sent(staff: httpx2.Client) -> None:
     body = catalogue.image(
         cuda_version=None,
         min_hardware_generation=None,
@@ -64,7 +64,7 @@ def test_references_are_answered_as_ids_and_the_domain_as_its_name(service: Serv
     assert made["domain"] == "od"
 
 
-def test_the_server_says_who_made_an_image_and_when(staff: httpx.Client) -> None:
+def test_the_server_says_who_made_an_image_and_when(staff: httpx2.Client) -> None:
     before = datetime.now(UTC).replace(microsecond=0)
     made = staff.post("/v1/docker/create", json=catalogue.image()).json()
     assert before <= datetime.fromisoformat(made["creation_time"]) <= datetime.now(UTC)
@@ -72,7 +72,7 @@ def test_the_server_says_who_made_an_image_and_when(staff: httpx.Client) -> None
     assert made["pk"] > 0
 
 
-def test_load_answers_what_create_answered(staff: httpx.Client, made: dict[str, Any]) -> None:
+def test_load_answers_what_create_answered(staff: httpx2.Client, made: dict[str, Any]) -> None:
     answer = staff.get(f"/v1/docker/{made['pk']}")
     assert answer.status_code == 200
     assert as_specified(answer.json()) == made
@@ -85,11 +85,11 @@ def test_list_is_an_array_of_such_objects(service: Service, made: dict[str, Any]
     assert [as_specified(image) for image in answer.json()] == [made, second]
 
 
-def test_an_empty_catalogue_is_an_empty_list(staff: httpx.Client) -> None:
+def test_an_empty_catalogue_is_an_empty_list(staff: httpx2.Client) -> None:
     assert staff.post("/v1/docker/list").json() == []
 
 
-def test_update_replaces_every_field(staff: httpx.Client, made: dict[str, Any]) -> None:
+def test_update_replaces_every_field(staff: httpx2.Client, made: dict[str, Any]) -> None:
     body = catalogue.image(
         name="renamed", cuda_version=None, min_hardware_generation=None, cpu=True, domain="ic", tasks=["export"]
     )
@@ -125,7 +125,7 @@ def test_a_partial_update_changes_the_field_that_it_names_and_no_other(
     assert as_specified(answer.json()) == made | {field: value}
 
 
-def test_a_partial_update_of_nothing_changes_nothing(staff: httpx.Client, made: dict[str, Any]) -> None:
+def test_a_partial_update_of_nothing_changes_nothing(staff: httpx2.Client, made: dict[str, Any]) -> None:
     answer = staff.patch(f"/v1/docker/{made['pk']}", json={})
     assert answer.status_code == 200
     assert answer.json() == made
@@ -140,7 +140,7 @@ def test_an_image_answered_can_be_sent_back_without_what_is_the_servers(shared: 
     assert answer.json() == made
 
 
-def test_delete_answers_204_with_nothing(staff: httpx.Client, made: dict[str, Any]) -> None:
+def test_delete_answers_204_with_nothing(staff: httpx2.Client, made: dict[str, Any]) -> None:
     answer = staff.delete(f"/v1/docker/{made['pk']}")
     assert (answer.status_code, answer.content) == (204, b"")
 

@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-import httpx
+import httpx2
 import pytest
 
 from tests.cli.conftest import Shell
@@ -199,5 +199,5 @@ def test_a_given_certificate_is_trusted(tmp_path: Path, secured: Registry) -> No
     url = pushed(secured, "cli/tls")
     settings = {"registry_allow_private": "127.0.0.1", "registry_ca": str(secured.ca)}
     with running_server(tmp_path / "home", **settings) as server, server.client() as client:
-        answer: httpx.Response = client.post("/v1/docker/inspect", json={"url": url})
+        answer: httpx2.Response = client.post("/v1/docker/inspect", json={"url": url})
         assert answer.status_code == 200, answer.text

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 
 from bayplan.registry.auth import RegistryCredentials
@@ -74,7 +74,7 @@ def overview(service: Service) -> list[Body]:
     return rows
 
 
-def rotated(service: Service, registry: str, password: str, **more: Any) -> httpx.Response:
+def rotated(service: Service, registry: str, password: str, **more: Any) -> httpx2.Response:
     """Gives credentials another password."""
     body = {"registry": registry, "registry_username": LOGIN.username, "registry_password": password, **more}
     return service.staff.post("/v1/credentials/rotate", json=body)

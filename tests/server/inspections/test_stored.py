@@ -3,7 +3,7 @@
 import asyncio
 import sqlite3
 
-import httpx
+import httpx2
 import psycopg
 import pytest
 
@@ -176,9 +176,9 @@ def test_a_registry_takes_its_time_while_others_write(service: Service, loop: Lo
 
     async def moving(asked: Asked) -> None:
         elsewhere = {"url": f"{asked.headers['host']}/ml/y:1"}
-        transport = httpx.ASGITransport(service.app)
+        transport = httpx2.ASGITransport(service.app)
         headers = {"Authorization": f"Bearer {service.tokens['staff']}"}
-        async with httpx.AsyncClient(transport=transport, base_url="http://bayplan.test", headers=headers) as client:
+        async with httpx2.AsyncClient(transport=transport, base_url="http://bayplan.test", headers=headers) as client:
             changed = await asyncio.wait_for(client.patch(f"/v1/docker/{images[0]['pk']}", json=elsewhere), 10)
             assert changed.status_code == 200
 

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 
 from tests.answers import refused, timestamp
@@ -99,8 +99,8 @@ def test_an_inventory_reported_many_times_at_once_is_stored_once(service: Servic
     images = [service.make("docker")["pk"] for _ in range(5)]
 
     async def ask() -> list[int]:
-        async with httpx.AsyncClient(
-            transport=httpx.ASGITransport(service.app), base_url="http://bayplan.test", headers=worker.client.headers
+        async with httpx2.AsyncClient(
+            transport=httpx2.ASGITransport(service.app), base_url="http://bayplan.test", headers=worker.client.headers
         ) as client:
             bodies = [
                 {"images": [{"image": pk, "state": "held", "size_bytes": size} for pk in images]}

@@ -5,7 +5,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-import httpx
+import httpx2
 import jwt
 import orjson
 import pytest
@@ -25,7 +25,7 @@ def tokens(service: Service) -> dict[str, str]:
     return pair
 
 
-def with_token(service: Service, authorization: str) -> httpx.Response:
+def with_token(service: Service, authorization: str) -> httpx2.Response:
     """A read with that Authorization header."""
     return service.anonymous.post("/v1/docker/list", headers={b"Authorization": authorization.encode("latin-1")})
 
