@@ -71,6 +71,11 @@ class BayplanError(Exception):
         self.code = code or type(self).code
         self.problems = tuple(problems)
 
+    @property
+    def public_detail(self) -> str:
+        """The sentence for whoever asked over HTTP: `detail`, unless that is for those alone who run the server."""
+        return self.detail
+
 
 class Invalid(BayplanError):
     """Well-formed input that says something wrong."""

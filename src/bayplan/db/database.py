@@ -5,6 +5,7 @@ What uses the store sees `Database` and `Transaction` only.
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
+from enum import StrEnum
 from typing import Any, Protocol, TypeVar
 
 import sqlalchemy as sa
@@ -28,10 +29,51 @@ LOOP_ROWS = 300
 READ_VERSION = CompiledStatement(sa.select(tables.catalogue.c.version))
 
 
+class Outage(StrEnum):
+    """Why a database cannot be used."""
+
+    UNREACHABLE = "unreachable"
+    BUSY = "busy"
+    READ_ONLY = "read_only"
+    FULL = "full"
+    DAMAGED = "damaged"
+    REPLACED = "replaced"
+    OTHER_SCHEMA = "other_schema"
+
+
+# What whoever asked is told, and after how many seconds to ask again. The log has the rest: hosts, paths, users.
+_PUBLIC: Mapping[Outage, tuple[str, int]] = {
+    Outage.UNREACHABLE: ("The database does not answer: ask again in a few seconds.", 2),
+    Outage.BUSY: ("The database is busy, or locked by another program: ask again in a few seconds.", 2),
+    Outage.READ_ONLY: ("The database can be read and not written at present: ask again later.", 10),
+    Outage.FULL: ("The database has no room left, so nothing can be written: ask again later.", 10),
+    Outage.DAMAGED: ("The database is damaged: whoever runs the server finds in its log what to do.", 60),
+    Outage.REPLACED: ("The database was moved or replaced: whoever runs the server finds in its log what to do.", 10),
+    Outage.OTHER_SCHEMA: ("The database lacks tables or columns: whoever runs the server finds in its log which.", 60),
+}
+
+
 class DatabaseUnavailable(BayplanError):
-    """The database did not answer, or not in time; nothing was changed."""
+    """The database did not answer, or not in time, or cannot be used; what was asked for was not done.
+
+    `detail` is for the log and the terminal, and may name hosts and paths; `public_detail` is for whoever asks over HTTP.
+    """
 
     code = "database_unavailable"
+
+    def __init__(self, detail: str, outage: Outage = Outage.UNREACHABLE) -> None:
+        super().__init__(detail)
+        self.outage = outage
+
+    @property
+    def public_detail(self) -> str:
+        """The sentence for whoever asked: without hosts, paths and users."""
+        return _PUBLIC[self.outage][0]
+
+    @property
+    def retry_after_seconds(self) -> int:
+        """After how long asking again may help."""
+        return _PUBLIC[self.outage][1]
 
 
 class Transaction(Protocol):
@@ -88,6 +130,13 @@ class Database(Protocol):
 
         Writes that wait at the same time share one transaction, each with its own savepoint and its own version: a failure
         of one takes back nothing of the others. For short writes: `work` waits for nothing but the database.
+        """
+        ...
+
+    async def check(self, *, thorough: bool = False) -> int:
+        """Gives the catalogue's version where the database can be read and written, and is not known to be damaged.
+
+        It answers within five seconds. Where it is `thorough`, it writes, and looks for damage anew: after an outage.
         """
         ...
 

@@ -23,9 +23,14 @@ _KEY_BYTES = 32
 
 
 class UnknownKey(BayplanError):
-    """A secret was encrypted with a key that is not at hand."""
+    """A secret was encrypted with a key that is not at hand, or the key file cannot be read; `detail` names the file."""
 
     code = "unknown_key"
+
+    @property
+    def public_detail(self) -> str:
+        """The sentence for whoever asked: without the key's name and its file."""
+        return "The server lacks the key of a registry password: whoever runs the server finds in its log which."
 
 
 def new_key() -> str:

@@ -17,6 +17,7 @@ from bayplan.db.database import (
     LOOP_ROWS,
     DatabaseUnavailable,
     Made,
+    Outage,
     Parameters,
     Rows,
     Transaction,
@@ -113,6 +114,14 @@ class PostgresDatabase:
             if isinstance(error, _UNAVAILABLE):
                 raise self._unavailable(error) from error
             raise
+
+    async def check(self, *, thorough: bool = False) -> int:  # noqa: ARG002  # what is checked is the same
+        """See `Database.check`."""
+        version = await self.version()
+        state = sa.text("SELECT pg_is_in_recovery() OR current_setting('transaction_read_only')::boolean")
+        if (await self.fetch(state, lambda rows: rows))[0][0]:
+            raise DatabaseUnavailable(f"The database at {self._place} can be read and not written.", Outage.READ_ONLY)
+        return version
 
     async def run_sync(self, work: Callable[[sa.Connection], Made]) -> Made:
         """See `Database.run_sync`."""

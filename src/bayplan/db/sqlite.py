@@ -172,6 +172,10 @@ class SqliteDatabase:
                     raise _unavailable(error, self._path) from error
                 raise
 
+    async def check(self, *, thorough: bool = False) -> int:  # noqa: ARG002
+        """See `Database.check`."""
+        return await self.version()
+
     async def run_sync(self, work: Callable[[sa.Connection], Made]) -> Made:
         """See `Database.run_sync`."""
 

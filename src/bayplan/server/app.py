@@ -27,6 +27,7 @@ from bayplan.server.http.application import Application
 from bayplan.server.http.endpoint import endpoint
 from bayplan.server.image_lists import ImageLists
 from bayplan.server.matching.queries import Judge
+from bayplan.server.outages import Outages
 from bayplan.server.prefetch.planner import PrefetchPlanner
 from bayplan.server.registries import Registries
 from bayplan.server.routes import ROUTES
@@ -48,7 +49,7 @@ def open_context(
         timedelta(minutes=settings.access_token_minutes),
         timedelta(days=settings.refresh_token_days),
     )
-    registries, images = Registries(settings), ImageSnapshots(db, keyring)
+    registries, images, outages = Registries(settings), ImageSnapshots(db, keyring), Outages(db)
     judge = Judge(db, images, settings.tables)
 
     async def note_heartbeats(pks: Sequence[int]) -> str:
@@ -58,6 +59,7 @@ def open_context(
     return Context(
         settings,
         db,
+        outages,
         keyring,
         tokens,
         Authenticator(db, tokens),
@@ -67,7 +69,7 @@ def open_context(
         judge,
         ImageLists(db, images, judge),
         PrefetchPlanner(db, images, judge),
-        CheckScheduler(settings, db, keyring, registries, clock=clock, intervals=check_intervals),
+        CheckScheduler(settings, db, outages, keyring, registries, clock=clock, intervals=check_intervals),
         GroupCommit(note_heartbeats, _MOST_HEARTBEATS),
     )
 
@@ -109,10 +111,11 @@ def create_app(
             await context.checks.stop()
             await context.registries.close()
             await context.audit.close()
+            await context.outages.close()
             await context.db.close()
 
     endpoints = [
         (route.method, route.path, endpoint(route, context, context.authenticator, settings.max_body_bytes))
         for route in ROUTES
     ]
-    return Application(endpoints, lifespan)
+    return Application(endpoints, lifespan, context.outages.report)

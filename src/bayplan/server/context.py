@@ -16,6 +16,7 @@ from bayplan.server.checks.scheduler import CheckScheduler
 from bayplan.server.image_lists import ImageLists
 from bayplan.server.kept_answers import KeptAnswers
 from bayplan.server.matching.queries import Judge
+from bayplan.server.outages import Outages
 from bayplan.server.prefetch.planner import PrefetchPlanner
 from bayplan.server.registries import Registries
 from bayplan.server.snapshot import ImageSnapshots
@@ -27,6 +28,7 @@ class Context:
 
     settings: Settings
     db: Database
+    outages: Outages
     keyring: Keyring
     tokens: TokenIssuer
     authenticator: Authenticator

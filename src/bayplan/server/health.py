@@ -3,6 +3,7 @@
 from starlette.responses import Response
 
 import bayplan
+from bayplan.db.database import Outage
 from bayplan.server.auth.access import PUBLIC
 from bayplan.server.context import Context
 from bayplan.server.http.responses import Json
@@ -15,8 +16,13 @@ async def healthz(_context: Context, _call: Call[None, None]) -> Response:
 
 
 async def readyz(context: Context, _call: Call[None, None]) -> Response:
-    """Answers as long as the database does."""
-    return Json({"status": "ready", "catalogue_version": await context.db.version()})
+    """Answers as long as the database can be read and written, and is not known to be damaged."""
+    version = await context.db.check()
+    outage = context.outages.current
+    # A request that waited too long does not mean that all do.
+    if outage is not None and outage.outage not in (Outage.UNREACHABLE, Outage.BUSY):
+        raise outage
+    return Json({"status": "ready", "catalogue_version": version})
 
 
 ROUTES = tuple(
@@ -33,6 +39,6 @@ ROUTES = tuple(
     )
     for name, handler, summary in (
         ("healthz", healthz, "The process is alive"),
-        ("readyz", readyz, "The database answers"),
+        ("readyz", readyz, "The database can be read and written"),
     )
 )

@@ -34,7 +34,7 @@ async def check_one(
         by_digest = replace(reference, tag=None, digest=result.digest)
         return CompletedCheck(claim, result, await _changes(claim, by_digest, password, registries, db))
     except BayplanError as error:
-        return CompletedCheck(claim, CheckResult(at, None, error.code, error.detail))
+        return CompletedCheck(claim, CheckResult(at, None, error.code, error.public_detail))
     except Exception:
         _log.exception("The check of the docker image with pk %d failed", claim.image)
         detail = "Something went wrong inside bayplan during the check; its log says what."

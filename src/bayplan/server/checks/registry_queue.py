@@ -4,7 +4,6 @@ Each registry has a queue of its own, so that a slow or silent registry delays n
 """
 
 import asyncio
-import logging
 import random
 from collections import deque
 from collections.abc import Awaitable, Callable
@@ -16,8 +15,7 @@ from bayplan.server.checks import queue as check_queue
 from bayplan.server.checks.intervals import CheckIntervals
 from bayplan.server.checks.queue import CheckClaim
 from bayplan.server.checks.store import CompletedCheck
-
-_log = logging.getLogger("bayplan")
+from bayplan.server.outages import Outages
 
 CLAIMS_PER_WORKER = 5
 FAILURES_BEFORE_BREAK = 3
@@ -32,6 +30,7 @@ class RegistryQueue:
     def __init__(
         self,
         db: Database,
+        outages: Outages,
         registry: str,
         check: Check,
         completed: "asyncio.Queue[CompletedCheck]",
@@ -42,6 +41,7 @@ class RegistryQueue:
         requested_only: bool,
     ) -> None:
         self._db = db
+        self._outages = outages
         self._registry = registry
         self._check = check
         self._completed = completed
@@ -99,7 +99,7 @@ class RegistryQueue:
                 sends_credentials=self._broken_by is None,
             )
         except DatabaseUnavailable as error:
-            _log.warning("%s Images of %s are checked when it answers.", error.detail, self._registry)
+            self._outages.report(error)
             return []
         self.claims |= {claim.image: claim for claim in claims}
         return claims

@@ -24,6 +24,7 @@ from bayplan.server.checks.intervals import CheckIntervals
 from bayplan.server.checks.queue import CheckClaim
 from bayplan.server.checks.registry_queue import RegistryQueue
 from bayplan.server.checks.store import CompletedCheck
+from bayplan.server.outages import Outages
 from bayplan.server.registries import Registries
 
 _log = logging.getLogger("bayplan")
@@ -40,6 +41,7 @@ class CheckScheduler:
         self,
         settings: Settings,
         db: Database,
+        outages: Outages,
         keyring: Keyring,
         registries: Registries,
         *,
@@ -50,6 +52,7 @@ class CheckScheduler:
         # One connection to each registry stays free for requests that wait for an answer.
         self._concurrency = max(1, settings.registry_concurrency - 1)
         self._db = db
+        self._outages = outages
         self._keyring = keyring
         self._registries = registries
         self._clock = clock
@@ -59,7 +62,6 @@ class CheckScheduler:
         self._queues: dict[str, tuple[RegistryQueue, asyncio.Task[None]]] = {}
         self._tasks: list[asyncio.Task[None]] = []
         self._last_sweep: tuple[int, float] | None = None
-        self._is_unavailable = False
 
     def start(self) -> None:
         """Starts the scheduler."""
@@ -125,13 +127,9 @@ class CheckScheduler:
         try:
             await work()
         except DatabaseUnavailable as error:
-            if not self._is_unavailable:
-                _log.warning("%s Images are checked in their registries when it answers.", error.detail)
-            self._is_unavailable = True
+            self._outages.report(error)
         except Exception:
             _log.exception("Finding the images that are due for a check failed")
-        else:
-            self._is_unavailable = False
 
     async def _start_queues(self) -> None:
         requested_only = not self._interval_seconds
@@ -141,6 +139,7 @@ class CheckScheduler:
             if registry not in self._queues and len(self._queues) < MAX_REGISTRIES:
                 queue = RegistryQueue(
                     self._db,
+                    self._outages,
                     registry,
                     self._check,
                     self._completed,
@@ -173,7 +172,7 @@ class CheckScheduler:
         try:
             has_worked = await queue.run()
         except DatabaseUnavailable as error:
-            _log.warning("%s", error.detail)
+            self._outages.report(error)
         except Exception:
             _log.exception("Checking the images of %s failed", registry)
         finally:
@@ -198,7 +197,8 @@ class CheckScheduler:
         while True:
             try:
                 changed = await check_store.write(self._db, batch, self._due)
-            except DatabaseUnavailable:
+            except DatabaseUnavailable as error:
+                self._outages.report(error)
                 # The queues wait as well, so that memory stays bounded.
                 await asyncio.sleep(self._intervals.poll_seconds)
                 continue

@@ -32,7 +32,10 @@ class Application:
         self,
         endpoints: Iterable[tuple[str, str, Endpoint]],
         lifespan: Callable[[ASGIApp], AbstractAsyncContextManager[None]],
+        report: Callable[[Exception], None],
     ) -> None:
+        """`report` gets each error that a request ended with."""
+        self._report = report
         self._router = Router(endpoints)
         self._lifespan = lifespan
         self._others = Lifespan(lifespan=lifespan)
@@ -63,6 +66,7 @@ class Application:
         try:
             response = await endpoint(request)
         except Exception as error:
+            self._report(error)
             await errors.answer(error)(scope, receive, send)
             if not errors.is_expected(error):
                 raise

@@ -77,9 +77,11 @@ def _expected(error: errors.BayplanError) -> Response:
         headers["Retry-After"] = str(error.retry_after_seconds)
     if status == 413:
         headers["Connection"] = "close"
-    if status >= 500:
+    if isinstance(error, DatabaseUnavailable):
+        headers["Retry-After"] = str(error.retry_after_seconds)
+    elif status >= 500:
         _log.error("%s", error.detail)
-    return problem(status, error.code, error.detail, error.problems, headers)
+    return problem(status, error.code, error.public_detail, error.problems, headers)
 
 
 def wrong_method(method: str, allowed: Sequence[str]) -> Response:

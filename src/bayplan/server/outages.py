@@ -1,0 +1,72 @@
+"""Outages of the database: logged a line at a time however many requests fail, watched, and logged when they end."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+
+from bayplan.db.database import Database, DatabaseUnavailable, Outage
+from bayplan.errors import BayplanError
+
+_log = logging.getLogger("bayplan")
+
+LOG_EVERY_SECONDS = 5.0
+"""Of each kind of outage, so that the processes of one server together log no more than about a line a second."""
+WATCH_EVERY_SECONDS = 1.0
+
+
+class Outages:
+    """The outage that lasts at present, None where there is none: reported by whoever meets it, ended by a check each second."""
+
+    def __init__(self, db: Database, clock: Callable[[], float] = time.monotonic) -> None:
+        self._db = db
+        self._clock = clock
+        self._logged: dict[Outage, tuple[float, int]] = {}
+        """When each kind was logged last, and how many reports there were since."""
+        self._begun = 0.0
+        self._watching: asyncio.Task[None] | None = None
+        self.current: DatabaseUnavailable | None = None
+
+    def report(self, error: Exception) -> None:
+        """Logs that the database cannot be used, unless it was logged just now; other errors are not its business."""
+        if not isinstance(error, DatabaseUnavailable):
+            return
+        now = self._clock()
+        logged, suppressed = self._logged.get(error.outage, (-LOG_EVERY_SECONDS, 0))
+        if now - logged < LOG_EVERY_SECONDS:
+            self._logged[error.outage] = logged, suppressed + 1
+        else:
+            self._logged[error.outage] = now, 0
+            _log.error("%s%s", error.detail, f" ({suppressed:,} more times since)" if suppressed else "")
+        if self.current is None:
+            self._begun = now
+        self.current = error
+        if self._watching is None:
+            self._watching = asyncio.create_task(self._watch())
+
+    async def close(self) -> None:
+        """Ends the watch."""
+        if self._watching is not None:
+            self._watching.cancel()
+            await asyncio.gather(self._watching, return_exceptions=True)
+
+    async def _watch(self) -> None:
+        try:
+            while True:
+                await asyncio.sleep(WATCH_EVERY_SECONDS)
+                try:
+                    await self._db.check(thorough=True)
+                except BayplanError as error:
+                    self.report(error)
+                else:
+                    break
+        finally:
+            self._watching = None
+        suppressed = sum(count for _, count in self._logged.values())
+        self._logged.clear()
+        self.current = None
+        _log.warning(
+            "The database can be used again, after %.0f s%s",
+            self._clock() - self._begun,
+            f" ({suppressed:,} failures were not logged one by one)" if suppressed else "",
+        )
