@@ -11,6 +11,7 @@ from bayplan.db.change_entry import ChangeEntry
 from bayplan.db.change_log import ChangedObjects, changes_since
 from bayplan.db.database import Database, fetch_all
 from bayplan.db.engines import open_database
+from bayplan.db.principal import Principal
 from bayplan.db.versioned import keep_version
 from tests.inprocess import Loop
 
@@ -30,7 +31,7 @@ async def opened(url: str) -> AsyncGenerator[Database]:
 
 async def log(db: Database, *objects: tuple[str, int | None]) -> None:
     """A write that changes those objects."""
-    async with db.write(by="kim") as tx:
+    async with db.write(by=Principal(name="kim")) as tx:
         tx.entries += [ChangeEntry(resource, pk, "change") for resource, pk in objects]
 
 

@@ -14,6 +14,7 @@ from bayplan.db.database import Database, Transaction, fetch_all
 from bayplan.db.engines import open_database
 from bayplan.db.keyring import Keyring, new_key
 from bayplan.db.natural_keys import resolve_in
+from bayplan.db.principal import Principal
 from bayplan.db.resource_types import RESOURCE_TYPES
 from bayplan.errors import Conflict
 from tests.inprocess import Loop
@@ -46,7 +47,7 @@ async def add(db: Database, keyring: Keyring, name: str, version: str = "1") -> 
         await crud.insert(tx, FRAMEWORKS, {"name": name, "version": version}, keyring)
         return tx.version
 
-    return await db.write_grouped(work, by=name)
+    return await db.write_grouped(work, by=Principal(name=name))
 
 
 async def names(db: Database) -> list[str]:

@@ -14,6 +14,7 @@ from sqlalchemy.sql.base import Executable
 from bayplan.db import tables
 from bayplan.db.change_entry import ChangeEntry
 from bayplan.db.compiled import CompiledStatement
+from bayplan.db.principal import Principal
 from bayplan.errors import BayplanError
 
 Rows = Sequence[Any]
@@ -85,7 +86,7 @@ class Transaction(Protocol):
 
     version: int
     reference_version: int
-    """The version at which a row that others refer to was last written, before this transaction."""
+    """The version at which a row that others refer to, a user's or a worker's too, was last written before this transaction."""
     author: str | None
     entries: list[ChangeEntry]
     names: dict[ReferenceKey, int]
@@ -117,15 +118,18 @@ class Database(Protocol):
         """Gives the catalogue's version, which every write that changes an answer moves."""
         ...
 
-    def write(self, *, moves: bool = True, by: str | None = None) -> AbstractAsyncContextManager[Transaction]:
+    def write(self, *, moves: bool = True, by: Principal | None = None) -> AbstractAsyncContextManager[Transaction]:
         """A transaction: committed and safe on disk at the end of the block, rolled back by an exception.
 
         One that `moves` the version waits for the others that do, so what it has checked stays true until it commits. It
-        leaves entries in the change log, in the name of who writes (`by`).
+        leaves entries in the change log, in the name of who writes (`by`, None for the server itself). Raises `Unauthenticated`
+        or `Forbidden` where their rights have ended since they were let in.
         """
         ...
 
-    async def write_grouped(self, work: Callable[[Transaction], Awaitable[Made]], *, by: str | None = None) -> Made:
+    async def write_grouped(
+        self, work: Callable[[Transaction], Awaitable[Made]], *, by: Principal | None = None
+    ) -> Made:
         """Gives what `work` makes in a write that moves the version, when it is safe on disk; raises what `work` raises.
 
         Writes that wait at the same time share one transaction, each with its own savepoint and its own version: a failure

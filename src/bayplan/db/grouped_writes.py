@@ -12,6 +12,8 @@ from typing import Any, Protocol
 
 from bayplan.db.database import Made, Transaction
 from bayplan.db.group_commit import GroupCommit
+from bayplan.db.principal import Principal
+from bayplan.db.rights import require_rights
 from bayplan.db.versioned import ReferenceNames, move_version, store_entries
 
 # In one transaction: whoever comes later waits for no more than these.
@@ -33,7 +35,7 @@ class Group(Protocol):
 @dataclass(slots=True)
 class _Write:
     work: Callable[[Transaction], Awaitable[Any]]
-    author: str | None
+    by: Principal | None
     made: Any = None
     error: Exception | None = None
 
@@ -52,9 +54,9 @@ class GroupedWrites:
         self._fatal = fatal
         self._commits: GroupCommit[_Write, None] = GroupCommit(self._commit, MOST_WRITES)
 
-    async def write(self, work: Callable[[Transaction], Awaitable[Made]], author: str | None) -> Made:
+    async def write(self, work: Callable[[Transaction], Awaitable[Made]], by: Principal | None) -> Made:
         """See `Database.write_grouped`."""
-        write = _Write(work, author)
+        write = _Write(work, by)
         await self._commits.written(write)
         if write.error is not None:
             raise write.error
@@ -73,10 +75,12 @@ class GroupedWrites:
                 await asyncio.sleep(0)
 
     async def _run(self, group: Group, write: _Write) -> None:
-        tx = group.part(write.author)
+        tx = group.part(None if write.by is None else write.by.name)
         await group.control("SAVEPOINT one_write")
         try:
             await move_version(tx, self._names)
+            if write.by is not None:
+                await require_rights(tx, write.by)
             write.made = await write.work(tx)
             await store_entries(tx)
         except self._fatal:

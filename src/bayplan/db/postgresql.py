@@ -30,6 +30,8 @@ from bayplan.db.postgresql_reads import (
     ReadConnections,
     SharedVersion,
 )
+from bayplan.db.principal import Principal
+from bayplan.db.rights import require_rights
 from bayplan.db.versioned import ReferenceNames, VersionLog, move_version, store_entries
 from bayplan.errors import CannotStart
 
@@ -88,16 +90,20 @@ class PostgresDatabase:
         return await self._version.read()
 
     @asynccontextmanager
-    async def write(self, *, moves: bool = True, by: str | None = None) -> AsyncGenerator[Transaction]:
+    async def write(self, *, moves: bool = True, by: Principal | None = None) -> AsyncGenerator[Transaction]:
         """See `Database.write`."""
         async with self._transaction(in_line=moves) as group:
-            tx = group.part(by)
+            tx = group.part(None if by is None else by.name)
             if moves:
                 await move_version(tx, self._names)
+            if by is not None:
+                await require_rights(tx, by)
             yield tx
             await store_entries(tx)
 
-    async def write_grouped(self, work: Callable[[Transaction], Awaitable[Made]], *, by: str | None = None) -> Made:
+    async def write_grouped(
+        self, work: Callable[[Transaction], Awaitable[Made]], *, by: Principal | None = None
+    ) -> Made:
         """See `Database.write_grouped`."""
         return await self._groups.write(work, by)
 

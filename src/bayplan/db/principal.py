@@ -1,6 +1,6 @@
 """Who asks: a user or a worker. What is shown, what may be filtered by and what may be done depends on it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from bayplan.db.resource_types import Field, Visibility
 
@@ -13,6 +13,10 @@ class Principal:
     worker: int | None = None
     is_staff: bool = False
     name: str = ""
+    epoch: int = field(default=0, compare=False, repr=False)
+    """The epoch of its tokens, whose change ends all earlier ones."""
+    as_of: int = field(default=0, compare=False, repr=False)
+    """The catalogue's version at which its rights were read."""
 
     @property
     def sees_credentials(self) -> bool:
@@ -26,11 +30,11 @@ class Principal:
             return _ANY_WORKER
         return _ANY_STAFF if self.is_staff else EVERYBODY
 
-    def sees(self, field: Field, *, through_reference: bool = False) -> bool:
+    def sees(self, shown: Field, *, through_reference: bool = False) -> bool:
         """Whether the field is shown; `through_reference`: of an object that another one refers to, perhaps not theirs."""
-        if field.sight is Visibility.CREDENTIALS:
+        if shown.sight is Visibility.CREDENTIALS:
             return self.sees_credentials
-        return field.sight is Visibility.ALL or self.is_staff or not through_reference
+        return shown.sight is Visibility.ALL or self.is_staff or not through_reference
 
 
 EVERYBODY = Principal()

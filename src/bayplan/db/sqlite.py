@@ -28,6 +28,8 @@ from bayplan.db.database import (
     Transaction,
 )
 from bayplan.db.grouped_writes import GroupedWrites
+from bayplan.db.principal import Principal
+from bayplan.db.rights import require_rights
 from bayplan.db.versioned import ReferenceNames, VersionLog, move_version, store_entries
 
 # How long a query may hold the event loop, and how often SQLite looks at the clock (in steps of its own machine).
@@ -143,16 +145,20 @@ class SqliteDatabase:
         return await self.fetch(READ_VERSION, lambda rows: int(rows[0][0]))
 
     @asynccontextmanager
-    async def write(self, *, moves: bool = True, by: str | None = None) -> AsyncGenerator[Transaction]:
+    async def write(self, *, moves: bool = True, by: Principal | None = None) -> AsyncGenerator[Transaction]:
         """See `Database.write`."""
         async with self._transaction() as group:
-            tx = group.part(by)
+            tx = group.part(None if by is None else by.name)
             if moves:
                 await move_version(tx, self._names)
+            if by is not None:
+                await require_rights(tx, by)
             yield tx
             await store_entries(tx)
 
-    async def write_grouped(self, work: Callable[[Transaction], Awaitable[Made]], *, by: str | None = None) -> Made:
+    async def write_grouped(
+        self, work: Callable[[Transaction], Awaitable[Made]], *, by: Principal | None = None
+    ) -> Made:
         """See `Database.write_grouped`."""
         return await self._groups.write(work, by)
 

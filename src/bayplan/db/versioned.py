@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from bayplan.clock import now
 from bayplan.db import tables
-from bayplan.db.change_entry import REFERENCED, ChangeEntry, rows_of_entries
+from bayplan.db.change_entry import REFERENCED, WORKERS, ChangeEntry, rows_of_entries
 from bayplan.db.compiled import CompiledStatement
 from bayplan.db.database import ReferenceKey, Transaction
 
@@ -48,6 +48,11 @@ class ReferenceNames:
     def forget(self) -> None:
         """Forgets all: a transaction was rolled back, and its version will be another one's."""
         self._version, self._pks = -1, {}
+
+
+def _ends_tokens(entry: ChangeEntry) -> bool:
+    """Whether a worker's credential has ended; users are among the resources that others refer to."""
+    return entry.resource == WORKERS and entry.action in ("join", "revoke")
 
 
 @dataclass(slots=True)
@@ -90,5 +95,5 @@ async def store_entries(tx: Transaction) -> None:
         await tx.execute(_ENTER, part)
         # The entries of a whole catalogue let other requests in between.
         await asyncio.sleep(0)
-    if any(entry.resource in REFERENCED for entry in tx.entries):
+    if any(entry.resource in REFERENCED or _ends_tokens(entry) for entry in tx.entries):
         await tx.execute(_MOVE_REFERENCES)

@@ -13,6 +13,7 @@ from bayplan.clock import timestamp
 from bayplan.db import schema, tables
 from bayplan.db.database import Database, DatabaseUnavailable, Transaction
 from bayplan.db.engines import open_database
+from bayplan.db.principal import Principal
 from bayplan.server.audit.dedup import RecentEntries
 from bayplan.server.audit.recorder import AuditRecorder
 from bayplan.server.audit.store import AuditRecord
@@ -41,7 +42,7 @@ class FullDisk:
         return getattr(self._db, name)
 
     @asynccontextmanager
-    async def write(self, *, moves: bool = True, by: str | None = None) -> AsyncGenerator[Transaction]:
+    async def write(self, *, moves: bool = True, by: Principal | None = None) -> AsyncGenerator[Transaction]:
         async with self._db.write(moves=moves, by=by) as tx:
             yield tx
             if self.is_full:

@@ -54,9 +54,11 @@ class Authenticator:
         if account is None or account.token_epoch != claims.epoch:
             raise Unauthenticated("The token was revoked: log in again at /v1/auth/obtain.")
         if claims.subject == "worker":
-            principal = Principal(worker=claims.pk, name=account.name)
+            principal = Principal(worker=claims.pk, name=account.name, epoch=claims.epoch, as_of=version)
         else:
-            principal = Principal(user=claims.pk, is_staff=account.is_staff, name=account.name)
+            principal = Principal(
+                user=claims.pk, is_staff=account.is_staff, name=account.name, epoch=claims.epoch, as_of=version
+            )
         return Authentication(principal, version, claims.expires)
 
     def _read(self, token: str) -> TokenClaims:

@@ -12,6 +12,7 @@ from bayplan.db import crud, deletion
 from bayplan.db.database import Database, Transaction
 from bayplan.db.keyring import Keyring
 from bayplan.db.natural_keys import resolve
+from bayplan.db.principal import Principal
 from bayplan.db.resource_types import Field, Kind
 from bayplan.domain.entity_tags import ANY_TAG, tags_in
 from bayplan.errors import BayplanError, Conflict, Invalid, PreconditionFailed, Problem
@@ -61,7 +62,7 @@ async def apply(
     prune: bool,
     dry_run: bool,
     if_version: str | None = None,
-    by: str | None = None,
+    by: Principal | None = None,
 ) -> ApplyResult:
     """Gives what changed. Raises `Invalid` or `Conflict` with every problem in the document, or `PreconditionFailed`."""
     result = ApplyResult()

@@ -29,7 +29,7 @@ async def apply_document(
         prune=prune,
         dry_run=dry_run,
         if_version=if_version,
-        by=principal.name,
+        by=principal,
     )
     return {
         "changes": result.changes,

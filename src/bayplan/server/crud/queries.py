@@ -121,7 +121,7 @@ async def create(
         await context.audit.disclosed_in(tx, principal, sender.address, "create", disclosure)
         return Written(created, expanded_tag(tag, expand, tx.version))
 
-    return await context.db.write_grouped(work, by=principal.name)
+    return await context.db.write_grouped(work, by=principal)
 
 
 async def change(
@@ -147,7 +147,7 @@ async def change(
         await context.audit.disclosed_in(tx, principal, sender.address, action, disclosure)
         return Written(changed, expanded_tag(tag, expand, tx.version))
 
-    return await context.db.write_grouped(work, by=principal.name)
+    return await context.db.write_grouped(work, by=principal)
 
 
 async def _keep_fixed(tx: Transaction, resource: Resource, pk: int, values: Values) -> None:
@@ -167,4 +167,4 @@ async def delete(context: Context, principal: Principal, resource: Resource, pk:
     async def work(tx: Transaction) -> None:
         await resource.remove(tx, resource.resource_type, pk, if_match, context.keyring)
 
-    await context.db.write_grouped(work, by=principal.name)
+    await context.db.write_grouped(work, by=principal)

@@ -6,6 +6,7 @@ import sqlalchemy as sa
 
 from bayplan.db import tables
 from bayplan.db.database import Database, Transaction, fetch_all
+from bayplan.db.principal import Principal
 from bayplan.errors import NotFound, Unauthenticated
 
 _TOKENS = tables.join_tokens
@@ -13,17 +14,17 @@ _NAMES = ("pk", "created", "expires", "uses", "uses_left", "creator")
 _SHOWN = tuple(_TOKENS.c[name] for name in _NAMES)
 
 
-async def add(db: Database, token_hash: str, *, creator: int, created: str, expires: str, uses: int) -> int:
+async def add(db: Database, token_hash: str, *, creator: Principal, created: str, expires: str, uses: int) -> int:
     """Stores a new join token and gives its pk; expired join tokens are removed."""
     values = {
         "token_hash": token_hash,
-        "creator": creator,
+        "creator": creator.user,
         "created": created,
         "expires": expires,
         "uses": uses,
         "uses_left": uses,
     }
-    async with db.write(moves=False) as tx:
+    async with db.write(moves=False, by=creator) as tx:
         await tx.execute(sa.delete(_TOKENS).where(_TOKENS.c.expires <= created))
         return int((await tx.fetch(sa.insert(_TOKENS).returning(_TOKENS.c.pk), values))[0][0])
 
@@ -34,9 +35,9 @@ async def list_tokens(db: Database) -> list[dict[str, Any]]:
     return [dict(zip(_NAMES, row, strict=True)) for row in rows]
 
 
-async def remove(db: Database, pk: int) -> None:
+async def remove(db: Database, pk: int, principal: Principal) -> None:
     """Removes a join token; raises `NotFound`."""
-    async with db.write(moves=False) as tx:
+    async with db.write(moves=False, by=principal) as tx:
         if not await tx.execute(sa.delete(_TOKENS).where(_TOKENS.c.pk == pk)):
             raise NotFound(f"No join token with pk {pk}.")
 

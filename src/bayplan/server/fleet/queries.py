@@ -24,7 +24,7 @@ Object = dict[str, Any]
 _PREFIX = "join_"
 
 
-async def create_join_token(context: Context, creator: int, request: JoinTokenCreate) -> Object:
+async def create_join_token(context: Context, creator: Principal, request: JoinTokenCreate) -> Object:
     """Creates a join token, and gives it for the only time."""
     token = _PREFIX + secrets.token_urlsafe(32)
     moment = datetime.now(UTC)
@@ -45,9 +45,9 @@ async def list_join_tokens(context: Context) -> Sequence[Object]:
     return await join_tokens.list_tokens(context.db)
 
 
-async def delete_join_token(context: Context, pk: int) -> None:
+async def delete_join_token(context: Context, principal: Principal, pk: int) -> None:
     """Ends a join token; raises `NotFound`."""
-    await join_tokens.remove(context.db, pk)
+    await join_tokens.remove(context.db, pk, principal)
 
 
 def is_join_token(token: str) -> bool:
@@ -76,7 +76,7 @@ async def join(context: Context, token: str, machine: JoinRequest, address: str)
 async def report(context: Context, principal: Principal, machine: JoinRequest, address: str) -> Object:
     """Makes a worker's nodes equal to its report; raises `Unauthenticated` or `Conflict`."""
     assert principal.worker is not None
-    async with context.db.write(by=principal.name) as tx:
+    async with context.db.write(by=principal) as tx:
         origin = RequestOrigin(machine.ip, address)
         joined = await fleet_store.report(tx, principal.worker, origin, machine.nodes(), now(), context.keyring)
         return await _shown(context, tx, joined, None)
@@ -95,7 +95,7 @@ async def list_workers(context: Context) -> Sequence[Object]:
 
 async def revoke(context: Context, principal: Principal, name: str, *, with_nodes: bool) -> None:
     """Ends a worker's credential and its tokens: any worker's for staff, its own for a worker; raises `NotFound`."""
-    async with context.db.write(by=principal.name) as tx:
+    async with context.db.write(by=principal) as tx:
         await fleet_store.revoke(tx, name, with_nodes=with_nodes, only=principal.worker)
 
 

@@ -52,8 +52,7 @@ class RevokeParameters(Parameters):
 
 async def make_join_token(context: Context, call: Call[NoParameters, JoinTokenCreate]) -> Response:
     """Answers with a new join token."""
-    assert call.principal.user is not None
-    return Json(await queries.create_join_token(context, call.principal.user, call.body), 201, headers=UNCACHED)
+    return Json(await queries.create_join_token(context, call.principal, call.body), 201, headers=UNCACHED)
 
 
 async def list_join_tokens(context: Context, call: Call[NoParameters, NoFields]) -> Response:
@@ -63,7 +62,7 @@ async def list_join_tokens(context: Context, call: Call[NoParameters, NoFields])
 
 async def delete_join_token(context: Context, call: Call[NoParameters, None]) -> Response:
     """Ends a join token."""
-    await queries.delete_join_token(context, call.pk)
+    await queries.delete_join_token(context, call.principal, call.pk)
     return Response(status_code=204)
 
 

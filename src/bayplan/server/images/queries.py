@@ -28,7 +28,7 @@ async def reinstate(
 ) -> Written:
     """Brings a deleted image back; raises `NotFound`, `Conflict` or `PreconditionFailed`."""
     principal, disclosure = sender.principal, context.disclosure()
-    async with context.db.write(by=principal.name) as tx:
+    async with context.db.write(by=principal) as tx:
         await deletion.reinstate(tx, pk, if_match=if_match)
         image, tag = await crud.load_in(tx, projection(IMAGES.name, principal, expand), pk, disclosure)
         await context.audit.disclosed_in(tx, principal, sender.address, "reinstate", disclosure)
@@ -38,7 +38,7 @@ async def reinstate(
 async def erase(context: Context, sender: Sender, pk: int, expand: tuple[str, ...], *, if_match: str | None) -> Object:
     """Removes an image for good, with its facts and states, and gives it for the last time; raises `NotFound`."""
     principal, disclosure = sender.principal, context.disclosure()
-    async with context.db.write(by=principal.name) as tx:
+    async with context.db.write(by=principal) as tx:
         image, _ = await crud.load_in(tx, projection(IMAGES.name, principal, expand), pk, disclosure)
         await context.audit.disclosed_in(tx, principal, sender.address, "hard", disclosure)
         await deletion.erase(tx, pk, if_match=if_match)
@@ -49,7 +49,7 @@ async def change_facts(
     context: Context, principal: Principal, pk: int, values: Mapping[str, Any], *, if_match: str | None
 ) -> None:
     """Stores staff's facts about an image; raises `NotFound`, `Conflict` or `PreconditionFailed`."""
-    async with context.db.write(by=principal.name) as tx:
+    async with context.db.write(by=principal) as tx:
         await enter_facts(tx, pk, values, if_match=if_match)
 
 

@@ -52,7 +52,7 @@ async def inspect_and_store(context: Context, principal: Principal, pk: int, *, 
         async with context.db.write(moves=False) as tx:
             await credential_queries.note_outcomes(tx, now(), refused=location.credential_keys)
         raise
-    async with context.db.write(by=principal.name) as tx:
+    async with context.db.write(by=principal) as tx:
         await inspection_store.keep(tx, pk, _content(inspection), location, if_match=if_match)
         await credential_queries.note_outcomes(tx, now(), accepted=location.credential_keys)
 

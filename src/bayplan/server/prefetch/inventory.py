@@ -10,7 +10,8 @@ import sqlalchemy as sa
 
 from bayplan.db import tables
 from bayplan.db.database import Database, Rows, fetch_all
-from bayplan.errors import NotFound, Unauthenticated
+from bayplan.db.principal import Principal
+from bayplan.errors import NotFound
 
 _INVENTORY, _HELD, _NODES, _WORKERS = tables.holdings, tables.worker_nodes, tables.nodes, tables.workers
 _IMAGES = tables.images
@@ -20,15 +21,15 @@ _REPORTED = ("state", "digest", "size_bytes", "detail")
 Object = dict[str, Any]
 
 
-async def replace(db: Database, worker: int, report: Iterable[Mapping[str, Any]], now: str) -> int:
-    """Replaces a worker's inventory, for the images that the catalogue has; gives the number of these."""
+async def replace(db: Database, principal: Principal, report: Iterable[Mapping[str, Any]], now: str) -> int:
+    """Replaces a worker's inventory, for the images that the catalogue has; gives the number of these.
+
+    Raises `Unauthenticated` for a worker that was revoked meanwhile.
+    """
+    worker = principal.worker
     new = {entry["image"]: {name: entry.get(name) for name in _REPORTED} for entry in report}
-    async with db.write(moves=False) as tx:
-        # Locked until the end: a worker may be revoked, and an image removed for good, at any time. Two reports of one
-        # worker, through two server processes at once, are written one after the other.
-        of_worker = sa.select(_WORKERS.c.pk).where(_WORKERS.c.pk == worker).with_for_update(key_share=True)
-        if not await tx.fetch(of_worker):
-            raise Unauthenticated("The worker was revoked: join again.")
+    async with db.write(moves=False, by=principal) as tx:
+        # Locked until the end: an image may be removed for good at any time.
         existing: set[int] = set()
         for pks in in_parts(sorted(new)):
             images = sa.select(_IMAGES.c.pk).where(_IMAGES.c.pk.in_(pks)).order_by(_IMAGES.c.pk)

@@ -43,7 +43,7 @@ async def desired_images(context: Context, call: Call[NoParameters, None]) -> Re
 async def report_inventory(context: Context, call: Call[NoParameters, InventoryReport]) -> Response:
     """Stores the inventory that a worker reports."""
     assert call.principal.worker is not None
-    kept = await inventory.replace(context.db, call.principal.worker, call.body.images, moment := now())
+    kept = await inventory.replace(context.db, call.principal, call.body.images, moment := now())
     return Json({"images": kept, "at": moment})
 
 

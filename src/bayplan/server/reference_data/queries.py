@@ -19,7 +19,7 @@ async def change_subdescriptors(
     context: Context, principal: Principal, pk: int, request: SubDescriptors, *, if_match: str | None
 ) -> Written:
     """Adds names to one of a licence's lists, or removes them, whatever their case; raises `NotFound` or `PreconditionFailed`."""
-    async with context.db.write(by=principal.name) as tx:
+    async with context.db.write(by=principal) as tx:
         row = await crud.current_row(tx, LICENCES, pk, if_match)
         names = {name.casefold(): name for name in request.names}
         existing = {name.casefold() for name in row[request.type]}
