@@ -134,7 +134,9 @@ class Store:
     async def answer(self, asked: Asked) -> None:
         """Answers as a registry does."""
         media_type, body = self.documents.get(asked.target, ("", b""))
-        if not media_type:
+        if asked.target == "/v2/":
+            await asked.answer(200, b"{}", Content_Type="application/json")
+        elif not media_type:
             await asked.answer(404)
         else:
             await asked.answer(200, body, Content_Type=media_type)

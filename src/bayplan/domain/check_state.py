@@ -20,7 +20,8 @@ JITTER = 0.1
 class CheckResult:
     """The result of a check, begun at the time `at`: a digest, or the code and the sentence of the error.
 
-    `of_registry`: the error concerns the registry, and so its other images too.
+    `of_registry`: the error concerns the registry, and so its other images too. `refused_credentials`: the registry got the
+    image's credentials, and refused them.
     """
 
     at: str
@@ -28,6 +29,7 @@ class CheckResult:
     code: str | None = None
     detail: str | None = None
     of_registry: bool = False
+    refused_credentials: bool = False
 
 
 @dataclass(frozen=True, slots=True)

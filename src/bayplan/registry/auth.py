@@ -95,10 +95,14 @@ def follow(
     if "bearer" in by_scheme:
         return _token_request(by_scheme["bearer"], registry, repository, credentials, access)
     if not by_scheme:
-        raise RegistryDenied(f"'{registry.authority}' refuses '{repository}' and does not say how to log in.")
+        raise RegistryDenied(
+            f"'{registry.authority}' refuses '{repository}' and does not say how to log in, so no log-in was sent: "
+            "check the image's name, or ask the registry's operators."
+        )
     if "basic" not in by_scheme:
         raise RegistryDenied(
-            f"'{registry.authority}' wants a log-in of a kind that is not known; Basic and Bearer are."
+            f"'{registry.authority}' wants a log-in of a kind that is not known (Basic and Bearer are), so none was sent: "
+            "ask its operators for one of these."
         )
     if credentials is None:
         raise RegistryDenied(f"'{registry.authority}' wants a log-in: give registry_username and registry_password.")

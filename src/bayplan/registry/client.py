@@ -4,7 +4,8 @@ Redirects are followed by hand: each target's address is checked like the regist
 host, and none leads out of TLS. Source: github.com/opencontainers/distribution-spec.
 """
 
-from dataclasses import dataclass
+import json
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -29,7 +30,6 @@ from bayplan.registry.content import (
     verify,
 )
 from bayplan.registry.errors import (
-    DigestMismatch,
     ImageNotFound,
     ManifestInvalid,
     ManifestTooLarge,
@@ -44,6 +44,7 @@ MANIFEST_BYTES = 4 * 1024 * 1024
 """The limit for registries themselves (distribution-spec, "Pushing Manifests")."""
 CONFIG_BYTES = 8 * 1024 * 1024
 REDIRECTS = 5
+_BASE_BYTES = 64 * 1024
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
 
@@ -89,18 +90,13 @@ class RegistryClient:
         await self._connections.close()
 
     async def digest(self, reference: Reference, credentials: RegistryCredentials | None = None) -> str:
-        """Gives the digest that a reference points to now, by HEAD; without a digest in that answer, by reading the manifest."""
-        answer, _ = await self._send("HEAD", reference, credentials, f"manifests/{_name(reference)}", ACCEPT, 0)
-        if answer.status == 404:
-            raise _image_not_found(reference)
-        announced = _announced_digest(answer)
-        if answer.status != 200 or announced is None:
-            return (await self.manifest(reference, credentials)).digest
-        if reference.digest not in (None, announced):
-            raise DigestMismatch(
-                f"'{reference.registry}' has another digest for '{reference.repository}' than the one asked for."
-            )
-        return announced
+        """Gives the digest that a reference points to now, by HEAD; where that gives none, by reading the manifest.
+
+        Engines pull what a registry, or a proxy before it, answers to HEAD with 401, 403, 404 or 500. So an error of HEAD
+        is no result: that of GET is. HEAD goes first, since a GET of a manifest counts as a pull where pulls are limited.
+        """
+        digest, _ = await self._digest_by_head(reference, credentials)
+        return digest or (await self.manifest(reference, credentials)).digest
 
     async def accepts(self, reference: Reference, credentials: RegistryCredentials) -> bool:
         """Whether the registry requires credentials for the reference's repository, and accepts these.
@@ -108,12 +104,29 @@ class RegistryClient:
         False where it requires none, and so would accept any. Whether the image is there does not matter. The credentials are
         sent anew, whatever token is in the cache; raises RegistryDenied where they are refused.
         """
-        digest = reference.digest if is_digest(reference.digest or "") else None
-        target = f"manifests/{digest or reference.tag or 'latest'}"
-        answer, is_authenticated = await self._send("HEAD", reference, credentials, target, ACCEPT, 0, anew=True)
-        if answer.status not in (200, 404, 405):
+        if not is_digest(reference.digest or ""):
+            reference = replace(reference, digest=None)
+        digest, is_authenticated = await self._digest_by_head(reference, credentials, anew=True)
+        if digest is not None:
+            return is_authenticated
+        target = f"manifests/{_name(reference)}"
+        answer, is_authenticated = await self._send("GET", reference, credentials, target, ACCEPT, MANIFEST_BYTES)
+        if answer.status not in (200, 404):
             raise _failed(reference, answer)
         return is_authenticated
+
+    async def _digest_by_head(
+        self, reference: Reference, credentials: RegistryCredentials | None, *, anew: bool = False
+    ) -> tuple[str | None, bool]:
+        """Gives the digest that HEAD announces, or None; and whether the request needed credentials."""
+        target = f"manifests/{_name(reference)}"
+        try:
+            answer, is_authenticated = await self._send("HEAD", reference, credentials, target, ACCEPT, 0, anew=anew)
+        except RegistryError:
+            return None, False
+        announced = _announced_digest(answer)
+        is_plain = answer.status == 200 and reference.digest in (None, announced)
+        return announced if is_plain else None, is_authenticated
 
     async def manifest(self, reference: Reference, credentials: RegistryCredentials | None = None) -> RegistryDocument:
         """Gives the manifest or index that a reference names, by its digest where it has one, else by its tag."""
@@ -186,12 +199,33 @@ class RegistryClient:
         authorization, is_new = self._tokens.get(purpose), False
         while True:
             answer, last = await self._follow(method, purpose.registry, path, accept, authorization, limit)
-            if last != purpose.registry or answer.status not in (401, 403):
+            if last != purpose.registry and answer.status == 404 and method == "GET" and not _is_of_registry(answer):
+                raise RegistryError(
+                    f"'{purpose.registry.authority}' leads to '{last.authority}', which has nothing there (404) and is no registry; "
+                    "ask its operators."
+                )
+            if last != purpose.registry or answer.status not in (401, 403, 404):
                 return answer, authorization is not None
-            if answer.status == 403 or is_new:
+            challenge = answer
+            if method == "GET" and authorization is None and _is_open_question(answer, purpose):
+                challenge = await self._base(purpose, answer)
+            if challenge.status == 401 and not is_new:
+                authorization, is_new = await self._tokens.renew(purpose, challenge, authorization), True
+            elif answer.status == 404:
+                return answer, authorization is not None
+            else:
                 self._tokens.forget(purpose)
-                raise denied(purpose)
-            authorization, is_new = await self._tokens.renew(purpose, answer, authorization), True
+                raise denied(purpose, credentials_were_sent=authorization is not None)
+
+    async def _base(self, purpose: Purpose, answer: RegistryResponse) -> RegistryResponse:
+        """Gives the registry's answer at `/v2/`, which has its challenge; after a 404 raises RegistryError where that is none."""
+        base, _ = await self._follow("GET", purpose.registry, "/v2/", "*/*", None, _BASE_BYTES)
+        if answer.status == 404 and base.status not in (200, 401, 403):
+            raise RegistryError(
+                f"'{purpose.registry.authority}' answers with status 404 for '{purpose.repository}', and with status "
+                f"{base.status} for the registry itself: no registry answers there, or not at the moment; ask its operators."
+            )
+        return base
 
     async def _follow(
         self, method: str, registry: Endpoint, path: str, accept: str, authorization: str | None, limit: int
@@ -223,6 +257,27 @@ def _absolute(endpoint: Endpoint, target: str, location: str) -> str:
         return urljoin(f"{endpoint.scheme}://{endpoint.authority}{target}", location)
     except ValueError:
         raise RegistryError(f"'{endpoint.authority}' redirects to something that is no address.") from None
+
+
+def _is_open_question(answer: RegistryResponse, purpose: Purpose) -> bool:
+    """Whether a refusal of a request without credentials may have another reason than the image.
+
+    Some registries hide images (404), or refuse them (403), where no credentials were sent, and challenge at `/v2/` alone,
+    where Docker asks first. A 404 that is no registry's may come from something before it: a gateway without its backend.
+    """
+    if answer.status == 401:
+        return False
+    return answer.status == 403 or purpose.credentials is not None or not _is_of_registry(answer)
+
+
+def _is_of_registry(answer: RegistryResponse) -> bool:
+    """Whether an error is in the form that registries give (distribution-spec, "Error Codes")."""
+    try:
+        document = json.loads(answer.body)
+    except (ValueError, RecursionError):
+        document = None
+    has_errors = isinstance(document, dict) and isinstance(document.get("errors"), list)
+    return has_errors or "Docker-Distribution-Api-Version" in answer.headers
 
 
 def _announced_digest(answer: RegistryResponse) -> str | None:

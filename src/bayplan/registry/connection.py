@@ -15,7 +15,7 @@ import random
 import ssl
 import time
 from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import httpx2
@@ -33,6 +33,7 @@ from bayplan.registry.tls import refuse_tls, tls_context
 
 _ERROR_BYTES = 64 * 1024  # of an error's body, read so that the connection can be used again
 _ADDRESS_SECONDS = 60.0  # how long a checked address is used before the name is resolved again
+_HEAD_ATTEMPTS = 2
 _ONE = httpx2.Limits(max_connections=1)
 _HOSTS = 64  # with open connections at a time; idle ones beyond that are closed
 
@@ -50,7 +51,10 @@ class ConnectionLimits:
 
 @dataclass(frozen=True, slots=True)
 class RegistryRequest:
-    """A request without a body, and the most bytes of an answer that are read."""
+    """A request without a body, and the most bytes of an answer that are read.
+
+    HEAD has half the time and one more attempt, and none after a failure of the server: GET follows anyway.
+    """
 
     method: str
     endpoint: Endpoint
@@ -144,7 +148,9 @@ class Connections:
             host.requests -= 1
 
     async def _send_with_retries(self, host: _Host, request: RegistryRequest) -> RegistryResponse:
-        attempt = 0
+        is_head, policy, attempt = request.method == "HEAD", self._limits.retry, 0
+        if is_head:
+            policy = replace(policy, attempts=min(policy.attempts, _HEAD_ATTEMPTS))
         while True:
             attempt += 1
             retry_after_seconds: float | None = None
@@ -152,7 +158,7 @@ class Connections:
             try:
                 async with host.turns:
                     answer = await self._send_once(host, request)
-                if answer.status not in RETRIED_STATUSES:
+                if answer.status not in RETRIED_STATUSES or (is_head and answer.status != 429):
                     return answer
                 failure = _refused(request.endpoint, answer)
                 retry_after_seconds = retry_after(
@@ -160,22 +166,21 @@ class Connections:
                 )
             except _Broken as error:
                 failure = error
-            wait = self._limits.retry.wait(attempt, retry_after_seconds, random.random())  # noqa: S311  # jitter, no secret
+            wait = policy.wait(attempt, retry_after_seconds, random.random())  # noqa: S311  # jitter, no secret
             if wait is None:
                 raise failure
             await asyncio.sleep(wait)
 
     async def _send_once(self, host: _Host, request: RegistryRequest) -> RegistryResponse:
         where = request.endpoint.authority
+        seconds = self._limits.answer_seconds / (2 if request.method == "HEAD" else 1)
         try:
-            async with asyncio.timeout(self._limits.answer_seconds), host.connection() as transport:
+            async with asyncio.timeout(seconds), host.connection() as transport:
                 if host.proxy is not None:
                     return await self._send_by_proxy(transport, request)
                 return await self._send_to_addresses(host, transport, request)
         except (TimeoutError, httpx2.TimeoutException):
-            raise RegistryTimeout(
-                f"'{where}' took longer than {self._limits.answer_seconds:g} s; try again later."
-            ) from None
+            raise RegistryTimeout(f"'{where}' took longer than {seconds:g} s; try again later.") from None
         except (httpx2.HTTPError, httpx2.InvalidURL, httpx2.StreamError):
             raise _Broken(
                 f"The connection to '{where}' broke before its answer was complete; try again later."

@@ -41,6 +41,10 @@ class RegistryDenied(RegistryError):
     code = "registry_denied"
 
 
+class CredentialsRefused(RegistryDenied):
+    """The registry or its token service got the credentials, and refuses them."""
+
+
 class ImageNotFound(RegistryError):
     """The registry has no such repository, tag or digest, or does not show it with these credentials."""
 

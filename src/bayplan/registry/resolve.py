@@ -7,7 +7,7 @@ from bayplan.domain.reference import Reference
 from bayplan.errors import Invalid
 from bayplan.registry.auth import RegistryCredentials
 from bayplan.registry.client import RegistryClient
-from bayplan.registry.errors import OF_REGISTRY, RegistryError, RegistryTimeout
+from bayplan.registry.errors import OF_REGISTRY, CredentialsRefused, RegistryError, RegistryTimeout
 
 RESOLVE_SECONDS = 60.0
 """The limit for all of it: redirects, a token, and the retries that a busy registry asks for."""
@@ -22,6 +22,8 @@ class Resolution:
     detail: str | None = None
     of_registry: bool = False
     """Whether the error concerns the registry, and so its other images too."""
+    refused_credentials: bool = False
+    """Whether the registry got the credentials, and refused them."""
 
 
 async def resolve_digest(
@@ -36,7 +38,8 @@ async def resolve_digest(
         async with asyncio.timeout(seconds):
             return Resolution(await client.digest(reference, credentials))
     except TimeoutError:
-        slow = f"'{reference.registry}' did not tell within {seconds:g} s; try again later."
+        slow = f"'{reference.registry}' did not answer within {seconds:g} s; try again later."
         return Resolution(None, RegistryTimeout.code, slow, of_registry=True)
     except (RegistryError, Invalid) as error:
-        return Resolution(None, error.code, error.detail, isinstance(error, OF_REGISTRY))
+        refused = isinstance(error, CredentialsRefused)
+        return Resolution(None, error.code, error.detail, isinstance(error, OF_REGISTRY), refused)

@@ -14,7 +14,13 @@ from weakref import WeakValueDictionary
 from bayplan.registry.address import AddressPolicy, Endpoint
 from bayplan.registry.auth import RegistryCredentials, TokenRequest, follow, parse
 from bayplan.registry.connection import Connections, RegistryRequest, RegistryResponse
-from bayplan.registry.errors import ManifestTooLarge, RegistryDenied, RegistryError, RegistryFailing
+from bayplan.registry.errors import (
+    CredentialsRefused,
+    ManifestTooLarge,
+    RegistryDenied,
+    RegistryError,
+    RegistryFailing,
+)
 
 TOKEN_BYTES = 256 * 1024
 _MAX_HEADERS = 4096
@@ -63,7 +69,7 @@ class TokenCache:
             else:
                 header, seconds = await self._token(step, purpose)
             if header == tried:
-                raise denied(purpose)
+                raise denied(purpose, credentials_were_sent=True)
             self._put(purpose, header, seconds)
             return header
 
@@ -89,23 +95,29 @@ class TokenCache:
         except ManifestTooLarge:
             raise RegistryError(f"The token service '{service}' sends far more than a token.") from None
         if answer.status in (400, 401, 403):
-            raise denied(purpose)
+            raise denied(purpose, credentials_were_sent=step.credentials is not None)
         if answer.status != 200:
             kind = RegistryFailing if answer.status >= 500 else RegistryError
             raise kind(f"The token service '{service}' answers with status {answer.status} and no token.")
         return _read(answer.body, service)
 
 
-def denied(purpose: Purpose) -> RegistryDenied:
-    """Gives the error for a refused request: who refused what, and what to do."""
+def denied(purpose: Purpose, *, credentials_were_sent: bool) -> RegistryDenied:
+    """Gives the error for a refused request: who refused what, whether credentials were sent, and what to do."""
     where = f"'{purpose.registry.authority}'"
     if purpose.credentials is None:
         return RegistryDenied(
             f"{where} does not show '{purpose.repository}' without a log-in: check the image's name, "
             "or give registry_username and registry_password."
         )
-    return RegistryDenied(
-        f"{where} refuses '{purpose.repository}' to the user '{purpose.credentials.username}': "
+    if not credentials_were_sent:
+        return RegistryDenied(
+            f"{where} refuses '{purpose.repository}' before any log-in was sent, and asks for none: the user "
+            f"'{purpose.credentials.username}' and the password are not to blame. Check the image's name, or ask the "
+            "registry's operators whether this server's address may pull."
+        )
+    return CredentialsRefused(
+        f"{where} refuses '{purpose.repository}' to the user '{purpose.credentials.username}', whose log-in was sent: "
         "check the password, and whether that user may pull it."
     )
 

@@ -31,11 +31,12 @@ def test_an_image_that_was_refused_is_due_when_it_has_other_credentials(
     assert service.staff.get(f"{path}/checks").json()["due"] == (checked if comes_sooner else FAR)
 
 
-def test_only_staff_see_where_the_keys_are(service: Service) -> None:
+def test_the_log_alone_names_the_place_of_the_keys(service: Service, caplog: pytest.LogCaptureFixture) -> None:
     pk = service.make("docker", **LOGIN)["pk"]
     execute(service.settings.database_url, "UPDATE images SET registry_password = ? WHERE pk = ?", UNREADABLE, pk)
     state = service.staff.post(f"/v1/docker/{pk}/checks").json()
-    assert (state["code"], str(service.settings.home) in state["detail"]) == ("unknown_key", True)
+    assert (state["code"], str(service.settings.home) in state["detail"]) == ("unknown_key", False)
+    assert str(service.settings.home) in caplog.text
     for answer in (service.user.get(f"/v1/docker/{pk}/checks"), service.user.post("/v1/docker/checks/list")):
         assert "unknown_key" in answer.text
         assert str(service.settings.home) not in answer.text

@@ -1,4 +1,7 @@
-"""The check of an image in its registry: by HEAD, with the image's own credentials. A moved tag is inspected for the differences."""
+"""The check of an image in its registry, with the image's own credentials: by HEAD, and by GET where HEAD gives no digest.
+
+A moved tag is inspected for the differences.
+"""
 
 import logging
 from dataclasses import asdict, replace
@@ -28,12 +31,21 @@ async def check_one(
         reference = located(claim.url, claim.registry)
         password = None if claim.password is None else keyring.decrypt(claim.password)
         resolution = await registries.resolve(reference, claim.username, password)
-        result = CheckResult(at, resolution.digest, resolution.code, resolution.detail, resolution.of_registry)
+        result = CheckResult(
+            at,
+            resolution.digest,
+            resolution.code,
+            resolution.detail,
+            resolution.of_registry,
+            resolution.refused_credentials,
+        )
         if not _is_new_digest(claim, result, reference):
             return CompletedCheck(claim, result)
         by_digest = replace(reference, tag=None, digest=result.digest)
         return CompletedCheck(claim, result, await _changes(claim, by_digest, password, registries, db))
     except BayplanError as error:
+        if error.detail != error.public_detail:
+            _log.warning("The check of the docker image with pk %d: %s", claim.image, error.detail)
         return CompletedCheck(claim, CheckResult(at, None, error.code, error.public_detail))
     except Exception:
         _log.exception("The check of the docker image with pk %d failed", claim.image)

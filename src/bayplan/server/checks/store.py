@@ -25,7 +25,6 @@ HISTORY = 50
 """The most changes that are kept of an image."""
 # The fields of a check's state in the change log; errors of registries are in the check's own history.
 _LOGGED = ("state", "digest", "found", "code")
-_CREDENTIAL_OUTCOMES = {"ok": "accepted", "moved": "accepted", "denied": "refused"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,10 +163,10 @@ async def _note_credentials(tx: Transaction, completed: Iterable[CompletedCheck]
     outcomes: dict[str, set[credential_queries.CredentialKey]] = {"accepted": set(), "refused": set()}
     at = ""
     for check in completed:
-        state = state_after(CheckState(), check.result).state
-        if check.claim.username is not None and state in _CREDENTIAL_OUTCOMES:
+        is_accepted, is_refused = check.result.digest is not None, check.result.refused_credentials
+        if check.claim.username is not None and (is_accepted or is_refused):
             host = new_row(check.claim.image, check.claim.url, check.claim.registry, None, None)["registry"]
-            outcomes[_CREDENTIAL_OUTCOMES[state]].add((host, check.claim.username))
+            outcomes["refused" if is_refused else "accepted"].add((host, check.claim.username))
             at = max(at, check.result.at)
     await credential_queries.note_outcomes(tx, at, **outcomes)
 

@@ -11,7 +11,7 @@ from bayplan.db.principal import Principal
 from bayplan.domain.facts import architecture
 from bayplan.domain.reference import Reference
 from bayplan.errors import Invalid
-from bayplan.registry.errors import RegistryDenied
+from bayplan.registry.errors import CredentialsRefused
 from bayplan.schemas.inspection import InspectionRequest
 from bayplan.server.context import Context
 from bayplan.server.credentials import queries as credential_queries
@@ -48,7 +48,7 @@ async def inspect_and_store(context: Context, principal: Principal, pk: int, *, 
         await context.audit.sent_to_registry(location.reference.registry, "inspect", [pk])
     try:
         inspection = await context.registries.inspect(location.reference, location.username, location.password)
-    except RegistryDenied:
+    except CredentialsRefused:
         async with context.db.write(moves=False) as tx:
             await credential_queries.note_outcomes(tx, now(), refused=location.credential_keys)
         raise
