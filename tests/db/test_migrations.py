@@ -110,3 +110,58 @@ def test_a_schema_that_is_not_ours_is_left_alone(database_url: str, loop: Loop, 
             await db.close()
 
     loop.run(work())
+
+
+def test_old_spellings_become_todays_where_that_collides_with_no_other(
+    database_url: str, loop: Loop, caplog: pytest.LogCaptureFixture
+) -> None:
+    # The spelling before and after: 2 and 3 are one machine, and so are 4 and the untouched 5.
+    nodes = {
+        "2001:DB8::1": "2001:db8::1",
+        "BOX3": "box3",
+        "box3.": "box3.",
+        "::ffff:192.0.2.9": "::ffff:192.0.2.9",
+        "192.0.2.9": "192.0.2.9",
+        "010.0.0.1": "010.0.0.1",  # of no form that is taken today
+    }
+    frameworks = {"n\u0303andu": "\xf1andu", "JAX ": "JAX", "Torch": "Torch", "Torch ": "Torch "}
+
+    def add(connection: sa.Connection) -> None:
+        connection.execute(sa.text("UPDATE catalogue SET version = 7"))
+        for ip in nodes:
+            values = {"ip": ip, "index": 0, "revision": 5}
+            connection.execute(sa.insert(tables.nodes).values(values))
+        for name in frameworks:
+            values = {"name": name, "version": "1", "version_key": "7", "revision": 5}
+            connection.execute(sa.insert(tables.frameworks).values(values))
+
+    def rows(connection: sa.Connection) -> tuple[list[str], list[str], list[int], list[tuple[str, str]]]:
+        names = [row[0] for row in connection.execute(sa.text("SELECT name FROM frameworks ORDER BY pk"))]
+        stored = list(connection.execute(sa.text("SELECT ip, revision FROM nodes ORDER BY pk")))
+        log = sa.text("SELECT resource, fields FROM changes WHERE version = 8 ORDER BY position")
+        return (
+            [row[0] for row in stored],
+            names,
+            [row[1] for row in stored],
+            [(row[0], row[1]) for row in connection.execute(log)],
+        )
+
+    async def work() -> None:
+        db = open_database(database_url)
+        try:
+            await schema.upgrade(db, "0007")
+            await db.run_sync(add)
+            await schema.upgrade(db)
+            ips, names, revisions, log = await db.run_sync(rows)
+            assert (ips, names) == (list(nodes.values()), list(frameworks.values()))
+            assert revisions == [8, 8, 5, 5, 5, 5], "entity tags of what changed are new"
+            assert [resource for resource, _ in log] == ["nodes", "nodes", "frameworks", "frameworks"]
+            assert '["BOX3", "box3"]' in log[1][1]
+            assert await db.version() == 8
+        finally:
+            await db.close()
+
+    loop.run(work())
+    warnings = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    assert ["'box3.'" in text or "'::ffff" in text or "'Torch '" in text for text in warnings] == [True] * 3
+    assert all("remove one of them" in text for text in warnings)

@@ -14,13 +14,20 @@ if TYPE_CHECKING:
     from bayplan.schemas.prefetch import ExpandedPrefetchRuleAnswer
 
 NAMED_AT_MOST = 8
+_MOST_DIGITS = 19
+
+
+def key(text: str) -> int | None:
+    """The key that the text is, None for a name."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= _MOST_DIGITS else None
 
 
 def image(client: Client, words: Sequence[str], *, deleted: bool = False) -> ExpandedImageAnswer:
     """The image with that key or name; with `deleted`, a deleted one. Raises `NotFound`, and `Invalid` where there are several."""
     text = " ".join(words).strip()
-    if text.isdigit():
-        return client.images.get(int(text), expand=True)
+    pk = key(text)
+    if pk is not None:
+        return client.images.get(pk, expand=True)
     name_and_version = [both(exact("name", name), exact("version", version)) for name, version in splits(text)]
     images = client.images.list(any_of(exact("name", text), *name_and_version), include_inactive=deleted, expand=True)
     if deleted:
@@ -37,10 +44,11 @@ def image(client: Client, words: Sequence[str], *, deleted: bool = False) -> Exp
 
 def node(client: Client, text: str) -> ExpandedNodeAnswer:
     """The node with that key or address. Raises `NotFound`, and `Invalid` where there are several."""
-    if text.isdigit():
-        return client.nodes.get(int(text), expand=True)
+    pk = key(text)
+    if pk is not None:
+        return client.nodes.get(pk, expand=True)
     ip, _, index = text.rpartition("#") if "#" in text else (text, "", "")
-    if index and not index.isdigit():
+    if index and key(index) is None:
         raise Invalid(f"{text!r} is no node; write its key, or address#index like 10.0.0.7#0.")
     at_index = [exact("index", int(index))] if index else []
     nodes = client.nodes.list(exact("ip", ip), *at_index, expand=True)
@@ -55,8 +63,9 @@ def node(client: Client, text: str) -> ExpandedNodeAnswer:
 
 def prefetch_rule(client: Client, text: str) -> ExpandedPrefetchRuleAnswer:
     """The prefetch rule with that key or name. Raises `NotFound`."""
-    if text.isdecimal():
-        return client.prefetch.get(int(text), expand=True)
+    pk = key(text)
+    if pk is not None:
+        return client.prefetch.get(pk, expand=True)
     rules = client.prefetch.list(exact("name", text), expand=True)
     if not rules:
         raise NotFound(f"There is no rule {text!r}; `bayplan prefetch list` shows those there are.")

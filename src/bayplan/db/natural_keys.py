@@ -9,6 +9,7 @@ from bayplan.db import tables
 from bayplan.db.database import Rows, Transaction
 from bayplan.db.dialects import elements_of, folded
 from bayplan.db.resource_types import RESOURCE_TYPES, Field
+from bayplan.domain.names import composed
 from bayplan.errors import Problem
 
 Clause = sa.ColumnElement[bool]
@@ -54,7 +55,7 @@ _EXAMPLES: Mapping[str, str] = {
 
 def names(target: str, text: str) -> Clause:
     """Gives the condition on the table of `target` that its row goes by the name `text`, whatever the case."""
-    return _NAMED[target][0](text)
+    return _NAMED[target][0](composed(text))
 
 
 def _name_column(target: str) -> sa.ColumnElement[str]:

@@ -1,6 +1,6 @@
 """From a filter specification to SQL: every name is looked up in an allow-list, every value is a bound parameter."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -13,7 +13,7 @@ from bayplan.db.dialects import elements_of, folded, position_of
 from bayplan.db.natural_keys import names
 from bayplan.db.principal import Principal
 from bayplan.db.resource_types import RESOURCE_TYPES, Field, Kind, ResourceType, join_of, target_of
-from bayplan.domain.versions import sort_key
+from bayplan.domain.versions import is_ordered, sort_key
 from bayplan.errors import Invalid
 from bayplan.schemas.common import MAX_INTEGER
 from bayplan.schemas.filters import MAX_DOTS, Both, Compare, Contains, Either, Exact, Expression, Filter, IsNull, Order
@@ -196,8 +196,10 @@ def _condition(path: Path, expression: Exact | Contains | IsNull | Compare, at: 
         if kind not in _TEXTUAL:
             raise _wrong(at, "field", expression.field, "holds no text, so 'contains' does not apply to it")
         fold = expression.case_insensitive or path.field.any_case
-        part = expression.sub_string.lower() if fold else expression.sub_string
-        return _text(path, lambda text: position_of(text, part) > 0, fold)
+        parts = _spellings(expression.sub_string, path.field.canonical_part)
+        if fold:
+            parts = [part.lower() for part in parts]
+        return _text(path, lambda text: sa.or_(*(position_of(text, part) > 0 for part in parts)), fold)
     if isinstance(expression, Compare):
         if kind not in _ORDERED:
             raise _wrong(at, "field", expression.field, "has no order, so 'compare' does not apply to it")
@@ -211,6 +213,8 @@ def _condition(path: Path, expression: Exact | Contains | IsNull | Compare, at: 
                 f"'{expression.field}.{RESOURCE_TYPES[path.field.target or ''].natural_keys[-1]}'",
             )
         if kind is Kind.VERSION:
+            if not is_ordered(str(value), has_words=path.field.has_words):
+                raise _wrong(at, "value", expression.field, f"takes {_TYPES[kind][1]}")
             value = sort_key(str(value))
         clause: Clause = _COMPARE[expression.operator](path.compared, _bound(path, value))
         return clause
@@ -219,11 +223,24 @@ def _condition(path: Path, expression: Exact | Contains | IsNull | Compare, at: 
         assert path.field.target is not None
         target = RESOURCE_TYPES[path.field.target]
         return column.in_(sa.select(target.column("pk")).where(names(target.name, value)).correlate(None))
+    if kind is Kind.VERSION and not (path.field.has_words or is_ordered(str(value), has_words=False)):
+        raise _wrong(at, "value", expression.field, f"takes {_TYPES[kind][1]}")
     if kind in _TEXTUAL:
         fold = expression.case_insensitive or path.field.any_case
-        sought = str(value).lower() if fold else value
-        return _text(path, lambda text: text == sought, fold)
+        spellings = _spellings(str(value), path.field.canonical)
+        if fold:
+            spellings = [spelling.lower() for spelling in spellings]
+        return _text(path, lambda text: text.in_(spellings) if len(spellings) > 1 else text == spellings[0], fold)
     return column == _bound(path, value)
+
+
+def _spellings(text: str, canonical: Callable[[str], str]) -> list[str]:
+    """The text as it stands, which older rows may have, and the form in which it is stored where that is another."""
+    try:
+        stored = canonical(text)
+    except Invalid:  # only older rows can have it
+        stored = text
+    return [text] if stored == text else [text, stored]
 
 
 def _bound(path: Path, value: Value) -> Value | sa.ColumnElement[Any]:

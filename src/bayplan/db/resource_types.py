@@ -3,7 +3,7 @@
 A field's name on the wire is its column's name. Its kind says how it compares, how it is written and what may filter it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Any
@@ -11,6 +11,8 @@ from typing import Any
 import sqlalchemy as sa
 
 from bayplan.db import tables
+from bayplan.domain.machine_address import machine_address
+from bayplan.domain.names import composed, composed_part
 
 
 class Kind(Enum):
@@ -50,6 +52,10 @@ class Field:
     joined: tuple[str, str] | None = None
     found_from: str | None = None  # where null is given and this field is not null, the server finds the value
     any_case: bool = False  # a text matches it whatever the case, also where a filter does not ask for that
+    # From a text of a filter, or a part of one, to the form in which it is stored; raise `Invalid` where none is.
+    canonical: Callable[[str], str] = composed
+    canonical_part: Callable[[str], str] = composed_part
+    has_words: bool = False  # a version that may be a word, such as `nightly`
 
 
 # Names that clients in use send for fields of ours.
@@ -141,7 +147,7 @@ RESOURCE_TYPES: Mapping[str, ResourceType] = dict(
             "framework",
             tables.frameworks,
             Field("name", Kind.TEXT),
-            Field("version", Kind.VERSION),
+            Field("version", Kind.VERSION, has_words=True),
             keys=("name", "version"),
         ),
         _resource_type(
@@ -183,7 +189,7 @@ RESOURCE_TYPES: Mapping[str, ResourceType] = dict(
             "nodes",
             "node",
             tables.nodes,
-            Field("ip", Kind.TEXT),
+            Field("ip", Kind.TEXT, canonical=machine_address, canonical_part=str.lower),
             Field("index", Kind.INTEGER),
             Field("cpu_mem", Kind.INTEGER),
             Field("driver_version", Kind.VERSION),

@@ -129,12 +129,18 @@ def read(parse: Callable[[str], T], text: str | None) -> T | None:
 
 MAX_TEXT = 200  # what the API accepts for a version; longer text is ordered by its beginning
 
+_NUMBERS = re.compile(r"v?[0-9]+(\.[0-9]+)*", re.IGNORECASE)
 _TOKEN = re.compile(r"([0-9]+)|([a-z\u0080-\U0010ffff]+)", re.IGNORECASE)
 _PRE_RELEASES = {
     "dev": "a", "a": "b", "alpha": "b", "b": "c", "beta": "c", "c": "d", "rc": "d", "pre": "d", "preview": "d",
 }  # fmt: skip
 # The first character of an element is its kind, so that kinds sort first.
 _PRE_RELEASE, _END, _WORD, _NUMBER = "1", "3", "5", "7"
+
+
+def is_ordered(text: str, *, has_words: bool) -> bool:
+    """Whether a text is a version that others can be compared with: numbers with dots, or with `has_words` anything with a number."""
+    return bool(re.search("[0-9]", text) if has_words else _NUMBERS.fullmatch(text.strip()))
 
 
 def sort_key(text: str) -> str:

@@ -3,9 +3,10 @@
 import json
 from typing import Annotated
 
-from pydantic import Field, RootModel
+from pydantic import AfterValidator, Field, RootModel
 from typing_extensions import TypedDict
 
+from bayplan.domain.names import composed
 from bayplan.schemas.common import Body
 from bayplan.schemas.components import answer
 
@@ -15,7 +16,7 @@ Token = Annotated[str, Field(max_length=5_000)]
 class UserCredentials(Body, title="Credentials"):
     """A user name and a password."""
 
-    username: Annotated[str, Field(max_length=200, examples=["admin"])]
+    username: Annotated[str, Field(max_length=200, examples=["admin"]), AfterValidator(composed)]
     password: Annotated[str, Field(max_length=1_000)]
 
 

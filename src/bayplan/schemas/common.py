@@ -8,6 +8,7 @@ from typing import Annotated, Any, ClassVar
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, create_model
 from pydantic_core import PydanticCustomError
 
+from bayplan.domain.names import canonical_label, canonical_name
 from bayplan.errors import Invalid
 
 MAX_INTEGER = 2**63 - 1
@@ -36,12 +37,6 @@ def _printable(text: str) -> str:
     return text
 
 
-def _not_blank(text: str) -> str:
-    if not text.strip():
-        raise PydanticCustomError("blank", "must not be blank")
-    return text
-
-
 def _word(text: str) -> str:
     if _WORD.fullmatch(text) is None:
         raise PydanticCustomError("not_a_word", "must be 1 to 100 letters, digits, '-' and '_'")
@@ -59,11 +54,26 @@ def _float(value: Any) -> Any:
     return float(value) if isinstance(value, int) and not isinstance(value, bool) and abs(value) < 2**53 else value
 
 
+def normalized_by(canonical: Callable[[str], str]) -> AfterValidator:
+    """Gives a validator that puts the one form of a text, which `canonical` gives, in place of the text."""
+
+    def normalize(text: str) -> str:
+        try:
+            return canonical(text)
+        except Invalid as error:
+            raise PydanticCustomError(error.code, "{reason}", {"reason": error.detail}) from None
+
+    return AfterValidator(normalize)
+
+
 Line = Annotated[str, AfterValidator(_printable)]
 """A line of printable text."""
 
-Name = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_printable), AfterValidator(_not_blank)]
-"""1 to 200 printable characters."""
+Name = Annotated[str, Field(min_length=1, max_length=200), normalized_by(canonical_name)]
+"""1 to 200 visible characters, without a space at either end; composed (NFC)."""
+
+Label = Annotated[str, Field(min_length=1, max_length=200), normalized_by(canonical_label)]
+"""The same for what programs report: spaces at the ends are left out."""
 
 Word = Annotated[str, AfterValidator(_word)]
 """A word of letters, digits, `-` and `_`."""

@@ -6,11 +6,11 @@ from pydantic import Field
 from typing_extensions import TypedDict
 
 from bayplan.domain.versions import CudaVersion, DriverVersion
-from bayplan.schemas.common import Body, Name, parsed_by, partial
+from bayplan.schemas.common import Body, Label, parsed_by, partial
 from bayplan.schemas.components import answer
 
-CudaText = Annotated[Name, parsed_by(CudaVersion.parse)]
-DriverText = Annotated[Name, parsed_by(DriverVersion.parse), Field(examples=["550.54.15"])]
+CudaText = Annotated[Label, parsed_by(CudaVersion.parse)]
+DriverText = Annotated[Label, parsed_by(DriverVersion.parse), Field(examples=["550.54.15"])]
 
 
 class CudaCreate(Body):

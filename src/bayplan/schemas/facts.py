@@ -9,7 +9,7 @@ from pydantic_core import PydanticCustomError
 from typing_extensions import TypedDict
 
 from bayplan.domain.versions import ComputeCapability, CudaVersion, DriverVersion
-from bayplan.schemas.common import Body, Line, Name, Word, parsed_by
+from bayplan.schemas.common import Body, Label, Line, Word, parsed_by
 from bayplan.schemas.components import answer
 
 _KERNEL = re.compile(r"[0-9]{1,2}\.[0-9][af]?(\+PTX)?", re.ASCII)
@@ -39,9 +39,9 @@ def _date(value: Any) -> Any:
 
 Kernel = Annotated[str, AfterValidator(_kernel)]
 RequirementName = Annotated[str, AfterValidator(_requirement_name)]
-Cuda = Annotated[Name, parsed_by(CudaVersion.parse)]
-Driver = Annotated[Name, parsed_by(DriverVersion.parse)]
-Capability = Annotated[Name, parsed_by(ComputeCapability.parse)]
+Cuda = Annotated[Label, parsed_by(CudaVersion.parse)]
+Driver = Annotated[Label, parsed_by(DriverVersion.parse)]
+Capability = Annotated[Label, parsed_by(ComputeCapability.parse)]
 Date = Annotated[str, BeforeValidator(_date)]
 
 

@@ -5,14 +5,13 @@ from typing import Annotated, Any, Literal, NotRequired
 from pydantic import Field
 from typing_extensions import TypedDict
 
-from bayplan.schemas.common import Body, Line, Pk
+from bayplan.schemas.common import Body, Name, Pk
 from bayplan.schemas.components import answer
 from bayplan.schemas.docker import ImageAnswer
 from bayplan.schemas.filters import Filter
 from bayplan.schemas.nodes import NodeAnswer, NodeFacts
 
 GradeName = Literal["native", "minor", "forward", "cpu", "jit", "unknown", "no"]
-Term = Annotated[Line, Field(min_length=1, max_length=200)]
 
 
 class WorkerFacts(NodeFacts):
@@ -24,9 +23,9 @@ class MatchRequest(Body, title="Question"):
 
     node: Pk | None = None
     worker: WorkerFacts | None = None
-    task: Term | None = None
-    domain: Term | None = None
-    framework: Term | None = Field(default=None, examples=["pytorch>=2.1,<3"])
+    task: Name | None = None
+    domain: Name | None = None
+    framework: Name | None = Field(default=None, examples=["pytorch>=2.1,<3"])
     filter: Filter | None = None
     grades: Annotated[list[GradeName], Field(min_length=1, max_length=7)] | None = None
     limit: Annotated[int, Field(ge=1, le=1_000_000)] | None = None

@@ -1,34 +1,20 @@
 """Requests and answers about nodes: a node is a GPU of a machine, or a machine without one."""
 
-import ipaddress
-import re
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field
-from pydantic_core import PydanticCustomError
+from pydantic import Field
 from typing_extensions import TypedDict
 
+from bayplan.domain.machine_address import machine_address
 from bayplan.domain.versions import ComputeCapability
-from bayplan.schemas.common import Body, Count, Name, Reference, Timestamp, Word, parsed_by, partial
+from bayplan.schemas.common import Body, Count, Label, Reference, Timestamp, Word, normalized_by, parsed_by, partial
 from bayplan.schemas.components import answer
 from bayplan.schemas.cuda import DriverText
 from bayplan.schemas.docker import GenerationKey
 from bayplan.schemas.hardware import HardwareAnswer
 
-_HOST_NAME = re.compile(r"(?=.{1,253}$)[A-Za-z0-9_]([A-Za-z0-9_-]{0,62})(\.[A-Za-z0-9_]([A-Za-z0-9_-]{0,62}))*\.?")
-
-
-def _host(text: str) -> str:
-    try:
-        ipaddress.ip_address(text)
-    except ValueError:
-        if _HOST_NAME.fullmatch(text) is None:
-            raise PydanticCustomError("not_a_host", "must be an IP address or a host name") from None
-    return text
-
-
-Host = Annotated[str, Field(max_length=253, examples=["192.0.2.17"]), AfterValidator(_host)]
-CapabilityText = Annotated[Name, parsed_by(ComputeCapability.parse), Field(examples=["8.6"])]
+Host = Annotated[str, Field(max_length=300, examples=["192.0.2.17"]), normalized_by(machine_address)]
+CapabilityText = Annotated[Label, parsed_by(ComputeCapability.parse), Field(examples=["8.6"])]
 RuntimeMode = Annotated[Literal["legacy", "csv", "cdi"], Field(description="Of the NVIDIA container runtime.")]
 
 
@@ -40,11 +26,11 @@ class NodeFacts(Body):
     hardware_generation: GenerationKey = None
     gpu_mem: Count | None = Field(default=None, examples=[51_527_024_640])
     compute_capability: CapabilityText | None = None
-    gpu_name: Name | None = Field(default=None, examples=["NVIDIA RTX A6000"])
-    gpu_brand: Name | None = Field(default=None, examples=["NvidiaRTX"])
+    gpu_name: Label | None = Field(default=None, examples=["NVIDIA RTX A6000"])
+    gpu_brand: Label | None = Field(default=None, examples=["NvidiaRTX"])
     architecture: Word | None = Field(default=None, examples=["amd64"])
     runtime_mode: RuntimeMode | None = None
-    toolkit_version: Name | None = Field(default=None, examples=["1.17.8"])
+    toolkit_version: Label | None = Field(default=None, examples=["1.17.8"])
     fabric_ready: bool | None = None
 
 

@@ -6,7 +6,7 @@ from pydantic import AfterValidator, Field
 from pydantic_core import PydanticCustomError
 from typing_extensions import TypedDict
 
-from bayplan.schemas.common import Body, Count, Name, Timestamp, Word
+from bayplan.schemas.common import Body, Count, Label, Timestamp, Word
 from bayplan.schemas.components import answer
 from bayplan.schemas.cuda import DriverText
 from bayplan.schemas.nodes import CapabilityText, Host, NodeAnswer
@@ -47,8 +47,8 @@ class Gpu(Body):
 
     index: Annotated[int, Field(ge=0, le=65_535)]
     compute_capability: CapabilityText | None = None
-    gpu_name: Name | None = None
-    gpu_brand: Name | None = None
+    gpu_name: Label | None = None
+    gpu_brand: Label | None = None
     gpu_mem: Count | None = None
     fabric_ready: bool | None = None
 

@@ -29,7 +29,7 @@ def audit(
     earliest = None if since is None else (datetime.now(UTC) - timedelta(seconds=since)).isoformat()
     with connection.connect(server) as client:
         # The key of an image that is gone is still a key.
-        pk = None if image is None else int(image) if image.isdigit() else lookup.image(client, [image])["pk"]
+        pk = None if image is None else lookup.key(image) or lookup.image(client, [image])["pk"]
         entries = client.credentials.audit(image=pk, name=name, kind=kind, since=earliest, limit=limit)
     if as_json:
         return output.show_json(entries)

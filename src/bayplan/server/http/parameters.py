@@ -21,6 +21,7 @@ from starlette.requests import Request
 from bayplan.clock import timestamp
 from bayplan.db.projection import expandable
 from bayplan.db.resource_types import ALIASES, RESOURCE_TYPES
+from bayplan.domain.names import composed
 from bayplan.errors import Invalid, Problem
 
 _MOST_DOCUMENTED = 10**17
@@ -73,7 +74,7 @@ def one_of(*choices: str) -> ReadBy:
 def _read_line(text: str) -> str:
     if not text.isprintable():  # no database takes the character NUL
         raise _refused("not_printable", "must hold printable characters only")
-    return text
+    return composed(text)
 
 
 def _read_moment(text: str) -> str:
@@ -93,7 +94,7 @@ def _read_flag(text: str) -> bool:
 
 
 LINE = ReadBy(_read_line, {"type": "string"})
-"""A printable text."""
+"""A printable text, in the form of a name."""
 
 MOMENT = ReadBy(_read_moment, {"type": "string", "format": "date-time"})
 """A time, in the form of the database."""

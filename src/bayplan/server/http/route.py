@@ -10,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from bayplan.db.principal import Principal
+from bayplan.domain.machine_address import machine_address
 from bayplan.server.auth.access import Access
 from bayplan.server.http.parameters import NoParameters, Parameters
 from bayplan.server.http.responses import header_list
@@ -45,7 +46,10 @@ class Call(Generic[QueryT, BodyT]):
     def address(self) -> str | None:
         """The network address that the request comes from."""
         client = self.request.client
-        return client.host if client else None
+        if client is None:
+            return None
+        # An IPv4 client of an IPv6 socket has an IPv6 address that maps its own.
+        return machine_address(client.host) if ":" in client.host else client.host
 
 
 class BodyAs(Enum):
