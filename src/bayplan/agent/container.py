@@ -7,7 +7,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from bayplan.agent import engine_errors
@@ -154,15 +154,7 @@ def _handling_signals(on_signal: Callable[[int], None]) -> Iterator[None]:
             signal.signal(number, handler)
 
 
-@contextmanager
-def _translating_errors(engine: Engine, reference: Reference) -> Iterator[None]:
-    """Raises errors of the engine and its SDK as `EngineFailed`, with a sentence that says what to do."""
-    from docker.errors import APIError, DockerException
-    from requests import RequestException
+def _translating_errors(engine: Engine, reference: Reference) -> AbstractContextManager[None]:
+    from bayplan.agent.engine_client import translating_errors
 
-    try:
-        yield
-    except APIError as error:
-        raise engine_errors.about_start(str(error.explanation or error), engine.name, reference) from None
-    except (DockerException, RequestException, OSError) as error:
-        raise engine_errors.about_connection(error, engine.address) from None
+    return translating_errors(engine.address, lambda text: engine_errors.about_start(text, engine.name, reference))

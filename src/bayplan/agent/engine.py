@@ -2,17 +2,21 @@
 
 The SDK is imported when an engine is connected to: it takes memory and time that `bayplan worker run` and `bayplan --help`
 do without. Credentials go to the engine in a header of the one request that they are for, and nowhere else.
+No exception of the SDK leaves `translating_errors`.
 """
 
 import os
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Generator, Mapping
+from contextlib import AbstractContextManager, closing
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from bayplan.agent import engine_errors
+from bayplan.agent import docker_config, engine_address, engine_errors
+from bayplan.agent.docker_config import Auth, DockerConfig
+from bayplan.agent.docker_logins import DockerLogins
+from bayplan.agent.engine_address import EngineAddress
 from bayplan.agent.engine_errors import EngineFailed
 from bayplan.agent.progress import Progress
 from bayplan.domain.reference import Reference
@@ -20,9 +24,8 @@ from bayplan.errors import Invalid
 from bayplan.registry.auth import RegistryCredentials
 
 if TYPE_CHECKING:
-    from docker import APIClient
+    from bayplan.agent.engine_client import EngineClient
 
-ANSWER_TIMEOUT_SECONDS = 60
 _RUN_BY_USER = Path("/run/user") / str(os.getuid())
 SOCKETS = (
     Path("/var/run/docker.sock"),
@@ -52,7 +55,8 @@ class LocalImage:
 class Engine:
     """An engine that answers. Close it when done, or use it in a `with` block."""
 
-    api: "APIClient"
+    api: "EngineClient"
+    logins: DockerLogins
     address: str
     name: str  # "Docker" or "Podman"
     version: str
@@ -114,21 +118,15 @@ class Engine:
         Without credentials, those of this user's `docker login` are sent, if any, as `docker pull` does.
         """
         progress = Progress()
-        with self._translating_errors(reference, credentials):
-            lines = self.api.pull(
-                f"{reference.registry}/{reference.repository}",
-                tag=reference.digest,
-                stream=True,
-                decode=True,
-                auth_config=_auth(credentials),
-            )
-            with closing(lines):  # an engine pulls for as long as its answer is read
-                for line in lines:
-                    if "error" in line:
-                        raise engine_errors.about_pull(str(line["error"]), self.name, reference, credentials)
-                    progress.take(line)
-                    if on_progress is not None:
-                        on_progress(progress)
+        with closing(
+            self._pull_lines(reference, credentials)
+        ) as lines:  # an engine pulls for as long as its answer is read
+            for line in lines:
+                if "error" in line:
+                    raise self._about_pull(str(line["error"]), reference, credentials)
+                progress.take(line)
+                if on_progress is not None:
+                    on_progress(progress)
         pulled = self._inspect(reference)
         if pulled is not None and on_progress is not None:
             progress.end()
@@ -142,16 +140,41 @@ class Engine:
             )
         return pulled
 
+    def _pull_lines(
+        self, reference: Reference, credentials: RegistryCredentials | None
+    ) -> Generator[Mapping[str, Any], None, None]:
+        with self._translating_errors(lambda text: self._about_pull(text, reference, credentials)):
+            response = self.api.begin_pull(
+                f"{reference.registry}/{reference.repository}",
+                str(reference.digest),
+                self._auth(reference, credentials),
+                None,
+            )
+            try:
+                yield from (line for line in self.api.lines(response) if isinstance(line, Mapping))
+            finally:
+                response.close()
+
+    def _about_pull(self, text: str, reference: Reference, credentials: RegistryCredentials | None) -> EngineFailed:
+        failure = engine_errors.about_pull(text, self.name, reference, credentials)
+        if failure.code != "login_refused" or credentials is not None:
+            return failure
+        problem = self.logins.problem(reference.registry)
+        return failure if problem is None else EngineFailed(f"{failure.detail} {problem}", code=failure.code)
+
+    def _auth(self, reference: Reference, credentials: RegistryCredentials | None) -> Auth | None:
+        if credentials is None:
+            return self.logins.auth(reference.registry)
+        return {"username": credentials.username, "password": credentials.password}
+
     def digest_now(self, reference: Reference, credentials: RegistryCredentials | None) -> str | None:
         """Gives the digest that the tag of a reference has in its registry now, as far as the engine can find out."""
-        from docker.errors import DockerException
-        from requests import RequestException
-
         try:
-            answer = self.api.inspect_distribution(str(reference), auth_config=_auth(credentials))
-        except (DockerException, RequestException):
+            with self._translating_errors():
+                answer = self.api.distribution(str(reference), self._auth(reference, credentials))
+                digest = answer.get("Descriptor", {}).get("digest")
+        except EngineFailed:
             return None
-        digest = answer.get("Descriptor", {}).get("digest")
         return str(digest) if digest else None
 
     def remove(self, reference: Reference) -> None:
@@ -174,87 +197,56 @@ class Engine:
             return None
         return disk.f_bavail * disk.f_frsize
 
-    @contextmanager
-    def _translating_errors(
-        self, reference: Reference | None = None, credentials: RegistryCredentials | None = None
-    ) -> Iterator[None]:
-        """Raises errors of the engine and its SDK as `EngineFailed`, with a sentence that says what to do."""
-        from docker.errors import APIError, DockerException
-        from requests import RequestException
-        from urllib3.exceptions import HTTPError
+    def _translating_errors(self, about: Callable[[str], EngineFailed] | None = None) -> AbstractContextManager[None]:
+        from bayplan.agent.engine_client import translating_errors
 
-        try:
-            yield
-        except APIError as error:
-            text = str(error.explanation or error)
-            raise (
-                engine_errors.about_pull(text, self.name, reference, credentials)
-                if reference is not None
-                else EngineFailed(f"{self.name} refuses: {engine_errors.printable(text)}.")
-            ) from None
-        except (DockerException, RequestException, HTTPError, OSError) as error:
-            raise engine_errors.about_connection(error, self.address) from None
+        return translating_errors(self.address, about or self._refused)
+
+    def _refused(self, text: str) -> EngineFailed:
+        return EngineFailed(f"{self.name} refuses: {engine_errors.printable(text)}.")
 
 
-def connect(address: str | None = None) -> Engine:
-    """Gives the engine at `address` ("unix:///run/podman/podman.sock"), else at DOCKER_HOST, else the first of `SOCKETS` that answers.
+def connect(address: str | None = None, warn: Callable[[str], None] = lambda _: None) -> Engine:
+    """Gives the engine at `address` ("unix:///run/podman/podman.sock"), else where docker's variables and contexts say, else the
+    first of `SOCKETS` that answers.
 
-    Raises `EngineFailed` where none does.
+    `warn` gets a sentence for what cannot be read of docker's configuration. Raises `EngineFailed` where no engine answers.
     """
-    try:
-        from docker.utils import kwargs_from_env
-    except ModuleNotFoundError:
-        raise EngineFailed(
-            "The package docker is not installed, through which the engine is spoken to: install bayplan[worker].",
-            code="engine_sdk_missing",
-        ) from None
-    options = {"base_url": address} if address is not None else _from_environment(kwargs_from_env)
-    if options:
-        return _connect(**options)
+    config = docker_config.load()
+    logins = DockerLogins(config, warn)
+    named = engine_address.find(address, config)
+    if named is not None:
+        return _connect(named, config, logins)
     failures = []
     for socket in SOCKETS:
         if socket.exists():
             try:
-                return _connect(f"unix://{socket}")
+                return _connect(EngineAddress(f"unix://{socket}", socket=socket), config, logins)
             except EngineFailed as error:
                 failures.append(error)
     raise failures[0] if failures else engine_errors.no_engine(SOCKETS)
 
 
-def _from_environment(read: Callable[[], dict[str, Any]]) -> dict[str, Any]:
-    from docker.errors import DockerException
-
+def _connect(address: EngineAddress, config: DockerConfig, logins: DockerLogins) -> Engine:
     try:
-        options = read()
-    except DockerException as error:
-        raise EngineFailed(f"DOCKER_CERT_PATH: {error}", code="engine_unreachable") from None
-    return options if "base_url" in options else {}
+        from bayplan.agent.engine_client import EngineClient, translating_errors
+    except ModuleNotFoundError:
+        raise EngineFailed(
+            "The package docker is not installed, through which the engine is spoken to: install bayplan[worker].",
+            code="engine_sdk_missing",
+        ) from None
 
+    def no_engine(text: str) -> EngineFailed:
+        return engine_errors.no_engine_answers(text, address.text)
 
-def _connect(base_url: str, **options: Any) -> Engine:
-    from docker import APIClient
-    from docker.errors import DockerException
-    from requests import RequestException
-
-    try:
-        api = APIClient(base_url=base_url, version="auto", timeout=ANSWER_TIMEOUT_SECONDS, **options)
+    with translating_errors(address.text, no_engine):
+        api = EngineClient(address, config)
         version, info = api.version(), api.info()
-    except (DockerException, RequestException, OSError) as error:
-        raise engine_errors.about_connection(error, base_url) from None
-    components = {str(part.get("Name")): str(part.get("Version")) for part in version.get("Components") or ()}
-    is_podman = "Podman Engine" in components
-    root = Path(info["DockerRootDir"]) if base_url.startswith("unix:") and info.get("DockerRootDir") else None
-    return Engine(
-        api,
-        base_url,
-        "Podman" if is_podman else "Docker",
-        components["Podman Engine"] if is_podman else str(version.get("Version")),
-        root,
-    )
-
-
-def _auth(credentials: RegistryCredentials | None) -> dict[str, str] | None:
-    return None if credentials is None else {"username": credentials.username, "password": credentials.password}
+        components = {str(part.get("Name")): str(part.get("Version")) for part in version.get("Components") or ()}
+        is_podman = "Podman Engine" in components
+        root = Path(info["DockerRootDir"]) if address.socket is not None and info.get("DockerRootDir") else None
+        release = components["Podman Engine"] if is_podman else str(version.get("Version"))
+    return Engine(api, logins, address.text, "Podman" if is_podman else "Docker", release, root)
 
 
 def _pinned(reference: Reference) -> str:

@@ -204,13 +204,6 @@ def about_connection(error: BaseException, address: str) -> EngineFailed:
     # urllib3 keeps the system's error among its own error's arguments, not as its cause.
     inner = [error for cause in causes for error in _within(cause)]
     place = address.removeprefix("unix://")
-    if "credentials store" in str(error).lower():
-        return EngineFailed(
-            f"The log-in that `docker login` left on this machine cannot be read ({printable(str(error))}). Mend `credsStore` and "
-            "`credHelpers` in ~/.docker/config.json, or have staff give the image a log-in of its own: `bayplan images edit IMAGE "
-            "--registry-username NAME`.",
-            code="login_unreadable",
-        )
     if any(isinstance(error, PermissionError) for error in inner):
         return EngineFailed(
             f"This user may not speak to the engine at {place}. Run this as one who may (root, or a member of the group `docker`).",
@@ -222,9 +215,14 @@ def about_connection(error: BaseException, address: str) -> EngineFailed:
             "say where it is with --engine or DOCKER_HOST.",
             code="engine_not_running",
         )
+    return no_engine_answers(str(error), address)
+
+
+def no_engine_answers(text: str, address: str) -> EngineFailed:
+    """Gives the error for an answer that is none of an engine."""
     return EngineFailed(
-        f"The container engine at {place} does not answer as one ({printable(str(error))}). Look at its log, or say where it is "
-        "with --engine or DOCKER_HOST.",
+        f"The container engine at {address.removeprefix('unix://')} does not answer as one ({printable(text)}). Look at its log, or "
+        "say where it is with --engine or DOCKER_HOST.",
         code="engine_unreachable",
     )
 

@@ -53,6 +53,7 @@ class Prefetcher:
     _has_answer: bool = False
     _failures: int = 0
     _last_error: str | None = None
+    _warned: set[str] = field(default_factory=set)
     _reported: list[InventoryEntry] | None = None
     _reported_at: float = 0.0  # on the monotonic clock
     _reports_left: float = MAX_REPORTS
@@ -136,7 +137,7 @@ class Prefetcher:
             self._reconciler = Reconciler(path, state.server, self.limits, self.interval_seconds, observer)
         self._reconciler.observer = observer
         try:
-            with connect(self.engine) as engine:
+            with connect(self.engine, self._warn_once) as engine:
                 inventory = self._reconciler.reconcile(engine, self._desired, self._keep)
         except Stopped:
             raise _Ended from None
@@ -162,6 +163,11 @@ class Prefetcher:
                 for desired in self._desired
             },
         )
+
+    def _warn_once(self, sentence: str) -> None:
+        if sentence not in self._warned:
+            self._warned.add(sentence)
+            self.log(sentence)
 
     def _log_error(self, sentence: str) -> None:
         if sentence != self._last_error:

@@ -29,7 +29,9 @@ if TYPE_CHECKING:
 
 NEXT_BEST_AT_MOST = 20
 # With these codes the next image would fail as well: they are the machine's, not the image's.
-OF_THE_MACHINE = frozenset(("engine_not_running", "engine_forbidden", "engine_unreachable", "engine_sdk_missing"))
+OF_THE_MACHINE = frozenset(
+    ("engine_not_running", "engine_forbidden", "engine_unreachable", "engine_address", "engine_sdk_missing")
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,6 @@
 """What keeps an image away from a machine, for real: each is a sentence that says what to do, and nothing half done stays."""
 
+import json
 import os
 import shutil
 import signal
@@ -112,9 +113,25 @@ def test_credentials_of_the_machine_that_cannot_be_read(
 ) -> None:
     (machine.folder / ".docker").mkdir()
     (machine.folder / ".docker" / "config.json").write_text('{"credsStore": "nowhere"}')
+    ended = pull(machine, engine, name)
+    assert ended.out == f"{image[0].pinned}\n"
+    assert ended.err.count("The log-in that `docker login` left on this machine cannot be read") == 1
+    assert "docker-credential-nowhere is not installed" in ended.err
+    assert str(machine.folder / ".docker" / "config.json") in ended.err
+
+
+def test_refused_credentials_of_the_machine_say_why_there_were_none(
+    engine: Dockerd, registries: dict[Kind, Registry], machine: Box, enter: Enter, name: str
+) -> None:
+    entered = push(registries["basic"], f"team/{name}")
+    enter(entered, inspect=False, url=entered.pinned, registry_username=None, registry_password=None)
+    (machine.folder / ".docker").mkdir()
+    (machine.folder / ".docker" / "config.json").write_text(
+        json.dumps({"auths": {entered.registry.host: "a text", "other.example.org": {"auth": "!"}}})
+    )
     ended = pull(machine, engine, name, code=1)
-    assert "The log-in that `docker login` left on this machine cannot be read" in ended.err
-    assert "docker-credential-nowhere" in ended.err
+    assert f"does not let anybody without a log-in have team/{name}" in ended.err
+    assert ended.err.count(f"the entry of {entered.registry.host} in {machine.folder}") == 2
 
 
 def test_what_is_not_what_its_digest_says(

@@ -36,6 +36,11 @@ def show_pulled(pulled: Pulled) -> None:
     _print(f"{image['name']}:{image['version']} ({grade} on {pulled.node.name}) {how}.")
 
 
+def show_warning(text: str) -> None:
+    """Prints a sentence about what goes on all the same."""
+    _print(text)
+
+
 def show_interrupted() -> None:
     """Prints that an interrupted pull leaves nothing: the engine removes the layers that it began."""
     _print("Interrupted; nothing of it is kept.")

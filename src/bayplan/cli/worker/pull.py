@@ -30,7 +30,9 @@ def pull(
     ] = False,
     engine: Annotated[
         str | None,
-        typer.Option(metavar="URL", help="The container engine [default: DOCKER_HOST, or this machine's]"),
+        typer.Option(
+            metavar="URL", help="The container engine [default: DOCKER_HOST, docker's context, or this machine's]"
+        ),
     ] = None,
     state: State = None,
     as_json: AsJson = False,
@@ -56,7 +58,7 @@ def pull(
     node = pull_node_of(agent_state, gpu)
     request = PullRequest(task, domain, framework, grade, next_best)
     try:
-        with connect(engine) as container_engine, membership.connect(agent_state) as client:
+        with connect(engine, pull_view.show_warning) as container_engine, membership.connect(agent_state) as client:
             pulled = pull(client, container_engine, agent_state, node, request, pull_view.observer())
             pull_view.show_pulled(pulled)
             if run:

@@ -31,7 +31,9 @@ def run(
     ] = "10%",
     engine: Annotated[
         str | None,
-        typer.Option(metavar="URL", help="The container engine [default: DOCKER_HOST, or this machine's]"),
+        typer.Option(
+            metavar="URL", help="The container engine [default: DOCKER_HOST, docker's context, or this machine's]"
+        ),
     ] = None,
     state: State = None,
 ) -> None:
