@@ -1,7 +1,7 @@
 # Everything that a newcomer or a robot does here. `make` alone prints the list.
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test lint check fuzz-api bench bench-registries bench-credentials fuzz-index truth tour clean
+.PHONY: help install run test lint check fuzz-api bench bench-registries bench-credentials flood fuzz-index truth tour clean
 
 BIN := .venv/bin
 # Options for the command that a target runs: make run ARGS="--port 8080", make test ARGS="-k licences".
@@ -42,6 +42,9 @@ bench-registries: .venv/.dev ## Measure inspections and checks of registries; pr
 
 bench-credentials: .venv/.dev ## Measure what credentials in an answer cost, on both databases; prints a table in Markdown
 	@$(BIN)/python -m benchmarks.credentials $(ARGS)
+
+flood: .venv/.dev ## Measure log-ins, reads and memory while others flood the server; prints a table (options in ARGS="--connections 2000 --only guesses")
+	@$(BIN)/python -m benchmarks.flood $(ARGS)
 
 fuzz-index: .venv/.dev ## Hold the index against the one-image judge on many random catalogues, for some ten minutes (less with ROUNDS=100)
 	@BAYPLAN_FUZZ_ROUNDS=$(ROUNDS) $(BIN)/pytest -q -n auto tests/domain/compatibility/test_index.py $(ARGS)

@@ -62,7 +62,8 @@ class Settings(BaseSettings):
         default=14, description="How long a refresh token is good, in days."
     )
     login_attempts: Annotated[int, Field(ge=1)] = Field(
-        default=10, description="Failed log-ins allowed for one user from one address in five minutes."
+        default=10,
+        description="Failed log-ins allowed for one user from one address in five minutes; ten times as many for an address.",
     )
     max_body_bytes: Annotated[int, Field(ge=1024)] = Field(
         default=4 * 1024 * 1024,

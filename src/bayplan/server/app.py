@@ -15,8 +15,10 @@ from bayplan.db.group_commit import GroupCommit
 from bayplan.db.keyring import Keyring, signing_key
 from bayplan.errors import CannotStart
 from bayplan.server.audit.recorder import AuditRecorder
-from bayplan.server.auth import accounts, passwords
+from bayplan.server.auth import accounts, login_limits, passwords
 from bayplan.server.auth.authentication import Authenticator
+from bayplan.server.auth.login_limits import LogInAttempt
+from bayplan.server.auth.password_queue import PasswordQueue
 from bayplan.server.auth.tokens import TokenIssuer
 from bayplan.server.checks.intervals import CheckIntervals
 from bayplan.server.checks.scheduler import CheckScheduler
@@ -35,6 +37,7 @@ from bayplan.server.snapshot import ImageSnapshots
 
 _SHORTEST_PASSWORD = 8  # as for every user
 _MOST_HEARTBEATS = 500
+_MOST_FAILED_LOG_INS = 100
 
 
 def open_context(
@@ -56,6 +59,9 @@ def open_context(
         await accounts.set_last_seen(db, pks, moment := now())
         return moment
 
+    async def count_failed_log_ins(attempts: Sequence[LogInAttempt]) -> None:
+        await login_limits.count_failures(db, attempts, int(clock().timestamp()))
+
     return Context(
         settings,
         db,
@@ -71,6 +77,9 @@ def open_context(
         PrefetchPlanner(db, images, judge),
         CheckScheduler(settings, db, outages, keyring, registries, clock=clock, intervals=check_intervals),
         GroupCommit(note_heartbeats, _MOST_HEARTBEATS),
+        GroupCommit(count_failed_log_ins, _MOST_FAILED_LOG_INS),
+        PasswordQueue(max(1, passwords.THREADS // settings.processes)),
+        clock,
     )
 
 

@@ -1,9 +1,9 @@
 """The context of a running server, which every handler gets."""
 
-import asyncio
 from dataclasses import dataclass, field
 from weakref import WeakValueDictionary
 
+from bayplan.clock import Clock
 from bayplan.config import Settings
 from bayplan.db.database import Database
 from bayplan.db.disclosure import Disclosure
@@ -11,6 +11,8 @@ from bayplan.db.group_commit import GroupCommit
 from bayplan.db.keyring import Keyring
 from bayplan.server.audit.recorder import AuditRecorder
 from bayplan.server.auth.authentication import Authenticator
+from bayplan.server.auth.login_limits import LogInAttempt
+from bayplan.server.auth.password_queue import LogInTurn, PasswordQueue, RefusalPace
 from bayplan.server.auth.tokens import TokenIssuer
 from bayplan.server.checks.scheduler import CheckScheduler
 from bayplan.server.image_lists import ImageLists
@@ -40,9 +42,13 @@ class Context:
     planner: PrefetchPlanner
     checks: CheckScheduler
     heartbeats: GroupCommit[int, str]
+    failed_log_ins: GroupCommit[LogInAttempt, None]
+    password_queue: PasswordQueue
+    clock: Clock
     kept_answers: KeptAnswers = field(default_factory=KeptAnswers)
-    log_in_turns: WeakValueDictionary[str, asyncio.Lock] = field(default_factory=WeakValueDictionary)
-    """Locks by user and address: of many guesses at a password sent at once, each waits for those before it."""
+    refusal_pace: RefusalPace = field(default_factory=RefusalPace)
+    log_in_turns: WeakValueDictionary[str, LogInTurn] = field(default_factory=WeakValueDictionary)
+    """By user and address: of many guesses at a password sent at once, each waits for those before it."""
 
     def disclosure(self) -> Disclosure:
         """Gives the decryption for one answer, whose passwords are entered in the audit log before the answer is sent."""

@@ -1,6 +1,5 @@
-"""The accounts of sessions: users and workers by name, the state of a token's account, and failed attempts."""
+"""The accounts of sessions: users and workers by name, and the state of a token's account."""
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -9,9 +8,7 @@ import sqlalchemy as sa
 
 from bayplan.db import tables
 from bayplan.db.compiled import CompiledStatement, is_one_of, pks_parameter
-from bayplan.db.database import Database, Rows, fetch_all
-
-WINDOW_SECONDS = 300
+from bayplan.db.database import Database, Rows, Transaction, fetch_all
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,46 +103,12 @@ def _first(rows: Rows) -> Any:
     return rows[0]
 
 
-async def logged_in(db: Database, pk: int, now: str) -> None:
+async def logged_in(tx: Transaction, pk: int, now: str) -> None:
     """Stores the time of a user's last log-in."""
-    async with db.write(moves=False) as tx:
-        await tx.execute(sa.update(tables.users).where(tables.users.c.pk == pk).values(last_login=now))
+    await tx.execute(sa.update(tables.users).where(tables.users.c.pk == pk).values(last_login=now))
 
 
 async def set_last_seen(db: Database, pks: Sequence[int], now: str) -> None:
     """Stores the time of the nodes' last heartbeat."""
     async with db.write(moves=False) as tx:
         await tx.execute(_SET_LAST_SEEN, {**pks_parameter(pks), "now": now})
-
-
-def attempt_key(username: str, address: str) -> str:
-    """Gives the key under which failed attempts are counted: a user name with an address."""
-    return hashlib.sha256(f"{username.casefold()}\0{address}".encode()).hexdigest()
-
-
-async def seconds_locked(db: Database, key: str, allowed: int, now: int) -> int:
-    """Gives for how many seconds attempts are refused, 0 where they are not; `now` in seconds since 1970."""
-    table = tables.login_failures
-    rows = await fetch_all(db, sa.select(table.c.failures, table.c.window_start).where(table.c.subject == key))
-    if not rows or rows[0].failures < allowed:
-        return 0
-    return max(0, int(rows[0].window_start) + WINDOW_SECONDS - now)
-
-
-async def failed(db: Database, key: str, now: int) -> None:
-    """Counts a failed attempt, and removes those of past windows."""
-    table = tables.login_failures
-    async with db.write(moves=False) as tx:
-        await tx.execute(sa.delete(table).where(table.c.window_start <= now - WINDOW_SECONDS))
-        # One upsert on both databases, so that two first failures at once are both counted.
-        upsert = sa.text(
-            "INSERT INTO login_failures (subject, failures, window_start) VALUES (:key, 1, :now) "
-            "ON CONFLICT (subject) DO UPDATE SET failures = login_failures.failures + 1"
-        )
-        await tx.execute(upsert, {"key": key, "now": now})
-
-
-async def forget_failures(db: Database, key: str) -> None:
-    """Removes the failed attempts of a user from an address."""
-    async with db.write(moves=False) as tx:
-        await tx.execute(sa.delete(tables.login_failures).where(tables.login_failures.c.subject == key))

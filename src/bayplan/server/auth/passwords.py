@@ -1,6 +1,8 @@
 """Passwords: hashed with argon2id in a thread, a few at a time, to spare the event loop and the memory."""
 
 import asyncio
+import os
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from typing import Any
@@ -10,7 +12,8 @@ from argon2.exceptions import InvalidHashError, VerificationError
 
 # OWASP's recommendation for argon2id: 19 MiB, two passes, one lane.
 _HASHER = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
-_THREADS = ThreadPoolExecutor(max_workers=2, thread_name_prefix="argon2")
+THREADS = len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
+_THREADS = ThreadPoolExecutor(THREADS, thread_name_prefix="argon2")
 
 
 @cache

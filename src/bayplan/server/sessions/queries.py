@@ -1,12 +1,11 @@
 """Sessions: tokens for a password or for a worker's secret, a new access token for a refresh token, whether a token is valid."""
 
-import asyncio
-import time
-
-from bayplan.clock import now
+from bayplan.clock import timestamp
 from bayplan.errors import TooManyAttempts, Unauthenticated
 from bayplan.schemas.auth import UserCredentials, WorkerCredentials
-from bayplan.server.auth import accounts, machine_secrets, passwords
+from bayplan.server.auth import accounts, login_limits, machine_secrets
+from bayplan.server.auth.login_limits import LogInAttempt
+from bayplan.server.auth.password_queue import LogInTurn
 from bayplan.server.auth.tokens import Subject, Use
 from bayplan.server.context import Context
 
@@ -14,29 +13,38 @@ Tokens = dict[str, str]
 
 
 async def tokens_for_user(context: Context, credentials: UserCredentials, address: str) -> Tokens:
-    """Gives a user's tokens; raises `Unauthenticated`, and `TooManyAttempts` after many failed ones from that address."""
-    attempt = accounts.attempt_key(credentials.username, address)
+    """Gives a user's tokens; raises `Unauthenticated`, and `TooManyAttempts` after many failed ones from that address, or at once."""
+    attempt = login_limits.attempt(credentials.username, address)
+    turn = context.log_in_turns.setdefault(attempt.pair, LogInTurn())
     # One after the other, so that many guesses at once are all counted.
-    async with context.log_in_turns.setdefault(attempt, asyncio.Lock()):
-        account = await _logged_in(context, credentials, attempt)
+    try:
+        async with turn.taken(2 * context.settings.login_attempts):
+            account = await _logged_in(context, credentials, attempt)
+    except TooManyAttempts:
+        await context.refusal_pace.wait()
+        raise
     return _tokens(context, "user", account)
 
 
-async def _logged_in(context: Context, credentials: UserCredentials, attempt: str) -> accounts.Account:
-    moment = int(time.time())
-    locked = await accounts.seconds_locked(context.db, attempt, context.settings.login_attempts, moment)
-    if locked:
+async def _logged_in(context: Context, credentials: UserCredentials, attempt: LogInAttempt) -> accounts.Account:
+    moment = context.clock()
+    second = int(moment.timestamp())
+    standing = await login_limits.standing(context.db, attempt, context.settings.login_attempts, second)
+    if standing.locked_seconds:
         raise TooManyAttempts(
-            f"Too many failed log-ins for this user from this address: try again in {locked} seconds.",
-            retry_after_seconds=locked,
+            f"Too many failed log-ins for this user from this address, or for others from there: "
+            f"try again in {standing.locked_seconds} seconds.",
+            retry_after_seconds=standing.locked_seconds,
         )
     account = await accounts.active_user(context.db, credentials.username)
     stored = account.password_hash if account else None
-    if not await passwords.is_right(credentials.password, stored) or account is None:
-        await accounts.failed(context.db, attempt, moment)
+    queue = context.password_queue
+    if not await queue.is_right(credentials.password, stored, is_first=standing.is_first) or account is None:
+        await context.failed_log_ins.written(attempt)
         raise Unauthenticated("The user name or the password is wrong.", code="wrong_credentials")
-    await accounts.forget_failures(context.db, attempt)
-    await accounts.logged_in(context.db, account.pk, now())
+    async with context.db.write(moves=False) as tx:
+        await login_limits.note_log_in(tx, attempt, second)
+        await accounts.logged_in(tx, account.pk, timestamp(moment))
     return account
 
 
