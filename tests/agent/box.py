@@ -8,7 +8,7 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,10 +23,11 @@ from tests.process import PATIENCE_SECONDS, PROGRAM, environment
 SMI = """#!/bin/sh
 here=$(dirname "$0")
 if [ -f "$here/failure" ]; then cat "$here/failure"; exit 9; fi
+code=$(cat "$here/code" 2>/dev/null || echo 0)
 case "$1" in
--q) cat "$here/log.xml" ;;
+-q) cat "$here/log.xml"; exit "$code" ;;
 --query-gpu=index,compute_cap)
-    if [ -f "$here/capabilities" ]; then cat "$here/capabilities"; exit 0; fi
+    if [ -f "$here/capabilities" ]; then cat "$here/capabilities"; exit "$code"; fi
     echo 'Field "compute_cap" is not a valid field to query.'
     exit 2 ;;
 *) echo "Invalid combination of input arguments." >&2; exit 1 ;;
@@ -73,6 +74,7 @@ class Box:
     """The machine."""
 
     folder: Path
+    variables: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def state(self) -> Path:
@@ -100,6 +102,12 @@ class Box:
         new.write_text(log(driver, *cards))
         new.replace(self._programs / "log.xml")
 
+    def prints(self, *, replaced: tuple[str, str] = ("", ""), after: str = "", code: int = 0) -> None:
+        """Changes nvidia-smi's document: the first occurrence of a text in it, what follows it, and the exit code."""
+        log = self._programs / "log.xml"
+        log.write_text(log.read_text().replace(*replaced, 1) + after)
+        (self._programs / "code").write_text(str(code))
+
     def fails(self, sentence: str | None) -> None:
         """Makes nvidia-smi fail with that sentence, or work again."""
         if sentence is None:
@@ -120,7 +128,7 @@ class Box:
         """The variables that its commands run with."""
         path = f"{self._programs}{os.pathsep}{os.environ['PATH']}"
         own = {"HOME": str(self.folder), "XDG_CONFIG_HOME": str(self.folder / "config"), "COLUMNS": "200", "PATH": path}
-        return environment({"worker_state": str(self.state)}) | own
+        return environment({"worker_state": str(self.state)}) | own | dict(self.variables)
 
     def run(self, *arguments: str, typed: str = "", code: int = 0, variables: Mapping[str, str] | None = None) -> Ended:
         """Runs `bayplan worker ...`; it must end with that exit code, and never with a traceback."""

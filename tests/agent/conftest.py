@@ -1,6 +1,8 @@
 """A machine, a real server, and join tokens for it."""
 
 import re
+import shutil
+import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -19,6 +21,18 @@ def box(tmp_path: Path) -> Box:
     box = Box(tmp_path)
     box.has("535.104.05", A6000, A6000)
     return box
+
+
+@pytest.fixture(scope="session")
+def nvml(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """The variables with which the library in the place of NVML is found, and no nvidia-smi; it is compiled here."""
+    compiler = shutil.which("cc")
+    if compiler is None:
+        pytest.skip("no C compiler")
+    folder = tmp_path_factory.mktemp("nvml")
+    source = Path(__file__).with_name("nvml_stand_in.c")
+    subprocess.run([compiler, "-shared", "-fPIC", "-o", folder / "libnvidia-ml.so.1", source], check=True)
+    return {"LD_LIBRARY_PATH": str(folder), "PATH": str(folder)}
 
 
 @pytest.fixture(scope="module")

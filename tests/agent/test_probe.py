@@ -1,19 +1,16 @@
-"""The hardware probe: NVML, nvidia-smi where that does not work, and neither taken for the other's absence."""
+"""The hardware probe as a process: by nvidia-smi, and of the machine itself. `test_nvml` has NVML."""
 
 import json
-import os
 import platform
-import shutil
 import subprocess
 import sys
 from collections.abc import Mapping
-from dataclasses import asdict
 from pathlib import Path
 
 import pytest
 
 from bayplan.agent import probe
-from bayplan.agent.hardware import GpuHardware, Gpus, Machine, machine_of
+from bayplan.agent.hardware import GpuFault, GpuHardware, Gpus, Machine, machine_of
 from bayplan.errors import Invalid
 from tests.agent.box import Box
 from tests.agent.documents import A6000, T4
@@ -38,65 +35,6 @@ def probed(box: Box, variables: Mapping[str, str] | None = None, *options: str) 
     done = run_probe(box, variables, *options)
     assert done.returncode == 0, done.stderr
     return machine_of(json.loads(done.stdout))
-
-
-@pytest.fixture(scope="module")
-def nvml(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """The variables with which the library in the place of NVML is found; it is compiled here."""
-    compiler = shutil.which("cc")
-    if compiler is None:
-        pytest.skip("no C compiler")
-    folder = tmp_path_factory.mktemp("nvml")
-    source = Path(__file__).with_name("nvml_stand_in.c")
-    subprocess.run([compiler, "-shared", "-fPIC", "-o", folder / "libnvidia-ml.so.1", source], check=True)
-    return {"LD_LIBRARY_PATH": str(folder)}
-
-
-BY_NVML = Gpus(
-    "550.54.15",
-    (
-        GpuHardware(0, "NVIDIA RTX A6000", "NvidiaRTX", 51527024640, "8.6"),
-        GpuHardware(1, "NVIDIA H100 80GB HBM3", "Nvidia", 85520809984, "9.0", fabric_ready=False),
-    ),
-)
-
-
-def test_nvml_is_asked_first(box: Box, nvml: dict[str, str]) -> None:
-    assert probed(box, nvml).gpus == BY_NVML
-
-
-@pytest.mark.parametrize(
-    ("variable", "value", "field"),
-    [("NVML_MEMORY", "4", "memory_bytes"), ("NVML_NAME", os.fsdecode(b"\xf8\x95\xd8\xf8"), "name")],
-    ids=["no permission", "a name of no sense"],
-)
-def test_what_nvml_does_not_tell_stays_open(
-    box: Box, nvml: dict[str, str], variable: str, value: str, field: str
-) -> None:
-    gpus = [asdict(gpu) for gpu in probed(box, nvml | {variable: value}).gpus.gpus]
-    assert gpus == [asdict(gpu) | {field: None} for gpu in BY_NVML.gpus]
-
-
-def test_a_gpu_that_nvml_lost_is_an_error_and_not_one_that_changed(box: Box, nvml: dict[str, str]) -> None:
-    box.fails("Unable to determine the device handle for GPU 0000:0B:00.0: GPU is lost.")
-    done = run_probe(box, nvml | {"NVML_MEMORY": "15"})
-    assert done.returncode == 1
-    assert "GPU is lost" in done.stderr
-    assert "Traceback" not in done.stderr
-
-
-def test_nvidia_smi_tells_where_nvml_fails(box: Box, nvml: dict[str, str]) -> None:
-    assert probed(box, nvml | {"NVML_INIT": "18"}).gpus.driver_version == "535.104.05"
-
-
-def test_both_failing_is_an_error_with_both_messages(box: Box, nvml: dict[str, str]) -> None:
-    box.fails("NVIDIA-SMI has failed because it couldn't communicate with the NVIDIA driver.")
-    done = run_probe(box, nvml | {"NVML_INIT": "9"})
-    assert done.returncode == 1
-    assert "Driver Not Loaded" in done.stderr
-    assert "couldn't communicate with the NVIDIA driver" in done.stderr
-    assert "--no-gpu" in done.stderr
-    assert "Traceback" not in done.stderr
 
 
 def test_nvidia_smi_alone(box: Box) -> None:
@@ -131,9 +69,7 @@ def test_a_driver_that_does_not_answer_is_no_machine_without_gpu(box: Box) -> No
 
 
 def test_a_machine_without_nvidias_programs_has_no_gpu(tmp_path: Path) -> None:
-    if shutil.which("nvidia-smi") or probe._has_nvidia_gpu(probe._PCI):
-        pytest.skip("this machine has a GPU")
-    assert probed(Box(tmp_path)).gpus == Gpus()
+    assert probed(Box(tmp_path, {"PATH": ""}), None, "--root", str(tmp_path)).gpus == Gpus()
 
 
 def test_the_machine_itself(box: Box) -> None:
@@ -143,13 +79,27 @@ def test_the_machine_itself(box: Box) -> None:
     assert machine.memory_bytes > 2**28
 
 
-def test_a_gpu_without_a_driver_is_seen_on_the_bus(tmp_path: Path) -> None:
-    for name, vendor, kind in (("0", "0x8086", "0x030000"), ("1", "0x10de", "0x040300"), ("2", "0x10de", "0x030200")):
-        assert not probe._has_nvidia_gpu(tmp_path)
-        (tmp_path / name).mkdir()
-        (tmp_path / name / "vendor").write_text(f"{vendor}\n")
-        (tmp_path / name / "class").write_text(f"{kind}\n")
-    assert probe._has_nvidia_gpu(tmp_path)
+@pytest.mark.parametrize("code", [0, 6, 14, 255])
+def test_a_whole_document_counts_whatever_the_exit_code(box: Box, code: int) -> None:
+    box.prints(after="WARNING: infoROM is corrupted at gpu 0000:01:00.0\n", code=code)
+    assert [gpu.compute_capability for gpu in probed(box).gpus.gpus] == ["8.6", "8.6"]
+
+
+def test_no_gpu_at_all_counts_only_where_nvidia_smi_ends_well(box: Box, tmp_path: Path) -> None:
+    box.has("550.54.15")
+    assert probed(box, None, "--root", str(tmp_path)).gpus == Gpus()
+    box.prints(code=6)
+    assert "nvidia-smi failed" in run_probe(box, None, "--root", str(tmp_path)).stderr
+
+
+def test_a_lost_gpu_is_an_error_unless_the_others_are_asked_for_alone(box: Box) -> None:
+    box.prints(replaced=("<product_name>NVIDIA RTX A6000<", "<product_name>[GPU is lost]<"))
+    done = run_probe(box)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "GPU 0 does not answer ([GPU is lost])" in done.stderr
+    gpus = probed(box, None, "--partial").gpus
+    assert [gpu.index for gpu in gpus.gpus] == [1]
+    assert gpus.faults == (GpuFault(0, "[GPU is lost]"),)
 
 
 def test_the_address_towards_a_server() -> None:

@@ -1,11 +1,11 @@
 """The report of a machine, and in words what has changed in it."""
 
-from dataclasses import asdict, replace
+from dataclasses import replace
 
 import pytest
 
-from bayplan.agent.hardware import GpuHardware, Gpus, Machine, machine_of
-from bayplan.agent.report import body, differences
+from bayplan.agent.hardware import GpuFault, GpuHardware, Gpus, Machine, machine_as_json, machine_of
+from bayplan.agent.report import body, differences, hides_gpus
 from bayplan.schemas.workers import JoinRequest
 
 A6000 = GpuHardware(0, "NVIDIA RTX A6000", "NvidiaRTX", 51527024640, "8.6")
@@ -24,7 +24,7 @@ def test_a_machine_without_gpu_has_no_driver_to_speak_of() -> None:
 
 
 def test_a_machine_goes_through_another_process_unchanged() -> None:
-    assert machine_of(asdict(MACHINE)) == MACHINE
+    assert machine_of(machine_as_json(MACHINE)) == MACHINE
 
 
 @pytest.mark.parametrize(
@@ -46,6 +46,26 @@ def test_a_machine_goes_through_another_process_unchanged() -> None:
 )
 def test_changes_are_described(new: Machine, lines: list[str]) -> None:
     assert differences(body(MACHINE, "192.0.2.17"), body(new, "192.0.2.17")) == lines
+
+
+def test_a_gpu_that_does_not_answer_is_reported_as_before() -> None:
+    reported = body(MACHINE, "192.0.2.17")
+    lost = replace(MACHINE, gpus=Gpus("570.86.10", (A6000,), (GpuFault(1, "GPU is lost"),)))
+    assert differences(reported, body(lost, "192.0.2.17", reported)) == ["driver 535.104.05 is now 570.86.10"]
+    assert not hides_gpus(lost, reported)
+    assert machine_of(machine_as_json(lost)) == lost
+
+
+def test_a_gpu_that_does_not_answer_for_the_first_time_is_left_out() -> None:
+    reported = body(replace(MACHINE, gpus=Gpus("535.104.05", (A6000,))), "192.0.2.17")
+    with_new = replace(MACHINE, gpus=Gpus("535.104.05", (A6000,), (GpuFault(1, "GPU is lost"),)))
+    assert body(with_new, "192.0.2.17", reported) == reported
+    assert not hides_gpus(with_new, reported)
+
+
+def test_a_lost_gpu_among_fewer_than_before_may_be_any() -> None:
+    lost = replace(MACHINE, gpus=Gpus("535.104.05", (), (GpuFault(0, "GPU is lost"),)))
+    assert hides_gpus(lost, body(MACHINE, "192.0.2.17"))
 
 
 def test_another_address_is_described() -> None:

@@ -1,8 +1,10 @@
 """`bayplan worker run` as a process, against a real server that goes, comes back, and takes its rights away."""
 
+import json
 import signal
 import socket
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -71,6 +73,73 @@ def test_a_driver_in_a_bad_hour_takes_no_node_away(joined: Box, nodes: Nodes) ->
         joined.fails(None)
         joined.has("570.86.10", A6000, A6000)
         until(lambda: nodes()[0]["driver_version"] == "570.86.10", lambda: str(nodes()))
+
+
+@pytest.fixture
+def by_nvml(server: Server, tmp_path: Path, nvml: dict[str, str], token: Callable[[], str], address: str) -> Box:
+    """A machine that has joined with two GPUs by NVML, whose calls fail as the file `failures` says. It has no nvidia-smi."""
+    box = Box(tmp_path, nvml | {"NVML_FAILURES_FILE": str(tmp_path / "failures")})
+    box.run("join", server.url, "--token", token(), "--ip", address)
+    return box
+
+
+def test_an_nvml_that_fails_takes_no_node_away(by_nvml: Box, nodes: Nodes) -> None:
+    before = [node["pk"] for node in nodes()]
+    failures = by_nvml.folder / "failures"
+
+    def is_seen_after(moment: str) -> bool:
+        return bool(nodes()[1]["last_seen"] > moment)
+
+    with by_nvml.running() as worker:
+        worker.until_printed("runs for")
+        for failure, text in (
+            ("handle:0:15 handle:1:15", "GPU 0 does not answer (NVML: GPU is lost)"),
+            ("init:0:9", "Driver Not Loaded"),
+            ("count:0:999", "NVML: Unknown Error"),
+            ("handle:1:15", "GPU 1 does not answer (NVML: GPU is lost): what was reported of it stays"),
+        ):
+            failures.write_text(failure)
+            worker.until_printed(text)
+            last_seen = nodes()[1]["last_seen"]
+            until(partial(is_seen_after, last_seen), lambda: "it goes on pinging")
+        failures.unlink()
+        worker.until_printed("The hardware can be probed again")
+        assert "Reporting" not in worker.output, worker.output
+    assert [node["pk"] for node in nodes()] == before
+    assert [node["gpu_name"] for node in nodes()] == ["NVIDIA RTX A6000", "NVIDIA H100 80GB HBM3"]
+
+
+def test_a_lost_gpu_stays_as_it_was_and_the_others_are_reported(
+    by_nvml: Box, nodes: Nodes, staff: httpx2.Client
+) -> None:
+    first, second = nodes()
+    (by_nvml.folder / "failures").write_text("handle:1:15 capability:0:3")
+    with by_nvml.running() as worker:
+        worker.until_printed("compute capability of GPU 0 8.6 is now not known")
+        until(lambda: nodes()[0]["compute_capability"] is None, lambda: str(nodes()))
+        assert nodes()[1]["compute_capability"] == second["compute_capability"]
+        staff.delete(f"/v1/nodes/{second['pk']}").raise_for_status()
+        until(lambda: len(nodes()) == 2, lambda: str(nodes()))
+        assert nodes()[1]["gpu_name"] == second["gpu_name"]
+        status = json.loads(by_nvml.run("status", "--json").out)
+        assert status["changes"] == []
+        assert "GPU 1 does not answer (NVML: GPU is lost)" in status["troubles"][0]
+    assert nodes()[0]["pk"] == first["pk"]
+
+
+def test_a_machine_joins_without_its_lost_gpu_which_is_a_node_later(
+    server: Server, by_nvml: Box, token: Callable[[], str], nodes: Nodes, staff: httpx2.Client
+) -> None:
+    address = nodes()[0]["ip"]
+    by_nvml.run("leave", "--yes")
+    failures = by_nvml.folder / "failures"
+    failures.write_text("name:0:999")
+    ended = by_nvml.run("join", server.url, "--token", token(), "--ip", address)
+    assert "GPU 0 does not answer (NVML: Unknown Error), and is reported when it does" in ended.err
+    assert [node["index"] for node in nodes()] == [1]
+    with by_nvml.running():
+        failures.unlink()
+        until(lambda: [node["index"] for node in nodes()] == [0, 1], lambda: str(nodes()))
 
 
 def test_a_node_that_staff_removed_is_reported_again(joined: Box, nodes: Nodes, staff: httpx2.Client) -> None:

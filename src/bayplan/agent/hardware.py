@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 # NVML's brands, spelled as in NVML's enumeration without the prefix: nvidia-smi writes "NVIDIA RTX" for NvidiaRTX.
@@ -46,11 +46,23 @@ class GpuHardware:
 
 
 @dataclass(frozen=True, slots=True)
+class GpuFault:
+    """A GPU that is there and does not answer, and why."""
+
+    index: int
+    detail: str
+
+    def __str__(self) -> str:
+        return f"GPU {self.index} does not answer ({self.detail})"
+
+
+@dataclass(frozen=True, slots=True)
 class Gpus:
     """All GPUs of a machine and their driver; none at all for a machine without."""
 
     driver_version: str | None = None
     gpus: tuple[GpuHardware, ...] = ()
+    faults: tuple[GpuFault, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,13 +74,25 @@ class Machine:
     gpus: Gpus
 
 
+def machine_as_json(machine: Machine) -> dict[str, Any]:
+    """Gives the machine as JSON; `faults` only where there are some."""
+    content = asdict(machine)
+    if not machine.gpus.faults:
+        del content["gpus"]["faults"]
+    return content
+
+
 def machine_of(content: Mapping[str, Any]) -> Machine:
-    """Gives the machine from its dictionary of `dataclasses.asdict`."""
+    """Gives the machine from its JSON; raises `LookupError`, `TypeError` or `ValueError` for anything else."""
     gpus = content["gpus"]
     return Machine(
         content["architecture"],
         content["memory_bytes"],
-        Gpus(gpus["driver_version"], tuple(GpuHardware(**gpu) for gpu in gpus["gpus"])),
+        Gpus(
+            gpus["driver_version"],
+            tuple(GpuHardware(**gpu) for gpu in gpus["gpus"]),
+            tuple(GpuFault(**fault) for fault in gpus.get("faults", ())),
+        ),
     )
 
 

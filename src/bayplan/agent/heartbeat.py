@@ -7,7 +7,7 @@ not send at once; while the server is away they double up to five minutes. Only 
 import random
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
@@ -44,8 +44,9 @@ class Agent:
     _failures: int = 0
     # The last error of the server, and of the probe: each is logged once, not at every try.
     _last_error: str | None = None
-    _last_probe_error: str | None = None
+    _last_probe_error: str = ""
     _probed_at: float | None = None  # on the monotonic clock
+    _reports_all: bool = False  # whether or not anything has changed
     _state: AgentState = field(init=False)
 
     def run(self) -> None:
@@ -88,8 +89,7 @@ class Agent:
             if error.code != "unknown_node":
                 return self._seconds_after_failure(error)
             self.log("A node of this machine is not in the catalogue any more: reporting the machine anew.")
-            self._probed_at = None
-            self._state = replace(self._state, reported={})
+            self._probed_at, self._reports_all = None, True
             return self._seconds_after_failure(error)
         except TooManyAttempts as error:
             self._seconds_after_failure(error)
@@ -116,19 +116,23 @@ class Agent:
         if self._probed_at is not None and now - self._probed_at < self.probe_seconds:
             return
         try:
-            body = membership.current(self._state)
+            machine = membership.current(self._state)
         except (CannotProbe, Invalid) as error:
             self._probed_at = now
-            if error.detail != self._last_probe_error:
-                self.log(f"The hardware cannot be looked at, so what was reported stays. {error.detail}")
-            self._last_probe_error = error.detail
+            self._log_probe_error(f"The hardware cannot be probed, so what was reported stays. {error.detail}")
             return
-        self._last_probe_error = None
-        changes = differences(self._state.reported, body) if self._state.reported else ["everything"]
+        self._log_probe_error(" ".join(machine.faults))
+        changes = ["everything"] if self._reports_all else differences(self._state.reported, machine.body)
         if changes:
             self.log(f"Reporting: {', '.join(changes)}.")
-            self._state = membership.report_to(client, self.path, self._state, body)
-        self._probed_at = now
+            self._state = membership.report_to(client, self.path, self._state, machine.body)
+        self._probed_at, self._reports_all = now, False
+
+    def _log_probe_error(self, error: str) -> None:
+        """Logs an error of the probe where it is another than the last one; an empty text is none."""
+        if error != self._last_probe_error:
+            self.log(error or "The hardware can be probed again.")
+        self._last_probe_error = error
 
     def _seconds_after_failure(self, error: BayplanError) -> float:
         self._failures += 1

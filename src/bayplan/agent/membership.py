@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict
 
@@ -28,9 +28,13 @@ def join(
     *,
     ip: str | None,
     without_gpu: bool,
-    read_machine: Callable[..., Machine] = probe.machine,
+    read_machine: Callable[..., Machine] = probe.machine_in_new_process,
+    warn: Callable[[str], None] = lambda _: None,
 ) -> Sequence[NodeAnswer]:
-    """Joins, or joins again, and keeps the credential; gives this machine's nodes. Raises the server's errors."""
+    """Joins, or joins again, and keeps the credential; gives this machine's nodes. Raises the server's errors.
+
+    A GPU that does not answer is told to `warn`, and the others join.
+    """
     url = server_address(server)
     try:
         before = credential.read(path)
@@ -39,7 +43,13 @@ def join(
     if before is not None and before.server != url:
         raise Conflict(f"This machine is a worker of {before.server}: run `bayplan worker leave` first.")
     credential.writable(path)
-    body = report.body(read_machine(without_gpu=without_gpu), ip or probe.address_towards(url))
+    machine, address = read_machine(without_gpu=without_gpu), ip or probe.address_towards(url)
+    reported = before.reported if before is not None and before.reported.get("ip") == address else {}
+    if report.hides_gpus(machine, reported):
+        raise _hides_gpus(machine)
+    for fault in machine.gpus.faults:
+        warn(f"{fault}, and is reported when it does.")
+    body = report.body(machine, address, reported)
     with Client(url, token=token, timeout_seconds=TIMEOUT_SECONDS) as client:
         try:
             joined = client.nodes.join(body)
@@ -73,10 +83,29 @@ def connect(state: AgentState) -> Client:
     return Client(state.server, worker=state.worker, secret=state.secret, timeout_seconds=TIMEOUT_SECONDS)
 
 
-def current(state: AgentState) -> report.Body:
+@dataclass(frozen=True, slots=True)
+class MachineReport:
+    """The report of the machine as it is now, and a sentence on each GPU that does not answer and is in it as before."""
+
+    body: report.Body
+    faults: tuple[str, ...]
+
+
+def current(state: AgentState) -> MachineReport:
     """Gives the report of the machine as it is now; raises `CannotProbe`, or `Invalid` where there is no route to the server."""
     ip = state.ip or probe.address_towards(state.server)
-    return report.body(probe.machine_in_new_process(without_gpu=state.without_gpu), ip)
+    machine = probe.machine_in_new_process(without_gpu=state.without_gpu)
+    if report.hides_gpus(machine, state.reported):
+        raise _hides_gpus(machine)
+    return MachineReport(
+        report.body(machine, ip, state.reported),
+        tuple(f"{fault}: what was reported of it stays." for fault in machine.gpus.faults),
+    )
+
+
+def _hides_gpus(machine: Machine) -> probe.CannotProbe:
+    faults = ", ".join(map(str, machine.gpus.faults))
+    return probe.CannotProbe(f"{faults}, and the machine has fewer GPUs than before: restarting it is what helps.")
 
 
 def report_to(client: Client, path: Path, state: AgentState, body: report.Body) -> AgentState:
@@ -118,7 +147,9 @@ def status(state: AgentState) -> Status:
         except BayplanError as error:
             answer["troubles"].append(error.detail)
         try:
-            answer["changes"] = report.differences(state.reported, probing.result())
+            now = probing.result()
+            answer["changes"] = report.differences(state.reported, now.body)
+            answer["troubles"] += now.faults
         except BayplanError as error:
             answer["troubles"].append(error.detail)
     return answer

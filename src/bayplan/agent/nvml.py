@@ -1,86 +1,165 @@
-"""Reads the GPUs through NVML, the driver's own library, by NVIDIA's bindings."""
+"""Reads the GPUs through NVML, the driver's own library, by NVIDIA's bindings (nvidia-ml-py).
+
+Their module is called `pynvml`, and so are others'. Whatever such a module raises or lacks is an error of NVML, so that nvidia-smi
+is asked; nothing of it is used but functions, and the structure of the fabric.
+"""
 
 import ctypes
-from collections.abc import Callable
+import importlib
+import re
+from dataclasses import dataclass
 from typing import Any
 
-import pynvml
-
-from bayplan.agent.hardware import GpuHardware, Gpus, brand
+from bayplan.agent import values
+from bayplan.agent.hardware import GpuFault, GpuHardware, Gpus
 from bayplan.errors import BayplanError
 
+_LIBRARY = "libnvidia-ml.so.1"
+_NO_SUCH_LIBRARY = re.compile(rf"(?:Error loading shared library )?{re.escape(_LIBRARY)}: [^:]*:? ?No such file.*")
+_MOST_GPUS = 1024
+# Of nvml.h: the errors by which a GPU that answers says that it, its driver or this user has no such property.
+_NO_SUCH_PROPERTY = {
+    3: "not supported",
+    4: "no permission",
+    13: "function not found",
+    21: "no data",
+    25: "argument version mismatch",
+    26: "deprecated",
+}
+# Of nvml.h, nvmlBrandType_t.
 _BRANDS = {
-    getattr(pynvml, name): name for name in dir(pynvml) if name.startswith("NVML_BRAND_") and name != "NVML_BRAND_COUNT"
+    1: "Quadro",
+    2: "Tesla",
+    3: "NVS",
+    4: "GRID",
+    5: "GeForce",
+    6: "Titan",
+    7: "NvidiaVApps",
+    8: "NvidiaVPC",
+    9: "NvidiaVCS",
+    10: "NvidiaVWS",
+    11: "NvidiaCloudGaming",
+    12: "QuadroRTX",
+    13: "NvidiaRTX",
+    14: "Nvidia",
+    15: "GeForceRTX",
+    16: "TitanRTX",
 }
-_NOT_AVAILABLE = (
-    pynvml.NVML_ERROR_NOT_SUPPORTED,
-    pynvml.NVML_ERROR_FUNCTION_NOT_FOUND,
-    pynvml.NVML_ERROR_NO_PERMISSION,
-)
-_FABRIC_STATES = {
-    pynvml.NVML_GPU_FABRIC_STATE_NOT_STARTED: False,
-    pynvml.NVML_GPU_FABRIC_STATE_IN_PROGRESS: False,
-    pynvml.NVML_GPU_FABRIC_STATE_COMPLETED: True,
-}
+# Of nvml.h, nvmlGpuFabricState_t.
+_FABRIC_READY = {1: False, 2: False, 3: True}
 
 
 class NvmlFailed(BayplanError):
-    """The library is there and does not work: another driver is loaded, or none."""
+    """The library is there and does not work: another driver is loaded, or none, or no bindings can ask it."""
 
     code = "nvml_failed"
+
+    def __init__(self, detail: str, *, result: int | None = None) -> None:
+        super().__init__(detail)
+        self.result = result  # as nvml.h numbers it; None where the bindings failed
 
 
 def gpus() -> Gpus | None:
     """Gives the machine's GPUs, None where there is no such library; raises `NvmlFailed`."""
     try:
-        pynvml.nvmlInit()
-    except pynvml.NVMLError as error:
-        if error.value in (pynvml.NVML_ERROR_LIBRARY_NOT_FOUND, pynvml.NVML_ERROR_FUNCTION_NOT_FOUND):
+        ctypes.CDLL(_LIBRARY)
+    except OSError as error:
+        if _NO_SUCH_LIBRARY.fullmatch(str(error)):
             return None
-        raise NvmlFailed(f"NVML: {error}.") from None
+        raise NvmlFailed(f"NVML cannot be loaded: {values.printable(str(error))}.") from None
+    nvml = _Nvml(_bindings())
+    nvml.call("nvmlInit")
     try:
-        count = pynvml.nvmlDeviceGetCount()
-        return Gpus(_text(pynvml.nvmlSystemGetDriverVersion()), tuple(_gpu(index) for index in range(count)))
-    except pynvml.NVMLError as error:
-        raise NvmlFailed(f"NVML: {error}.") from None
+        count = nvml.call("nvmlDeviceGetCount")
+        if not isinstance(count, int) or not 0 <= count <= _MOST_GPUS:
+            raise NvmlFailed(f"NVML has {count} GPUs, which cannot be.")
+        driver = nvml.call("nvmlSystemGetDriverVersion")
+        answers = [_gpu(nvml, index) for index in range(count)]
     finally:
-        pynvml.nvmlShutdown()
-
-
-def _gpu(index: int) -> GpuHardware:
-    handle = pynvml.nvmlDeviceGetHandleByIndex(index)
-    capability = _query(pynvml.nvmlDeviceGetCudaComputeCapability, handle)
-    memory = _query(pynvml.nvmlDeviceGetMemoryInfo, handle)
-    number = _query(pynvml.nvmlDeviceGetBrand, handle)
-    name = _query(pynvml.nvmlDeviceGetName, handle)
-    return GpuHardware(
-        index,
-        name=None if name is None else _text(name),
-        brand=brand(_BRANDS.get(number, "")),
-        memory_bytes=None if memory is None else int(memory.total),
-        compute_capability=None if capability is None else "{}.{}".format(*capability),
-        fabric_ready=_fabric_ready(handle),
+        nvml.property("nvmlShutdown")
+    return Gpus(
+        values.driver_version(driver),
+        tuple(answer for answer in answers if isinstance(answer, GpuHardware)),
+        tuple(answer for answer in answers if isinstance(answer, GpuFault)),
     )
 
 
-def _fabric_ready(handle: object) -> bool | None:
-    information = pynvml.c_nvmlGpuFabricInfo_t()
-    if _query(pynvml.nvmlDeviceGetGpuFabricInfo, handle, ctypes.byref(information)) is None:
-        return None
-    return _FABRIC_STATES.get(information.state)
-
-
-def _query(function: Callable[..., Any], *arguments: object) -> Any:
-    """NVML's answer, None where this GPU or driver does not support the query; a lost GPU raises its error."""
+def _bindings() -> Any:
     try:
-        return function(*arguments)
-    except UnicodeDecodeError:  # the drivers 555 gave garbled names within WSL
-        return None
-    except pynvml.NVMLError as error:
-        if error.value in _NOT_AVAILABLE:
+        return importlib.import_module("pynvml")
+    except ModuleNotFoundError as error:
+        if error.name == "pynvml":
+            raise NvmlFailed("The package nvidia-ml-py is not installed (it comes with bayplan[worker]).") from None
+        raise NvmlFailed(f"The module pynvml cannot be loaded: {values.printable(str(error))}.") from None
+    except (Exception, SystemExit) as error:
+        raise NvmlFailed(f"The module pynvml cannot be loaded: {type(error).__name__}.") from None
+
+
+@dataclass(frozen=True, slots=True)
+class _Nvml:
+    """The functions of a module that may be another package's, or an older one."""
+
+    module: Any
+
+    def call(self, name: str, *arguments: object) -> Any:
+        """Gives what a function returns; None for text that is no UTF-8. Raises `NvmlFailed` for whatever else goes wrong."""
+        try:
+            return getattr(self.module, name)(*arguments)
+        except UnicodeDecodeError:  # the drivers 555 gave garbled names within WSL
             return None
-        raise
+        except (Exception, SystemExit) as error:
+            result = getattr(error, "value", None)
+            if not isinstance(result, int):
+                raise NvmlFailed(
+                    f"The module pynvml is not that of nvidia-ml-py, or too old: {name} raises {type(error).__name__}."
+                ) from None
+            raise NvmlFailed(f"NVML: {_message(error, result)}.", result=result) from None
+
+    def property(self, name: str, *arguments: object) -> Any:
+        """Gives what a function returns; None where this GPU, driver or module has no such property. Raises `NvmlFailed`."""
+        try:
+            return self.call(name, *arguments)
+        except NvmlFailed as error:
+            if error.result is None or error.result in _NO_SUCH_PROPERTY:
+                return None
+            raise
 
 
-def _text(text: str | bytes) -> str:
-    return text.decode() if isinstance(text, bytes) else text
+def _message(error: BaseException, result: int) -> str:
+    try:
+        return values.printable(str(error)) or f"error {result}"
+    except Exception:
+        return f"error {result}"
+
+
+def _gpu(nvml: _Nvml, index: int) -> GpuHardware | GpuFault:
+    """Gives a GPU, or why it does not answer: a GPU that does has a handle and a name, and no error but that it lacks a property."""
+    try:
+        handle = nvml.call("nvmlDeviceGetHandleByIndex", index)
+        name = values.line(nvml.call("nvmlDeviceGetName", handle))
+        if name is not None and values.is_error(name):
+            return GpuFault(index, name)
+        return GpuHardware(
+            index,
+            name=name,
+            brand=_BRANDS.get(nvml.property("nvmlDeviceGetBrand", handle)),
+            memory_bytes=values.memory_bytes(getattr(nvml.property("nvmlDeviceGetMemoryInfo", handle), "total", None)),
+            compute_capability=_capability(nvml.property("nvmlDeviceGetCudaComputeCapability", handle)),
+            fabric_ready=_fabric_ready(nvml, handle),
+        )
+    except NvmlFailed as error:
+        return GpuFault(index, error.detail.rstrip("."))
+
+
+def _capability(answer: object) -> str | None:
+    return values.compute_capability(*answer) if isinstance(answer, tuple | list) and len(answer) == 2 else None
+
+
+def _fabric_ready(nvml: _Nvml, handle: object) -> bool | None:
+    structure = getattr(nvml.module, "c_nvmlGpuFabricInfo_t", None)
+    if structure is None:
+        return None
+    information = structure()
+    if nvml.property("nvmlDeviceGetGpuFabricInfo", handle, ctypes.byref(information)) is None:
+        return None
+    return _FABRIC_READY.get(information.state)

@@ -17,26 +17,34 @@ _WORDS = {
 }
 
 
-def body(machine: Machine, ip: str) -> Body:
-    """Gives the whole machine as the server takes it."""
-    gpus = machine.gpus.gpus
+def body(machine: Machine, ip: str, reported: Mapping[str, Any] | None = None) -> Body:
+    """Gives the whole machine as the server takes it. A GPU that does not answer is as it was `reported` before, if it was."""
+    by_index = {gpu["index"]: gpu for gpu in (reported or {}).get("gpus", ())}
+    gpus = [
+        {
+            "index": gpu.index,
+            "compute_capability": gpu.compute_capability,
+            "gpu_name": gpu.name,
+            "gpu_brand": gpu.brand,
+            "gpu_mem": gpu.memory_bytes,
+            "fabric_ready": gpu.fabric_ready,
+        }
+        for gpu in machine.gpus.gpus
+    ]
+    gpus += [by_index[fault.index] for fault in machine.gpus.faults if fault.index in by_index]
     return {
         "ip": ip,
         "architecture": machine.architecture,
         "cpu_mem": machine.memory_bytes,
         "driver_version": machine.gpus.driver_version if gpus else None,
-        "gpus": [
-            {
-                "index": gpu.index,
-                "compute_capability": gpu.compute_capability,
-                "gpu_name": gpu.name,
-                "gpu_brand": gpu.brand,
-                "gpu_mem": gpu.memory_bytes,
-                "fabric_ready": gpu.fabric_ready,
-            }
-            for gpu in gpus
-        ],
+        "gpus": sorted(gpus, key=lambda gpu: gpu["index"]),
     }
+
+
+def hides_gpus(machine: Machine, reported: Mapping[str, Any]) -> bool:
+    """Whether a GPU that does not answer may be another one than was reported under its index, since some are gone as well."""
+    indices = {gpu.index for gpu in machine.gpus.gpus} | {fault.index for fault in machine.gpus.faults}
+    return bool(machine.gpus.faults) and not {gpu["index"] for gpu in reported.get("gpus", ())} <= indices
 
 
 def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:

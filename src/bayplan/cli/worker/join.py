@@ -36,7 +36,14 @@ def join(
     join_token = sys.stdin.readline().strip() if token is None else token
     if not join_token.isascii() or not join_token:
         raise Invalid("That is no join token; `bayplan nodes join-token` makes one.")
-    nodes = membership.join(worker_state(state), server, join_token, ip=ip, without_gpu=no_gpu)
+    nodes = membership.join(
+        worker_state(state),
+        server,
+        join_token,
+        ip=ip,
+        without_gpu=no_gpu,
+        warn=lambda text: typer.echo(output.words(text), err=True),
+    )
     if as_json:
         return output.show_json(nodes)
     return worker_view.show_joined(nodes)

@@ -1,0 +1,86 @@
+"""The values of a GPU's properties, whichever source they are from: an error in a value's place, and a value of no sense, are none.
+
+nvidia-smi prints NVML's errors where a value belongs, with brackets or without, by its version. NVML itself gives values of no
+sense at times, under WSL above all. Such a property stays open (None), and everything else counts.
+"""
+
+import re
+
+from bayplan.agent.hardware import brand as brand_of
+from bayplan.domain.versions import DriverVersion, read
+
+_LONGEST_TEXT = 200  # of what the server takes
+_LEAST_MEMORY_BYTES, _MOST_MEMORY_BYTES = 64 * 1024**2, 16 * 1024**4
+_HIGHEST_MAJOR = 49  # 12 in 2026, at about one in a year
+_HIGHEST_BRANCH = 1999  # 610 in 2026, at about 35 in a year
+_REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
+
+# NVML's errors (`nvmlErrorString`) as nvidia-smi prints them, in lower case; a text in square brackets is always an error.
+_GPU_FAILED = re.compile(
+    r"(?:the )?gpu (?:is|was|has|not|requires?|access|lost|fell|needs?|in|recovery|reset)\b.*|reset required|requires? reset"
+)
+_NO_VALUE = re.compile(
+    r"|n/?a|nan|none|null|\(null\)|(?:err|error|no|not|invalid|insufficient|unknown|driver|corrupted|failed|unable|cannot|"
+    r"requested|requires?|function|nvml|rm|interrupt|argument|operating|the operating|already|frequency|reset|deprecated|"
+    r"uninitialized|time-?out|in use|permission|vgpu ecc)\b.*"
+)
+
+
+def is_error(text: str) -> bool:
+    """Whether a text is an error in the place of a value, or nothing at all."""
+    word = _word(text)
+    return text.strip().startswith("[") or says_that_gpu_failed(text) or _NO_VALUE.fullmatch(word) is not None
+
+
+def says_that_gpu_failed(text: str) -> bool:
+    """Whether a text says that the whole GPU does not answer ("GPU is lost"), and not one property alone."""
+    return _GPU_FAILED.fullmatch(_word(text)) is not None
+
+
+def _word(text: str) -> str:
+    return " ".join(text.split()).strip("[]").strip(" !.").casefold()
+
+
+def printable(text: str) -> str:
+    """Gives the beginning of a text on one line, for a sentence, without characters that could steer a terminal."""
+    return " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())[:300].rstrip(".")
+
+
+def line(text: str | bytes | None) -> str | None:
+    """Gives a name as the server takes it; None for one that is empty, too long, or not printable UTF-8."""
+    if isinstance(text, bytes):
+        text = text.decode(errors="replace")
+    text = (text or "").strip()
+    is_name = 0 < len(text) <= _LONGEST_TEXT and text.isprintable() and _REPLACEMENT not in text
+    return text if is_name else None
+
+
+def value(text: str | bytes | None) -> str | None:
+    """Gives a name, as `line` does; None for an error in its place, too."""
+    name = line(text)
+    return None if name is None or is_error(name) else name
+
+
+def brand(text: str | None) -> str | None:
+    """Gives a brand in its one spelling."""
+    name = value(text)
+    return None if name is None else brand_of(name)
+
+
+def driver_version(text: str | bytes | None) -> str | None:
+    """Gives a driver's version ("550.54.15")."""
+    name = line(text)
+    version = read(DriverVersion.parse, name)
+    return name if version is not None and 0 < version.branch <= _HIGHEST_BRANCH else None
+
+
+def memory_bytes(number: object) -> int | None:
+    """Gives a GPU's memory, between 64 MiB and 16 TiB."""
+    return number if isinstance(number, int) and _LEAST_MEMORY_BYTES <= number <= _MOST_MEMORY_BYTES else None
+
+
+def compute_capability(major: object, minor: object) -> str | None:
+    """Gives a compute capability ("8.6")."""
+    if not isinstance(major, int) or not isinstance(minor, int):
+        return None
+    return f"{major}.{minor}" if 1 <= major <= _HIGHEST_MAJOR and 0 <= minor <= 9 else None
