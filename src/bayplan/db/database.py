@@ -77,6 +77,16 @@ class DatabaseUnavailable(BayplanError):
         return _PUBLIC[self.outage][1]
 
 
+def version_in(rows: Rows) -> int:
+    """Gives the catalogue's version from the rows of `READ_VERSION`; raises `DatabaseUnavailable` where there is none."""
+    if not rows:
+        raise DatabaseUnavailable(
+            "The database's table catalogue has no row: stop the server and restore a backup.",
+            Outage.OTHER_SCHEMA,
+        )
+    return int(rows[0][0])
+
+
 class Transaction(Protocol):
     """A transaction that writes; `version` is the version of the catalogue that it makes (0 where it moves none).
 

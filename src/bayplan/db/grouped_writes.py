@@ -41,17 +41,17 @@ class _Write:
 
 
 class GroupedWrites:
-    """The short writes of one server process. `fatal` are the errors after which the whole transaction is lost."""
+    """The short writes of one server process. `is_fatal` tells the errors after which the whole transaction is lost."""
 
     def __init__(
         self,
         begin: Callable[[], AbstractAsyncContextManager[Group]],
         names: ReferenceNames,
-        fatal: tuple[type[Exception], ...],
+        is_fatal: Callable[[Exception], bool],
     ) -> None:
         self._begin = begin
         self._names = names
-        self._fatal = fatal
+        self._is_fatal = is_fatal
         self._commits: GroupCommit[_Write, None] = GroupCommit(self._commit, MOST_WRITES)
 
     async def write(self, work: Callable[[Transaction], Awaitable[Made]], by: Principal | None) -> Made:
@@ -83,9 +83,9 @@ class GroupedWrites:
                 await require_rights(tx, write.by)
             write.made = await write.work(tx)
             await store_entries(tx)
-        except self._fatal:
-            raise
         except Exception as error:  # whatever it is, it is the answer to this write alone
+            if self._is_fatal(error):
+                raise
             write.error = error
             await group.control("ROLLBACK TO SAVEPOINT one_write")
         await group.control("RELEASE SAVEPOINT one_write")

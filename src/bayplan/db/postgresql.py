@@ -66,7 +66,7 @@ class PostgresDatabase:
         # Writers wait for each other here and not in the database, where each would hold a connection that readers need.
         self._writing = asyncio.Lock()
         self._names = ReferenceNames()
-        self._groups = GroupedWrites(self._transaction, self._names, _UNAVAILABLE)
+        self._groups = GroupedWrites(self._transaction, self._names, lambda error: isinstance(error, _UNAVAILABLE))
         # A read is one statement: its own transaction would only cost two more ways to the server and back.
         self._readers = self._engine.execution_options(isolation_level="AUTOCOMMIT")
 

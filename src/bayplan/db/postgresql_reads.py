@@ -11,7 +11,7 @@ import psycopg
 import sqlalchemy as sa
 
 from bayplan.db.compiled import CompiledStatement
-from bayplan.db.database import READ_VERSION, Rows
+from bayplan.db.database import READ_VERSION, Rows, version_in
 
 CONNECT_TIMEOUT_SECONDS = 5
 POOL_TIMEOUT_SECONDS = 10
@@ -100,7 +100,7 @@ class SharedVersion:
             await asyncio.wait([before])
         self._current, self._next = self._next, None
         try:
-            return int((await self._connections.fetch(READ_VERSION))[0][0])
+            return version_in(await self._connections.fetch(READ_VERSION))
         except READ_FAILURES as error:
             raise self._failed(error) from error
 

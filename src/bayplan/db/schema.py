@@ -4,7 +4,8 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from bayplan.db.database import Database
+from bayplan.db import tables
+from bayplan.db.database import Database, DatabaseUnavailable, Outage
 from bayplan.errors import CannotStart
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
@@ -38,6 +39,28 @@ async def upgrade(db: Database, target: str = HEAD) -> tuple[str | None, str]:
         return before, target
 
     return await db.run_sync(work)
+
+
+async def check_whole(db: Database) -> None:
+    """Raises `DatabaseUnavailable` where the database lacks tables or columns that this program uses."""
+
+    def work(connection: sa.Connection) -> list[str]:
+        columns = sa.inspect(connection).get_multi_columns()
+        present = {name: {column["name"] for column in some} for (_, name), some in columns.items()}
+        lacking = []
+        for name, table in sorted(tables.metadata.tables.items()):
+            if name not in present:
+                lacking.append(f"the table {name}")
+            else:
+                lacking += [f"the column {name}.{c.name}" for c in table.columns if c.name not in present[name]]
+        return lacking
+
+    lacking = await db.run_sync(work)
+    if lacking:
+        raise DatabaseUnavailable(
+            f"The database lacks {', '.join(lacking)}: stop the server and restore a backup.",
+            Outage.OTHER_SCHEMA,
+        )
 
 
 async def downgrade(db: Database, target: str) -> None:

@@ -5,44 +5,65 @@ or for the disk (BEGIN, COMMIT) waits in a thread.
 """
 
 import asyncio
-import sqlite3
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.sql.base import Executable
 
+from bayplan.db import tables
 from bayplan.db.compiled import CompiledStatement
 from bayplan.db.database import (
     LOOP_ROWS,
     READ_VERSION,
     DatabaseUnavailable,
     Made,
+    Outage,
     Parameters,
     Rows,
     Transaction,
+    version_in,
 )
 from bayplan.db.grouped_writes import GroupedWrites
 from bayplan.db.principal import Principal
 from bayplan.db.rights import require_rights
+from bayplan.db.sqlite_connection import (
+    LOCK_WAIT_MS,
+    LOCKED_WAIT_MS,
+    begin,
+    driver_of,
+    prepare,
+    roll_back,
+    run_compiled,
+    settled,
+)
+from bayplan.db.sqlite_errors import DRIVER_ERRORS, is_busy, is_interrupt, is_outage, unavailable
+from bayplan.db.sqlite_file import DatabaseFiles
+from bayplan.db.sqlite_integrity import Integrity
 from bayplan.db.versioned import ReferenceNames, VersionLog, move_version, store_entries
 
 # How long a query may hold the event loop, and how often SQLite looks at the clock (in steps of its own machine).
 LOOP_BUDGET_SECONDS = 0.002
 STEPS_BETWEEN_LOOKS = 2_000
-BUSY_TIMEOUT_MS = 5_000
 THREAD_CONNECTIONS = 4
 # How long a query waits for the one before it in a thread: SQLite takes and gives Python's lock for every row, so that
 # two that read at once cost several times as much as one after the other. A slow one is not waited for.
 TURN_SECONDS = 0.05
-_FAILURES = (sa.exc.OperationalError, sqlite3.OperationalError)
+# How often reads look whether the files are still those that were opened; every write does.
+FILES_CHECKED_EVERY_SECONDS = 1.0
+# New ones see what was mended meanwhile. Those of a full disk are kept: there may be no room to make them.
+_NEED_NEW_CONNECTIONS = frozenset((Outage.DAMAGED, Outage.READ_ONLY, Outage.UNREACHABLE))
+_WRITE_NOTHING = CompiledStatement(sa.update(tables.catalogue).values(version=tables.catalogue.c.version))
 # For each connection; that of a filter of 1,000 expressions takes about a megabyte.
 KEPT_STATEMENTS = 32
+
+
+class _Done(Exception):
+    """Takes a transaction back that was only to show that it is possible."""
 
 
 class SqliteDatabase:
@@ -50,17 +71,29 @@ class SqliteDatabase:
 
     def __init__(self, path: str) -> None:
         self._path = path
+        self._files = DatabaseFiles(path)
+        self._integrity = Integrity(path)
+        self._files_checked = 0.0
         self._deadline = float("inf")
         self._writing = asyncio.Lock()
+        self._is_in_transaction = False
+        self._is_locked = False
         self._threads = asyncio.Semaphore(THREAD_CONNECTIONS)
         self._turn = asyncio.Lock()
         self._names = ReferenceNames()
-        self._groups = GroupedWrites(self._transaction, self._names, _FAILURES)
+        self._groups = GroupedWrites(self._transaction, self._names, is_outage)
 
     @cached_property
     def _engine(self) -> sa.Engine:
-        Path(self._path).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        Path(self._path).touch(mode=0o600)
+        if self._files.were_opened:
+            self._files.check_same()  # else SQLite would make a new file in the place of one that was removed
+        else:
+            try:
+                Path(self._path).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+                Path(self._path).touch(mode=0o600)
+                self._files.check_log()
+            except OSError as error:
+                raise unavailable(error, self._path) from error
         engine = sa.create_engine(
             sa.URL.create("sqlite", database=self._path),
             connect_args={"check_same_thread": False, "cached_statements": KEPT_STATEMENTS},
@@ -68,13 +101,13 @@ class SqliteDatabase:
             pool_size=THREAD_CONNECTIONS + 2,
             hide_parameters=True,  # they hold secrets, and errors are logged
         )
-        sa.event.listen(engine, "connect", _prepare)
+        sa.event.listen(engine, "connect", prepare)
         return engine
 
     @cached_property
     def _reader(self) -> sa.Connection:
         connection = self._connect()
-        _driver(connection).set_progress_handler(lambda: time.thread_time() > self._deadline, STEPS_BETWEEN_LOOKS)
+        driver_of(connection).set_progress_handler(lambda: time.thread_time() > self._deadline, STEPS_BETWEEN_LOOKS)
         return connection
 
     @cached_property
@@ -82,10 +115,34 @@ class SqliteDatabase:
         return self._connect()
 
     def _connect(self) -> sa.Connection:
-        try:
-            return self._engine.connect().execution_options(isolation_level="AUTOCOMMIT")
-        except (sa.exc.DBAPIError, OSError) as error:
-            raise _unavailable(error, self._path) from error
+        return self._engine.connect().execution_options(isolation_level="AUTOCOMMIT")
+
+    def _answer(self, error: Exception) -> Exception:
+        """Gives the error to raise for one of a statement: itself where it is not the database's fault."""
+        return self._failed(error) if is_outage(error) else error
+
+    def _failed(self, error: Exception) -> DatabaseUnavailable:
+        """Gives the error for people, in the event loop."""
+        failure = unavailable(error, self._path)
+        if failure.outage is Outage.DAMAGED:
+            self._integrity.suspect(failure)
+        if failure.outage in _NEED_NEW_CONNECTIONS:
+            self._disconnect()
+        return failure
+
+    def _disconnect(self) -> None:
+        self._discard("_reader")
+        if not self._writing.locked():
+            self._discard("_writer")
+        if "_engine" in self.__dict__:
+            self._engine.dispose()
+        self._files.closed()
+
+    def _discard(self, name: str) -> None:
+        connection: sa.Connection | None = self.__dict__.pop(name, None)
+        if connection is not None:
+            connection.invalidate()
+            connection.close()
 
     async def fetch(
         self, statement: Executable | CompiledStatement, then: Callable[[Rows], Made], parameters: Parameters = None
@@ -97,10 +154,10 @@ class SqliteDatabase:
         self._deadline = time.thread_time() + LOOP_BUDGET_SECONDS
         try:
             rows = self._rows(self._reader, statement, parameters)
-        except _FAILURES as error:
-            if "interrupted" not in str(error):
-                raise _unavailable(error, self._path) from error
-            return await self._fetch_in_thread(statement, then, parameters)
+        except DRIVER_ERRORS as error:
+            if is_interrupt(error):
+                return await self._fetch_in_thread(statement, then, parameters)
+            raise self._answer(error) from error
         finally:
             self._deadline = float("inf")
         return then(rows) if len(rows) <= LOOP_ROWS else await asyncio.to_thread(then, rows)
@@ -121,6 +178,8 @@ class SqliteDatabase:
             has_turn = await self._take_turn()
             try:
                 return await asyncio.to_thread(work)
+            except DRIVER_ERRORS as error:
+                raise self._answer(error) from error
             finally:
                 if has_turn:
                     self._turn.release()
@@ -138,11 +197,16 @@ class SqliteDatabase:
         if not isinstance(statement, CompiledStatement):
             return connection.execute(statement, parameters).fetchall()
         assert parameters is None or isinstance(parameters, Mapping)
-        return _run(connection, self._engine.dialect, statement, parameters).fetchall()
+        return run_compiled(connection, self._engine.dialect, statement, parameters).fetchall()
 
     async def version(self) -> int:
         """See `Database.version`."""
-        return await self.fetch(READ_VERSION, lambda rows: int(rows[0][0]))
+        version = await self.fetch(READ_VERSION, version_in)
+        now = time.monotonic()
+        if now - self._files_checked > FILES_CHECKED_EVERY_SECONDS:
+            self._files.check_same()
+            self._files_checked = now
+        return version
 
     @asynccontextmanager
     async def write(self, *, moves: bool = True, by: Principal | None = None) -> AsyncGenerator[Transaction]:
@@ -165,22 +229,55 @@ class SqliteDatabase:
     @asynccontextmanager
     async def _transaction(self) -> "AsyncGenerator[_SqliteGroup]":
         async with self._writing:
-            connection = self._writer
+            if self._integrity.damage is not None:
+                raise self._integrity.damage
             try:
-                await _begin(connection)
+                connection = self._writer
+                await self._begin(connection)
+                self._is_in_transaction = True
                 yield _SqliteGroup(connection, self._engine.dialect)
-                await _settled(connection, "COMMIT")
+                self._files.check_same()
+                await settled(connection, "COMMIT")
             except BaseException as error:
-                if _in_transaction(connection):
-                    connection.exec_driver_sql("ROLLBACK")
+                self._roll_back(error)
                 self._names.forget()
-                if isinstance(error, _FAILURES):
-                    raise _unavailable(error, self._path) from error
+                if isinstance(error, DRIVER_ERRORS):
+                    raise self._answer(error) from error
                 raise
+            finally:
+                self._is_in_transaction = False
 
-    async def check(self, *, thorough: bool = False) -> int:  # noqa: ARG002
+    async def _begin(self, connection: sa.Connection) -> None:
+        try:
+            await begin(connection, LOCKED_WAIT_MS if self._is_locked else LOCK_WAIT_MS)
+        except DRIVER_ERRORS as error:
+            self._is_locked = is_busy(error)
+            raise
+        self._is_locked = False
+
+    def _roll_back(self, error: BaseException) -> None:
+        if "_writer" in self.__dict__:
+            with suppress(*DRIVER_ERRORS):  # SQLite ends a transaction by itself after some errors
+                roll_back(self._writer)
+            if is_outage(error) and unavailable(error, self._path).outage in _NEED_NEW_CONNECTIONS:
+                self._discard("_writer")
+
+    async def check(self, *, thorough: bool = False) -> int:
         """See `Database.check`."""
-        return await self.version()
+        version = await self.version()
+        try:
+            self._files.check_same()
+            self._files.check_size()
+        except OSError as error:
+            raise self._failed(error) from error
+        await self._integrity.check()
+        if thorough or not self._is_in_transaction:  # a transaction of ours shows that it can be written
+            with suppress(_Done):
+                async with self._transaction() as group:
+                    await group.part(None).execute(_WRITE_NOTHING)
+                    if not thorough:
+                        raise _Done
+        return version
 
     async def run_sync(self, work: Callable[[sa.Connection], Made]) -> Made:
         """See `Database.run_sync`."""
@@ -190,20 +287,22 @@ class SqliteDatabase:
                 connection.exec_driver_sql("BEGIN IMMEDIATE")
                 try:
                     made = work(connection)
+                    connection.exec_driver_sql("COMMIT")
                 except BaseException:
-                    connection.exec_driver_sql("ROLLBACK")
+                    with suppress(*DRIVER_ERRORS):  # SQLite ends the transaction by itself after some errors
+                        roll_back(connection)
                     raise
-                connection.exec_driver_sql("COMMIT")
                 return made
 
         try:
             return await asyncio.to_thread(in_transaction)
-        except sa.exc.OperationalError as error:
-            raise _unavailable(error, self._path) from error
+        except DRIVER_ERRORS as error:
+            raise self._answer(error) from error
 
     async def close(self) -> None:
         """See `Database.close`."""
         await self._groups.close()
+        await self._integrity.close()
         for name in ("_reader", "_writer"):
             if name in self.__dict__:
                 self.__dict__.pop(name).close()
@@ -222,7 +321,7 @@ class _SqliteGroup:
         return _SqliteTransaction(author, connection=self._connection, dialect=self._dialect)
 
     async def control(self, sql: str) -> None:
-        _driver(self._connection).execute(sql)
+        driver_of(self._connection).execute(sql)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -232,70 +331,10 @@ class _SqliteTransaction(VersionLog):
 
     async def fetch(self, statement: Executable | CompiledStatement, parameters: Parameters = None) -> Rows:
         if isinstance(statement, CompiledStatement):
-            return _run(self.connection, self.dialect, statement, parameters).fetchall()
+            return run_compiled(self.connection, self.dialect, statement, parameters).fetchall()
         return self.connection.execute(statement, parameters).fetchall()
 
     async def execute(self, statement: Executable | CompiledStatement, parameters: Parameters = None) -> int:
         if isinstance(statement, CompiledStatement):
-            return _run(self.connection, self.dialect, statement, parameters).rowcount
+            return run_compiled(self.connection, self.dialect, statement, parameters).rowcount
         return self.connection.execute(statement, parameters).rowcount
-
-
-def _run(
-    connection: sa.Connection, dialect: sa.Dialect, statement: CompiledStatement, parameters: Parameters
-) -> sqlite3.Cursor:
-    sql, names, fixed = statement.for_driver(dialect)
-    driver = _driver(connection)
-    if parameters is None or isinstance(parameters, Mapping):
-        values = {**fixed, **parameters} if parameters else fixed
-        return driver.execute(sql, [values[name] for name in names])
-    return driver.executemany(sql, [[row[name] for name in names] for row in parameters])
-
-
-async def _begin(connection: sa.Connection) -> None:
-    """Begins a transaction that writes: at once where no other process does, else in a thread that waits for it."""
-    driver = _driver(connection)
-    driver.execute("PRAGMA busy_timeout = 0")
-    try:
-        driver.execute("BEGIN IMMEDIATE")
-    except sqlite3.OperationalError:
-        driver.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
-        await _settled(connection, "BEGIN IMMEDIATE")
-
-
-async def _settled(connection: sa.Connection, sql: str) -> None:
-    """Runs `sql` in a thread and waits for its end even when cancelled: the connection is nobody else's until then."""
-    running = asyncio.ensure_future(asyncio.to_thread(connection.exec_driver_sql, sql))
-    try:
-        await asyncio.shield(running)
-    except asyncio.CancelledError:
-        await asyncio.wait([running])
-        raise
-
-
-def _in_transaction(connection: sa.Connection) -> bool:
-    return _driver(connection).in_transaction
-
-
-def _driver(connection: sa.Connection) -> sqlite3.Connection:
-    driver = connection.connection.driver_connection
-    assert isinstance(driver, sqlite3.Connection)
-    return driver
-
-
-def _prepare(connection: sqlite3.Connection, _record: Any) -> None:
-    connection.isolation_level = None  # BEGIN is ours to say
-    connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
-    connection.execute("PRAGMA journal_mode = WAL")
-    connection.execute("PRAGMA foreign_keys = ON")
-    connection.execute("PRAGMA synchronous = FULL")
-    connection.create_function("bayplan_folded", 1, _folded, deterministic=True)
-
-
-def _folded(text: str | None) -> str | None:
-    return None if text is None else text.lower()
-
-
-def _unavailable(error: Exception, path: str) -> DatabaseUnavailable:
-    reason = str(error.orig) if isinstance(error, sa.exc.DBAPIError) else str(error)
-    return DatabaseUnavailable(f"The database file {path} cannot be used: {reason}.")

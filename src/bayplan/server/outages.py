@@ -5,6 +5,7 @@ import logging
 import time
 from collections.abc import Callable
 
+from bayplan.db import schema
 from bayplan.db.database import Database, DatabaseUnavailable, Outage
 from bayplan.errors import BayplanError
 
@@ -56,6 +57,8 @@ class Outages:
                 await asyncio.sleep(WATCH_EVERY_SECONDS)
                 try:
                     await self._db.check(thorough=True)
+                    if self.current is not None and self.current.outage is Outage.OTHER_SCHEMA:
+                        await schema.check_whole(self._db)
                 except BayplanError as error:
                     self.report(error)
                 else:
@@ -63,7 +66,7 @@ class Outages:
         finally:
             self._watching = None
         suppressed = sum(count for _, count in self._logged.values())
-        self._logged.clear()
+        self._logged = {outage: (logged, 0) for outage, (logged, _) in self._logged.items()}
         self.current = None
         _log.warning(
             "The database can be used again, after %.0f s%s",
