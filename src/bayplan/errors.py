@@ -47,6 +47,7 @@ These are no errors; each ends something from inside, and its own module catches
     _Ended                          agent/prefetch.py               -  the same, for the thread that reconciles
     _HelperFailed                   agent/docker_logins.py          -  a credential helper gives no log-in
     _RolledBack                     server/catalogue_file/apply.py  -  a dry run, whose changes are not to stay
+    _Done                           db/sqlite.py                    -  a write that was only to show that it is possible
 """
 
 from collections.abc import Sequence
