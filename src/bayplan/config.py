@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Annotated
 
 import platformdirs
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from bayplan.domain.units import seconds
@@ -126,6 +126,23 @@ class Settings(BaseSettings):
         description="File with the credential of a machine that joined as a worker. "
         "Unset: `bayplan/worker.json` in the user's configuration folder.",
     )
+
+    @field_validator("server", "token", "username", mode="before")
+    @classmethod
+    def _without_white_space(cls, value: object, info: ValidationInfo) -> object:
+        """Values from files have a line end, and an empty one is none."""
+        if isinstance(value, str):
+            default = cls.model_fields[str(info.field_name)].default
+            return value.strip() or default
+        return value
+
+    @field_validator("password", "admin_password", "worker_state", mode="before")
+    @classmethod
+    def _without_line_end(cls, value: object, info: ValidationInfo) -> object:
+        if isinstance(value, str):
+            value = value.rstrip("\r\n")
+            return None if info.field_name == "worker_state" and not value else value
+        return value
 
     @field_validator("database")
     @classmethod

@@ -27,6 +27,8 @@ def by_pydantic() -> dict[str, Any]:
         {f"BAYPLAN_{name.upper()}": f"a value of {name}" for name in NAMES},
         {f"bayplan_{name}": f"/{name}" for name in NAMES},
         {f"BAYPLAN_{name.upper()}": "" for name in NAMES},
+        {f"BAYPLAN_{name.upper()}": f" \t{name} of it \r\n" for name in NAMES},
+        {f"BAYPLAN_{name.upper()}": "\n" for name in NAMES},
         {"BAYPLAN_SERVER": "\udcff", "BAYPLAN_WORKER_STATE": "\udcff", "SERVER": "http://other", "BAYPLAN_PORT": "1"},
     ],
 )
@@ -40,6 +42,21 @@ def test_commands_read_the_settings_as_the_server_does(
         monkeypatch.setenv(name, value)
     settings = client_settings()
     assert {name: getattr(settings, name) for name in NAMES} == by_pydantic()
+
+
+def test_values_as_files_have_them() -> None:
+    values = {"server": " https://b.example\r\n", "token": "t\r", "username": "kim\n", "password": " two  words \r\n"}
+    settings = client_settings({f"BAYPLAN_{name.upper()}": value for name, value in values.items()})
+    assert {name: getattr(settings, name) for name in values} == {
+        "server": "https://b.example",
+        "token": "t",
+        "username": "kim",
+        "password": " two  words ",
+    }
+
+
+def test_an_empty_value_is_none() -> None:
+    assert client_settings({f"BAYPLAN_{name.upper()}": "" for name in NAMES if name != "password"}) == ClientSettings()
 
 
 def test_the_text_of_settings_has_no_secret() -> None:

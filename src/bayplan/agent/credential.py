@@ -36,8 +36,7 @@ class AgentState:
 def read(path: Path) -> AgentState:
     """Reads the file; raises `NotFound` where this machine has not joined, and `Invalid` for a file that cannot be read."""
     try:
-        content = json.loads(path.read_bytes())
-        return AgentState(**{**content, "nodes": tuple(content["nodes"])})
+        return _state(json.loads(path.read_bytes()))
     except FileNotFoundError:
         raise NotFound(
             f"This machine has joined no server ({path} is not there): run `bayplan worker join SERVER --token TOKEN`."
@@ -46,8 +45,23 @@ def read(path: Path) -> AgentState:
         raise Invalid(f"{path} belongs to another user: run this as the one who joined.") from None
     except OSError as error:
         raise Invalid(f"{path} cannot be read: {error.strerror}.") from None
-    except (ValueError, TypeError, KeyError):
+    except (ValueError, TypeError, KeyError, RecursionError):
         raise Invalid(f"{path} cannot be understood: remove it and join again.") from None
+
+
+def _state(content: Any) -> AgentState:
+    """Gives the state in a file's content, without white space around its texts. Raises as a constructor does."""
+    texts = {
+        name: content[name].strip() if isinstance(content[name], str) else "" for name in ("server", "worker", "secret")
+    }
+    state = AgentState(**{**content, **texts, "nodes": tuple(content["nodes"])})
+    if (
+        not all(texts.values())
+        or not isinstance(state.reported, dict)
+        or not all(type(pk) is int for pk in state.nodes)
+    ):
+        raise ValueError
+    return state
 
 
 def write(path: Path, state: AgentState) -> None:

@@ -23,13 +23,21 @@ class ClientSettings:
 
 
 def client_settings(variables: Mapping[str, str] = os.environ) -> ClientSettings:
-    """Reads the settings from `BAYPLAN_*` variables."""
+    """Reads the settings from `BAYPLAN_*` variables, without what comes with values from files: white space around them.
+
+    Of a password only a line end is no part. An empty value is none.
+    """
     values = {name.lower(): value for name, value in variables.items()}
-    state = values.get(f"{_PREFIX}worker_state")
+
+    def value_of(name: str) -> str | None:
+        return values.get(f"{_PREFIX}{name}", "").strip() or None
+
+    password = values.get(f"{_PREFIX}password")
+    state = values.get(f"{_PREFIX}worker_state", "").rstrip("\r\n")
     return ClientSettings(
-        server=values.get(f"{_PREFIX}server", ClientSettings().server),
-        token=values.get(f"{_PREFIX}token"),
-        username=values.get(f"{_PREFIX}username"),
-        password=values.get(f"{_PREFIX}password"),
-        worker_state=None if state is None else Path(state),
+        server=value_of("server") or ClientSettings().server,
+        token=value_of("token"),
+        username=value_of("username"),
+        password=None if password is None else password.rstrip("\r\n"),
+        worker_state=Path(state) if state else None,
     )

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from bayplan.cli import stored_sessions
 from bayplan.cli.client_settings import client_settings
 from bayplan.client import Client, Tokens
+from bayplan.client.tokens import clean_token
 from bayplan.client.transport import server_address
 from bayplan.errors import Unauthenticated
 
@@ -21,7 +22,7 @@ def connect(server: str | None) -> Iterator[Client]:
     settings = client_settings()
     url = address(server)
     if settings.token is not None:
-        with Client(url, token=settings.token) as client:
+        with Client(url, token=clean_token(settings.token, "BAYPLAN_TOKEN holds no access token")) as client:
             try:
                 yield client
             except Unauthenticated as error:

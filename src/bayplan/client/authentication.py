@@ -9,7 +9,8 @@ from typing import Any
 import httpx2
 
 from bayplan.client.responses import content_of
-from bayplan.client.tokens import AccountCredentials, Tokens
+from bayplan.client.tokens import AccountCredentials, Tokens, clean_token
+from bayplan.errors import Invalid, Unreachable
 
 Flow = Generator[httpx2.Request, httpx2.Response, Any]
 
@@ -54,14 +55,14 @@ class TokenAuthentication(httpx2.Auth):
             response = yield self._post(request, "/v1/auth/refresh", {"refresh": self._tokens.refresh})
             response.read()
             if response.status_code != 401:
-                access = content_of(self._server, response)["access"]
-                self.keep(Tokens(access=access, refresh=self._tokens.refresh))
+                answer = content_of(self._server, response)
+                self.keep(Tokens(token_of(self._server, answer, "access"), self._tokens.refresh))
                 return True
         if self._credentials is None:
             return False
         response = yield self._post(request, "/v1/auth/obtain", self._credentials)
         response.read()
-        self.keep(tokens_of(content_of(self._server, response)))
+        self.keep(tokens_of(self._server, content_of(self._server, response)))
         return True
 
     def _authorized(self, request: httpx2.Request) -> httpx2.Request:
@@ -77,6 +78,15 @@ class TokenAuthentication(httpx2.Auth):
         )
 
 
-def tokens_of(answer: Any) -> Tokens:
-    """Gives the tokens in an answer of `/v1/auth/obtain`."""
-    return Tokens(access=answer["access"], refresh=answer["refresh"])
+def tokens_of(server: str, answer: Any) -> Tokens:
+    """Gives the tokens in an answer of `/v1/auth/obtain`. Raises `Unreachable` where it has none."""
+    return Tokens(access=token_of(server, answer, "access"), refresh=token_of(server, answer, "refresh"))
+
+
+def token_of(server: str, answer: Any, name: str) -> str:
+    """Gives one token in an answer. Raises `Unreachable` where it is not there."""
+    token = answer.get(name) if isinstance(answer, dict) else None
+    try:
+        return clean_token(token if isinstance(token, str) else "")
+    except Invalid:
+        raise Unreachable(f"{server} does not answer as bayplan does (without tokens); check the address.") from None

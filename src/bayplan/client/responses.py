@@ -47,7 +47,7 @@ def content_of(server: str, response: "httpx2.Response") -> Any:
     if "json" in response.headers.get("Content-Type", ""):
         try:
             content = response.json()
-        except ValueError:
+        except (ValueError, RecursionError):
             content = None
     if response.is_success and content is not None:
         return content
@@ -67,6 +67,11 @@ def refusal(status: int, problem: Mapping[str, Any], retry_after: str | None = N
         return TooManyAttempts(detail, retry_after_seconds=seconds)
     problems = [
         Problem(str(part.get("field", "")), str(part.get("code", "")), str(part.get("detail", "")))
-        for part in problem.get("errors") or ()
+        for part in _objects(problem.get("errors"))
     ]
     return REFUSALS.get(status, Unreachable)(detail, code=code, problems=problems)
+
+
+def _objects(parts: Any) -> list[dict[str, Any]]:
+    """The objects in a list; what is none is passed over."""
+    return [part for part in parts if isinstance(part, dict)] if isinstance(parts, list) else []

@@ -1,24 +1,26 @@
-"""Authenticated requests to one server; its refusals are raised as `bayplan.errors`.
+"""Authenticated requests to one server; its refusals are raised as `bayplan.errors`, and no other error.
 
 httpx2 is imported when the first client is made: it takes longer to load than `bayplan --help` may take to answer.
 """
 
-import ssl
+import json
+import re
 from collections.abc import Callable, Mapping
-from functools import cache
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import parse_qsl, urlsplit
 
 from bayplan import __version__
 from bayplan.client.responses import content_of
-from bayplan.client.tokens import AccountCredentials, Tokens
-from bayplan.errors import Invalid, Unreachable
+from bayplan.client.tokens import AccountCredentials, Tokens, clean_token
+from bayplan.errors import BayplanError, Invalid
 
 if TYPE_CHECKING:
     import httpx2
 
 Params = Mapping[str, str | int | bool | None]
+
+_NOT_IN_ADDRESSES = re.compile(r"[\s\x00-\x1f\x7f]")
 
 
 class Transport:
@@ -33,20 +35,18 @@ class Transport:
         on_tokens: Callable[[Tokens], None] | None,
         timeout_seconds: float,
     ) -> None:
-        import httpx2
-
         from bayplan.client.authentication import TokenAuthentication
+        from bayplan.client.http import http_client
+        from bayplan.client.proxies import proxy_for
 
         self.server = server_address(server)
         self._timeout_seconds = timeout_seconds
+        if tokens.access is not None:
+            tokens = Tokens(clean_token(tokens.access), tokens.refresh)
         self._authentication = TokenAuthentication(self.server, tokens, credentials, on_tokens)
-        self._http = httpx2.Client(
-            base_url=self.server,
-            auth=self._authentication,
-            verify=_authorities() if self.server.startswith("https:") else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT),
-            timeout=timeout_seconds,
-            headers={"User-Agent": f"bayplan/{__version__}", "Accept": "application/json"},
-        )
+        self._proxy = proxy_for(self.server)
+        headers = {"User-Agent": f"bayplan/{__version__}", "Accept": "application/json"}
+        self._http = http_client(self.server, self._proxy, headers, timeout_seconds)
 
     def __enter__(self) -> Self:
         return self
@@ -88,14 +88,14 @@ class Transport:
         """Gives a page of a list, and the parameters of the next one; None where there is none."""
         response = self._send("GET", path, params=params)
         link = response.links.get("next")
-        return content_of(self.server, response), None if link is None else dict(parse_qsl(urlsplit(link["url"]).query))
+        return content_of(self.server, response), None if link is None else _query(link["url"])
 
     def log_in(self, credentials: AccountCredentials) -> Tokens:
         """Gives new tokens for a user's or a worker's credentials, and sends them from now on."""
         from bayplan.client.authentication import tokens_of
 
         response = self._send("POST", "/v1/auth/obtain", dict(credentials), is_public=True)
-        return self._authentication.keep(tokens_of(content_of(self.server, response)))
+        return self._authentication.keep(tokens_of(self.server, content_of(self.server, response)))
 
     def _send(
         self,
@@ -110,40 +110,43 @@ class Transport:
     ) -> "httpx2.Response":
         import httpx2
 
+        from bayplan.client.failures import failure
+
         timeout = timeout_seconds or self._timeout_seconds
-        query = {name: value for name, value in (params or {}).items() if value is not None}
-        auth = None if is_public else self._authentication
+        content = None if body is None else _json(body)
         try:
             return self._http.request(
-                method, path, json=body, params=query, headers=headers, auth=auth, timeout=timeout
+                method,
+                path,
+                content=content,
+                params={name: value for name, value in (params or {}).items() if value is not None},
+                headers={**({} if content is None else {"Content-Type": "application/json"}), **(headers or {})},
+                auth=None if is_public else self._authentication,
+                timeout=timeout,
             )
-        except httpx2.TimeoutException:
-            raise Unreachable(
-                f"{self.server} did not answer within {timeout:g} seconds; try again, or look at the server's log."
-            ) from None
-        except httpx2.ConnectError as error:
-            raise Unreachable(self._why_not_connected(error)) from None
-        except httpx2.HTTPError as error:
-            raise Unreachable(f"The connection to {self.server} broke ({error}); try again.") from None
-
-    def _why_not_connected(self, error: BaseException) -> str:
-        cause: BaseException | None = error
-        why = str(error)
-        while cause is not None:
-            if isinstance(cause, ssl.SSLError):
-                return f"No secure connection to {self.server} ({error}); check the address and the certificate."
-            if isinstance(cause, OSError) and cause.strerror:
-                why = cause.strerror
-            cause = cause.__cause__ or cause.__context__
-        return f"No server answers at {self.server} ({why}); start it with `bayplan serve`, or check the address."
+        except BayplanError:  # of a renewal of tokens
+            raise
+        except (httpx2.HTTPError, httpx2.InvalidURL, httpx2.StreamError, OSError, ValueError) as error:
+            raise failure(error, self.server, self._proxy, timeout) from None
 
 
-@cache
-def _authorities() -> ssl.SSLContext:
-    """The authorities for servers' certificates: loaded once for the process, since each copy takes megabytes."""
-    import httpx2
+def _json(body: object) -> bytes:
+    """The body as JSON. Raises `Invalid` for a number or a text that JSON does not have."""
+    try:
+        return json.dumps(body, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
+    except UnicodeError:
+        raise Invalid("A text of this request is no Unicode; write it in UTF-8.") from None
+    except ValueError:
+        raise Invalid("A number of this request is infinite or none (NaN), which JSON does not have.") from None
+    except RecursionError:
+        raise Invalid("This request is nested too deep.") from None
 
-    return httpx2.create_ssl_context()
+
+def _query(url: str) -> dict[str, str] | None:
+    try:
+        return dict(parse_qsl(urlsplit(url).query))
+    except ValueError:
+        return None
 
 
 def server_address(text: str) -> str:
@@ -156,9 +159,10 @@ def server_address(text: str) -> str:
     try:
         parts = urlsplit(address)
         usable = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port is None or parts.port > 0)
+        (parts.hostname or "").rstrip(".").encode("idna")
     except ValueError:
         usable = False
-    if not usable or parts.query or parts.fragment or " " in address:
+    if not usable or parts.query or parts.fragment or _NOT_IN_ADDRESSES.search(address):
         detail = f"{text!r} is no server's address; write it like http://127.0.0.1:8000."
         raise Invalid.at("server", "invalid", detail)
     return address

@@ -28,14 +28,17 @@ def join(
     from bayplan.agent import membership
     from bayplan.cli import output
     from bayplan.cli.worker import _view as worker_view
+    from bayplan.client.tokens import clean_token
 
     if (token is None) is not token_stdin:
         raise UsageError(
             "Give the join token by either --token or --token-stdin; `bayplan nodes join-token` makes one."
         )
-    join_token = sys.stdin.readline().strip() if token is None else token
-    if not join_token.isascii() or not join_token:
-        raise Invalid("That is no join token; `bayplan nodes join-token` makes one.")
+    text = next((line for line in sys.stdin if line.strip()), "") if token is None else token
+    try:
+        join_token = clean_token(text, "That is no join token")
+    except Invalid as error:
+        raise Invalid(f"{error.detail.removesuffix('.')}; `bayplan nodes join-token` makes one.") from None
     nodes = membership.join(
         worker_state(state),
         server,
