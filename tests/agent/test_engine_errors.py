@@ -81,3 +81,25 @@ def test_what_is_quoted_is_one_short_line_that_steers_no_terminal() -> None:
 )
 def test_what_does_not_start(message: str, code: str) -> None:
     assert engine_errors.about_start(message, "Docker", REFERENCE).code == code
+
+
+@pytest.mark.parametrize(("engine", "setting"), [("Docker", "daemon.json"), ("Podman", "registries.conf")])
+def test_the_advice_for_plain_http_names_the_engines_own_setting(engine: str, setting: str) -> None:
+    message = "http: server gave HTTP response to HTTPS client"
+    detail = engine_errors.about_pull(message, engine, REFERENCE, None).detail
+    assert setting in detail
+    assert REFERENCE.registry in detail
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        'conflict: unable to remove repository reference "x" (must force) - container 1 is using its referenced image 2',
+        "conflict: unable to delete 2 (cannot be forced) - image is being used by running container 1",
+        "image used by 1: image is in use by a container: consider listing external containers and force-removing image",
+    ],
+)
+def test_a_container_on_an_image_is_told_in_our_words(message: str) -> None:
+    error = engine_errors.about_removal(message, "Podman")
+    assert error.code == "image_in_use"
+    assert error.detail.startswith("A container uses it")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from bayplan.agent.pull import credentials_of
 from bayplan.domain.backoff import Backoff
+from bayplan.domain.image_tag import image_tag
 from bayplan.domain.reference import Reference, located
 from bayplan.registry.auth import RegistryCredentials
 
@@ -27,6 +28,7 @@ class DesiredImage:
     digest: str | None
     size_bytes: int | None
     credentials: RegistryCredentials | None
+    tag: str | None = None  # the tag that it gets here, None for none
 
     @classmethod
     def of(cls, entry: DesiredImageAnswer) -> DesiredImage:
@@ -34,7 +36,8 @@ class DesiredImage:
         image = entry["image"]
         reference = located(image["url"], image["registry"])
         name = f"{image['name']}:{image['version']}"
-        return cls(image["pk"], name, reference, entry["digest"], entry["size_bytes"], credentials_of(image))
+        tag = image_tag(image["name"], image["version"])
+        return cls(image["pk"], name, reference, entry["digest"], entry["size_bytes"], credentials_of(image), tag)
 
     def pinned(self, digest: str) -> Reference:
         """Gives the reference by that digest alone."""

@@ -45,6 +45,11 @@ class LocalImage:
     size_bytes: int
     tags: tuple[str, ...] = ()
 
+    def is_of_repository(self, reference: Reference) -> bool:
+        """Whether it was pulled from that registry and repository, by whichever digest."""
+        key = (reference.registry, reference.repository)
+        return any((own.registry, own.repository) == key for own in self.references)
+
     def has(self, reference: Reference) -> bool:
         """Whether this is the image of that registry, repository and digest."""
         key = (reference.registry, reference.repository, reference.digest)
@@ -84,16 +89,20 @@ class Engine:
 
     def find(self, reference: Reference) -> LocalImage | None:
         """Gives the image of exactly that registry, repository and digest, None where the engine does not have it."""
-        image = self._inspect(reference)
+        image = self._inspect(_pinned(reference))
         # Podman also answers with the same content of another repository.
         return image if image is not None and image.has(reference) else None
 
-    def _inspect(self, reference: Reference) -> LocalImage | None:
+    def find_tag(self, tag: str) -> LocalImage | None:
+        """Gives the image that has that tag."""
+        return self._inspect(tag)
+
+    def _inspect(self, name: str) -> LocalImage | None:
         from docker.errors import ImageNotFound, NotFound
 
         with self._translating_errors():
             try:
-                return _local_image(self.api.inspect_image(_pinned(reference)))
+                return _local_image(self.api.inspect_image(name))
             except (ImageNotFound, NotFound):
                 return None
 
@@ -127,7 +136,7 @@ class Engine:
                 progress.take(line)
                 if on_progress is not None:
                     on_progress(progress)
-        pulled = self._inspect(reference)
+        pulled = self._inspect(_pinned(reference))
         if pulled is not None and on_progress is not None:
             progress.end()
             on_progress(progress)
@@ -179,11 +188,24 @@ class Engine:
 
     def remove(self, reference: Reference) -> None:
         """Removes the image with that digest; raises `EngineFailed` where a container uses it."""
+        self._remove(_pinned(reference))
+
+    def tag(self, image: LocalImage, tag: str) -> None:
+        """Gives an image a tag, which another image loses."""
+        repository, _, version = tag.rpartition(":")
+        with self._translating_errors():
+            self.api.tag(image.id, repository, version)
+
+    def untag(self, tag: str) -> None:
+        """Removes a tag, and its image where that has no other name."""
+        self._remove(tag)
+
+    def _remove(self, name: str) -> None:
         from docker.errors import ImageNotFound, NotFound
 
-        with self._translating_errors():
+        with self._translating_errors(self._about_removal):
             try:
-                self.api.remove_image(_pinned(reference))
+                self.api.remove_image(name)
             except (ImageNotFound, NotFound):
                 return
 
@@ -201,6 +223,9 @@ class Engine:
         from bayplan.agent.engine_client import translating_errors
 
         return translating_errors(self.address, about or self._refused)
+
+    def _about_removal(self, text: str) -> EngineFailed:
+        return engine_errors.about_removal(text, self.name)
 
     def _refused(self, text: str) -> EngineFailed:
         return EngineFailed(f"{self.name} refuses: {engine_errors.printable(text)}.")
@@ -261,6 +286,10 @@ def _local_image(answer: Mapping[str, Any]) -> LocalImage:
             references.append(Reference.parse(text))
         except Invalid:  # "<none>@<none>": an image that was loaded, not pulled
             continue
-    # Podman lists digests among the tags.
-    tags = tuple(tag for tag in answer.get("RepoTags") or () if "@" not in tag and tag != "<none>:<none>")
+    # Podman lists digests among the tags, and writes the registry that Docker leaves out.
+    tags = tuple(
+        tag.removeprefix("docker.io/").removeprefix("library/")
+        for tag in answer.get("RepoTags") or ()
+        if "@" not in tag and tag != "<none>:<none>"
+    )
     return LocalImage(str(answer["Id"]), tuple(references), int(answer.get("Size") or 0), tags)

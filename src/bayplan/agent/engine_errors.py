@@ -8,6 +8,11 @@ from bayplan.domain.reference import Reference
 from bayplan.errors import BayplanError
 from bayplan.registry.auth import RegistryCredentials
 
+# With these codes the next image would fail as well: they are the machine's, not the image's.
+OF_THE_MACHINE = frozenset(
+    ("engine_not_running", "engine_forbidden", "engine_unreachable", "engine_address", "engine_sdk_missing")
+)
+
 
 class EngineFailed(BayplanError):
     """The engine is not there, or a request to it failed."""
@@ -77,10 +82,7 @@ _PULL: tuple[tuple[re.Pattern[str], str, str], ...] = tuple(
         (
             r"server gave http response to https client",
             "registry_without_tls",
-            (
-                "{host} speaks plain HTTP, which {engine} refuses. Give the registry a certificate, or name it under "
-                "`insecure-registries` in the engine's settings and restart the engine."
-            ),
+            ("{host} speaks plain HTTP, which {engine} refuses. Give the registry a certificate, or {insecure}."),
         ),
         (
             r"x509|certificate|tls: |tls handshake",
@@ -153,6 +155,15 @@ _START: tuple[tuple[re.Pattern[str], str, str], ...] = tuple(
     )
 )
 _LONGEST_QUOTE = 300
+_IN_USE = re.compile(r"in use by|is using its referenced image|being used by|image used by", re.IGNORECASE)
+# How an engine is told to speak plain HTTP to a registry.
+_INSECURE = {
+    "Docker": "name it under `insecure-registries` in /etc/docker/daemon.json and restart Docker (`systemctl restart docker`)",
+    "Podman": (
+        'add `[[registry]]` with `location = "{host}"` and `insecure = true` to /etc/containers/registries.conf (Podman reads it '
+        "with the next pull)"
+    ),
+}
 
 
 def printable(text: str) -> str:
@@ -181,9 +192,21 @@ def about_pull(text: str, engine: str, reference: Reference, credentials: Regist
                 "who": who,
                 "advice": advice,
                 "text": printable(text),
+                "insecure": _INSECURE[engine].format(host=reference.registry),
             }
             return EngineFailed(sentence.format(**words), code=code)
     return EngineFailed(f"{engine} could not pull {reference}: {printable(text)}.")
+
+
+def about_removal(text: str, engine: str) -> EngineFailed:
+    """Gives the error for an engine's text when an image or a tag is removed."""
+    if _IN_USE.search(text):
+        return EngineFailed(
+            f"A container uses it, perhaps one of another tool that shares {engine}'s images ({printable(text)}). The image goes when "
+            "that container is gone.",
+            code="image_in_use",
+        )
+    return EngineFailed(f"{engine} refuses: {printable(text)}.")
 
 
 def about_start(text: str, engine: str, reference: Reference) -> EngineFailed:

@@ -6,7 +6,7 @@ the pull, or the agent, was cut off.
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -25,12 +25,17 @@ class OwnedImage:
 
 @dataclass(frozen=True, slots=True)
 class OwnedImages:
-    """The images pulled by one engine, the sizes of images that exceeded the disk budget, by reference, and other engines' images."""
+    """The images pulled by one engine, the sizes of images that exceeded the disk budget, by reference, and other engines' images.
+
+    `tags` has the reference of each tag that was set.
+    """
 
     server: str
     own: Mapping[str, OwnedImage]
     sizes: Mapping[str, int]
     elsewhere: Sequence[OwnedImage] = ()  # pulled by other engines: they stay in the file
+    tags: Mapping[str, str] = field(default_factory=dict)
+    tags_elsewhere: Mapping[str, Mapping[str, str]] = field(default_factory=dict)  # by engine
 
 
 def beside(credential: Path) -> Path:
@@ -51,12 +56,14 @@ def read(path: Path, server: str, engine: str) -> OwnedImages:
             for entry in content["own"]
         ]
         own = {image.reference: image for image in images if image.engine == engine}
-        return OwnedImages(server, own, dict(content["sizes"]), [image for image in images if image.engine != engine])
+        tags = {place: dict(of_engine) for place, of_engine in content.get("tags", {}).items()}
+        elsewhere = [image for image in images if image.engine != engine]
+        return OwnedImages(server, own, dict(content["sizes"]), elsewhere, tags.pop(engine, {}), tags)
     except FileNotFoundError:
         return OwnedImages(server, {}, {})
     except OSError as error:
         raise Invalid(f"{path} cannot be read: {error.strerror}. Until then no image is pulled or removed.") from None
-    except (ValueError, TypeError, KeyError):
+    except (ValueError, TypeError, KeyError, AttributeError):
         raise Invalid(
             f"{path} cannot be understood, so it is not known which images were pulled because of rules. Remove it: then those "
             "that are here stay for good."
@@ -64,16 +71,19 @@ def read(path: Path, server: str, engine: str) -> OwnedImages:
 
 
 def is_any(path: Path, server: str) -> bool:
-    """Whether anything was pulled, by whichever engine; raises as `read` does."""
-    return bool(read(path, server, "").elsewhere)
+    """Whether anything was pulled or tagged, by whichever engine; raises as `read` does."""
+    owned = read(path, server, "")
+    return bool(owned.elsewhere or owned.tags_elsewhere)
 
 
-def write(path: Path, owned: OwnedImages) -> None:
+def write(path: Path, owned: OwnedImages, engine: str) -> None:
     """Writes the file whole or not at all; raises `Invalid`."""
+    tags = {**owned.tags_elsewhere, engine: owned.tags}
     content = {
         "server": owned.server,
         "own": [asdict(image) for image in (*owned.own.values(), *owned.elsewhere)],
         "sizes": dict(owned.sizes),
+        "tags": {place: dict(of_engine) for place, of_engine in tags.items() if of_engine},
     }
     try:
         write_whole(path, json.dumps(content, indent=2))

@@ -11,13 +11,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from bayplan.agent import image_tags
 from bayplan.agent.credential import AgentState
 from bayplan.agent.engine import Engine, LocalImage
-from bayplan.agent.engine_errors import EngineFailed
+from bayplan.agent.engine_errors import OF_THE_MACHINE, EngineFailed
 from bayplan.agent.membership import NODES_GONE
 from bayplan.agent.progress import Progress
 from bayplan.client import Client
 from bayplan.domain import units
+from bayplan.domain.image_tag import image_tag
 from bayplan.domain.reference import Reference, located
 from bayplan.errors import BayplanError, Invalid, NotFound, Problem
 from bayplan.registry.auth import RegistryCredentials
@@ -28,10 +30,6 @@ if TYPE_CHECKING:
     from bayplan.schemas.match import GradedImage, MatchAnswer
 
 NEXT_BEST_AT_MOST = 20
-# With these codes the next image would fail as well: they are the machine's, not the image's.
-OF_THE_MACHINE = frozenset(
-    ("engine_not_running", "engine_forbidden", "engine_unreachable", "engine_address", "engine_sdk_missing")
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +141,7 @@ def pull(
             passed_over.append((judged, error))
             observer.log(f"{_name(judged['image'])} cannot be had. {error.detail}")
             continue
+        _keep_tagged(engine, judged["image"], local, reference, observer)
         return Pulled(reference, judged, node, local, status, was_there, passed_over)
     raise EngineFailed(
         f"None of the {len(passed_over)} images that run on {node.name} can be had; see above what is wrong with each.",
@@ -212,6 +211,16 @@ def _get(
     finally:
         observer.on_end()
     return reference, status, local, False
+
+
+def _keep_tagged(
+    engine: Engine, image: ImageAnswer, local: LocalImage, reference: Reference, observer: PullObserver
+) -> None:
+    """Tags an image that has no tag, so that `docker image prune` does not remove it; an engine that refuses is logged."""
+    try:
+        image_tags.keep(engine, local, reference, image_tag(image["name"], image["version"]))
+    except EngineFailed as error:
+        observer.log(f"{_name(image)} has no tag, so `docker image prune` removes it: {error.detail}")
 
 
 def credentials_of(image: ImageAnswer) -> RegistryCredentials | None:

@@ -16,10 +16,10 @@ from bayplan.agent import owned_images
 from bayplan.agent.desired import DesiredImage, PullFailure
 from bayplan.agent.disk_budget import DiskBudget, DiskBudgetExceeded, DiskLimits
 from bayplan.agent.engine import Engine, LocalImage
-from bayplan.agent.engine_errors import EngineFailed, printable
+from bayplan.agent.engine_errors import OF_THE_MACHINE, EngineFailed, printable
+from bayplan.agent.image_tags import ImageTags
 from bayplan.agent.owned_images import OwnedImage
 from bayplan.agent.progress import Progress
-from bayplan.agent.pull import OF_THE_MACHINE
 from bayplan.domain import units
 from bayplan.domain.reference import Reference
 
@@ -87,11 +87,12 @@ class _ReconcilePass:
         self._local = {str(reference): image for image in engine.images() for reference in image.references}
         self._in_use = engine.in_use()
         self._inventory: dict[int, InventoryEntry] = {}
+        self._tags = ImageTags(engine, self._owned.tags, self._change_tags, reconciler.observer.log)
 
     def run(self, desired: Sequence[DesiredImage]) -> dict[int, InventoryEntry]:
         """Removes, then pulls, and gives the image inventory."""
-        self._disown_tagged()
         names = {image.image: self._name(image) for image in desired}
+        self._disown_tagged({image.tag for image in desired if image.tag is not None})
         desired_names = {name for name in names.values() if name is not None}
         for own in list(self._owned.own.values()):
             if own.reference not in desired_names:
@@ -101,6 +102,9 @@ class _ReconcilePass:
             name = names[image.image]
             if name in self._local:
                 self._set(image.image, "held", name)
+            else:  # of an earlier digest of it, which a container uses, there may be an entry
+                self._inventory.pop(image.image, None)
+        self._set_tags(desired, names)
         self._keep_budget(desired, names)
         self._report()
         for image in desired:
@@ -109,15 +113,32 @@ class _ReconcilePass:
                 self._report()
         return self._inventory
 
-    def _disown_tagged(self) -> None:
+    def _disown_tagged(self, desired_tags: Collection[str]) -> None:
         """Disowns images that are not here any more, and images that somebody has tagged: those are theirs from then on."""
         present = {name: own for name, own in self._owned.own.items() if name in self._local}
-        tagged = {name: self._local[name].tags for name in present if self._local[name].tags}
-        self._change_owned(own={name: own for name, own in present.items() if name not in tagged})
+        tagged = {name: self._tags.of_others(self._local[name], desired_tags) for name in present}
+        self._change_owned(own={name: own for name, own in present.items() if not tagged[name]})
         for name, tags in tagged.items():
-            self._reconciler.observer.log(
-                f"{name} is tagged {', '.join(tags)}: it stays until whoever did that removes it."
-            )
+            if tags:
+                self._reconciler.observer.log(
+                    f"{name} is tagged {', '.join(tags)}: it stays until whoever did that removes it."
+                )
+
+    def _set_tags(self, desired: Sequence[DesiredImage], names: Mapping[int, str | None]) -> None:
+        """Tags the owned images, and removes the tags of images that are neither desired nor owned any more."""
+        tagged_before = set(self._owned.tags.values())
+        current = {
+            self._tag(image, name)
+            for image in desired
+            if (name := names[image.image]) in self._local and (name in self._owned.own or name in tagged_before)
+        }
+        kept = self._owned.own.keys() - {name for name in names.values() if name is not None}
+        self._tags.withdraw(lambda tag, name: tag not in current and name not in kept)
+
+    def _tag(self, image: DesiredImage, name: str | None) -> str | None:
+        if image.tag is None or name is None:
+            return None
+        return self._tags.set(self._local[name], Reference.parse(name), image.tag)
 
     def _name(self, desired: DesiredImage) -> str | None:
         """Gives the name by the desired digest; where the catalogue has none, the name of the last pull, if any."""
@@ -140,11 +161,13 @@ class _ReconcilePass:
             except EngineFailed as error:
                 if error.code in OF_THE_MACHINE:
                     raise
-                self._set(own.image, "removing", own.reference, error.detail)
+                state: InventoryState = "held" if error.code == "image_in_use" else "removing"
+                self._set(own.image, state, own.reference, f"Wanted no more. {error.detail}")
             else:
                 self._reconciler.observer.log(f"Removed {own.reference}: it is wanted no more.")
 
     def _remove(self, own: OwnedImage) -> None:
+        self._tags.withdraw(lambda _, name: name == own.reference)
         self._engine.remove(Reference.parse(own.reference))
         del self._local[own.reference]
         self._change_owned(own={name: other for name, other in self._owned.own.items() if name != own.reference})
@@ -237,6 +260,7 @@ class _ReconcilePass:
             self._change_owned(sizes={**self._owned.sizes, name: local.size_bytes})
             self._remove(self._owned.own[name])
             raise EngineFailed(after.shortage, code="disk_full")
+        self._tag(desired, name)
         return local
 
     def _registry_failed(self, desired: DesiredImage, error: EngineFailed) -> None:
@@ -275,8 +299,11 @@ class _ReconcilePass:
             raise Stopped
         self._reconciler.observer.report(self._inventory)
 
+    def _change_tags(self, tags: Mapping[str, str]) -> None:
+        self._change_owned(tags=tags)
+
     def _change_owned(self, **changes: object) -> None:
         new = replace(self._owned, **changes)  # type: ignore[arg-type]  # its own fields
         if new != self._owned:
-            owned_images.write(self._reconciler.path, new)
+            owned_images.write(self._reconciler.path, new, self._engine.place)
             self._owned = new

@@ -88,18 +88,19 @@ def _counted(plan: PrefetchPlan, fleet: Fleet, worker: Object, reported: Invento
     kinds = tuple(dict.fromkeys(fleet[node] for node in nodes if node in fleet))
     desired = {planned.image for planned in plan.for_kinds(kinds)}
     states = [state for state, _, _ in reported.values()]
-    held = {image: size for image, (state, size, _) in reported.items() if state == "held"}
+    held = {image for image, (state, _, _) in reported.items() if state == "held"}
     return {
         "worker": worker["worker"],
         "ip": worker["ip"],
         "nodes": nodes,
         "wanted": len(desired),
-        "held": len(desired & held.keys()),
+        "held": len(desired & held),
         "pulling": states.count("pulling"),
         "failed": states.count("failed"),
         "no_room": states.count("no_room"),
         "unwanted": len(reported.keys() - desired),
-        "held_bytes": sum(size or 0 for size in held.values()),
+        # What cannot be removed lies on the disk as well.
+        "held_bytes": sum(size or 0 for state, size, _ in reported.values() if state in ("held", "removing")),
         "changed": max((at for _, _, at in reported.values()), default=None),
     }
 
