@@ -9,8 +9,10 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from bayplan.server.http import errors
 from bayplan.server.http.endpoint import Endpoint
+from bayplan.server.http.request_body import RequestBody, answer_before_body
 from bayplan.server.http.router import Router
 
+_WITHOUT_BODY = frozenset({"GET", "HEAD"})
 _ALIASES = {"/v1/licenses/": "/v1/licences/"}
 
 
@@ -59,19 +61,23 @@ class Application:
         if match is None:
             allowed = self._router.methods(path)
             response = errors.wrong_method(method, allowed) if allowed else errors.nothing_at(path)
-            await response(scope, receive, send)
+            await answer_before_body(response, scope, RequestBody(receive), send)
             return
         endpoint, scope["path_params"] = match
-        request = Request(scope, receive, send)
+        body = RequestBody(receive)
+        request = Request(scope, body, send)
         try:
             response = await endpoint(request)
         except Exception as error:
             self._report(error)
-            await errors.answer(error)(scope, receive, send)
+            await answer_before_body(errors.answer(error), scope, body, send)
             if not errors.is_expected(error):
                 raise
             return
-        await response(scope, receive, send)
+        if body.is_complete or method in _WITHOUT_BODY:
+            await response(scope, body, send)
+        else:
+            await answer_before_body(response, scope, body, send)
 
 
 def _without_body(send: Send) -> Send:
