@@ -14,6 +14,7 @@ import httpx2
 import uvloop
 
 from bayplan.config import Settings
+from tests.documented import assert_documented
 
 if TYPE_CHECKING:
     from bayplan.server.http.application import Application
@@ -60,7 +61,9 @@ class InLoop(httpx2.BaseTransport):
             request.method, request.url, headers=request.headers, content=request.read(), extensions=request.extensions
         )
         response = await self._transport.handle_async_request(asynchronous)
-        return httpx2.Response(response.status_code, headers=response.headers, content=await response.aread())
+        answer = httpx2.Response(response.status_code, headers=response.headers, content=await response.aread())
+        assert_documented(request.method, request.url.path, answer)
+        return answer
 
 
 @contextlib.contextmanager

@@ -11,6 +11,7 @@ from bayplan.server.routes import API_ROUTES, ROUTES
 from tests import catalogue
 from tests.answers import refused
 from tests.conftest import Service
+from tests.documented import assert_documented
 from tests.joining import Joined, joined
 
 NOBODYS_PK = 10**15
@@ -124,6 +125,30 @@ def test_head_has_the_headers_of_get_and_no_body(shared: Service, route: Route) 
     assert head.content == b""
     for name in ("content-type", "etag", "cache-control"):
         assert head.headers.get(name) == get.headers.get(name), name
+
+
+@pytest.mark.parametrize(
+    "route", [route for route in API_ROUTES if route.method == "GET" or route.path.endswith("/list")], ids=named
+)
+def test_an_answer_that_the_sender_has_is_304_where_the_table_says_so(shared: Service, route: Route) -> None:
+    key = shared.make("nodes" if "/nodes/" in route.path else "prefetch" if "/prefetch/" in route.path else "docker")
+    headers = {"Node-Id": str(shared.make("nodes")["pk"]), "If-None-Match": "*"}
+    answer = shared.staff.request(route.method, place(route, key["pk"]), headers=headers)
+    if answer.status_code != 404:  # nothing is stored of the image's registry
+        assert (answer.status_code == 304) is route.conditional
+
+
+def test_an_answer_that_the_document_does_not_have_is_noticed(shared: Service) -> None:
+    path = "/v1/credentials"
+    assert_documented("GET", path, shared.staff.get(path))
+    for status, headers in (
+        (418, {}),
+        (200, {"Content-Type": "text/plain"}),
+        (200, {"Content-Type": "application/json", "X-More": "1"}),
+        (503, {"Content-Type": "application/json"}),
+    ):
+        with pytest.raises(AssertionError, match="document"):
+            assert_documented("GET", path, httpx2.Response(status, headers=headers))
 
 
 def test_head_gives_no_password_out_and_enters_none(shared: Service) -> None:

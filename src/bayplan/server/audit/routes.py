@@ -10,6 +10,7 @@ from bayplan.schemas.common import MAX_INTEGER
 from bayplan.server.audit import queries
 from bayplan.server.auth.access import STAFF
 from bayplan.server.context import Context
+from bayplan.server.http.openapi import NOT_KEPT
 from bayplan.server.http.parameters import LINE, MOMENT, Offset, Parameters, ReadBy, one_of, whole_number
 from bayplan.server.http.responses import UNCACHED, Json, page_headers
 from bayplan.server.http.route import Call, Route
@@ -54,5 +55,6 @@ ROUTES = (
         ("log-ins of registries",),
         query=AuditParameters,
         answer=list[AuditEntry],
+        headers=NOT_KEPT,
     ),
 )

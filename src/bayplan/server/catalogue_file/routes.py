@@ -8,6 +8,7 @@ from bayplan.server.auth.access import STAFF
 from bayplan.server.catalogue_file import queries
 from bayplan.server.context import Context
 from bayplan.server.disclosing import disclosing
+from bayplan.server.http.openapi import NOT_KEPT
 from bayplan.server.http.parameters import Flag, Parameters
 from bayplan.server.http.responses import Json
 from bayplan.server.http.route import Call, Route
@@ -66,6 +67,7 @@ ROUTES = (
         answer=PlanAnswer,
         errors=(409, 412),
         if_match="The `version` of a dry run: 412 if the catalogue was changed since.",
+        headers=("ETag",),
     ),
     Route(
         "GET",
@@ -79,5 +81,6 @@ ROUTES = (
         ("catalogue",),
         query=ExportParameters,
         answer=Document,
+        headers=NOT_KEPT,
     ),
 )

@@ -10,6 +10,7 @@ from bayplan.schemas.common import NoFields
 from bayplan.server.auth.access import EVERYONE, STAFF, USERS
 from bayplan.server.checks import queries
 from bayplan.server.context import Context
+from bayplan.server.http.openapi import TAGGED
 from bayplan.server.http.parameters import MOMENT, NoParameters, PageParameters, Parameters
 from bayplan.server.http.responses import Json, fingerprinted, page_headers
 from bayplan.server.http.route import Call, Route
@@ -84,6 +85,7 @@ ROUTES = (
         body_required=False,
         answer=ImageChecks,
         errors=(404, 409),
+        headers=TAGGED,
     ),
     Route(
         "POST",

@@ -10,6 +10,7 @@ from bayplan.server.auth.access import STAFF, STAFF_AND_WORKERS
 from bayplan.server.context import Context
 from bayplan.server.credentials import queries, rotation
 from bayplan.server.disclosing import disclosing
+from bayplan.server.http.openapi import NOT_KEPT
 from bayplan.server.http.parameters import NoParameters, Parameters, one_of
 from bayplan.server.http.responses import UNCACHED, Json
 from bayplan.server.http.route import Call, Route
@@ -53,6 +54,7 @@ ROUTES = (
         "credentials",
         _TAGS,
         answer=list[RegistryCredentialsAnswer],
+        headers=NOT_KEPT,
     ),
     Route(
         "POST",
@@ -72,6 +74,7 @@ ROUTES = (
         },
         answer=RotationAnswer,
         errors=(404, 502, 504),
+        headers=NOT_KEPT,
     ),
     Route(
         "GET",
@@ -86,5 +89,6 @@ ROUTES = (
         query=FormatParameters,
         answer={"type": "object"},
         errors=(404,),
+        headers=NOT_KEPT,
     ),
 )

@@ -12,7 +12,7 @@ from bayplan.server.context import Context
 from bayplan.server.crud import queries
 from bayplan.server.crud.resource import Resource
 from bayplan.server.disclosing import disclosing
-from bayplan.server.http.openapi import IF_MATCH
+from bayplan.server.http.openapi import IF_MATCH, TAGGED
 from bayplan.server.http.parameters import ExpandParameters, ListParameters, NoParameters, expanding
 from bayplan.server.http.responses import fingerprint, is_known, page_headers, tagged, unchanged
 from bayplan.server.http.route import BodyAs, Call, Handler, Route
@@ -63,6 +63,7 @@ def crud_routes(resource: Resource) -> tuple[Route, ...]:
             answer=resource.answer,
             status=201,
             errors=(409,),
+            headers=(*TAGGED, "Location"),
         ),
         Route(
             "GET",
@@ -92,6 +93,7 @@ def crud_routes(resource: Resource) -> tuple[Route, ...]:
             answer=resource.answer,
             errors=(404, 409, 412),
             if_match=IF_MATCH,
+            headers=TAGGED,
         ),
         Route(
             "PATCH",
@@ -108,6 +110,7 @@ def crud_routes(resource: Resource) -> tuple[Route, ...]:
             answer=resource.answer,
             errors=(404, 409, 412),
             if_match=IF_MATCH,
+            headers=TAGGED,
         ),
         Route(
             "DELETE",

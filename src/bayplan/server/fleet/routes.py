@@ -17,6 +17,7 @@ from bayplan.server.auth.access import EVERYONE, JOINING, STAFF, STAFF_AND_WORKE
 from bayplan.server.context import Context
 from bayplan.server.fleet import queries
 from bayplan.server.http.endpoint import bearer, read_in_time
+from bayplan.server.http.openapi import NOT_KEPT
 from bayplan.server.http.parameters import Flag, NoParameters, Parameters
 from bayplan.server.http.parsing import parsed, read_body
 from bayplan.server.http.responses import UNCACHED, Json, fingerprinted
@@ -137,6 +138,7 @@ ROUTES = (
         example={"expires_in": 3600, "uses": 100},
         answer=NewJoinToken,
         status=201,
+        headers=NOT_KEPT,
     ),
     Route(
         "POST",
@@ -183,6 +185,7 @@ ROUTES = (
         status=201,
         other_answers={200: "The worker's nodes are what it reported."},
         errors=(409,),
+        headers=NOT_KEPT,
     ),
     Route(
         "POST",

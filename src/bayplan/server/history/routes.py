@@ -15,6 +15,7 @@ from bayplan.server.auth.access import STAFF
 from bayplan.server.context import Context
 from bayplan.server.history import queries
 from bayplan.server.history.store import Cursor, HistoryFilter
+from bayplan.server.http.openapi import NOT_KEPT
 from bayplan.server.http.parameters import LINE, MOMENT, Parameters, ReadBy, one_of, whole_number
 from bayplan.server.http.responses import UNCACHED, Json
 from bayplan.server.http.route import Call, Route
@@ -71,5 +72,6 @@ ROUTES = (
         ("history",),
         query=HistoryParameters,
         answer=list[HistoryEntry],
+        headers=NOT_KEPT,
     ),
 )

@@ -15,6 +15,8 @@ from bayplan.db.keyring import UnknownKey
 from bayplan.registry import errors as registries
 
 _log = logging.getLogger("bayplan")
+# For a key that is missing, until somebody has put it back.
+_RETRY_AFTER_SECONDS = 30
 
 STATUS: dict[type[errors.BayplanError], int] = {
     errors.Malformed: 400,
@@ -77,9 +79,9 @@ def _expected(error: errors.BayplanError) -> Response:
         headers["Retry-After"] = str(error.retry_after_seconds)
     if status == 413:
         headers["Connection"] = "close"
-    if isinstance(error, DatabaseUnavailable):
-        headers["Retry-After"] = str(error.retry_after_seconds)
-    elif status >= 500:
+    if status == 503:
+        headers["Retry-After"] = str(getattr(error, "retry_after_seconds", _RETRY_AFTER_SECONDS))
+    if status >= 500 and not isinstance(error, DatabaseUnavailable):
         _log.error("%s", error.detail)
     return problem(status, error.code, error.public_detail, error.problems, headers)
 

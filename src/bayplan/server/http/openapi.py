@@ -20,9 +20,25 @@ ERRORS: Mapping[int, str] = {
     413: "The body is larger than the server reads.",
     422: "Well-formed, but something in it is wrong: `errors` names each field.",
     429: "Too many failed log-ins: `Retry-After` says when to try again.",
+    500: "A mistake in bayplan: please report it.",
     502: "The registry does not answer, or not as a registry does.",
+    503: "The database or a key cannot be used, or there are too many requests: `Retry-After` says when to try again.",
     504: "The registry takes too long.",
 }
+_ALWAYS = (500, 503)
+HEADERS: Mapping[str, Object] = {
+    "Cache-Control": {"description": "How long the answer may be kept.", "schema": {"type": "string"}},
+    "ETag": {"description": "What tells this answer from others.", "schema": {"type": "string"}},
+    "Link": {"description": "Other pages, as RFC 8288 has them.", "schema": {"type": "string"}},
+    "Location": {"description": "The path of the new object.", "schema": {"type": "string"}},
+    "Retry-After": {"description": "When to try again, in seconds.", "schema": {"type": "integer", "minimum": 0}},
+    "Vary": {"description": "The headers of the request that the answer depends on.", "schema": {"type": "string"}},
+    "WWW-Authenticate": {"description": "How to log in.", "schema": {"type": "string"}},
+    "X-Total-Count": {"description": "How many objects all pages have.", "schema": {"type": "integer", "minimum": 0}},
+}
+TAGGED = ("Cache-Control", "ETag", "Vary")
+NOT_KEPT = ("Cache-Control",)
+_OF_ERRORS: Mapping[int, tuple[str, ...]] = {401: ("WWW-Authenticate",), 429: ("Retry-After",), 503: ("Retry-After",)}
 IF_MATCH = "An ETag: the change is made only if the object is still that one (412 otherwise)."
 _IF_NONE_MATCH = "An ETag: 304 without a body if the answer is still that one."
 _NODE_ID = "The pk of the node to act for: any for staff, one of its own for a worker."
@@ -46,14 +62,13 @@ def document(routes: Sequence[Route], info: Mapping[str, Any]) -> Object:
 
 
 def _operation(route: Route) -> Object:
-    parameters = list(_parameters(route))
     operation: Object = {
         "tags": list(route.tags),
         "summary": route.summary,
         "description": route.text or f"{route.summary}.",
         "operationId": route.operation_id,
-        "parameters": parameters,
-        "responses": _responses(route, has_parameters=bool(parameters)),
+        "parameters": list(_parameters(route)),
+        "responses": _responses(route),
     }
     if not route.access.is_public:
         operation["security"] = [{"bearer": []}]
@@ -85,25 +100,43 @@ def _header(name: str, description: str, schema: Object | None = None) -> Object
     return {"name": name, "in": "header", "schema": schema or {"type": "string"}, "description": description}
 
 
-def _responses(route: Route, *, has_parameters: bool) -> Object:
+def _responses(route: Route) -> Object:
     statuses = set(route.errors)
     if not route.access.is_public:
         statuses |= {400, 401, 403}
     if route.body is not None:
         statuses |= {400, 413, 422}
-    elif has_parameters:
+    elif route.query is not None:
         statuses |= {422}
+    statuses |= {*_ALWAYS}
     problem = {"application/problem+json": {"schema": component_reference(ProblemDetails)}}
     responses: Object = {
-        str(status): {"description": ERRORS[status], "content": problem} for status in sorted(statuses)
+        str(status): {"description": ERRORS[status], "content": problem, **_headers(_OF_ERRORS.get(status, ()))}
+        for status in sorted(statuses)
     }
     if route.conditional:
-        responses["304"] = {"description": "The caller has the answer already."}
+        responses["304"] = {"description": "The sender has the answer already.", **_headers(TAGGED)}
     content = {} if route.answer is None else {"content": {"application/json": {"schema": _schema(route.answer)}}}
-    responses[str(route.status)] = {"description": "The answer." if content else "Done.", **content}
+    content |= _headers(_answer_headers(route))
+    responses[str(route.status)] = {"description": "Done." if route.answer is None else "The answer.", **content}
     for status, description in route.other_answers.items():
         responses[str(status)] = {"description": description, **content}
     return responses
+
+
+def _answer_headers(route: Route) -> Iterator[str]:
+    if route.conditional:
+        yield from TAGGED
+    if route.query is not None and "limit" in route.query.model_fields:
+        yield "Link"
+        if "offset" in route.query.model_fields:
+            yield "X-Total-Count"
+    yield from route.headers
+
+
+def _headers(names: Iterable[str]) -> Object:
+    headers = {name: HEADERS[name] for name in sorted(set(names))}
+    return {"headers": headers} if headers else {}
 
 
 def _schema(answer: Any) -> Object:

@@ -96,6 +96,8 @@ class Route:
     errors: tuple[int, ...] = ()
     conditional: bool = False
     """Whether `If-None-Match` is answered with 304."""
+    headers: tuple[str, ...] = ()
+    """The headers of the answer that do not follow from the rest, by their names in `openapi.HEADERS`."""
     if_match: str | None = None
     """The description of `If-Match`, for routes that use it."""
     takes_node_id: bool = False

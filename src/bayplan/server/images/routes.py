@@ -7,7 +7,7 @@ from bayplan.schemas.facts import FactsAnswer, FactsPatch
 from bayplan.server.auth.access import STAFF, USERS
 from bayplan.server.context import Context
 from bayplan.server.crud.queries import Sender
-from bayplan.server.http.openapi import IF_MATCH
+from bayplan.server.http.openapi import IF_MATCH, TAGGED
 from bayplan.server.http.parameters import ExpandParameters, NoParameters, expanding
 from bayplan.server.http.responses import Json, tagged
 from bayplan.server.http.route import Call, Route
@@ -72,6 +72,7 @@ ROUTES = (
         answer=FactsAnswer,
         errors=(404, 409, 412),
         if_match=IF_MATCH,
+        headers=TAGGED,
     ),
     Route(
         "DELETE",
@@ -86,6 +87,7 @@ ROUTES = (
         answer=ImageAnswer,
         errors=(404, 409, 412),
         if_match=IF_MATCH,
+        headers=TAGGED,
     ),
     Route(
         "DELETE",

@@ -8,7 +8,7 @@ from bayplan.schemas.common import NoFields
 from bayplan.schemas.inspection import InspectionAnswer, InspectionRequest
 from bayplan.server.auth.access import EVERYONE, STAFF, STAFF_AND_WORKERS
 from bayplan.server.context import Context
-from bayplan.server.http.openapi import IF_MATCH
+from bayplan.server.http.openapi import IF_MATCH, TAGGED
 from bayplan.server.http.parameters import NoParameters
 from bayplan.server.http.responses import Json, tagged
 from bayplan.server.http.route import Call, Route
@@ -77,5 +77,6 @@ ROUTES = (
         answer=InspectionAnswer,
         errors=(404, 409, 412, 422, 502, 504),
         if_match=IF_MATCH,
+        headers=TAGGED,
     ),
 )

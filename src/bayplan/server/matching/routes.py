@@ -7,6 +7,7 @@ from bayplan.schemas.match import ImageOnNodes, MatchAnswer, MatchRequest, NodeF
 from bayplan.server.auth.access import EVERYONE, USERS, USERS_AND_OWN_WORKERS
 from bayplan.server.context import Context
 from bayplan.server.disclosing import disclosing
+from bayplan.server.http.openapi import NOT_KEPT
 from bayplan.server.http.parameters import NoParameters
 from bayplan.server.http.responses import fingerprinted_parts, json_answer
 from bayplan.server.http.route import Call, Route
@@ -65,6 +66,7 @@ ROUTES = (
         body=MatchRequest,
         example=_EXAMPLE,
         answer=MatchAnswer,
+        headers=NOT_KEPT,
     ),
     Route(
         "GET",

@@ -6,7 +6,7 @@ from bayplan.schemas.hardware import HardwareAnswer
 from bayplan.schemas.licences import LicenceAnswer, SubDescriptors
 from bayplan.server.auth.access import STAFF, USERS
 from bayplan.server.context import Context
-from bayplan.server.http.openapi import IF_MATCH
+from bayplan.server.http.openapi import IF_MATCH, TAGGED
 from bayplan.server.http.parameters import NoParameters
 from bayplan.server.http.responses import tagged
 from bayplan.server.http.route import Call, Route
@@ -40,6 +40,7 @@ ROUTES = (
         answer=LicenceAnswer,
         errors=(404, 412),
         if_match=IF_MATCH,
+        headers=TAGGED,
     ),
     Route(
         "GET",
@@ -52,5 +53,6 @@ ROUTES = (
         path_schema={"schema": {"type": "string", "pattern": r"^[0-9]{1,3}(\.[0-9]{1,2})?$"}, "example": "8.6"},
         answer=HardwareAnswer,
         errors=(404,),
+        conditional=True,
     ),
 )

@@ -15,6 +15,7 @@ from bayplan.schemas.auth import (
 )
 from bayplan.server.auth.access import PUBLIC
 from bayplan.server.context import Context
+from bayplan.server.http.openapi import NOT_KEPT
 from bayplan.server.http.parsing import parse
 from bayplan.server.http.responses import UNCACHED, Json
 from bayplan.server.http.route import BodyAs, Call, Route
@@ -63,6 +64,7 @@ ROUTES = (
         body_limit=_body_limit,
         answer=TokensAnswer,
         errors=(401, 429),
+        headers=NOT_KEPT,
     ),
     Route(
         "POST",
@@ -77,6 +79,7 @@ ROUTES = (
         body_limit=_body_limit,
         answer=AccessAnswer,
         errors=(401,),
+        headers=NOT_KEPT,
     ),
     Route(
         "POST",
@@ -91,5 +94,6 @@ ROUTES = (
         body_limit=_body_limit,
         answer=EmptyAnswer,
         errors=(401,),
+        headers=NOT_KEPT,
     ),
 )
