@@ -29,9 +29,10 @@ PATIENCE_SECONDS = 30.0
 
 @dataclass(frozen=True)
 class Postgres:
-    """A running cluster, reached over 127.0.0.1."""
+    """A running cluster, reached over 127.0.0.1, or over a socket in the folder `sockets`."""
 
     port: int
+    sockets: Path
 
     def url(self, name: str) -> str:
         """The address of the database `name`, as `BAYPLAN_DATABASE` takes it."""
@@ -42,6 +43,27 @@ class Postgres:
         self._run(
             sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY FILE_COPY").format(
                 sql.Identifier(name), sql.Identifier(template)
+            )
+        )
+        return self.url(name)
+
+    def alter(self, name: str, *changes: str) -> None:
+        """Changes the database (`SET timezone = 'UTC'`), and ends the sessions that have it as it was."""
+        with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
+            for change in changes:
+                connection.execute(sql.SQL("ALTER DATABASE {} ").format(sql.Identifier(name)) + sql.SQL(change))
+            connection.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", [name])
+
+    def backends(self, name: str) -> list[int]:
+        """The processes that serve the database."""
+        with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
+            return [pid for (pid,) in connection.execute("SELECT pid FROM pg_stat_activity WHERE datname = %s", [name])]
+
+    def create_in(self, encoding: str, name: str) -> str:
+        """Makes an empty database with that encoding; gives its address."""
+        self._run(
+            sql.SQL("CREATE DATABASE {} TEMPLATE template0 ENCODING {} LOCALE 'C'").format(
+                sql.Identifier(name), encoding
             )
         )
         return self.url(name)
@@ -111,10 +133,12 @@ def running_postgres() -> Iterator[Postgres]:
     with tempfile.TemporaryDirectory(prefix="bayplan-postgres-", ignore_cleanup_errors=True) as place:
         folder = Path(place)
         folder.chmod(0o755)
-        data, log = folder / "data", folder / "log"
+        data, log, sockets = folder / "data", folder / "log", folder / "sockets"
         data.mkdir(mode=0o700)
+        sockets.mkdir(mode=0o755)
         if owner:
-            os.chown(data, owner["user"], owner["group"])
+            for own in (data, sockets):
+                os.chown(own, owner["user"], owner["group"])
         binaries = _binaries(folder, owner)
         made = subprocess.run(
             [
@@ -137,9 +161,9 @@ def running_postgres() -> Iterator[Postgres]:
         )
         if made.returncode != 0:
             raise RuntimeError(f"initdb failed:\n{made.stdout}{made.stderr}")
-        cluster = Postgres(free_port())
+        cluster = Postgres(free_port(), sockets)
         settings = [argument for setting in HURRIED for argument in ("-c", setting)]
-        place_and_port = ["-D", str(data), "-h", "127.0.0.1", "-p", str(cluster.port), "-c", "unix_socket_directories="]
+        place_and_port = ["-D", str(data), "-h", "127.0.0.1", "-p", str(cluster.port), "-k", str(sockets)]
         with log.open("wb") as sink:
             process = subprocess.Popen(
                 [str(binaries / "postgres"), *place_and_port, *settings], stdout=sink, stderr=sink, cwd="/", **owner

@@ -17,6 +17,8 @@ from bayplan.domain.units import seconds
 from bayplan.errors import CannotStart, Invalid
 
 _LARGEST_PORT = 65535
+# What comes after `postgresql` names a driver, as SQLAlchemy has it; a word and `=` are libpq's other form.
+_DATABASE = re.compile(r"sqlite:///|postgres(ql)?(\+\w+)?://|\s*[a-z_]+\s*=")
 _PROXY = re.compile(r"http://([^\s/@:]+:[^\s/@]*@)?([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]):[0-9]{1,5}/?", re.ASCII)
 _HOST = re.compile(r"[A-Za-z0-9._:\[\]-]{1,255}", re.ASCII)
 
@@ -147,8 +149,8 @@ class Settings(BaseSettings):
     @field_validator("database")
     @classmethod
     def _is_database(cls, value: str | None) -> str | None:
-        if value is not None and not value.startswith(("postgresql://", "postgres://", "sqlite:///")):
-            raise ValueError("must begin with postgresql:// or sqlite:///")
+        if value is not None and not _DATABASE.match(value):
+            raise ValueError("must begin with postgresql:// or sqlite:///, or be host=... dbname=...")
         return value
 
     @field_validator("verify_interval")

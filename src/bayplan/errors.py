@@ -46,6 +46,7 @@ These are no errors; each ends something from inside, and its own module catches
     Stopped                         agent/reconcile.py              -  the agent ends
     _Ended                          agent/prefetch.py               -  the same, for the thread that reconciles
     _HelperFailed                   agent/docker_logins.py          -  a credential helper gives no log-in
+    Silence                         db/postgresql_connection.py     -  PostgreSQL owes an answer: becomes DatabaseUnavailable
     _RolledBack                     server/catalogue_file/apply.py  -  a dry run, whose changes are not to stay
     _Done                           db/sqlite.py                    -  a write that was only to show that it is possible
 """

@@ -128,12 +128,15 @@ class Database(Protocol):
         """Gives the catalogue's version, which every write that changes an answer moves."""
         ...
 
-    def write(self, *, moves: bool = True, by: Principal | None = None) -> AbstractAsyncContextManager[Transaction]:
+    def write(
+        self, *, moves: bool = True, by: Principal | None = None, is_long: bool = False
+    ) -> AbstractAsyncContextManager[Transaction]:
         """A transaction: committed and safe on disk at the end of the block, rolled back by an exception.
 
         One that `moves` the version waits for the others that do, so what it has checked stays true until it commits. It
         leaves entries in the change log, in the name of who writes (`by`, None for the server itself). Raises `Unauthenticated`
-        or `Forbidden` where their rights have ended since they were let in.
+        or `Forbidden` where their rights have ended since they were let in. Each statement has a deadline of a few seconds,
+        and of minutes where the write `is_long`.
         """
         ...
 

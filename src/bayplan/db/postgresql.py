@@ -2,13 +2,12 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager, nullcontext
+from contextlib import asynccontextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from typing import Any
 
 import psycopg
 import sqlalchemy as sa
-from psycopg.conninfo import make_conninfo
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 from sqlalchemy.sql.base import Executable
 
@@ -23,23 +22,23 @@ from bayplan.db.database import (
     Transaction,
 )
 from bayplan.db.grouped_writes import GroupedWrites
-from bayplan.db.postgresql_reads import (
-    CONNECT_TIMEOUT_SECONDS,
-    POOL_TIMEOUT_SECONDS,
-    READ_FAILURES,
-    ReadConnections,
-    SharedVersion,
-)
+from bayplan.db.postgresql_address import parse_address
+from bayplan.db.postgresql_availability import FAILURES, Availability, ConnectionSlots
+from bayplan.db.postgresql_connection import SILENCE_SECONDS, Connector, PostgresConnection, is_broken
+from bayplan.db.postgresql_reads import ReadConnections, SharedVersion
 from bayplan.db.principal import Principal
 from bayplan.db.rights import require_rights
 from bayplan.db.versioned import ReferenceNames, VersionLog, move_version, store_entries
-from bayplan.errors import CannotStart
 
 MIGRATION_LOCK = 0x62617970  # "bayp", so that it is nobody else's
-_UNAVAILABLE = (
+LINE_SECONDS = 30.0
+"""How long a write waits for those before it, in this process and in others."""
+LONG_SECONDS = 600.0
+"""How long one statement of a write that is long may take: an import of 100,000 rows has some."""
+_FATAL = (
+    DatabaseUnavailable,
     sa.exc.OperationalError,
     sa.exc.InterfaceError,
-    sa.exc.TimeoutError,
     psycopg.OperationalError,
     psycopg.InterfaceError,
 )
@@ -49,50 +48,62 @@ class PostgresDatabase:
     """A catalogue in a PostgreSQL database, through at most `connections` connections, but at least three."""
 
     def __init__(self, url: str, *, connections: int) -> None:
-        parsed = _parsed(url)
-        self._place = f"{parsed.host or 'local socket'}/{parsed.database}"
+        connector = self._connector = Connector(parse_address(url))
         compiled = max(1, (connections - 1) // 3)
+        others = max(1, connections - 1 - compiled)
         self._engine = create_async_engine(
-            parsed,
-            pool_size=max(1, connections - 1 - compiled),
+            "postgresql+psycopg://",
+            async_creator=connector.connect,
+            isolation_level="AUTOCOMMIT",  # transactions begin with words of their own
+            pool_size=others,
             max_overflow=0,
-            pool_timeout=POOL_TIMEOUT_SECONDS,
-            pool_pre_ping=True,
-            connect_args={"connect_timeout": CONNECT_TIMEOUT_SECONDS},
+            pool_reset_on_return=None,
+            use_native_hstore=False,
             hide_parameters=True,  # they hold secrets, and errors are logged
         )
-        self._compiled = ReadConnections(parsed, self._engine.dialect, most=compiled)
-        self._version = SharedVersion(ReadConnections(parsed, self._engine.dialect, most=1), self._unavailable)
+        sa.event.listen(self._engine.sync_engine, "checkout", self._check_out)
+        self._availability = Availability(connector)
+        self._slots = ConnectionSlots(self._availability, others)
+        dialect = self._engine.dialect
+        self._compiled = ReadConnections(connector, self._availability, dialect, most=compiled)
+        self._version = SharedVersion(ReadConnections(connector, self._availability, dialect, most=1))
         # Writers wait for each other here and not in the database, where each would hold a connection that readers need.
         self._writing = asyncio.Lock()
         self._names = ReferenceNames()
-        self._groups = GroupedWrites(self._transaction, self._names, lambda error: isinstance(error, _UNAVAILABLE))
-        # A read is one statement: its own transaction would only cost two more ways to the server and back.
-        self._readers = self._engine.execution_options(isolation_level="AUTOCOMMIT")
+        self._groups = GroupedWrites(self._transaction, self._names, lambda error: isinstance(error, _FATAL))
 
     async def fetch(
         self, statement: Executable | CompiledStatement, then: Callable[[Rows], Made], parameters: Parameters = None
     ) -> Made:
         """See `Database.fetch`."""
-        try:
-            if isinstance(statement, CompiledStatement):
-                assert parameters is None or isinstance(parameters, Mapping)
-                rows = await self._compiled.fetch(statement, parameters)
-            else:
-                async with self._readers.connect() as connection:
-                    rows = (await connection.execute(statement, parameters)).fetchall()
-        except (*_UNAVAILABLE, *READ_FAILURES) as error:
-            raise self._unavailable(error) from error
+        if isinstance(statement, CompiledStatement):
+            assert parameters is None or isinstance(parameters, Mapping)
+            rows = await self._compiled.fetch(statement, parameters)
+        else:
+            rows = await self._fetch(statement, parameters)
         return then(rows) if len(rows) <= LOOP_ROWS else await asyncio.to_thread(then, rows)
+
+    async def _fetch(self, statement: Executable, parameters: Parameters) -> Rows:
+        async with self._connected() as connection:
+            try:
+                return (await connection.execute(statement, parameters)).fetchall()
+            except sa.exc.DBAPIError as error:
+                if not (isinstance(error.orig, psycopg.OperationalError) and is_broken(error.orig)):
+                    raise
+                self._connector.renew()
+            await connection.invalidate()
+            return (await connection.execute(statement, parameters)).fetchall()
 
     async def version(self) -> int:
         """See `Database.version`."""
         return await self._version.read()
 
     @asynccontextmanager
-    async def write(self, *, moves: bool = True, by: Principal | None = None) -> AsyncGenerator[Transaction]:
+    async def write(
+        self, *, moves: bool = True, by: Principal | None = None, is_long: bool = False
+    ) -> AsyncGenerator[Transaction]:
         """See `Database.write`."""
-        async with self._transaction(in_line=moves) as group:
+        async with self._transaction(in_line=moves, is_long=is_long) as group:
             tx = group.part(None if by is None else by.name)
             if moves:
                 await move_version(tx, self._names)
@@ -108,67 +119,165 @@ class PostgresDatabase:
         return await self._groups.write(work, by)
 
     @asynccontextmanager
-    async def _transaction(self, *, in_line: bool = True) -> "AsyncGenerator[_PostgresGroup]":
-        try:
-            async with self._writing if in_line else nullcontext(), self._engine.begin() as connection:
-                driver = (await connection.get_raw_connection()).driver_connection
-                assert isinstance(driver, psycopg.AsyncConnection)
+    async def _transaction(self, *, in_line: bool = True, is_long: bool = False) -> "AsyncGenerator[_PostgresGroup]":
+        async with self._line() if in_line else nullcontext(), self._connected(writes=True) as connection:
+            try:
+                driver = await (self._begin_in_line if in_line else self._begin)(connection, is_long=is_long)
                 yield _PostgresGroup(connection, driver)
-        except BaseException as error:
-            if in_line:
-                self._names.forget()
-            if isinstance(error, _UNAVAILABLE):
-                raise self._unavailable(error) from error
-            raise
+                await self._commit(driver)
+            except BaseException:
+                if in_line:
+                    self._names.forget()
+                raise
+
+    @asynccontextmanager
+    async def _connected(self, *, writes: bool = False) -> AsyncGenerator[AsyncConnection]:
+        """A connection outside of a transaction, which is rolled back and checked at the end."""
+        async with self._slots.taken(writes=writes):
+            try:
+                async with self._engine.connect() as connection:
+                    try:
+                        yield connection
+                    finally:
+                        await _end(connection)
+            except FAILURES as error:
+                failure = self._availability.failure(error)
+                if failure is None:
+                    raise
+                raise failure from error
+
+    @asynccontextmanager
+    async def _line(self) -> AsyncGenerator[None]:
+        await self._availability.require(writes=True)
+        try:
+            async with asyncio.timeout(LINE_SECONDS):
+                await self._writing.acquire()
+        except TimeoutError:
+            raise self._line_is_long() from None
+        try:
+            yield
+        finally:
+            self._writing.release()
+
+    async def _begin_in_line(self, connection: AsyncConnection, *, is_long: bool) -> PostgresConnection:
+        """Begins the transaction that may move the version, once those of other processes have ended."""
+        loop = asyncio.get_running_loop()
+        ends = loop.time() + LINE_SECONDS
+        while True:
+            try:
+                return await self._begin(connection, is_long=is_long, locks=_TAKE_LINE)
+            except psycopg.errors.LockNotAvailable:
+                if loop.time() > ends:
+                    raise self._line_is_long() from None
+                await (await _driver(connection)).rollback()
+
+    async def _begin(self, connection: AsyncConnection, *, is_long: bool, locks: bytes = b"") -> PostgresConnection:
+        """Begins a transaction, on another connection where this one turns out broken."""
+        sql = _begin_sql(LONG_SECONDS if is_long else SILENCE_SECONDS) + locks
+        driver = await _driver(connection)
+        try:
+            await driver.execute(sql, prepare=False)
+        except psycopg.OperationalError as error:
+            if not is_broken(error):
+                raise
+            self._connector.renew()
+            await connection.invalidate()
+            driver = await _driver(connection)
+            await driver.execute(sql, prepare=False)
+        if is_long:
+            driver.silence_seconds = LONG_SECONDS
+        return driver
+
+    async def _commit(self, driver: PostgresConnection) -> None:
+        try:
+            await driver.commit()
+        except psycopg.OperationalError as error:
+            failure = self._availability.failure(error)
+            assert failure is not None
+            detail = f"{failure.detail} That was at the end of a change: it may have been stored."
+            raise DatabaseUnavailable(detail, failure.outage) from error
+
+    def _line_is_long(self) -> DatabaseUnavailable:
+        return DatabaseUnavailable(f"Other changes have taken more than {LINE_SECONDS:g} seconds.", Outage.BUSY)
+
+    def _check_out(self, connection: Any, _record: object, _proxy: object) -> None:
+        """Refuses a connection of an earlier generation: SQLAlchemy's pool makes another."""
+        driver: PostgresConnection = connection.driver_connection
+        driver.silence_seconds = SILENCE_SECONDS
+        if driver.generation != self._connector.generation:
+            raise sa.exc.InvalidatePoolError("It may be dead, or lead to another server.")
 
     async def check(self, *, thorough: bool = False) -> int:  # noqa: ARG002  # what is checked is the same
         """See `Database.check`."""
-        version = await self.version()
-        state = sa.text("SELECT pg_is_in_recovery() OR current_setting('transaction_read_only')::boolean")
-        if (await self.fetch(state, lambda rows: rows))[0][0]:
-            raise DatabaseUnavailable(f"The database at {self._place} can be read and not written.", Outage.READ_ONLY)
+        version, ((is_read_only,),) = await asyncio.gather(self.version(), self._compiled.fetch(_IS_READ_ONLY))
+        if is_read_only:
+            raise self._availability.turned_read_only()
+        await self._availability.require(writes=True)
         return version
 
     async def run_sync(self, work: Callable[[sa.Connection], Made]) -> Made:
         """See `Database.run_sync`."""
-        try:
-            async with self._engine.begin() as connection:
-                # Server processes that start at once migrate one after the other.
-                await connection.execute(sa.text("SELECT pg_advisory_xact_lock(:key)"), {"key": MIGRATION_LOCK})
+        async with self._connected() as connection:
+            driver = await self._begin(connection, is_long=True)
+            driver.silence_seconds = None  # a migration takes as long as it takes
+            # Server processes that start at once migrate one after the other.
+            await driver.execute(_MIGRATION_BEGIN, prepare=False)
+            async with connection.begin():
                 return await connection.run_sync(work)
-        except _UNAVAILABLE as error:
-            raise self._unavailable(error) from error
 
     async def close(self) -> None:
         """See `Database.close`."""
         await self._groups.close()
+        await self._availability.close()
         await self._version.close()
         await self._compiled.close()
         await self._engine.dispose()
 
-    def _unavailable(self, error: Exception) -> DatabaseUnavailable:
-        reason = str(error.orig) if isinstance(error, sa.exc.DBAPIError) else str(error)
-        reason = (reason.strip() or "no connection is free").splitlines()[0]
-        return DatabaseUnavailable(f"The database at {self._place} cannot be used: {reason}.")
+
+# The row of the catalogue's version is what all writers lock: whoever waits for it says so in time, and tries again.
+_TAKE_LINE = b"; SET LOCAL lock_timeout = '2s'; SELECT FROM catalogue FOR UPDATE; SET LOCAL lock_timeout = '3s'"
+_MIGRATION_BEGIN = (
+    b"SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0; "
+    b"SELECT pg_advisory_xact_lock(%d)" % MIGRATION_LOCK
+)
+_IS_READ_ONLY = CompiledStatement(
+    sa.select(sa.func.current_setting(sa.literal_column("'transaction_read_only'")) == sa.literal_column("'on'"))
+)
 
 
-def _parsed(url: str) -> sa.URL:
-    try:
-        parsed = sa.make_url(url)
-        rendered = parsed.set(drivername="postgresql").render_as_string(hide_password=False)
-        make_conninfo(rendered.replace(" ", "%20"))  # which SQLAlchemy leaves bare, and libpq does not take
-    except (ValueError, sa.exc.ArgumentError, psycopg.ProgrammingError):  # whose words may hold the password
-        raise CannotStart(
-            "BAYPLAN_DATABASE is not the address of a database: write postgresql://user:password@host:port/name, "
-            "with %40 for '@' and the like in the password."
-        ) from None
-    return parsed.set(drivername="postgresql+psycopg")
+def _begin_sql(statement_seconds: float) -> bytes:
+    """What begins a transaction, whatever the database or the role has as its default.
+
+    It holds behind a pooler, too, where a session's settings would be those of others. That a database is read-only by
+    default is left as it is: somebody wants nothing to be written.
+    """
+    return (
+        f"BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL statement_timeout = '{statement_seconds * 1000:.0f}ms'; "
+        "SET LOCAL lock_timeout = '3s'; SET LOCAL idle_in_transaction_session_timeout = '10min'"
+    ).encode()
+
+
+async def _driver(connection: AsyncConnection) -> PostgresConnection:
+    driver = (await connection.get_raw_connection()).driver_connection
+    assert isinstance(driver, PostgresConnection)
+    return driver
+
+
+async def _end(connection: AsyncConnection) -> None:
+    """Leaves the connection outside of a transaction, or to nobody."""
+    if connection.invalidated or connection.closed:
+        return
+    driver = await _driver(connection)
+    with suppress(psycopg.Error):
+        await driver.rollback()
+    if driver.closed or driver.info.transaction_status != psycopg.pq.TransactionStatus.IDLE:
+        await connection.invalidate()
 
 
 class _PostgresGroup:
     """The transaction of a connection, and what each write in it sees."""
 
-    def __init__(self, connection: AsyncConnection, driver: psycopg.AsyncConnection[Any]) -> None:
+    def __init__(self, connection: AsyncConnection, driver: PostgresConnection) -> None:
         self._connection = connection
         self._driver = driver
 
@@ -182,7 +291,7 @@ class _PostgresGroup:
 @dataclass(slots=True, kw_only=True)
 class _PostgresTransaction(VersionLog):
     connection: AsyncConnection
-    driver: psycopg.AsyncConnection[Any]
+    driver: PostgresConnection
 
     async def fetch(self, statement: Executable | CompiledStatement, parameters: Parameters = None) -> Rows:
         if isinstance(statement, CompiledStatement):

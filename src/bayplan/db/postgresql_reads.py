@@ -4,7 +4,7 @@ SQLAlchemy's asynchronous engine costs several times what the query itself does:
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Mapping
 from typing import Any
 
 import psycopg
@@ -12,13 +12,8 @@ import sqlalchemy as sa
 
 from bayplan.db.compiled import CompiledStatement
 from bayplan.db.database import READ_VERSION, Rows, version_in
-
-CONNECT_TIMEOUT_SECONDS = 5
-POOL_TIMEOUT_SECONDS = 10
-
-_BROKEN = (psycopg.OperationalError, psycopg.InterfaceError)
-READ_FAILURES = (*_BROKEN, TimeoutError)
-"""What a read raises where the database does not answer, or no connection gets free in time."""
+from bayplan.db.postgresql_availability import Availability, ConnectionSlots
+from bayplan.db.postgresql_connection import Connector, PostgresConnection, is_broken
 
 
 class ReadConnections:
@@ -27,40 +22,42 @@ class ReadConnections:
     A connection that turns out broken is replaced, and the statement is run once more: it only reads.
     """
 
-    def __init__(self, url: sa.URL, dialect: sa.Dialect, *, most: int) -> None:
+    def __init__(self, connector: Connector, availability: Availability, dialect: sa.Dialect, *, most: int) -> None:
+        self._connector = connector
+        self._availability = availability
         self._dialect = dialect
-        self._url = url.set(drivername="postgresql").render_as_string(hide_password=False)
-        self._idle: list[psycopg.AsyncConnection[Any]] = []
-        self._slots = asyncio.Semaphore(most)
+        self._idle: list[PostgresConnection] = []
+        self._slots = ConnectionSlots(availability, most)
 
     async def fetch(self, statement: CompiledStatement, parameters: Mapping[str, Any] | None = None) -> Rows:
-        """Gives the rows; raises `READ_FAILURES`."""
+        """Gives the rows; raises `DatabaseUnavailable`."""
         sql, _, values = statement.for_driver(self._dialect)
         if parameters is not None:
             values = {**values, **parameters}
-        await self._take_slot()
-        try:
-            if self._idle:
-                connection = self._idle.pop()
-                try:
-                    return await self._run(connection, sql, values)
-                except _BROKEN:
-                    await self.close()  # what broke this one has broken those that are idle as well
-            connection = await psycopg.AsyncConnection.connect(
-                self._url, autocommit=True, prepare_threshold=0, connect_timeout=CONNECT_TIMEOUT_SECONDS
-            )
-            return await self._run(connection, sql, values)
-        finally:
-            self._slots.release()
+        async with self._slots.taken():
+            try:
+                return await self._fetch(sql, values)
+            except psycopg.Error as error:
+                failure = self._availability.failure(error)
+                if failure is None:
+                    raise
+                raise failure from error
 
-    async def _take_slot(self) -> None:
-        if self._slots.locked():
-            async with asyncio.timeout(POOL_TIMEOUT_SECONDS):
-                await self._slots.acquire()
-        else:
-            await self._slots.acquire()
+    async def _fetch(self, sql: str, values: Mapping[str, Any]) -> Rows:
+        while self._idle:
+            connection = self._idle.pop()
+            if connection.generation != self._connector.generation:
+                await connection.close()
+                continue
+            try:
+                return await self._run(connection, sql, values)
+            except (psycopg.OperationalError, psycopg.InterfaceError) as error:
+                if not is_broken(error):
+                    raise
+                self._connector.renew()  # what broke this one has broken those that are idle as well
+        return await self._run(await self._connector.connect(prepare_threshold=0), sql, values)
 
-    async def _run(self, connection: psycopg.AsyncConnection[Any], sql: str, values: Mapping[str, Any]) -> Rows:
+    async def _run(self, connection: PostgresConnection, sql: str, values: Mapping[str, Any]) -> Rows:
         try:
             rows = await (await connection.execute(sql.encode(), values)).fetchall()
         except BaseException:  # a cancelled one may still be waiting for its answer
@@ -82,9 +79,8 @@ class SharedVersion:
     Who asks while a read is under way shares the next one, which begins after they asked: what was committed before is in it.
     """
 
-    def __init__(self, connections: ReadConnections, failed: Callable[[Exception], Exception]) -> None:
+    def __init__(self, connections: ReadConnections) -> None:
         self._connections = connections
-        self._failed = failed
         self._current: asyncio.Task[int] | None = None
         self._next: asyncio.Task[int] | None = None
 
@@ -99,10 +95,7 @@ class SharedVersion:
         if before is not None and not before.done():
             await asyncio.wait([before])
         self._current, self._next = self._next, None
-        try:
-            return version_in(await self._connections.fetch(READ_VERSION))
-        except READ_FAILURES as error:
-            raise self._failed(error) from error
+        return version_in(await self._connections.fetch(READ_VERSION))
 
     async def close(self) -> None:
         """Ends the connection, and reads that are under way."""

@@ -19,7 +19,7 @@ async def fill(db: Database, admin_password_hash: str, now: str, folder: Path | 
 
     `folder` holds newer tables than the shipped ones. Raises `CannotStart` for one that cannot be read.
     """
-    async with db.write() as tx:
+    async with db.write(is_long=True) as tx:
         if tx.version != 1:
             await keep_version(tx)
             return False

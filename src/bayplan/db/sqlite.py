@@ -209,7 +209,13 @@ class SqliteDatabase:
         return version
 
     @asynccontextmanager
-    async def write(self, *, moves: bool = True, by: Principal | None = None) -> AsyncGenerator[Transaction]:
+    async def write(
+        self,
+        *,
+        moves: bool = True,
+        by: Principal | None = None,
+        is_long: bool = False,  # noqa: ARG002  # it works on its own disk, and has no deadline
+    ) -> AsyncGenerator[Transaction]:
         """See `Database.write`."""
         async with self._transaction() as group:
             tx = group.part(None if by is None else by.name)

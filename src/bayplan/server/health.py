@@ -3,7 +3,7 @@
 from starlette.responses import Response
 
 import bayplan
-from bayplan.db.database import Outage
+from bayplan.db.database import DatabaseUnavailable, Outage
 from bayplan.server.auth.access import PUBLIC
 from bayplan.server.context import Context
 from bayplan.server.http.responses import Json
@@ -16,13 +16,23 @@ async def healthz(_context: Context, _call: Call[None, None]) -> Response:
 
 
 async def readyz(context: Context, _call: Call[None, None]) -> Response:
-    """Answers as long as the database can be read and written, and is not known to be damaged."""
-    version = await context.db.check()
+    """Answers as long as the database does, and is not known to be damaged; says where it can only be read.
+
+    A proxy that took such a process out of its list would end what goes on: lists, matches, log-ins that exist.
+    """
+    status = "ready"
+    try:
+        version = await context.db.check()
+    except DatabaseUnavailable as error:
+        if error.outage is not Outage.READ_ONLY:
+            raise
+        context.outages.report(error)
+        status, version = "read_only", await context.db.version()
     outage = context.outages.current
     # A request that waited too long does not mean that all do.
-    if outage is not None and outage.outage not in (Outage.UNREACHABLE, Outage.BUSY):
+    if outage is not None and outage.outage not in (Outage.UNREACHABLE, Outage.BUSY, Outage.READ_ONLY):
         raise outage
-    return Json({"status": "ready", "catalogue_version": version})
+    return Json({"status": status, "catalogue_version": version})
 
 
 ROUTES = tuple(
@@ -39,6 +49,6 @@ ROUTES = tuple(
     )
     for name, handler, summary in (
         ("healthz", healthz, "The process is alive"),
-        ("readyz", readyz, "The database can be read and written"),
+        ("readyz", readyz, "The database answers; `read_only` where nothing can be written"),
     )
 )

@@ -42,8 +42,10 @@ class FullDisk:
         return getattr(self._db, name)
 
     @asynccontextmanager
-    async def write(self, *, moves: bool = True, by: Principal | None = None) -> AsyncGenerator[Transaction]:
-        async with self._db.write(moves=moves, by=by) as tx:
+    async def write(
+        self, *, moves: bool = True, by: Principal | None = None, is_long: bool = False
+    ) -> AsyncGenerator[Transaction]:
+        async with self._db.write(moves=moves, by=by, is_long=is_long) as tx:
             yield tx
             if self.is_full:
                 raise DatabaseUnavailable("The disk is full.")

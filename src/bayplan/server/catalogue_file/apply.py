@@ -67,7 +67,7 @@ async def apply(
     """Gives what changed. Raises `Invalid` or `Conflict` with every problem in the document, or `PreconditionFailed`."""
     result = ApplyResult()
     try:
-        async with db.write(by=by) as tx:
+        async with db.write(by=by, is_long=True) as tx:
             result.version = tx.version - 1
             if if_version is not None and tags_in(if_version).isdisjoint((ANY_TAG, str(result.version))):
                 raise PreconditionFailed("The catalogue was changed since the dry run: look at the changes again.")

@@ -29,7 +29,7 @@ async def encrypt_again(db: Database, keyring: Keyring) -> tuple[int, int]:
     """Gives how many passwords were encrypted again with the newest key, and how many there are; all or none."""
     column = tables.images.c.registry_password
     # In turn with the other writers: locking the images one by one beside them could end in a deadlock.
-    async with db.write() as tx:
+    async with db.write(is_long=True) as tx:
         rows = await tx.fetch(sa.select(tables.images.c.pk, column).where(column.is_not(None)))
         stale = [(row.pk, row.registry_password) for row in rows if not keyring.is_current(row.registry_password)]
         changes = [{"at": pk, "sealed": keyring.encrypt(keyring.decrypt(stored))} for pk, stored in stale]

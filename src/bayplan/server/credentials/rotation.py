@@ -29,7 +29,7 @@ async def rotate(context: Context, principal: Principal, rotation: Rotation) -> 
     if rotation.check:
         accepted = await _try_out(context, places, new[1], rotation.registry_password)
         verified, detail = accepted > 0, _detail(old[0], accepted, len(places), repositories)
-    async with context.db.write(by=principal) as tx:
+    async with context.db.write(by=principal, is_long=True) as tx:
         images = await credential_store.replace(tx, old, new[1], rotation.registry_password, context.keyring)
         await credential_store.note_outcomes(tx, now(), accepted=[new] if verified else [])
     return {"images": len(images), "verified": verified, "detail": detail}
