@@ -69,7 +69,8 @@ class Template:
     tokens: dict[str, str]
 
 
-def _settings(home: Path, database: str | None, **changes: object) -> Settings:
+def settings_of(home: Path, database: str | None, **changes: object) -> Settings:
+    """The settings of a server under test."""
     # A day for an access token: the template's are used until the last test.
     return Settings.model_validate(
         {
@@ -93,7 +94,7 @@ def _obtain_token(anonymous: httpx2.Client, username: str, password: str) -> str
 
 def _fill(home: Path, database: str | None, loop: Loop) -> dict[str, str]:
     """Starts over nothing, makes the accounts and the framework that `catalogue.image` names; gives the tokens."""
-    with running_app(_settings(home, database), loop) as app, client(app, loop) as anonymous:
+    with running_app(settings_of(home, database), loop) as app, client(app, loop) as anonymous:
         tokens = {"staff": _obtain_token(anonymous, "admin", ADMIN_PASSWORD)}
         with client(app, loop, tokens["staff"]) as staff:
             body = catalogue.user(username=USER[0], password=USER[1])
@@ -168,7 +169,7 @@ def serving(
     home = folder / f"home-{next(_names)}"
     shutil.copytree(template.home, home)
     with _fresh_database(kind, request, home, template.database) as url:
-        settings = _settings(home, url, **changes)
+        settings = settings_of(home, url, **changes)
         with contextlib.ExitStack() as stack:
             app = stack.enter_context(running_app(settings, loop, **(options or {})))
             clients = [

@@ -47,11 +47,16 @@ class Postgres:
         )
         return self.url(name)
 
-    def alter(self, name: str, *changes: str) -> None:
-        """Changes the database (`SET timezone = 'UTC'`), and ends the sessions that have it as it was."""
+    def set(self, name: str, *changes: str) -> None:
+        """Changes the database for sessions that begin from now on (`SET timezone = 'UTC'`)."""
         with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
             for change in changes:
                 connection.execute(sql.SQL("ALTER DATABASE {} ").format(sql.Identifier(name)) + sql.SQL(change))
+
+    def alter(self, name: str, *changes: str) -> None:
+        """Changes the database, and ends the sessions that have it as it was."""
+        self.set(name, *changes)
+        with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
             connection.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", [name])
 
     def backends(self, name: str) -> list[int]:

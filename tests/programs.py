@@ -29,6 +29,7 @@ _PROGRAMS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
         ("dockerd", "containerd", "containerd-shim-runc-v2", "runc"),
         ("docker.io", "containerd", "runc", "libdevmapper1.02.1", "libseccomp2"),
     ),
+    "pgbouncer": (("pgbouncer",), ("pgbouncer", "libc-ares2", "libevent-2.1-7")),
     "skopeo": (("skopeo",), ("skopeo", "libdevmapper1.02.1", "libgpgme11", "libassuan0")),
     "podman": (
         ("podman", "conmon", "runc"),

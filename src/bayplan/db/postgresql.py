@@ -31,7 +31,7 @@ from bayplan.db.rights import require_rights
 from bayplan.db.versioned import ReferenceNames, VersionLog, move_version, store_entries
 
 MIGRATION_LOCK = 0x62617970  # "bayp", so that it is nobody else's
-LINE_SECONDS = 30.0
+LINE_SECONDS = 20.0
 """How long a write waits for those before it, in this process and in others."""
 LONG_SECONDS = 600.0
 """How long one statement of a write that is long may take: an import of 100,000 rows has some."""

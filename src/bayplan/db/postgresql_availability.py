@@ -17,7 +17,7 @@ from bayplan.db.postgresql_connection import Connector, Silence
 PROBE_EVERY_SECONDS = 0.5
 VERDICT_SECONDS = 0.5
 """How long requests wait for the probe, after one connection fell silent: another may be well."""
-WAIT_SECONDS = 10.0
+WAIT_SECONDS = 20.0
 """How long a request waits until a connection is free."""
 
 FAILURES = (sa.exc.DBAPIError, sa.exc.TimeoutError, psycopg.Error)
