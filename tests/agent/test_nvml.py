@@ -96,7 +96,7 @@ def test_a_property_that_a_gpu_does_not_have_stays_open(nvml: dict[str, str], tm
 @pytest.fixture(scope="module")
 def odd_values() -> list[tuple[str, str, str]]:
     """Values of no sense: the variable of the stand-in, the value, the field of a GPU."""
-    names = ["", " ", "A\x1b[31mB", "A\nB", "A\tB", "\udcf8\udc95", "A\u200bB", "A\u00a0B"]
+    names = ["", " ", "A\x1b[31mB", "A\nB", "A\tB", "\udcf8\udc95", "A\u200bB", "A\u00a0B", "A\u3164B"]
     return [
         *(("NVML_NAME", name, "name") for name in names),
         *(

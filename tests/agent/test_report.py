@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from bayplan.agent.hardware import GpuFault, GpuHardware, Gpus, Machine, machine_as_json, machine_of
-from bayplan.agent.report import body, differences, hides_gpus
+from bayplan.agent.report import as_before, body, differences
 from bayplan.schemas.workers import JoinRequest
 
 A6000 = GpuHardware(0, "NVIDIA RTX A6000", "NvidiaRTX", 51527024640, "8.6")
@@ -48,24 +48,44 @@ def test_changes_are_described(new: Machine, lines: list[str]) -> None:
     assert differences(body(MACHINE, "192.0.2.17"), body(new, "192.0.2.17")) == lines
 
 
+LOST = (GpuFault(1, "GPU is lost"),)
+FAULT = "GPU 1 does not answer (GPU is lost)"
+
+
 def test_a_gpu_that_does_not_answer_is_reported_as_before() -> None:
     reported = body(MACHINE, "192.0.2.17")
-    lost = replace(MACHINE, gpus=Gpus("570.86.10", (A6000,), (GpuFault(1, "GPU is lost"),)))
-    assert differences(reported, body(lost, "192.0.2.17", reported)) == ["driver 535.104.05 is now 570.86.10"]
-    assert not hides_gpus(lost, reported)
+    lost = replace(MACHINE, gpus=Gpus("570.86.10", (A6000,), LOST))
+    report = body(lost, "192.0.2.17", reported)
+    assert report == reported | {"driver_version": "570.86.10", "fault": FAULT}
+    assert differences(reported, report) == [
+        "driver 535.104.05 is now 570.86.10",
+        f"what does not answer stays as it was: {FAULT}",
+    ]
+    assert differences(report, body(MACHINE, "192.0.2.17", report))[-1] == "all hardware answers again"
     assert machine_of(machine_as_json(lost)) == lost
+    JoinRequest.model_validate(report)
 
 
 def test_a_gpu_that_does_not_answer_for_the_first_time_is_left_out() -> None:
     reported = body(replace(MACHINE, gpus=Gpus("535.104.05", (A6000,))), "192.0.2.17")
-    with_new = replace(MACHINE, gpus=Gpus("535.104.05", (A6000,), (GpuFault(1, "GPU is lost"),)))
-    assert body(with_new, "192.0.2.17", reported) == reported
-    assert not hides_gpus(with_new, reported)
+    with_new = replace(MACHINE, gpus=Gpus("535.104.05", (A6000,), LOST))
+    assert body(with_new, "192.0.2.17", reported) == reported | {"fault": FAULT}
+    assert body(with_new, "192.0.2.17") == reported | {"fault": FAULT}
 
 
 def test_a_lost_gpu_among_fewer_than_before_may_be_any() -> None:
-    lost = replace(MACHINE, gpus=Gpus("535.104.05", (), (GpuFault(0, "GPU is lost"),)))
-    assert hides_gpus(lost, body(MACHINE, "192.0.2.17"))
+    reported = body(MACHINE, "192.0.2.17")
+    report = body(replace(MACHINE, gpus=Gpus("570.86.10", (), (GpuFault(0, "GPU is lost"),))), "192.0.2.18", reported)
+    assert report.pop("fault").endswith("fewer GPUs than before: restart it")
+    assert report == reported | {"ip": "192.0.2.18"}
+
+
+def test_a_machine_that_cannot_be_probed_is_reported_as_before() -> None:
+    reported = body(MACHINE, "192.0.2.17")
+    report = as_before(reported, "192.0.2.17", f"NVML:\x1b[31m {'x' * 2000}.")
+    JoinRequest.model_validate(report)
+    assert {name: value for name, value in report.items() if name != "fault"} == reported
+    assert as_before(report, "192.0.2.17", "Driver Not Loaded.") == reported | {"fault": "Driver Not Loaded"}
 
 
 def test_another_address_is_described() -> None:

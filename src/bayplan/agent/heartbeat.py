@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, NoReturn
 
 from bayplan.agent import credential, membership
 from bayplan.agent.credential import AgentState
-from bayplan.agent.probe import CannotProbe
 from bayplan.agent.report import differences
 from bayplan.client import Client
 from bayplan.domain.backoff import Backoff, spread
@@ -42,9 +41,9 @@ class Agent:
     log: Callable[[str], None]
     prefetcher: "Prefetcher | None" = None
     _failures: int = 0
-    # The last error of the server, and of the probe: each is logged once, not at every try.
+    # The last error of the server, and of a report: each is logged once, not at every try.
     _last_error: str | None = None
-    _last_probe_error: str = ""
+    _last_report_error: str | None = None
     _probed_at: float | None = None  # on the monotonic clock
     _reports_all: bool = False  # whether or not anything has changed
     _state: AgentState = field(init=False)
@@ -116,23 +115,17 @@ class Agent:
         if self._probed_at is not None and now - self._probed_at < self.probe_seconds:
             return
         try:
-            machine = membership.current(self._state)
-        except (CannotProbe, Invalid) as error:
-            self._probed_at = now
-            self._log_probe_error(f"The hardware cannot be probed, so what was reported stays. {error.detail}")
+            body = membership.current(self._state)
+            changes = ["everything"] if self._reports_all else differences(self._state.reported, body)
+            if changes:
+                self.log(f"Reporting: {', '.join(changes)}.")
+                self._state = membership.report_to(client, self.path, self._state, body)
+        except Invalid as error:  # there is no route, or the server refuses the report: heartbeats go on
+            if error.detail != self._last_report_error:
+                self.log(f"The machine cannot be reported, so what was reported stays. {error.detail}")
+            self._probed_at, self._last_report_error = now, error.detail
             return
-        self._log_probe_error(" ".join(machine.faults))
-        changes = ["everything"] if self._reports_all else differences(self._state.reported, machine.body)
-        if changes:
-            self.log(f"Reporting: {', '.join(changes)}.")
-            self._state = membership.report_to(client, self.path, self._state, machine.body)
-        self._probed_at, self._reports_all = now, False
-
-    def _log_probe_error(self, error: str) -> None:
-        """Logs an error of the probe where it is another than the last one; an empty text is none."""
-        if error != self._last_probe_error:
-            self.log(error or "The hardware can be probed again.")
-        self._last_probe_error = error
+        self._probed_at, self._reports_all, self._last_report_error = now, False, None
 
     def _seconds_after_failure(self, error: BayplanError) -> float:
         self._failures += 1

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict
 
@@ -44,12 +44,9 @@ def join(
         raise Conflict(f"This machine is a worker of {before.server}: run `bayplan worker leave` first.")
     credential.writable(path)
     machine, address = read_machine(without_gpu=without_gpu), ip or probe.address_towards(url)
-    reported = before.reported if before is not None and before.reported.get("ip") == address else {}
-    if report.hides_gpus(machine, reported):
-        raise _hides_gpus(machine)
-    for fault in machine.gpus.faults:
-        warn(f"{fault}, and is reported when it does.")
-    body = report.body(machine, address, reported)
+    body = report.body(machine, address, before.reported if before and before.reported.get("ip") == address else None)
+    if "fault" in body:
+        warn(f"{body['fault']}. What answers is reported, and the rest when it does.")
     with Client(url, token=token, timeout_seconds=TIMEOUT_SECONDS) as client:
         try:
             joined = client.nodes.join(body)
@@ -83,29 +80,15 @@ def connect(state: AgentState) -> Client:
     return Client(state.server, worker=state.worker, secret=state.secret, timeout_seconds=TIMEOUT_SECONDS)
 
 
-@dataclass(frozen=True, slots=True)
-class MachineReport:
-    """The report of the machine as it is now, and a sentence on each GPU that does not answer and is in it as before."""
-
-    body: report.Body
-    faults: tuple[str, ...]
-
-
-def current(state: AgentState) -> MachineReport:
-    """Gives the report of the machine as it is now; raises `CannotProbe`, or `Invalid` where there is no route to the server."""
+def current(state: AgentState) -> report.Body:
+    """Gives the report of the machine as it is now, with a `fault` where it cannot be probed; raises `Invalid` where there is no
+    route to the server."""
     ip = state.ip or probe.address_towards(state.server)
-    machine = probe.machine_in_new_process(without_gpu=state.without_gpu)
-    if report.hides_gpus(machine, state.reported):
-        raise _hides_gpus(machine)
-    return MachineReport(
-        report.body(machine, ip, state.reported),
-        tuple(f"{fault}: what was reported of it stays." for fault in machine.gpus.faults),
-    )
-
-
-def _hides_gpus(machine: Machine) -> probe.CannotProbe:
-    faults = ", ".join(map(str, machine.gpus.faults))
-    return probe.CannotProbe(f"{faults}, and the machine has fewer GPUs than before: restarting it is what helps.")
+    try:
+        machine = probe.machine_in_new_process(without_gpu=state.without_gpu)
+    except probe.CannotProbe as error:
+        return report.as_before(state.reported, ip, error.detail)
+    return report.body(machine, ip, state.reported)
 
 
 def report_to(client: Client, path: Path, state: AgentState, body: report.Body) -> AgentState:
@@ -147,9 +130,9 @@ def status(state: AgentState) -> Status:
         except BayplanError as error:
             answer["troubles"].append(error.detail)
         try:
-            now = probing.result()
-            answer["changes"] = report.differences(state.reported, now.body)
-            answer["troubles"] += now.faults
+            body = probing.result()
+            answer["changes"] = report.differences(state.reported, body)
+            answer["troubles"] += [f"{body['fault']}."] if "fault" in body else []
         except BayplanError as error:
             answer["troubles"].append(error.detail)
     return answer

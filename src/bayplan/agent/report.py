@@ -3,11 +3,13 @@
 from collections.abc import Mapping
 from typing import Any
 
+from bayplan.agent import values
 from bayplan.agent.hardware import Machine
 
 Body = dict[str, Any]
-"""The body of `POST /v1/nodes/join`."""
+"""The body of `POST /v1/nodes/join`, or a part of it."""
 
+_MOST_FAULT_LETTERS = 1_000  # of what the server takes
 _WORDS = {
     "compute_capability": "compute capability",
     "gpu_name": "name",
@@ -18,9 +20,18 @@ _WORDS = {
 
 
 def body(machine: Machine, ip: str, reported: Mapping[str, Any] | None = None) -> Body:
-    """Gives the whole machine as the server takes it. A GPU that does not answer is as it was `reported` before, if it was."""
+    """Gives the whole machine as the server takes it.
+
+    A GPU that does not answer is as it was `reported` before, if it was. Where another GPU is gone as well, it may be any: then
+    all of the hardware is as it was reported.
+    """
     by_index = {gpu["index"]: gpu for gpu in (reported or {}).get("gpus", ())}
-    gpus = [
+    faults = machine.gpus.faults
+    indices = {gpu.index for gpu in machine.gpus.gpus} | {fault.index for fault in faults}
+    fault = ", ".join(map(str, faults))
+    if reported and faults and not by_index.keys() <= indices:
+        return as_before(reported, ip, f"{fault}, and the machine has fewer GPUs than before: restart it")
+    gpus: list[Body] = [
         {
             "index": gpu.index,
             "compute_capability": gpu.compute_capability,
@@ -31,20 +42,26 @@ def body(machine: Machine, ip: str, reported: Mapping[str, Any] | None = None) -
         }
         for gpu in machine.gpus.gpus
     ]
-    gpus += [by_index[fault.index] for fault in machine.gpus.faults if fault.index in by_index]
-    return {
+    gpus += [by_index[fault.index] for fault in faults if fault.index in by_index]
+    machine_body = {
         "ip": ip,
         "architecture": machine.architecture,
         "cpu_mem": machine.memory_bytes,
         "driver_version": machine.gpus.driver_version if gpus else None,
         "gpus": sorted(gpus, key=lambda gpu: gpu["index"]),
     }
+    return _with_fault(machine_body, fault)
 
 
-def hides_gpus(machine: Machine, reported: Mapping[str, Any]) -> bool:
-    """Whether a GPU that does not answer may be another one than was reported under its index, since some are gone as well."""
-    indices = {gpu.index for gpu in machine.gpus.gpus} | {fault.index for fault in machine.gpus.faults}
-    return bool(machine.gpus.faults) and not {gpu["index"] for gpu in reported.get("gpus", ())} <= indices
+def as_before(reported: Mapping[str, Any], ip: str, fault: str) -> Body:
+    """Gives the last report again, for a machine that cannot be probed, and why."""
+    return _with_fault({**reported, "ip": ip}, fault)
+
+
+def _with_fault(body: Body, fault: str) -> Body:
+    """Gives the body with `fault`, which stands there only where there is one."""
+    without = {name: value for name, value in body.items() if name != "fault"}
+    return {**without, "fault": values.printable(fault, most=_MOST_FAULT_LETTERS)} if fault else without
 
 
 def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
@@ -59,6 +76,11 @@ def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
         )
         if old.get(name) != new[name]
     ]
+    if old.get("fault") != new.get("fault"):
+        fault = new.get("fault")
+        changes.append(
+            "all hardware answers again" if fault is None else f"what does not answer stays as it was: {fault}"
+        )
     before = {gpu["index"]: gpu for gpu in old.get("gpus", ())}
     after = {gpu["index"]: gpu for gpu in new["gpus"]}
     for index in sorted(before.keys() | after.keys()):

@@ -7,6 +7,7 @@ sense at times, under WSL above all. Such a property stays open (None), and ever
 import re
 
 from bayplan.agent.hardware import brand as brand_of
+from bayplan.domain.names import canonical_name
 from bayplan.domain.versions import DriverVersion, read
 
 _LONGEST_TEXT = 200  # of what the server takes
@@ -41,18 +42,17 @@ def _word(text: str) -> str:
     return " ".join(text.split()).strip("[]").strip(" !.").casefold()
 
 
-def printable(text: str) -> str:
+def printable(text: str, *, most: int = 300) -> str:
     """Gives the beginning of a text on one line, for a sentence, without characters that could steer a terminal."""
-    return " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())[:300].rstrip(".")
+    return " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())[:most].rstrip(".")
 
 
 def line(text: str | bytes | None) -> str | None:
-    """Gives a name as the server takes it; None for one that is empty, too long, or not printable UTF-8."""
+    """Gives a name in its one form; None for one that the server does not take, and for one that is no UTF-8."""
     if isinstance(text, bytes):
         text = text.decode(errors="replace")
-    text = (text or "").strip()
-    is_name = 0 < len(text) <= _LONGEST_TEXT and text.isprintable() and _REPLACEMENT not in text
-    return text if is_name else None
+    name = read(canonical_name, (text or "").strip())
+    return None if name is None or len(name) > _LONGEST_TEXT or _REPLACEMENT in name else name
 
 
 def value(text: str | bytes | None) -> str | None:

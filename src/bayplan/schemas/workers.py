@@ -1,17 +1,18 @@
 """Requests and answers of joining: join tokens, the report of a machine, and its credential."""
 
-from typing import Annotated
+from typing import Annotated, NotRequired
 
 from pydantic import AfterValidator, Field
 from pydantic_core import PydanticCustomError
 from typing_extensions import TypedDict
 
-from bayplan.schemas.common import Body, Count, Label, Timestamp, Word
+from bayplan.schemas.common import Body, Count, Label, Line, Timestamp, Word
 from bayplan.schemas.components import answer
 from bayplan.schemas.cuda import DriverText
 from bayplan.schemas.nodes import CapabilityText, Host, NodeAnswer
 
 MOST_SECONDS = 31 * 24 * 3600
+MOST_FAULT_LETTERS = 1_000
 
 
 class JoinTokenCreate(Body):
@@ -60,13 +61,18 @@ def _each_once(gpus: list[Gpu]) -> list[Gpu]:
 
 
 class JoinRequest(Body, title="Join"):
-    """A machine and all of its GPUs; without any it is one node without GPU. Memory in bytes."""
+    """A machine and all of its GPUs; without any it is one node without GPU. Memory in bytes.
+
+    `fault` says why its hardware cannot be probed, or a part of it; that part is then as it was reported before.
+    """
 
     ip: Host
     architecture: Word | None = None
     cpu_mem: Count | None = None
     driver_version: DriverText | None = None
     gpus: Annotated[list[Gpu], Field(max_length=1_024), AfterValidator(_each_once)] = Field(default=[])
+
+    fault: Annotated[Line, Field(min_length=1, max_length=MOST_FAULT_LETTERS)] | None = None
 
     def nodes(self) -> list[dict[str, object]]:
         """Gives the machine's nodes, with the columns that the report names."""
@@ -93,9 +99,10 @@ class JoinAnswer(TypedDict):
 
 @answer()
 class WorkerAnswer(TypedDict):
-    """A machine that joined, with the pks of its nodes."""
+    """A machine that joined, with the pks of its nodes; `fault` only where its agent cannot probe all of its hardware."""
 
     worker: str
     ip: str
     joined: Timestamp
     nodes: list[int]
+    fault: NotRequired[str]

@@ -146,6 +146,9 @@ def test_a_worker_reports_by_its_own_token(service: Service) -> None:
         ({"ip": "not an address"}, "ip"),
         ({"secret": "mine"}, "secret"),
         ({"gpus": None}, "gpus"),
+        ({"fault": ""}, "fault"),
+        ({"fault": "two\nlines"}, "fault"),
+        ({"fault": "x" * 1001}, "fault"),
     ],
 )
 def test_a_wrong_report_is_refused_by_field_and_uses_nothing_up(
@@ -154,6 +157,15 @@ def test_a_wrong_report_is_refused_by_field_and_uses_nothing_up(
     token = join_token(service)
     refused(join(service, catalogue.machine() | changes, token), 422, field=field)
     assert join(service, catalogue.machine(), token).status_code == 201
+
+
+def test_a_fault_of_the_probe_is_listed_until_it_is_gone(service: Service) -> None:
+    with joined(service) as worker:
+        for fault in (None, "GPU 1 does not answer (GPU is lost)", "Driver Not Loaded", None):
+            body = worker.body | ({} if fault is None else {"fault": fault})
+            worker.client.post("/v1/nodes/join", json=body).raise_for_status()
+            (entry,) = service.staff.post("/v1/nodes/workers/list").json()
+            assert (entry.get("fault"), entry["nodes"]) == (fault, worker.nodes)
 
 
 def test_a_join_token_is_used_so_often_and_no_more(service: Service) -> None:

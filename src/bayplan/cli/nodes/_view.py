@@ -55,7 +55,10 @@ def show_workers(workers: Sequence[WorkerAnswer]) -> None:
     rows = [(worker["worker"], worker["ip"], len(worker["nodes"]), ago(worker["joined"])) for worker in workers]
     if not rows:
         return show(Text("No workers.", style=MUTED))
-    return show(table(columns, rows), Text(count(len(rows), "worker"), style=MUTED))
+    faults = [
+        Text(f"{worker['ip']}: {words(worker['fault'])}", style="yellow") for worker in workers if "fault" in worker
+    ]
+    return show(table(columns, rows), Text(count(len(rows), "worker"), style=MUTED), *faults)
 
 
 def show_one(node: ExpandedNodeAnswer) -> None:

@@ -41,6 +41,8 @@ workers = sa.Table(
     sa.Column("joined", Text, nullable=False),
     # The network address that it joined or reported from last; None for one that joined before this was kept.
     sa.Column("source", Text),
+    # Why its agent cannot probe all of its hardware, in a sentence.
+    sa.Column("fault", Text),
     sqlite_autoincrement=True,
 )
 

@@ -16,7 +16,7 @@ from bayplan.server.auth.machine_secrets import hashed
 from bayplan.server.context import Context
 from bayplan.server.fleet import join_tokens
 from bayplan.server.fleet import store as fleet_store
-from bayplan.server.fleet.store import JoinedWorker, RequestOrigin
+from bayplan.server.fleet.store import JoinedWorker, ReportedMachine
 
 Object = dict[str, Any]
 
@@ -66,9 +66,7 @@ async def join(context: Context, token: str, machine: JoinRequest, address: str)
     async with context.db.write() as tx:
         moment = now()
         await join_tokens.spend(tx, hashed(token), moment)
-        joined = await fleet_store.join(
-            tx, RequestOrigin(machine.ip, address), machine.nodes(), hashed(secret), moment, context.keyring
-        )
+        joined = await fleet_store.join(tx, _reported(machine, address), hashed(secret), moment, context.keyring)
         tx.author = joined.name
         return await _shown(context, tx, joined, secret)
 
@@ -77,9 +75,12 @@ async def report(context: Context, principal: Principal, machine: JoinRequest, a
     """Makes a worker's nodes equal to its report; raises `Unauthenticated` or `Conflict`."""
     assert principal.worker is not None
     async with context.db.write(by=principal) as tx:
-        origin = RequestOrigin(machine.ip, address)
-        joined = await fleet_store.report(tx, principal.worker, origin, machine.nodes(), now(), context.keyring)
+        joined = await fleet_store.report(tx, principal.worker, _reported(machine, address), now(), context.keyring)
         return await _shown(context, tx, joined, None)
+
+
+def _reported(machine: JoinRequest, address: str) -> ReportedMachine:
+    return ReportedMachine(machine.ip, address, machine.nodes(), machine.fault)
 
 
 async def _shown(context: Context, tx: Transaction, joined: JoinedWorker, secret: str | None) -> Object:

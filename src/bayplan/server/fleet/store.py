@@ -37,22 +37,22 @@ class JoinedWorker:
 
 
 @dataclass(frozen=True, slots=True)
-class RequestOrigin:
-    """The address that a machine reports, and the network address that its request comes from."""
+class ReportedMachine:
+    """A machine as it reports itself, and the network address `source` that its request comes from."""
 
     ip: str
     source: str
+    nodes: NodeColumns
+    fault: str | None
 
 
-async def join(
-    tx: Transaction, origin: RequestOrigin, nodes: NodeColumns, secret_hash: str, now: str, keyring: Keyring
-) -> JoinedWorker:
+async def join(tx: Transaction, machine: ReportedMachine, secret_hash: str, now: str, keyring: Keyring) -> JoinedWorker:
     """Adds a machine, or gives a worker that joins again a new secret; raises `Conflict` or `Invalid`.
 
     Nodes at its address without a worker become its own. The previous secret and tokens end, so the address of a living worker
     is refused to a machine at another network address.
     """
-    ip, source = origin.ip, origin.source
+    ip, source = machine.ip, machine.source
     rows = await tx.fetch(sa.select(_WORKERS.c.pk, _WORKERS.c.name, _WORKERS.c.source).where(_WORKERS.c.ip == ip))
     if rows:
         pk, name, old_source = rows[0]
@@ -63,16 +63,25 @@ async def join(
             "token_epoch": _WORKERS.c.token_epoch + 1,
             "joined": now,
             "source": source,
+            "fault": machine.fault,
         }
         await tx.execute(sa.update(_WORKERS).where(_WORKERS.c.pk == pk).values(fresh))
         tx.entries.append(ChangeEntry(WORKERS, pk, "join", {"secret": (SET, REPLACED)}))
     else:
         name = f"w-{secrets.token_hex(8)}"
-        values = {"name": name, "ip": ip, "secret_hash": secret_hash, "token_epoch": 0, "joined": now, "source": source}
+        values = {
+            "name": name,
+            "ip": ip,
+            "secret_hash": secret_hash,
+            "token_epoch": 0,
+            "joined": now,
+            "source": source,
+            "fault": machine.fault,
+        }
         pk = (await tx.fetch(sa.insert(_WORKERS).returning(_WORKERS.c.pk), values))[0][0]
         fields = {"name": (None, name), "ip": (None, ip), "secret": (None, SET)}
         tx.entries.append(ChangeEntry(WORKERS, pk, "join", fields))
-    return JoinedWorker(name, await _settle(tx, pk, ip, nodes, now, keyring, adopts=True))
+    return JoinedWorker(name, await _settle(tx, pk, machine, now, keyring, adopts=True))
 
 
 async def _require_silent(tx: Transaction, worker: int, whose: str, now: str) -> None:
@@ -89,18 +98,16 @@ async def _require_silent(tx: Transaction, worker: int, whose: str, now: str) ->
         )
 
 
-async def report(
-    tx: Transaction, worker: int, origin: RequestOrigin, nodes: NodeColumns, now: str, keyring: Keyring
-) -> JoinedWorker:
+async def report(tx: Transaction, worker: int, machine: ReportedMachine, now: str, keyring: Keyring) -> JoinedWorker:
     """Makes a worker's nodes equal to its report, at a new address too.
 
     Raises `Conflict`, `Invalid`, and `Unauthenticated` for a worker that was revoked meanwhile.
     """
-    ip = origin.ip
-    rows = await tx.fetch(sa.select(_WORKERS.c.name, _WORKERS.c.ip).where(_WORKERS.c.pk == worker))
+    ip = machine.ip
+    rows = await tx.fetch(sa.select(_WORKERS.c.name, _WORKERS.c.ip, _WORKERS.c.fault).where(_WORKERS.c.pk == worker))
     if not rows:
         raise Unauthenticated("The worker was revoked: join again.")
-    name, old_ip = rows[0]
+    name, old_ip, old_fault = rows[0]
     if ip != old_ip:
         taken = await tx.fetch(sa.select(_WORKERS.c.name).where(_WORKERS.c.ip == ip))
         if taken:
@@ -108,16 +115,20 @@ async def report(
                 f"The address {ip} is that of the worker {taken[0][0]}: revoke it first, or give this machine another.",
                 code="duplicate",
             )
-    await tx.execute(sa.update(_WORKERS).where(_WORKERS.c.pk == worker).values(ip=ip, source=origin.source))
-    tx.entries.append(ChangeEntry(WORKERS, worker, "report", {} if ip == old_ip else {"ip": (old_ip, ip)}))
-    return JoinedWorker(name, await _settle(tx, worker, ip, nodes, now, keyring, adopts=False))
+    await tx.execute(
+        sa.update(_WORKERS).where(_WORKERS.c.pk == worker).values(ip=ip, source=machine.source, fault=machine.fault)
+    )
+    changes = {"ip": (old_ip, ip), "fault": (old_fault, machine.fault)}
+    fields = {field: (old, new) for field, (old, new) in changes.items() if old != new}
+    tx.entries.append(ChangeEntry(WORKERS, worker, "report", fields))
+    return JoinedWorker(name, await _settle(tx, worker, machine, now, keyring, adopts=False))
 
 
 async def _settle(
-    tx: Transaction, worker: int, ip: str, nodes: NodeColumns, now: str, keyring: Keyring, *, adopts: bool
+    tx: Transaction, worker: int, machine: ReportedMachine, now: str, keyring: Keyring, *, adopts: bool
 ) -> tuple[int, ...]:
-    """Changes, adds and removes the worker's nodes until they equal `nodes`; gives their pks by index."""
-    table = tables.nodes
+    """Changes, adds and removes the worker's nodes until they equal the machine's; gives their pks by index."""
+    table, ip, nodes = tables.nodes, machine.ip, machine.nodes
     statement = (
         sa.select(table, _HELD.c.worker.label("held_by"))
         .select_from(table.outerjoin(_HELD))
@@ -166,13 +177,14 @@ async def _update(tx: Transaction, old: dict[str, Any] | None, values: dict[str,
 async def list_workers(db: Database) -> list[dict[str, Any]]:
     """Gives every worker, by address, with the pks of its nodes."""
     statement = (
-        sa.select(_WORKERS.c.name, _WORKERS.c.ip, _WORKERS.c.joined, _HELD.c.node)
+        sa.select(_WORKERS.c.name, _WORKERS.c.ip, _WORKERS.c.joined, _WORKERS.c.fault, _HELD.c.node)
         .select_from(_WORKERS.outerjoin(_HELD))
         .order_by(_WORKERS.c.ip, _HELD.c.node)
     )
     shown: dict[str, dict[str, Any]] = {}
-    for name, ip, joined, node in await fetch_all(db, statement):
-        entry = shown.setdefault(name, {"worker": name, "ip": ip, "joined": joined, "nodes": []})
+    for name, ip, joined, fault, node in await fetch_all(db, statement):
+        worker = {"worker": name, "ip": ip, "joined": joined, "nodes": []}
+        entry = shown.setdefault(name, worker if fault is None else {**worker, "fault": fault})
         entry["nodes"] += [] if node is None else [node]
     return list(shown.values())
 
