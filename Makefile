@@ -1,7 +1,7 @@
 # Everything that a newcomer or a robot does here. `make` alone prints the list.
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test lint check fuzz-api bench bench-registries bench-credentials flood fuzz-index truth tour clean
+.PHONY: help install run test lint check fuzz-api fuzz-registry bench bench-registries bench-credentials flood fuzz-index truth tour clean
 
 BIN := .venv/bin
 # Options for the command that a target runs: make run ARGS="--port 8080", make test ARGS="-k licences".
@@ -45,6 +45,9 @@ bench-credentials: .venv/.dev ## Measure what credentials in an answer cost, on 
 
 flood: .venv/.dev ## Measure log-ins, reads and memory while others flood the server; prints a table (options in ARGS="--connections 2000 --only guesses")
 	@$(BIN)/python -m benchmarks.flood $(ARGS)
+
+fuzz-registry: .venv/.dev ## Read two hundred times the spoiled manifests, indexes and configurations that the tests read
+	BAYPLAN_FUZZ_FACTOR=200 $(BIN)/pytest --timeout 7200 tests/registry/test_spoiled_documents.py $(ARGS)
 
 fuzz-index: .venv/.dev ## Hold the index against the one-image judge on many random catalogues, for some ten minutes (less with ROUNDS=100)
 	@BAYPLAN_FUZZ_ROUNDS=$(ROUNDS) $(BIN)/pytest -q -n auto tests/domain/compatibility/test_index.py $(ARGS)

@@ -1,4 +1,6 @@
-"""How many examples tests with made-up input try: few in the suite, `BAYPLAN_FUZZ_FACTOR` times as many with `make fuzz-api`."""
+"""How many examples tests with made-up input try: few in the suite, `BAYPLAN_FUZZ_FACTOR` times as many with `make fuzz-api`
+and `make fuzz-registry`.
+"""
 
 import os
 

@@ -6,7 +6,7 @@ import pytest
 
 from bayplan.domain.compatibility import tables
 from bayplan.registry import interpret as inspecting
-from bayplan.registry.content import Config, Descriptor, Manifest
+from bayplan.registry.content import Config, Descriptor, LayerDescriptor, Manifest
 from bayplan.registry.interpret import (
     FactContradiction,
     ObservedFact,
@@ -143,7 +143,7 @@ def platform(created: str | None = None, **env: str) -> PlatformFacts:
     """An image's platform, from its documents."""
     digest = f"sha256:{'0' * 64}"
     part = Descriptor(mediaType="x", digest=digest, size=7)
-    layers = (Descriptor(mediaType="x", digest=f"sha256:{'1' * 64}", size=100),) * 2
+    layers = (LayerDescriptor(digest=f"sha256:{'1' * 64}", size=100),) * 2
     start = {"Env": tuple(f"{name}={value}" for name, value in env.items())}
     config = Config.model_validate({"os": "linux", "architecture": "amd64", "created": created, "config": start})
     return platform_facts(digest, Manifest(config=part, layers=layers), config)

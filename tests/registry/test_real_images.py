@@ -74,7 +74,7 @@ async def test_they_come_out_right(open_registry: Registry, pushed: Images) -> N
     for tag, by_architecture in pushed.items():
         assert {platform.architecture for platform in inspections[tag].platforms} == set(by_architecture), tag
         for platform in inspections[tag].platforms:
-            row = by_architecture[platform.architecture]
+            row = by_architecture[str(platform.architecture)]
             facts = {name: fact.value for name, fact in platform.facts.items()}
             assert facts == expected(row["env"], row["labels"]), tag
             assert platform.os == "linux"

@@ -137,7 +137,7 @@ def _same(skopeo: Skopeo, tag: str, architectures: tuple[str, ...], ours: ImageI
     named = skopeo(f":{tag}", architectures[0], "--raw")
     document = json.loads(named)
     assert (ours.digest, ours.media_type) == (digest_of(named), document["mediaType"]), tag
-    assert sorted(platform.architecture for platform in ours.platforms) == sorted(architectures), tag
+    assert sorted(str(platform.architecture) for platform in ours.platforms) == sorted(architectures), tag
     for platform in ours.platforms:
         opinion = Opinion(
             json.loads(skopeo(f":{tag}", platform.architecture)),

@@ -47,23 +47,28 @@ class InspectionFacts:
 
 
 def facts_from_inspection(platforms: Iterable[Platform], is_readable: IsReadable) -> InspectionFacts:
-    """Gives the facts of an inspection's platforms; those of amd64, else of the first platform, are the image's."""
-    by_architecture: dict[str, Values] = {}
+    """Gives the facts of an inspection's platforms; those of amd64, else of the first platform, are the image's.
+
+    The architectures stay unknown where a platform does not name its own: it may be any.
+    """
+    by_architecture: dict[str | None, Values] = {}
     for platform in platforms:
         by_architecture.setdefault(architecture(platform), _facts_of(platform, is_readable))
-    first = _FIRST if _FIRST in by_architecture else next(iter(by_architecture), None)
-    if first is None:
+    if not by_architecture:
         return InspectionFacts({}, {})
-    facts = _readable({"architectures": list(by_architecture)}, is_readable) | by_architecture[first]
-    return InspectionFacts(
-        facts, {name: values for name, values in by_architecture.items() if values != by_architecture[first]}
-    )
+    named = {name: values for name, values in by_architecture.items() if name is not None}
+    first = by_architecture[_FIRST if _FIRST in named else next(iter(named), None)]
+    is_complete = len(named) == len(by_architecture)
+    facts = (_readable({"architectures": list(named)}, is_readable) if is_complete else {}) | first
+    return InspectionFacts(facts, {name: values for name, values in named.items() if values != first})
 
 
-def architecture(platform: Platform) -> str:
-    """The architecture as a node reports it; None for a platform of another system than Linux."""
-    name, system = str(platform["architecture"]), str(platform["os"])
-    return name if system == "linux" else f"{system}-{name}"
+def architecture(platform: Platform) -> str | None:
+    """The architecture as a node reports it, with the system where it is not Linux; None where the image does not name it."""
+    name, system = platform["architecture"], platform["os"]
+    if not name:
+        return None
+    return str(name) if system in ("linux", None) else f"{system}-{name}"
 
 
 def _facts_of(platform: Platform, is_readable: IsReadable) -> Values:

@@ -19,6 +19,7 @@ from bayplan.registry.connection import ConnectionLimits, Connections, RegistryR
 from bayplan.registry.content import (
     ACCEPT,
     CONFIGS,
+    LEGACY_CONFIGS,
     Config,
     Descriptor,
     Index,
@@ -143,7 +144,7 @@ class RegistryClient:
     ) -> Config:
         """Gives the configuration that a manifest of the reference's repository names."""
         what = f"The configuration of '{reference.repository}'"
-        if descriptor.media_type not in CONFIGS:
+        if descriptor.media_type not in CONFIGS | LEGACY_CONFIGS:
             kind = descriptor.media_type[:100]
             raise ManifestInvalid(f"'{reference.repository}' is no container image: its configuration is {kind!r}.")
         if descriptor.size > CONFIG_BYTES:

@@ -21,8 +21,8 @@ from pathlib import Path
 import httpx2
 
 from bayplan.registry.address import Address, AddressPolicy, Endpoint, resolve
+from bayplan.registry.content_coding import decoded, too_large
 from bayplan.registry.errors import (
-    ManifestTooLarge,
     RegistryError,
     RegistryFailing,
     RegistryTimeout,
@@ -33,6 +33,7 @@ from bayplan.registry.tls import refuse_tls, tls_context
 
 _ERROR_BYTES = 64 * 1024  # of an error's body, read so that the connection can be used again
 _ADDRESS_SECONDS = 60.0  # how long a checked address is used before the name is resolved again
+_MOST_DIGITS = 20  # of a length that is announced
 _HEAD_ATTEMPTS = 2
 _ONE = httpx2.Limits(max_connections=1)
 _HOSTS = 64  # with open connections at a time; idle ones beyond that are closed
@@ -271,12 +272,12 @@ async def _no_body(response: httpx2.Response) -> bytes:
 
 
 async def _body(response: httpx2.Response, endpoint: Endpoint, limit: int) -> bytes:
-    """The body as it was sent, up to `limit` bytes; of an error only the beginning."""
+    """The body, up to `limit` bytes, without its content codings; of an error the beginning as it was sent."""
     failed = response.status_code >= 300
     limit = min(limit, _ERROR_BYTES) if failed else limit
     announced = response.headers.get("Content-Length", "")
     parts: list[bytes] = []
-    size = int(announced) if announced.isdigit() else 0
+    size = int(announced) if announced.isascii() and announced.isdigit() and len(announced) < _MOST_DIGITS else 0
     if size <= limit:
         size = 0
         async for part in response.aiter_raw():
@@ -285,13 +286,10 @@ async def _body(response: httpx2.Response, endpoint: Endpoint, limit: int) -> by
                 break
             parts.append(part)
     if size > limit and not failed:
-        raise ManifestTooLarge(
-            f"'{endpoint.authority}' sends more than {limit // 1024} KiB, which is the most that is read of such a "
-            "document; it is no image of the usual kind."
-        )
-    if not failed and response.headers.get("Content-Encoding", "identity").lower() != "identity":
-        raise RegistryError(f"'{endpoint.authority}' compresses its answer although it was asked not to.")
-    return b"".join(parts)
+        raise too_large(endpoint, limit)
+    if failed:
+        return b"".join(parts)
+    return decoded(b"".join(parts), response.headers.get("Content-Encoding", ""), limit, endpoint)
 
 
 def _refused(endpoint: Endpoint, answer: RegistryResponse) -> RegistryFailing:

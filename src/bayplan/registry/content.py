@@ -1,18 +1,18 @@
 """What registries send, as types: digests, manifests, indexes and configurations, checked once and trusted after that.
 
 Both families are read, OCI's and Docker's schema 2, which differ in names only. Unknown members are ignored, as
-the specification requires; every other member must be as it says.
+the specification requires; every other member must be as it says, or absent where engines do without it.
 Source: github.com/opencontainers/image-spec (descriptor, manifest, image-index, config).
 """
 
 import hashlib
-import json
 import re
-from typing import Annotated, TypeVar
+from typing import Annotated, Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import Field, StringConstraints, ValidationError
 
 from bayplan.registry.errors import DigestMismatch, ManifestInvalid
+from bayplan.registry.json_document import MAX_INT64, WITHOUT_NULLS, JsonObject, Texts, fold, parse_document
 
 OCI_INDEX = "application/vnd.oci.image.index.v1+json"
 OCI_MANIFEST = "application/vnd.oci.image.manifest.v1+json"
@@ -21,6 +21,8 @@ DOCKER_MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
 INDEXES = frozenset({OCI_INDEX, DOCKER_LIST})
 MANIFESTS = frozenset({OCI_MANIFEST, DOCKER_MANIFEST})
 CONFIGS = frozenset({"application/vnd.oci.image.config.v1+json", "application/vnd.docker.container.image.v1+json"})
+LEGACY_CONFIGS = frozenset({"application/octet-stream", "application/json", "text/html", ""})
+"""What registries make of the media type of an image's configuration, and Docker takes (distribution/distribution#1621)."""
 ACCEPT = ", ".join((OCI_INDEX, OCI_MANIFEST, DOCKER_LIST, DOCKER_MANIFEST))
 """What to accept when asking for a manifest: a registry answers 404 for a kind that is not named."""
 
@@ -29,27 +31,24 @@ _PATH_LENGTH = 100
 DIGEST = r"^(sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128})$"
 
 Digest = Annotated[str, StringConstraints(pattern=DIGEST)]
-Texts = dict[str, str]
+Size = Annotated[int, Field(ge=0, le=MAX_INT64)]
 
 
-class _Content(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="ignore", strict=True)
+class Platform(JsonObject):
+    """The platform of an entry of an index; empty where the entry does not name it."""
+
+    os: str = ""
+    architecture: str = ""
+    variant: str = ""
 
 
-class Platform(_Content):
-    """The platform of an entry of an index."""
-
-    os: str
-    architecture: str
-    variant: str | None = None
-
-
-class Descriptor(_Content):
+class Descriptor(JsonObject):
     """Names a piece of content: its kind, its digest, its size in bytes."""
 
-    media_type: str = Field(alias="mediaType")
+    media_type: str = Field(default="", alias="mediaType")
     digest: Digest
-    size: int = Field(ge=0)
+    size: Size = 0
+    artifact_type: str = Field(default="", alias="artifactType")
     platform: Platform | None = None
     annotations: Texts | None = None
 
@@ -60,54 +59,74 @@ class Descriptor(_Content):
         has_no_platform = self.platform is not None and "unknown" in (self.platform.os, self.platform.architecture)
         return is_declared or has_no_platform
 
+    @property
+    def may_be_image(self) -> bool:
+        """Whether it may name an image, or an index of images; attestations, artifacts and foreign kinds do not."""
+        is_known = self.media_type in MANIFESTS | INDEXES | {""}
+        is_artifact = self.artifact_type not in CONFIGS | {""}
+        return is_known and not is_artifact and not self.is_attestation
 
-class Index(_Content):
+
+class Index(JsonObject):
     """Several manifests under one name, usually one for each platform."""
 
-    media_type: str | None = Field(default=None, alias="mediaType")
-    manifests: tuple[Descriptor, ...] = Field(strict=False)
+    manifests: Annotated[tuple[Any, ...], WITHOUT_NULLS] = ()
+
+    @property
+    def images(self) -> tuple[Descriptor, ...]:
+        """The entries that may be images or indexes of images; entries that cannot be read are none."""
+        entries = (_descriptor(entry) for entry in self.manifests)
+        return tuple(entry for entry in entries if entry is not None and entry.may_be_image)
 
 
-class Manifest(_Content):
+class LayerDescriptor(JsonObject):
+    """A layer, which is never downloaded."""
+
+    digest: str
+    size: Size = 0
+
+
+class Manifest(JsonObject):
     """One image: its configuration and its layers."""
 
-    media_type: str | None = Field(default=None, alias="mediaType")
     config: Descriptor
-    layers: tuple[Descriptor, ...] = Field(strict=False)
+    layers: Annotated[tuple[LayerDescriptor, ...], WITHOUT_NULLS] = ()
     annotations: Texts | None = None
 
     @property
     def size_bytes(self) -> int:
         """The download in bytes for a worker that has none of it: configuration and layers, each once, compressed."""
-        return sum({part.digest: part.size for part in (self.config, *self.layers)}.values())
+        layers = {layer.digest: layer.size for layer in self.layers}
+        return sum(({self.config.digest: self.config.size} | layers).values())
 
 
-class ImageSettings(_Content):
+class ImageSettings(JsonObject):
     """The part of a configuration that says how a container starts."""
 
-    env: tuple[str, ...] | None = Field(default=None, alias="Env", strict=False)
-    labels: Texts | None = Field(default=None, alias="Labels")
+    env: Annotated[tuple[str, ...], WITHOUT_NULLS] = Field(default=(), alias="Env")
+    labels: Texts = Field(default={}, alias="Labels")
 
 
-class Config(_Content):
-    """The configuration of an image."""
+class Config(JsonObject):
+    """The configuration of an image; engines pull one that does not name its platform."""
 
-    os: str = Field(min_length=1)
-    architecture: str = Field(min_length=1)
-    variant: str | None = None
-    created: str | None = None
-    config: ImageSettings | None = None
+    os: str = ""
+    architecture: str = ""
+    variant: str = ""
+    created: Any = None
+    """A time stamp; anything else is no time."""
+    config: ImageSettings = ImageSettings()
 
     @property
-    def env(self) -> Texts:
+    def env(self) -> dict[str, str]:
         """Its environment; of several entries with one name the last counts, as at the start of a container."""
-        entries = (self.config and self.config.env) or ()
-        return {name: value for name, separator, value in (entry.partition("=") for entry in entries) if separator}
+        entries = (entry.partition("=") for entry in self.config.env)
+        return {name: value for name, separator, value in entries if separator}
 
     @property
-    def labels(self) -> Texts:
+    def labels(self) -> dict[str, str]:
         """Its labels, with those that it inherits from its base images."""
-        return (self.config and self.config.labels) or {}
+        return self.config.labels
 
 
 def verify(body: bytes, digest: str, what: str) -> None:
@@ -136,30 +155,54 @@ def parse_manifest(body: bytes, content_type: str, what: str) -> tuple[str, Inde
 
     Raises ManifestInvalid, also for a document that is both at once (CVE-2021-41190).
     """
-    document = _json(body, what)
+    document = fold(
+        parse_document(body, what), ("mediaType", "schemaVersion", "manifests", "config", "layers", "annotations")
+    )
     media_type = document.get("mediaType") or content_type.partition(";")[0].strip().lower()
     if document.get("schemaVersion") == 1:
         raise ManifestInvalid(f"{what} is of Docker's schema 1, which is no longer in use: build and push it again.")
-    listed, single = "manifests" in document, "config" in document or "layers" in document
-    if listed and single:
+    is_list, is_single = "manifests" in document, "config" in document or "layers" in document
+    if is_list and is_single:
         raise ManifestInvalid(f"{what} is an index and a manifest at once, which is not allowed: push it again.")
-    expected = INDEXES if listed else MANIFESTS
-    if not isinstance(media_type, str) or (media_type in INDEXES | MANIFESTS and media_type not in expected):
-        raise ManifestInvalid(f"{what} says that it is what it is not (its media type is wrong): push it again.")
-    if media_type not in expected:  # application/json, from a plain file server
-        media_type = OCI_INDEX if listed else OCI_MANIFEST
-    return media_type, _read(Index, document, what) if listed else _read(Manifest, document, what)
+    if not isinstance(media_type, str):
+        raise _wrong_media_type(what)
+    is_list = is_list or (media_type in INDEXES and not is_single)
+    if media_type not in INDEXES | MANIFESTS:  # application/json, from a plain file server
+        media_type = OCI_INDEX if is_list else OCI_MANIFEST
+    if media_type not in (INDEXES if is_list else MANIFESTS):
+        raise _wrong_media_type(what)
+    if is_list:
+        return media_type, _read(Index, document, what)
+    manifest = _read(Manifest, document, what)
+    if manifest.size_bytes > MAX_INT64:
+        raise ManifestInvalid(f"The sizes in {_lower(what)} add up to more than 2^63 bytes: push the image again.")
+    return media_type, manifest
 
 
 def parse_config(body: bytes, what: str) -> Config:
     """The configuration of an image; raises ManifestInvalid."""
-    return _read(Config, _json(body, what), what)
+    return _read(Config, parse_document(body, what), what)
 
 
-Read = TypeVar("Read", bound=_Content)
+Read = TypeVar("Read", bound=JsonObject)
 
 
-def _read(kind: type[Read], document: dict[str, object], what: str) -> Read:
+def _descriptor(entry: Any) -> Descriptor | None:
+    try:
+        return Descriptor.model_validate(entry)
+    except ValidationError:
+        return None
+
+
+def _wrong_media_type(what: str) -> ManifestInvalid:
+    return ManifestInvalid(f"{what} says that it is what it is not (its media type is wrong): push it again.")
+
+
+def _lower(what: str) -> str:
+    return what[0].lower() + what[1:]
+
+
+def _read(kind: type[Read], document: dict[str, Any], what: str) -> Read:
     try:
         return kind.model_validate(document)
     except ValidationError as error:
@@ -168,13 +211,3 @@ def _read(kind: type[Read], document: dict[str, object], what: str) -> Read:
         raise ManifestInvalid(
             f"{what} is not as the OCI specification has it ({where}: {first['msg']}): push the image again."
         ) from None
-
-
-def _json(body: bytes, what: str) -> dict[str, object]:
-    try:
-        document = json.loads(body)
-    except (ValueError, RecursionError):
-        raise ManifestInvalid(f"{what} is not JSON, or not all of it: push the image again.") from None
-    if not isinstance(document, dict):
-        raise ManifestInvalid(f"{what} is not a JSON object: push the image again.")
-    return document

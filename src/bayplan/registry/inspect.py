@@ -1,19 +1,34 @@
 """Inspects an image: reads its manifest, and each platform's manifest and configuration, all of one moment.
 
 Everything below the first response is requested by digest, so that a tag that moves in the middle cannot mix two images.
+
+One odd entry of an index does not spoil the rest: images are read from indexes within indexes, and what is no image
+(attestations, SBOM entries, charts), was not copied to a mirror, or cannot be read is left out.
 """
 
 import asyncio
+from collections.abc import Coroutine
 from dataclasses import dataclass, replace
+from typing import Any
 
 from bayplan.domain.reference import Reference
 from bayplan.registry.auth import RegistryCredentials
 from bayplan.registry.client import RegistryClient, RegistryDocument
-from bayplan.registry.content import Descriptor, Index
-from bayplan.registry.errors import ImageNotFound, ManifestInvalid, RegistryTimeout
+from bayplan.registry.content import Descriptor, Index, Manifest, Platform
+from bayplan.registry.errors import (
+    ImageNotFound,
+    ManifestInvalid,
+    RegistryError,
+    RegistryFailing,
+    RegistryTimeout,
+    RegistryUnreachable,
+)
 from bayplan.registry.interpret import PlatformFacts, platform_facts
 
 MOST_PLATFORMS = 64
+"""Entries of an index, with those of the indexes in it."""
+MOST_LEVELS = 4
+"""Of indexes within indexes."""
 INSPECTION_SECONDS = 90.0
 
 
@@ -51,55 +66,101 @@ async def _read(
     client: RegistryClient, reference: Reference, credentials: RegistryCredentials | None
 ) -> ImageInspection:
     document = await client.manifest(reference, credentials)
-    try:
-        return await _read_all(client, reference, document, credentials)
-    except ImageNotFound:
+    inspection, left_out = await _read_all(client, reference, document, credentials)
+    if any(isinstance(error, ImageNotFound) for error in left_out):
         # The old image may be gone because its tag was just moved to another image: then the new one counts.
         again = await client.manifest(reference, credentials)
-        if again.digest == document.digest:
-            raise ManifestInvalid(
-                f"'{reference.registry}' has the manifest of '{reference.repository}' but not all that it names: "
-                "push the image again."
-            ) from None
-        return await _read_all(client, reference, again, credentials)
+        if again.digest != document.digest:
+            inspection, left_out = await _read_all(client, reference, again, credentials)
+    if not inspection.platforms:
+        raise _no_image(reference, left_out)
+    return inspection
 
 
 async def _read_all(
     client: RegistryClient, reference: Reference, document: RegistryDocument, credentials: RegistryCredentials | None
-) -> ImageInspection:
-    content = document.content
-    if not isinstance(content, Index):
-        platforms = [await _platform(client, reference, document, None, credentials)]
-        return ImageInspection(reference, document.digest, document.media_type, tuple(platforms))
-    entries = [entry for entry in content.manifests if not entry.is_attestation]
-    if len(entries) > MOST_PLATFORMS:
-        raise ManifestInvalid(
-            f"The index of '{reference.repository}' has {len(entries)} entries; no more than {MOST_PLATFORMS} are read."
+) -> tuple[ImageInspection, list[RegistryError]]:
+    """Gives the inspection of all images that can be read, and the reasons why others cannot."""
+    reader = _ImageReader(client, reference, credentials)
+    if isinstance(document.content, Index):
+        platforms = await reader.read_index(document.content)
+    else:
+        platforms = await reader.unless_odd(reader.read_image(document, document.content, ()))
+    return ImageInspection(reference, document.digest, document.media_type, tuple(platforms)), reader.left_out
+
+
+class _ImageReader:
+    """Reads the images of an index, and of the indexes in it, as engines do; what is no image that can be read is left out."""
+
+    def __init__(self, client: RegistryClient, reference: Reference, credentials: RegistryCredentials | None) -> None:
+        self._client = client
+        self._reference = reference
+        self._credentials = credentials
+        self._entries: set[tuple[str, Platform | None]] = set()
+        self.left_out: list[RegistryError] = []
+
+    async def read_index(self, index: Index, listed: tuple[Platform, ...] = (), level: int = 1) -> list[PlatformFacts]:
+        """The images of an index, in its order; `listed` are the platforms of the entries that lead to it, the innermost first."""
+        # In an index each platform is there once, as engines take the first entry for it.
+        entries = {(entry.digest, entry.platform): entry for entry in index.images}
+        entries = {key: entry for key, entry in entries.items() if key not in self._entries}
+        total = len(self._entries) + len(entries)
+        if total > MOST_PLATFORMS:
+            raise ManifestInvalid(
+                f"The index of '{self._reference.repository}' has {total} entries; no more than {MOST_PLATFORMS} are read."
+            )
+        self._entries |= set(entries)
+        try:
+            async with asyncio.TaskGroup() as group:
+                tasks = [
+                    group.create_task(self.unless_odd(self._read_entry(entry, listed, level)))
+                    for entry in entries.values()
+                ]
+        except ExceptionGroup as failures:
+            raise failures.exceptions[0] from None
+        return [platform for task in tasks for platform in task.result()]
+
+    async def unless_odd(self, reading: Coroutine[Any, Any, list[PlatformFacts]]) -> list[PlatformFacts]:
+        """What is read, or nothing where that is odd; raises errors that another try may not have."""
+        try:
+            return await reading
+        except (RegistryUnreachable, RegistryTimeout, RegistryFailing):
+            raise
+        except RegistryError as error:
+            self.left_out.append(error)
+            return []
+
+    async def read_image(
+        self, document: RegistryDocument, manifest: Manifest, listed: tuple[Platform, ...]
+    ) -> list[PlatformFacts]:
+        """The image of a manifest."""
+        config = await self._client.config(self._reference, manifest.config, self._credentials)
+        return [platform_facts(document.digest, manifest, config, listed)]
+
+    async def _read_entry(self, entry: Descriptor, listed: tuple[Platform, ...], level: int) -> list[PlatformFacts]:
+        by_digest = replace(self._reference, tag=None, digest=entry.digest)
+        document = await self._client.manifest(by_digest, self._credentials)
+        platforms = listed if entry.platform is None else (entry.platform, *listed)
+        if not isinstance(document.content, Index):
+            return await self.read_image(document, document.content, platforms)
+        if level >= MOST_LEVELS:
+            raise ManifestInvalid(
+                f"The index of '{self._reference.repository}' has indexes within indexes; no more than {MOST_LEVELS} are read."
+            )
+        return await self.read_index(document.content, platforms, level + 1)
+
+
+def _no_image(reference: Reference, left_out: list[RegistryError]) -> RegistryError:
+    """Gives the error of an image of which nothing can be read: the reason that is not a missing part, if there is one."""
+    for error in left_out:
+        if not isinstance(error, ImageNotFound):
+            return error
+    if left_out:
+        return ManifestInvalid(
+            f"'{reference.registry}' has the manifest of '{reference.repository}' but not all that it names: "
+            "push the image again."
         )
-    try:
-        async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(_entry(client, reference, entry, credentials)) for entry in entries]
-    except ExceptionGroup as failures:
-        raise failures.exceptions[0] from None
-    return ImageInspection(reference, document.digest, document.media_type, tuple(task.result() for task in tasks))
-
-
-async def _entry(
-    client: RegistryClient, reference: Reference, entry: Descriptor, credentials: RegistryCredentials | None
-) -> PlatformFacts:
-    document = await client.manifest(replace(reference, tag=None, digest=entry.digest), credentials)
-    return await _platform(client, reference, document, entry, credentials)
-
-
-async def _platform(
-    client: RegistryClient,
-    reference: Reference,
-    document: RegistryDocument,
-    entry: Descriptor | None,
-    credentials: RegistryCredentials | None,
-) -> PlatformFacts:
-    manifest = document.content
-    if isinstance(manifest, Index):
-        raise ManifestInvalid(f"The index of '{reference.repository}' holds another index, which engines do not pull.")
-    config = await client.config(reference, manifest.config, credentials)
-    return platform_facts(document.digest, manifest, config, entry.platform if entry else None)
+    return ManifestInvalid(
+        f"The index of '{reference.repository}' names no container image (attestations, signatures, charts and the like "
+        "are none): push the image again."
+    )

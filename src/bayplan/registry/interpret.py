@@ -12,12 +12,15 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Any
 
+import orjson
 from packaging.version import InvalidVersion, Version
 
 from bayplan.domain.versions import CudaVersion
 from bayplan.errors import Invalid
 from bayplan.registry.content import Config, Manifest, Platform
+from bayplan.registry.errors import ManifestInvalid
 from bayplan.registry.fact_sources import FACT_SOURCES, FRAMEWORKS, Certainty, Value, framework_version, version
 
 CUDART = Path(__file__).parent / "cudart.csv"
@@ -41,8 +44,8 @@ Facts = dict[str, ObservedFact]
 class PlatformFacts:
     """One image of a reference: what it runs on, its size as it is downloaded, and what it says about itself."""
 
-    os: str
-    architecture: str
+    os: str | None
+    architecture: str | None
     variant: str | None
     digest: str
     size_bytes: int
@@ -72,18 +75,31 @@ class _Statements:
         return {"env": self.env, "label": self.label, "annotation": self.annotation}[where]
 
 
-def platform_facts(digest: str, manifest: Manifest, config: Config, listed: Platform | None = None) -> PlatformFacts:
-    """The facts of one manifest and its configuration. `listed`, the platform of its entry in an index, takes precedence."""
-    platform = listed or config
-    return PlatformFacts(
-        os=platform.os,
-        architecture=platform.architecture,
-        variant=platform.variant,
+def platform_facts(digest: str, manifest: Manifest, config: Config, listed: Iterable[Platform] = ()) -> PlatformFacts:
+    """The facts of one manifest and its configuration.
+
+    `listed` are the platforms of its entries in indexes, the innermost first: what they name takes precedence over the
+    configuration, and what nobody names is None. The variant is of whoever names the architecture. Raises ManifestInvalid
+    for facts that are no Unicode: half a character cannot be stored.
+    """
+    named: list[Platform | Config] = [*listed, config]
+    by_architecture = next((platform for platform in named if platform.architecture), config)
+    platform = PlatformFacts(
+        os=next((platform.os for platform in named if platform.os), None),
+        architecture=by_architecture.architecture or None,
+        variant=by_architecture.variant or None,
         digest=digest,
         size_bytes=manifest.size_bytes,
         created=_time(config.created),
         facts=read_facts(config.env, config.labels, manifest.annotations or {}),
     )
+    try:
+        orjson.dumps(platform)
+    except TypeError:
+        raise ManifestInvalid(
+            f"The image {digest[:19]} says something about itself that is no Unicode: build it again."
+        ) from None
+    return platform
 
 
 def read_facts(env: Mapping[str, str], labels: Mapping[str, str], annotations: Mapping[str, str]) -> Facts:
@@ -183,15 +199,19 @@ def _requirements(statements: _Statements) -> Iterator[tuple[str, ObservedFact]]
         yield "requirements", ObservedFact(dict(sorted(conditions.items())), "env", "stated")
 
 
-def _time(text: str | None) -> str | None:
-    """A time stamp in UTC to the second; None where it is missing, or before 1970 (builders write the year 1 for no time)."""
+def _time(stamp: Any) -> str | None:
+    """A time stamp in UTC to the second.
+
+    None for what is none, beyond the years that can be told, or before 1970 (builders write the year 1 for no time).
+    """
     try:
-        moment = datetime.datetime.fromisoformat(text or "")
-    except ValueError:
+        moment = datetime.datetime.fromisoformat(stamp)
+        if moment.tzinfo is None:
+            return None
+        moment = moment.astimezone(datetime.UTC)
+    except (TypeError, ValueError, OverflowError):
         return None
-    if moment.tzinfo is None or moment.year < 1970:
-        return None
-    return moment.astimezone(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return moment.strftime("%Y-%m-%dT%H:%M:%SZ") if moment.year >= 1970 else None
 
 
 def contradictions(
@@ -214,7 +234,7 @@ def contradictions(
 def _same_release(left: str, right: str) -> bool:
     try:
         first, second = Version(left).release, Version(right).release
-    except InvalidVersion:
+    except (InvalidVersion, ValueError):  # ValueError alone: thousands of digits
         return left == right
     return all(part == other for part, other in zip(first, second, strict=False))
 

@@ -29,10 +29,13 @@ class InspectedFact(TypedDict):
 
 @answer("ToldPlatform")
 class InspectedPlatform(TypedDict):
-    """The image for one platform; its size is the download of a worker that has none of its layers."""
+    """The image for one platform; its size is the download of a worker that has none of its layers.
 
-    os: str
-    architecture: str
+    `os` and `architecture` are null where neither an index nor the image's configuration names them.
+    """
+
+    os: str | None
+    architecture: str | None
     variant: str | None
     digest: str
     size_bytes: int

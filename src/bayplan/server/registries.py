@@ -7,7 +7,7 @@ import orjson
 
 from bayplan.config import Settings
 from bayplan.domain.reference import Reference
-from bayplan.registry.errors import ManifestInvalid, ManifestTooLarge
+from bayplan.registry.errors import ManifestTooLarge
 
 if TYPE_CHECKING:
     from bayplan.registry.auth import RegistryCredentials
@@ -89,13 +89,8 @@ def _credentials(username: str | None, password: str | None) -> "RegistryCredent
 
 
 def _check(inspection: "ImageInspection") -> None:
-    """Raises `ManifestInvalid` or `ManifestTooLarge` for facts that cannot be stored, or are too large."""
-    try:
-        size_bytes = len(orjson.dumps(inspection.platforms))
-    except TypeError:
-        raise ManifestInvalid(
-            f"'{inspection.reference.repository}' says something that is no Unicode: build it again."
-        ) from None
+    """Raises `ManifestTooLarge` for facts that are too large."""
+    size_bytes = len(orjson.dumps(inspection.platforms))
     if size_bytes > MOST_BYTES:
         raise ManifestTooLarge(
             f"'{inspection.reference.repository}' says {size_bytes:,} bytes about itself; no more than {MOST_BYTES:,} are kept."

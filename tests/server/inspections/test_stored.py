@@ -246,3 +246,20 @@ def test_platforms_of_an_index_are_all_known(service: Service, registry: Registr
     facts = registry_facts(service, image)
     assert facts["architectures"] == ["amd64", "arm64"]
     assert facts["requirements"] == {"NVIDIA_REQUIRE_CUDA": REQUIRED}
+
+
+def test_odd_texts_and_an_image_without_a_platform_are_stored(service: Service, loop: Loop) -> None:
+    """NUL and years beyond range, on each database; a node of any architecture may get the image."""
+    store = Store()
+    env = CUDA | {"NVIDIA_REQUIRE_ODD": "cuda>=11\0", "NVIDIA_DRIVER_CAPABILITIES": "compute,\0"}
+    store.image("1", env=env, os=None, architecture=None, created="9999-12-31T23:59:59-14:00")
+    with spoiled(loop, store.answer) as server:
+        image = made(service, f"{server.host}/ml/x:1")
+        (platform,) = inspected(service, image)["platforms"]
+        state = service.staff.post(f"/v1/docker/{image['pk']}/checks").json()
+    assert (platform["os"], platform["architecture"], platform["created"]) == (None, None, None)
+    assert platform["facts"]["requirements"]["value"]["NVIDIA_REQUIRE_ODD"] == "cuda>=11\0"
+    assert state["state"] == "ok"
+    assert "architectures" not in registry_facts(service, image)
+    stored = service.user.get(place(image)).json()
+    assert (stored["platforms"], stored["contradictions"]) == ([platform], [])

@@ -167,7 +167,10 @@ def _create(client: Client, filled: Body, new_framework: str | None) -> Any:
 
 def _show_inspection(inspection: InspectionAnswer, facts: Body) -> None:
     framework = f"{facts['framework']} {facts['framework_version']}" if "framework_version" in facts else None
-    platforms = [f"{platform['os']}/{platform['architecture']}" for platform in inspection["platforms"]]
+    platforms = [
+        "/".join(part for part in (platform["os"], platform["architecture"]) if part) or "a platform it does not name"
+        for platform in inspection["platforms"]
+    ]
     output.show(
         output.fields(
             [

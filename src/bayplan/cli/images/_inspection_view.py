@@ -84,4 +84,4 @@ def _contradiction(contradiction: Contradiction) -> Text:
 
 
 def _platform(platform: InspectedPlatform) -> str:
-    return words("/".join(part for part in (platform["os"], platform["architecture"], platform["variant"]) if part))
+    return words("/".join(filter(None, (platform["os"], platform["architecture"], platform["variant"]))) or "not named")

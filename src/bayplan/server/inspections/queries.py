@@ -94,11 +94,11 @@ def _contradictions(stored: inspection_store.StoredInspection) -> Iterable[Objec
 
     if stored.catalogue["cuda_version"] is None:  # the catalogue claims that there is no CUDA in the image
         yield from _contradiction("cuda_version", {"cuda_version": None}, observed("cuda_version"))
-    architectures = sorted({architecture(platform) for platform in platforms})
+    architectures = sorted({architecture(platform) or "" for platform in platforms})
     entered = dict(stored.entered)
     if "architectures" in entered:
         entered["architectures"] = sorted(set(entered["architectures"]))
-    yield from _contradiction("architectures", entered, [(architectures, "manifest")])
+    yield from _contradiction("architectures", entered, [(architectures, "manifest")] if all(architectures) else [])
     for name in sorted(set(entered) - {"architectures"}):
         yield from _contradiction(name, entered, observed(name))
 

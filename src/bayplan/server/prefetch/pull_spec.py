@@ -63,7 +63,10 @@ def _sizes(platforms: Sequence[Mapping[str, Any]] | None) -> dict[str, int]:
     """The size by architecture; of several variants the largest, since the engine chooses a variant."""
     sizes: dict[str, int] = {}
     for platform in platforms or ():
-        if platform["os"] == "linux":
-            architecture = platform["architecture"]
+        architecture = platform["architecture"]
+        if architecture is not None and platform["os"] in (
+            "linux",
+            None,
+        ):  # engines take an image without a system for theirs
             sizes[architecture] = max(sizes.get(architecture, 0), platform["size_bytes"])
     return sizes
