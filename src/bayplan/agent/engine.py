@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from bayplan.agent.engine_client import EngineClient
 
 _RUN_BY_USER = Path("/run/user") / str(os.getuid())
+LONGEST_BEGIN_SECONDS, TIMES_TO_UNPACK = 30.0, 5
 SOCKETS = (
     Path("/var/run/docker.sock"),
     _RUN_BY_USER / "docker.sock",
@@ -54,6 +55,20 @@ class LocalImage:
         """Whether this is the image of that registry, repository and digest."""
         key = (reference.registry, reference.repository, reference.digest)
         return any((own.registry, own.repository, own.digest) == key for own in self.references)
+
+
+@dataclass(frozen=True, slots=True)
+class SilenceLimits:
+    """How long an engine may say nothing during a pull: before it says anything, while it downloads, and while it only unpacks."""
+
+    begin_seconds: float
+    download_seconds: float
+    unpack_seconds: float
+
+    @classmethod
+    def of(cls, stall_seconds: float) -> Self:
+        """Gives the limits for so many seconds of a download. Unpacking may take longer; a manifest comes sooner."""
+        return cls(min(LONGEST_BEGIN_SECONDS, stall_seconds), stall_seconds, TIMES_TO_UNPACK * stall_seconds)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,19 +136,19 @@ class Engine:
         reference: Reference,
         credentials: RegistryCredentials | None,
         on_progress: Callable[[Progress], None] | None = None,
+        limits: SilenceLimits | None = None,
     ) -> LocalImage:
         """Pulls the image with that digest, whole or not at all, and gives it; raises `EngineFailed`.
 
-        Without credentials, those of this user's `docker login` are sent, if any, as `docker pull` does.
+        Without `limits` a registry that accepts and says nothing is waited for until it hangs up. Without credentials, those of this
+        user's `docker login` are sent, if any, as `docker pull` does.
         """
         progress = Progress()
-        with closing(
-            self._pull_lines(reference, credentials)
-        ) as lines:  # an engine pulls for as long as its answer is read
+        # An engine pulls for as long as its answer is read.
+        with closing(self._pull_lines(reference, credentials, progress, limits)) as lines:
             for line in lines:
                 if "error" in line:
                     raise self._about_pull(str(line["error"]), reference, credentials)
-                progress.take(line)
                 if on_progress is not None:
                     on_progress(progress)
         pulled = self._inspect(_pinned(reference))
@@ -150,19 +165,31 @@ class Engine:
         return pulled
 
     def _pull_lines(
-        self, reference: Reference, credentials: RegistryCredentials | None
+        self,
+        reference: Reference,
+        credentials: RegistryCredentials | None,
+        progress: Progress,
+        limits: SilenceLimits | None,
     ) -> Generator[Mapping[str, Any], None, None]:
+        """Gives the engine's lines, each added to `progress`; raises `EngineFailed` where one takes too long."""
+        silence_seconds = None if limits is None else limits.begin_seconds
         with self._translating_errors(lambda text: self._about_pull(text, reference, credentials)):
-            response = self.api.begin_pull(
-                f"{reference.registry}/{reference.repository}",
-                str(reference.digest),
-                self._auth(reference, credentials),
-                None,
-            )
             try:
-                yield from (line for line in self.api.lines(response) if isinstance(line, Mapping))
-            finally:
-                response.close()
+                auth = self._auth(reference, credentials)
+                response = self.api.begin_pull(
+                    f"{reference.registry}/{reference.repository}", str(reference.digest), auth, silence_seconds
+                )
+                with closing(response):
+                    for line in self.api.lines(response):
+                        if not isinstance(line, Mapping):
+                            continue
+                        progress.take(line)
+                        if limits is not None:
+                            seconds = limits.unpack_seconds if progress.is_downloaded else limits.download_seconds
+                            silence_seconds = self.api.limit_silence(response, seconds)
+                        yield line
+            except self.api.SILENCE:
+                raise engine_errors.silent_registry(reference, silence_seconds or 0, self.name) from None
 
     def _about_pull(self, text: str, reference: Reference, credentials: RegistryCredentials | None) -> EngineFailed:
         failure = engine_errors.about_pull(text, self.name, reference, credentials)

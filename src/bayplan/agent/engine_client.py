@@ -36,6 +36,9 @@ _VERSION = re.compile(r"\d{1,4}\.\d{1,4}")
 class EngineClient(APIClient):  # type: ignore[misc]  # the SDK ships no type information
     """The SDK's client for an address, which has connected; raises errors of the SDK."""
 
+    SILENCE = (requests.exceptions.ReadTimeout, urllib3.exceptions.ReadTimeoutError, TimeoutError)
+    """What is raised where an answer, or its next line, takes too long."""
+
     def __init__(self, address: EngineAddress, config: DockerConfig) -> None:  # not the SDK's: it would read files
         requests.Session.__init__(self)
         self.timeout = ANSWER_TIMEOUT_SECONDS
@@ -85,6 +88,12 @@ class EngineClient(APIClient):  # type: ignore[misc]  # the SDK ships no type in
         """Gives the lines of an answer as they come."""
         lines: Iterator[Mapping[str, Any]] = self._stream_helper(response, decode=True)
         return lines
+
+    def limit_silence(self, response: Any, seconds: float) -> float:
+        """Sets, and gives, how long the next line of an answer may take."""
+        raw = self._get_raw_response_socket(response)
+        getattr(raw, "_sock", raw).settimeout(seconds)
+        return seconds
 
     def distribution(self, reference: str, auth: Auth | None) -> Mapping[str, Any]:
         """Gives what the registry of a reference has for it, as far as the engine can ask."""

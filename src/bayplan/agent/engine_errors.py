@@ -198,6 +198,15 @@ def about_pull(text: str, engine: str, reference: Reference, credentials: Regist
     return EngineFailed(f"{engine} could not pull {reference}: {printable(text)}.")
 
 
+def silent_registry(reference: Reference, seconds: float, engine: str) -> EngineFailed:
+    """Gives the error for a pull without any progress."""
+    return EngineFailed(
+        f"{reference.registry} accepts requests and says nothing: {engine} told of no progress with {reference} for {seconds:g} s, so "
+        "the pull was given up. Look at the registry, and at what lies between it and this machine.",
+        code="registry_silent",
+    )
+
+
 def about_removal(text: str, engine: str) -> EngineFailed:
     """Gives the error for an engine's text when an image or a tag is removed."""
     if _IN_USE.search(text):

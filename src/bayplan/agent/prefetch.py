@@ -43,11 +43,14 @@ class Prefetcher:
     limits: DiskLimits
     interval_seconds: float
     engine: str | None
+    stall_seconds: float
+    check_seconds: float  # from one check that the images are still here to the next
     retry: Backoff
     log: Callable[[str], None]
     _stop: threading.Event = field(default_factory=threading.Event)
     _thread: threading.Thread | None = None
     _desired: Sequence[DesiredImage] = ()
+    _unreadable: dict[int, str] = field(default_factory=dict)  # why an image's reference cannot be read, by pk
     _keep: frozenset[int] = frozenset()
     _etag: str | None = None
     _has_answer: bool = False
@@ -73,15 +76,32 @@ class Prefetcher:
 
     def _run(self, state: AgentState) -> None:
         wait = random.random() * min(FIRST_WITHIN_SECONDS, self.interval_seconds)  # noqa: S311  # spreads load, guards nothing
+        due = time.monotonic() + wait
         with membership.connect(state) as client:
-            while not self._stop.wait(wait):
+            while not self._stop.wait(max(0.0, min(due - time.monotonic(), self.check_seconds))):
                 try:
-                    wait = self._prefetch(client, state)
+                    if time.monotonic() >= due:
+                        due = time.monotonic() + self._prefetch(client, state)
+                    elif self._is_image_gone():
+                        self._reconcile(client, state)
                 except (Unauthenticated, _Ended):
                     return
-                except Exception as error:  # heartbeats go on, and so does this
-                    self._log_error(f"Prefetching failed ({type(error).__name__}: {error}).")
-                    wait = self.interval_seconds
+                except Exception as error:  # heartbeats go on, and so does this; the server is told
+                    due = time.monotonic() + self.interval_seconds
+                    text = f"An error in bayplan itself ({type(error).__name__}: {error}): please report it."
+                    self._report_failure(client, BayplanError(text))
+
+    def _is_image_gone(self) -> bool:
+        """Whether an image that was here is not here any more; False where no engine answers, which the next pass reports."""
+        if self._reconciler is None or not self._reconciler.held:
+            return False
+        from bayplan.agent.engine import connect
+
+        try:
+            with connect(self.engine) as engine:
+                return self._reconciler.is_image_gone(engine)
+        except BayplanError:
+            return False
 
     def _prefetch(self, client: Client, state: AgentState) -> float:
         """Requests the desired images, reconciles, and gives the seconds until the next time."""
@@ -107,12 +127,17 @@ class Prefetcher:
         if answer is None:
             return
         body, self._etag = answer
+        self._desired, self._unreadable = (), {}
         if body["images"]:
             from bayplan.agent.desired import DesiredImage
 
-            self._desired = [DesiredImage.of(image) for image in body["images"]]
-        else:
-            self._desired = ()
+            desired = []
+            for image in body["images"]:
+                try:
+                    desired.append(DesiredImage.of(image))
+                except BayplanError as error:  # of a newer server, perhaps: the others are pulled
+                    self._unreadable[image["image"]["pk"]] = error.detail
+            self._desired = desired
         self._keep = frozenset(body["keep"])
         self._has_answer = True
 
@@ -134,7 +159,9 @@ class Prefetcher:
             lambda inventory: self._report(client, inventory, may_wait=True), self.log, self._stop.is_set
         )
         if self._reconciler is None:
-            self._reconciler = Reconciler(path, state.server, self.limits, self.interval_seconds, observer)
+            self._reconciler = Reconciler(
+                path, state.server, self.limits, self.interval_seconds, observer, self.stall_seconds
+            )
         self._reconciler.observer = observer
         try:
             with connect(self.engine, self._warn_once) as engine:
@@ -152,16 +179,7 @@ class Prefetcher:
         self._log_error(f"{error.detail} Until that is mended, no image is prefetched.")
         self._report(
             client,
-            {
-                desired.image: {
-                    "image": desired.image,
-                    "state": "failed",
-                    "digest": None,
-                    "size_bytes": None,
-                    "detail": error.detail[:_MAX_DETAIL],
-                }
-                for desired in self._desired
-            },
+            {desired.image: _failed(desired.image, error.detail) for desired in self._desired},
         )
 
     def _warn_once(self, sentence: str) -> None:
@@ -179,7 +197,8 @@ class Prefetcher:
         now = time.monotonic()
         self._reports_left = min(MAX_REPORTS, self._reports_left + (now - self._counted_at) / SECONDS_PER_REPORT)
         self._counted_at = now
-        new = list(inventory.values())
+        unreadable = {image: _failed(image, detail) for image, detail in self._unreadable.items()}
+        new = list({**unreadable, **inventory}.values())
         is_recent = new == self._reported and now - self._reported_at < REPORT_AGAIN_SECONDS
         if is_recent or (may_wait and self._reports_left < 1):
             return
@@ -191,6 +210,17 @@ class Prefetcher:
             self._reported, self._reports_left = None, 0.0  # reported again at the end of this pass, or in the next
         else:
             self._reported = new
+
+
+def _failed(image: int, detail: str) -> InventoryEntry:
+    line = "".join(letter if letter.isprintable() else " " for letter in " ".join(detail.split()))
+    return {
+        "image": image,
+        "state": "failed",
+        "digest": None,
+        "size_bytes": None,
+        "detail": line[:_MAX_DETAIL],
+    }
 
 
 class _Ended(Exception):  # nothing went wrong

@@ -36,6 +36,7 @@ class AgentOptions:
     free_share: float
     engine: str | None
     first_retry_seconds: float = 2.0
+    stall_seconds: float = 120.0
 
 
 def become(options: AgentOptions) -> NoReturn:
@@ -59,7 +60,16 @@ def run(options: AgentOptions) -> None:
     prefetcher = None
     if options.prefetch_seconds is not None:
         limits = DiskLimits(options.budget_bytes, options.free_bytes, options.free_share)
-        prefetcher = Prefetcher(path, limits, options.prefetch_seconds, options.engine, retry, _log)
+        prefetcher = Prefetcher(
+            path,
+            limits,
+            options.prefetch_seconds,
+            options.engine,
+            options.stall_seconds,
+            options.heartbeat_seconds,
+            retry,
+            _log,
+        )
     try:
         Agent(path, options.heartbeat_seconds, options.probe_seconds, retry, _log, prefetcher).run()
     except JoinedAgain:

@@ -53,6 +53,14 @@ class Progress:
         return max(size_bytes, self.total_bytes) if waits else self.total_bytes or size_bytes
 
     @property
+    def is_downloaded(self) -> bool:
+        """Whether all layers that the engine has named are here, though perhaps not unpacked yet."""
+        return bool(self.layers) and all(
+            layer.state not in ("waiting", "downloading") or 0 < layer.total_bytes <= layer.done_bytes
+            for layer in self.layers.values()
+        )
+
+    @property
     def layers_done(self) -> int:
         """How many layers are complete."""
         return sum(layer.state in ("done", "there") for layer in self.layers.values())

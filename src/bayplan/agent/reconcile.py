@@ -15,23 +15,26 @@ from typing import TYPE_CHECKING
 from bayplan.agent import owned_images
 from bayplan.agent.desired import DesiredImage, PullFailure
 from bayplan.agent.disk_budget import DiskBudget, DiskBudgetExceeded, DiskLimits
-from bayplan.agent.engine import Engine, LocalImage
+from bayplan.agent.engine import Engine, LocalImage, SilenceLimits
 from bayplan.agent.engine_errors import OF_THE_MACHINE, EngineFailed, printable
 from bayplan.agent.image_tags import ImageTags
 from bayplan.agent.owned_images import OwnedImage
 from bayplan.agent.progress import Progress
 from bayplan.domain import units
 from bayplan.domain.reference import Reference
+from bayplan.errors import BayplanError
 
 if TYPE_CHECKING:
     from bayplan.schemas.prefetch import InventoryEntry, InventoryState
 
+STALL_SECONDS = 120.0  # how long a download may make no progress
 DISK_CHECK_SECONDS = 2.0  # from one check of the disk to the next, while an image is pulled
 _MAX_DETAIL = 1_000
 # With these codes any other image of the same registry would fail as well.
 _OF_THE_REGISTRY = frozenset(
     (
         "registry_unreachable",
+        "registry_silent",
         "registry_unknown_host",
         "registry_without_tls",
         "registry_certificate",
@@ -62,6 +65,8 @@ class Reconciler:
     limits: DiskLimits
     interval_seconds: float
     observer: ReconcileObserver
+    stall_seconds: float = STALL_SECONDS
+    held: frozenset[str] = frozenset()  # the references of the desired images that were here after the last pass
     # The key is all that the server answered of an image: with another digest, or other credentials, it is tried at once.
     failures: dict[DesiredImage, PullFailure] = field(default_factory=dict)
     registry_failures: dict[str, PullFailure] = field(default_factory=dict)
@@ -75,7 +80,15 @@ class Reconciler:
         `Stopped`.
         """
         self.failures = {image: self.failures[image] for image in desired if image in self.failures}
-        return _ReconcilePass(self, engine, keep).run(desired)
+        reconcile_pass = _ReconcilePass(self, engine, keep)
+        try:
+            return reconcile_pass.run(desired)
+        finally:
+            self.held = reconcile_pass.held
+
+    def is_image_gone(self, engine: Engine) -> bool:
+        """Whether an image that was here after the last pass is not here any more."""
+        return not self.held <= {str(reference) for image in engine.images() for reference in image.references}
 
 
 class _ReconcilePass:
@@ -87,7 +100,13 @@ class _ReconcilePass:
         self._local = {str(reference): image for image in engine.images() for reference in image.references}
         self._in_use = engine.in_use()
         self._inventory: dict[int, InventoryEntry] = {}
+        self._held: dict[int, str] = {}
         self._tags = ImageTags(engine, self._owned.tags, self._change_tags, reconciler.observer.log)
+
+    @property
+    def held(self) -> frozenset[str]:
+        """The references of the images of the inventory that are here."""
+        return frozenset(self._held.values())
 
     def run(self, desired: Sequence[DesiredImage]) -> dict[int, InventoryEntry]:
         """Removes, then pulls, and gives the image inventory."""
@@ -109,7 +128,7 @@ class _ReconcilePass:
         self._report()
         for image in desired:
             if image.image not in self._inventory:
-                self._get(image)
+                self._get_safely(image)
                 self._report()
         return self._inventory
 
@@ -193,6 +212,16 @@ class _ReconcilePass:
         own = {self._local[name].id: self._local[name].size_bytes for name in self._owned.own if name in self._local}
         return DiskBudget.of(self._engine.data_root, self._reconciler.limits, sum(own.values()))
 
+    def _get_safely(self, desired: DesiredImage) -> None:
+        """Pulls an image; what nobody has foreseen is an error of that image alone, which the server is told."""
+        try:
+            self._get(desired)
+        except (Stopped, BayplanError):
+            raise
+        except Exception as error:
+            detail = f"An error in bayplan itself ({type(error).__name__}: {error}): please report it."
+            self._failed(desired, "failed", detail, later=True)
+
     def _get(self, desired: DesiredImage) -> None:
         """Pulls an image unless its last failure is too recent; an error becomes its state."""
         registry = desired.reference.registry
@@ -248,7 +277,8 @@ class _ReconcilePass:
                 next_check = time.monotonic() + DISK_CHECK_SECONDS
 
         try:
-            local = self._engine.pull(reference, desired.credentials, on_progress)
+            limits = SilenceLimits.of(self._reconciler.stall_seconds)
+            local = self._engine.pull(reference, desired.credentials, on_progress, limits)
         except DiskBudgetExceeded as error:
             self._engine.remove(reference)  # where only the end of the pull exceeded the budget
             self._change_owned(sizes={**self._owned.sizes, name: total_bytes})
@@ -286,6 +316,10 @@ class _ReconcilePass:
         if image == 0:  # pulled for another server, so this server has no key for it
             return
         local = self._local.get(name or "")
+        if state == "held" and name is not None:
+            self._held[image] = name
+        else:
+            self._held.pop(image, None)
         self._inventory[image] = {
             "image": image,
             "state": state,

@@ -21,6 +21,7 @@ class Between:
     port: int
     registry: Registry
     held_back: str | None = None  # of this blob, half is sent, and then nothing
+    is_silent: bool = False  # accepts requests for manifests, and says nothing
     refusal: tuple[int, str] | None = None  # what manifests are answered with: a status and an error code
     sent_instead: dict[str, str] = field(
         default_factory=dict
@@ -43,6 +44,10 @@ def between(registry: Registry) -> Iterator[Between]:
 
         def do_GET(self) -> None:  # the name that the method has to have
             path = self.path
+            if "/manifests/" in path and server.is_silent:
+                self.close_connection = True
+                server.end.wait(60)
+                return None
             if "/manifests/" in path and server.refusal is not None:
                 status, code = server.refusal
                 return self.answer(

@@ -29,6 +29,10 @@ def run(
     keep_free: Annotated[
         str, typer.Option(metavar="SHARE", help="What they leave free of the engine's disk: 10%, or a size.")
     ] = "10%",
+    stall_timeout: Annotated[
+        int,
+        typer.Option(metavar="DURATION", parser=duration, help="How long a download may make no progress."),
+    ] = "2m",  # type: ignore[assignment]  # the parser reads the default too
     engine: Annotated[
         str | None,
         typer.Option(
@@ -55,5 +59,6 @@ def run(
             free_bytes=size(keep_free) if free_share is None else 0,
             free_share=free_share or 0.0,
             engine=engine,
+            stall_seconds=stall_timeout,
         )
     )
