@@ -12,6 +12,7 @@
     |-- PreconditionFailed          errors.py                     412  somebody else was faster
     |-- TooLarge                    errors.py                     413  more than will be read
     |-- TooManyAttempts             errors.py                     429  wait before trying to log in again
+    |-- Overloaded                  errors.py                     503  more is asked than the server can do: ask again soon
     |-- Unreachable                 errors.py                       -  the server does not answer, or not as bayplan does
     |-- CannotStart                 errors.py                       -  the program cannot run as it is set up
     |-- DatabaseUnavailable         db/database.py                503  the database does not answer; nothing was changed
@@ -138,6 +139,16 @@ class TooManyAttempts(BayplanError):
     """Too many log-in attempts; `retry_after_seconds` says when the next is heard."""
 
     code = "too_many_attempts"
+
+    def __init__(self, detail: str, *, retry_after_seconds: int) -> None:
+        super().__init__(detail)
+        self.retry_after_seconds = retry_after_seconds
+
+
+class Overloaded(BayplanError):
+    """More is asked than the server can do; nothing was changed. `retry_after_seconds` says when to ask again."""
+
+    code = "overloaded"
 
     def __init__(self, detail: str, *, retry_after_seconds: int) -> None:
         super().__init__(detail)

@@ -46,6 +46,7 @@ ROUTES = tuple(
         tags=("health",),
         query=None,
         answer={"type": "object"},
+        most_at_once=None,
     )
     for name, handler, summary in (
         ("healthz", healthz, "The process is alive"),

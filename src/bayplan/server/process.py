@@ -6,58 +6,36 @@ import gc
 import socket
 
 import uvicorn
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 import bayplan
 from bayplan.clock import now
 from bayplan.config import Settings
 from bayplan.db import schema
 from bayplan.errors import CannotStart
-from bayplan.server import logs
+from bayplan.server import early_imports, logs, memory, open_files
 from bayplan.server.app import create_app, open_context, prepare
 from bayplan.server.checks import queue as check_queue
 from bayplan.server.checks.intervals import CheckIntervals
 from bayplan.server.credentials.key_rotation import encrypt_again
+from bayplan.server.http.connection import Deadlines, HttpConnection, OpenConnections, limited
 from bayplan.server.supervisor import Supervisor, run_once
 
-# Of a request line and headers, or of the line between two chunks of a body.
-MOST_HEAD_BYTES = 64 * 1024
 BACKLOG = 2048  # connections that wait to be accepted
+_MOST_REGISTRY_CONNECTIONS = 50
+_DEADLINES = Deadlines()
 
 _OTHER = dict.fromkeys((errno.EADDRINUSE, errno.EACCES), "port with --port or BAYPLAN_PORT")
 _ANY_OTHER = "address with --host or BAYPLAN_HOST"
 
 
-class _Http(HttpToolsProtocol):
-    """uvicorn's HTTP with a limit on headers: its parser keeps an unfinished header, however long."""
-
-    _head_bytes = 0
-
-    def data_received(self, data: bytes) -> None:
-        if self._head_bytes > MOST_HEAD_BYTES:
-            self.send_400_response(f"More than {MOST_HEAD_BYTES} bytes of headers.")
-            return
-        self._head_bytes += len(data)
-        super().data_received(data)
-
-    def on_headers_complete(self) -> None:
-        self._head_bytes = 0
-        super().on_headers_complete()
-
-    def on_body(self, body: bytes) -> None:
-        self._head_bytes = 0
-        super().on_body(body)
-
-    def on_message_complete(self) -> None:
-        self._head_bytes = 0
-        super().on_message_complete()
-
-
 class _Server(uvicorn.Server):
     """A uvicorn server that prints its address in a line once it serves, and ends with its supervisor."""
 
-    def __init__(self, config: uvicorn.Config, greeting: str | None, lifeline: int | None) -> None:
+    def __init__(
+        self, config: uvicorn.Config, connections: OpenConnections, greeting: str | None, lifeline: int | None
+    ) -> None:
         super().__init__(config)
+        self._connections = connections
         self._greeting = greeting
         self._lifeline = lifeline
 
@@ -67,6 +45,7 @@ class _Server(uvicorn.Server):
             return
         # Objects of the start stay; collecting garbage among them would hold up every request for 0.1 s.
         gc.freeze()
+        self._connections.sweep()
         if self._lifeline is not None:
             asyncio.get_running_loop().add_reader(self._lifeline, self._end)
         if self._greeting is not None:
@@ -78,9 +57,15 @@ class _Server(uvicorn.Server):
         self.should_exit = True
 
 
-def serve(settings: Settings, *, check_intervals: CheckIntervals | None = None) -> None:
+def serve(
+    settings: Settings, *, check_intervals: CheckIntervals | None = None, deadlines: Deadlines = _DEADLINES
+) -> None:
     """Serves until a signal; raises `CannotStart` or `DatabaseUnavailable` where it cannot."""
     logs.configure(settings.log_level)
+    files = open_files.raise_limit()
+    others = settings.database_connections + _MOST_REGISTRY_CONNECTIONS
+    protocol = limited(open_files.most_connections(files, others), deadlines, memory.give_back)
+    early_imports.import_all()
     listener = _listen(settings.host, settings.port)
     host, port = listener.getsockname()[:2]
     shown = f"[{host}]" if ":" in host else host
@@ -89,14 +74,14 @@ def serve(settings: Settings, *, check_intervals: CheckIntervals | None = None) 
     # Before the server starts, so that an error is a single line and not the end of a start.
     if settings.processes == 1:
         asyncio.run(_prepare(settings))
-        _Server(_config(settings, check_intervals), greeting, None).run(sockets=[listener])
+        _server(settings, check_intervals, protocol, greeting, None).run(sockets=[listener])
         return
     run_once(lambda: asyncio.run(_prepare(settings)))
     listener.listen(BACKLOG)  # from now on no connection is refused, whichever process accepts it
 
     def serve_as(number: int, lifeline: int) -> None:
         logs.configure(settings.log_level, number)
-        server = _Server(_config(settings, check_intervals), None, lifeline)
+        server = _server(settings, check_intervals, protocol, None, lifeline)
         server.run(sockets=[listener])
         if not server.started:
             raise CannotStart("The server process could not start.")
@@ -104,12 +89,18 @@ def serve(settings: Settings, *, check_intervals: CheckIntervals | None = None) 
     Supervisor(serve_as, listener, settings.processes).run(greeting)
 
 
-def _config(settings: Settings, check_intervals: CheckIntervals | None) -> uvicorn.Config:
+def _server(
+    settings: Settings,
+    check_intervals: CheckIntervals | None,
+    protocol: type[HttpConnection],
+    greeting: str | None,
+    lifeline: int | None,
+) -> _Server:
     app = create_app(settings, check_intervals=check_intervals)
-    return uvicorn.Config(
+    config = uvicorn.Config(
         logs.RequestLog(app) if settings.log_level == "debug" else app,
         loop="uvloop",
-        http=_Http,
+        http=protocol,
         log_config=None,  # `logs` has set it up
         access_log=False,
         lifespan="on",
@@ -118,6 +109,7 @@ def _config(settings: Settings, check_intervals: CheckIntervals | None) -> uvico
         timeout_keep_alive=30,
         timeout_graceful_shutdown=10,
     )
+    return _Server(config, protocol.open_connections, greeting, lifeline)
 
 
 async def _prepare(settings: Settings) -> None:

@@ -86,6 +86,7 @@ ROUTES = (
         answer=ImageChecks,
         errors=(404, 409),
         headers=TAGGED,
+        most_at_once=None,
     ),
     Route(
         "POST",

@@ -75,6 +75,7 @@ ROUTES = (
         answer=RotationAnswer,
         errors=(404, 502, 504),
         headers=NOT_KEPT,
+        most_at_once=None,
     ),
     Route(
         "GET",

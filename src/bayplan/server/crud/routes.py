@@ -77,6 +77,7 @@ def crud_routes(resource: Resource) -> tuple[Route, ...]:
             answer=resource.answer,
             errors=(404,),
             conditional=True,
+            most_at_once=None,
         ),
         Route(
             "PUT",

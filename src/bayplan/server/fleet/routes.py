@@ -124,6 +124,7 @@ ROUTES = (
         _NODES,
         answer=_PINGED,
         takes_node_id=True,
+        most_at_once=None,
     ),
     Route(
         "POST",
@@ -186,6 +187,7 @@ ROUTES = (
         other_answers={200: "The worker's nodes are what it reported."},
         errors=(409,),
         headers=NOT_KEPT,
+        most_at_once=None,
     ),
     Route(
         "POST",

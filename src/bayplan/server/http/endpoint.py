@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Awaitable, Callable
+from math import inf
 from typing import Any
 
 from starlette.requests import Request
@@ -15,6 +16,7 @@ from bayplan.server.auth.authentication import Authenticator
 from bayplan.server.http.parameters import NoParameters, parse_query
 from bayplan.server.http.parsing import parsed, read_body
 from bayplan.server.http.route import BodyAs, Call, Route
+from bayplan.server.http.turns import DEADLINE, Turns
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 
@@ -53,8 +55,11 @@ def endpoint(route: Route, context: Any, authenticator: Authenticator, max_body_
     authenticates = not (access.is_public or access.takes_other_tokens)
     no_query = NoParameters() if query_model is None else query_model()
     limit_bytes = route.body_limit(max_body_bytes)
+    turns = None if route.most_at_once is None else Turns(route.most_at_once)
 
     async def answer(request: Request) -> Response:
+        if turns is not None:
+            await turns.admit(request.scope.get("state", {}).get(DEADLINE, inf))
         principal, version, node = EVERYBODY, 0, None
         if authenticates:
             authentication = await authenticator.authenticate(bearer(request))
@@ -72,7 +77,11 @@ def endpoint(route: Route, context: Any, authenticator: Authenticator, max_body_
         body = await body_of(request, principal)
         if authenticates and access.refuses_after_body:
             access.check(principal)
-        return await handler(context, Call(request, principal, version, node, query, body))
+        call = Call(request, principal, version, node, query, body)
+        if turns is None:
+            return await handler(context, call)
+        async with turns.taken():
+            return await handler(context, call)
 
     async def body_of(request: Request, principal: Principal) -> Any:
         if body_model is None or route.body_as is BodyAs.UNREAD:

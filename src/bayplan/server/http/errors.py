@@ -28,6 +28,7 @@ STATUS: dict[type[errors.BayplanError], int] = {
     errors.TooLarge: 413,
     errors.Invalid: 422,
     errors.TooManyAttempts: 429,
+    errors.Overloaded: 503,
     UnknownKey: 503,
     DatabaseUnavailable: 503,
     # What the sender of a request can mend is 4xx; the rest are the registry's errors.
@@ -81,7 +82,7 @@ def _expected(error: errors.BayplanError) -> Response:
         headers["Connection"] = "close"
     if status == 503:
         headers["Retry-After"] = str(getattr(error, "retry_after_seconds", _RETRY_AFTER_SECONDS))
-    if status >= 500 and not isinstance(error, DatabaseUnavailable):
+    if status >= 500 and not isinstance(error, DatabaseUnavailable | errors.Overloaded):
         _log.error("%s", error.detail)
     return problem(status, error.code, error.public_detail, error.problems, headers)
 

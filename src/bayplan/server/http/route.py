@@ -104,6 +104,8 @@ class Route:
     path_schema: Mapping[str, Any] | None = None
     """The documentation of the path's parameter that is not `{pk}`."""
     is_documented: bool = True
+    most_at_once: int | None = 32
+    """Requests that one process handles at once; None where they are quick, or wait for others than the database."""
 
     @property
     def name(self) -> str:

@@ -48,6 +48,7 @@ ROUTES = (
         example={"url": "nvidia/cuda:12.4.1-base-ubuntu22.04"},
         answer=InspectionAnswer,
         errors=(404, 502, 504),
+        most_at_once=None,
     ),
     Route(
         "GET",
@@ -78,5 +79,6 @@ ROUTES = (
         errors=(404, 409, 412, 422, 502, 504),
         if_match=IF_MATCH,
         headers=TAGGED,
+        most_at_once=None,
     ),
 )

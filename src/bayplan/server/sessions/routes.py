@@ -65,6 +65,7 @@ ROUTES = (
         answer=TokensAnswer,
         errors=(401, 429),
         headers=NOT_KEPT,
+        most_at_once=None,
     ),
     Route(
         "POST",
@@ -80,6 +81,7 @@ ROUTES = (
         answer=AccessAnswer,
         errors=(401,),
         headers=NOT_KEPT,
+        most_at_once=None,
     ),
     Route(
         "POST",
@@ -95,5 +97,6 @@ ROUTES = (
         answer=EmptyAnswer,
         errors=(401,),
         headers=NOT_KEPT,
+        most_at_once=None,
     ),
 )
