@@ -23,8 +23,9 @@ _REQUIRED_FOR_GPU = (
 )
 
 
-async def _image(_tx: Transaction, row: Row, _old: Row | None) -> None:
-    check_agreement(row["url"], row["registry"])
+async def _image(_tx: Transaction, row: Row, old: Row | None) -> None:
+    if old is None or any(row[name] != old[name] for name in ("url", "registry")):
+        check_agreement(row["url"], row["registry"])
     if (row["registry_username"] is None) != (row["registry_password"] is None):
         missing = "registry_password" if row["registry_password"] is None else "registry_username"
         raise Invalid.at(

@@ -12,6 +12,7 @@ from docker_image import reference as grammar
 from bayplan.errors import Invalid
 
 DOCKER_HUB = "docker.io"
+_API_PATHS = frozenset({"v1", "v2"})
 DOCKER_HUB_NAMES = frozenset({DOCKER_HUB, "index.docker.io", "registry-1.docker.io", "registry.hub.docker.com"})
 
 
@@ -72,12 +73,26 @@ def located(url: str, registry: str) -> Reference:
     return replace(reference, registry=host, repository=repository, names_registry=True)
 
 
+def check_registry(registry: str, *, field: str = "registry") -> str:
+    """Gives the host of a registry that a body names; raises `Invalid` at `field` for what is none, and for one with a path.
+
+    A path is part of the repository, which the image's `url` names: dropped, it would make another image of it. Docker Hub's
+    `https://index.docker.io/v1/` has none: that is its API.
+    """
+    host = registry_host(registry, field=field)
+    path = _split_registry(registry, field).path.strip("/")
+    if path and not (host == DOCKER_HUB and path in _API_PATHS):
+        raise _bad_registry(field, "it has a path, which belongs in the image's url, between host and name")
+    return host
+
+
 def registry_host(registry: str, *, field: str = "registry") -> str:
     """Gives the host, with its port if it has one, of a registry as URL or host; `docker.io` for every name of Docker Hub.
 
-    Raises `Invalid` at `field` for anything else, a URL with credentials in it included.
+    Raises `Invalid` at `field` for anything else, a URL with credentials in it included. A path does not matter: it is
+    in rows that were stored before `check_registry` refused it.
     """
-    split = _split(registry if "://" in registry else f"https://{registry}", field)
+    split = _split_registry(registry, field)
     scheme, netloc = split.scheme, split.netloc
     if scheme not in ("http", "https"):
         raise _bad_registry(field, "its scheme must be https or http")
@@ -97,9 +112,9 @@ def canonical_host(host: str) -> str:
 
 
 def check_agreement(url: str, registry: str) -> None:
-    """Raises `Invalid` where `url` names another registry than `registry`: a worker would log in to the wrong one."""
+    """Raises `Invalid` where `url` names another registry than `registry`, to which a worker would log in, or that has a path."""
     reference = Reference.parse(url)
-    host = registry_host(registry)
+    host = check_registry(registry)
     if reference.names_registry and reference.registry != host:
         raise Invalid.at(
             "registry",
@@ -108,9 +123,9 @@ def check_agreement(url: str, registry: str) -> None:
         )
 
 
-def _split(text: str, field: str) -> SplitResult:
+def _split_registry(registry: str, field: str) -> SplitResult:
     try:
-        split = urlsplit(text)
+        split = urlsplit(registry if "://" in registry else f"https://{registry}")
         split.port  # noqa: B018  # the access checks it
     except ValueError as error:
         raise _bad_registry(field, str(error)) from None

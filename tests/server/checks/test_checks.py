@@ -2,6 +2,7 @@
 
 import pytest
 
+from tests.answers import refused
 from tests.conftest import Service
 from tests.server.checks.test_processes import execute
 
@@ -41,3 +42,18 @@ def test_the_log_alone_names_the_place_of_the_keys(service: Service, caplog: pyt
         assert "unknown_key" in answer.text
         assert str(service.settings.home) not in answer.text
         assert "staff see why" in answer.text
+
+
+def test_a_registry_whose_path_was_stored_before_it_was_refused(service: Service) -> None:
+    """A check says so, and other fields can be changed; nothing takes the image without its path for missing."""
+    pk = service.make("docker", url="image:1", registry="127.0.0.1:1")["pk"]
+    path, stored = f"/v1/docker/{pk}", "http://127.0.0.1:1/team"
+    execute(service.settings.database_url, "UPDATE images SET registry = ? WHERE pk = ?", stored, pk)
+    state = service.staff.post(f"{path}/checks").json()
+    assert (state["state"], state["code"]) == ("unreachable", "bad_registry")
+    assert "belongs in the image's url" in state["detail"]
+    refused(service.staff.post(f"{path}/inspection"), 422, code="bad_registry")
+    assert service.staff.patch(path, json={"cpu": True}).json()["registry"] == stored
+    mended = {"registry": "http://127.0.0.1:1", "url": "127.0.0.1:1/team/image:1"}
+    assert service.staff.patch(path, json=mended).status_code == 200
+    assert service.staff.post(f"{path}/checks").json()["code"] == "registry_unreachable"

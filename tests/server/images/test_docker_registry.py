@@ -64,6 +64,33 @@ DISAGREE = (
 )
 
 
+WITH_PATH = (
+    *(
+        "registry.example.com/team",
+        "https://registry.example.com/team/repo/",
+        "http://registry.example.com:5000//group",
+    ),
+    *(
+        "https://registry.example.com/v2/",
+        "https://index.docker.io/v1/library",
+        "docker.io/nvidia",
+        "hub.example.com/.",
+    ),
+    *("https://registry.example.com?team=a", "https://registry.example.com/#team", "https://a:b@registry.example.com"),
+)
+
+
+@pytest.mark.parametrize("registry", WITH_PATH)
+def test_a_registry_has_no_path(shared: Service, registry: str) -> None:
+    """Dropped without a word, it would make another image of the url; so wherever a registry is named."""
+    body = catalogue.image(registry=registry, url="image:1")
+    refused(shared.staff.post("/v1/docker/create", json=body), 422, code="bad_registry", field="registry")
+    path = f"/v1/docker/{shared.make('docker', registry='registry.example.com', url='image:1')['pk']}"
+    refused(shared.staff.patch(path, json={"registry": registry}), 422, code="bad_registry", field="registry")
+    rotation = {"registry": registry, "registry_username": "a", "registry_password": "b"}
+    refused(shared.staff.post("/v1/credentials/rotate", json=rotation), 422, code="bad_registry", field="registry")
+
+
 @pytest.mark.parametrize("url", GOOD_URLS)
 def test_a_url_is_a_reference_as_docker_pull_takes_it(shared: Service, url: str) -> None:
     assert shared.make("docker", url=url, registry="docker.io")["url"] == url

@@ -13,7 +13,7 @@ from bayplan.clock import Clock, timestamp
 from bayplan.db.database import Database
 from bayplan.db.keyring import Keyring
 from bayplan.domain.check_state import CheckResult
-from bayplan.domain.reference import Reference, located
+from bayplan.domain.reference import Reference, check_agreement, located
 from bayplan.errors import BayplanError
 from bayplan.server.checks.queue import CheckClaim
 from bayplan.server.checks.store import CompletedCheck, inspected_platforms
@@ -28,6 +28,7 @@ async def check_one(
     """Checks a claimed image; any error is a result too."""
     at = timestamp(clock())
     try:
+        check_agreement(claim.url, claim.registry)
         reference = located(claim.url, claim.registry)
         password = None if claim.password is None else keyring.decrypt(claim.password)
         resolution = await registries.resolve(reference, claim.username, password)

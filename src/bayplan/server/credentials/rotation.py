@@ -9,7 +9,7 @@ from typing import Any
 
 from bayplan.clock import now
 from bayplan.db.principal import Principal
-from bayplan.domain.reference import registry_host
+from bayplan.domain.reference import check_registry
 from bayplan.registry.errors import RegistryDenied, RegistryError, RegistryTimeout
 from bayplan.schemas.credentials import Rotation
 from bayplan.server.context import Context
@@ -22,7 +22,7 @@ _CHECK_SECONDS = 60.0
 
 async def rotate(context: Context, principal: Principal, rotation: Rotation) -> dict[str, Any]:
     """Replaces credentials on all their images; gives whether the registry accepts the new ones; raises `NotFound`, `RegistryError`."""
-    old = (registry_host(rotation.registry), rotation.registry_username)
+    old = (check_registry(rotation.registry), rotation.registry_username)
     new = (old[0], rotation.new_username or rotation.registry_username)
     places, repositories = await credential_store.repositories(context.db, old, _MOST_REPOSITORIES)
     verified, detail = False, "The registry was not asked whether it takes the log-in."

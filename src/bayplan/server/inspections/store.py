@@ -16,7 +16,7 @@ from bayplan.db.database import Database, Transaction, fetch_all
 from bayplan.db.keyring import Keyring
 from bayplan.db.resource_types import RESOURCE_TYPES
 from bayplan.domain.facts import STAFF, facts_from_inspection
-from bayplan.domain.reference import Reference, located
+from bayplan.domain.reference import Reference, check_agreement, located
 from bayplan.errors import Conflict, NotFound
 from bayplan.schemas.facts import FactsPatch
 from bayplan.server.checks import queries as check_queries
@@ -51,12 +51,16 @@ class StoredInspection:
 
 
 async def registry_location(db: Database, pk: int, keyring: Keyring) -> RegistryLocation:
-    """Gives the location of the image with that pk; raises `NotFound`, and `Conflict` for a deleted image."""
+    """Gives the location of the image with that pk.
+
+    Raises `NotFound`, `Conflict` for a deleted image, and `Invalid` for a registry with a path, which was stored before it was refused.
+    """
     rows = await fetch_all(db, sa.select(tables.images).where(tables.images.c.pk == pk))
     if not rows:
         raise NotFound(f"No docker image with pk {pk}.")
     row = rows[0]
     crud.check_not_deleted(IMAGES, dict(row._mapping))
+    check_agreement(row.url, row.registry)
     password = None if row.registry_password is None else keyring.decrypt(row.registry_password)
     return RegistryLocation(located(row.url, row.registry), row.registry_username, password)
 
