@@ -15,8 +15,9 @@ from bayplan.agent.probe import CannotProbe, gpus
 
 def _answer(variables: dict[str, str], module: str | None, root: str) -> dict[str, object]:
     os.environ.update(variables)
-    sys.path[:0] = [module] if module else []
-    sys.modules.pop("pynvml", None)
+    if module:
+        sys.path.insert(0, module)
+        sys.modules.pop("pynvml", None)
     try:
         return {"gpus": asdict(gpus(Path(root))), "error": None}
     except CannotProbe as error:

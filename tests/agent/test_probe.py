@@ -108,6 +108,14 @@ def test_the_address_towards_a_server() -> None:
         probe.address_towards("http://nowhere.invalid:8000")
 
 
+def test_modules_in_the_folder_that_the_agent_runs_in_do_not_count(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "json.py").write_text("raise SystemExit('another json')\n")
+    monkeypatch.chdir(tmp_path)
+    assert probe.machine_in_new_process(without_gpu=True).gpus == Gpus()
+
+
 def test_it_prints_one_line_of_json_in_its_old_form(box: Box) -> None:
     done = run_probe(box)
     (line,) = done.stdout.splitlines()

@@ -70,7 +70,7 @@ def machine_in_new_process(*, without_gpu: bool) -> Machine:
     the bindings are freed with that process too, and a library that crashes ends only that.
     """
     options = ["--partial", *(["--no-gpu"] if without_gpu else [])]
-    command = [sys.executable, "-m", __name__, *options]
+    command = [sys.executable, "-P", "-m", __name__, *options]  # -P: no module of the folder that it is run in
     limit = 3 * _SMI_TIMEOUT_SECONDS
     try:
         done = subprocess.run(  # noqa: S603  # ourselves
