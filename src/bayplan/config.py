@@ -128,8 +128,12 @@ class Settings(BaseSettings):
         description="File with the credential of a machine that joined as a worker. "
         "Unset: `bayplan/worker.json` in the user's configuration folder.",
     )
+    traceback: str | None = Field(
+        default=None,
+        description="With any value, a command that ends by a fault of bayplan itself prints its traceback.",
+    )
 
-    @field_validator("server", "token", "username", mode="before")
+    @field_validator("server", "token", "username", "traceback", mode="before")
     @classmethod
     def _without_white_space(cls, value: object, info: ValidationInfo) -> object:
         """Values from files have a line end, and an empty one is none."""

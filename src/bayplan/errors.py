@@ -37,7 +37,7 @@
     `-- NothingRunsHere             agent/pull.py                   -  no image matches this machine
 
 The HTTP status is given in one place, `bayplan.server.http.errors.STATUS`; `-` is what no request raises. The command line
-ends with exit code 1 after any of them, and with 2 after a command that is typed wrongly:
+ends with exit code 1 after any of them, with 70 after any other exception, and with 2 after a command that is typed wrongly:
 
     UsageError                      cli/options.py                  -  a `typer.BadParameter` in a sentence of its own
 
@@ -54,6 +54,7 @@ These are no errors; each ends something from inside, and its own module catches
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from traceback import extract_tb
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,3 +166,10 @@ class CannotStart(BayplanError):
     """The program cannot run as it is set up."""
 
     code = "cannot_start"
+
+
+def fault_sentence(error: BaseException) -> str:
+    """The sentence for an exception that nobody expected: its type and its place, without its text, which may have a secret."""
+    frames = [frame for frame in extract_tb(error.__traceback__, limit=-50) if "bayplan" in frame.filename]
+    place = f" in {frames[-1].filename.rpartition('bayplan/')[2]}, line {frames[-1].lineno}" if frames else ""
+    return f"This is a fault of bayplan ({type(error).__name__}{place}); please report it."

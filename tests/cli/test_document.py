@@ -55,6 +55,33 @@ def test_yaml_is_read_as_it_is_meant() -> None:
     }
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{}---\n",
+        "{}...\n---\n",
+        "---\n{}---\n---\n",
+        "# a comment\n---\n# another\n---\n{}---\n# the last\n...\n",
+        "\n---\n...\n---\n{}...\n",
+        "--- null\n---\n{}--- ~\n---\n{{}}\n",
+        "{}...\n%YAML 1.2\n---\n",
+        "---\r\n---\r\n{}---\r\n",
+    ],
+)
+@pytest.mark.parametrize("document", ["images: []\n", '{{"images": []}}\n'])
+@pytest.mark.parametrize("name", ["a.yaml", "<stdin>"])
+def test_empty_documents_do_not_count(text: str, document: str, name: str) -> None:
+    assert read(name, text.format(document.format())).content() == {"images": []}
+
+
+@pytest.mark.parametrize(
+    "text", ["", "\n", "# a comment\n", "---\n", "---\n---\n", "---\n...\n---\n# none\n", "null\n---\n"]
+)
+def test_a_file_of_empty_documents_alone_has_no_section(text: str) -> None:
+    with pytest.raises(Invalid, match=r"^a\.yaml:1: file: It must hold one or more of the sections"):
+        read("a.yaml", text)
+
+
 @pytest.mark.parametrize("indent", [None, 2, "\t"])
 def test_json_is_read_however_it_is_indented(indent: int | str | None) -> None:
     content = read("catalogue.yaml", YAML).content()
@@ -148,7 +175,10 @@ def test_all_such_mistakes_are_in_one_error() -> None:
         ("images:\n- url: a: b\n", "a.yaml:2:9: This is not YAML: mapping values are not allowed in this context."),
         ("images: [*x]\n", "a.yaml:1:10: *x is the name of nothing before this line; name it with &x."),
         ("images: &x [*x]\n", "a.yaml:1:13: *x stands inside of what it names, so it would never end."),
-        ("images: []\n---\n", "a.yaml:2:1: A second document begins here; one file holds one."),
+        ("images: []\n---\nnodes: []\n", "a.yaml:2:1: A second document begins here; one file holds one."),
+        ("---\nimages: []\n---\n---\n[]\n", "a.yaml:4:1: A second document begins here; one file holds one."),
+        ('--- ""\n---\nimages: []\n', "a.yaml:2:1: A second document begins here; one file holds one."),
+        ("images: [&x a]\n---\n*x\n", "a.yaml:3:1: *x is the name of nothing before this line; name it with &x."),
         ("images:\n- <<: 5\n", "a.yaml:2:7: << takes a mapping, as in `<<: *name`."),
         ("images:\n- ? [a]\n  : b\n", "a.yaml:2:5: A list or a mapping cannot be a key here."),
         ("images: " + "[" * 100_000, "a.yaml:1:40: This is nested more than 32 levels deep."),

@@ -87,3 +87,19 @@ def test_json_is_printed_as_it_is(capsys: pytest.CaptureFixture[str]) -> None:
     printed = capsys.readouterr().out
     assert json.loads(printed) == answer
     assert "Ωmega" in printed
+
+
+@pytest.mark.parametrize("width", ["1", "2", "5", "10", "19"])
+def test_a_terminal_that_is_too_narrow_cuts_nothing(
+    width: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", width)
+    columns = (Column("pk", right=True), Column("image"), Column("notes", gives_way=True))
+    output.show(
+        output.table(columns, [(1234567, "pytorch 2.4.1", "a long note")]),
+        output.fields([("server", "http://127.0.0.1:8000"), ("worker", "w-1")]),
+        Text("2 images"),
+    )
+    text = capsys.readouterr().out
+    assert "1234567  pytorch 2.4.1  a long" in text
+    assert "".join(text.split()).endswith("serverhttp://127.0.0.1:8000workerw-12images")

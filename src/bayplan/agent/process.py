@@ -4,10 +4,12 @@ The command line's library takes 17 MB for as long as the process lives, which i
 gets its options as one JSON text; no secret is in it.
 """
 
+import contextlib
 import json
 import os
 import signal
 import sys
+import traceback
 import warnings
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -17,10 +19,11 @@ from bayplan.agent.disk_budget import DiskLimits
 from bayplan.agent.heartbeat import Agent, JoinedAgain
 from bayplan.agent.prefetch import Prefetcher
 from bayplan.domain.backoff import Backoff
-from bayplan.errors import BayplanError
+from bayplan.errors import BayplanError, fault_sentence
 
 NAME = "bayplan.agent.process"  # `__name__` is "__main__" in that process
 LONGEST_RETRY_SECONDS = 300.0
+FAULT = 70  # EX_SOFTWARE of sysexits.h
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +40,7 @@ class AgentOptions:
     engine: str | None
     first_retry_seconds: float = 2.0
     stall_seconds: float = 120.0
+    shows_traceback: bool = False
 
 
 def become(options: AgentOptions) -> NoReturn:
@@ -85,12 +89,23 @@ def _leave_out_what_costs_memory() -> None:
 
 
 def _log(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
+    with contextlib.suppress(OSError):  # the agent goes on where its log is full
+        print(text, file=sys.stderr, flush=True)
+
+
+def main(options: AgentOptions) -> None:
+    """Runs the agent; what ends it is one sentence in its log."""
+    try:
+        run(options)
+    except BayplanError as error:
+        sys.exit(error.detail)
+    except Exception as error:
+        if options.shows_traceback:
+            traceback.print_exception(error)
+        _log(f"{fault_sentence(error)} BAYPLAN_TRACEBACK=1 shows more.")
+        sys.exit(FAULT)
 
 
 if __name__ == "__main__":
     sys.stderr.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # it is a real text stream here
-    try:
-        run(AgentOptions(**json.loads(sys.argv[1])))
-    except BayplanError as error:
-        sys.exit(error.detail)
+    main(AgentOptions(**json.loads(sys.argv[1])))

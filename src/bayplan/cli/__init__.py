@@ -7,13 +7,18 @@ imported by the command that needs it, so that `bayplan --help` answers at once.
 import os
 import re
 import sys
+import traceback
 from typing import Annotated
 
 import typer
 
 from bayplan import __version__
-from bayplan.cli import commands
-from bayplan.errors import BayplanError, CannotStart
+from bayplan.cli import commands, streams
+from bayplan.cli.client_settings import client_settings
+from bayplan.errors import BayplanError, CannotStart, fault_sentence
+
+INTERRUPTED = 130  # 128 and SIGINT, as shells have it
+FAULT = 70  # EX_SOFTWARE of sysexits.h
 
 SERVER_PARTS = frozenset(
     (
@@ -72,19 +77,59 @@ def bayplan(
 
 
 def main() -> None:
-    """Runs the command line. Exit codes: 0 done, 1 could not be done (one sentence says why), 2 wrong usage."""
-    for stream in (sys.stdout, sys.stderr):
-        stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # both are real text streams here
+    """Runs the command line; docs/cli.md has the exit codes."""
+    streams.prepare()
+    code = _run()
+    failure = streams.output_failure()
+    if failure is not None and not streams.is_gone(failure):
+        _print_error(CannotStart(f"The output cannot be written: {failure.strerror}."))
+    sys.exit(code if failure is None else code or 1)
+
+
+def _run() -> int:
+    """Runs the command and gives its exit code, whatever it raises."""
     try:
         app()
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else int(end.code is not None)
+    except KeyboardInterrupt:
+        return INTERRUPTED
     except BayplanError as error:
         _print_error(error)
-        sys.exit(1)
+        return 1
+    except OSError as error:
+        return _after_system_error(error)
     except ModuleNotFoundError as error:
         if error.name is None or error.name.partition(".")[0] not in SERVER_PARTS:
-            raise
+            return _after_fault(error)
         _print_error(CannotStart(f"{error.name} is not installed, which the server needs: install bayplan[server]."))
-        sys.exit(1)
+        return 1
+    except MemoryError:
+        _print_error(CannotStart("The memory does not suffice for this."))
+        return 1
+    except Exception as error:  # the last resort
+        return _after_fault(error)
+    return 0
+
+
+def _after_system_error(error: OSError) -> int:
+    """Prints what the system refuses, unless that was to write the output, which `main` tells."""
+    if type(error).__module__ != "builtins":  # of a library
+        return _after_fault(error)
+    if error.filename is not None:
+        name = os.fsdecode(error.filename) if isinstance(error.filename, (str, bytes)) else error.filename
+        _print_error(CannotStart(f"{name} cannot be used: {error.strerror}."))
+    elif streams.output_failure() is None:
+        return _after_fault(error)
+    return 1
+
+
+def _after_fault(error: Exception) -> int:
+    """Prints that this is a fault of bayplan, and with BAYPLAN_TRACEBACK where it happened."""
+    if client_settings().traceback:
+        traceback.print_exception(error)
+    _print_error(BayplanError(f"{fault_sentence(error)} BAYPLAN_TRACEBACK=1 shows more."))
+    return FAULT
 
 
 def _print_error(error: BayplanError) -> None:

@@ -13,13 +13,14 @@ _PREFIX = "bayplan_"  # in any case, as Pydantic reads them
 
 @dataclass(frozen=True, slots=True)
 class ClientSettings:
-    """The server's address, the user's credentials or token, and the file of the agent's state."""
+    """The server's address, the user's credentials or token, the file of the agent's state, and whether faults show a traceback."""
 
     server: str = "http://127.0.0.1:8000"
     token: str | None = field(default=None, repr=False)
     username: str | None = None
     password: str | None = field(default=None, repr=False)
     worker_state: Path | None = None
+    traceback: str | None = None
 
 
 def client_settings(variables: Mapping[str, str] = os.environ) -> ClientSettings:
@@ -40,4 +41,5 @@ def client_settings(variables: Mapping[str, str] = os.environ) -> ClientSettings
         username=value_of("username"),
         password=None if password is None else password.rstrip("\r\n"),
         worker_state=Path(state) if state else None,
+        traceback=value_of("traceback"),
     )

@@ -32,6 +32,7 @@ MUTED = "bright_black"
 
 _PIPE_WIDTH = 100_000
 _GAP = 2
+_LEAST_WIDTH = 8  # of what wraps, however narrow the terminal is
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +54,10 @@ def _console() -> Console:
 
 
 def show(*parts: RenderableType) -> None:
-    """Prints the parts, one below the other."""
+    """Prints the parts, one below the other; a terminal that is narrower than a table needs wraps its lines."""
     console = _console()
+    needed = [_needed(part) for part in parts if isinstance(part, Table)]
+    console.width = max(console.width, *needed, _LEAST_WIDTH)
     if console.is_terminal:
         for part in parts:
             console.print(part)
@@ -65,6 +68,11 @@ def show(*parts: RenderableType) -> None:
     sys.stdout.write("".join(f"{line.rstrip()}\n" for line in capture.get().splitlines()))
 
 
+def _needed(drawn: Table) -> int:
+    """The least width in which no cell of the table is cut."""
+    return sum((column.min_width or 1) + _GAP for column in drawn.columns) - _GAP
+
+
 def show_json(answer: object) -> None:
     """Prints the API's answer, indented."""
     sys.stdout.write(json.dumps(answer, indent=2, ensure_ascii=False) + "\n")
@@ -73,27 +81,32 @@ def show_json(answer: object) -> None:
 def table(columns: Sequence[Column], rows: Iterable[Sequence[object]]) -> Table:
     """A table with a title line, of as many columns as there is room for; a cell is a `Text`, or a value for `words`."""
     cells = [[cell if isinstance(cell, Text) else Text(words(cell)) for cell in row] for row in rows]
-    kept = _with_room(columns, cells)
+    widths = [
+        max([len(column.title), *(row[number].cell_len for row in cells)]) for number, column in enumerate(columns)
+    ]
+    kept = _with_room(columns, widths)
     drawn = Table(box=None, padding=(0, _GAP, 0, 0), pad_edge=False, header_style=MUTED)
-    for column in (columns[number] for number in kept):
+    for number in kept:
+        column = columns[number]
         drawn.add_column(
             column.title.upper(),
             justify="right" if column.right else "left",
             no_wrap=not column.gives_way,
             overflow="fold",
+            min_width=min(widths[number], _LEAST_WIDTH) if column.gives_way else widths[number],
         )
     for row in cells:
         drawn.add_row(*(row[number] for number in kept))
     return drawn
 
 
-def _with_room(columns: Sequence[Column], cells: Sequence[Sequence[Text]]) -> list[int]:
+def _with_room(columns: Sequence[Column], widths: Sequence[int]) -> list[int]:
     """The columns that fit beside each other, the least spare first. One that gives way counts with half of the room at most."""
     room = _console().width
-    widths = []
-    for number, column in enumerate(columns):
-        width = max([len(column.title), *(row[number].cell_len for row in cells)])
-        widths.append(_GAP + (min(width, room // 2) if column.gives_way else width))
+    widths = [
+        _GAP + (min(width, room // 2) if column.gives_way else width)
+        for column, width in zip(columns, widths, strict=True)
+    ]
     kept: list[int] = []
     for number in sorted(range(len(columns)), key=lambda column: columns[column].spare):
         if not columns[number].spare or sum(widths[column] for column in (*kept, number)) - _GAP <= room:
@@ -104,11 +117,11 @@ def _with_room(columns: Sequence[Column], cells: Sequence[Sequence[Text]]) -> li
 def fields(pairs: Iterable[tuple[str, object]]) -> Table:
     """The fields of an object below each other, without those that have no value."""
     drawn = Table(box=None, padding=(0, _GAP, 0, 0), pad_edge=False, show_header=False)
-    drawn.add_column(style=MUTED, no_wrap=True)
-    drawn.add_column(overflow="fold")
-    for name, value in pairs:
-        if value is not None and value != []:
-            drawn.add_row(name, value if isinstance(value, Text) else words(value))
+    rows = [(name, value) for name, value in pairs if value is not None and value != []]
+    drawn.add_column(style=MUTED, no_wrap=True, min_width=max((len(name) for name, _ in rows), default=0))
+    drawn.add_column(overflow="fold", min_width=_LEAST_WIDTH)
+    for name, value in rows:
+        drawn.add_row(name, value if isinstance(value, Text) else words(value))
     return drawn
 
 

@@ -4,6 +4,7 @@ The schemas of the API say which fields hold text. The server judges what the fi
 (`images.3.cuda_version`), and `CatalogueDocument.located` gives the line of the file for it.
 """
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,7 @@ from bayplan.schemas.catalogue import Document
 from bayplan.schemas.common import Body
 
 SHOWN_PROBLEMS = 20
+_SEPARATOR = re.compile(r"^(---|\.\.\.)(\s|$)", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +66,7 @@ def read(name: str, text: str, schema: type[Body] = Document) -> CatalogueDocume
     Raises `Invalid`, whose sentence has a line for each mistake, beginning with `NAME:LINE:`.
     """
     suffix = Path(name).suffix.lower()
-    as_json = suffix == ".json" or (suffix not in (".yaml", ".yml") and text.lstrip().startswith("{"))
+    as_json = suffix == ".json" or (suffix not in (".yaml", ".yml") and _begins_like_json(text))
     try:
         root = read_json(text) if as_json else read_yaml(text)
     except Unreadable as error:
@@ -73,6 +75,11 @@ def read(name: str, text: str, schema: type[Body] = Document) -> CatalogueDocume
     if problems := list(_problems(root, FieldType.of(schema))):
         raise document.located(Invalid("The file cannot be applied.", problems=problems))
     return document
+
+
+def _begins_like_json(text: str) -> bool:
+    """Whether it begins with a brace, and no line separates documents, as in YAML."""
+    return text.lstrip().startswith("{") and not _SEPARATOR.search(text)
 
 
 def _problems(root: DocumentNode, type_: FieldType) -> Iterator[Problem]:

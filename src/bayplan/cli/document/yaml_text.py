@@ -110,9 +110,9 @@ def _merge(into: DocumentNode, base: DocumentNode) -> None:
 
 
 def read_yaml(text: str) -> DocumentNode:
-    """The document in the text. Raises `Unreadable` with the place of the first mistake."""
+    """The document in the text; empty ones around it do not count. Raises `Unreadable` with the place of the first mistake."""
     tree = _Tree()
-    documents = 0
+    root = DocumentNode(None, 1, 1)
     try:
         for event in yaml.parse(text, Loader=_LOADER):
             match event:
@@ -127,9 +127,12 @@ def read_yaml(text: str) -> DocumentNode:
                 case yaml.CollectionEndEvent():
                     tree.end()
                 case yaml.DocumentStartEvent():
-                    documents += 1
-                    if documents > 1:
-                        raise _at(event, "A second document begins here; one file holds one.")
+                    tree = _Tree()
+                    start = event
+                case yaml.DocumentEndEvent() if tree.root is not None and not _is_empty(tree.root):
+                    if not _is_empty(root):
+                        raise _at(start, "A second document begins here; one file holds one.")
+                    root = tree.root
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         assert mark is not None
@@ -139,7 +142,12 @@ def read_yaml(text: str) -> DocumentNode:
         before = text.encode()[: error.position].decode(errors="ignore")
         line, column = before.count("\n") + 1, len(before) - (before.rfind("\n") + 1) + 1
         raise Unreadable(line, column, f"This is not YAML: {error.reason}.") from None
-    return tree.root or DocumentNode(None, 1, 1)
+    return root
+
+
+def _is_empty(node: DocumentNode) -> bool:
+    """Whether a document has nothing: no value, null, or a mapping without fields."""
+    return node.value is None or node.value == {}
 
 
 def _place(event: yaml.Event) -> tuple[int, int]:

@@ -80,7 +80,7 @@ class Notes:
     def table(self) -> Table:
         """All reasons with their numbers, the number of their images, and their remedies."""
         drawn = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, show_header=False)
-        drawn.add_column(justify="right", style=MUTED)
+        drawn.add_column(justify="right", style=MUTED, min_width=len(str(len(self.reasons))))
         drawn.add_column(overflow="fold")
         for number, reason in enumerate(self.reasons, 1):
             drawn.add_row(str(number), _sentences(reason, f" ({count(self.images[number], 'image')})"))

@@ -47,6 +47,7 @@ def run(
     """
     from bayplan.agent.disk_budget import share
     from bayplan.agent.process import AgentOptions, become
+    from bayplan.cli.client_settings import client_settings
 
     free_share = share(keep_free)
     become(
@@ -60,5 +61,6 @@ def run(
             free_share=free_share or 0.0,
             engine=engine,
             stall_seconds=stall_timeout,
+            shows_traceback=client_settings().traceback is not None,
         )
     )
