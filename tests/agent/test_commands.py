@@ -125,6 +125,24 @@ def test_leaving_a_server_that_has_revoked_the_worker(
     assert not box.state.exists()
 
 
+def test_the_exit_code_of_the_status_says_what_does_not_work(
+    server: Server, box: Box, token: Token, staff: httpx2.Client, address: str
+) -> None:
+    assert "joined no server" in box.run("status", code=1).err
+    box.run("join", server.url, "--token", token(), "--ip", address)
+    nowhere = f"unix://{box.folder}/nothing.sock"
+    status = json.loads(box.run("status", "--json", "--engine", nowhere, code=5).out)
+    assert status["failing"] == ["engine"]
+    assert f"No container engine answers at {box.folder}/nothing.sock" in status["troubles"][0]
+    box.run("status", code=5, variables={"DOCKER_HOST": nowhere})
+    assert "is no address of a container engine" in box.run("status", code=5, variables={"DOCKER_HOST": "ftp://"}).out
+    box.fails("NVIDIA-SMI has failed.")
+    assert "NVIDIA-SMI has failed" in box.run("status", code=6).out
+    staff.delete(f"/v1/nodes/workers/{box.kept.worker}").raise_for_status()
+    status = json.loads(box.run("status", "--json", code=4).out)
+    assert status["failing"] == ["credential", "hardware"]
+
+
 def test_nodes_that_staff_removed(server: Server, box: Box, token: Token, staff: httpx2.Client, address: str) -> None:
     box.run("join", server.url, "--token", token(), "--ip", address)
     staff.delete(f"/v1/nodes/{box.kept.nodes[0]}").raise_for_status()
@@ -138,7 +156,7 @@ def test_leaving_a_server_that_is_away(tmp_path: Path, box: Box) -> None:
         )
         box.run("join", away.url, "--token", made.json()["token"])
     assert "No server answers" in box.run("leave", "--yes", code=1).err
-    assert "No server answers" in box.run("status").out
+    assert "No server answers" in box.run("status", code=3).out
     assert box.state.exists()
     box.run("leave", "--yes", "--force")
     assert not box.state.exists()

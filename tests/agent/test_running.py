@@ -134,7 +134,7 @@ def test_a_lost_gpu_stays_as_it_was_and_the_others_are_reported(
         staff.delete(f"/v1/nodes/{second['pk']}").raise_for_status()
         until(lambda: len(nodes()) == 2, lambda: str(nodes()))
         assert nodes()[1]["gpu_name"] == second["gpu_name"]
-        status = json.loads(by_nvml.run("status", "--json").out)
+        status = json.loads(by_nvml.run("status", "--json", code=6).out)
         assert status["changes"] == []
         assert "GPU 1 does not answer (NVML: GPU is lost)" in status["troubles"][0]
     assert nodes()[0]["pk"] == first["pk"]
@@ -204,6 +204,24 @@ def test_it_ends_when_the_machine_leaves(joined: Box) -> None:
         assert worker.process.wait(30) == 1
         assert "This machine has joined no server" in worker.output
     assert not joined.state.exists()
+
+
+def test_a_second_agent_refuses(joined: Box) -> None:
+    with joined.running_command() as first:
+        first.until_printed("runs for")
+        link = joined.folder / "link.json"
+        link.symlink_to(joined.state)
+        for state in (joined.state, link):
+            error = joined.run("run", "--state", str(state), code=1).err
+            assert f"Another agent (process {first.process.pid}) runs with {state}" in error
+        joined.run("status")
+        first.process.kill()
+        first.process.wait(10)
+    with joined.running_command() as second:  # the lock of one that was killed is free
+        second.until_printed("runs for")
+        second.process.send_signal(signal.SIGTERM)
+        assert second.process.wait(10) == 0
+    assert [path.name for path in joined.state.parent.iterdir()] == [joined.state.name]
 
 
 def test_it_outlives_its_server(tmp_path: Path, box: Box) -> None:

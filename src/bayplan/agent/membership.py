@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, TypedDict
+from typing import TYPE_CHECKING, Literal, TypedDict
 
 from bayplan.agent import credential, probe, report
 from bayplan.agent.credential import AgentState
 from bayplan.agent.hardware import Machine
 from bayplan.client import Client
 from bayplan.client.transport import server_address
-from bayplan.errors import BayplanError, Conflict, NotFound, Unauthenticated, Unreachable
+from bayplan.errors import BayplanError, Conflict, Forbidden, NotFound, Unauthenticated, Unreachable
 
 if TYPE_CHECKING:
     from bayplan.schemas.nodes import NodeAnswer
@@ -99,14 +99,22 @@ def report_to(client: Client, path: Path, state: AgentState, body: report.Body) 
     return new
 
 
+FailingPart = Literal["server", "credential", "engine", "hardware"]
+
+
 class Status(TypedDict):
-    """This machine's nodes at its server, the changes that are not reported yet, and the errors of both, as `troubles`."""
+    """This machine's nodes at its server, its engine, and the changes that are not reported yet.
+
+    `troubles` are sentences about all of these, and `failing` the parts that do not work.
+    """
 
     server: str
     worker: str
     nodes: list[NodeAnswer]
+    engine: str | None
     changes: list[str]
     troubles: list[str]
+    failing: list[FailingPart]
 
 
 NODES_GONE = (
@@ -115,11 +123,27 @@ NODES_GONE = (
 )
 
 
-def status(state: AgentState) -> Status:
-    """Gives this machine's status: reads its nodes at the server while it probes the hardware; errors are in `troubles`."""
+def status(path: Path, state: AgentState, engine: str | None = None) -> Status:
+    """Gives this machine's status: reads its nodes at the server while it probes the hardware.
+
+    `engine` is the engine's address, None for the machine's own.
+    """
     from concurrent.futures import ThreadPoolExecutor  # here: the agent that runs does without
 
-    answer: Status = {"server": state.server, "worker": state.worker, "nodes": [], "changes": [], "troubles": []}
+    answer: Status = {
+        "server": state.server,
+        "worker": state.worker,
+        "nodes": [],
+        "engine": None,
+        "changes": [],
+        "troubles": [],
+        "failing": [],
+    }
+
+    def fails(part: FailingPart, detail: str) -> None:
+        answer["failing"].append(part)
+        answer["troubles"].append(detail)
+
     with ThreadPoolExecutor(1) as pool:
         probing = pool.submit(current, state)
         try:
@@ -127,15 +151,40 @@ def status(state: AgentState) -> Status:
                 answer["nodes"] = [client.nodes.get(pk) for pk in state.nodes]
         except NotFound:
             answer["troubles"].append(NODES_GONE)
+        except (Unauthenticated, Forbidden) as error:
+            fails("credential", error.detail)
         except BayplanError as error:
-            answer["troubles"].append(error.detail)
+            fails("server", error.detail)
+        try:
+            answer["engine"] = _engine(path, engine)
+        except BayplanError as error:
+            fails("engine", error.detail)
         try:
             body = probing.result()
             answer["changes"] = report.differences(state.reported, body)
-            answer["troubles"] += [f"{body['fault']}."] if "fault" in body else []
+            if "fault" in body:
+                fails("hardware", f"{body['fault'].rstrip('.')}.")
         except BayplanError as error:
-            answer["troubles"].append(error.detail)
+            fails("hardware", error.detail)
     return answer
+
+
+def _engine(path: Path, address: str | None) -> str | None:
+    """Gives the engine's name, release and address; None where none is named, none listens, and no image was prefetched."""
+    from bayplan.agent import docker_config, engine, engine_address, owned_images
+
+    try:
+        with engine.connect(address) as connected:
+            return f"{connected.name} {connected.version} at {connected.address.removeprefix('unix://')}"
+    except BayplanError as error:
+        is_named = engine_address.find(address, docker_config.load()) is not None
+        if (
+            error.code == "engine_not_running"
+            and not is_named
+            and not owned_images.is_any(owned_images.beside(path), "")
+        ):
+            return None
+        raise
 
 
 def leave(path: Path, *, force: bool) -> bool:

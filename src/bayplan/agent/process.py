@@ -15,6 +15,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import NoReturn
 
+from bayplan.agent.agent_lock import locked
 from bayplan.agent.disk_budget import DiskLimits
 from bayplan.agent.heartbeat import Agent, JoinedAgain
 from bayplan.agent.prefetch import Prefetcher
@@ -75,7 +76,8 @@ def run(options: AgentOptions) -> None:
             _log,
         )
     try:
-        Agent(path, options.heartbeat_seconds, options.probe_seconds, retry, _log, prefetcher).run()
+        with locked(path):
+            Agent(path, options.heartbeat_seconds, options.probe_seconds, retry, _log, prefetcher).run()
     except JoinedAgain:
         become(options)
 

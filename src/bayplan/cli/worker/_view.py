@@ -22,7 +22,7 @@ def show_joined(nodes: Sequence[NodeAnswer]) -> None:
 
 def show_status(status: Status) -> None:
     """Prints the server, the worker's name and nodes there, and what the worker could not ask or has not reported yet."""
-    show(fields([("server", status["server"]), ("worker", status["worker"])]))
+    show(fields([("server", status["server"]), ("worker", status["worker"]), ("engine", status["engine"] or "none")]))
     if status["nodes"]:
         show(_nodes(status["nodes"]))
     for trouble in status["troubles"]:

@@ -1,20 +1,39 @@
 """`bayplan worker status`: shows this machine's worker and nodes at its server, and what it has not reported yet."""
 
+from typing import Annotated
+
+import typer
+
 from bayplan.cli.options import AsJson, State, worker_state
 
+# 1 is for a machine that has not joined, 2 for a command that is typed wrongly.
+EXIT_CODES = {"server": 3, "credential": 4, "engine": 5, "hardware": 6}
+"""The exit code for each part that does not work; for several the lowest."""
 
-def status(state: State = None, as_json: AsJson = False) -> None:
+
+def status(
+    engine: Annotated[
+        str | None,
+        typer.Option(metavar="URL", help="The container engine [default: as for bayplan worker run]"),
+    ] = None,
+    state: State = None,
+    as_json: AsJson = False,
+) -> None:
     """Show what this machine is to its server.
 
-    And what has changed since it last reported.
+    And what has changed since it last reported. The exit code says what does not work:
+    3 the server, 4 the credential, 5 the engine, 6 the hardware probe.
     """
     from bayplan.agent import membership
     from bayplan.agent.credential import read
     from bayplan.cli import output
     from bayplan.cli.worker import _view as worker_view
 
-    agent_state = read(worker_state(state))
-    current = membership.status(agent_state)
+    path = worker_state(state)
+    current = membership.status(path, read(path), engine)
     if as_json:
-        return output.show_json(current)
-    return worker_view.show_status(current)
+        output.show_json(current)
+    else:
+        worker_view.show_status(current)
+    if current["failing"]:
+        raise typer.Exit(min(EXIT_CODES[part] for part in current["failing"]))
