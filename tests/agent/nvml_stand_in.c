@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 typedef struct { unsigned long long total, free, used; } memory;
 typedef struct { unsigned char cluster[16]; int status; unsigned clique; unsigned char state; } fabric;
@@ -45,7 +46,10 @@ static const char *text_of(const char *variable, const char *otherwise) {
     return answer ? answer : otherwise;
 }
 
-int nvmlInitWithFlags(unsigned flags) { return result("init", 0); }
+int nvmlInitWithFlags(unsigned flags) {
+    sleep(number("NVML_SECONDS", 0));
+    return result("init", 0);
+}
 int nvmlShutdown(void) { return 0; }
 const char *nvmlErrorString(int code) {
     return code == 9 ? "Driver Not Loaded" : code == 15 ? "GPU is lost" : "Driver/library version mismatch";

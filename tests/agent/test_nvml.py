@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from tests.agent.box import Box
+from bayplan.agent.probe import CannotProbe, machine_in_new_process
+from tests.agent.box import Box, until
 from tests.process import environment
 
 FIRST = {
@@ -162,6 +163,23 @@ def test_both_failing_is_an_error_with_both_messages(box: Box, nvml: dict[str, s
     for text in ("Driver Not Loaded", "couldn't communicate with the NVIDIA driver", "--no-gpu"):
         assert text in neither["error"]
     assert other["gpus"]["gpus"] == [SECOND]
+
+
+def test_a_driver_that_hangs_is_an_error(nvml: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, text in nvml.items():
+        monkeypatch.setenv(name, text)
+    monkeypatch.setenv("NVML_SECONDS", "60")
+    with pytest.raises(CannotProbe, match="did not answer within 1 seconds"):
+        machine_in_new_process(without_gpu=False, limit_seconds=1)
+    monkeypatch.setenv("NVML_SECONDS", "0")
+    until(_has_two_gpus, lambda: "it is asked again when the last probe has ended")
+
+
+def _has_two_gpus() -> bool:
+    try:
+        return len(machine_in_new_process(without_gpu=False).gpus.gpus) == 2
+    except CannotProbe:  # the killed process has not ended yet
+        return False
 
 
 def test_a_library_that_cannot_be_loaded_is_an_error(tmp_path: Path) -> None:

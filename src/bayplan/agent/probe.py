@@ -39,6 +39,8 @@ _SMI_TIMEOUT_SECONDS = 60  # without the persistence daemon a driver may take lo
 _ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
 _SYSTEM = Path("/")
 _STDOUT, _STDERR = 1, 2
+# Processes of probes that were killed and have not ended: one that waits in a driver that hangs cannot be killed, nor waited for.
+_hanging: list["subprocess.Popen[str]"] = []
 NO_GPU_INSTEAD = "To take the machine as one without GPU, join with --no-gpu."
 
 
@@ -63,26 +65,36 @@ def machine(*, without_gpu: bool = False, root: Path = _SYSTEM) -> Machine:
     )
 
 
-def machine_in_new_process(*, without_gpu: bool) -> Machine:
+def machine_in_new_process(*, without_gpu: bool, limit_seconds: float = 3 * _SMI_TIMEOUT_SECONDS) -> Machine:
     """Gives the result of `machine` in a process of its own; raises `CannotProbe`.
 
     A process that has loaded a driver's library keeps it when the driver is replaced, and the agent runs for months. The 17 MB of
-    the bindings are freed with that process too, and a library that crashes ends only that.
+    the bindings are freed with that process too, and a library that crashes or hangs takes only that with it.
     """
-    options = ["--partial", *(["--no-gpu"] if without_gpu else [])]
-    command = [sys.executable, "-P", "-m", __name__, *options]  # -P: no module of the folder that it is run in
-    limit = 3 * _SMI_TIMEOUT_SECONDS
+    # -P: no module of the folder that it is run in
+    command = [sys.executable, "-P", "-m", __name__, "--partial", *(["--no-gpu"] if without_gpu else [])]
+    _hanging[:] = [process for process in _hanging if process.poll() is None]
+    if _hanging:
+        raise CannotProbe("The driver has not answered the last probe yet.")
+    process = subprocess.Popen(  # noqa: S603  # ourselves
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8", errors="replace"
+    )
     try:
-        done = subprocess.run(  # noqa: S603  # ourselves
-            command, capture_output=True, encoding="utf-8", errors="replace", timeout=limit, check=False
-        )
-    except subprocess.TimeoutExpired:
-        raise CannotProbe(f"The driver did not answer within {limit} seconds.") from None
-    if done.returncode != 0:
-        ended = f"The probe of the hardware ended with exit code {done.returncode}."
-        raise CannotProbe(done.stderr.strip().rpartition("\n")[2] or ended)
+        output, errors = process.communicate(timeout=limit_seconds)
+    except BaseException as error:
+        process.kill()
+        for pipe in (process.stdout, process.stderr):
+            if pipe is not None:
+                pipe.close()
+        _hanging.append(process)
+        if isinstance(error, subprocess.TimeoutExpired):
+            raise CannotProbe(f"The driver did not answer within {limit_seconds:g} seconds.") from None
+        raise
+    if process.returncode != 0:
+        ended = f"The probe of the hardware ended with exit code {process.returncode}."
+        raise CannotProbe(errors.strip().rpartition("\n")[2] or ended)
     try:
-        return machine_of(json.loads(done.stdout))
+        return machine_of(json.loads(output))
     except (LookupError, TypeError, ValueError):
         raise CannotProbe("The probe of the hardware ended without a result.") from None
 
