@@ -6,6 +6,7 @@ import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from bayplan.agent.engine_errors import EngineFailed
 from bayplan.agent.pull import credentials_of
 from bayplan.domain.backoff import Backoff
 from bayplan.domain.image_tag import image_tag
@@ -29,6 +30,8 @@ class DesiredImage:
     size_bytes: int | None
     credentials: RegistryCredentials | None
     tag: str | None = None  # the tag that it gets here, None for none
+    no_credentials: str | None = None
+    """Why the credentials that it has in the catalogue are not there."""
 
     @classmethod
     def of(cls, entry: DesiredImageAnswer) -> DesiredImage:
@@ -37,7 +40,11 @@ class DesiredImage:
         reference = located(image["url"], image["registry"])
         name = f"{image['name']}:{image['version']}"
         tag = image_tag(image["name"], image["version"])
-        return cls(image["pk"], name, reference, entry["digest"], entry["size_bytes"], credentials_of(image), tag)
+        digest, size_bytes = entry["digest"], entry["size_bytes"]
+        try:
+            return cls(image["pk"], name, reference, digest, size_bytes, credentials_of(image), tag)
+        except EngineFailed as error:
+            return cls(image["pk"], name, reference, digest, size_bytes, None, tag, error.detail)
 
     def pinned(self, digest: str) -> Reference:
         """Gives the reference by that digest alone."""

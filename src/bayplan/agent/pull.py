@@ -224,9 +224,14 @@ def _keep_tagged(
 
 
 def credentials_of(image: ImageAnswer) -> RegistryCredentials | None:
-    """Gives an image's credentials in the catalogue, None where it has none."""
+    """Gives an image's credentials, None where it has none; raises `EngineFailed` where the server cannot decrypt them."""
     username, password = image["registry_username"], image["registry_password"]
-    return RegistryCredentials(username, password) if username is not None and password is not None else None
+    if username is None:
+        return None
+    if password is None:
+        problem = f"The server lacks the key of the registry password of {_name(image)}"
+        raise EngineFailed(f"{problem}: have staff put the key back, or enter the password again.", code="no_password")
+    return RegistryCredentials(username, password)
 
 
 def image_status(

@@ -230,6 +230,10 @@ class _ReconcilePass:
                 return self._set(desired.image, before.state, None, before.detail)
         began = time.monotonic()
         try:
+            if desired.no_credentials is not None and not (
+                desired.digest and str(desired.pinned(desired.digest)) in self._local
+            ):
+                raise EngineFailed(desired.no_credentials)
             digest = desired.digest or self._engine.digest_now(desired.reference, desired.credentials)
             if digest is None:
                 raise EngineFailed(

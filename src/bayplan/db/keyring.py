@@ -9,6 +9,7 @@ import base64
 import fcntl
 import hashlib
 import os
+import re
 import secrets
 import stat
 from pathlib import Path
@@ -20,6 +21,7 @@ from bayplan.errors import BayplanError, CannotStart
 
 _NONCE_BYTES = 12
 _KEY_BYTES = 32
+_KEY_ID = re.compile("[0-9a-f]{8}")
 
 
 class UnknownKey(BayplanError):
@@ -39,43 +41,59 @@ def new_key() -> str:
 
 
 class Keyring:
-    """Encrypts with the first key, decrypts with any; raises `CannotStart` where there is no usable key."""
+    """Encrypts with the first key, decrypts with any.
 
-    def __init__(self, keys: str | None, file: Path) -> None:
+    Makes the key file where there is none, and raises `CannotStart` where there is no usable key. A process of a server that
+    runs already does not make it: there, what needs a key raises `UnknownKey` until the file is back.
+    """
+
+    def __init__(self, keys: str | None, file: Path, *, makes_file: bool = True) -> None:
         self._file = None if keys else file
         self._stamp: tuple[int, int] | None = None
         self._ciphers: dict[str, AESGCM] = {}
         self._first = ""
-        if keys:
-            self._take(keys.split(","), "BAYPLAN_SECRETS_KEY")
-        else:
-            make_private_file(file, new_key)
-            self._reread()
+        try:
+            if keys:
+                self._take(keys.split(","), "BAYPLAN_SECRETS_KEY")
+            else:
+                if makes_file:
+                    make_private_file(file, new_key)
+                self._reread()
+        except UnknownKey as error:
+            if keys or makes_file:
+                raise CannotStart(error.detail) from None
 
     def encrypt(self, text: str) -> str:
-        """Gives `text` encrypted with the newest key."""
+        """Gives `text` encrypted with the newest key; raises `UnknownKey` where the key file cannot be read."""
         self._reread()
         nonce = os.urandom(_NONCE_BYTES)
         sealed = self._ciphers[self._first].encrypt(nonce, text.encode(), self._first.encode())
         return f"v1:{self._first}:{base64.b64encode(nonce + sealed).decode()}"
 
     def decrypt(self, stored: str) -> str:
-        """Gives the text that was stored; raises `UnknownKey` where its key is not at hand."""
-        _, key_id, sealed = stored.split(":", 2)
+        """Gives the text that was stored; raises `UnknownKey` where its key is not at hand, or it was altered."""
+        _, _, rest = stored.partition(":")
+        key_id, _, sealed = rest.partition(":")
         if key_id not in self._ciphers:
             self._reread()
         cipher = self._ciphers.get(key_id)
         if cipher is None:
+            if not _KEY_ID.fullmatch(key_id):
+                raise UnknownKey("A registry password cannot be decrypted: it was altered.")
             raise UnknownKey(
                 f"A registry password was encrypted with the key {key_id}, which is not in {self._source}."
             )
-        data = base64.b64decode(sealed)
         try:
+            data = base64.b64decode(sealed)
             return cipher.decrypt(data[:_NONCE_BYTES], data[_NONCE_BYTES:], key_id.encode()).decode()
-        except InvalidTag:
+        except (InvalidTag, ValueError):
             raise UnknownKey(
                 f"A registry password cannot be decrypted with the key {key_id}: it was altered."
             ) from None
+
+    def has_key_of(self, stored: str) -> bool:
+        """Whether the key is at hand that `stored` was encrypted with."""
+        return stored.partition(":")[2].partition(":")[0] in self._ciphers
 
     def is_current(self, stored: str) -> bool:
         """Whether `stored` is encrypted with the newest key."""
@@ -104,6 +122,7 @@ class Keyring:
         return "BAYPLAN_SECRETS_KEY" if self._file is None else str(self._file)
 
     def _reread(self) -> None:
+        """Reads the key file again where it changed; raises `UnknownKey` and keeps the keys where it cannot be used."""
         if self._file is None:
             return
         try:
@@ -113,7 +132,7 @@ class Keyring:
                 return
             lines = self._file.read_text().split()
         except (OSError, UnicodeDecodeError) as error:
-            raise CannotStart(f"The key file {self._file} cannot be read: {_why(error)}.") from None
+            raise UnknownKey(f"The key file {self._file} cannot be read: {_why(error)}.") from None
         self._take(lines, str(self._file))
         self._stamp = stamp
 
@@ -125,20 +144,21 @@ class Keyring:
             except ValueError:
                 raw = b""
             if len(raw) != _KEY_BYTES:
-                raise CannotStart(
+                raise UnknownKey(
                     f"{source} holds no usable key: each must be 32 bytes as 'bayplan secrets key' prints them."
                 )
             ciphers[hashlib.sha256(raw).hexdigest()[:8]] = AESGCM(raw)
         if not ciphers:
-            raise CannotStart(f"{source} is empty: it must hold a key as 'bayplan secrets key' prints one.")
+            raise UnknownKey(f"{source} is empty: it must hold a key as 'bayplan secrets key' prints one.")
         self._ciphers = ciphers
         self._first = next(iter(ciphers))
 
 
-def signing_key(configured: str | None, file: Path) -> str:
-    """Gives the key that signs access tokens: the configured one, or the file's, made where there is none."""
+def signing_key(configured: str | None, file: Path, *, makes_file: bool = True) -> str:
+    """Gives the key that signs access tokens: the configured one, or the file's; raises `CannotStart`."""
     if configured is None:
-        make_private_file(file, lambda: secrets.token_urlsafe(48))
+        if makes_file:
+            make_private_file(file, lambda: secrets.token_urlsafe(48))
         try:
             configured = file.read_text().strip()
         except (OSError, UnicodeDecodeError) as error:

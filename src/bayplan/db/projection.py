@@ -62,7 +62,7 @@ class Projection:
         if self.secret is not None:
             for item in made:
                 if item[self.secret] is not None:
-                    item[self.secret] = disclosure.password(item["pk"], item[self.secret])
+                    item[self.secret] = disclosure.shown_password(item["pk"], item[self.secret])
         for nested in self.nested:
             inner = [dict(zip(nested.names, row[nested.start :], strict=False)) for row in rows]
             _show(inner, nested.shown)

@@ -10,6 +10,7 @@ from starlette.types import ASGIApp
 from bayplan.clock import Clock, now, utc_now
 from bayplan.config import Settings
 from bayplan.db import schema, seed
+from bayplan.db.database import Database
 from bayplan.db.engines import open_database
 from bayplan.db.group_commit import GroupCommit
 from bayplan.db.keyring import Keyring, signing_key
@@ -23,7 +24,6 @@ from bayplan.server.auth.tokens import TokenIssuer
 from bayplan.server.checks.intervals import CheckIntervals
 from bayplan.server.checks.scheduler import CheckScheduler
 from bayplan.server.context import Context
-from bayplan.server.credentials import key_rotation
 from bayplan.server.history.retention import HistoryRetention
 from bayplan.server.http.application import Application
 from bayplan.server.http.endpoint import endpoint
@@ -41,14 +41,19 @@ _MOST_FAILED_LOG_INS = 100
 
 
 def open_context(
-    settings: Settings, *, clock: Clock = utc_now, check_intervals: CheckIntervals | None = None
+    settings: Settings,
+    *,
+    clock: Clock = utc_now,
+    check_intervals: CheckIntervals | None = None,
+    makes_keys: bool = True,
 ) -> Context:
-    """Gives the context of a server, and creates the keys where there are none; raises `CannotStart`."""
+    """Gives the context of a server, and creates the keys where there are none, unless told not to; raises `CannotStart`."""
     key, secrets_key = settings.signing_key, settings.secrets_key
     db = open_database(settings.database_url, connections=settings.database_connections)
-    keyring = Keyring(secrets_key.get_secret_value() if secrets_key else None, settings.home / "secrets.key")
+    keys = secrets_key.get_secret_value() if secrets_key else None
+    keyring = Keyring(keys, settings.home / "secrets.key", makes_file=makes_keys)
     tokens = TokenIssuer(
-        signing_key(key.get_secret_value() if key else None, settings.home / "signing.key"),
+        signing_key(key.get_secret_value() if key else None, settings.home / "signing.key", makes_file=makes_keys),
         timedelta(minutes=settings.access_token_minutes),
         timedelta(days=settings.refresh_token_days),
     )
@@ -83,35 +88,38 @@ def open_context(
     )
 
 
-async def prepare(context: Context) -> None:
+async def prepare(db: Database, settings: Settings) -> None:
     """Upgrades the database's schema and fills a new database; prints the admin's password if it was generated.
 
-    Raises `CannotStart` for a password that is too short, and where the database and the keys do not fit.
+    Raises `CannotStart` for a password that is too short.
     """
-    await schema.upgrade(context.db)
-    await key_rotation.check_keys(context.db, context.keyring)
-    if await context.db.version() > 0:
+    await schema.upgrade(db)
+    if await db.version() > 0:
         return
-    setting = context.settings.admin_password
+    setting = settings.admin_password
     if setting and len(setting.get_secret_value()) < _SHORTEST_PASSWORD:
         raise CannotStart(f"BAYPLAN_ADMIN_PASSWORD: must have {_SHORTEST_PASSWORD} or more characters.")
     password = setting.get_secret_value() if setting else secrets.token_urlsafe(12)
-    filled = await seed.fill(context.db, await passwords.hash_of(password), now(), context.settings.tables)
+    filled = await seed.fill(db, await passwords.hash_of(password), now(), settings.tables)
     if filled and not setting:
         print(f"The first user is 'admin', the password: {password}\nIt is not shown again.", flush=True)
 
 
 def create_app(
-    settings: Settings, *, clock: Clock = utc_now, check_intervals: CheckIntervals | None = None
+    settings: Settings,
+    *,
+    clock: Clock = utc_now,
+    check_intervals: CheckIntervals | None = None,
+    makes_keys: bool = True,
 ) -> Application:
     """Gives the application; its lifespan opens the database, brings it up to date, and closes it."""
-    context = open_context(settings, clock=clock, check_intervals=check_intervals)
+    context = open_context(settings, clock=clock, check_intervals=check_intervals, makes_keys=makes_keys)
     retention = HistoryRetention(context.db, settings.history_days)
 
     @asynccontextmanager
     async def lifespan(_app: ASGIApp) -> AsyncGenerator[None]:
         try:
-            await prepare(context)
+            await prepare(context.db, settings)
             context.checks.start()
             retention.start()
             yield

@@ -16,6 +16,8 @@ async def disclosing(
 
     A 304, and the answer to `HEAD`, have none.
     """
+    if disclosure.unreadable and "etag" in response.headers:
+        del response.headers["ETag"]  # the same answer has the passwords when their key is back
     if disclosure.images and response.status_code != 304 and call.request.method != "HEAD":
         await context.audit.disclosed(call.principal, call.address, action, disclosure)
         response.headers.setdefault("Cache-Control", "no-store")

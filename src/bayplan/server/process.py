@@ -8,15 +8,15 @@ import socket
 import uvicorn
 
 import bayplan
-from bayplan.clock import now
 from bayplan.config import Settings
 from bayplan.db import schema
+from bayplan.db.engines import open_database
 from bayplan.errors import CannotStart
-from bayplan.server import early_imports, logs, memory, open_files
-from bayplan.server.app import create_app, open_context, prepare
-from bayplan.server.checks import queue as check_queue
+from bayplan.server import early_imports, logs, memory, open_files, start
+from bayplan.server.app import create_app
 from bayplan.server.checks.intervals import CheckIntervals
-from bayplan.server.credentials.key_rotation import encrypt_again
+from bayplan.server.credentials import key_rotation
+from bayplan.server.credentials.key_rotation import Encryption
 from bayplan.server.http.connection import Deadlines, HttpConnection, OpenConnections, limited
 from bayplan.server.supervisor import Supervisor, run_once
 
@@ -58,7 +58,11 @@ class _Server(uvicorn.Server):
 
 
 def serve(
-    settings: Settings, *, check_intervals: CheckIntervals | None = None, deadlines: Deadlines = _DEADLINES
+    settings: Settings,
+    *,
+    new_catalogue: bool = False,
+    check_intervals: CheckIntervals | None = None,
+    deadlines: Deadlines = _DEADLINES,
 ) -> None:
     """Serves until a signal; raises `CannotStart` or `DatabaseUnavailable` where it cannot."""
     logs.configure(settings.log_level)
@@ -73,10 +77,10 @@ def serve(
     greeting = f"bayplan {bayplan.__version__} serves http://{shown}:{port}\nIts data lies in {place}"
     # Before the server starts, so that an error is a single line and not the end of a start.
     if settings.processes == 1:
-        asyncio.run(_prepare(settings))
+        asyncio.run(start.prepare_server(settings, new_catalogue=new_catalogue))
         _server(settings, check_intervals, protocol, greeting, None).run(sockets=[listener])
         return
-    run_once(lambda: asyncio.run(_prepare(settings)))
+    run_once(lambda: asyncio.run(start.prepare_server(settings, new_catalogue=new_catalogue)))
     listener.listen(BACKLOG)  # from now on no connection is refused, whichever process accepts it
 
     def serve_as(number: int, lifeline: int) -> None:
@@ -96,7 +100,8 @@ def _server(
     greeting: str | None,
     lifeline: int | None,
 ) -> _Server:
-    app = create_app(settings, check_intervals=check_intervals)
+    # The keys were made before: a process that is started again makes none in the place of one that was lost.
+    app = create_app(settings, check_intervals=check_intervals, makes_keys=False)
     config = uvicorn.Config(
         logs.RequestLog(app) if settings.log_level == "debug" else app,
         loop="uvloop",
@@ -110,17 +115,6 @@ def _server(
         timeout_graceful_shutdown=10,
     )
     return _Server(config, protocol.open_connections, greeting, lifeline)
-
-
-async def _prepare(settings: Settings) -> None:
-    """Prepares the database and the keys, once for all processes."""
-    context = open_context(settings)
-    try:
-        await prepare(context)
-        if settings.is_embedded:  # no other server uses it, so earlier claims have no owner
-            await check_queue.resume(context.db, now())
-    finally:
-        await context.db.close()
 
 
 def _listen(host: str, port: int) -> socket.socket:
@@ -138,29 +132,33 @@ def _listen(host: str, port: int) -> socket.socket:
 
 
 def migrate(settings: Settings) -> tuple[str | None, str]:
-    """Brings the database to this program's schema; gives the schema before and after."""
+    """Brings the database to this program's schema; gives the schema before and after.
+
+    An empty PostgreSQL database gets its tables; where there is no file of an embedded one, it raises `CannotStart`.
+    """
 
     async def work() -> tuple[str | None, str]:
-        runtime = open_context(settings)
+        start.require_file(settings)
+        db = open_database(settings.database_url, connections=settings.database_connections)
         try:
-            return await schema.upgrade(runtime.db)
+            return await schema.upgrade(db)
         finally:
-            await runtime.db.close()
+            await db.close()
 
     return asyncio.run(work())
 
 
-def rotate(settings: Settings, *, new_key: bool) -> tuple[int, int]:
-    """Encrypts the registry passwords again; gives how many of how many. The old keys stay in the key file, after the new one."""
+def rotate(settings: Settings, *, new_key: bool, forget_lost: bool) -> Encryption:
+    """Encrypts the registry passwords again. The old keys stay in the key file, after the new one."""
 
-    async def work() -> tuple[int, int]:
-        runtime = open_context(settings)
-        try:
-            await prepare(runtime)
+    async def work() -> Encryption:
+        async with start.existing_database(settings) as db:
+            await start.require_secrets_key(db, settings)
+            keyring = start.keyring_of(settings)
+            if not forget_lost:
+                await key_rotation.check_keys(db, keyring)
             if new_key:
-                runtime.keyring.add_new_key()
-            return await encrypt_again(runtime.db, runtime.keyring)
-        finally:
-            await runtime.db.close()
+                keyring.add_new_key()
+            return await key_rotation.encrypt_again(db, keyring, forget_lost=forget_lost)
 
     return asyncio.run(work())

@@ -9,6 +9,9 @@ from bayplan.cli.options import Database, Home
 
 def rotate(
     new_key: Annotated[bool, typer.Option(help="Make a new key first (in the key file).")] = True,
+    forget_lost: Annotated[
+        bool, typer.Option("--forget-lost", help="Remove the credentials whose key is lost, or that were altered.")
+    ] = False,
     home: Home = None,
     database: Database = None,
 ) -> None:
@@ -21,5 +24,7 @@ def rotate(
     settings = load_settings(home=home, database=database)
     from bayplan.server.process import rotate as rotate_keys
 
-    changed, total = rotate_keys(settings, new_key=new_key)
-    typer.echo(f"Encrypted {changed:,} of {total:,} registry passwords again with the newest key.")
+    done = rotate_keys(settings, new_key=new_key, forget_lost=forget_lost)
+    typer.echo(f"Encrypted {done.changed:,} of {done.total:,} registry passwords again with the newest key.")
+    if done.forgotten:
+        typer.echo(f"Removed {done.forgotten:,} credentials that no key decrypts: their images have none now.")

@@ -15,6 +15,9 @@ def serve(
     processes: Annotated[
         int | None, typer.Option(metavar="N", help="Number of processes that share the port. [BAYPLAN_PROCESSES]")
     ] = None,
+    new_catalogue: Annotated[
+        bool, typer.Option("--new-catalogue", help="Begin a new catalogue beside the keys of one that is gone.")
+    ] = False,
     home: Home = None,
     database: Database = None,
 ) -> None:
@@ -24,4 +27,4 @@ def serve(
     settings = load_settings(host=host, port=port, processes=processes, home=home, database=database)
     from bayplan.server.process import serve
 
-    serve(settings)
+    serve(settings, new_catalogue=new_catalogue)

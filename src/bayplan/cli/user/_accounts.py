@@ -9,42 +9,49 @@ import sqlalchemy as sa
 from bayplan.clock import now
 from bayplan.config import Settings
 from bayplan.db import crud
-from bayplan.db.database import fetch_all
+from bayplan.db.database import Database, fetch_all
+from bayplan.db.disclosure import Disclosure
+from bayplan.db.keyring import Keyring, new_key
 from bayplan.db.principal import Principal
 from bayplan.db.projection import projection
 from bayplan.db.resource_types import RESOURCE_TYPES
 from bayplan.errors import NotFound
 from bayplan.schemas.filters import EVERYTHING
 from bayplan.schemas.users import UserCreate, UserPatch
-from bayplan.server.app import open_context, prepare
+from bayplan.server import start
 from bayplan.server.auth import passwords
-from bayplan.server.context import Context
 from bayplan.server.http.parsing import invalid
 
 Result = TypeVar("Result")
 USERS = RESOURCE_TYPES["users"]
 
 
-def _run(settings: Settings, work: Callable[[Context], Awaitable[Result]]) -> Result:
+def require_catalogue(settings: Settings) -> None:
+    """Raises `CannotStart` where there is no file of a catalogue: before anybody types a password for it."""
+    start.require_file(settings)
+
+
+def _run(settings: Settings, work: Callable[[Database], Awaitable[Result]]) -> Result:
     async def run() -> Result:
-        runtime = open_context(settings)
-        try:
-            await prepare(runtime)
-            return await work(runtime)
-        finally:
-            await runtime.db.close()
+        async with start.existing_database(settings) as db:
+            return await work(db)
 
     return asyncio.run(run())
+
+
+def _no_keys(settings: Settings) -> Keyring:
+    """Gives a keyring for what has no registry passwords: users are there also when the key file is not."""
+    return Keyring(new_key(), start.secrets_key_file(settings))
 
 
 def add(settings: Settings, values: dict[str, Any]) -> int:
     """Adds a user and gives its pk; raises `Invalid` or `Conflict`."""
 
-    async def work(runtime: Context) -> int:
+    async def work(db: Database) -> int:
         row = await passwords.hashed_in(_validated(UserCreate, values))
         row |= {"date_joined": now(), "token_epoch": 0}
-        async with runtime.db.write() as tx:
-            return await crud.insert(tx, USERS, row, runtime.keyring)
+        async with db.write() as tx:
+            return await crud.insert(tx, USERS, row, _no_keys(settings))
 
     return _run(settings, work)
 
@@ -52,10 +59,10 @@ def add(settings: Settings, values: dict[str, Any]) -> int:
 def listed(settings: Settings) -> bytes:
     """Gives all users as JSON."""
 
-    async def work(runtime: Context) -> bytes:
+    async def work(db: Database) -> bytes:
         staff = Principal(is_staff=True)
         listing = crud.listing(projection("users", staff), staff, EVERYTHING)
-        return (await crud.page(runtime.db, listing, runtime.disclosure())).body
+        return (await crud.page(db, listing, Disclosure(_no_keys(settings)))).body
 
     return _run(settings, work)
 
@@ -63,14 +70,14 @@ def listed(settings: Settings) -> bytes:
 def set_password(settings: Settings, username: str, password: str) -> None:
     """Gives a user a new password and ends their tokens; raises `NotFound` or `Invalid`."""
 
-    async def work(runtime: Context) -> None:
+    async def work(db: Database) -> None:
         values = await passwords.hashed_in(_validated(UserPatch, {"password": password}))
         column = USERS.column("username")
-        rows = await fetch_all(runtime.db, sa.select(USERS.column("pk")).where(column == username))
+        rows = await fetch_all(db, sa.select(USERS.column("pk")).where(column == username))
         if not rows:
             raise NotFound(f"There is no user '{username}': 'bayplan user list' shows them all.")
-        async with runtime.db.write() as tx:
-            await crud.change(tx, USERS, rows[0][0], values, runtime.keyring)
+        async with db.write() as tx:
+            await crud.change(tx, USERS, rows[0][0], values, _no_keys(settings))
 
     _run(settings, work)
 

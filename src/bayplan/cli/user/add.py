@@ -22,9 +22,10 @@ def add(
     from bayplan.config import load_settings
 
     settings = load_settings(home=home, database=database)
-    password = prompt.new_password(password_stdin)
     from bayplan.cli.user import _accounts
 
+    _accounts.require_catalogue(settings)
+    password = prompt.new_password(password_stdin)
     values = {"username": username, "is_staff": staff, "email": email, "first_name": first_name, "last_name": last_name}
     pk = _accounts.add(settings, {**values, "password": password})
     typer.echo(f"Added {'the staff user' if staff else 'the user'} {username}, pk {pk}.")

@@ -18,8 +18,9 @@ def password(
     from bayplan.config import load_settings
 
     settings = load_settings(home=home, database=database)
-    password = prompt.new_password(password_stdin)
     from bayplan.cli.user import _accounts
 
+    _accounts.require_catalogue(settings)
+    password = prompt.new_password(password_stdin)
     _accounts.set_password(settings, username, password)
     typer.echo(f"{username} has a new password; their tokens have ended.")

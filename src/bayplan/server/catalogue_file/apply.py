@@ -10,7 +10,7 @@ from typing import Any
 
 from bayplan.db import crud, deletion
 from bayplan.db.database import Database, Transaction
-from bayplan.db.keyring import Keyring
+from bayplan.db.keyring import Keyring, UnknownKey
 from bayplan.db.natural_keys import resolve
 from bayplan.db.principal import Principal
 from bayplan.db.resource_types import Field, Kind
@@ -21,6 +21,7 @@ from bayplan.server.catalogue_file.stored_entries import PART, Identity, stored_
 from bayplan.server.images import queries as image_queries
 
 _MOST_PROBLEMS = 100
+_UNREADABLE = object()  # equal to no value of a document
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,7 +212,10 @@ class _Work:
         item = section.resource_type.field(name)
         stored = row[name]
         if item is not None and item.kind is Kind.SECRET and stored is not None:
-            return self._keyring.decrypt(stored)
+            try:
+                return self._keyring.decrypt(stored)
+            except UnknownKey:  # whatever the document has replaces it
+                return _UNREADABLE
         return stored
 
     async def _shown(self, item: Field, old: Any, new: Any, names: Mapping[str, str]) -> dict[str, Any]:

@@ -157,7 +157,10 @@ class _SectionReader:
                     entry[name] = show(entry[name])
             for name in secrets:
                 if name in entry:
-                    entry[name] = self._disclosure.password(row[0], entry[name])
+                    entry[name] = self._disclosure.shown_password(row[0], entry[name])
+            if LOG_IN[1] in entry and entry[LOG_IN[1]] is None:  # what is not named is left as it is
+                for name in LOG_IN:
+                    del entry[name]
             if row[0] in facts:
                 entry["facts"] = facts[row[0]]
             entries.append(entry)

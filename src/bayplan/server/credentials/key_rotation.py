@@ -1,42 +1,91 @@
 """The key of the stored registry passwords: whether it decrypts all of them, and their encryption with a new key."""
 
+import logging
+from dataclasses import dataclass
+
 import sqlalchemy as sa
 
 from bayplan.db import tables
-from bayplan.db.change_entry import SECRETS, ChangeEntry
+from bayplan.db.change_entry import SECRETS, SET, ChangeEntry
 from bayplan.db.database import Database, fetch_all
 from bayplan.db.keyring import Keyring, UnknownKey
 from bayplan.db.versioned import keep_version
 from bayplan.errors import CannotStart
 
+_log = logging.getLogger("bayplan")
+
 _UP_TO_KEY_ID = len("v1:01234567")
 
 
+@dataclass(frozen=True, slots=True)
+class Encryption:
+    """How many passwords were encrypted again, how many were removed because their key is lost, and how many there are."""
+
+    changed: int
+    forgotten: int
+    total: int
+
+
 async def check_keys(db: Database, keyring: Keyring) -> None:
-    """Raises `CannotStart` where stored passwords were encrypted with a key that is not at hand: a lost key is missed now."""
+    """Raises `CannotStart` where no stored password can be decrypted; logs a warning where some cannot."""
     column = tables.images.c.registry_password
     one_of_each = (
-        sa.select(sa.func.min(column)).where(column.is_not(None)).group_by(sa.func.substr(column, 1, _UP_TO_KEY_ID))
+        sa.select(sa.func.min(column), sa.func.count())
+        .where(column.is_not(None))
+        .group_by(sa.func.substr(column, 1, _UP_TO_KEY_ID))
     )
-    for row in await fetch_all(db, one_of_each):
-        try:
-            keyring.decrypt(row[0])
-        except UnknownKey as error:
-            raise CannotStart(f"{error.detail} Put that key back.") from None
+    rows = await fetch_all(db, one_of_each)
+    unknown = [(stored, count) for stored, count in rows if not keyring.has_key_of(stored)]
+    if not unknown:
+        return
+    try:
+        keyring.decrypt(unknown[0][0])
+    except UnknownKey as error:
+        if len(unknown) == len(rows):
+            raise CannotStart(
+                f"{error.detail} Put that key back. If it is lost for good, 'bayplan secrets rotate --forget-lost' removes "
+                "the passwords."
+            ) from None
+        count = sum(count for _, count in unknown)
+        _log.warning("%s %d images are shown without their passwords: 'bayplan check-database'.", error.detail, count)
 
 
-async def encrypt_again(db: Database, keyring: Keyring) -> tuple[int, int]:
-    """Gives how many passwords were encrypted again with the newest key, and how many there are; all or none."""
-    column = tables.images.c.registry_password
+async def encrypt_again(db: Database, keyring: Keyring, *, forget_lost: bool = False) -> Encryption:
+    """Encrypts all passwords with the newest key, or none.
+
+    Raises `UnknownKey` for one that cannot be decrypted, unless it is to be forgotten, and its user name with it.
+    """
     # In turn with the other writers: locking the images one by one beside them could end in a deadlock.
     async with db.write(is_long=True) as tx:
-        rows = await tx.fetch(sa.select(tables.images.c.pk, column).where(column.is_not(None)))
-        stale = [(row.pk, row.registry_password) for row in rows if not keyring.is_current(row.registry_password)]
-        changes = [{"at": pk, "sealed": keyring.encrypt(keyring.decrypt(stored))} for pk, stored in stale]
+        images = tables.images.c
+        rows = await tx.fetch(
+            sa.select(images.pk, images.registry_username, images.registry_password).where(
+                images.registry_password.is_not(None)
+            )
+        )
+        changes, lost = [], []
+        for row in rows:
+            try:
+                password = keyring.decrypt(row.registry_password)
+            except UnknownKey as error:
+                if not forget_lost:
+                    raise UnknownKey(
+                        f"{error.detail} Nothing was changed; --forget-lost removes such passwords."
+                    ) from None
+                lost.append(row)
+                continue
+            if not keyring.is_current(row.registry_password):
+                changes.append({"at": row.pk, "sealed": keyring.encrypt(password)})
+        statement = sa.update(tables.images).where(images.pk == sa.bindparam("at"))
         if changes:
-            statement = sa.update(tables.images).where(tables.images.c.pk == sa.bindparam("at"))
             await tx.execute(statement.values(registry_password=sa.bindparam("sealed")), changes)
             tx.entries.append(ChangeEntry(SECRETS, None, "encrypt", {"registry_passwords": (None, len(changes))}))
-        else:
+        if lost:
+            nothing = statement.values(registry_username=None, registry_password=None, revision=tx.version)
+            await tx.execute(nothing, [{"at": row.pk} for row in lost])
+            for row in lost:
+                fields = {"registry_username": (row.registry_username, None), "registry_password": (SET, None)}
+                tx.entries.append(ChangeEntry("docker", row.pk, "change", fields))
+        if not (changes or lost):
             await keep_version(tx)
-        return len(changes), len(rows)
+        return Encryption(len(changes), len(lost), len(rows))

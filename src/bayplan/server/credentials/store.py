@@ -18,7 +18,7 @@ from bayplan.db import tables
 from bayplan.db.change_entry import REPLACED, SET, ChangeEntry
 from bayplan.db.database import Database, Rows, Transaction, fetch_all
 from bayplan.db.disclosure import Disclosure
-from bayplan.db.keyring import Keyring
+from bayplan.db.keyring import Keyring, UnknownKey
 from bayplan.domain.reference import Reference, located, registry_host
 from bayplan.errors import NotFound
 
@@ -77,7 +77,15 @@ def _by_key(rows: Rows) -> dict[CredentialKey, _Use]:
 
 
 def _passwords(uses: dict[CredentialKey, _Use], keyring: Keyring) -> dict[CredentialKey, int]:
-    return {key: len({keyring.decrypt(stored) for stored in use.stored}) for key, use in uses.items()}
+    """The number of different passwords of each; those that no key decrypts count as one."""
+
+    def password(stored: str) -> str | None:
+        try:
+            return keyring.decrypt(stored)
+        except UnknownKey:
+            return None
+
+    return {key: len({password(stored) for stored in use.stored}) for key, use in uses.items()}
 
 
 def _by_image(uses: dict[CredentialKey, _Use]) -> dict[int, CredentialKey]:
