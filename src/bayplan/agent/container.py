@@ -1,6 +1,7 @@
 """Runs a pulled image in the foreground: passes its output, signals and exit code on, and removes the container at its end."""
 
 import queue
+import secrets
 import shlex
 import signal
 import sys
@@ -10,7 +11,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from bayplan.agent import engine_errors
+from bayplan.agent import engine_errors, orphans
+from bayplan.agent.container_watch import ContainerWatch
 from bayplan.agent.engine import Engine
 from bayplan.agent.engine_errors import EngineFailed
 from bayplan.domain.reference import Reference
@@ -49,8 +51,8 @@ def run(engine: Engine, reference: Reference, command: Sequence[str], gpu: int |
         _handling_signals(lambda number: events.put(("signal", number))),
         _container(engine, reference, command, gpu) as key,
     ):
-        output = engine.api.attach(key, stdout=True, stderr=True, stream=True, demux=True)
         with _translating_errors(engine, reference):
+            output = engine.api.attach(key, stdout=True, stderr=True, stream=True, demux=True)
             engine.api.start(key)
         threading.Thread(target=_follow, args=(engine.api, key, output, events), daemon=True).start()
         return _until_it_ends(engine.api, key, events)
@@ -58,20 +60,32 @@ def run(engine: Engine, reference: Reference, command: Sequence[str], gpu: int |
 
 @contextmanager
 def _container(engine: Engine, reference: Reference, command: Sequence[str], gpu: int | None) -> Iterator[str]:
-    """A container that is not started yet, and is removed when the block ends, whatever it does then."""
+    """A container that is not started yet, and is removed when the block ends, whatever it does then; when this process is killed, too."""
     from docker.errors import DockerException
     from docker.types import DeviceRequest
     from requests import RequestException
 
     devices = [] if gpu is None else [DeviceRequest(device_ids=[str(gpu)], capabilities=[["gpu"]])]
+    name = f"bayplan-{secrets.token_hex(8)}"
+    try:
+        watch = ContainerWatch(engine.api.address, name)
+    except OSError as error:
+        raise EngineFailed(
+            f"No process can be started that removes the container when this one is killed ({error.strerror}).",
+            code="cannot_watch",
+        ) from None
     with _translating_errors(engine, reference):
         host_config = engine.api.create_host_config(device_requests=devices or None)
-        created = engine.api.create_container(str(reference), list(command) or None, host_config=host_config)
+        created = engine.api.create_container(
+            str(reference), list(command) or None, host_config=host_config, name=name, labels=orphans.labels()
+        )
     try:
         yield created["Id"]
     finally:
-        with suppress(DockerException, RequestException):  # an engine that has gone removes nothing
+        # An engine that has gone removes nothing; the watch tries again for a while.
+        with suppress(DockerException, RequestException):
             engine.api.remove_container(created["Id"], force=True, v=True)
+            watch.end()
 
 
 def _follow(

@@ -131,6 +131,16 @@ class Engine:
         with self._translating_errors():
             return frozenset(container["ImageID"] for container in self.api.containers(all=True))
 
+    def containers_with_label(self, label: str) -> list[Mapping[str, Any]]:
+        """Gives the containers that have a label, whatever its value, those that are stopped included."""
+        with self._translating_errors():
+            return list(self.api.containers(all=True, filters={"label": label}))
+
+    def remove_container(self, key: str) -> None:
+        """Kills and removes a container."""
+        with self._translating_errors():
+            self.api.remove_container(key, force=True, v=True)
+
     def pull(
         self,
         reference: Reference,

@@ -9,7 +9,7 @@ import json
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -42,6 +42,21 @@ class EngineAddress:
     socket: Path | None = None
     url: str | None = None
     tls: TlsFiles | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        """Gives the address for another process."""
+        content: dict[str, Any] = json.loads(json.dumps(asdict(self), default=str))
+        return content
+
+    @classmethod
+    def of_json(cls, content: Mapping[str, Any]) -> "EngineAddress":
+        """Reads what `as_json` gives."""
+        tls = content["tls"]
+        files = None
+        if tls is not None:
+            ca, certificate, key = (Path(tls[name]) if tls[name] else None for name in ("ca", "certificate", "key"))
+            files = TlsFiles(ca, certificate, key, tls["is_verified"])
+        return cls(content["text"], content["socket"] and Path(content["socket"]), content["url"], files)
 
 
 def find(

@@ -41,6 +41,7 @@ class EngineClient(APIClient):  # type: ignore[misc]  # the SDK ships no type in
 
     def __init__(self, address: EngineAddress, config: DockerConfig) -> None:  # not the SDK's: it would read files
         requests.Session.__init__(self)
+        self.address = address
         self.timeout = ANSWER_TIMEOUT_SECONDS
         self.headers["User-Agent"] = constants.DEFAULT_USER_AGENT
         self.trust_env = (

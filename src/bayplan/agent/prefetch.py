@@ -153,6 +153,7 @@ class Prefetcher:
     def _reconcile_engine(self, client: Client, path: Path, state: AgentState) -> None:
         from bayplan.agent.engine import connect
         from bayplan.agent.engine_errors import EngineFailed
+        from bayplan.agent.orphans import remove_orphans
         from bayplan.agent.reconcile import ReconcileObserver, Reconciler, Stopped
 
         observer = ReconcileObserver(
@@ -165,6 +166,7 @@ class Prefetcher:
         self._reconciler.observer = observer
         try:
             with connect(self.engine, self._warn_once) as engine:
+                remove_orphans(engine, self.log)
                 inventory = self._reconciler.reconcile(engine, self._desired, self._keep)
         except Stopped:
             raise _Ended from None

@@ -5,7 +5,9 @@ import json
 import httpx2
 import pytest
 
-from tests.agent.box import Box
+from bayplan.agent.engine import connect
+from bayplan.agent.orphans import LABEL
+from tests.agent.box import Box, until
 from tests.agent.engine.conftest import Body, Enter
 from tests.agent.engine.images import Pushed, push
 from tests.programs import FETCH_TIMEOUT_SECONDS
@@ -73,3 +75,16 @@ def test_without_a_gpu_it_runs(
     ended = machine_without_gpu.run("pull", "--engine", podman, "--task", name, "--run", "--", "7", code=7)
     assert ended.out == "runs with gpu none\n"
     assert "and complains" in ended.err
+
+
+def test_a_command_that_is_killed_leaves_no_container(
+    podman: str, machine_without_gpu: Box, registry: Registry, enter: Enter, name: str
+) -> None:
+    enter(push(registry, f"team/{name}"), cpu=True, cuda_version=None, min_hardware_generation=None)
+    options = ("--engine", podman, "--task", name, "--run", "--", "deaf")
+    with machine_without_gpu.pulling(*options) as process, connect(podman) as engine:
+        assert process.stdout is not None
+        assert any(line == "waiting\n" for line in process.stdout)
+        assert engine.containers_with_label(LABEL)
+        process.kill()
+        until(lambda: not engine.containers_with_label(LABEL), lambda: "the container is removed")

@@ -1,12 +1,17 @@
 """`bayplan worker pull --run` for real: output, exit codes, signals, GPUs, and nothing left of the container."""
 
+import json
 import signal
+import socket
 import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import replace
 
 import pytest
 
+from bayplan.agent.orphans import LABEL, CommandProcess
 from tests.agent.box import Box, until
 from tests.agent.engine.conftest import Body, Enter
 from tests.agent.engine.images import Pushed, push
@@ -18,6 +23,13 @@ from tests.registry.running import Registry
 
 pytestmark = pytest.mark.timeout(FETCH_TIMEOUT_SECONDS + 120)
 Image = tuple[Pushed, Body]
+KILLED = """
+import os, signal, sys
+from bayplan.agent.container_watch import ContainerWatch
+from bayplan.agent.engine_address import parse
+watch = ContainerWatch(parse(sys.argv[1], "--engine"), sys.argv[2])
+os.kill(os.getpid(), signal.SIGKILL)
+"""
 
 
 @pytest.fixture(autouse=True)
@@ -137,3 +149,66 @@ def test_an_engine_that_goes_away_while_it_runs(machine: Box, image: Image, name
         assert process.returncode == 1
         assert "The engine went away while the container ran." in err
         assert "Traceback" not in err
+
+
+def test_a_command_that_is_killed_leaves_no_container(engine: Dockerd, machine: Box, image: Image, name: str) -> None:
+    before = engine.everything()[1]
+    options = ("--engine", engine.address, "--task", name, "--run", "--", "deaf")
+    with machine.pulling(*options) as process:
+        _until_it_waits(process)
+        assert len(engine.everything()[1] - before) == 1
+        process.kill()
+        until(lambda: engine.everything()[1] == before, lambda: f"{engine.everything()[1]} is {before}")
+
+
+def test_a_command_that_is_killed_while_it_creates_leaves_no_container(
+    engine: Dockerd, machine: Box, image: Image, name: str
+) -> None:
+    """The engine is stopped, so that it creates the container when the command has been killed already."""
+    pull(machine, engine, name)
+    before = engine.everything()[1]
+    engine.process.send_signal(signal.SIGSTOP)
+    try:
+        killed = [sys.executable, "-c", KILLED, engine.address, f"bayplan-{name}"]
+        with socket.socket(socket.AF_UNIX) as client:
+            client.connect(str(engine.folder / "socket"))
+            body = json.dumps({"Image": image[0].pinned})
+            client.sendall(
+                f"POST /containers/create?name=bayplan-{name} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+                f"Content-Length: {len(body)}\r\n\r\n{body}".encode()
+            )
+            assert subprocess.run(killed, check=False).returncode == -signal.SIGKILL
+            engine.process.send_signal(signal.SIGCONT)
+            assert b" 201 " in client.recv(100)
+    finally:
+        engine.process.send_signal(signal.SIGCONT)
+    until(lambda: engine.everything()[1] == before, lambda: f"{engine.everything()[1]} is {before}")
+
+
+def test_the_next_command_removes_what_was_killed_with_all_that_watched(
+    engine: Dockerd, machine: Box, image: Image, name: str
+) -> None:
+    pull(machine, engine, name)
+    current = CommandProcess.current()
+    ended = subprocess.Popen(["true"])
+    ended.wait()
+    commands = {
+        "alive": current,
+        "ended": replace(current, pid=ended.pid),
+        "number reused": replace(current, started=current.started - 1),
+        "elsewhere": replace(current, pid_namespace=1, pid=ended.pid),
+        "earlier boot": replace(current, boot="another", pid=ended.pid),
+    }
+    with engine.api() as api:
+        keys = {
+            kind: api.create_container(image[0].pinned, ["deaf"], labels={LABEL: str(command)})["Id"]
+            for kind, command in commands.items()
+        }
+        keys["not ours"] = api.create_container(image[0].pinned, labels={LABEL: "what"})["Id"]
+        api.start(keys["ended"])
+        output = pull(machine, engine, name)
+        left = engine.everything()[1]
+        for key in left:
+            api.remove_container(key, force=True)
+    assert {kind for kind, key in keys.items() if key in left} == {"alive", "elsewhere", "not ours"}
+    assert output.err.count("the command that ran it was killed") == 3

@@ -42,7 +42,7 @@ def pull(
     It is pulled by the digest in the catalogue, and its reference is printed, as in:
     docker run --gpus device=0 $(bayplan worker pull --task train --domain od)
     """
-    from bayplan.agent import container, membership
+    from bayplan.agent import container, membership, orphans
     from bayplan.agent.credential import read
     from bayplan.agent.engine import connect
     from bayplan.agent.pull import PullRequest, pull, pull_node_of
@@ -59,6 +59,7 @@ def pull(
     request = PullRequest(task, domain, framework, grade, next_best)
     try:
         with connect(engine, pull_view.show_warning) as container_engine, membership.connect(agent_state) as client:
+            orphans.remove_orphans(container_engine, pull_view.show_warning)
             pulled = pull(client, container_engine, agent_state, node, request, pull_view.observer())
             pull_view.show_pulled(pulled)
             if run:
