@@ -72,6 +72,23 @@ def test_a_machine_without_nvidias_programs_has_no_gpu(tmp_path: Path) -> None:
     assert probed(Box(tmp_path, {"PATH": ""}), None, "--root", str(tmp_path)).gpus == Gpus()
 
 
+def test_a_jetson_without_a_driver_that_can_be_asked_is_found_by_its_device_tree(tmp_path: Path) -> None:
+    (tmp_path / "proc/device-tree").mkdir(parents=True)
+    (tmp_path / "proc/device-tree/compatible").write_bytes(b"nvidia,p2972-0000\0nvidia,tegra194\0")
+    machine = probed(Box(tmp_path, {"PATH": ""}), None, "--root", str(tmp_path))
+    (gpu,) = machine.gpus.gpus
+    assert (gpu.name, gpu.compute_capability, gpu.memory_bytes) == ("Xavier", "7.2", machine.memory_bytes)
+
+
+def test_a_sign_of_a_gpu_without_a_driver_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "dev").mkdir()
+    (tmp_path / "dev/nvidia0").touch()
+    done = run_probe(Box(tmp_path, {"PATH": ""}), None, "--root", str(tmp_path))
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "There is an NVIDIA GPU (by the devices /dev/nvidia*), and no driver that answers" in done.stderr
+    assert "--no-gpu" in done.stderr
+
+
 def test_the_machine_itself(box: Box) -> None:
     machine = probed(box)
     assert machine.architecture == {"x86_64": "amd64", "aarch64": "arm64"}.get(platform.machine(), platform.machine())

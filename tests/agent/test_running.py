@@ -117,7 +117,7 @@ def test_an_nvml_that_fails_takes_no_node_away(by_nvml: Box, nodes: Nodes, staff
         failures.unlink()
         worker.until_printed("all hardware answers again")
         until(lambda: fault_of(staff, address) is None, lambda: worker.output)
-        assert worker.output.count("Reporting") == 5, worker.output
+        assert worker.output.count("Reported") == 5, worker.output
     assert [node["pk"] for node in nodes()] == before
     assert [node["gpu_name"] for node in nodes()] == ["NVIDIA RTX A6000", "NVIDIA H100 80GB HBM3"]
 

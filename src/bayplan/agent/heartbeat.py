@@ -118,8 +118,8 @@ class Agent:
             body = membership.current(self._state)
             changes = ["everything"] if self._reports_all else differences(self._state.reported, body)
             if changes:
-                self.log(f"Reporting: {', '.join(changes)}.")
                 self._state = membership.report_to(client, self.path, self._state, body)
+                self.log(f"Reported: {', '.join(changes)}.")
         except Invalid as error:  # there is no route, or the server refuses the report: heartbeats go on
             if error.detail != self._last_report_error:
                 self.log(f"The machine cannot be reported, so what was reported stays. {error.detail}")

@@ -8,7 +8,7 @@ nodes out of the catalogue. What is believed when:
     says that there is none                          none               no GPU
     says that there is none                          any                (error)
     fails, or for some GPUs    answers for every GPU                    these GPUs
-    fails for some GPUs        fails in any way                         the others, and GPUs that do not answer
+    fails for some GPUs        fails, or not there                      the others, and GPUs that do not answer
     fails for all              fails, or not there                      (error)
     not there                  fails                                    (error)
     not there                  not there             device tree        the GPU of that Tegra (JetPack 5 and before)
