@@ -132,7 +132,9 @@ def test_every_command_that_is_named_exists(path: Path) -> None:
     names = commands()
     groups = {name.split()[0] for name in names}
     code = re.findall(
-        r"(?:`|^(?:\$ )?)bayplan ([a-z]+(?: [a-z]+(?:-[a-z]+)*)?)", path.read_text(encoding="utf-8"), re.MULTILINE
+        r"(?:`|^(?:\$ )?)bayplan ([a-z]+(?:-[a-z]+)*(?: [a-z]+(?:-[a-z]+)*)?)",
+        path.read_text(encoding="utf-8"),
+        re.MULTILINE,
     )
     for command in code:
         first = command.split()[0]

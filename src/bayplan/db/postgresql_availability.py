@@ -25,7 +25,12 @@ FAILURES = (sa.exc.DBAPIError, sa.exc.TimeoutError, psycopg.Error)
 _BUSY = (errors.LockNotAvailable, errors.DeadlockDetected, errors.SerializationFailure, errors.QueryCanceled)
 _FULL = (errors.DiskFull,)
 _DAMAGED = (errors.DataCorrupted, errors.IndexCorrupted)
-_OTHER_SCHEMA = (errors.InsufficientPrivilege, errors.InvalidSchemaName)
+_OTHER_SCHEMA = (
+    errors.InsufficientPrivilege,
+    errors.InvalidSchemaName,
+    errors.UndefinedTable,
+    errors.UndefinedColumn,
+)
 _STATEMENT_POOLING = "statement pooling"
 
 

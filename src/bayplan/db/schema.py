@@ -16,7 +16,7 @@ HEAD = REVISIONS[-1]
 
 async def revision(db: Database) -> str | None:
     """Gives the schema that the database has, None where it is empty."""
-    return await db.run_sync(_revision)
+    return await db.run_sync(revision_of)
 
 
 async def upgrade(db: Database, target: str = HEAD) -> tuple[str | None, str]:
@@ -26,7 +26,7 @@ async def upgrade(db: Database, target: str = HEAD) -> tuple[str | None, str]:
     """
 
     def work(connection: sa.Connection) -> tuple[str | None, str]:
-        before = _revision(connection)
+        before = revision_of(connection)
         if before is not None and before not in REVISIONS:
             raise CannotStart(
                 f"The database has the schema '{before}', which is newer than this bayplan (it knows '{HEAD}'): "
@@ -49,23 +49,25 @@ async def upgrade(db: Database, target: str = HEAD) -> tuple[str | None, str]:
 async def check_whole(db: Database) -> None:
     """Raises `DatabaseUnavailable` where the database lacks tables or columns that this program uses."""
 
-    def work(connection: sa.Connection) -> list[str]:
-        columns = sa.inspect(connection).get_multi_columns()
-        present = {name: {column["name"] for column in some} for (_, name), some in columns.items()}
-        lacking = []
-        for name, table in sorted(tables.metadata.tables.items()):
-            if name not in present:
-                lacking.append(f"the table {name}")
-            else:
-                lacking += [f"the column {name}.{c.name}" for c in table.columns if c.name not in present[name]]
-        return lacking
-
-    lacking = await db.run_sync(work)
-    if lacking:
+    missing = await db.run_sync(lacking)
+    if missing:
         raise DatabaseUnavailable(
-            f"The database lacks {', '.join(lacking)}: stop the server and restore a backup.",
+            f"The database lacks {', '.join(missing)}: stop the server and restore a backup.",
             Outage.OTHER_SCHEMA,
         )
+
+
+def lacking(connection: sa.Connection) -> list[str]:
+    """Gives the tables and columns that this program uses and the database lacks."""
+    columns = sa.inspect(connection).get_multi_columns()
+    present = {name: {column["name"] for column in some} for (_, name), some in columns.items()}
+    missing = []
+    for name, table in sorted(tables.metadata.tables.items()):
+        if name not in present:
+            missing.append(f"the table {name}")
+        else:
+            missing += [f"the column {name}.{c.name}" for c in table.columns if c.name not in present[name]]
+    return missing
 
 
 async def downgrade(db: Database, target: str) -> None:
@@ -73,7 +75,8 @@ async def downgrade(db: Database, target: str) -> None:
     await db.run_sync(lambda connection: _alembic(connection, "downgrade", target))
 
 
-def _revision(connection: sa.Connection) -> str | None:
+def revision_of(connection: sa.Connection) -> str | None:
+    """Gives the schema that the database of a connection has, None where it is empty."""
     if not sa.inspect(connection).has_table("alembic_version"):
         return None
     version = connection.execute(sa.text("SELECT version_num FROM alembic_version")).scalar_one_or_none()
