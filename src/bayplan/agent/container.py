@@ -60,10 +60,10 @@ def run(engine: Engine, reference: Reference, command: Sequence[str], gpu: int |
 
 @contextmanager
 def _container(engine: Engine, reference: Reference, command: Sequence[str], gpu: int | None) -> Iterator[str]:
-    """A container that is not started yet, and is removed when the block ends, whatever it does then; when this process is killed, too."""
-    from docker.errors import DockerException
+    """A container that is not started yet, and is removed when the block ends, whatever it does then, or this process is killed."""
     from docker.types import DeviceRequest
-    from requests import RequestException
+
+    from bayplan.agent.engine_client import SDK_ERRORS
 
     devices = [] if gpu is None else [DeviceRequest(device_ids=[str(gpu)], capabilities=[["gpu"]])]
     name = f"bayplan-{secrets.token_hex(8)}"
@@ -83,7 +83,7 @@ def _container(engine: Engine, reference: Reference, command: Sequence[str], gpu
         yield created["Id"]
     finally:
         # An engine that has gone removes nothing; the watch tries again for a while.
-        with suppress(DockerException, RequestException):
+        with suppress(*SDK_ERRORS):
             engine.api.remove_container(created["Id"], force=True, v=True)
             watch.end()
 
@@ -92,9 +92,6 @@ def _follow(
     api: "APIClient", key: str, output: Iterable[tuple[bytes | None, bytes | None]], events: "queue.SimpleQueue[Event]"
 ) -> None:
     """Writes the container's output until it ends, then puts its exit code into `events`. Runs beside the wait for signals."""
-    from docker.errors import DockerException
-    from requests import RequestException
-
     try:
         nobody_reads = False
         for out, err in output:
@@ -107,7 +104,7 @@ def _follow(
                 nobody_reads = True
                 events.put(("signal", signal.SIGKILL))
         events.put(("ended", _exit_code(api, key)))
-    except (DockerException, RequestException, OSError):
+    except Exception:  # whatever it is: somebody waits for the end
         events.put(("lost", 0))
 
 
@@ -130,7 +127,8 @@ def _write(stream: BinaryIO, chunk: bytes | None) -> None:
 
 def _until_it_ends(api: "APIClient", key: str, events: "queue.SimpleQueue[Event]") -> int:
     from docker.errors import APIError
-    from requests import RequestException
+
+    from bayplan.agent.engine_client import SDK_ERRORS
 
     received = 0
     while True:
@@ -151,7 +149,7 @@ def _until_it_ends(api: "APIClient", key: str, events: "queue.SimpleQueue[Event]
                 received -= 1
                 events.put((kind, number))
                 time.sleep(FIRST_PAUSE_SECONDS)
-        except RequestException:
+        except SDK_ERRORS:
             raise EngineFailed(LOST, code="engine_unreachable") from None
 
 

@@ -28,7 +28,7 @@ from bayplan.agent.engine_errors import EngineFailed
 
 ANSWER_TIMEOUT_SECONDS = 60
 # What the SDK, requests and urllib3 raise, and what an answer that is none of an engine's makes of them.
-_OF_THE_SDK = (DockerException, requests.RequestException, HTTPError, HTTPException, OSError, ValueError)
+SDK_ERRORS = (DockerException, requests.RequestException, HTTPError, HTTPException, OSError, ValueError)
 _OF_THE_ANSWER = (LookupError, TypeError, AttributeError, RecursionError)
 _VERSION = re.compile(r"\d{1,4}\.\d{1,4}")
 
@@ -67,7 +67,7 @@ class EngineClient(APIClient):  # type: ignore[misc]  # the SDK ships no type in
                 self.verify = _text(address.tls.ca) or True if address.tls.is_verified else False
                 files = (address.tls.certificate, address.tls.key)
                 self.cert = (str(files[0]), str(files[1])) if files[0] and files[1] else None
-        self._version = self._retrieve_server_version()
+        self._version = self.version(api_version=False)["ApiVersion"]
         if not isinstance(self._version, str) or _VERSION.fullmatch(self._version) is None:
             raise ValueError("it names no version of its API")
         if version_lt(self._version, constants.MINIMUM_DOCKER_API_VERSION):
@@ -119,7 +119,7 @@ def translating_errors(address: str, about: Callable[[str], EngineFailed]) -> It
         yield
     except APIError as error:
         raise about(str(error.explanation or error)) from None
-    except _OF_THE_SDK as error:
+    except SDK_ERRORS as error:
         raise engine_errors.about_connection(error, address) from None
     except _OF_THE_ANSWER as error:
         raise engine_errors.no_engine_answers(f"{type(error).__name__}: {error}", address) from None

@@ -166,10 +166,10 @@ _INSECURE = {
 }
 
 
-def printable(text: str) -> str:
+def printable(text: str, most: int = _LONGEST_QUOTE) -> str:
     """Gives a text of an engine or a registry on one line, of bounded length, without control characters."""
     line = " ".join(text.split()).rstrip(".")
-    cut = line if len(line) <= _LONGEST_QUOTE else f"{line[:_LONGEST_QUOTE]}..."
+    cut = line if len(line) <= most else f"{line[:most]}..."
     return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in cut)
 
 

@@ -329,7 +329,7 @@ class _ReconcilePass:
             "state": state,
             "digest": name.rpartition("@")[2] if name else None,
             "size_bytes": local.size_bytes if local else None,
-            "detail": printable(detail)[:_MAX_DETAIL] if detail else None,
+            "detail": printable(detail, _MAX_DETAIL) if detail else None,
         }
 
     def _report(self) -> None:

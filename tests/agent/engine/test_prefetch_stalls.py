@@ -1,5 +1,6 @@
 """A registry that says nothing, and what nobody has foreseen, keep one image away and no other: a real engine, real registries."""
 
+import json
 import socket
 from dataclasses import replace
 from pathlib import Path
@@ -14,7 +15,7 @@ from tests.agent.engine.images import Pushed, push
 from tests.agent.engine.running import Dockerd
 from tests.agent.engine.test_prefetch_ownership import desired, reconciler_of
 from tests.programs import FETCH_TIMEOUT_SECONDS
-from tests.registry.running import Registry
+from tests.registry.running import LOGIN, Kind, Registry
 
 pytestmark = pytest.mark.timeout(FETCH_TIMEOUT_SECONDS + 120)
 
@@ -69,3 +70,25 @@ def test_what_nobody_has_foreseen_is_an_error_of_one_image(
         assert not reconciler.is_image_gone(container_engine)
         container_engine.remove(Reference.parse(last.pinned))
         assert reconciler.is_image_gone(container_engine)
+
+
+def test_what_docker_has_for_one_registry_keeps_no_other_image_away(
+    engine: Dockerd,
+    registry: Registry,
+    registries: dict[Kind, Registry],
+    tmp_path: Path,
+    name: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    closed, last = push(registries["basic"], f"team/{name}"), push(registry, f"team/{name}-last")
+    own = replace(desired(push(registries["basic"], f"team/{name}-own"), 3), credentials=LOGIN)
+    helpers = {closed.registry.host: "hangs-or-is-not-there"}
+    (tmp_path / "config.json").write_text(json.dumps({"credHelpers": helpers, "auths": {registry.host: "a text"}}))
+    monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path))
+    warnings: list[str] = []
+    with connect(engine.address, warnings.append) as container_engine:
+        images = [desired(closed, 1), desired(last, 2), own]
+        inventory = reconciler_of(tmp_path, lambda _: None).reconcile(container_engine, images, ())
+    assert [inventory[key]["state"] for key in (1, 2, 3)] == ["failed", "held", "held"]
+    assert "docker-credential-hangs-or-is-not-there is not installed" in (inventory[1]["detail"] or "")
+    assert [str(tmp_path / "config.json") in warning for warning in warnings] == [True, True]

@@ -66,6 +66,14 @@ def test_an_image_inventory_is_reported_and_everyone_sees_it(
     }
 
 
+def test_what_cannot_be_removed_is_counted_as_taken(service: Service, worker: Joined) -> None:
+    first, second = (service.make("docker", name=name)["pk"] for name in "ab")
+    held = {"image": first, "state": "held", "size_bytes": 12}
+    say(worker, held, {"image": second, "state": "removing", "size_bytes": 30, "detail": "A container uses it."})
+    (line,) = service.user.get("/v1/prefetch/status").json()
+    assert (line["held"], line["unwanted"], line["held_bytes"]) == (0, 2, 42)
+
+
 def test_why_a_pull_with_credentials_failed_is_for_staff(service: Service, worker: Joined) -> None:
     image = service.make("docker", **LOGIN)["pk"]
     why = f"registry.example.com refuses team/private to {LOGIN['registry_username']}."
