@@ -66,7 +66,7 @@ def run(size: Size, say: Say) -> Result:
     ):
         say(f"a registry with {size.images:,} images")
         images = list(push(registry, size.images))
-        settings = {"registry_allow_private": "127.0.0.1", "registry_insecure": registry.host}
+        settings = {"registry_allow_private": "127.0.0.0/8", "registry_insecure": registry.host}
         home = Path(folder) / "home"
         with running_server(home, log_level="warning", access_token_minutes="1440", **settings) as server:
             rows = _rows(server, registry, images)

@@ -37,7 +37,7 @@ def surroundings() -> Iterator[tuple[dict[str, str], dict[str, str], dict[str, s
         assert len(registry.host) == len(REGISTRY_SHOWN_AS)
         _push(registry, "vision/detector", "1.4-cpu")
         variables = {"DOCKER_HOST": engine.address}
-        yield {registry.host: REGISTRY_SHOWN_AS}, variables, {"registry_allow_private": "127.0.0.1"}
+        yield {registry.host: REGISTRY_SHOWN_AS}, variables, {"registry_allow_private": "127.0.0.0/8"}
 
 
 def toured_readme(page: str) -> str:

@@ -20,6 +20,7 @@ _LARGEST_PORT = 65535
 # What comes after `postgresql` names a driver, as SQLAlchemy has it; a word and `=` are libpq's other form.
 _DATABASE = re.compile(r"sqlite:///|postgres(ql)?(\+\w+)?://|\s*[a-z_]+\s*=")
 _PROXY = re.compile(r"http://([^\s/@:]+:[^\s/@]*@)?([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]):[0-9]{1,5}/?", re.ASCII)
+_HOST_WITH_PORT = re.compile(r"(?:[A-Za-z0-9._-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(?::([0-9]{1,5}))?", re.ASCII)
 _HOST = re.compile(r"[A-Za-z0-9._:\[\]-]{1,255}", re.ASCII)
 
 
@@ -80,8 +81,8 @@ class Settings(BaseSettings):
     )
     registry_allow_private: Annotated[tuple[str, ...], NoDecode] = Field(
         default=(),
-        description="Hosts, addresses and networks, with commas between, that may be asked as registries although they "
-        "are loopback, private or link-local.",
+        description="Hosts and addresses (`registry.lan:5000`; without a port 443 and 80) and networks (`10.0.0.0/8`, at every "
+        "port), with commas between, that may be asked as registries although they are loopback, private or link-local.",
     )
     registry_insecure: Annotated[tuple[str, ...], NoDecode] = Field(
         default=(), description="Registries as `host:port`, with commas between, that are asked in plain HTTP."
@@ -177,8 +178,12 @@ class Settings(BaseSettings):
     @classmethod
     def _hosts_and_networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         for entry in value:
-            if not _HOST.fullmatch(entry) and not _is_network(entry):
-                raise ValueError("each entry must be a host, an address or a network, with commas between")
+            port = _HOST_WITH_PORT.fullmatch(entry)
+            is_host = port is not None and int(port[1] or 1) in range(1, _LARGEST_PORT + 1)
+            if not is_host and not _is_network(entry):
+                raise ValueError(
+                    "each entry must be a host or an address, with a port or not, or a network, with commas between"
+                )
         return value
 
     @field_validator("registry_proxy")

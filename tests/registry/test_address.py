@@ -50,21 +50,52 @@ def test_all_others_are_refused(address: str) -> None:
     assert not AddressPolicy().permits(HOST, ip_address(address))
 
 
-def test_what_is_allowed_is_that_and_no_more() -> None:
-    """A network, an address, a host with all of its addresses, a host at one port."""
-    by_network = AddressPolicy.of(["10.1.0.0/16", "fd00::/8", "192.168.1.1"])
+def at(host: str, port: int) -> Endpoint:
+    """A host at a port."""
+    return Endpoint("https", host, port)
+
+
+def test_a_network_is_allowed_at_every_port() -> None:
+    by_network = AddressPolicy.of(["10.1.0.0/16", "fd00::/8", "192.168.1.1/32"])
     for address, allowed in (("10.1.2.3", True), ("10.2.0.1", False), ("fd12::1", True), ("192.168.1.1", True)):
         assert by_network.permits(HOST, ip_address(address)) is allowed
+        assert by_network.permits(at("registry.example.org", 22), ip_address(address)) is allowed
     assert by_network.permits(HOST, ip_address("::ffff:10.1.2.3"))
-    by_name = AddressPolicy.of(["Registry.example.org"])
-    assert by_name.permits(HOST, ip_address("10.0.0.1"))
-    assert not by_name.permits(Endpoint("https", "other.example.org", 443), ip_address("10.0.0.1"))
-    at_port = AddressPolicy.of(["registry.example.org:5000"])
-    assert at_port.permits(Endpoint("https", "registry.example.org", 5000), ip_address("10.0.0.1"))
-    assert not at_port.permits(HOST, ip_address("10.0.0.1"))
-    in_brackets = AddressPolicy.of(["[::1]:5000"])
-    assert in_brackets.permits(Endpoint("http", "::1", 5000), ip_address("::1"))
-    assert not in_brackets.permits(Endpoint("http", "::1", 5001), ip_address("::1"))
+
+
+@pytest.mark.parametrize(
+    ("entry", "ports"),
+    [
+        ("Registry.Example.org", {443, 80}),
+        ("registry.example.org.", {443, 80}),
+        ("registry.example.org:5000", {5000}),
+        ("10.0.0.1", {443, 80}),
+        ("10.0.0.1:5000", {5000}),
+        ("10.0.0.2", set()),
+        ("other.example.org", set()),
+    ],
+)
+def test_a_host_is_allowed_with_its_port(entry: str, ports: set[int]) -> None:
+    """Without one 443 and 80; so is an address, whatever name leads to it."""
+    access = AddressPolicy.of([entry])
+    tried = (22, 80, 443, 5000, 5432, 8443)
+    for name in ("registry.example.org", "registry.example.org."):
+        assert {port for port in tried if access.permits(at(name, port), ip_address("10.0.0.1"))} == ports
+    assert not access.permits(at("third.example.org", 8443), ip_address("10.0.0.1"))
+
+
+@pytest.mark.parametrize(("entry", "ports"), [("::1", {443, 80}), ("[::1]", {443, 80}), ("[::1]:5000", {5000})])
+def test_an_address_of_ipv6_is_allowed_with_its_port(entry: str, ports: set[int]) -> None:
+    access = AddressPolicy.of([entry])
+    assert {port for port in (80, 443, 5000) if access.permits(at("::1", port), ip_address("::1"))} == ports
+
+
+def test_a_host_of_the_own_network_goes_by_no_proxy_at_another_port() -> None:
+    """There its address is checked, which the proxy would not do."""
+    access = AddressPolicy.of(["registry.example.org"])
+    for port in (443, 5000, 22):
+        assert not access.goes_by_proxy(at("registry.example.org", port))
+    assert access.goes_by_proxy(at("other.example.org", 5000))
 
 
 @pytest.mark.parametrize(

@@ -6,11 +6,13 @@ import json
 import logging
 import ssl
 import time
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from bayplan.domain.reference import Reference
+from bayplan.registry.address import AddressPolicy
 from bayplan.registry.client import RegistryClient
 from bayplan.registry.errors import RegistryDenied, RegistryError, RegistryNotAllowed
 from tests.registry.asking import IMAGE, LOGIN, inspected
@@ -191,3 +193,40 @@ async def test_no_secret_in_any_log(caplog: pytest.LogCaptureFixture) -> None:
         assert (await inspected(server, credentials=LOGIN)).platforms
     for secret in (LOGIN.password, LOGIN.basic.split()[1], "token-of-the-registry", "of-the-redirect"):
         assert secret not in caplog.text
+
+
+async def test_what_is_refused_is_answered_alike(caplog: pytest.LogCaptureFixture) -> None:
+    """An open port, a closed one, a name of a private address; by itself, by a redirect, by a token service. Details are in the log."""
+    caplog.set_level(logging.INFO, "bayplan")
+    async with serving(IMAGE.answer) as inside:
+        refused = (inside.host, "127.0.0.1:9", f"localhost:{inside.port}", "localhost:9", "10.255.255.1:5000")
+        sentences: set[str] = set()
+        for host in refused:
+            begun = time.monotonic()
+            async with RegistryClient(AddressPolicy(), limits=QUICK) as client:
+                with pytest.raises(RegistryNotAllowed) as caught:
+                    await client.digest(Reference.parse(f"{host}/ml/x:1"))
+            sentences.add(caught.value.detail.replace(host, "HOST"))
+            assert time.monotonic() - begun < 2
+        assert len(sentences) == 1
+        assert "127.0.0.1" not in caught.value.detail
+        leading: set[str] = set()
+        for port in (inside.port, 9):
+            for handler in (
+                partial(_redirect, f"https://localhost:{port}/"),
+                announcing(f"https://localhost:{port}/token"),
+            ):
+                async with serving(handler) as server:
+                    access = AddressPolicy.of([server.host])
+                    async with RegistryClient(access, limits=QUICK) as client:
+                        with pytest.raises(RegistryNotAllowed) as caught:
+                            await client.manifest(Reference.parse(f"{server.host}/ml/x:1"), LOGIN)
+                leading.add(caught.value.detail.replace(str(port), "PORT"))
+        assert len(leading) == 1
+        assert "127.0.0.1" not in str(leading)
+        assert inside.asked == []
+    assert f"localhost:{inside.port}, at 127.0.0.1" in caplog.text or f"localhost:{inside.port}, at ::1" in caplog.text
+
+
+async def _redirect(location: str, asked: Asked) -> None:
+    await asked.answer(302, Location=location)

@@ -152,7 +152,8 @@ async def test_private_addresses_are_refused_unless_allowed(open_registry: Regis
                 with pytest.raises(RegistryNotAllowed, match="BAYPLAN_REGISTRY_ALLOW_PRIVATE"):
                     await inspect(client, image)
     assert len(open_registry.requests) == asked
-    for allowed in (["localhost"], [f"localhost:{open_registry.port}"], ["127.0.0.1", "::1"], ["127.0.0.0/8", "::/64"]):
+    port = open_registry.port
+    for allowed in ([f"localhost:{port}"], [f"127.0.0.1:{port}", f"[::1]:{port}"], ["127.0.0.0/8", "::/64"]):
         async with RegistryClient(AddressPolicy.of(allowed), limits=QUICK) as client:
             assert (await inspect(client, named)).platforms
 
@@ -161,10 +162,11 @@ async def test_plain_http_elsewhere_has_to_be_marked(open_registry: Registry) ->
     """A name that is not loopback's own is asked in plain HTTP only where the settings say so."""
     open_registry.image("ml/plain", "1", configuration())
     other = replace(reference(open_registry, "ml/plain:1"), registry=f"{_own_name()}:{open_registry.port}")
-    async with RegistryClient(AddressPolicy.of([_own_name()]), limits=QUICK) as client:
+    at_port = f"{_own_name()}:{open_registry.port}"
+    async with RegistryClient(AddressPolicy.of([at_port]), limits=QUICK) as client:
         with pytest.raises(NotTls, match="BAYPLAN_REGISTRY_INSECURE"):
             await inspect(client, other)
-    access = AddressPolicy.of([_own_name()], [f"{_own_name()}:{open_registry.port}"])
+    access = AddressPolicy.of([at_port], [at_port])
     async with RegistryClient(access, limits=QUICK) as client:
         assert (await inspect(client, other)).platforms
 
@@ -183,7 +185,7 @@ def _own_name() -> str:
 
 async def test_nobody_there() -> None:
     """A port without a listener, and a name that does not exist."""
-    access = AddressPolicy.of(["127.0.0.1"])
+    access = AddressPolicy.of(["127.0.0.1:9"])
     async with RegistryClient(access, limits=QUICK) as client:
         with pytest.raises(RegistryUnreachable, match=r"Nobody answers at '127.0.0.1:9'"):
             await inspect(client, Reference.parse("127.0.0.1:9/a/b:1"))

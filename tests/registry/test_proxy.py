@@ -112,7 +112,7 @@ async def test_a_proxy_is_no_way_around_the_check_of_addresses() -> None:
     async with proxying() as proxy:
         for location in locations:
             async with serving(partial(_redirect, location)) as server:
-                access = AddressPolicy(hosts=frozenset({server.host}))
+                access = AddressPolicy.of([server.host])
                 async with RegistryClient(access, limits=QUICK, proxy=proxy.url) as client:
                     with pytest.raises(RegistryNotAllowed, match="not a public address"):
                         await client.digest(Reference.parse(f"{server.host}/ml/x:1"))

@@ -27,7 +27,7 @@ def impatient(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     program = (sys.executable, "-P", Path(__file__).parent.with_name("impatient_server.py"))
     command: list[str | Path] = ["sh", "-c", script, *program, *[str(DEADLINE_SECONDS)] * 3]
     home = tmp_path_factory.mktemp("impatient") / "home"
-    with running_server(home, command=command, registry_allow_private="127.0.0.1") as server:
+    with running_server(home, command=command, registry_allow_private="127.0.0.0/8") as server:
         yield server
 
 

@@ -43,11 +43,12 @@ def check_an_image_nobody_serves(server: Server) -> None:
 
 @pytest.mark.parametrize(("level", "is_logged"), [("debug", True), ("info", True), ("warning", False)])
 def test_the_level_reaches_bayplans_own_entries(tmp_path: Path, level: str, is_logged: bool) -> None:
-    settings = {"log_level": level, "registry_allow_private": "127.0.0.1"}
+    settings = {"log_level": level, "registry_allow_private": "127.0.0.0/8"}
     with running_server(tmp_path / "home", **settings) as server:
         check_an_image_nobody_serves(server)
         if is_logged:
             eventually(lambda: any(line.endswith(f" INFO {UNREACHABLE}") for line in entries(server)))
+            assert any("BAYPLAN_REGISTRY_ALLOW_PRIVATE has 127.0.0.0/8" in line for line in entries(server))
     assert [line for line in entries(server) if not ENTRY.fullmatch(line)] == []
     assert bool(entries(server)) is is_logged
     assert any("unreachable" in line for line in entries(server)) is is_logged

@@ -6,6 +6,7 @@ to something else a moment later (DNS rebinding) gains nothing.
 
 import asyncio
 import contextlib
+import logging
 import socket
 import threading
 from collections.abc import Iterable
@@ -14,6 +15,8 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_add
 from urllib.parse import urlsplit
 
 from bayplan.registry.errors import RegistryError, RegistryNotAllowed, RegistryUnreachable
+
+_log = logging.getLogger("bayplan")
 
 Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
@@ -96,23 +99,33 @@ class Endpoint:
 
 @dataclass(frozen=True, slots=True)
 class AddressPolicy:
-    """What the settings allow beyond public registries with TLS."""
+    """What the settings allow beyond public registries with TLS: networks at every port, hosts and addresses at theirs."""
 
     networks: tuple[Network, ...] = ()
-    hosts: frozenset[str] = frozenset()
+    hosts: frozenset[tuple[str, int]] = frozenset()
+    addresses: frozenset[tuple[Address, int]] = frozenset()
     insecure: frozenset[str] = frozenset()
 
     @classmethod
     def of(cls, allow_private: Iterable[str] = (), insecure: Iterable[str] = ()) -> "AddressPolicy":
-        """Reads BAYPLAN_REGISTRY_ALLOW_PRIVATE (hosts, addresses, networks) and BAYPLAN_REGISTRY_INSECURE."""
+        """Reads BAYPLAN_REGISTRY_ALLOW_PRIVATE (hosts and addresses, each with a port or not; networks) and BAYPLAN_REGISTRY_INSECURE."""
         networks: list[Network] = []
-        hosts: set[str] = set()
+        hosts: set[tuple[str, int]] = set()
+        addresses: set[tuple[Address, int]] = set()
         for entry in allow_private:
+            if "/" in entry:
+                networks.append(ip_network(entry, strict=False))
+                continue
+            host, ports = _host_and_ports(entry)
             try:
-                networks.append(ip_network(entry.strip("[]"), strict=False))
+                address = ip_address(host)
             except ValueError:
-                hosts.add(entry.lower())
-        return cls(tuple(networks), frozenset(hosts), frozenset(entry.lower() for entry in insecure))
+                hosts |= {(host, port) for port in ports}
+            else:
+                addresses |= {(target, port) for target in _destinations(address) for port in ports}
+        return cls(
+            tuple(networks), frozenset(hosts), frozenset(addresses), frozenset(entry.lower() for entry in insecure)
+        )
 
     def is_insecure(self, endpoint: Endpoint) -> bool:
         """Whether plain HTTP was allowed for that host and port."""
@@ -121,22 +134,33 @@ class AddressPolicy:
     def goes_by_proxy(self, endpoint: Endpoint) -> bool:
         """Whether requests go by a proxy where there is one: those to names outside of the server's network, over TLS.
 
-        Hosts that the settings allow by name are inside it. Plain HTTP does not go by a proxy, which could
-        read it; nor do numeric addresses, which are checked here.
+        Hosts that the settings allow are inside it: without a port at every one, so that none but 443 and 80 is asked. Plain
+        HTTP does not go by a proxy, which could read it; nor do numeric addresses, which are checked here.
         """
-        inside = endpoint.host in self.hosts or endpoint.at_port in self.hosts
         name = endpoint.host.rstrip(".")
+        has_no_port = {(name, port) for port in PORTS.values()} <= self.hosts
+        is_inside = has_no_port or (name, endpoint.port) in self.hosts
         is_here = name == "localhost" or name.endswith(".localhost")
-        return endpoint.is_secure and not (inside or is_here or endpoint.is_numeric)
+        return endpoint.is_secure and not (is_inside or is_here or endpoint.is_numeric)
 
     def permits(self, endpoint: Endpoint, address: Address) -> bool:
         """Whether this address may be connected to for that endpoint."""
-        if endpoint.host in self.hosts or endpoint.at_port in self.hosts:
+        if (endpoint.host.rstrip("."), endpoint.port) in self.hosts:
             return True
         return all(
-            _is_public(target) or any(target.version == net.version and target in net for net in self.networks)
+            _is_public(target)
+            or (target, endpoint.port) in self.addresses
+            or any(target.version == net.version and target in net for net in self.networks)
             for target in _destinations(address)
         )
+
+
+def _host_and_ports(entry: str) -> tuple[str, tuple[int, ...]]:
+    """The host of `host`, `host:port`, `::1` or `[::1]:port`, and its ports: those of HTTPS and HTTP where it names none."""
+    host, separator, port = entry.rpartition(":")
+    has_port = bool(separator) and (":" not in host or host.endswith("]"))
+    name = (host if has_port else entry).strip("[]").lower().rstrip(".")
+    return name, (int(port),) if has_port else tuple(PORTS.values())
 
 
 def _is_public(address: Address) -> bool:
@@ -170,9 +194,11 @@ async def resolve(endpoint: Endpoint, access: AddressPolicy) -> tuple[Address, .
         )
     for address in addresses:
         if not access.permits(endpoint, address):
+            # The answer goes to whoever named the host: the address that it has in the server's network is for the log.
+            _log.info("Not asked as a registry: %s, at %s, which is not a public address", endpoint.at_port, address)
             raise RegistryNotAllowed(
-                f"'{endpoint.authority}' is at {address}, which is not a public address; "
-                f"if it may be asked, add {endpoint.host} to BAYPLAN_REGISTRY_ALLOW_PRIVATE."
+                f"'{endpoint.authority}' is not asked: its address is not a public address, and the settings do not allow it. "
+                f"If it is a registry, whoever runs the server adds {endpoint.at_port} to BAYPLAN_REGISTRY_ALLOW_PRIVATE."
             )
     return addresses
 

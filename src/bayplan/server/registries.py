@@ -1,6 +1,7 @@
 """The server's access to registries: one client for the whole process, created at the first request to a registry."""
 
 import asyncio
+import logging
 from typing import TYPE_CHECKING
 
 import orjson
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from bayplan.registry.inspect import ImageInspection
     from bayplan.registry.resolve import Resolution
 
+_log = logging.getLogger("bayplan")
+
 MOST_BYTES = 1024 * 1024
 """The most bytes of the facts of all platforms of an image; real images need some thousand."""
 
@@ -26,6 +29,12 @@ class Registries:
         self._settings = settings
         self._client: RegistryClient | None = None
         self._opening = asyncio.Lock()
+        if networks := [entry for entry in settings.registry_allow_private if "/" in entry]:
+            _log.info(
+                "BAYPLAN_REGISTRY_ALLOW_PRIVATE has %s: whoever may name a registry has the server ask every port there; "
+                "a host with its port (registry.lan:5000) allows that one alone",
+                ", ".join(networks),
+            )
         if settings.registry_ca is not None:  # a wrong file is an error at the start, not at the first request
             self._client = self._new()
 

@@ -58,7 +58,7 @@ def podman() -> Iterator[str]:
 def server(tmp_path_factory: pytest.TempPathFactory, registries: dict[Kind, Registry]) -> Iterator[Server]:
     """A server that may ask these registries."""
     home = tmp_path_factory.mktemp("server") / "home"
-    settings = {"registry_allow_private": "127.0.0.1", "registry_ca": str(registries["tls"].ca)}
+    settings = {"registry_allow_private": "127.0.0.0/8", "registry_ca": str(registries["tls"].ca)}
     with running_server(home, **settings) as server:
         server.stock()
         yield server

@@ -51,7 +51,7 @@ def service(
     """The application, which may ask 127.0.0.1 and checks images on request, over a catalogue of this test's own."""
     folder = tmp_path_factory.mktemp("checks")
     options = {"clock": clock, "check_intervals": QUICK}
-    with serving(kind, request, template, loop, folder, options, registry_allow_private=("127.0.0.1",)) as service:
+    with serving(kind, request, template, loop, folder, options, registry_allow_private=("127.0.0.0/8",)) as service:
         yield service
 
 

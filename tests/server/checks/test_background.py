@@ -32,7 +32,7 @@ def scheduled(
     """The application on a schedule of six hours, which a test moves the clock by; new images are checked at once."""
     folder = tmp_path_factory.mktemp("scheduled")
     options = {"clock": clock, "check_intervals": replace(QUICK, first_check_seconds=0.0)}
-    changes = {"registry_allow_private": ("127.0.0.1",), "verify_interval": "6h"}
+    changes = {"registry_allow_private": ("127.0.0.0/8",), "verify_interval": "6h"}
     with serving(kind, request, template, loop, folder, options, **changes) as service:
         yield service
 

@@ -27,7 +27,7 @@ _COLOURS = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A server that may ask this machine, and checks on request."""
     home = tmp_path_factory.mktemp("server") / "home"
-    with running_server(home, command=QUICK_SERVE, registry_allow_private="127.0.0.1") as server:
+    with running_server(home, command=QUICK_SERVE, registry_allow_private="127.0.0.0/8") as server:
         server.stock()
         yield server
 

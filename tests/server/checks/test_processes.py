@@ -68,7 +68,7 @@ def waiting(client: httpx2.Client) -> int:
 
 def settings(url: str, **more: str) -> dict[str, str]:
     """Of a server over that database that may ask this machine."""
-    return {"database": url, "registry_allow_private": "127.0.0.1", **more}
+    return {"database": url, "registry_allow_private": "127.0.0.0/8", **more}
 
 
 def execute(url: str, statement: str, *parameters: Any) -> list[Any]:

@@ -49,7 +49,7 @@ def service(
 ) -> Iterator[Service]:
     """The application, which may ask 127.0.0.1, over a catalogue that a module's tests share."""
     folder = tmp_path_factory.mktemp("inspecting")
-    with serving(kind, request, template, loop, folder, registry_allow_private=("127.0.0.1",)) as service:
+    with serving(kind, request, template, loop, folder, registry_allow_private=("127.0.0.1/32",)) as service:
         yield service
 
 

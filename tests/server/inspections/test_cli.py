@@ -21,7 +21,7 @@ REST = ("--domain", "od", "--task", "train", "--licence", "MIT", "--min-generati
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A server that may ask this machine."""
     home = tmp_path_factory.mktemp("server") / "home"
-    with running_server(home, registry_allow_private="127.0.0.1") as server:
+    with running_server(home, registry_allow_private="127.0.0.0/8") as server:
         server.stock()
         yield server
 
@@ -197,7 +197,7 @@ def test_a_server_without_a_certificate_file_does_not_start(tmp_path: Path) -> N
 
 def test_a_given_certificate_is_trusted(tmp_path: Path, secured: Registry) -> None:
     url = pushed(secured, "cli/tls")
-    settings = {"registry_allow_private": "127.0.0.1", "registry_ca": str(secured.ca)}
+    settings = {"registry_allow_private": "127.0.0.0/8", "registry_ca": str(secured.ca)}
     with running_server(tmp_path / "home", **settings) as server, server.client() as client:
         answer: httpx2.Response = client.post("/v1/docker/inspect", json={"url": url})
         assert answer.status_code == 200, answer.text

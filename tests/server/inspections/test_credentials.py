@@ -43,7 +43,7 @@ def service(
     kind: str, request: pytest.FixtureRequest, template: Template, loop: Loop, tmp_path: Path
 ) -> Iterator[Service]:
     """The application, which may ask 127.0.0.1, over a catalogue of this test's own."""
-    with serving(kind, request, template, loop, tmp_path, registry_allow_private=("127.0.0.1",)) as service:
+    with serving(kind, request, template, loop, tmp_path, registry_allow_private=("127.0.0.0/8",)) as service:
         yield service
 
 
