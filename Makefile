@@ -1,7 +1,7 @@
 # Everything that a newcomer or a robot does here. `make` alone prints the list.
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test lint check fuzz-api fuzz-registry bench bench-registries bench-credentials flood fuzz-index truth tour clean
+.PHONY: help install run test lint check fuzz-api fuzz-registry bench bench-registries bench-credentials bench-fleet flood fuzz-index truth tour clean
 
 BIN := .venv/bin
 # Options for the command that a target runs: make run ARGS="--port 8080", make test ARGS="-k licences".
@@ -42,6 +42,9 @@ bench-registries: .venv/.dev ## Measure inspections and checks of registries; pr
 
 bench-credentials: .venv/.dev ## Measure what credentials in an answer cost, on both databases; prints a table in Markdown
 	@$(BIN)/python -m benchmarks.credentials $(ARGS)
+
+bench-fleet: .venv/.dev ## Let 2,000 workers ask at the same moment, over PostgreSQL; prints a table in Markdown
+	@ulimit -n 20000; $(BIN)/python -m benchmarks.fleet $(ARGS)
 
 flood: .venv/.dev ## Measure log-ins, reads and memory while others flood the server; prints a table (options in ARGS="--connections 2000 --only guesses")
 	@$(BIN)/python -m benchmarks.flood $(ARGS)

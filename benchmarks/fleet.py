@@ -70,6 +70,9 @@ class Agent:
         self.authorization = ""
         self.authorization = f"Bearer {(await self.request('log in', 'POST', '/v1/auth/obtain', login))['access']}"
         self.node = joined["nodes"][0]["pk"]
+        if self.streams is not None:  # the server ends idle ones before the last has joined
+            self.streams[1].close()
+            self.streams = None
 
     async def beat(self) -> None:
         """What an agent does at each beat, and a match."""
