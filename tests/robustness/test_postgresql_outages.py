@@ -147,7 +147,7 @@ def test_a_read_only_database_whose_sessions_stay_is_noticed_too(database: Postg
 
 
 @pytest.mark.timeout(FETCH_TIMEOUT_SECONDS)
-@pytest.mark.parametrize(("mode", "pool_size"), [("transaction", 2), ("session", 20)])
+@pytest.mark.parametrize(("mode", "pool_size"), [("transaction", 2), ("session", 3)])
 def test_requests_go_through_pgbouncer(database: Postgres, serving: Serving, mode: str, pool_size: int) -> None:
     with running_pgbouncer(database, mode, pool_size) as pooler, serving(pooler) as staff:
         for _ in range(3):  # the driver would prepare from some time on

@@ -25,6 +25,7 @@ from bayplan.db.grouped_writes import GroupedWrites
 from bayplan.db.postgresql_address import parse_address
 from bayplan.db.postgresql_availability import FAILURES, Availability, ConnectionSlots
 from bayplan.db.postgresql_connection import SILENCE_SECONDS, Connector, PostgresConnection, is_broken
+from bayplan.db.postgresql_pool import ConnectionPool
 from bayplan.db.postgresql_reads import ReadConnections, SharedVersion
 from bayplan.db.principal import Principal
 from bayplan.db.rights import require_rights
@@ -49,24 +50,25 @@ class PostgresDatabase:
 
     def __init__(self, url: str, *, connections: int) -> None:
         connector = self._connector = Connector(parse_address(url))
+        self._availability = Availability(connector)
+        self._connections = ConnectionPool(connector, self._availability, max(connections, 3))
         compiled = max(1, (connections - 1) // 3)
         others = max(1, connections - 1 - compiled)
         self._engine = create_async_engine(
             "postgresql+psycopg://",
-            async_creator=connector.connect,
+            async_creator=self._connections.take,
+            poolclass=sa.NullPool,  # what it closes goes back to the pool of all
             isolation_level="AUTOCOMMIT",  # transactions begin with words of their own
-            pool_size=others,
-            max_overflow=0,
             pool_reset_on_return=None,
             use_native_hstore=False,
             hide_parameters=True,  # they hold secrets, and errors are logged
         )
-        sa.event.listen(self._engine.sync_engine, "checkout", self._check_out)
-        self._availability = Availability(connector)
         self._slots = ConnectionSlots(self._availability, others)
-        dialect = self._engine.dialect
-        self._compiled = ReadConnections(connector, self._availability, dialect, most=compiled)
-        self._version = SharedVersion(ReadConnections(connector, self._availability, dialect, most=1))
+
+        def reads(most: int) -> ReadConnections:
+            return ReadConnections(self._connections, self._availability, connector, self._engine.dialect, most)
+
+        self._compiled, self._version = reads(compiled), SharedVersion(reads(1))
         # Writers wait for each other here and not in the database, where each would hold a connection that readers need.
         self._writing = asyncio.Lock()
         self._names = ReferenceNames()
@@ -133,8 +135,9 @@ class PostgresDatabase:
     @asynccontextmanager
     async def _connected(self, *, writes: bool = False) -> AsyncGenerator[AsyncConnection]:
         """A connection outside of a transaction, which is rolled back and checked at the end."""
-        async with self._slots.taken(writes=writes):
+        async with self._slots:
             try:
+                await self._availability.require(writes=writes)
                 async with self._engine.connect() as connection:
                     try:
                         yield connection
@@ -200,13 +203,6 @@ class PostgresDatabase:
     def _line_is_long(self) -> DatabaseUnavailable:
         return DatabaseUnavailable(f"Other changes have taken more than {LINE_SECONDS:g} seconds.", Outage.BUSY)
 
-    def _check_out(self, connection: Any, _record: object, _proxy: object) -> None:
-        """Refuses a connection of an earlier generation: SQLAlchemy's pool makes another."""
-        driver: PostgresConnection = connection.driver_connection
-        driver.silence_seconds = SILENCE_SECONDS
-        if driver.generation != self._connector.generation:
-            raise sa.exc.InvalidatePoolError("It may be dead, or lead to another server.")
-
     async def check(self, *, thorough: bool = False) -> int:  # noqa: ARG002  # what is checked is the same
         """See `Database.check`."""
         version, ((is_read_only,),) = await asyncio.gather(self.version(), self._compiled.fetch(_IS_READ_ONLY))
@@ -230,8 +226,7 @@ class PostgresDatabase:
         await self._groups.close()
         await self._availability.close()
         await self._version.close()
-        await self._compiled.close()
-        await self._engine.dispose()
+        await self._connections.close()
 
 
 # The row of the catalogue's version is what all writers lock: whoever waits for it says so in time, and tries again.

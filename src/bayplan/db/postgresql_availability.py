@@ -4,15 +4,13 @@ While the database is silent, nobody waits for it but the probe. While it is rea
 """
 
 import asyncio
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
 
 import psycopg
 import sqlalchemy as sa
 from psycopg import errors
 
 from bayplan.db.database import DatabaseUnavailable, Outage
-from bayplan.db.postgresql_connection import Connector, Silence
+from bayplan.db.postgresql_connection import CONNECT_SECONDS, Connector, Silence
 
 PROBE_EVERY_SECONDS = 0.5
 VERDICT_SECONDS = 0.5
@@ -120,13 +118,14 @@ class Availability:
         try:
             connection = await self._connector.connect()
         except Silence:
-            return True
+            # Where others are answered, there was no room for one more.
+            return not self._connector.heard_within(CONNECT_SECONDS)
         except (psycopg.Error, DatabaseUnavailable, OSError):
             return False  # an answer, if not a good one
         if self._is_read_only and not connection.is_read_only:
             self._is_read_only = False
             self._connector.renew()  # sessions have the setting of when they began, and hosts the role
-        await connection.close()
+        connection.end()
         return False
 
     def _silent(self, reason: str) -> DatabaseUnavailable:
@@ -161,24 +160,32 @@ class ConnectionSlots:
         self._free = asyncio.Semaphore(most)
         self._most = most
 
-    @asynccontextmanager
-    async def taken(self, *, writes: bool = False) -> AsyncGenerator[None]:
-        """Holds a slot; raises `DatabaseUnavailable`."""
-        await self._availability.require(writes=writes)
-        if self._free.locked():
-            try:
-                async with asyncio.timeout(WAIT_SECONDS):
-                    await self._free.acquire()
-            except TimeoutError:
-                raise DatabaseUnavailable(
-                    f"All {self._most} connections to the database are in use, and none became free in "
-                    f"{WAIT_SECONDS:g} seconds: see BAYPLAN_DATABASE_CONNECTIONS.",
-                    Outage.BUSY,
-                ) from None
-        else:
+    async def __aenter__(self) -> None:
+        """Takes a slot; raises `DatabaseUnavailable`."""
+        await self._availability.require()
+        if not self._free.locked():
             await self._free.acquire()
+            return
         try:
-            await self._availability.require(writes=writes)
-            yield
-        finally:
+            async with asyncio.timeout(WAIT_SECONDS):
+                await self._free.acquire()
+        except TimeoutError:
+            raise no_connection_free(self._most) from None
+        try:
+            await self._availability.require()  # it may have fallen silent meanwhile
+        except BaseException:
             self._free.release()
+            raise
+
+    async def __aexit__(self, *_error: object) -> None:
+        """Frees the slot."""
+        self._free.release()
+
+
+def no_connection_free(count: int) -> DatabaseUnavailable:
+    """Gives the outage for whoever waited for a connection in vain."""
+    return DatabaseUnavailable(
+        f"All {count} connections to the database are in use, and none became free in {WAIT_SECONDS:g} seconds: "
+        "see BAYPLAN_DATABASE_CONNECTIONS.",
+        Outage.BUSY,
+    )

@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections.abc import Callable
 from typing import Any, TypeVar
 
 import psycopg
@@ -58,6 +59,19 @@ class PostgresConnection(psycopg.AsyncConnection[Any]):
     is_pooled = False
     is_read_only = False
     generation = 0
+    connector: "Connector | None" = None
+    give_back: "Callable[[PostgresConnection], None] | None" = None
+
+    async def close(self) -> None:
+        """Gives the connection back where it came from: SQLAlchemy's connections do it, and so may others."""
+        if self.give_back is not None:
+            self.give_back(self)
+        else:
+            self.end()
+
+    def end(self) -> None:
+        """Ends the connection."""
+        self.pgconn.finish()
 
     async def wait(self, gen: PQGen[T], interval: float = _TICK_SECONDS, timeout: float | None = None) -> T:  # noqa: ASYNC109  # psycopg's
         """Waits for what psycopg waits for."""
@@ -80,6 +94,8 @@ class PostgresConnection(psycopg.AsyncConnection[Any]):
                         raise Silence(f"it has sent nothing for {self.silence_seconds:g} seconds")
                 state = gen.send(ready)
         except StopIteration as done:
+            if self.connector is not None:
+                self.connector.heard = time.monotonic()
             result: T = done.value
             return result
 
@@ -90,6 +106,9 @@ class Connector:
     def __init__(self, address: PostgresAddress) -> None:
         self.place = address.place
         self.generation = 0
+        self.heard = 0.0
+        """When a connection was last answered, by the monotonic clock."""
+        self.on_renewal: list[Callable[[], None]] = []
         self._parameters = dict(address.parameters)
         self._has_connected = False
         self._hosts = address.hosts
@@ -99,16 +118,20 @@ class Connector:
     def renew(self) -> None:
         """Lets all connections that exist be replaced before they are used again."""
         self.generation += 1
+        for listener in self.on_renewal:
+            listener()
 
-    async def connect(self, prepare_threshold: int | None = 5) -> PostgresConnection:
+    def heard_within(self, seconds: float) -> bool:
+        """Whether the database has answered on any connection in the last seconds."""
+        return time.monotonic() - self.heard < seconds
+
+    async def connect(self) -> PostgresConnection:
         """Gives a new connection in autocommit; raises `Silence` among psycopg's errors, and `DatabaseUnavailable`."""
         seconds = CONNECT_SECONDS if self._has_connected else FIRST_CONNECT_SECONDS
         generation = self.generation
         try:
             async with asyncio.timeout(seconds):
-                connection = await PostgresConnection.connect(
-                    make_conninfo(**self._parameters), autocommit=True, prepare_threshold=prepare_threshold
-                )
+                connection = await PostgresConnection.connect(make_conninfo(**self._parameters), autocommit=True)
         except (TimeoutError, psycopg.errors.ConnectionTimeout):
             self._rotate(1)
             raise Silence(f"no connection was made in {seconds:g} seconds") from None
@@ -118,8 +141,9 @@ class Connector:
         try:
             await self._set_up(connection)
         except BaseException:
-            await connection.close()
+            connection.end()
             raise
+        connection.connector = self
         return connection
 
     async def _set_up(self, connection: PostgresConnection) -> None:

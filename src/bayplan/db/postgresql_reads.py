@@ -14,19 +14,27 @@ from bayplan.db.compiled import CompiledStatement
 from bayplan.db.database import READ_VERSION, Rows, version_in
 from bayplan.db.postgresql_availability import Availability, ConnectionSlots
 from bayplan.db.postgresql_connection import Connector, PostgresConnection, is_broken
+from bayplan.db.postgresql_pool import ConnectionPool
 
 
 class ReadConnections:
-    """At most `most` connections in which a statement is prepared once and is a transaction of its own.
+    """Reads through at most `most` connections, each prepared once in each of these, and a transaction of its own.
 
     A connection that turns out broken is replaced, and the statement is run once more: it only reads.
     """
 
-    def __init__(self, connector: Connector, availability: Availability, dialect: sa.Dialect, *, most: int) -> None:
-        self._connector = connector
+    def __init__(
+        self,
+        connections: ConnectionPool,
+        availability: Availability,
+        connector: Connector,
+        dialect: sa.Dialect,
+        most: int,
+    ) -> None:
+        self._connections = connections
         self._availability = availability
+        self._connector = connector
         self._dialect = dialect
-        self._idle: list[PostgresConnection] = []
         self._slots = ConnectionSlots(availability, most)
 
     async def fetch(self, statement: CompiledStatement, parameters: Mapping[str, Any] | None = None) -> Rows:
@@ -34,43 +42,33 @@ class ReadConnections:
         sql, _, values = statement.for_driver(self._dialect)
         if parameters is not None:
             values = {**values, **parameters}
-        async with self._slots.taken():
+        async with self._slots:
             try:
-                return await self._fetch(sql, values)
+                return await self._fetch(sql.encode(), values)
             except psycopg.Error as error:
                 failure = self._availability.failure(error)
                 if failure is None:
                     raise
                 raise failure from error
 
-    async def _fetch(self, sql: str, values: Mapping[str, Any]) -> Rows:
-        while self._idle:
-            connection = self._idle.pop()
-            if connection.generation != self._connector.generation:
-                await connection.close()
-                continue
-            try:
-                return await self._run(connection, sql, values)
-            except (psycopg.OperationalError, psycopg.InterfaceError) as error:
-                if not is_broken(error):
-                    raise
-                self._connector.renew()  # what broke this one has broken those that are idle as well
-        return await self._run(await self._connector.connect(prepare_threshold=0), sql, values)
-
-    async def _run(self, connection: PostgresConnection, sql: str, values: Mapping[str, Any]) -> Rows:
+    async def _fetch(self, sql: bytes, values: Mapping[str, Any]) -> Rows:
         try:
-            rows = await (await connection.execute(sql.encode(), values)).fetchall()
-        except BaseException:  # a cancelled one may still be waiting for its answer
-            await connection.close()
-            raise
-        self._idle.append(connection)
-        return rows
+            return await self._run(await self._connections.take(), sql, values)
+        except (psycopg.OperationalError, psycopg.InterfaceError) as error:
+            if not is_broken(error):
+                raise
+            self._connector.renew()  # what broke this one has broken those that are idle as well
+        return await self._run(await self._connections.take(), sql, values)
 
-    async def close(self) -> None:
-        """Ends the connections that are idle."""
-        idle, self._idle = self._idle, []
-        for connection in idle:
+    async def _run(self, connection: PostgresConnection, sql: bytes, values: Mapping[str, Any]) -> Rows:
+        try:
+            rows = await (await connection.execute(sql, values, prepare=True)).fetchall()
+        except BaseException:  # a cancelled one may still be waiting for its answer
+            connection.end()
+            raise
+        finally:
             await connection.close()
+        return rows
 
 
 class SharedVersion:
@@ -79,8 +77,8 @@ class SharedVersion:
     Who asks while a read is under way shares the next one, which begins after they asked: what was committed before is in it.
     """
 
-    def __init__(self, connections: ReadConnections) -> None:
-        self._connections = connections
+    def __init__(self, reads: ReadConnections) -> None:
+        self._reads = reads
         self._current: asyncio.Task[int] | None = None
         self._next: asyncio.Task[int] | None = None
 
@@ -95,15 +93,14 @@ class SharedVersion:
         if before is not None and not before.done():
             await asyncio.wait([before])
         self._current, self._next = self._next, None
-        return version_in(await self._connections.fetch(READ_VERSION))
+        return version_in(await self._reads.fetch(READ_VERSION))
 
     async def close(self) -> None:
-        """Ends the connection, and reads that are under way."""
+        """Ends reads that are under way."""
         for task in (self._current, self._next):
             if task is not None and not task.done():
                 task.cancel()
                 await asyncio.wait([task])
-        await self._connections.close()
 
 
 def _retrieve(task: "asyncio.Task[int]") -> None:
