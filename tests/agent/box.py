@@ -3,6 +3,7 @@
 The agent runs as it does on a real machine: as a process of its own, with that program on its PATH.
 """
 
+import ctypes
 import os
 import subprocess
 import time
@@ -33,6 +34,15 @@ case "$1" in
 *) echo "Invalid combination of input arguments." >&2; exit 1 ;;
 esac
 """
+
+
+def has_nvml() -> bool:
+    """Whether this machine has NVML of its own, which the probe asks before anything that a test puts in its place."""
+    try:
+        ctypes.CDLL("libnvidia-ml.so.1")
+    except OSError:
+        return False
+    return True
 
 
 @dataclass(frozen=True)

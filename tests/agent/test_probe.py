@@ -12,8 +12,10 @@ import pytest
 from bayplan.agent import probe
 from bayplan.agent.hardware import GpuFault, GpuHardware, Gpus, Machine, machine_of
 from bayplan.errors import Invalid
-from tests.agent.box import Box
+from tests.agent.box import Box, has_nvml
 from tests.agent.documents import A6000, T4
+
+pytestmark = pytest.mark.skipif(has_nvml(), reason="this machine has NVML, which is asked first")
 
 
 def run_probe(
