@@ -97,6 +97,16 @@ def test_lists_are_filtered_ordered_and_paged(bayplan: Client) -> None:
     assert names == {"PyTorch"}
 
 
+def test_a_list_is_read_page_by_page(bayplan: Client) -> None:
+    pks = [bayplan.images.create(catalogue.image(name="each", version=str(number)))["pk"] for number in range(7)]
+    images = bayplan.images.each(exact("name", "each"), order_by=("-version",), page=2)
+    first = next(images)["pk"]
+    for pk in (pks[6], pks[3]):  # one that was read, and one that was not
+        bayplan.images.delete_for_good(pk)
+    assert [first, *(image["pk"] for image in images)] == [pks[6], *(pks[number] for number in (5, 4, 2, 1, 0))]
+    assert list(bayplan.domains.each(exact("name", "nothing"))) == []
+
+
 def test_a_refusal_names_the_field(bayplan: Client) -> None:
     with pytest.raises(Invalid) as refused:
         bayplan.images.create(catalogue.image(framework="Nothing 1.0"))

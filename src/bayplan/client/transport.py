@@ -84,9 +84,9 @@ class Transport:
             return None
         return content_of(self.server, response), response.headers.get("ETag")
 
-    def request_page(self, path: str, params: Params) -> tuple[Any, dict[str, str] | None]:
-        """Gives a page of a list, and the parameters of the next one; None where there is none."""
-        response = self._send("GET", path, params=params)
+    def request_page(self, path: str, params: Params, body: object = None) -> tuple[Any, Params | None]:
+        """Gives a page of a list, and the parameters of the next one; None where there is none. `body` is its filter."""
+        response = self._send("GET" if body is None else "POST", path, body, params=params)
         link = response.links.get("next")
         return content_of(self.server, response), None if link is None else _query(link["url"])
 

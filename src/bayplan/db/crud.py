@@ -1,7 +1,7 @@
 """Get, list, insert, change and remove objects of any resource. What writes takes a transaction, so that several writes can be one."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from bayplan.db import stored_rows
 from bayplan.db.change_entry import Action, object_change
 from bayplan.db.compiled import CompiledStatement
+from bayplan.db.cursor import Cursor, behind, order_name, parameters
 from bayplan.db.database import Database, Rows, Transaction
 from bayplan.db.disclosure import Disclosure
 from bayplan.db.effects import DERIVED, EFFECTS
@@ -18,7 +19,7 @@ from bayplan.db.keyring import Keyring
 from bayplan.db.natural_keys import resolve_in
 from bayplan.db.principal import Principal
 from bayplan.db.projection import Object, Projection
-from bayplan.db.query import conjunction, order_by, where
+from bayplan.db.query import conjunction, order_terms, where
 from bayplan.db.resource_types import Kind, ResourceType, referrers
 from bayplan.db.validate import VALIDATIONS
 from bayplan.domain.entity_tags import ANY_TAG, tags_in
@@ -31,10 +32,14 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A part of a list: its objects as ready JSON, and how many there are in all where a page was asked for."""
+    """A part of a list: its objects as ready JSON, and how many there are in all where a page was asked for.
+
+    `following` is the cursor of the next page of a list that is not paged by offset, None where there is none.
+    """
 
     body: bytes
     total: int | None
+    following: str | None = None
 
 
 async def load(db: Database, chosen: Projection, pk: int, disclosure: Disclosure) -> tuple[Object, str]:
@@ -66,6 +71,9 @@ class Listing:
     objects: CompiledStatement
     count: CompiledStatement
     paged: bool
+    limit: int | None
+    kinds: tuple[Kind, ...]
+    order: str
 
 
 def listing(
@@ -75,31 +83,56 @@ def listing(
     *,
     limit: int | None = None,
     offset: int = 0,
+    after_nulls: Sequence[bool] | None = None,
     only: sa.ColumnElement[bool] | None = None,
 ) -> Listing:
-    """Gives the list of the objects that the filter lets through, in its order; raises `Invalid` for a bad filter."""
+    """Gives the list of the objects that the filter lets through, in its order; raises `Invalid` for a bad filter.
+
+    With `after_nulls` it is the part behind a cursor with these nulls.
+    """
     resource_type = chosen.resource_type
     clauses = where(resource_type, principal, specification)
     condition = conjunction(clauses if only is None else [only, *clauses])
-    statement = chosen.statement.where(condition).order_by(*order_by(resource_type, principal, specification.order_by))
-    paged = limit is not None or offset > 0
+    terms, pk = order_terms(resource_type, principal, specification.order_by), resource_type.column("pk")
+    statement = chosen.statement.where(condition).order_by(*(term.directed for term in terms), pk.asc())
+    paged = limit is not None or offset > 0 or after_nulls is not None
     count = sa.select(sa.func.count()).select_from(resource_type.table).where(condition)
+    if after_nulls is not None:
+        statement = statement.where(behind(terms, after_nulls, pk))
     if paged:
+        statement = statement.add_columns(*(term.column for term in terms))
         # A scalar of the same statement: one way to the database, and one moment for both.
         statement = statement.add_columns(count.scalar_subquery().correlate(None))
-        statement = statement.offset(offset).limit(limit if limit is not None else 2**62)
+        # One more than the page has: whether another follows.
+        statement = statement.offset(offset or None).limit(limit + 1 if limit is not None else 2**62)
     large = specification.is_large
-    return Listing(chosen, CompiledStatement(statement, is_long=large), CompiledStatement(count, is_long=large), paged)
+    return Listing(
+        chosen,
+        CompiledStatement(statement, is_long=large),
+        CompiledStatement(count, is_long=large),
+        paged,
+        limit,
+        tuple(term.kind for term in terms),
+        order_name(resource_type.name, specification.order_by),
+    )
 
 
-async def page(db: Database, asked: Listing, disclosure: Disclosure) -> Page:
-    """Gives the objects of a list; counts them all where a page is asked for."""
+async def page(db: Database, asked: Listing, disclosure: Disclosure, after: Cursor | None = None) -> Page:
+    """Gives the objects of a list, those behind the cursor `after`; counts them all where a page is asked for.
+
+    Raises `Invalid` for the cursor of another list.
+    """
 
     def made(rows: Rows) -> Page:
         total = int(rows[0][-1]) if asked.paged and rows else None
-        return Page(orjson.dumps(asked.chosen.objects(rows, disclosure)), total)
+        following = None
+        if asked.limit is not None and len(rows) > asked.limit:
+            rows = rows[: asked.limit]
+            values = tuple(rows[-1])[-1 - len(asked.kinds) : -1]
+            following = str(Cursor(asked.order, values, rows[-1][0]))
+        return Page(orjson.dumps(asked.chosen.objects(rows, disclosure)), total, following)
 
-    result = await db.fetch(asked.objects, made)
+    result = await db.fetch(asked.objects, made, None if after is None else parameters(after, asked.kinds, asked.order))
     if asked.paged and result.total is None:
         return Page(result.body, await db.fetch(asked.count, lambda rows: int(rows[0][0])))
     return result

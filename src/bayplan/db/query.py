@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.sql.elements import Grouping
 
 from bayplan.clock import timestamp
+from bayplan.db.cursor import Term
 from bayplan.db.dialects import elements_of, folded, position_of
 from bayplan.db.natural_keys import names
 from bayplan.db.principal import Principal
@@ -116,7 +117,13 @@ def order_by(
     resource_type: ResourceType, principal: Principal, orders: Sequence[Order], at: str = ""
 ) -> list[sa.ColumnElement[Any]]:
     """Gives a total order: the named fields, nulls where they are asked for, then the pk."""
-    terms: list[sa.ColumnElement[Any]] = []
+    terms = order_terms(resource_type, principal, orders, at)
+    return [*(term.directed for term in terms), resource_type.column("pk").asc()]
+
+
+def order_terms(resource_type: ResourceType, principal: Principal, orders: Sequence[Order], at: str = "") -> list[Term]:
+    """Gives the fields of an order; raises `Invalid`."""
+    terms: list[Term] = []
     for index, order in enumerate(orders):
         place = f"{at}order_by.{index}.field"
         path = find(resource_type, principal, order.field, place)
@@ -134,9 +141,8 @@ def order_by(
                 .scalar_subquery()
             )
             owner = holder
-        directed = column.asc() if order.ascending else column.desc()
-        terms.append(directed.nulls_first() if order.nulls_first else directed.nulls_last())
-    return [*terms, resource_type.column("pk").asc()]
+        terms.append(Term(column, path.field.kind, order.ascending, order.nulls_first))
+    return terms
 
 
 def _holders(resource_type: ResourceType, path: Path) -> list[ResourceType]:

@@ -5,6 +5,7 @@ release and the tasks, and the list is ordered by pk; what it gives is what SQL 
 """
 
 import asyncio
+from bisect import bisect_right
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
@@ -13,6 +14,7 @@ import sqlalchemy as sa
 
 from bayplan.db.as_of import AsOf, emptied_by_writes
 from bayplan.db.compiled import CompiledStatement
+from bayplan.db.cursor import PK, Cursor, order_name, parameters
 from bayplan.db.database import Database, Rows
 from bayplan.db.disclosure import Disclosure
 from bayplan.db.natural_keys import names
@@ -28,6 +30,7 @@ from bayplan.server.matching.queries import Judge
 from bayplan.server.snapshot import MANY_IMAGES, ImageSnapshots, json_array
 
 IMAGES = RESOURCE_TYPES["docker"]
+_ORDER = order_name(IMAGES.name)
 _MOST_REFERRED = 1_024
 _MOST_CONDITIONS = 8
 _MOST_CHARACTERS = 200  # of a value that is kept; no name is longer
@@ -76,6 +79,7 @@ class ImagePage:
 
     body: bytes | Parts
     total: int | None
+    following: str | None = None
 
 
 def image_list(specification: Filter, *, limit: int | None, offset: int) -> ImageList | None:
@@ -134,23 +138,35 @@ class ImageLists:
         self._db, self._images, self._judge = db, images, judge
         self._referred: AsOf[dict[CompiledStatement, Referred]] = emptied_by_writes(db)
 
-    async def page(self, asked: ImageList, principal: Principal, version: int, disclosure: Disclosure) -> ImagePage:
-        """Gives the images of a list as of `version` or a later one."""
+    async def page(
+        self,
+        asked: ImageList,
+        principal: Principal,
+        version: int,
+        disclosure: Disclosure,
+        after: Cursor | None = None,
+    ) -> ImagePage:
+        """Gives the images of a list as of `version` or a later one; raises `Invalid` for the cursor of another list."""
+        after_pk = None if after is None else parameters(after, (), _ORDER)[PK]
         if asked.conditions:
             pks = await self._filtered(asked.conditions, version)
         else:
             snapshot = await self._images.at(version)
             pks = snapshot.live
-            if asked.limit is None and not asked.offset:
+            if asked.limit is None and not asked.offset and after_pk is None:
                 if not principal.sees_credentials or not snapshot.with_credentials:
                     return ImagePage(await snapshot.whole(), None)
                 pks = pks.copy()
-        paged = asked.limit is not None or asked.offset > 0
-        total = len(pks) if paged else None
+        paged = asked.limit is not None or asked.offset > 0 or after_pk is not None
+        total, following = len(pks) if paged else None, None
         if paged:
-            pks = pks[asked.offset : None if asked.limit is None else asked.offset + asked.limit]
+            start = asked.offset if after_pk is None else bisect_right(pks, after_pk)
+            end = len(pks) if asked.limit is None else start + asked.limit
+            if end < len(pks):
+                following = str(Cursor(_ORDER, (), pks[end - 1]))
+            pks = pks[start:end]
         shown = await self._images.shown(principal, pks, version, disclosure)
-        return ImagePage(await json_array(list(shown.values())), total)
+        return ImagePage(await json_array(list(shown.values())), total, following)
 
     async def _filtered(self, conditions: tuple[_Condition | _Task, ...], version: int) -> list[int]:
         """The live images that all the conditions let through, by pk; snapshot and index are of one version then."""

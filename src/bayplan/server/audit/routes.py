@@ -11,7 +11,7 @@ from bayplan.server.audit import queries
 from bayplan.server.auth.access import STAFF
 from bayplan.server.context import Context
 from bayplan.server.http.openapi import NOT_KEPT
-from bayplan.server.http.parameters import LINE, MOMENT, Offset, Parameters, ReadBy, one_of, whole_number
+from bayplan.server.http.parameters import LINE, MOMENT, After, Offset, Parameters, ReadBy, one_of, whole_number
 from bayplan.server.http.responses import UNCACHED, Json, page_headers
 from bayplan.server.http.route import Call, Route
 
@@ -31,14 +31,15 @@ class AuditParameters(Parameters):
     since: Annotated[str | None, MOMENT] = Field(None, description="Last given at this time or later.")
     limit: Annotated[int, whole_number(1, 1000)] = Field(100, description="So many at most.")
     offset: Offset = Field(0, description="Leave out so many at the beginning.")
+    after: After = Field(None, description="Those behind the page whose `Link` to the next one has this value.")
 
 
 async def entries(context: Context, call: Call[AuditParameters, None]) -> Response:
     """Answers with a page of the audit log."""
     query = call.query
     audit_filter = queries.AuditFilter(image=query.image, kind=query.kind, name=query.name, since=query.since)
-    page = await queries.page(context.db, audit_filter, query.limit, query.offset)
-    headers = page_headers(call.request, page.total or 0, query.limit, query.offset)
+    page = await queries.page(context.db, audit_filter, query.limit, query.offset, query.after)
+    headers = page_headers(call.request, page.total or 0, query, page.following)
     return Json(page.body, headers={**headers, **UNCACHED})
 
 

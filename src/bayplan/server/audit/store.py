@@ -6,7 +6,7 @@ so most entries add one row. Where only the time is new, `dedup` counts instead.
 
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Any, Literal
@@ -17,6 +17,7 @@ import sqlalchemy as sa
 from bayplan.clock import timestamp
 from bayplan.db import tables
 from bayplan.db.crud import Page
+from bayplan.db.cursor import PK, Cursor, order_name, parameters
 from bayplan.db.database import Database, Rows, Transaction
 
 Kind = Literal["user", "worker", "registry"]
@@ -30,6 +31,7 @@ _NOTED_EVERY = timedelta(minutes=1)
 # Sets outlive their entries by longer than a process may take from reading a set to adding an entry with it.
 _SETS_STAY = timedelta(days=2)
 _ROWS_AT_ONCE = 500
+_ORDER = order_name("audit")
 
 _KEEP_SET = sa.text(
     "INSERT INTO audit_sets (digest, ranges, used, given) VALUES (:digest, :ranges, :used, :given) "
@@ -141,8 +143,8 @@ class AuditFilter:
     since: str | None = None
 
 
-async def page(db: Database, audit_filter: AuditFilter, limit: int, offset: int) -> Page:
-    """Gives entries as JSON, the newest first, and how many there are in all.
+async def page(db: Database, audit_filter: AuditFilter, limit: int, offset: int, after: Cursor | None = None) -> Page:
+    """Gives entries as JSON, the newest first, and how many there are in all; raises `Invalid` for the cursor of another list.
 
     An entry that is counted up keeps its place, so that no entry is missed between pages.
     """
@@ -159,17 +161,23 @@ async def page(db: Database, audit_filter: AuditFilter, limit: int, offset: int)
     if audit_filter.since is not None:
         conditions += (table.c.last >= audit_filter.since, table.c.at >= before(audit_filter.since, COUNTED_FOR))
     shown = (*(table.c[name] for name in _SHOWN), sa.type_coerce(tables.audit_sets.c.ranges, sa.Text))
+    older = () if after is None else (table.c.pk < sa.literal(parameters(after, (), _ORDER)[PK], sa.BigInteger),)
     statement = (
         sa.select(*shown)
         .outerjoin_from(table, tables.audit_sets, tables.audit_sets.c.digest == table.c.images)
-        .where(*conditions)
+        .where(*conditions, *older)
         .order_by(table.c.pk.desc())
-        .limit(limit)
-        .offset(offset)
+        .limit(limit + 1)
+        .offset(offset or None)
     )
     count = sa.select(sa.func.count()).select_from(table).where(*conditions)
-    body = await db.fetch(statement, _to_json)
-    return Page(body, await db.fetch(count, lambda rows: int(rows[0][0])))
+
+    def made(rows: Rows) -> Page:
+        following = str(Cursor(_ORDER, (), rows[limit - 1][0])) if len(rows) > limit else None
+        return Page(_to_json(rows[:limit]), None, following)
+
+    entries = await db.fetch(statement, made)
+    return replace(entries, total=await db.fetch(count, lambda rows: int(rows[0][0])))
 
 
 _SHOWN = ("pk", "at", "last", "times", "kind", "name", "address", "action", "passwords")

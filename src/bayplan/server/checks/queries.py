@@ -1,5 +1,6 @@
 """Check states in answers: of an image with its history, the counts of all images, the list of failing images."""
 
+from dataclasses import replace
 from typing import Any
 
 import orjson
@@ -8,10 +9,11 @@ import sqlalchemy as sa
 from bayplan.db import tables
 from bayplan.db.compiled import CompiledStatement
 from bayplan.db.crud import Page
+from bayplan.db.cursor import Cursor, Term, behind, order_name, parameters
 from bayplan.db.database import Database, Rows, fetch_all
+from bayplan.db.resource_types import Kind
 from bayplan.domain.check_state import STATES
 from bayplan.errors import NotFound
-from bayplan.schemas.common import MAX_INTEGER
 from bayplan.server.checks.store import HISTORY, accept_digest
 
 __all__ = ["accept_digest", "counts", "failing_images", "load"]
@@ -22,6 +24,7 @@ Object = dict[str, Any]
 _SHOWN = ("state", "since", "checked", "due", "digest", "found", "code", "detail")
 _CHANGE = ("at", "state", "digest", "found", "code", "detail", "changes")
 UNCHECKED = "unchecked"
+_SINCE, _ORDER = Term(_CHECKS.c.since, Kind.TIME, ascending=True, nulls_first=False), order_name("checks")
 _MAX_WAITING_REGISTRIES = 5
 # The detail by code for those who are not staff: that for staff names a registry user, or the path of a key.
 _DETAIL_FOR_USERS = {
@@ -74,32 +77,42 @@ async def counts(db: Database, since: str | None) -> Object:
     return {"states": states, **total, "waiting_in": waiting_in}
 
 
-async def failing_images(db: Database, limit: int | None, offset: int, *, sees_credentials: bool) -> Page:
-    """Gives the failing images, those that fail for the longest time first."""
+async def failing_images(
+    db: Database, limit: int | None, offset: int, after: Cursor | None = None, *, sees_credentials: bool
+) -> Page:
+    """Gives the failing images, those that fail for the longest time first; raises `Invalid` for the cursor of another list."""
     joined = _IMAGES.join(_CHECKS, _CHECKS.c.image == _IMAGES.c.pk)
     conditions = (_IMAGES.c.deletion_time.is_(None), _CHECKS.c.state != "ok")
     statement = (
         sa.select(_IMAGES.c.pk, _IMAGES.c.name, _IMAGES.c.version, *(_CHECKS.c[name] for name in _SHOWN))
         .select_from(joined)
         .where(*conditions)
-        .order_by(_CHECKS.c.since, _IMAGES.c.pk)
-        .limit(MAX_INTEGER if limit is None else limit)
-        .offset(offset)
+        .order_by(_SINCE.directed, _IMAGES.c.pk)
+        .limit(None if limit is None else limit + 1)
+        .offset(offset or None)
     )
+    values = None
+    if after is not None:
+        statement = statement.where(behind([_SINCE], after.nulls, _IMAGES.c.pk))
+        values = parameters(after, [_SINCE.kind], _ORDER)
 
     names = ("image", "name", "version", *_SHOWN)
 
-    def to_json(rows: Rows) -> bytes:
+    def made(rows: Rows) -> Page:
+        following = None
+        if limit is not None and len(rows) > limit:
+            rows = rows[:limit]
+            following = str(Cursor(_ORDER, (rows[-1][names.index("since")],), rows[-1][0]))
         entries = [dict(zip(names, row, strict=True)) for row in rows]
         for entry in entries:
             _hide_detail(entry, sees_credentials)
-        return orjson.dumps(entries)
+        return Page(orjson.dumps(entries), None, following)
 
-    body = await db.fetch(statement, to_json)
-    if limit is None and not offset:
-        return Page(body, None)
+    page = await db.fetch(statement, made, values)
+    if limit is None and not offset and after is None:
+        return page
     count = sa.select(sa.func.count()).select_from(joined).where(*conditions)
-    return Page(body, await db.fetch(count, lambda rows: int(rows[0][0])))
+    return replace(page, total=await db.fetch(count, lambda rows: int(rows[0][0])))
 
 
 _WAITS = sa.and_(_CHECKS.c.asked.is_not(None), _CHECKS.c.due.is_not(None))

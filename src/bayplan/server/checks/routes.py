@@ -51,9 +51,11 @@ async def count(context: Context, call: Call[SinceParameters, None]) -> Response
 
 async def list_failing(context: Context, call: Call[PageParameters, NoFields]) -> Response:
     """Answers with the images that are not ok."""
-    limit, offset = call.query.limit, call.query.offset
-    page = await queries.failing_images(context.db, limit, offset, sees_credentials=call.principal.sees_credentials)
-    headers = {} if page.total is None else page_headers(call.request, page.total, limit, offset)
+    query, sees_credentials = call.query, call.principal.sees_credentials
+    page = await queries.failing_images(
+        context.db, query.limit, query.offset, query.after, sees_credentials=sees_credentials
+    )
+    headers = {} if page.total is None else page_headers(call.request, page.total, query, page.following)
     return fingerprinted(call.request, page.body, headers)
 
 

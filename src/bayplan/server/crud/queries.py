@@ -7,6 +7,7 @@ from typing import Any
 
 from bayplan.db import crud
 from bayplan.db.crud import Listing, Page
+from bayplan.db.cursor import Cursor
 from bayplan.db.database import Transaction
 from bayplan.db.disclosure import Disclosure
 from bayplan.db.principal import Principal
@@ -16,6 +17,7 @@ from bayplan.errors import Forbidden
 from bayplan.schemas.filters import EVERYTHING, Filter
 from bayplan.server.context import Context
 from bayplan.server.crud.resource import Resource, Values
+from bayplan.server.http.parameters import ListParameters
 from bayplan.server.http.parsing import parse
 from bayplan.server.image_lists import IMAGES, ImageList, ImagePage, image_list
 
@@ -52,11 +54,10 @@ def visible_as(resource: Resource, principal: Principal) -> Principal:
     return principal.kind if resource.readable(principal) is None else principal
 
 
-async def listing(
-    resource: Resource, principal: Principal, body: bytes, expand: tuple[str, ...], limit: int | None, offset: int
-) -> Listing | ImageList:
+async def listing(resource: Resource, principal: Principal, body: bytes, query: ListParameters) -> Listing | ImageList:
     """Gives the list that a filter in JSON names, to be read any number of times; raises `Malformed` or `Invalid`."""
-    arguments = (resource, visible_as(resource, principal), body, expand, limit, offset)
+    nulls = None if query.after is None else query.after.nulls
+    arguments = (resource, visible_as(resource, principal), body, query.expand, query.limit, query.offset, nulls)
     if len(body) <= _KEPT_BODY_BYTES:
         return _listing(*arguments)
     return await asyncio.to_thread(_listing.__wrapped__, *arguments)
@@ -65,7 +66,13 @@ async def listing(
 # Workers send the same filter again and again: it is parsed and compiled once.
 @lru_cache(maxsize=_LISTINGS_KEPT)
 def _listing(
-    resource: Resource, principal: Principal, body: bytes, expand: tuple[str, ...], limit: int | None, offset: int
+    resource: Resource,
+    principal: Principal,
+    body: bytes,
+    expand: tuple[str, ...],
+    limit: int | None,
+    offset: int,
+    after_nulls: tuple[bool, ...] | None,
 ) -> Listing | ImageList:
     specification = parse(body, Filter) if body else EVERYTHING
     if resource.resource_type is IMAGES and not expand:
@@ -74,16 +81,23 @@ def _listing(
             return ready
     chosen = projection(resource.name, principal, expand)
     only = resource.readable(principal)
-    return crud.listing(chosen, principal, specification, limit=limit, offset=offset, only=only)
+    return crud.listing(
+        chosen, principal, specification, limit=limit, offset=offset, after_nulls=after_nulls, only=only
+    )
 
 
 async def page(
-    context: Context, principal: Principal, chosen: Listing | ImageList, version: int, disclosure: Disclosure
+    context: Context,
+    principal: Principal,
+    chosen: Listing | ImageList,
+    version: int,
+    disclosure: Disclosure,
+    after: Cursor | None,
 ) -> Page | ImagePage:
-    """Gives the objects of a list as JSON, as of `version` or later."""
+    """Gives the objects of a list as JSON, as of `version` or later; raises `Invalid` for the cursor of another list."""
     if isinstance(chosen, ImageList):
-        return await context.image_lists.page(chosen, principal, version, disclosure)
-    return await crud.page(context.db, chosen, disclosure)
+        return await context.image_lists.page(chosen, principal, version, disclosure, after)
+    return await crud.page(context.db, chosen, disclosure, after)
 
 
 async def load(

@@ -149,15 +149,15 @@ def _list(resource: Resource) -> Handler:
         kept = context.kept_answers.get(question, version)
         if kept is not None:
             return tagged(request, kept.body, kept.tag, headers=kept.headers)
-        listing = await queries.listing(resource, principal, call.body, query.expand, query.limit, query.offset)
+        listing = await queries.listing(resource, principal, call.body, query)
         # The version was read before the rows: were they newer than their tag, they would only be sent once more.
         tag = f"{version}-{fingerprint(call.body, request.scope['query_string'], repr(visible_as).encode())}"
         is_volatile = projection(resource.name, principal, query.expand).is_volatile
         if not is_volatile and is_known(request, tag):
             return unchanged(tag)
         disclosure = context.disclosure()
-        page = await queries.page(context, principal, listing, version, disclosure)
-        headers = {} if page.total is None else page_headers(request, page.total, query.limit, query.offset)
+        page = await queries.page(context, principal, listing, version, disclosure, query.after)
+        headers = {} if page.total is None else page_headers(request, page.total, query, page.following)
         if isinstance(page.body, bytes) and not (is_volatile or disclosure.images):
             question_bytes = len(call.body) + len(request.scope["query_string"])
             context.kept_answers.keep(question, KeptAnswer(version, tag, page.body, headers), question_bytes)

@@ -19,6 +19,7 @@ from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 from starlette.requests import Request
 
 from bayplan.clock import timestamp
+from bayplan.db.cursor import Cursor, read_cursor
 from bayplan.db.projection import expandable
 from bayplan.db.resource_types import ALIASES, RESOURCE_TYPES
 from bayplan.domain.names import composed
@@ -118,6 +119,17 @@ class NoParameters(Parameters):
     """No parameters."""
 
 
+def _read_cursor(text: str) -> Cursor:
+    try:
+        return read_cursor(text)
+    except Invalid:
+        raise _refused("bad_cursor", "must be that of a link to the next page") from None
+
+
+After = Annotated[Cursor | None, ReadBy(_read_cursor, {"type": "string"})]
+"""The place behind the last object of a page."""
+
+
 class PageParameters(Parameters):
     """The parameters of a list with pages."""
 
@@ -125,6 +137,10 @@ class PageParameters(Parameters):
         None, description="At most so many objects; without it the list is whole."
     )
     offset: Offset = Field(0, description="Leave out so many at the beginning.")
+    after: After = Field(
+        None,
+        description="Those behind the page whose `Link` to the next one has this value: none is skipped where others are deleted.",
+    )
 
 
 class ExpandParameters(Parameters):
@@ -177,6 +193,8 @@ def parse_query(request: Request, model: type[_ParametersT]) -> _ParametersT:
         if name in texts:
             raise Invalid.at(name, "repeated_parameter", f"The parameter '{name}' is there more than once.")
         texts[name] = text
+    if "after" in texts and "offset" in texts:
+        raise Invalid.at("after", "after_and_offset", "A list goes on behind 'after' or at 'offset': send one of them.")
     try:
         return model.model_validate(texts)
     except ValidationError as error:

@@ -4,7 +4,7 @@ import asyncio
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 from urllib.parse import urlencode
 
 import orjson
@@ -16,6 +16,18 @@ from bayplan.domain.entity_tags import ANY_TAG, tags_in
 
 _DIGEST_BYTES = 12
 UNCACHED = {"Cache-Control": "no-store"}
+
+
+class PageOf(Protocol):
+    """The parameters of a page."""
+
+    @property
+    def limit(self) -> int | None:
+        """The most objects, None for any number."""
+
+    @property
+    def offset(self) -> int:
+        """How many are left out."""
 
 
 class Json(Response):
@@ -113,20 +125,29 @@ def _cached_under(tag: str) -> dict[str, str]:
     return {"ETag": f'"{tag}"', "Vary": "Authorization", "Cache-Control": "private, no-cache"}
 
 
-def page_headers(request: Request, total: int, limit: int | None, offset: int) -> dict[str, str]:
-    """Gives `X-Total-Count` and the RFC 8288 links to the first, previous, next and last page."""
+def page_headers(request: Request, total: int, query: PageOf, following: str | None) -> dict[str, str]:
+    """Gives `X-Total-Count` and the RFC 8288 links to other pages: by offset where one is sent, otherwise by cursor.
+
+    `following` is the cursor of the next page, None where there is none.
+    """
     headers = {"X-Total-Count": str(total)}
-    if limit is not None:
-        last = max(0, (total - 1) // limit * limit)
-        places = {"first": 0, "prev": max(0, offset - limit), "next": offset + limit, "last": last}
-        if offset == 0:
-            del places["prev"]
-        if offset + limit >= total:
-            del places["next"]
-        path = request.url.path
-        links = (
-            f'<{path}?{urlencode({**request.query_params, "limit": limit, "offset": place})}>; rel="{rel}"'
-            for rel, place in places.items()
-        )
-        headers["Link"] = ", ".join(links)
+    limit, offset = query.limit, query.offset
+    if limit is None:
+        return headers
+    sent = {name: text for name, text in request.query_params.items() if name not in ("limit", "offset", "after")}
+    last = max(0, (total - 1) // limit * limit)
+    places: dict[str, dict[str, object]] = {"first": {"offset": 0}}
+    if "offset" in request.query_params:
+        if offset > 0:
+            places["prev"] = {"offset": max(0, offset - limit)}
+        if offset + limit < total:
+            places["next"] = {"offset": offset + limit}
+    else:
+        places["first"] = {}
+        if following is not None:
+            places["next"] = {"after": following}
+    places["last"] = {"offset": last}
+    path = request.url.path
+    links = (f'<{path}?{urlencode({**sent, "limit": limit, **place})}>; rel="{rel}"' for rel, place in places.items())
+    headers["Link"] = ", ".join(links)
     return headers
