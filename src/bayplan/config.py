@@ -30,7 +30,7 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="BAYPLAN_", frozen=True, extra="ignore")
 
     home: Path = Field(
-        default_factory=lambda: Path(platformdirs.user_data_dir("bayplan")),
+        default_factory=lambda: _data_folder(),
         description="Folder that holds the embedded database and the keys; made with mode 0700.",
     )
     database: str | None = Field(
@@ -216,6 +216,14 @@ class Settings(BaseSettings):
     def is_embedded(self) -> bool:
         """Whether the database is the embedded one."""
         return self.database_url.startswith("sqlite:///")
+
+
+def _data_folder() -> Path:
+    """The user's data folder. Raises `CannotStart` where the user has no home folder."""
+    try:
+        return Path(platformdirs.user_data_dir("bayplan"))
+    except RuntimeError:
+        raise CannotStart("You have no home folder to keep the data in: set BAYPLAN_HOME, or HOME.") from None
 
 
 def _is_network(text: str) -> bool:

@@ -54,7 +54,6 @@ These are no errors; each ends something from inside, and its own module catches
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from traceback import extract_tb
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,6 +169,8 @@ class CannotStart(BayplanError):
 
 def fault_sentence(error: BaseException) -> str:
     """The sentence for an exception that nobody expected: its type and its place, without its text, which may have a secret."""
+    from traceback import extract_tb  # here: it takes a hundredth of the time that a command may take to start
+
     frames = [frame for frame in extract_tb(error.__traceback__, limit=-50) if "bayplan" in frame.filename]
     place = f" in {frames[-1].filename.rpartition('bayplan/')[2]}, line {frames[-1].lineno}" if frames else ""
     return f"This is a fault of bayplan ({type(error).__name__}{place}); please report it."

@@ -1,8 +1,16 @@
 """`bayplan login`: the password is read without echo or from the input, and the session is stored, renewed and ended."""
 
 import json
+import os
 import stat
+import subprocess
+import sys
+from pathlib import Path
 
+import pytest
+
+from bayplan.cli import stored_sessions
+from bayplan.errors import Invalid
 from tests.cli.conftest import Shell
 from tests.process import Server
 
@@ -88,6 +96,68 @@ def test_a_broken_file_of_sessions_says_so(stranger: Shell) -> None:
     file.write_text("{")
     error = stranger.run("nodes", "list", code=1).err
     assert error == f"{file} cannot be read; remove it and log in again.\n"
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [5, {}, {"username": "kim", "access": 5, "refresh": None}, {"username": "kim", "access": "a\nb", "refresh": "r"}],
+)
+def test_a_broken_session_says_so_and_spoils_no_other(
+    fields: object, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    session = stored_sessions.StoredSession("kim", "access", "refresh")
+    stored_sessions.keep("http://good", session)
+    entries = json.loads(stored_sessions.path().read_text()) | {"http://broken": fields}
+    stored_sessions.path().write_text(json.dumps(entries))
+    assert stored_sessions.find("http://good") == session
+    with pytest.raises(Invalid, match=r"logins\.json cannot be read; remove it and log in again\.$"):
+        stored_sessions.find("http://broken")
+    stored_sessions.keep("http://broken", session)
+    assert stored_sessions.forget("http://broken") == session
+
+
+@pytest.mark.parametrize("content", ["", "[]", "[" * 3000, "\x00", "5", None])
+def test_a_file_of_sessions_that_is_none(content: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    stored_sessions.path().parent.mkdir()
+    if content is None:
+        stored_sessions.path().mkdir()
+    else:
+        stored_sessions.path().write_text(content)
+    with pytest.raises(Invalid, match=r"cannot be read; remove it and log in again\.$"):
+        stored_sessions.find("http://a")
+
+
+def test_a_configuration_folder_that_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "file"))
+    with pytest.raises(Invalid, match=r"cannot be (stored|read)"):
+        stored_sessions.keep("http://a", stored_sessions.StoredSession("kim", "a", "r"))
+
+
+NOBODY = """
+import os, platformdirs.unix, pwd
+from bayplan.cli.client_settings import config_folder
+from bayplan.config import load_settings
+from bayplan.errors import CannotStart
+load_settings(home="/somewhere")
+os.setuid(54321)
+for find in (config_folder, load_settings):
+    try: find()
+    except CannotStart as error: print(error.detail)
+"""
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can become a user that the system does not know")
+def test_a_user_without_a_home_folder() -> None:
+    unset = ("HOME", "BAYPLAN_HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME")
+    variables = {name: value for name, value in os.environ.items() if name not in unset}
+    done = subprocess.run([sys.executable, "-c", NOBODY], env=variables, capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines() == [
+        "You have no home folder to keep the configuration in: set HOME, or XDG_CONFIG_HOME.",
+        "You have no home folder to keep the data in: set BAYPLAN_HOME, or HOME.",
+    ]
 
 
 def test_a_token_that_the_server_refuses(server: Server, stranger: Shell) -> None:

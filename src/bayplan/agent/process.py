@@ -9,7 +9,6 @@ import json
 import os
 import signal
 import sys
-import traceback
 import warnings
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -103,7 +102,9 @@ def main(options: AgentOptions) -> None:
         sys.exit(error.detail)
     except Exception as error:
         if options.shows_traceback:
-            traceback.print_exception(error)
+            from traceback import print_exception
+
+            print_exception(error)
         _log(f"{fault_sentence(error)} BAYPLAN_TRACEBACK=1 shows more.")
         sys.exit(FAULT)
 

@@ -7,7 +7,6 @@ imported by the command that needs it, so that `bayplan --help` answers at once.
 import os
 import re
 import sys
-import traceback
 from typing import Annotated
 
 import typer
@@ -127,7 +126,9 @@ def _after_system_error(error: OSError) -> int:
 def _after_fault(error: Exception) -> int:
     """Prints that this is a fault of bayplan, and with BAYPLAN_TRACEBACK where it happened."""
     if client_settings().traceback:
-        traceback.print_exception(error)
+        from traceback import print_exception
+
+        print_exception(error)
     _print_error(BayplanError(f"{fault_sentence(error)} BAYPLAN_TRACEBACK=1 shows more."))
     return FAULT
 

@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from bayplan.errors import CannotStart
+
 _PREFIX = "bayplan_"  # in any case, as Pydantic reads them
 
 
@@ -43,3 +45,15 @@ def client_settings(variables: Mapping[str, str] = os.environ) -> ClientSettings
         worker_state=Path(state) if state else None,
         traceback=value_of("traceback"),
     )
+
+
+def config_folder() -> Path:
+    """The folder `bayplan` in the user's configuration. Raises `CannotStart` where the user has no home folder."""
+    import platformdirs
+
+    try:
+        return Path(platformdirs.user_config_dir("bayplan"))
+    except RuntimeError:
+        raise CannotStart(
+            "You have no home folder to keep the configuration in: set HOME, or XDG_CONFIG_HOME."
+        ) from None

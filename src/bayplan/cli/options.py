@@ -47,11 +47,9 @@ def worker_state(path: Path | None) -> Path:
     """The file of this machine's credential: that of the option, else of the setting, else in the user's configuration."""
     if path is not None:
         return path
-    import platformdirs
+    from bayplan.cli.client_settings import client_settings, config_folder
 
-    from bayplan.cli.client_settings import client_settings
-
-    return client_settings().worker_state or Path(platformdirs.user_config_dir("bayplan")) / "worker.json"
+    return client_settings().worker_state or config_folder() / "worker.json"
 
 
 Server = Annotated[

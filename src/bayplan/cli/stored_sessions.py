@@ -5,8 +5,10 @@ import os
 import tempfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
-from bayplan.client.tokens import Tokens
+from bayplan.cli.client_settings import config_folder
+from bayplan.client.tokens import Tokens, clean_token
 from bayplan.errors import Invalid
 
 
@@ -26,43 +28,62 @@ class StoredSession:
 
 def path() -> Path:
     """Where the sessions are: `bayplan/logins.json` in the user's configuration folder."""
-    import platformdirs
-
-    return Path(platformdirs.user_config_dir("bayplan")) / "logins.json"
+    return config_folder() / "logins.json"
 
 
 def find(server: str) -> StoredSession | None:
     """Gives the session at that server, None where there is none. Raises `Invalid` where the file cannot be understood."""
-    return _read().get(server)
+    fields = _read().get(server)
+    if fields is None:
+        return None
+    try:
+        return _session(fields)
+    except (Invalid, ValueError, TypeError, KeyError):
+        raise _unreadable() from None
 
 
 def keep(server: str, session: StoredSession) -> None:
     """Stores a session in place of the one there was."""
-    _write(_read() | {server: session})
+    _write(_read() | {server: asdict(session)})
 
 
 def forget(server: str) -> StoredSession | None:
     """Removes the session at that server and gives it, None where there was none."""
-    sessions = _read()
-    session = sessions.pop(server, None)
+    session = find(server)
     if session is not None:
-        _write(sessions)
+        _write({name: fields for name, fields in _read().items() if name != server})
     return session
 
 
-def _read() -> dict[str, StoredSession]:
+def _session(fields: Any) -> StoredSession:
+    """The session in an entry of the file; raises as a constructor does."""
+    username, access, refresh = fields["username"], fields["access"], fields["refresh"]
+    if not isinstance(username, str) or not isinstance(refresh, str | None):
+        raise ValueError
+    return StoredSession(username, None if access is None else clean_token(access), refresh)
+
+
+def _read() -> dict[str, Any]:
+    """The entries of the file as they are: one that is odd spoils no session at another server."""
     try:
-        return {server: StoredSession(**fields) for server, fields in json.loads(path().read_bytes()).items()}
+        entries = json.loads(path().read_bytes())
     except FileNotFoundError:
         return {}
-    except (OSError, ValueError, TypeError, AttributeError):
-        raise Invalid(f"{path()} cannot be read; remove it and log in again.") from None
+    except (OSError, ValueError, RecursionError):
+        raise _unreadable() from None
+    if not isinstance(entries, dict):
+        raise _unreadable()
+    return entries
 
 
-def _write(sessions: dict[str, StoredSession]) -> None:
+def _unreadable() -> Invalid:
+    return Invalid(f"{path()} cannot be read; remove it and log in again.")
+
+
+def _write(entries: dict[str, Any]) -> None:
     """Writes the file whole or not at all; from its first byte only its owner can read it."""
     folder = path().parent
-    text = json.dumps({server: asdict(session) for server, session in sessions.items()}, indent=2)
+    text = json.dumps(entries, indent=2)
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         descriptor, name = tempfile.mkstemp(dir=folder, prefix=".logins-")  # mode 0600

@@ -26,6 +26,8 @@ def clean_token(text: str, refusal: str = "This is no access token") -> str:
 
     Raises `Invalid`, with `refusal` and the reason but without the token, where no token can be like that.
     """
+    if not isinstance(text, str):
+        raise Invalid.at("token", "invalid", f"{refusal}: it is no text.")
     token = text.strip().strip(_BYTE_ORDER_MARK).strip()
     if _TOKEN.fullmatch(token):
         return token
