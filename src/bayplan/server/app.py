@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from starlette.types import ASGIApp
 
-from bayplan.clock import Clock, now, utc_now
+from bayplan.clock import Clock, SteadyClock, now, timestamp, utc_now
 from bayplan.config import Settings
 from bayplan.db import schema, seed
 from bayplan.db.database import Database
@@ -57,6 +57,7 @@ def open_context(
         timedelta(minutes=settings.access_token_minutes),
         timedelta(days=settings.refresh_token_days),
     )
+    steady = SteadyClock(clock)
     registries, images, outages = Registries(settings), ImageSnapshots(db, keyring), Outages(db)
     judge = Judge(db, images, settings.tables)
 
@@ -75,7 +76,7 @@ def open_context(
         tokens,
         Authenticator(db, tokens),
         registries,
-        AuditRecorder(db, settings.audit_days),
+        AuditRecorder(db, settings.audit_days, lambda: timestamp(clock()), lambda: timestamp(steady())),
         images,
         judge,
         ImageLists(db, images, judge),
@@ -114,7 +115,8 @@ def create_app(
 ) -> Application:
     """Gives the application; its lifespan opens the database, brings it up to date, and closes it."""
     context = open_context(settings, clock=clock, check_intervals=check_intervals, makes_keys=makes_keys)
-    retention = HistoryRetention(context.db, settings.history_days)
+    steady = SteadyClock(clock)
+    retention = HistoryRetention(context.db, settings.history_days, lambda: timestamp(steady()))
 
     @asynccontextmanager
     async def lifespan(_app: ASGIApp) -> AsyncGenerator[None]:

@@ -87,6 +87,26 @@ def test_it_is_for_staff(shared: Service) -> None:
     refused(shared.anonymous.get("/v1/history"), 401)
 
 
+def test_an_entry_of_a_late_clock_takes_none_before_it_along(service: Service) -> None:
+    service.make("domains")
+    kept = history(service, "limit=1000")
+
+    async def work() -> None:
+        db = open_database(service.settings.database_url)
+        try:
+            changes = tables.changes
+            async with db.write(moves=False) as tx:
+                newest = sa.select(sa.func.max(changes.c.version)).scalar_subquery()
+                past = timestamp(datetime.now(UTC) - timedelta(days=800))
+                await tx.execute(sa.update(changes).where(changes.c.version == newest).values(time=past))
+            await HistoryRetention(db, 365).remove_old()
+        finally:
+            await db.close()
+
+    service.loop.run(work())
+    assert [entry["version"] for entry in history(service, "limit=1000")] == [entry["version"] for entry in kept]
+
+
 def test_old_entries_go_a_few_at_a_time_and_the_version_stays(service: Service) -> None:
     service.make("domains")
     kept = history(service, "limit=1000&user=admin")

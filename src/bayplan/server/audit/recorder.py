@@ -31,10 +31,17 @@ _FORGETS_AT_ONCE = 200
 class AuditRecorder:
     """The audit log of a server process; once an hour it removes entries older than `days`."""
 
-    def __init__(self, db: Database, days: int, clock: Callable[[], str] = now) -> None:
+    def __init__(
+        self,
+        db: Database,
+        days: int,
+        clock: Callable[[], str] = now,
+        removal_clock: Callable[[], str] | None = None,
+    ) -> None:
         self._db = db
         self._days = days
         self._clock = clock
+        self._removal_clock = removal_clock or clock
         self._recent = RecentEntries()
         self._writes = GroupCommit(self._commit, _MOST_ENTRIES)
         self._forgetting: asyncio.Task[None] | None = None
@@ -86,7 +93,7 @@ class AuditRecorder:
             forgotten = 1
             while forgotten:  # a transaction for each part: answers are entered in between
                 async with self._db.write(moves=False) as tx:
-                    forgotten = await audit_store.forget(tx, self._clock(), self._days, _FORGETS_AT_ONCE)
+                    forgotten = await audit_store.forget(tx, self._removal_clock(), self._days, _FORGETS_AT_ONCE)
         except BayplanError as error:
             _log.warning("Old entries of the audit log stay for another hour: %s", error.detail)
         finally:

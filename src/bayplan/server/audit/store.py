@@ -35,7 +35,10 @@ _ORDER = order_name("audit")
 
 _KEEP_SET = sa.text(
     "INSERT INTO audit_sets (digest, ranges, used, given) VALUES (:digest, :ranges, :used, :given) "
-    "ON CONFLICT (digest) DO UPDATE SET used = excluded.used, given = COALESCE(excluded.given, audit_sets.given)"
+    # A clock that is late takes nothing from a set that is in use.
+    "ON CONFLICT (digest) DO UPDATE SET "
+    "used = CASE WHEN audit_sets.used > excluded.used THEN audit_sets.used ELSE excluded.used END, "
+    "given = COALESCE(excluded.given, audit_sets.given)"
 )
 _KEEP_RANGE = sa.text(
     "INSERT INTO audit_images (digest, first, last) VALUES (:digest, :first, :last) ON CONFLICT DO NOTHING"

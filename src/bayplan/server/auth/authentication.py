@@ -1,6 +1,5 @@
 """The principal of a token, read once for each version of the catalogue: deactivation and revocation move that version."""
 
-import time
 from dataclasses import dataclass
 
 from bayplan.db.as_of import AsOf, emptied_by_writes
@@ -37,7 +36,7 @@ class Authenticator:
         version = await self._db.version()
         kept = await self._kept.at(version)
         cached = kept.get(token)
-        if cached is not None and cached.expires > time.time() and cached.version == version:
+        if cached is not None and cached.expires > self._tokens.clock().timestamp() and cached.version == version:
             return cached
         fresh = await self.check(token, "access")
         if len(kept) >= _MOST_KEPT:
@@ -63,7 +62,7 @@ class Authenticator:
 
     def _read(self, token: str) -> TokenClaims:
         claims = self._claims.get(token)
-        if claims is None or claims.expires <= time.time():
+        if claims is None or claims.expires <= self._tokens.clock().timestamp():
             claims = self._tokens.read(token)
             if len(self._claims) >= _MOST_KEPT:
                 self._claims.clear()

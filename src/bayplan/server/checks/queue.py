@@ -137,6 +137,23 @@ async def schedule(db: Database, due: str, most: int) -> int:
     return len(pks)
 
 
+async def clamp(db: Database, latest: str, due: str, most: int) -> int:
+    """Makes images due at `due` whose due time is after `latest`, at most so many; gives their number.
+
+    No claim and no interval reaches as far: a clock was ahead when the time was stored, or the interval was longer.
+    """
+    chosen = sa.select(_CHECKS.c.image).where(_CHECKS.c.due > latest).order_by(_CHECKS.c.image).limit(most)
+    pks = await db.fetch(chosen, _first_column)
+    if pks:
+        async with db.write(moves=False) as tx:
+            for part in slices(pks):
+                ahead = (_CHECKS.c.image.in_(part), _CHECKS.c.due > latest)
+                await tx.fetch(sa.select(_CHECKS.c.image).where(*ahead).order_by(_CHECKS.c.image).with_for_update())
+                await tx.execute(sa.update(_CHECKS).where(*ahead).values(due=due))
+                await asyncio.sleep(0)
+    return len(pks)
+
+
 async def registries_due(db: Database, now: str, *, requested_only: bool) -> list[str]:
     """Gives the registries that have an image that is due."""
     statement = (

@@ -15,7 +15,7 @@ from bayplan.clock import Clock, timestamp, utc_now
 from bayplan.config import Settings
 from bayplan.db.database import Database, DatabaseUnavailable
 from bayplan.db.keyring import Keyring
-from bayplan.domain.check_state import CheckState, wait_seconds
+from bayplan.domain.check_state import JITTER, CheckState, wait_seconds
 from bayplan.errors import BayplanError
 from bayplan.server.checks import queue as check_queue
 from bayplan.server.checks import store as check_store
@@ -30,6 +30,7 @@ from bayplan.server.registries import Registries
 _log = logging.getLogger("bayplan")
 
 MAX_BATCH = 500
+_MOST_SKEW_SECONDS = 60.0  # of the clocks of two server processes
 MAX_REGISTRIES = 200
 """Registries that are checked at the same time."""
 
@@ -62,6 +63,9 @@ class CheckScheduler:
         self._queues: dict[str, tuple[RegistryQueue, asyncio.Task[None]]] = {}
         self._tasks: list[asyncio.Task[None]] = []
         self._last_sweep: tuple[int, float] | None = None
+        self._next_clamp_seconds = float("-inf")
+        self._ahead_seconds = float("-inf")
+        """How far the clock was ahead of the event loop's when it was read last: less now means that it went back."""
 
     def start(self) -> None:
         """Starts the scheduler."""
@@ -133,6 +137,7 @@ class CheckScheduler:
 
     async def _start_queues(self) -> None:
         requested_only = not self._interval_seconds
+        await self._clamp()
         if not requested_only:
             await self._sweep()
         for registry in await check_queue.registries_due(self._db, self._now(), requested_only=requested_only):
@@ -149,6 +154,20 @@ class CheckScheduler:
                     requested_only=requested_only,
                 )
                 self._queues[registry] = queue, asyncio.create_task(self._run_queue(registry, queue))
+
+    async def _clamp(self) -> None:
+        """Brings due times near that a clock which was ahead has put off: at the start, when the clock went back, and now and then."""
+        loop_seconds, now = asyncio.get_running_loop().time(), self._clock()
+        ahead_seconds = now.timestamp() - loop_seconds
+        went_back = ahead_seconds < self._ahead_seconds - _MOST_SKEW_SECONDS
+        self._ahead_seconds = ahead_seconds
+        if not went_back and loop_seconds < self._next_clamp_seconds:
+            return
+        longest_seconds = max(self._interval_seconds * (1 + JITTER), self._intervals.lease.total_seconds())
+        latest = timestamp(now + timedelta(seconds=longest_seconds + _MOST_SKEW_SECONDS))
+        while await check_queue.clamp(self._db, latest, self._first_due(), MAX_BATCH) == MAX_BATCH:
+            pass
+        self._next_clamp_seconds = loop_seconds + self._intervals.sweep_seconds
 
     async def _sweep(self) -> None:
         """Schedules images without a due time: new images, and those that were deleted or not on a schedule."""

@@ -6,6 +6,7 @@ The pure part is `bayplan.domain.check_state`; this module reads and writes its 
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
@@ -20,6 +21,8 @@ from bayplan.server.credentials import queries as credential_queries
 
 _CHECKS, _CHANGES, _IMAGES = tables.checks, tables.check_changes, tables.images
 Row = dict[str, Any]
+LONGEST_CHECK = timedelta(hours=1)
+"""No result of a check waits for longer to be stored, unless the database is away."""
 
 HISTORY = 50
 """The most changes that are kept of an image."""
@@ -95,7 +98,7 @@ async def _compare(
         for row in await tx.fetch(statement):
             check = by_image[row.image]
             is_same_reference = (row.url, row.image_registry) == (check.claim.url, check.claim.registry)
-            if not is_same_reference or (row.checked is not None and row.checked >= check.result.at):
+            if not is_same_reference or row.checked == check.result.at or _is_later(row.checked, check.result.at):
                 continue
             before = _state_of(row)
             state = state_after(before, check.result)
@@ -108,6 +111,13 @@ def _state_of(row: Any) -> CheckState:
     return CheckState(row.digest, row.state, row.since, row.found, row.code, row.detail)
 
 
+def _is_later(stored: str | None, at: str) -> bool:
+    """Whether a stored time is after that of a check. One that is far ahead was stored when a clock was, and says nothing."""
+    if stored is None or stored <= at:
+        return False
+    return datetime.fromisoformat(stored) - datetime.fromisoformat(at) < LONGEST_CHECK
+
+
 async def _write(tx: Transaction, compared: Sequence[_Compared], due: Due) -> None:
     for part in slices(compared):
         await tx.execute(_UPDATE, [_new_values(entry, due) for entry in part])
@@ -117,7 +127,7 @@ async def _write(tx: Transaction, compared: Sequence[_Compared], due: Due) -> No
 def _new_values(entry: _Compared, due: Due) -> Row:
     row, state, result = entry.row, entry.state, entry.completed.result
     # A request after the check had begun gets a check of its own.
-    is_requested = row.asked is not None and row.asked > result.at
+    is_requested = _is_later(row.asked, result.at)
     return {
         "pk": row.image,
         "new_digest": state.digest,

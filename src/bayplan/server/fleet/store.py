@@ -12,6 +12,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from bayplan.clock import timestamp
 from bayplan.db import crud, tables
 from bayplan.db.change_entry import REPLACED, SET, WORKERS, ChangeEntry, object_change
 from bayplan.db.database import Database, Transaction, fetch_all
@@ -86,10 +87,11 @@ async def join(tx: Transaction, machine: ReportedMachine, secret_hash: str, now:
 
 async def _require_silent(tx: Transaction, worker: int, whose: str, now: str) -> None:
     """Raises `Conflict` where one of the worker's nodes sent a heartbeat lately."""
-    last = sa.select(sa.func.max(tables.nodes.c.last_seen)).join(_HELD).where(_HELD.c.worker == worker)
-    last_seen = (await tx.fetch(last))[0][0]
-    since = datetime.datetime.fromisoformat(now) - datetime.timedelta(seconds=ALIVE_SECONDS)
-    if last_seen is not None and datetime.datetime.fromisoformat(last_seen) > since:
+    # A time well ahead was written when a clock was wrong: a worker that is alive has sent heartbeats since.
+    moment, alive = datetime.datetime.fromisoformat(now), datetime.timedelta(seconds=ALIVE_SECONDS)
+    last_seen = tables.nodes.c.last_seen
+    lately = (last_seen > timestamp(moment - alive), last_seen < timestamp(moment + alive))
+    if await tx.fetch(sa.select(last_seen).join(_HELD).where(_HELD.c.worker == worker, *lately).limit(1)):
         raise Conflict(
             f"{whose}, which is alive and asks from another network address. If this is the same machine, installed anew, "
             f"join when that worker has not been heard of for {ALIVE_SECONDS // 60} minutes, or have staff revoke it "

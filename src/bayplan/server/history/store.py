@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import takewhile
 from typing import Any
 
 import sqlalchemy as sa
@@ -48,15 +49,17 @@ async def read(db: Database, wanted: HistoryFilter, limit: int, after: Cursor | 
 
 
 async def forget(tx: Transaction, at: str, days: int, most: int) -> int:
-    """Removes entries older than so many days, the oldest first, about `most` of them; gives how many.
+    """Removes entries older than so many days, the oldest first, at most about `most` of them; gives how many.
 
-    The transaction is in line with the writers, so that the log is always cut in one place.
+    The transaction is in line with the writers, so that the log is always cut in one place. It ends before the first entry
+    that is not old: an entry behind that one, written when a clock was late, takes none of those before it along.
     """
     limit = timestamp(datetime.fromisoformat(at) - timedelta(days=days))
-    oldest = sa.select(_CHANGES.version, _CHANGES.position).where(_CHANGES.time < limit)
-    rows = await tx.fetch(oldest.order_by(_CHANGES.time, _CHANGES.version, _CHANGES.position).limit(most))
-    if not rows:
+    oldest = sa.select(_CHANGES.version, _CHANGES.position, _CHANGES.time)
+    rows = await tx.fetch(oldest.order_by(_CHANGES.version, _CHANGES.position).limit(most))
+    old = list(takewhile(lambda row: row.time < limit, rows))
+    if not old:
         return 0
-    version, position = max(tuple(row) for row in rows)
+    version, position = old[-1].version, old[-1].position
     older = sa.or_(_CHANGES.version < version, sa.and_(_CHANGES.version == version, _CHANGES.position <= position))
     return await tx.execute(sa.delete(tables.changes).where(older))
