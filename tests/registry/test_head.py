@@ -226,3 +226,16 @@ async def test_other_bytes_than_announced_are_refused() -> None:
     async with serving(handler) as server:
         with pytest.raises(DigestMismatch):
             await digest(server)
+
+
+async def test_a_manifest_of_another_kind_is_not_missing() -> None:
+    """Registries answer 404 where `Accept` does not name its kind; it is there, and is no image that can be read."""
+
+    async def handler(asked: Asked) -> None:
+        if "*/*" in asked.headers["accept"]:
+            await asked.answer(200, b'{"schemaVersion": 1, "fsLayers": []}')
+        else:
+            await asked.answer(404, b'{"errors": [{"code": "MANIFEST_UNKNOWN"}]}')
+
+    async with serving(handler) as server:
+        assert (await resolved(server)).code == "manifest_invalid"

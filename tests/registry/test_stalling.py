@@ -10,6 +10,7 @@ from bayplan.registry.client import RegistryClient
 from bayplan.registry.connection import ConnectionLimits
 from bayplan.registry.errors import RegistryError, RegistryTimeout, RegistryUnreachable
 from bayplan.registry.inspect import inspect
+from bayplan.registry.resolve import resolve_digest
 from bayplan.registry.retry import RetryPolicy
 from tests.registry.asking import IMAGE, inspected, within
 from tests.registry.conftest import LOOPBACK, QUICK
@@ -146,3 +147,15 @@ async def test_a_slow_registry_does_not_delay_another() -> None:
         for task in waiting:
             task.cancel()
         await asyncio.gather(*waiting, return_exceptions=True)
+
+
+async def test_a_registry_that_accepts_and_says_nothing() -> None:
+    """A check ends in its own time, whatever HEAD and GET would wait."""
+
+    async def silent(asked: Asked) -> None:
+        await asyncio.sleep(30)
+
+    async with serving(silent) as server, RegistryClient(LOOPBACK, limits=QUICK) as client:
+        with within(5):
+            result = await resolve_digest(client, Reference.parse(f"{server.host}/ml/x:1"), seconds=0.3)
+    assert (result.digest, result.code, result.of_registry) == (None, "registry_timeout", True)

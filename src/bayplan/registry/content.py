@@ -23,8 +23,11 @@ MANIFESTS = frozenset({OCI_MANIFEST, DOCKER_MANIFEST})
 CONFIGS = frozenset({"application/vnd.oci.image.config.v1+json", "application/vnd.docker.container.image.v1+json"})
 LEGACY_CONFIGS = frozenset({"application/octet-stream", "application/json", "text/html", ""})
 """What registries make of the media type of an image's configuration, and Docker takes (distribution/distribution#1621)."""
-ACCEPT = ", ".join((OCI_INDEX, OCI_MANIFEST, DOCKER_LIST, DOCKER_MANIFEST))
-"""What to accept when asking for a manifest: a registry answers 404 for a kind that is not named."""
+ACCEPT = ", ".join((OCI_INDEX, OCI_MANIFEST, DOCKER_LIST, DOCKER_MANIFEST, "*/*"))
+"""What to accept when asking for a manifest, as containerd does.
+
+Registries answer 404 for a kind that is not named, and an image of another kind would seem to be missing.
+"""
 
 _ALGORITHMS = {"sha256": 64, "sha512": 128}
 _PATH_LENGTH = 100

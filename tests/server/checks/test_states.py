@@ -8,6 +8,7 @@ from bayplan.registry.auth import RegistryCredentials
 from tests.answers import refused
 from tests.conftest import Service
 from tests.inprocess import Loop
+from tests.registry.misbehaving import Asked, Store
 from tests.registry.running import OCI_MANIFEST, Registry
 from tests.server.checks.conftest import checked, state_of, version
 from tests.server.inspections.conftest import CUDA, inspected, made, pushed, spoiled
@@ -128,6 +129,31 @@ def test_a_refusal_without_a_challenge_that_can_be_answered(
     with spoiled(loop, lambda asked: asked.answer(401, b"", **challenge)) as server:
         state = checked(service, made(service, f"{server.host}/kept/closed:1"))
     assert (state["state"], state["code"]) == ("denied", "registry_denied")
+
+
+def test_a_refusal_before_any_credentials_were_sent_is_none_of_theirs(service: Service, loop: Loop) -> None:
+    credentials = RegistryCredentials("casey", "pass")
+    with spoiled(loop, lambda asked: asked.answer(403 if "/manifests/" in asked.target else 200)) as server:
+        image = made(service, f"{server.host}/kept/closed:1", credentials)
+        state = checked(service, image)
+        inspection = service.staff.post(f"/v1/docker/{image['pk']}/inspection")
+        assert server.sent_credentials() == []
+    assert (state["state"], "before any log-in was sent" in state["detail"]) == ("denied", True)
+    refused(inspection, 422, code="registry_denied")
+    (use,) = [use for use in service.staff.get("/v1/credentials").json() if use["registry"] == server.host]
+    assert use["last_refused"] is None
+
+
+@pytest.mark.parametrize("status", [401, 403, 404, 405, 429, 500])
+def test_an_error_of_head_alone_changes_nothing(service: Service, loop: Loop, status: int) -> None:
+    store = Store()
+    store.image("1")
+
+    async def handler(asked: Asked) -> None:
+        await (asked.answer(status) if asked.method == "HEAD" else store.answer(asked))
+
+    with spoiled(loop, handler) as server:
+        assert checked(service, made(service, f"{server.host}/ml/x:1"))["state"] == "ok"
 
 
 @pytest.mark.parametrize(
