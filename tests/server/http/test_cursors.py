@@ -12,6 +12,7 @@ from bayplan.server.image_lists import ImageList, image_list
 from tests import catalogue
 from tests.answers import refused
 from tests.conftest import Service
+from tests.joining import join
 
 ORDERS: dict[str, list[dict[str, Any]]] = {
     "by pk": [],
@@ -160,6 +161,28 @@ def test_the_audit_log_goes_on_behind_what_was_read(service: Service) -> None:
         answer = service.staff.get(link)
         pks, link = pks + [entry["pk"] for entry in answer.json()], next_of(answer)
     assert pks == whole
+
+
+@pytest.mark.parametrize("path", ["/v1/nodes/workers/list", "/v1/nodes/join-tokens/list"])
+def test_lists_of_the_fleet_have_pages(service: Service, path: str) -> None:
+    for _ in range(5):
+        join(service, catalogue.machine(1))
+    whole = service.staff.post(path)
+    assert "x-total-count" not in whole.headers
+    items: list[Any] = []
+    link: str | None = f"{path}?limit=2"
+    while link is not None:
+        answer = service.staff.post(link)
+        assert (answer.headers["x-total-count"], len(items) % 2) == ("5", 0)
+        items, link = items + answer.json(), next_of(answer)
+    assert items == whole.json()
+    assert len(items) == 5
+    part = service.staff.post(f"{path}?limit=2&offset=2")
+    assert part.json() == items[2:4]
+    assert part.links.keys() == {"first", "prev", "next", "last"}
+    foreign = Cursor(order_name("nodes"), ("x",), 0)
+    for after in (foreign, Cursor(order_name(path.split("/")[3]), (7,), 0), "x"):
+        refused(service.staff.post(f"{path}?limit=2&after={after}"), 422, code="bad_cursor", field="after")
 
 
 def test_pages_of_images_by_pk_need_no_query(shared: Service) -> None:

@@ -18,9 +18,10 @@ from bayplan.server.context import Context
 from bayplan.server.fleet import queries
 from bayplan.server.http.endpoint import bearer, read_in_time
 from bayplan.server.http.openapi import NOT_KEPT
-from bayplan.server.http.parameters import Flag, NoParameters, Parameters
+from bayplan.server.http.pages import page_of
+from bayplan.server.http.parameters import Flag, NoParameters, PageParameters, Parameters
 from bayplan.server.http.parsing import parsed, read_body
-from bayplan.server.http.responses import UNCACHED, Json, fingerprinted
+from bayplan.server.http.responses import UNCACHED, Json
 from bayplan.server.http.route import BodyAs, Call, Route
 
 _WORKERS, _NODES = ("workers",), ("nodes",)
@@ -56,9 +57,10 @@ async def make_join_token(context: Context, call: Call[NoParameters, JoinTokenCr
     return Json(await queries.create_join_token(context, call.principal, call.body), 201, headers=UNCACHED)
 
 
-async def list_join_tokens(context: Context, call: Call[NoParameters, NoFields]) -> Response:
+async def list_join_tokens(context: Context, call: Call[PageParameters, NoFields]) -> Response:
     """Answers with the join tokens."""
-    return fingerprinted(call.request, await queries.list_join_tokens(context))
+    join_tokens = await queries.list_join_tokens(context)
+    return page_of(call.request, call.query, join_tokens, "join-tokens", lambda token: (f"{token['pk']:019}",))
 
 
 async def delete_join_token(context: Context, call: Call[NoParameters, None]) -> Response:
@@ -90,9 +92,10 @@ async def _report(context: Context, call: Call[NoParameters, None], token: str) 
     return Json(await queries.report(context, principal, machine, call.address or ""), headers=UNCACHED)
 
 
-async def list_workers(context: Context, call: Call[NoParameters, NoFields]) -> Response:
+async def list_workers(context: Context, call: Call[PageParameters, NoFields]) -> Response:
     """Answers with the workers."""
-    return fingerprinted(call.request, await queries.list_workers(context))
+    workers = await queries.list_workers(context)
+    return page_of(call.request, call.query, workers, "workers", lambda worker: (worker["ip"],))
 
 
 async def revoke(context: Context, call: Call[RevokeParameters, None]) -> Response:
@@ -150,6 +153,7 @@ ROUTES = (
         "Gives all join tokens that have not expired long ago, without the tokens themselves. Staff only.",
         "list_join_tokens",
         _WORKERS,
+        query=PageParameters,
         body=NoFields,
         body_required=False,
         example={},
@@ -198,6 +202,7 @@ ROUTES = (
         "Gives every machine that has joined, by address, with the pks of its nodes. Staff only.",
         "list_workers",
         _WORKERS,
+        query=PageParameters,
         body=NoFields,
         body_required=False,
         example={},
