@@ -43,7 +43,7 @@ bench-registries: .venv/.dev ## Measure inspections and checks of registries; pr
 bench-credentials: .venv/.dev ## Measure what credentials in an answer cost, on both databases; prints a table in Markdown
 	@$(BIN)/python -m benchmarks.credentials $(ARGS)
 
-bench-fleet: .venv/.dev ## Let 2,000 workers ask at the same moment, over PostgreSQL; prints a table in Markdown
+bench-fleet: .venv/.dev ## Let 2,000 workers beat over PostgreSQL; prints a table in Markdown
 	@ulimit -n 20000; $(BIN)/python -m benchmarks.fleet $(ARGS)
 
 flood: .venv/.dev ## Measure log-ins, reads and memory while others flood the server; prints a table (options in ARGS="--connections 2000 --only guesses")

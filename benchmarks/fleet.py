@@ -1,8 +1,9 @@
-"""A fleet of workers that all ask at the same moment, over PostgreSQL: `make bench-fleet` prints what they were answered."""
+"""A fleet of workers over PostgreSQL: `make bench-fleet` prints what they were answered, and how soon."""
 
 import argparse
 import asyncio
 import json
+import random
 import tempfile
 import time
 from collections import Counter
@@ -70,19 +71,24 @@ class Agent:
         self.authorization = ""
         self.authorization = f"Bearer {(await self.request('log in', 'POST', '/v1/auth/obtain', login))['access']}"
         self.node = joined["nodes"][0]["pk"]
-        if self.streams is not None:  # the server ends idle ones before the last has joined
-            self.streams[1].close()
-            self.streams = None
+        self._disconnect()
 
-    async def beat(self) -> None:
-        """What an agent does at each beat, and a match."""
+    async def beat(self, seconds: float) -> None:
+        """What an agent does at each beat, and a match, at some moment within so many seconds."""
+        await asyncio.sleep(random.uniform(0, seconds))  # no secret
         await self.request("heartbeat", "GET", "/v1/nodes/ping")
         await self.request("desired images", "GET", "/v1/prefetch/wanted")
         await self.request("inventory", "PUT", "/v1/prefetch/holdings", {"images": []})
         await self.request("match", "POST", "/v1/docker/match", {"node": self.node})
+        self._disconnect()
+
+    def _disconnect(self) -> None:
+        if self.streams is not None:  # the server ends what is idle, and that is not measured here
+            self.streams[1].close()
+            self.streams = None
 
 
-async def _fleet(server: Server, agents: int, beats: int) -> Measured:
+async def _fleet(server: Server, agents: int, beats: int, seconds: float) -> Measured:
     with server.client() as staff:
         token = staff.post("/v1/nodes/join-tokens", json={"uses": agents}).raise_for_status().json()["token"]
     joining, measured = Measured(), Measured()
@@ -92,7 +98,7 @@ async def _fleet(server: Server, agents: int, beats: int) -> Measured:
     for agent in fleet:
         agent.measured = measured
     for _ in range(beats):
-        await _all(fleet, Agent.beat)
+        await _all(fleet, lambda agent: agent.beat(seconds))
     measured.statuses += joining.statuses
     measured.seconds |= joining.seconds
     return measured
@@ -107,6 +113,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--agents", type=int, default=2000)
     parser.add_argument("--beats", type=int, default=2)
+    parser.add_argument("--seconds", type=float, default=30, help="of one beat; 0 lets all ask at the same moment")
     parser.add_argument("--processes", type=int, default=1)
     parser.add_argument("--connections", type=int, default=10)
     options = parser.parse_args()
@@ -119,7 +126,7 @@ def main() -> None:
         }
         with running_server(Path(home) / "home", **settings) as server:
             server.stock()
-            measured = asyncio.run(_fleet(server, options.agents, options.beats))
+            measured = asyncio.run(_fleet(server, options.agents, options.beats, options.seconds))
             log = server.log
     print("| request | answers | median | slowest 1% |\n| --- | --- | --- | --- |")
     for name, seconds in measured.seconds.items():

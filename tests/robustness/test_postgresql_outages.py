@@ -22,6 +22,7 @@ from tests.between import network, running_pgbouncer
 from tests.conftest import USER, Template, settings_of
 from tests.inprocess import Loop, client, running_app
 from tests.postgres import Postgres
+from tests.process import running_server
 from tests.programs import FETCH_TIMEOUT_SECONDS
 from tests.server.checks.conftest import eventually
 
@@ -120,7 +121,9 @@ def test_backends_that_are_stopped_are_replaced(database: Postgres, serving: Ser
         assert _statuses(staff) == WELL
 
 
-def test_what_can_only_be_read_is_read(database: Postgres, serving: Serving) -> None:
+def test_what_can_only_be_read_is_read(
+    database: Postgres, serving: Serving, template: Template, tmp_path: Path
+) -> None:
     with serving(database) as staff:
         assert _statuses(staff) == WELL
         database.alter(NAME, "SET default_transaction_read_only = on")
@@ -129,9 +132,13 @@ def test_what_can_only_be_read_is_read(database: Postgres, serving: Serving) -> 
         assert "can be read and not written" in refused.json()["detail"]
         assert int(refused.headers["retry-after"]) >= 1
         assert staff.get("/readyz").json()["status"] == "read_only"
-        with serving(database) as other:  # a start needs to write nothing where the tables are there
-            assert other.post("/v1/docker/list", json={}).status_code == 200
-            assert other.get("/readyz").json()["status"] == "read_only"
+        home = shutil.copytree(template.home, tmp_path / "read-only")
+        with running_server(
+            home, database=database.url(NAME)
+        ) as server:  # nothing is to be written where the tables are there
+            assert httpx2.get(f"{server.url}/readyz").json()["status"] == "read_only"
+            assert "It is served all the same" in server.log
+            assert "Traceback" not in server.log
         database.alter(NAME, "RESET default_transaction_read_only")
         eventually(lambda: staff.get("/readyz").json()["status"] == "ready", MOST_SECONDS)
         assert _statuses(staff) == WELL

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from bayplan.clock import now
 from bayplan.config import Settings
 from bayplan.db import schema, tables
-from bayplan.db.database import Database, fetch_all
+from bayplan.db.database import Database, DatabaseUnavailable, Outage, fetch_all
 from bayplan.db.engines import open_database
 from bayplan.db.keyring import Keyring, signing_key
 from bayplan.errors import CannotStart
@@ -43,7 +43,7 @@ async def prepare_server(settings: Settings, *, new_catalogue: bool) -> None:
             )  # tokens of the earlier catalogue are no good in this one
         await prepare(db, settings)
         await schema.check_whole(db)
-        await db.check()
+        await _check(db, settings)
         await require_secrets_key(db, settings)
         await key_rotation.check_keys(db, keyring_of(settings))
         _signing_key(settings)
@@ -86,6 +86,18 @@ async def require_secrets_key(db: Database, settings: Settings) -> None:
             f"The key file {file} is gone, and {count:,} registry passwords are encrypted with its keys: put it back. If it "
             f"is lost for good, 'bayplan secrets key > {file}' makes another, and 'bayplan secrets rotate --forget-lost' "
             "removes the passwords."
+        )
+
+
+async def _check(db: Database, settings: Settings) -> None:
+    try:
+        await db.check()
+    except DatabaseUnavailable as error:
+        # A standby, or a primary that was one until now: what is there can be read. A file stays as it is.
+        if settings.is_embedded or error.outage is not Outage.READ_ONLY:
+            raise
+        _log.warning(
+            "%s It is served all the same: changes and log-ins are refused until it can be written.", error.detail
         )
 
 
