@@ -4,6 +4,7 @@ A command is: parse, one call, render. Everything that takes long to load (the s
 imported by the command that needs it, so that `bayplan --help` answers at once.
 """
 
+import contextlib
 import os
 import re
 import sys
@@ -142,4 +143,6 @@ def _print_error(error: BayplanError) -> None:
     message = "\n".join(lines)
     for call, command in COMMANDS_FOR_CALLS:
         message = call.sub(command, message)
+    with contextlib.suppress(OSError):  # it is told elsewhere
+        sys.stdout.flush()  # so that what was printed stands above the error where both go to one place
     sys.stderr.write(f"{message}\n")
