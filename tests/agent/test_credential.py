@@ -1,6 +1,7 @@
 """What a worker keeps: readable by its owner alone, whole or not at all, and its secret in no text by accident."""
 
 import fcntl
+import json
 import os
 import stat
 import threading
@@ -36,7 +37,23 @@ def test_a_machine_that_has_not_joined(tmp_path: Path) -> None:
     credential.forget(tmp_path / "worker.json")
 
 
-@pytest.mark.parametrize("text", ["", "{}", "[]", '{"nodes": 1}', "\x00\xff"])
+def test_white_space_around_a_credential_is_no_part_of_it(tmp_path: Path) -> None:
+    path = tmp_path / "worker.json"
+    credential.write(path, replace(KEPT, server=f"{KEPT.server}\n", worker=" w-1\r\n", secret="the secret\n"))
+    assert credential.read(path) == KEPT
+
+
+@pytest.mark.parametrize("field", ["server", "worker", "secret", "nodes", "reported"])
+@pytest.mark.parametrize("value", [None, 5, " ", [[]]])
+def test_a_credential_with_a_field_of_another_kind(tmp_path: Path, field: str, value: object) -> None:
+    path = tmp_path / "worker.json"
+    credential.write(path, KEPT)
+    path.write_text(json.dumps(json.loads(path.read_text()) | {field: value}))
+    with pytest.raises(Invalid, match="join again"):
+        credential.read(path)
+
+
+@pytest.mark.parametrize("text", ["", "{}", "[]", '{"nodes": 1}', "\x00\xff", "[" * 3000])
 def test_a_file_that_cannot_be_understood(tmp_path: Path, text: str) -> None:
     path = tmp_path / "worker.json"
     path.write_text(text)

@@ -42,6 +42,12 @@ def test_a_terminal_is_asked_without_echo(server: Server, stranger: Shell, passw
     assert password not in done.out
 
 
+def test_a_question_that_is_interrupted_ends_with_130(server: Server, stranger: Shell) -> None:
+    done = stranger.with_settings(server=server.url).at_terminal("login", typed=("\x03",))
+    assert done.code == 130
+    assert "Traceback" not in done.out
+
+
 def test_without_a_terminal_nothing_is_asked(stranger: Shell) -> None:
     assert (
         stranger.run("login", code=1).err == "There is no terminal to ask for the user at; give it with --username.\n"

@@ -15,9 +15,9 @@ import typer
 from bayplan import __version__
 from bayplan.cli import commands, streams
 from bayplan.cli.client_settings import client_settings
+from bayplan.cli.prompt import INTERRUPTED
 from bayplan.errors import BayplanError, CannotStart, fault_sentence
 
-INTERRUPTED = 130  # 128 and SIGINT, as shells have it
 FAULT = 70  # EX_SOFTWARE of sysexits.h
 
 SERVER_PARTS = frozenset(

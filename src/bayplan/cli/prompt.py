@@ -1,10 +1,35 @@
 """Asks a person at the terminal, and reads passwords from the input, where no other user of the machine sees them."""
 
 import sys
+from collections.abc import Callable
+from typing import TypeVar
 
 import typer
 
 from bayplan.errors import Invalid
+
+Answer = TypeVar("Answer")
+INTERRUPTED = 130  # 128 and SIGINT, as shells have it
+
+
+def text(question: str, *, hidden: bool = False, twice: bool | str = False) -> str:
+    """The answer of the person at the terminal; without echo where it is hidden, and typed twice where a second question is given."""
+    return _uninterrupted(lambda: str(typer.prompt(question, hide_input=hidden, confirmation_prompt=twice)))
+
+
+def yes_or_no(question: str, *, default: bool = False) -> bool:
+    """Whether the person at the terminal says yes."""
+    return _uninterrupted(lambda: bool(typer.confirm(question, default=default)))
+
+
+def _uninterrupted(ask: Callable[[], Answer]) -> Answer:
+    """The answer. Ctrl-C ends the command with the exit code of an interruption."""
+    try:
+        return ask()
+    except typer.Abort as abort:
+        if isinstance(abort.__context__, KeyboardInterrupt):
+            raise typer.Exit(INTERRUPTED) from None
+        raise
 
 
 def agreed(question: str, *, yes: bool) -> bool:
@@ -16,7 +41,7 @@ def agreed(question: str, *, yes: bool) -> bool:
         return True
     if not sys.stdin.isatty():
         raise Invalid(f"{question} There is no terminal to ask at: add --yes. Nothing was done.")
-    answer: bool = typer.confirm(question)
+    answer = yes_or_no(question)
     if not answer:
         typer.echo("Nothing was done.")
     return answer
@@ -38,4 +63,4 @@ def new_password(from_input: bool) -> str:
         return password_from_input()
     if not sys.stdin.isatty():
         raise Invalid("There is no terminal to ask for the password at; give it with --password-stdin.")
-    return str(typer.prompt("Password", hide_input=True, confirmation_prompt=True))
+    return text("Password", hidden=True, twice=True)

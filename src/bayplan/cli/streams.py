@@ -20,7 +20,7 @@ class _Output(io.FileIO):
     def __init__(self, number: int, *, drops: bool) -> None:
         super().__init__(number, "w", closefd=False)
         self.failure: OSError | None = None
-        self._drops = drops
+        self.drops = drops
 
     def write(self, data: "Buffer") -> int | None:  # type: ignore[override]  # None where it would block, as the class has it
         """Writes the bytes, or as many as it takes."""
@@ -28,7 +28,7 @@ class _Output(io.FileIO):
             return super().write(data)
         except OSError as error:
             self.failure = error
-            if not self._drops:
+            if not self.drops:
                 raise
             return memoryview(data).nbytes
 
@@ -51,6 +51,13 @@ def prepare() -> None:
     for name in ("COLUMNS", "LINES"):  # 0 of some CI, and other values that are no size, are as if there were none
         if not _SIZE.fullmatch(os.environ.get(name, "")):
             os.environ.pop(name, None)
+
+
+def drop_what_is_not_taken() -> None:
+    """From now on the output, too, drops what it cannot take: a server goes on where its disk is full."""
+    raw = getattr(getattr(sys.stdout, "buffer", None), "raw", None)
+    if isinstance(raw, _Output):
+        raw.drops = True
 
 
 def _text(stream: TextIO | None, number: int) -> TextIO:

@@ -52,9 +52,5 @@ def _password(username: str, registry: str, *, from_input: bool, twice: bool) ->
         return prompt.password_from_input()
     if not sys.stdin.isatty():
         raise Invalid("There is no terminal to ask for the new password at; give --password-stdin.")
-    answer: str = typer.prompt(
-        f"New password of {username} at {registry}",
-        hide_input=True,
-        confirmation_prompt="The same again" if twice else False,
-    )
-    return answer
+    question = f"New password of {username} at {registry}"
+    return prompt.text(question, hidden=True, twice="The same again" if twice else False)

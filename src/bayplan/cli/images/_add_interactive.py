@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from bayplan.cli import output
+from bayplan.cli import output, prompt
 from bayplan.client import Client, exact
 from bayplan.domain.reference import Reference
 from bayplan.errors import BayplanError, Invalid
@@ -66,13 +66,13 @@ def add(client: Client, draft: ImageDraft, credentials: Mapping[str, str | None]
     if new_framework is not None and _confirms_framework(new_framework, draft):
         filled["framework"] = new_framework
     if sys.stdin.isatty() and not {"cpu", "cuda_version"} & filled.keys():
-        filled["cpu"] = typer.confirm("Does it run without a GPU?")
+        filled["cpu"] = prompt.yes_or_no("Does it run without a GPU?")
     missing = list(_missing(client, filled, new_framework))
     if missing and not sys.stdin.isatty():
         options = ", ".join(missing_field.option for missing_field in missing)
         raise Invalid(f"The image does not say all that the catalogue wants to know; add {options}. Nothing was added.")
     for missing_field in missing:
-        filled[missing_field.field] = missing_field.parse(typer.prompt(missing_field.question))
+        filled[missing_field.field] = missing_field.parse(prompt.text(missing_field.question))
     added = _create(client, filled, new_framework)
     with output.working(f"Storing what {reference.registry} says"):
         try:
@@ -121,8 +121,7 @@ def _confirms_framework(new_framework: str, draft: ImageDraft) -> bool:
     """Whether to add the framework, which the catalogue does not have: by the option, or by a person's answer."""
     if draft.create_framework or not sys.stdin.isatty():
         return draft.create_framework
-    answer: bool = typer.confirm(f"There is no {new_framework} in the catalogue yet. Add it?", default=True)
-    return answer
+    return prompt.yes_or_no(f"There is no {new_framework} in the catalogue yet. Add it?", default=True)
 
 
 def _missing(client: Client, filled: Body, new_framework: str | None) -> Iterator[MissingField]:

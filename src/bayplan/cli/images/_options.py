@@ -47,7 +47,7 @@ def registry_credentials(username: str | None, password_stdin: bool) -> dict[str
     if password_stdin:
         password = prompt.password_from_input()
     elif sys.stdin.isatty():
-        password = typer.prompt(f"Password of {username} at the registry", hide_input=True)
+        password = prompt.text(f"Password of {username} at the registry", hidden=True)
     else:
         raise Invalid("There is no terminal to ask for the registry's password at; give --registry-password-stdin.")
     return {"registry_username": username, "registry_password": password}

@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from bayplan.cli import streams
 from bayplan.cli.options import Database, Home
 
 
@@ -27,4 +28,5 @@ def serve(
     settings = load_settings(host=host, port=port, processes=processes, home=home, database=database)
     from bayplan.server.process import serve
 
+    streams.drop_what_is_not_taken()
     serve(settings, new_catalogue=new_catalogue)

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from bayplan.cli import prompt
 from bayplan.cli.options import Server
 from bayplan.errors import Invalid
 
@@ -15,7 +16,7 @@ def login(
     password_stdin: Annotated[bool, typer.Option("--password-stdin", help="Read the password from the input.")] = False,
 ) -> None:
     """Log in to a server; the session lasts for days."""
-    from bayplan.cli import connection, prompt, stored_sessions
+    from bayplan.cli import connection, stored_sessions
     from bayplan.client import Client
 
     with Client(connection.address(server)) as client:
@@ -29,5 +30,4 @@ def login(
 def _ask(field: str, option: str) -> str:
     if not sys.stdin.isatty():
         raise Invalid(f"There is no terminal to ask for the {field.lower()} at; give it with {option}.")
-    answer: str = typer.prompt(field, hide_input=field == "Password")
-    return answer
+    return prompt.text(field, hidden=field == "Password")
