@@ -34,10 +34,17 @@ def test_so_many_at_once_and_the_others_wait_or_are_refused() -> None:
         assert (outcomes, most_at_once) == ({"handled": 10}, 2)
         # Two hold their turns for longer than others wait; beyond those that may wait, more come.
         many = 2 * MOST_WAITING + 5
-        await asyncio.gather(*(handle(1.5 * MOST_WAIT_SECONDS) for _ in range(2)), *(handle(0) for _ in range(many)))
-        assert (outcomes["handled"], outcomes["refused"]) == (12, many)
+        long = [asyncio.create_task(handle(2 * MOST_WAIT_SECONDS)) for _ in range(2)]
+        await asyncio.sleep(0)
+        await asyncio.gather(*(handle(0) for _ in range(many)))
+        # Now that some gave up, those for whom there is no place are refused sooner.
+        begun = time.monotonic()
+        again = [asyncio.create_task(handle(0)) for _ in range(2 * MOST_WAITING)]
+        await asyncio.sleep(0)
         await handle(0)
-        assert outcomes["handled"] == 13
+        assert time.monotonic() - begun < MOST_WAIT_SECONDS
+        await asyncio.gather(*long, *again)
+        assert (outcomes["handled"], outcomes["refused"], outcomes["refused late"]) == (12 + len(again), many + 1, 0)
 
     asyncio.run(work())
 

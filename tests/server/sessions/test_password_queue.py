@@ -65,11 +65,11 @@ def test_guesses_over_four_hundred_connections_keep_nobody_out_who_is_known(tmp_
     with running_server(tmp_path / "home") as server:
         log_in = flood.log_in_request("admin", ADMIN_PASSWORD, flood.OWN_ADDRESS)
         read = request("GET", "/v1/domains/1", authorization=f"Bearer {server.token()}")
-        asyncio.run(flood.timed(server.port, log_in))
+        alone = min(asyncio.run(flood.timed(server.port, log_in))[0] for _ in range(3))
         guesses = flood.guesses(lambda number: f"2001:db8:{number % 65536:x}::1")
         result = asyncio.run(flood.flooded(server.port, guesses, 400, 3.0, log_in, read))
     assert set(result.statuses) == {401, 429}
     assert result.retry_after[429] == result.statuses[429]
-    # Before, each waited for all those before it: some ten seconds. The best of several, since the machine may be busy.
-    assert 0 < min(result.log_in_seconds) < 1
-    assert 0 < min(result.read_seconds) < 1
+    # Before, each waited for all those before it: as long as hundreds. A busy machine takes longer for one, too.
+    assert 0 < min(result.log_in_seconds) < max(1.0, 20 * alone)
+    assert 0 < min(result.read_seconds) < max(1.0, 20 * alone)

@@ -14,9 +14,10 @@ from bayplan.errors import Overloaded
 
 DEADLINE = "deadline"
 """In the state of a request: when it has waited too long for its turn, by the time of the event loop."""
-MOST_WAIT_SECONDS = 1.0
+MOST_WAIT_SECONDS = 1.5
+REFUSAL_SECONDS = 1.0
 MOST_WAITING = 8
-"""For each request that is handled at once."""
+"""For each request that is handled at once, once others had to give up: a crowd that is served in time is none too many."""
 RETRY_SECONDS = 2
 LOG_EVERY_SECONDS = 5.0
 
@@ -48,6 +49,7 @@ class Turns:
     def __init__(self, most: int) -> None:
         self._free = most
         self._most_waiting = MOST_WAITING * most
+        self._overloaded_until = float("-inf")
         self._waiting: deque[asyncio.Future[None]] = deque()
 
     async def admit(self, deadline: float) -> None:
@@ -55,10 +57,11 @@ class Turns:
 
         It is told so after a while: who asks again at once would keep the server busy with refusals.
         """
-        if len(self._waiting) >= self._most_waiting:
-            await asyncio.sleep(MOST_WAIT_SECONDS)
+        now = asyncio.get_running_loop().time()
+        if len(self._waiting) >= self._most_waiting and now < self._overloaded_until:
+            await asyncio.sleep(REFUSAL_SECONDS)
             raise too_many_requests()
-        if deadline < asyncio.get_running_loop().time():
+        if deadline < now:
             raise too_many_requests()
 
     @asynccontextmanager
@@ -86,6 +89,7 @@ class Turns:
                 with suppress(ValueError):  # it was passed over already
                     self._waiting.remove(turn)
             if isinstance(error, TimeoutError):
+                self._overloaded_until = asyncio.get_running_loop().time() + MOST_WAIT_SECONDS
                 raise too_many_requests() from None
             raise
 

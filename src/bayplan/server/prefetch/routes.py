@@ -78,6 +78,7 @@ ROUTES = (
         answer=DesiredImagesAnswer,
         conditional=True,
         takes_node_id=True,
+        most_at_once=None,
     ),
     Route(
         "PUT",
@@ -94,6 +95,7 @@ ROUTES = (
             "images": [{"image": 1, "state": "held", "digest": f"sha256:{'0' * 64}", "size_bytes": 4_000_000_000}]
         },
         answer=InventoryReceipt,
+        most_at_once=None,
     ),
     Route(
         "GET",
