@@ -2,7 +2,10 @@
 
 import asyncio
 import json
+import os
+import re
 import shutil
+import signal
 import sqlite3
 import subprocess
 from collections.abc import Callable, Iterator
@@ -18,6 +21,7 @@ from bayplan.server.process import migrate, rotate
 from bayplan.server.start import prepare_server
 from tests import catalogue
 from tests.process import ADMIN_PASSWORD, PROGRAM, Server, environment, running_server
+from tests.server.checks.conftest import eventually
 
 Change = Callable[[Path], object]
 
@@ -227,6 +231,23 @@ def test_a_lost_key_ends_the_start_and_no_other_is_made(home: Path) -> None:
         image = client.get("/v1/docker/1").json()
         assert (image["registry_username"], image["registry_password"]) == (None, None)
         assert client.get("/v1/history?resource=docker&limit=1").json()[0]["action"] == "change"
+
+
+def test_a_process_that_is_started_again_makes_no_new_catalogue(home: Path) -> None:
+    with running_server(home, "--processes", "2") as server:
+        eventually(lambda: server.log.count("Application startup complete") == 2)
+        first = int(re.findall(r"Process 1 has pid (\d+)", server.log)[-1])
+        for name in ("bayplan.db", "secrets.key"):
+            (home / name).rename(home / f"{name}.away")
+        os.kill(first, signal.SIGKILL)
+        eventually(lambda: "ERROR process 1: The database file" in server.log)
+        assert not (home / "bayplan.db").exists()
+        (home / "bayplan.db.away").rename(home / "bayplan.db")
+        eventually(lambda: server.log.count("process 1: Application startup complete") == 2)
+        with server.client() as client:
+            eventually(lambda: {client.get("/readyz").status_code for _ in range(10)} == {200})
+        assert not (home / "secrets.key").exists()
+    assert "Traceback" not in server.log
 
 
 @pytest.fixture(scope="module")

@@ -19,6 +19,11 @@ async def revision(db: Database) -> str | None:
     return await db.run_sync(revision_of)
 
 
+async def is_empty(db: Database) -> bool:
+    """Whether the database has no tables at all."""
+    return await db.run_sync(lambda connection: not sa.inspect(connection).get_table_names())
+
+
 async def upgrade(db: Database, target: str = HEAD) -> tuple[str | None, str]:
     """Brings the schema up to `target`; gives where it was and where it is. One transaction: all or nothing.
 

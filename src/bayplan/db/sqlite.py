@@ -35,6 +35,7 @@ from bayplan.db.sqlite_connection import (
     LOCK_WAIT_MS,
     LOCKED_WAIT_MS,
     begin,
+    connect,
     driver_of,
     prepare,
     roll_back,
@@ -69,8 +70,9 @@ class _Done(Exception):
 class SqliteDatabase:
     """A catalogue in one file, made with mode 0600 where there is none."""
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, *, makes_file: bool = True) -> None:
         self._path = path
+        self._makes_file = makes_file
         self._files = DatabaseFiles(path)
         self._integrity = Integrity(path)
         self._files_checked = 0.0
@@ -87,6 +89,8 @@ class SqliteDatabase:
     def _engine(self) -> sa.Engine:
         if self._files.were_opened:
             self._files.check_same()  # else SQLite would make a new file in the place of one that was removed
+        elif not self._makes_file:
+            self._files.require_content()
         else:
             try:
                 Path(self._path).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -95,8 +99,8 @@ class SqliteDatabase:
             except OSError as error:
                 raise unavailable(error, self._path) from error
         engine = sa.create_engine(
-            sa.URL.create("sqlite", database=self._path),
-            connect_args={"check_same_thread": False, "cached_statements": KEPT_STATEMENTS},
+            "sqlite://",
+            creator=lambda: connect(self._path, KEPT_STATEMENTS),
             poolclass=sa.QueuePool,
             pool_size=THREAD_CONNECTIONS + 2,
             hide_parameters=True,  # they hold secrets, and errors are logged

@@ -3,6 +3,7 @@
 import asyncio
 import sqlite3
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
@@ -15,6 +16,12 @@ LOCK_WAIT_MS = 3_500
 """How long a write waits for another program's lock: it is answered within five seconds."""
 LOCKED_WAIT_MS = 50
 """How long it waits where another write has waited in vain just now."""
+
+
+def connect(path: str, kept_statements: int) -> sqlite3.Connection:
+    """Opens a database file that there is: SQLite makes none in the place of one that was moved away."""
+    uri = f"{Path(path).absolute().as_uri()}?mode=rw"
+    return sqlite3.connect(uri, uri=True, check_same_thread=False, cached_statements=kept_statements)
 
 
 def prepare(connection: sqlite3.Connection, _record: Any) -> None:

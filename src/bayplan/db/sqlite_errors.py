@@ -90,7 +90,7 @@ def _outage(driver: BaseException) -> Outage:
     code, reason = _code(driver), str(driver)
     if code in _DISK:
         return Outage.FULL
-    if code == sqlite3.SQLITE_IOERR_SHORT_READ or reason.startswith("Could not decode"):
+    if code == sqlite3.SQLITE_IOERR_SHORT_READ or reason.startswith(("Could not decode", "unsupported file format")):
         return Outage.DAMAGED
     if reason.startswith("no such ") or "has no column" in reason:
         return Outage.OTHER_SCHEMA
@@ -100,17 +100,23 @@ def _outage(driver: BaseException) -> Outage:
 def _reason(driver: BaseException) -> str:
     if isinstance(driver, OSError):
         return driver.strerror or str(driver)
-    return "a stored text is no text" if str(driver).startswith("Could not decode") else str(driver)
+    if str(driver).startswith("Could not decode"):
+        return "a stored text is no text"
+    # Of a damaged database, names may be anything.
+    return "".join(letter if " " <= letter <= "~" else "?" for letter in str(driver)[:200])
 
 
 def _why_not_opened(path: Path) -> str | None:
     """What keeps the file from being opened, None where nothing is seen."""
     if not path.parent.is_dir():
         return f"there is no folder {path.parent}"
-    if path.is_dir():
-        return "it is a folder"
+    for place in (path, path.with_name(f"{path.name}-wal"), path.with_name(f"{path.name}-shm")):
+        if place.is_dir():
+            return f"{place.name} is a folder"
     if not os.access(path.parent, os.W_OK | os.X_OK):
         return f"the user of the server may not write in the folder {path.parent}, where SQLite keeps its log"
-    if path.exists() and not os.access(path, os.R_OK):
+    if not path.exists():
+        return "it was removed or moved"
+    if not os.access(path, os.R_OK):
         return "the user of the server may not read it"
     return None

@@ -35,6 +35,14 @@ class DatabaseFiles:
         """Forgets the log and its index: the last connection removes them, the next one makes new ones."""
         self._opened = self._opened[:1]
 
+    def require_content(self) -> None:
+        """Raises `DatabaseUnavailable` where there is no file, or one of no bytes."""
+        if not self.path.is_file() or not self.path.stat().st_size:
+            raise DatabaseUnavailable(
+                f"The database file {self.path} was removed or moved: put it back, or stop the server and restore a backup.",
+                Outage.REPLACED,
+            )
+
     def check_same(self) -> None:
         """Raises `DatabaseUnavailable` where a file is gone, or is another than when this was called first."""
         if len(self._opened) < len(self._names):

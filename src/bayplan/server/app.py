@@ -45,15 +45,15 @@ def open_context(
     *,
     clock: Clock = utc_now,
     check_intervals: CheckIntervals | None = None,
-    makes_keys: bool = True,
+    makes_files: bool = True,
 ) -> Context:
-    """Gives the context of a server, and creates the keys where there are none, unless told not to; raises `CannotStart`."""
+    """Gives the context of a server; makes database and keys where there are none, unless told not to; raises `CannotStart`."""
     key, secrets_key = settings.signing_key, settings.secrets_key
-    db = open_database(settings.database_url, connections=settings.database_connections)
+    db = open_database(settings.database_url, connections=settings.database_connections, makes_file=makes_files)
     keys = secrets_key.get_secret_value() if secrets_key else None
-    keyring = Keyring(keys, settings.home / "secrets.key", makes_file=makes_keys)
+    keyring = Keyring(keys, settings.home / "secrets.key", makes_file=makes_files)
     tokens = TokenIssuer(
-        signing_key(key.get_secret_value() if key else None, settings.home / "signing.key", makes_file=makes_keys),
+        signing_key(key.get_secret_value() if key else None, settings.home / "signing.key", makes_file=makes_files),
         timedelta(minutes=settings.access_token_minutes),
         timedelta(days=settings.refresh_token_days),
     )
@@ -111,10 +111,10 @@ def create_app(
     *,
     clock: Clock = utc_now,
     check_intervals: CheckIntervals | None = None,
-    makes_keys: bool = True,
+    makes_files: bool = True,
 ) -> Application:
     """Gives the application; its lifespan opens the database, brings it up to date, and closes it."""
-    context = open_context(settings, clock=clock, check_intervals=check_intervals, makes_keys=makes_keys)
+    context = open_context(settings, clock=clock, check_intervals=check_intervals, makes_files=makes_files)
     steady = SteadyClock(clock)
     retention = HistoryRetention(context.db, settings.history_days, lambda: timestamp(steady()))
 

@@ -4,6 +4,7 @@ import asyncio
 import errno
 import gc
 import socket
+from contextlib import suppress
 
 import uvicorn
 
@@ -78,19 +79,24 @@ def serve(
     # Before the server starts, so that an error is a single line and not the end of a start.
     if settings.processes == 1:
         asyncio.run(start.prepare_server(settings, new_catalogue=new_catalogue))
-        _server(settings, check_intervals, protocol, greeting, None).run(sockets=[listener])
+        _run(_server(settings, check_intervals, protocol, greeting, None), listener)
         return
     run_once(lambda: asyncio.run(start.prepare_server(settings, new_catalogue=new_catalogue)))
     listener.listen(BACKLOG)  # from now on no connection is refused, whichever process accepts it
 
     def serve_as(number: int, lifeline: int) -> None:
         logs.configure(settings.log_level, number)
-        server = _server(settings, check_intervals, protocol, None, lifeline)
-        server.run(sockets=[listener])
-        if not server.started:
-            raise CannotStart("The server process could not start.")
+        _run(_server(settings, check_intervals, protocol, None, lifeline), listener)
 
     Supervisor(serve_as, listener, settings.processes).run(greeting)
+
+
+def _run(server: _Server, listener: socket.socket) -> None:
+    """Serves until the end; raises `CannotStart` where the application could not start, for which uvicorn exits."""
+    with suppress(SystemExit):
+        server.run(sockets=[listener])
+    if not server.started:
+        raise CannotStart("The server process could not start.")
 
 
 def _server(
@@ -100,8 +106,8 @@ def _server(
     greeting: str | None,
     lifeline: int | None,
 ) -> _Server:
-    # The keys were made before: a process that is started again makes none in the place of one that was lost.
-    app = create_app(settings, check_intervals=check_intervals, makes_keys=False)
+    # Database and keys were made before: a process that is started again makes none in the place of some that were lost.
+    app = create_app(settings, check_intervals=check_intervals, makes_files=False)
     config = uvicorn.Config(
         logs.RequestLog(app) if settings.log_level == "debug" else app,
         loop="uvloop",

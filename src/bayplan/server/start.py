@@ -35,7 +35,7 @@ async def prepare_server(settings: Settings, *, new_catalogue: bool) -> None:
         _refuse_lost_file(settings, keys)
     db = open_database(settings.database_url, connections=settings.database_connections)
     try:
-        if settings.is_embedded and keys and await schema.revision(db) is None:
+        if settings.is_embedded and keys and await schema.is_empty(db):
             if not new_catalogue:
                 raise _lost(settings, keys[0])
             signing_key_file(settings).unlink(
@@ -58,7 +58,7 @@ async def prepare_server(settings: Settings, *, new_catalogue: bool) -> None:
 async def existing_database(settings: Settings) -> AsyncGenerator[Database]:
     """The database with its schema brought up to date, for a command; raises `CannotStart` where it has no catalogue."""
     require_file(settings)
-    db = open_database(settings.database_url, connections=settings.database_connections)
+    db = open_database(settings.database_url, connections=settings.database_connections, makes_file=False)
     try:
         if await schema.revision(db) is None:
             raise _no_catalogue(settings)

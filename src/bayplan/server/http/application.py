@@ -1,5 +1,6 @@
 """The ASGI application: normalises paths, finds the endpoint, and answers every error as problem details."""
 
+import sys
 from collections.abc import Callable, Iterable
 from contextlib import AbstractAsyncContextManager
 
@@ -7,6 +8,7 @@ from starlette.requests import Request
 from starlette.routing import Router as Lifespan
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from bayplan.errors import BayplanError
 from bayplan.server.http import errors
 from bayplan.server.http.endpoint import Endpoint
 from bayplan.server.http.request_body import RequestBody, answer_before_body
@@ -49,7 +51,7 @@ class Application:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers a request."""
         if scope["type"] != "http":
-            await self._others(scope, receive, send)
+            await self._others(scope, receive, _in_a_sentence(send) if scope["type"] == "lifespan" else send)
             return
         path = normalized(scope["path"])
         if path != scope["path"]:
@@ -78,6 +80,18 @@ class Application:
             await response(scope, body, send)
         else:
             await answer_before_body(response, scope, body, send)
+
+
+def _in_a_sentence(send: Send) -> Send:
+    """Says in a sentence why a start failed, in place of the traceback, where the error is one of ours."""
+
+    async def send_reason(message: Message) -> None:
+        error = sys.exc_info()[1]
+        if message["type"] == "lifespan.startup.failed" and isinstance(error, BayplanError):
+            message = {**message, "message": error.detail}
+        await send(message)
+
+    return send_reason
 
 
 def _without_body(send: Send) -> Send:
