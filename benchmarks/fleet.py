@@ -113,7 +113,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--agents", type=int, default=2000)
     parser.add_argument("--beats", type=int, default=2)
-    parser.add_argument("--seconds", type=float, default=30, help="of one beat; 0 lets all ask at the same moment")
+    parser.add_argument("--seconds", type=float, default=60, help="of one beat; 0 lets all ask at the same moment")
     parser.add_argument("--processes", type=int, default=1)
     parser.add_argument("--connections", type=int, default=10)
     options = parser.parse_args()

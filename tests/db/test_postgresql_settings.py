@@ -52,6 +52,7 @@ async def _add(db: Database, name: str) -> None:
 
 async def _works(db: Database) -> None:
     await schema.upgrade(db)
+    await schema.check_whole(db)
     await _add(db, TEXT)
     assert await db.version() == 1
     assert await db.fetch(NAMES, lambda rows: [row[0] for row in rows]) == [TEXT]
@@ -64,7 +65,12 @@ async def _works(db: Database) -> None:
     [
         ("statement_timeout = '1ms'", "lock_timeout = '1ms'", "idle_in_transaction_session_timeout = '1ms'"),
         ("default_transaction_isolation = 'serializable'", "default_transaction_deferrable = on"),
-        ("client_encoding = 'LATIN1'", "standard_conforming_strings = off", "datestyle = 'German'"),
+        (
+            "client_encoding = 'LATIN1'",
+            "standard_conforming_strings = off",
+            "datestyle = 'German'",
+            "quote_all_identifiers = on",
+        ),
     ],
 )
 def test_settings_of_the_database_change_nothing(

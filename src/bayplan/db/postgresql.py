@@ -233,6 +233,7 @@ class PostgresDatabase:
 _TAKE_LINE = b"; SET LOCAL lock_timeout = '2s'; SELECT FROM catalogue FOR UPDATE; SET LOCAL lock_timeout = '3s'"
 _MIGRATION_BEGIN = (
     b"SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0; "
+    b"SET LOCAL quote_all_identifiers = off; "  # SQLAlchemy reads the names of types
     b"SELECT pg_advisory_xact_lock(%d)" % MIGRATION_LOCK
 )
 _IS_READ_ONLY = CompiledStatement(
