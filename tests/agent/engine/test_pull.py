@@ -191,6 +191,7 @@ def test_the_next_best_is_taken_only_on_request(
     good.forget()
     with engine.api() as api:
         api.remove_image(good.pinned)
+        api.remove_image(f"bayplan/{second['name']}:{second['version']}")
     ended = pull(machine, engine, name, "--next-best", code=1)
     assert "None of the 2 images that run on" in ended.err
     assert ended.err.count("cannot be had") == 2
