@@ -11,6 +11,7 @@ import pytest
 
 from bayplan.agent.probe import CannotProbe, machine_in_new_process
 from tests.agent.box import Box, has_nvml, until
+from tests.agent.documents import A6000, H100
 from tests.process import environment
 
 FIRST = {
@@ -87,11 +88,43 @@ def test_a_property_that_a_gpu_does_not_have_stays_open(nvml: dict[str, str], tm
             ("capability", "compute_capability"),
             ("fabric", "fabric_ready"),
         )
-        for code in (3, 4, 13, 26)
-    }
+        for code in (13, 21, 26)
+    } | {f"fabric:1:{code}": "fabric_ready" for code in (3, 4)}
     answers = asked(nvml, [{"NVML_FAILURES": failure} for failure in failures], tmp_path)
     for answer, field in zip(answers, failures.values(), strict=True):
         assert answer["gpus"] == BOTH | {"gpus": [FIRST, SECOND | {field: None}]}
+
+
+def test_a_property_that_a_gpu_refuses_is_a_fault_beside_the_gpu(nvml: dict[str, str], tmp_path: Path) -> None:
+    refusals = {
+        f"{call}:1:{code}": field
+        for call, field in (("brand", "brand"), ("memory", "memory_bytes"), ("capability", "compute_capability"))
+        for code in (3, 4)
+    }
+    answers = asked(nvml, [{"NVML_FAILURES": refusal} for refusal in refusals], tmp_path)
+    for answer, field in zip(answers, refusals.values(), strict=True):
+        assert answer["gpus"]["gpus"] == [FIRST, SECOND | {field: None}]
+        assert [fault["index"] for fault in answer["gpus"]["faults"]] == [1]
+
+
+def test_nvidia_smi_has_what_nvml_refuses(box: Box, nvml: dict[str, str], tmp_path: Path) -> None:
+    box.has("550.54.15", A6000, H100)
+    (box.folder / "programs/capabilities").write_text("")  # of a driver before 510
+    failures = ("memory:1:4", "brand:1:3")
+    answers = asked(nvml, [{"NVML_FAILURES": f, "PATH": box.environment()["PATH"]} for f in failures], tmp_path)
+    for answer in answers:
+        assert answer["gpus"]["faults"] == []
+        assert [gpu["compute_capability"] for gpu in answer["gpus"]["gpus"]] == ["8.6", "9.0"]
+    assert answers[0]["gpus"]["gpus"][1]["memory_bytes"] == 81559 * 2**20
+
+
+def test_a_gpu_that_nvidia_smi_leaves_out_is_still_there(box: Box, nvml: dict[str, str], tmp_path: Path) -> None:
+    box.has("550.54.15", A6000)
+    failures = ("handle:0:15", "name:1:999", "memory:1:15", "capability:0:4")
+    answers = asked(nvml, [{"NVML_FAILURES": f, "PATH": box.environment()["PATH"]} for f in failures], tmp_path)
+    assert [[fault["index"] for fault in answer["gpus"]["faults"]] for answer in answers] == [[0], [1], [1], [0]]
+    both = {"NVML_FAILURES": "handle:0:15 handle:1:15", "PATH": box.environment()["PATH"]}
+    assert "fewer GPUs" in asked(nvml, [both], tmp_path)[0]["error"]
 
 
 @pytest.fixture(scope="module")

@@ -66,6 +66,18 @@ def test_a_gpu_that_does_not_answer_is_reported_as_before() -> None:
     JoinRequest.model_validate(report)
 
 
+def test_a_property_that_a_gpu_refuses_is_reported_as_before() -> None:
+    reported = body(MACHINE, "192.0.2.17")
+    refusing = replace(T4, compute_capability=None, memory_bytes=None)
+    faults = (GpuFault(1, "NVML: Insufficient Permissions"),)
+    report = body(replace(MACHINE, gpus=Gpus("535.104.05", (A6000, refusing), faults)), "192.0.2.17", reported)
+    assert report["gpus"] == reported["gpus"]
+    other = body(
+        replace(MACHINE, gpus=Gpus("535.104.05", (A6000, replace(refusing, name="L4")), faults)), "x", reported
+    )
+    assert [gpu["compute_capability"] for gpu in other["gpus"]] == ["8.6", None]
+
+
 def test_a_gpu_that_does_not_answer_for_the_first_time_is_left_out() -> None:
     reported = body(replace(MACHINE, gpus=Gpus("535.104.05", (A6000,))), "192.0.2.17")
     with_new = replace(MACHINE, gpus=Gpus("535.104.05", (A6000,), LOST))

@@ -91,7 +91,7 @@ def fault_of(staff: httpx2.Client, address: str) -> str | None:
 
 
 def test_an_nvml_that_fails_takes_no_node_away(by_nvml: Box, nodes: Nodes, staff: httpx2.Client) -> None:
-    before = [node["pk"] for node in nodes()]
+    before = [node | {"last_seen": None} for node in nodes()]
     address = nodes()[0]["ip"]
     failures = by_nvml.folder / "failures"
 
@@ -108,6 +108,7 @@ def test_an_nvml_that_fails_takes_no_node_away(by_nvml: Box, nodes: Nodes, staff
             ("init:0:9", "Driver Not Loaded"),
             ("count:0:999", "NVML: Unknown Error"),
             ("handle:1:15", "GPU 1 does not answer (NVML: GPU is lost)"),
+            ("capability:0:4 memory:1:3", "GPU 0 does not answer (NVML: Insufficient Permissions)"),
         ):
             failures.write_text(failure)
             worker.until_printed(text)
@@ -117,8 +118,8 @@ def test_an_nvml_that_fails_takes_no_node_away(by_nvml: Box, nodes: Nodes, staff
         failures.unlink()
         worker.until_printed("all hardware answers again")
         until(lambda: fault_of(staff, address) is None, lambda: worker.output)
-        assert worker.output.count("Reported") == 5, worker.output
-    assert [node["pk"] for node in nodes()] == before
+        assert worker.output.count("Reported") == 6, worker.output
+    assert [node | {"last_seen": None} for node in nodes()] == before
     assert [node["gpu_name"] for node in nodes()] == ["NVIDIA RTX A6000", "NVIDIA H100 80GB HBM3"]
 
 
@@ -126,7 +127,7 @@ def test_a_lost_gpu_stays_as_it_was_and_the_others_are_reported(
     by_nvml: Box, nodes: Nodes, staff: httpx2.Client
 ) -> None:
     first, second = nodes()
-    (by_nvml.folder / "failures").write_text("handle:1:15 capability:0:3")
+    (by_nvml.folder / "failures").write_text("handle:1:15 capability:0:13")
     with by_nvml.running() as worker:
         worker.until_printed("compute capability of GPU 0 8.6 is now not known")
         until(lambda: nodes()[0]["compute_capability"] is None, lambda: str(nodes()))

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 # NVML's brands, spelled as in NVML's enumeration without the prefix: nvidia-smi writes "NVIDIA RTX" for NvidiaRTX.
@@ -44,10 +44,14 @@ class GpuHardware:
     compute_capability: str | None = None
     fabric_ready: bool | None = None
 
+    def or_else(self, other: "GpuHardware") -> "GpuHardware":
+        """Gives the same GPU, with the properties of another where its own are not known."""
+        return replace(other, **{name: value for name, value in asdict(self).items() if value is not None})
+
 
 @dataclass(frozen=True, slots=True)
 class GpuFault:
-    """A GPU that is there and does not answer, and why."""
+    """A GPU that is there and does not answer, or refuses a property, and why."""
 
     index: int
     detail: str
@@ -63,6 +67,11 @@ class Gpus:
     driver_version: str | None = None
     gpus: tuple[GpuHardware, ...] = ()
     faults: tuple[GpuFault, ...] = ()
+
+    @property
+    def indices(self) -> frozenset[int]:
+        """Those of all GPUs, whether they answer or not."""
+        return frozenset(gpu.index for gpu in self.gpus) | {fault.index for fault in self.faults}
 
 
 @dataclass(frozen=True, slots=True)

@@ -76,13 +76,14 @@ def with_system_memory(gpus: Gpus, system_bytes: int | None) -> Gpus:
     return replace(
         gpus,
         gpus=tuple(
-            replace(gpu, memory_bytes=system_bytes) if gpu.memory_bytes is None and _is_without_memory(gpu) else gpu
+            replace(gpu, memory_bytes=system_bytes) if gpu.memory_bytes is None and is_without_memory(gpu) else gpu
             for gpu in gpus.gpus
         ),
     )
 
 
-def _is_without_memory(gpu: GpuHardware) -> bool:
+def is_without_memory(gpu: GpuHardware) -> bool:
+    """Whether a GPU has no memory of its own, by its name or its compute capability."""
     by_name = gpu.name is not None and _WITHOUT_MEMORY.search(gpu.name) is not None
     return by_name or gpu.compute_capability in _CAPABILITIES_WITHOUT_MEMORY
 

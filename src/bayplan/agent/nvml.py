@@ -10,22 +10,17 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from bayplan.agent import values
+from bayplan.agent import integrated, values
 from bayplan.agent.hardware import GpuFault, GpuHardware, Gpus
 from bayplan.errors import BayplanError
 
 _LIBRARY = "libnvidia-ml.so.1"
 _NO_SUCH_LIBRARY = re.compile(rf"(?:Error loading shared library )?{re.escape(_LIBRARY)}: [^:]*:? ?No such file.*")
 _MOST_GPUS = 1024
-# Of nvml.h: the errors by which a GPU that answers says that it, its driver or this user has no such property.
-_NO_SUCH_PROPERTY = {
-    3: "not supported",
-    4: "no permission",
-    13: "function not found",
-    21: "no data",
-    25: "argument version mismatch",
-    26: "deprecated",
-}
+# Of nvml.h: the errors by which a GPU that answers refuses a property that it has,
+_REFUSALS = {3: "not supported", 4: "no permission"}
+# and those by which it, or its driver, has none.
+_NO_SUCH_PROPERTY = {13: "function not found", 21: "no data", 25: "argument version mismatch", 26: "deprecated"}
 # Of nvml.h, nvmlBrandType_t.
 _BRANDS = {
     1: "Quadro",
@@ -79,8 +74,8 @@ def gpus() -> Gpus | None:
         nvml.property("nvmlShutdown")
     return Gpus(
         values.driver_version(driver),
-        tuple(answer for answer in answers if isinstance(answer, GpuHardware)),
-        tuple(answer for answer in answers if isinstance(answer, GpuFault)),
+        tuple(gpu for gpu, _ in answers if gpu is not None),
+        tuple(fault for _, fault in answers if fault is not None),
     )
 
 
@@ -115,14 +110,19 @@ class _Nvml:
                 ) from None
             raise NvmlFailed(f"NVML: {_message(error, result)}.", result=result) from None
 
-    def property(self, name: str, *arguments: object) -> Any:
-        """Gives what a function returns; None where this GPU, driver or module has no such property. Raises `NvmlFailed`."""
+    def property(self, name: str, *arguments: object, refusals: list[NvmlFailed] | None = None) -> Any:
+        """Gives what a function returns; None where this GPU, driver or module has no such property, or refuses it.
+
+        A refusal is added to `refusals`. Raises `NvmlFailed` for any other error.
+        """
         try:
             return self.call(name, *arguments)
         except NvmlFailed as error:
-            if error.result is None or error.result in _NO_SUCH_PROPERTY:
-                return None
-            raise
+            if error.result in _REFUSALS and refusals is not None:
+                refusals.append(error)
+            elif error.result is not None and error.result not in _NO_SUCH_PROPERTY | _REFUSALS:
+                raise
+            return None
 
 
 def _message(error: BaseException, result: int) -> str:
@@ -132,23 +132,34 @@ def _message(error: BaseException, result: int) -> str:
         return f"error {result}"
 
 
-def _gpu(nvml: _Nvml, index: int) -> GpuHardware | GpuFault:
-    """Gives a GPU, or why it does not answer: a GPU that does has a handle and a name, and no error but that it lacks a property."""
+def _gpu(nvml: _Nvml, index: int) -> tuple[GpuHardware | None, GpuFault | None]:
+    """Gives a GPU, and its fault: a GPU answers that has a handle and a name, and no error but that it lacks or refuses a property.
+
+    A refused property is None, and a fault, except the memory of a GPU that has none of its own, and the state of the fabric.
+    """
+    refusals: list[NvmlFailed] = []
+    memory_refusals: list[NvmlFailed] = []
     try:
         handle = nvml.call("nvmlDeviceGetHandleByIndex", index)
         name = values.line(nvml.call("nvmlDeviceGetName", handle))
         if name is not None and values.is_error(name):
-            return GpuFault(index, name)
-        return GpuHardware(
+            return None, GpuFault(index, name)
+        memory = nvml.property("nvmlDeviceGetMemoryInfo", handle, refusals=memory_refusals)
+        gpu = GpuHardware(
             index,
             name=name,
-            brand=_BRANDS.get(nvml.property("nvmlDeviceGetBrand", handle)),
-            memory_bytes=values.memory_bytes(getattr(nvml.property("nvmlDeviceGetMemoryInfo", handle), "total", None)),
-            compute_capability=_capability(nvml.property("nvmlDeviceGetCudaComputeCapability", handle)),
+            brand=_BRANDS.get(nvml.property("nvmlDeviceGetBrand", handle, refusals=refusals)),
+            memory_bytes=values.memory_bytes(getattr(memory, "total", None)),
+            compute_capability=_capability(
+                nvml.property("nvmlDeviceGetCudaComputeCapability", handle, refusals=refusals)
+            ),
             fabric_ready=_fabric_ready(nvml, handle),
         )
     except NvmlFailed as error:
-        return GpuFault(index, error.detail.rstrip("."))
+        return None, GpuFault(index, error.detail.rstrip("."))
+    if not integrated.is_without_memory(gpu):
+        refusals += memory_refusals
+    return gpu, GpuFault(index, refusals[0].detail.rstrip(".")) if refusals else None
 
 
 def _capability(answer: object) -> str | None:

@@ -8,8 +8,10 @@ nodes out of the catalogue. What is believed when:
     says that there is none                          none               no GPU
     says that there is none                          any                (error)
     fails, or for some GPUs    answers for every GPU                    these GPUs
-    fails for some GPUs        fails, or not there                      the others, and GPUs that do not answer
-    fails for all              fails, or not there                      (error)
+    fails for some GPUs        fails, not there, or has                 the others, and GPUs that do not answer
+                               fewer GPUs
+    fails for all              fails, not there, or has                 (error)
+                               fewer GPUs
     not there                  fails                                    (error)
     not there                  not there             device tree        the GPU of that Tegra (JetPack 5 and before)
     not there                  not there             any other          (error)
@@ -111,12 +113,15 @@ def gpus(root: Path = _SYSTEM) -> Gpus:
             continue
         if reading is None:
             continue
+        if not reading.indices >= partial.indices:
+            failures.append("nvidia-smi has fewer GPUs than NVML.")
+            continue
         if not reading.faults:
             if failures and not reading.gpus:
                 continue
-            return _with_driver(reading, root) if reading.gpus else _none(root)
+            return _with_driver(_completed(reading, partial), root) if reading.gpus else _none(root)
         failures += [f"{fault}." for fault in reading.faults]
-        if len(reading.gpus) > len(partial.gpus):
+        if not partial.indices or len(reading.gpus) > len(partial.gpus):
             partial = reading
     if partial.gpus:
         return _with_driver(partial, root)
@@ -131,6 +136,12 @@ def _none(root: Path) -> Gpus:
     if sign is not None:
         raise CannotProbe(f"There is an NVIDIA GPU ({sign}), and no driver that answers: install one. {NO_GPU_INSTEAD}")
     return Gpus()
+
+
+def _completed(gpus: Gpus, partial: Gpus) -> Gpus:
+    """Gives the same GPUs with the properties that another source has alone."""
+    others = {(gpu.index, gpu.name): gpu for gpu in partial.gpus}
+    return replace(gpus, gpus=tuple(gpu.or_else(others.get((gpu.index, gpu.name), gpu)) for gpu in gpus.gpus))
 
 
 def _with_driver(gpus: Gpus, root: Path) -> Gpus:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from bayplan.agent import values
-from bayplan.agent.hardware import Machine
+from bayplan.agent.hardware import GpuHardware, Machine
 
 Body = dict[str, Any]
 """The body of `POST /v1/nodes/join`, or a part of it."""
@@ -22,35 +22,40 @@ _WORDS = {
 def body(machine: Machine, ip: str, reported: Mapping[str, Any] | None = None) -> Body:
     """Gives the whole machine as the server takes it.
 
-    A GPU that does not answer is as it was `reported` before, if it was. Where another GPU is gone as well, it may be any: then
-    all of the hardware is as it was reported.
+    A GPU that does not answer is as it was `reported` before, if it was, and so is a property that it refuses. Where another GPU is
+    gone as well, it may be any: then all of the hardware is as it was reported.
     """
-    by_index = {gpu["index"]: gpu for gpu in (reported or {}).get("gpus", ())}
+    before = {gpu["index"]: gpu for gpu in (reported or {}).get("gpus", ())}
     faults = machine.gpus.faults
-    indices = {gpu.index for gpu in machine.gpus.gpus} | {fault.index for fault in faults}
     fault = ", ".join(map(str, faults))
-    if reported and faults and not by_index.keys() <= indices:
+    answering = {gpu.index for gpu in machine.gpus.gpus}
+    if reported and machine.gpus.indices > answering and not before.keys() <= machine.gpus.indices:
         return as_before(reported, ip, f"{fault}, and the machine has fewer GPUs than before: restart it")
-    gpus: list[Body] = [
-        {
-            "index": gpu.index,
-            "compute_capability": gpu.compute_capability,
-            "gpu_name": gpu.name,
-            "gpu_brand": gpu.brand,
-            "gpu_mem": gpu.memory_bytes,
-            "fabric_ready": gpu.fabric_ready,
-        }
-        for gpu in machine.gpus.gpus
-    ]
-    gpus += [by_index[fault.index] for fault in faults if fault.index in by_index]
+    unanswered = {fault.index: before[fault.index] for fault in faults if fault.index in before}
+    gpus = unanswered | {gpu.index: _gpu(gpu, unanswered.get(gpu.index)) for gpu in machine.gpus.gpus}
     machine_body = {
         "ip": ip,
         "architecture": machine.architecture,
         "cpu_mem": machine.memory_bytes,
         "driver_version": machine.gpus.driver_version if gpus else None,
-        "gpus": sorted(gpus, key=lambda gpu: gpu["index"]),
+        "gpus": [gpus[index] for index in sorted(gpus)],
     }
     return _with_fault(machine_body, fault)
+
+
+def _gpu(gpu: GpuHardware, before: Body | None) -> Body:
+    """Gives a GPU as the server takes it; what it refuses is as it was `before`, where that is a GPU of its name."""
+    gpu_body = {
+        "index": gpu.index,
+        "compute_capability": gpu.compute_capability,
+        "gpu_name": gpu.name,
+        "gpu_brand": gpu.brand,
+        "gpu_mem": gpu.memory_bytes,
+        "fabric_ready": gpu.fabric_ready,
+    }
+    if before is None or before["gpu_name"] != gpu.name:
+        return gpu_body
+    return {name: before.get(name) if value is None else value for name, value in gpu_body.items()}
 
 
 def as_before(reported: Mapping[str, Any], ip: str, fault: str) -> Body:
