@@ -12,7 +12,7 @@ import pytest
 import bayplan.cli
 from bayplan.cli.user._view import show_users
 from tests.cli.conftest import Shell
-from tests.process import PROGRAM
+from tests.process import PROGRAM, running_server
 from tests.quick import quickest
 
 COMMANDS = (
@@ -178,7 +178,14 @@ def test_serve_names_the_option_for_an_address_that_it_cannot_bind(stranger: She
 
 
 def test_users_are_added_without_a_server(stranger: Shell) -> None:
-    here = stranger.with_settings(home=str(stranger.home / "data"))
+    home = stranger.home / "data"
+    here = stranger.with_settings(home=str(home))
+    for command in ("add kim --password-stdin", "password kim", "list"):
+        error = here.run("user", *command.split(), typed="a long password\n", code=1).err
+        assert error.startswith(f"There is no catalogue in {home / 'bayplan.db'}: BAYPLAN_HOME")
+        assert not home.exists()
+    with running_server(home):
+        pass
     for command in ("add", "password"):
         error = here.run("user", command, "kim", code=1).err
         assert error == "There is no terminal to ask for the password at; give it with --password-stdin.\n"
