@@ -25,6 +25,7 @@ pytestmark = pytest.mark.anyio
 CUDA = {"CUDA_VERSION": "12.4.1"}
 AMD64 = {"os": "linux", "architecture": "amd64"}
 ARM64 = {"os": "linux", "architecture": "arm64", "variant": "v8"}
+OCI_CONFIG = CONFIG_OF[OCI_MANIFEST]
 EMPTY = "application/vnd.oci.empty.v1+json"
 DIGEST = f"sha256:{'0' * 64}"
 
@@ -40,6 +41,11 @@ def of_kind(store: Store, config_type: str, **more: Any) -> bytes:
     config = {"mediaType": config_type, "digest": digest_of(b"{}"), "size": 2}
     store.documents[f"/v2/ml/x/blobs/{digest_of(b'{}')}"] = ("application/octet-stream", b"{}")
     return store.manifest("", {"mediaType": OCI_MANIFEST, "config": config, "layers": [], **more})
+
+
+def layer(kind: str) -> dict[str, Any]:
+    """A layer of an artifact."""
+    return {"mediaType": kind, "digest": digest_of(b"l"), "size": 1}
 
 
 def nested(store: Store, *entries: Any) -> bytes:
@@ -68,6 +74,19 @@ ODD_ENTRIES: dict[str, Any] = {
     "a foreign type": {"mediaType": "application/vnd.example.list+json", "digest": DIGEST, "size": 1},
     "a chart": lambda store: entry(of_kind(store, "application/vnd.cncf.helm.config.v1+json")),
     "an sbom": lambda store: entry(of_kind(store, EMPTY, artifactType="application/spdx+json"), AMD64 | {"os": ""}),
+    "a signature of cosign": lambda store: entry(
+        of_kind(store, OCI_CONFIG, layers=[layer("application/vnd.dev.cosign.simplesigning.v1+json")])
+    ),
+    "an attestation of BuildKit, unnamed": lambda store: entry(
+        of_kind(store, OCI_CONFIG, layers=[layer("application/vnd.in-toto+json")])
+    ),
+    "an unknown configuration": lambda store: entry(store.image("", os="unknown", architecture="unknown")),
+    "an sbom in a legacy configuration": lambda store: entry(
+        of_kind(store, "application/octet-stream", layers=[layer("text/spdx+json")]), AMD64 | {"os": ""}
+    ),
+    "a bundle of sigstore": lambda store: entry(
+        of_kind(store, OCI_CONFIG, artifactType="application/vnd.dev.sigstore.bundle.v0.3+json")
+    ),
     "a named artifact": entry(b"unasked", AMD64, artifactType="application/spdx+json"),
     "an attestation": entry(b"unasked", {"os": "unknown", "architecture": "unknown"}),
     "half a character": lambda store: entry(store.image("", env={"CUDA_VERSION": "\ud800"}), AMD64),
@@ -256,7 +275,7 @@ async def test_a_configuration_under_a_general_media_type(media_type: str) -> No
 def test_sizes_beyond_range(sizes: list[str], reason: str) -> None:
     """The sentence names what is wrong."""
     layers = ",".join(f'{{"digest": "sha256:{number}", "size": {size}}}' for number, size in enumerate(sizes))
-    config = f'{{"mediaType": "{CONFIG_OF[OCI_MANIFEST]}", "digest": "{DIGEST}", "size": 1}}'
+    config = f'{{"mediaType": "{OCI_CONFIG}", "digest": "{DIGEST}", "size": 1}}'
     with pytest.raises(ManifestInvalid) as caught:
         parse_manifest(f'{{"config": {config}, "layers": [{layers}]}}'.encode(), "", "It")
     assert reason in caught.value.detail

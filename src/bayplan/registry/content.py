@@ -29,6 +29,7 @@ ACCEPT = ", ".join((OCI_INDEX, OCI_MANIFEST, DOCKER_LIST, DOCKER_MANIFEST, "*/*"
 Registries answer 404 for a kind that is not named, and an image of another kind would seem to be missing.
 """
 
+_IMAGE_KINDS = ("application/vnd.oci.image.", "application/vnd.docker.")
 _ALGORITHMS = {"sha256": 64, "sha512": 128}
 _PATH_LENGTH = 100
 DIGEST = r"^(sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128})$"
@@ -85,16 +86,30 @@ class Index(JsonObject):
 class LayerDescriptor(JsonObject):
     """A layer, which is never downloaded."""
 
+    media_type: str = Field(default="", alias="mediaType")
     digest: str
     size: Size = 0
+
+    @property
+    def may_be_files(self) -> bool:
+        """Whether it may hold files of an image, by the media types that Docker takes for those."""
+        kind = self.media_type.lower()
+        return kind in LEGACY_CONFIGS or kind.startswith(_IMAGE_KINDS)
 
 
 class Manifest(JsonObject):
     """One image: its configuration and its layers."""
 
+    artifact_type: str = Field(default="", alias="artifactType")
     config: Descriptor
     layers: Annotated[tuple[LayerDescriptor, ...], WITHOUT_NULLS] = ()
     annotations: Texts | None = None
+
+    @property
+    def is_artifact(self) -> bool:
+        """Whether it is a signature, an attestation or the like; those of cosign and BuildKit have the configuration of an image."""
+        has_files = not self.layers or any(layer.may_be_files for layer in self.layers)
+        return self.artifact_type not in CONFIGS | {""} or not has_files
 
     @property
     def size_bytes(self) -> int:
@@ -159,7 +174,8 @@ def parse_manifest(body: bytes, content_type: str, what: str) -> tuple[str, Inde
     Raises ManifestInvalid, also for a document that is both at once (CVE-2021-41190).
     """
     document = fold(
-        parse_document(body, what), ("mediaType", "schemaVersion", "manifests", "config", "layers", "annotations")
+        parse_document(body, what),
+        ("mediaType", "schemaVersion", "artifactType", "manifests", "config", "layers", "annotations"),
     )
     media_type = document.get("mediaType") or content_type.partition(";")[0].strip().lower()
     if document.get("schemaVersion") == 1:
