@@ -1,8 +1,7 @@
 """One HTTP connection, with the bounds that uvicorn's own does not have: on headers, on time, and on how many there are.
 
 A connection ends when its headers or its body do not come in time, when its client does not read the answer, and when it is
-idle and others need its place. A request that waited too long for its turn is answered 503: whoever asks more than the
-server can do is told so at once, and the others are served.
+idle and others need its place.
 """
 
 import asyncio
@@ -14,7 +13,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 
 from bayplan.errors import Overloaded
 from bayplan.server.http import errors
-from bayplan.server.http.turns import DEADLINE, OVERLOAD_LOG, RETRY_SECONDS
+from bayplan.server.http.turns import ARRIVED, OVERLOAD_LOG, RETRY_SECONDS
 
 # Of a request line and headers, or of the line between two chunks of a body.
 MOST_HEAD_BYTES = 64 * 1024
@@ -22,8 +21,6 @@ LEAST_BODY_RATE = 16 * 1024
 """Bytes a second: so much of a body gives it a second more."""
 SWEEP_SECONDS = 1.0
 MANY_CONNECTIONS = 200
-CROWD = 100
-"""Requests that are handled at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +32,6 @@ class Deadlines:
     body: float = 30.0
     answer: float = 30.0
     """How long it may take none of the answer that waits for it."""
-    lag: float = 0.75
-    """How long a request may wait for its turn: it has waited about as long before the server could read it."""
 
 
 @dataclass(slots=True)
@@ -142,8 +137,6 @@ class HttpConnection(HttpToolsProtocol):
         self.open_connections.idle.pop(self, None)
         self._body_began = self.loop.time()
         self.deadline = self._body_began + self.open_connections.deadlines.body
-        if len(self.tasks) >= CROWD:  # with fewer, what holds the event loop up is no flood
-            self.scope["state"][DEADLINE] = self._body_began + self.open_connections.deadlines.lag
         super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
@@ -157,6 +150,7 @@ class HttpConnection(HttpToolsProtocol):
         """Waits for the answer."""
         self._head_bytes = 0
         self.deadline = float("inf")
+        self.scope["state"][ARRIVED] = self.loop.time()
         super().on_message_complete()
 
     def on_response_complete(self) -> None:

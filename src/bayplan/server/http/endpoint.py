@@ -1,8 +1,7 @@
 """The steps of every route before its handler: authentication, access, then the parsing of the query and the body."""
 
 import time
-from collections.abc import Awaitable, Callable
-from math import inf
+from collections.abc import Awaitable, Callable, Hashable
 from typing import Any
 
 from starlette.requests import Request
@@ -16,7 +15,7 @@ from bayplan.server.auth.authentication import Authenticator
 from bayplan.server.http.parameters import NoParameters, parse_query
 from bayplan.server.http.parsing import parsed, read_body
 from bayplan.server.http.route import BodyAs, Call, Route
-from bayplan.server.http.turns import DEADLINE, Turns
+from bayplan.server.http.turns import ARRIVED, Turns
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 
@@ -49,6 +48,12 @@ async def read_in_time(request: Request, principal: Principal, authenticator: Au
     return body
 
 
+def _sender(request: Request, principal: Principal) -> Hashable:
+    if principal is EVERYBODY:
+        return request.client and request.client.host
+    return principal.user, principal.worker
+
+
 def endpoint(route: Route, context: Any, authenticator: Authenticator, max_body_bytes: int) -> Endpoint:
     """Gives the endpoint of a route, which calls its handler with the server's `context`."""
     handler, access, query_model, body_model = route.handler, route.access, route.query, route.body
@@ -58,8 +63,6 @@ def endpoint(route: Route, context: Any, authenticator: Authenticator, max_body_
     turns = None if route.most_at_once is None else Turns(route.most_at_once)
 
     async def answer(request: Request) -> Response:
-        if turns is not None:
-            await turns.admit(request.scope.get("state", {}).get(DEADLINE, inf))
         principal, version, node = EVERYBODY, 0, None
         if authenticates:
             authentication = await authenticator.authenticate(bearer(request))
@@ -80,7 +83,7 @@ def endpoint(route: Route, context: Any, authenticator: Authenticator, max_body_
         call = Call(request, principal, version, node, query, body)
         if turns is None:
             return await handler(context, call)
-        async with turns.taken():
+        async with turns.taken(_sender(request, principal), request.scope.get("state", {}).get(ARRIVED)):
             return await handler(context, call)
 
     async def body_of(request: Request, principal: Principal) -> Any:

@@ -7,17 +7,14 @@ import asyncio
 import logging
 import time
 from collections import deque
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncGenerator, Hashable
+from contextlib import asynccontextmanager
 
 from bayplan.errors import Overloaded
 
-DEADLINE = "deadline"
-"""In the state of a request: when it has waited too long for its turn, by the time of the event loop."""
+ARRIVED = "arrived"
+"""In the state of a request: when all of it had come, by the time of the event loop."""
 MOST_WAIT_SECONDS = 1.5
-REFUSAL_SECONDS = 1.0
-MOST_WAITING = 8
-"""For each request that is handled at once, once others had to give up: a crowd that is served in time is none too many."""
 RETRY_SECONDS = 2
 LOG_EVERY_SECONDS = 5.0
 
@@ -44,65 +41,65 @@ OVERLOAD_LOG = _OverloadLog()
 
 
 class Turns:
-    """Turns for at most `most` requests at once, in the order in which they came."""
+    """Turns for at most `most` requests at once: those who wait get theirs one sender after the other.
+
+    So a sender that floods waits for itself. Each waits until its time is over, however many there are: who is refused at
+    once asks again at once, and keeps the server busy with refusals.
+    """
 
     def __init__(self, most: int) -> None:
         self._free = most
-        self._most_waiting = MOST_WAITING * most
-        self._overloaded_until = float("-inf")
-        self._waiting: deque[asyncio.Future[None]] = deque()
-
-    async def admit(self, deadline: float) -> None:
-        """Raises `Overloaded` where too many wait, or the request has waited longer than until `deadline` to be read.
-
-        It is told so after a while: who asks again at once would keep the server busy with refusals.
-        """
-        now = asyncio.get_running_loop().time()
-        if len(self._waiting) >= self._most_waiting and now < self._overloaded_until:
-            await asyncio.sleep(REFUSAL_SECONDS)
-            raise too_many_requests()
-        if deadline < now:
-            raise too_many_requests()
+        self._waiting: dict[Hashable, deque[asyncio.Future[bool]]] = {}
 
     @asynccontextmanager
-    async def taken(self) -> AsyncGenerator[None]:
-        """Waits for a turn and holds it; raises `Overloaded` where that takes too long."""
+    async def taken(self, sender: Hashable, arrived: float | None = None) -> AsyncGenerator[None]:
+        """Waits for a turn and holds it; raises `Overloaded` for a request that arrived too long ago and has none yet."""
         if self._free:
             self._free -= 1
         else:
-            await self._wait()
+            loop = asyncio.get_running_loop()
+            await self._wait(sender, (loop.time() if arrived is None else arrived) + MOST_WAIT_SECONDS)
         try:
             yield
         finally:
-            self._pass_on()
+            # Not at once: a handler that waits for nothing would let all that have come be handled before anything else.
+            asyncio.get_running_loop().call_soon(self._pass_on)
 
-    async def _wait(self) -> None:
-        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiting.append(turn)
+    async def _wait(self, sender: Hashable, deadline: float) -> None:
+        loop = asyncio.get_running_loop()
+        turn: asyncio.Future[bool] = loop.create_future()
+        self._waiting.setdefault(sender, deque()).append(turn)
+        expiry = loop.call_at(deadline, self._expire, sender, turn)
         try:
-            async with asyncio.timeout(MOST_WAIT_SECONDS):
-                await turn
-        except (asyncio.CancelledError, TimeoutError) as error:
-            if turn.done() and not turn.cancelled():  # its turn came at the same time
+            is_mine = await turn
+        except asyncio.CancelledError:
+            if not turn.cancelled() and turn.result():  # its turn came at the same time
                 self._pass_on()
-            else:
-                with suppress(ValueError):  # it was passed over already
-                    self._waiting.remove(turn)
-            if isinstance(error, TimeoutError):
-                self._overloaded_until = asyncio.get_running_loop().time() + MOST_WAIT_SECONDS
-                raise too_many_requests() from None
             raise
+        finally:
+            expiry.cancel()
+        if not is_mine:
+            OVERLOAD_LOG.note()
+            raise Overloaded("There are more requests than the server can answer.", retry_after_seconds=RETRY_SECONDS)
+
+    def _expire(self, sender: Hashable, turn: asyncio.Future[bool]) -> None:
+        if not turn.done():
+            turn.set_result(False)
+        queue = self._waiting.get(sender, deque())
+        while queue and queue[0].done():
+            queue.popleft()
+        if not queue:
+            self._waiting.pop(sender, None)
 
     def _pass_on(self) -> None:
         while self._waiting:
-            turn = self._waiting.popleft()
-            if not turn.done():
-                turn.set_result(None)
-                return
+            sender = next(iter(self._waiting))
+            queue = self._waiting.pop(sender)
+            while queue:
+                turn = queue.popleft()
+                if not turn.done():
+                    turn.set_result(True)
+                    if queue:
+                        self._waiting[sender] = queue  # behind the others
+                    return
         self._free += 1
-
-
-def too_many_requests() -> Overloaded:
-    """Gives the error for a request that would have to wait too long."""
-    OVERLOAD_LOG.note()
-    return Overloaded("There are more requests than the server can answer.", retry_after_seconds=RETRY_SECONDS)
