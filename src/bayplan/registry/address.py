@@ -27,6 +27,14 @@ HUB = "registry-1.docker.io"
 
 _NAT64 = IPv6Network("64:ff9b::/96")
 _GLOBAL = IPv6Network("2000::/3")  # all public addresses of IPv6
+_NOT_PUBLIC = (
+    IPv4Network(
+        "192.0.0.0/24"
+    ),  # of the own network by IANA's registry, which Python follows since 3.11.10; a cloud's metadata
+    IPv4Network("192.88.99.0/24"),  # the nearest relay of 6to4
+    IPv4Network("168.63.129.16/32"),  # Azure's platform, at every machine there
+    IPv6Network("3fff::/20"),  # documentation
+)
 _LONGEST_HOST = 253
 _LOOKUPS = threading.BoundedSemaphore(256)  # at once; the limit is reached only where name servers hang
 
@@ -165,7 +173,8 @@ def _host_and_ports(entry: str) -> tuple[str, tuple[int, ...]]:
 
 def _is_public(address: Address) -> bool:
     within = isinstance(address, IPv4Address) or address in _GLOBAL
-    return within and address.is_global and not address.is_multicast
+    is_special = any(address in network for network in _NOT_PUBLIC)
+    return within and address.is_global and not (address.is_multicast or is_special)
 
 
 def _destinations(address: Address) -> tuple[Address, ...]:
