@@ -25,6 +25,7 @@
     |   |   `-- _Broken             registry/connection.py        502  the connection ended first: another try may help
     |   |-- RegistryDenied          registry/errors.py            422  it refuses the credentials, or wants some
     |   |   `-- CredentialsRefused  registry/errors.py            422  it was sent the credentials, and refuses them
+    |   |       `-- TokenRefused    registry/errors.py            422  so does its token service
     |   |-- ImageNotFound           registry/errors.py            404  it does not have that image
     |   |-- ManifestInvalid         registry/errors.py            502  what it sends is no image that can be read
     |   |-- ManifestTooLarge        registry/errors.py            502  what it sends is larger than will be read

@@ -142,6 +142,28 @@ async def test_a_404_of_something_before_the_registry_makes_no_image_missing(sta
             await digest(server)
 
 
+async def test_a_404_of_something_before_the_registry_is_none_of_accepted_credentials() -> None:
+    is_there = True
+
+    async def handler(asked: Asked) -> None:
+        if not is_there:
+            await asked.answer(404, b"no route")
+        elif asked.headers.get("authorization") == LOGIN.basic and asked.target != "/v2/ml/x/manifests/2":
+            await IMAGE.answer(asked)
+        else:
+            await asked.answer(404 if asked.target.endswith("/2") else 401, b"", **BASIC)
+
+    async with serving(handler) as server, RegistryClient(LOOPBACK, limits=QUICK) as client:
+        reference = Reference.parse(f"{server.host}/ml/x:1")
+        assert await client.digest(reference, LOGIN) == DIGEST
+        with pytest.raises(ImageNotFound):
+            await client.digest(Reference.parse(f"{server.host}/ml/x:2"), LOGIN)
+        is_there = False
+        with pytest.raises(RegistryError) as caught:
+            await client.digest(reference, LOGIN)
+        assert caught.value.code == "registry_error"
+
+
 async def test_a_404_where_a_redirect_leads_is_none_of_the_registrys() -> None:
     body = b"gone"
     async with (
@@ -212,6 +234,19 @@ async def test_accepted_credentials_are_not_refused_by_head() -> None:
             assert await client.accepts(Reference.parse(f"{server.host}/ml/x:1"), LOGIN)
             with pytest.raises(CredentialsRefused):
                 await client.accepts(Reference.parse(f"{server.host}/ml/x:1"), type(LOGIN)("casey", "wrong"))
+
+
+async def test_refused_credentials_go_to_a_token_service_once() -> None:
+    """Too many failures lock accounts there."""
+
+    async def handler(asked: Asked) -> None:
+        realm = f'Bearer realm="http://{asked.headers["host"]}/token",service="x"'
+        await asked.answer(401, b"", **({} if asked.target.startswith("/token") else {"WWW_Authenticate": realm}))
+
+    async with serving(handler) as server:
+        result = await resolved(server)
+        assert server.sent_credentials() == [LOGIN.basic]
+    assert (result.code, result.refused_credentials) == ("registry_denied", True)
 
 
 async def test_other_bytes_than_announced_are_refused() -> None:

@@ -38,6 +38,7 @@ from bayplan.registry.errors import (
     RegistryError,
     RegistryFailing,
     RegistryNotAllowed,
+    TokenRefused,
 )
 from bayplan.registry.tokens import Purpose, TokenCache, denied
 
@@ -119,10 +120,15 @@ class RegistryClient:
     async def _digest_by_head(
         self, reference: Reference, credentials: RegistryCredentials | None, *, anew: bool = False
     ) -> tuple[str | None, bool]:
-        """Gives the digest that HEAD announces, or None; and whether the request needed credentials."""
+        """Gives the digest that HEAD announces, or None; and whether the request needed credentials.
+
+        Raises TokenRefused: GET would send the same credentials to the token service, where too many failures lock accounts.
+        """
         target = f"manifests/{_name(reference)}"
         try:
             answer, is_authenticated = await self._send("HEAD", reference, credentials, target, ACCEPT, 0, anew=anew)
+        except TokenRefused:
+            raise
         except RegistryError:
             return None, False
         announced = _announced_digest(answer)
@@ -208,9 +214,10 @@ class RegistryClient:
             if last != purpose.registry or answer.status not in (401, 403, 404):
                 return answer, authorization is not None
             challenge = answer
-            if method == "GET" and authorization is None and _is_open_question(answer, purpose):
+            if method == "GET" and _is_open_question(answer, purpose, is_authorized=authorization is not None):
                 challenge = await self._base(purpose, answer)
-            if challenge.status == 401 and not is_new:
+            is_challenged = challenge.status == 401 and (challenge is answer or authorization is None)
+            if is_challenged and not is_new:
                 authorization, is_new = await self._tokens.renew(purpose, challenge, authorization), True
             elif answer.status == 404:
                 return answer, authorization is not None
@@ -260,15 +267,16 @@ def _absolute(endpoint: Endpoint, target: str, location: str) -> str:
         raise RegistryError(f"'{endpoint.authority}' redirects to something that is no address.") from None
 
 
-def _is_open_question(answer: RegistryResponse, purpose: Purpose) -> bool:
-    """Whether a refusal of a request without credentials may have another reason than the image.
+def _is_open_question(answer: RegistryResponse, purpose: Purpose, *, is_authorized: bool) -> bool:
+    """Whether a refusal may have another reason than the image.
 
     Some registries hide images (404), or refuse them (403), where no credentials were sent, and challenge at `/v2/` alone,
     where Docker asks first. A 404 that is no registry's may come from something before it: a gateway without its backend.
     """
-    if answer.status == 401:
-        return False
-    return answer.status == 403 or purpose.credentials is not None or not _is_of_registry(answer)
+    if answer.status == 404 and not _is_of_registry(answer):
+        return True
+    is_hidden = answer.status == 403 or (answer.status == 404 and purpose.credentials is not None)
+    return is_hidden and not is_authorized
 
 
 def _is_of_registry(answer: RegistryResponse) -> bool:

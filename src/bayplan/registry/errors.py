@@ -45,6 +45,10 @@ class CredentialsRefused(RegistryDenied):
     """The registry or its token service got the credentials, and refuses them."""
 
 
+class TokenRefused(CredentialsRefused):
+    """The token service got the credentials, and refuses them, whatever the registry answers."""
+
+
 class ImageNotFound(RegistryError):
     """The registry has no such repository, tag or digest, or does not show it with these credentials."""
 

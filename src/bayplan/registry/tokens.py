@@ -20,6 +20,7 @@ from bayplan.registry.errors import (
     RegistryDenied,
     RegistryError,
     RegistryFailing,
+    TokenRefused,
 )
 
 TOKEN_BYTES = 256 * 1024
@@ -95,7 +96,8 @@ class TokenCache:
         except ManifestTooLarge:
             raise RegistryError(f"The token service '{service}' sends far more than a token.") from None
         if answer.status in (400, 401, 403):
-            raise denied(purpose, credentials_were_sent=step.credentials is not None)
+            error = denied(purpose, credentials_were_sent=step.credentials is not None)
+            raise TokenRefused(error.detail) if isinstance(error, CredentialsRefused) else error
         if answer.status != 200:
             kind = RegistryFailing if answer.status >= 500 else RegistryError
             raise kind(f"The token service '{service}' answers with status {answer.status} and no token.")
