@@ -156,6 +156,18 @@ def test_a_machine_joins_without_its_lost_gpu_which_is_a_node_later(
         until(lambda: [node["index"] for node in nodes()] == [0, 1], lambda: str(nodes()))
 
 
+def test_a_machine_with_a_lost_gpu_that_joins_by_another_spelling_keeps_its_nodes(
+    server: Server, by_nvml: Box, token: Callable[[], str], nodes: Nodes
+) -> None:
+    before = [node["pk"] for node in nodes()]
+    (by_nvml.folder / "failures").write_text("handle:1:15")
+    by_nvml.run("join", server.url, "--token", token(), "--ip", f"{nodes()[0]['ip'].upper()}.")
+    assert [node["pk"] for node in nodes()] == before
+    assert list(by_nvml.kept.nodes) == before
+    ended = by_nvml.run("join", server.url, "--token", token(), "--ip", "no address", code=1)
+    assert "'no address' must be an IP address or a host name" in ended.err
+
+
 def test_a_node_that_staff_removed_is_reported_again(joined: Box, nodes: Nodes, staff: httpx2.Client) -> None:
     first, second = nodes()
     with joined.running():

@@ -12,7 +12,9 @@ from bayplan.agent.credential import AgentState
 from bayplan.agent.hardware import Machine
 from bayplan.client import Client
 from bayplan.client.transport import server_address
-from bayplan.errors import BayplanError, Conflict, Forbidden, NotFound, Unauthenticated, Unreachable
+from bayplan.domain.machine_address import machine_address
+from bayplan.domain.versions import read
+from bayplan.errors import BayplanError, Conflict, Forbidden, Invalid, NotFound, Unauthenticated, Unreachable
 
 if TYPE_CHECKING:
     from bayplan.schemas.nodes import NodeAnswer
@@ -43,8 +45,9 @@ def join(
     if before is not None and before.server != url:
         raise Conflict(f"This machine is a worker of {before.server}: run `bayplan worker leave` first.")
     credential.writable(path)
+    ip = None if ip is None else _address(ip)
     machine, address = read_machine(without_gpu=without_gpu), ip or probe.address_towards(url)
-    body = report.body(machine, address, before.reported if before and before.reported.get("ip") == address else None)
+    body = report.body(machine, address, before.reported if before and _reported_address(before) == address else None)
     if "fault" in body:
         warn(f"{body['fault']}. What answers is reported, and the rest when it does.")
     with Client(url, token=token, timeout_seconds=TIMEOUT_SECONDS) as client:
@@ -60,12 +63,24 @@ def join(
     return joined["nodes"]
 
 
+def _address(text: str) -> str:
+    try:
+        return machine_address(text)
+    except Invalid as error:
+        raise Invalid(f"The address {text!r} {error.detail}.", code=error.code) from None
+
+
+def _reported_address(state: AgentState) -> str | None:
+    """Gives the address of the last report in its one form; None for one that is of no form that is taken today."""
+    return read(machine_address, state.reported.get("ip"))
+
+
 def _report_by_old_credential(before: AgentState, body: report.Body) -> bool:
     """Reports with the previous credential, which proves to the server that this is the same machine; False where that fails.
 
     Only for the address of the last report: a copy of a machine's disk has its credential too, and must not move its nodes.
     """
-    if before.reported.get("ip") != body["ip"]:
+    if _reported_address(before) != body["ip"]:
         return False
     try:
         with connect(before) as client:

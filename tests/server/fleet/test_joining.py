@@ -106,6 +106,19 @@ def test_the_nodes_of_gpus_that_are_gone_are_removed(service: Service) -> None:
         refused(service.staff.get(f"/v1/nodes/{first.nodes[1]}"), 404)
 
 
+def test_a_gpu_that_does_not_answer_when_its_machine_joins_keeps_its_node(service: Service) -> None:
+    staffs = service.make("nodes")
+    body = catalogue.machine(2, ip=staffs["ip"])
+    second_alone = {**body, "gpus": body["gpus"][1:], "fault": "GPU 0 does not answer (GPU is lost)"}
+    first, again = join(service, second_alone).json(), join(service, second_alone).json()
+    assert [node["pk"] for node in first["nodes"]] == [node["pk"] for node in again["nodes"]]
+    assert service.staff.get(f"/v1/nodes/{staffs['pk']}").status_code == 200
+    access = obtain(service, again["worker"], again["secret"]).json()["access"]
+    with service.client(access) as client:
+        whole = client.post("/v1/nodes/join", json=body).json()
+    assert [node["pk"] for node in whole["nodes"]] == [staffs["pk"], first["nodes"][0]["pk"]]
+
+
 def test_nodes_that_staff_made_for_the_machine_become_its_own(service: Service) -> None:
     made = service.make("nodes", runtime_mode="cdi", driver_version="525.60.13", compute_capability=None)
     response = join(service, catalogue.machine(2, ip=made["ip"])).json()

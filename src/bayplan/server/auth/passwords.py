@@ -1,4 +1,7 @@
-"""Passwords: hashed with argon2id in a thread, a few at a time, to spare the event loop and the memory."""
+"""Passwords: hashed with argon2id in a thread, a few at a time, to spare the event loop and the memory.
+
+A keyboard may give `é` as one character or as two: a password is hashed composed (NFC), as RFC 8265 has it.
+"""
 
 import asyncio
 import os
@@ -9,6 +12,8 @@ from typing import Any
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
+
+from bayplan.domain.names import composed_part
 
 # OWASP's recommendation for argon2id: 19 MiB, two passes, one lane.
 _HASHER = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
@@ -23,15 +28,23 @@ def _nobodys_hash() -> str:
 
 async def hash_of(password: str) -> str:
     """Gives the hash to store."""
-    return await asyncio.get_running_loop().run_in_executor(_THREADS, _HASHER.hash, password)
+    return await asyncio.get_running_loop().run_in_executor(_THREADS, _HASHER.hash, composed_part(password))
 
 
 async def is_right(password: str, stored: str | None) -> bool:
-    """Whether the password is the stored one; takes as long where there is none (None), so that nobody learns which users exist."""
+    """Whether the password, in either of its Unicode forms, is the stored one.
+
+    Takes as long where there is none (None), so that nobody learns which users exist.
+    """
     return await asyncio.get_running_loop().run_in_executor(_THREADS, _verify, password, stored)
 
 
 def _verify(password: str, stored: str | None) -> bool:
+    # As it is typed, too: hashes of earlier versions are of that.
+    return any(_is_hashed(form, stored) for form in dict.fromkeys((composed_part(password), password)))
+
+
+def _is_hashed(password: str, stored: str | None) -> bool:
     try:
         return _HASHER.verify(stored or _nobodys_hash(), password) and stored is not None
     except (VerificationError, InvalidHashError):

@@ -129,7 +129,10 @@ async def report(tx: Transaction, worker: int, machine: ReportedMachine, now: st
 async def _settle(
     tx: Transaction, worker: int, machine: ReportedMachine, now: str, keyring: Keyring, *, adopts: bool
 ) -> tuple[int, ...]:
-    """Changes, adds and removes the worker's nodes until they equal the machine's; gives their pks by index."""
+    """Changes, adds and removes the worker's nodes until they equal the machine's; gives their pks by index.
+
+    A machine that joins with a fault may not know of all its GPUs: then nothing is removed.
+    """
     table, ip, nodes = tables.nodes, machine.ip, machine.nodes
     statement = (
         sa.select(table, _HELD.c.worker.label("held_by"))
@@ -154,13 +157,16 @@ async def _settle(
         if by_index.setdefault(old["index"], old) is not old:
             gone.append(old)
     indices = {node["index"] for node in nodes}
-    gone += [old for index, old in by_index.items() if index not in indices]
+    unnamed = [old for index, old in by_index.items() if index not in indices]
+    kept = unnamed if adopts and machine.fault is not None else []
+    gone += [old for old in unnamed if old not in kept]
     await tx.execute(sa.delete(table).where(table.c.pk.in_([old["pk"] for old in gone])))
     tx.entries += [object_change(NODES, old["pk"], "delete", old, None) for old in gone]
     in_order = sorted(nodes, key=lambda node: int(node["index"]))
     pks = [await _update(tx, by_index.get(node["index"]), {**node, "ip": ip}, keyring) for node in in_order]
-    await tx.execute(sa.delete(_HELD).where(_HELD.c.node.in_(pks)))
-    await tx.execute(sa.insert(_HELD), [{"node": pk, "worker": worker} for pk in pks])
+    held = [*pks, *(old["pk"] for old in kept)]
+    await tx.execute(sa.delete(_HELD).where(_HELD.c.node.in_(held)))
+    await tx.execute(sa.insert(_HELD), [{"node": pk, "worker": worker} for pk in held])
     await tx.execute(sa.update(table).where(table.c.pk.in_(pks)).values(last_seen=now))
     return tuple(pks)
 
