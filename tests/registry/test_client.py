@@ -217,6 +217,15 @@ async def test_a_digest_that_cannot_be_verified_is_refused(open_registry: Regist
     assert caught.value.code == "bad_reference"
 
 
+@pytest.mark.parametrize("host", ["registry.example.org:65536", "[::1]:70000", f"registry.example.org:{'9' * 5000}"])
+def test_a_port_beyond_range_is_no_reference(host: str) -> None:
+    """It is the reference that is wrong, and no registry."""
+    with pytest.raises(Invalid) as caught:
+        Reference.parse(f"{host}/ml/x:1")
+    assert caught.value.code == "bad_reference"
+    assert len(caught.value.detail) < 200
+
+
 def test_a_file_of_certificates_that_is_none(tmp_path: Path) -> None:
     """The client does not start, and names the setting and the file."""
     (tmp_path / "ca.pem").write_text("nothing of the kind")

@@ -249,6 +249,20 @@ async def test_refused_credentials_go_to_a_token_service_once() -> None:
     assert (result.code, result.refused_credentials) == ("registry_denied", True)
 
 
+@pytest.mark.parametrize("document", ['{"Token": "t"}', '{"token": null, "ACCESS_TOKEN": "t", "expires_in": null}'])
+async def test_a_token_is_read_as_go_reads_it(document: str) -> None:
+    async def handler(asked: Asked) -> None:
+        if asked.target.startswith("/token"):
+            await asked.answer(200, document.encode())
+        elif asked.headers.get("authorization") == "Bearer t":
+            await IMAGE.answer(asked)
+        else:
+            await asked.answer(401, b"", WWW_Authenticate=f'Bearer realm="http://{asked.headers["host"]}/token"')
+
+    async with serving(handler) as server:
+        assert await digest(server, credentials=LOGIN) == DIGEST
+
+
 async def test_other_bytes_than_announced_are_refused() -> None:
     """Where HEAD gives nothing, the digest of GET is of its bytes."""
 

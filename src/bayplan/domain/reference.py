@@ -12,6 +12,7 @@ from docker_image import reference as grammar
 from bayplan.errors import Invalid
 
 DOCKER_HUB = "docker.io"
+_MAX_PORT, _PORT_DIGITS = 65535, 20
 _API_PATHS = frozenset({"v1", "v2"})
 DOCKER_HUB_NAMES = frozenset({DOCKER_HUB, "index.docker.io", "registry-1.docker.io", "registry.hub.docker.com"})
 
@@ -47,6 +48,11 @@ class Reference:
                 f"Not an image reference ({problem}): write it as for 'docker pull', for example 'nvidia/cuda:12.4.1-base-ubuntu22.04'.",
             ) from None
         domain, path = parsed.repository["domain"], parsed.repository["path"]
+        port = domain.rpartition(":")[2]
+        if port.isdigit() and int(port[:_PORT_DIGITS]) > _MAX_PORT:
+            raise Invalid.at(
+                field, "bad_reference", f"A registry's port is at most {_MAX_PORT}: check '{domain[:100]}'."
+            )
         return cls(
             registry=canonical_host(domain),
             repository=path,

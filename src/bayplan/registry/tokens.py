@@ -22,6 +22,7 @@ from bayplan.registry.errors import (
     RegistryFailing,
     TokenRefused,
 )
+from bayplan.registry.json_document import fold
 
 TOKEN_BYTES = 256 * 1024
 _MAX_HEADERS = 4096
@@ -127,11 +128,11 @@ def denied(purpose: Purpose, *, credentials_were_sent: bool) -> RegistryDenied:
 def _read(body: bytes, service: str) -> tuple[str, float]:
     """The header, and its lifetime in seconds, from a token service's answer."""
     try:
-        document = json.loads(body)
-        token = document.get("token") or document.get("access_token")
-        seconds = document.get("expires_in")
+        document = fold(json.loads(body), ("token", "access_token", "expires_in"))
     except (ValueError, RecursionError, AttributeError):
-        token = seconds = None
+        document = {}
+    token = document.get("token") or document.get("access_token")
+    seconds = document.get("expires_in", _DEFAULT_SECONDS)
     if not isinstance(token, str) or _SENDABLE.fullmatch(token) is None:
         raise RegistryError(f"The token service '{service}' answers with something that is no token.")
     is_valid = isinstance(seconds, (int, float)) and 0 < seconds < 1e9
