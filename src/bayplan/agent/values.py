@@ -44,7 +44,8 @@ def _word(text: str) -> str:
 
 def printable(text: str, *, most: int = 300) -> str:
     """Gives the beginning of a text on one line, for a sentence, without characters that could steer a terminal."""
-    return " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())[:most].rstrip(".")
+    beginning = text.lstrip()[: 10 * most]  # nvidia-smi may print without end
+    return " ".join("".join(letter if letter.isprintable() else " " for letter in beginning).split())[:most].rstrip(".")
 
 
 def line(text: str | bytes | None) -> str | None:
