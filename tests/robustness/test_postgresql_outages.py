@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx2
+import psycopg
 import pytest
 
 from bayplan.db.database import DatabaseUnavailable
@@ -119,6 +120,41 @@ def test_backends_that_are_stopped_are_replaced(database: Postgres, serving: Ser
             for pid in stopped:
                 os.kill(pid, signal.SIGCONT)
         assert _statuses(staff) == WELL
+
+
+def test_a_backend_that_is_stopped_in_the_middle_of_a_write_makes_other_writes_503_in_time(
+    database: Postgres, serving: Serving
+) -> None:
+    with serving(database) as staff, psycopg.connect(database.url(NAME), autocommit=True) as connection:
+        connection.execute(
+            "CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN PERFORM pg_sleep(0.5); RETURN NEW; END';"
+            "CREATE TRIGGER slow BEFORE INSERT ON frameworks FOR EACH ROW EXECUTE FUNCTION slow()"
+        )
+        sleeping = "SELECT pid FROM pg_stat_activity WHERE wait_event = 'PgSleep' AND datname = current_database()"
+
+        def write(number: int) -> tuple[int, float]:
+            begin = time.monotonic()
+            path, body = (
+                ("nodes", catalogue.node()) if number % 2 else ("frameworks", {"name": "X", "version": str(number)})
+            )
+            if number % 4 == 3:
+                return staff.post("/v1/catalogue/apply", json={"images": []}).status_code, time.monotonic() - begin
+            return staff.post(f"/v1/{path}/create", json=body).status_code, time.monotonic() - begin
+
+        with ThreadPoolExecutor(9) as threads:
+            first = threads.submit(write, 0)
+            eventually(lambda: connection.execute(sleeping).fetchall(), MOST_SECONDS)
+            ((pid,),) = connection.execute(sleeping).fetchall()
+            try:
+                os.kill(pid, signal.SIGSTOP)
+                results = list(threads.map(write, range(1, 9)))
+                results += [first.result(), write(9)]
+                assert staff.post("/v1/docker/list", json={}).status_code == 200
+            finally:
+                os.kill(pid, signal.SIGCONT)
+        assert {status for status, _ in results} == {503}
+        assert max(seconds for _, seconds in results) < MOST_SECONDS, results
+        eventually(lambda: _statuses(staff) == WELL, MOST_SECONDS)
 
 
 def test_what_can_only_be_read_is_read(

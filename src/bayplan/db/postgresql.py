@@ -34,6 +34,8 @@ from bayplan.db.versioned import ReferenceNames, VersionLog, move_version, store
 MIGRATION_LOCK = 0x62617970  # "bayp", so that it is nobody else's
 LINE_SECONDS = 20.0
 """How long a write waits for those before it, in this process and in others."""
+LOST_LINE_SECONDS = 1.0
+"""The same, where a backend that fell silent in the middle of a write may still lock the line."""
 LONG_SECONDS = 600.0
 """How long one statement of a write that is long may take: an import of 100,000 rows has some."""
 _FATAL = (
@@ -71,6 +73,7 @@ class PostgresDatabase:
         self._compiled, self._version = reads(compiled), SharedVersion(reads(1))
         # Writers wait for each other here and not in the database, where each would hold a connection that readers need.
         self._writing = asyncio.Lock()
+        self._is_line_lost = False
         self._names = ReferenceNames()
         self._groups = GroupedWrites(self._transaction, self._names, lambda error: isinstance(error, _FATAL))
 
@@ -123,6 +126,7 @@ class PostgresDatabase:
     @asynccontextmanager
     async def _transaction(self, *, in_line: bool = True, is_long: bool = False) -> "AsyncGenerator[_PostgresGroup]":
         async with self._line() if in_line else nullcontext(), self._connected(writes=True) as connection:
+            driver = None
             try:
                 driver = await (self._begin_in_line if in_line else self._begin)(connection, is_long=is_long)
                 yield _PostgresGroup(connection, driver)
@@ -130,6 +134,7 @@ class PostgresDatabase:
             except BaseException:
                 if in_line:
                     self._names.forget()
+                    self._is_line_lost |= driver is not None and driver.closed
                 raise
 
     @asynccontextmanager
@@ -152,12 +157,16 @@ class PostgresDatabase:
     @asynccontextmanager
     async def _line(self) -> AsyncGenerator[None]:
         await self._availability.require(writes=True)
+        loop = asyncio.get_running_loop()
+        began = loop.time()
         try:
             async with asyncio.timeout(LINE_SECONDS):
                 await self._writing.acquire()
         except TimeoutError:
             raise self._line_is_long() from None
         try:
+            if self._is_line_lost and loop.time() - began > LOST_LINE_SECONDS:
+                raise self._lost_line()
             yield
         finally:
             self._writing.release()
@@ -168,8 +177,13 @@ class PostgresDatabase:
         ends = loop.time() + LINE_SECONDS
         while True:
             try:
-                return await self._begin(connection, is_long=is_long, locks=_TAKE_LINE)
+                locks = _take_line(LOST_LINE_SECONDS if self._is_line_lost else 2.0)
+                driver = await self._begin(connection, is_long=is_long, locks=locks)
+                self._is_line_lost = False
+                return driver
             except psycopg.errors.LockNotAvailable:
+                if self._is_line_lost:
+                    raise self._lost_line() from None
                 if loop.time() > ends:
                     raise self._line_is_long() from None
                 await (await _driver(connection)).rollback()
@@ -203,6 +217,9 @@ class PostgresDatabase:
     def _line_is_long(self) -> DatabaseUnavailable:
         return DatabaseUnavailable(f"Other changes have taken more than {LINE_SECONDS:g} seconds.", Outage.BUSY)
 
+    def _lost_line(self) -> DatabaseUnavailable:
+        return DatabaseUnavailable("A connection fell silent in the middle of a change, which still locks the others.")
+
     async def check(self, *, thorough: bool = False) -> int:  # noqa: ARG002  # what is checked is the same
         """See `Database.check`."""
         version, ((is_read_only,),) = await asyncio.gather(self.version(), self._compiled.fetch(_IS_READ_ONLY))
@@ -229,8 +246,6 @@ class PostgresDatabase:
         await self._connections.close()
 
 
-# The row of the catalogue's version is what all writers lock: whoever waits for it says so in time, and tries again.
-_TAKE_LINE = b"; SET LOCAL lock_timeout = '2s'; SELECT FROM catalogue FOR UPDATE; SET LOCAL lock_timeout = '3s'"
 _MIGRATION_BEGIN = (
     b"SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0; "
     b"SET LOCAL quote_all_identifiers = off; "  # SQLAlchemy reads the names of types
@@ -251,6 +266,12 @@ def _begin_sql(statement_seconds: float) -> bytes:
         f"BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL statement_timeout = '{statement_seconds * 1000:.0f}ms'; "
         "SET LOCAL lock_timeout = '3s'; SET LOCAL idle_in_transaction_session_timeout = '10min'"
     ).encode()
+
+
+def _take_line(seconds: float) -> bytes:
+    """Locks the row of the catalogue's version, as all writers do: whoever waits for it says so in time, and tries again."""
+    lock_timeout = f"SET LOCAL lock_timeout = '{seconds * 1000:.0f}ms'"
+    return f"; {lock_timeout}; SELECT FROM catalogue FOR UPDATE; SET LOCAL lock_timeout = '3s'".encode()
 
 
 async def _driver(connection: AsyncConnection) -> PostgresConnection:
