@@ -45,6 +45,19 @@ def test_a_token_of_a_helper(helper: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    "script",
+    [
+        """echo '{"Username": "u", "Secret": "p"}'; sleep 2 &""",
+        """exec <&-; echo '{"Username": "u", "Secret": "p"}'""",
+        """head -c 300000 /dev/zero | tr '\\0' ' '; echo '{"Username": "u", "Secret": "p"}'; yes >&2 & sleep 0.1; kill $!""",
+    ],
+)
+def test_a_helper_is_believed_when_it_has_ended_whatever_it_leaves_behind(helper: Path, script: str) -> None:
+    of_user, warnings = logins(helper, script, credsStore="x")
+    assert (of_user.auth(HOST), warnings) == ({"username": "u", "password": "p"}, [])
+
+
+@pytest.mark.parametrize(
     "script", ["echo '{}'", "echo null", "echo credentials not found in native keychain; exit 1", "echo '{}' more"]
 )
 def test_a_helper_without_a_log_in_is_no_problem(helper: Path, script: str) -> None:
@@ -68,6 +81,8 @@ def test_a_helper_without_a_log_in_is_no_problem(helper: Path, script: str) -> N
         ("kill -9 $$", "docker-credential-x fails: exit code -9"),
         ("sleep 60", "docker-credential-x gives no answer within 0.5 s"),
         ("sleep 60 & echo '{}'; wait", "docker-credential-x gives no answer within 0.5 s"),
+        ("exec >&-; sleep 60", "docker-credential-x gives no answer within 0.5 s"),
+        ("yes", "docker-credential-x prints more than 1048576 bytes"),
     ],
 )
 def test_a_helper_that_fails_is_one_warning_that_names_the_file(helper: Path, script: str | None, message: str) -> None:

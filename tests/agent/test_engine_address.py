@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -123,6 +124,22 @@ def test_a_context_that_names_no_engine_is_one_sentence(tmp_path: Path, content:
     write_context(tmp_path, "odd", content)
     with pytest.raises(EngineFailed, match="names no engine"):
         find(tmp_path, None, "odd")
+
+
+def test_the_names_of_a_context_are_read_in_any_case(tmp_path: Path) -> None:
+    write_context(tmp_path, "low", {"endpoints": {"docker": {"host": "unix:///low"}}})
+    assert find(tmp_path, None, "low").socket == Path("/low")
+
+
+def test_a_context_that_is_a_pipe_or_has_a_name_of_no_text_is_one_sentence(tmp_path: Path) -> None:
+    tls = write_context(tmp_path, "pipe", meta("tcp://e:1"), "ca.pem")
+    for file in (tls / "ca.pem", next((tmp_path / "contexts" / "meta").glob("*/meta.json"))):
+        file.unlink()
+        os.mkfifo(file)
+        with pytest.raises(EngineFailed, match=rf"{file.name}.*it is no file"):
+            find(tmp_path, None, "pipe")
+    with pytest.raises(EngineFailed, match="There is no docker context '\N{REPLACEMENT CHARACTER}'"):
+        find(tmp_path, None, "\ud800")
 
 
 def test_the_address_of_a_context_is_checked_too(tmp_path: Path) -> None:

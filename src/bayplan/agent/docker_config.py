@@ -58,7 +58,7 @@ def load(environment: Mapping[str, str] = os.environ) -> DockerConfig:
     """Reads the file; a missing file is an empty configuration. Never raises."""
     path = folder(environment) / "config.json"
     try:
-        content = _first_value(_read(path))
+        content = _first_value(read_file(path))
     except FileNotFoundError:
         return DockerConfig(path)
     except OSError as error:
@@ -72,27 +72,28 @@ def load(environment: Mapping[str, str] = os.environ) -> DockerConfig:
     return _Reader(path, content).config()
 
 
-def _read(path: Path) -> bytes:
-    with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb") as file:  # a pipe without a writer would wait
+def read_file(path: Path) -> bytes:
+    """Gives a file's bytes; raises `OSError` also for a pipe, which would make a reader wait, and for more than `MOST_BYTES`."""
+    with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb") as file:
         if stat.S_ISFIFO(os.fstat(file.fileno()).st_mode):
             raise OSError(0, "it is no file")
-        content = file.read(MOST_BYTES + 1)
+        content = file.read(MOST_BYTES + 1) or b""  # a terminal gives None
     if len(content) > MOST_BYTES:
         raise OSError(0, f"it is larger than {MOST_BYTES} bytes")
     return content
 
 
 def _first_value(content: bytes) -> Any:
-    """Gives the first JSON value of a text; docker reads no further."""
+    """Gives the first JSON value of a text, None for an empty text; docker reads no further."""
     text = content.decode("utf-8", errors="replace").lstrip(" \t\r\n")
-    return json.JSONDecoder().raw_decode(text)[0]
+    return json.JSONDecoder().raw_decode(text)[0] if text else None
 
 
 class _Reader:
     """Reads the parts of the file's object. Names are read in any case, as Go does."""
 
     def __init__(self, path: Path, content: Mapping[str, Any]) -> None:
-        self._path, self._content = path, _by_name(content)
+        self._path, self._content = path, by_name(content)
         self._problems: list[str] = []
         self._unreadable: dict[str, str] = {}
 
@@ -143,7 +144,8 @@ class _Reader:
         return value or None
 
 
-def _by_name(fields: Mapping[str, Any]) -> dict[str, Any]:
+def by_name(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Gives the fields of an object by their names in lower case: Go reads a name in any case."""
     return {name.lower(): value for name, value in fields.items()}
 
 
@@ -153,7 +155,7 @@ def _auth(entry: Any) -> Auth:
         return {}
     if not isinstance(entry, dict):
         raise ValueError("is not an object")
-    fields = _by_name(entry)
+    fields = by_name(entry)
     for name in (*_FIELDS, "auth"):
         if not isinstance(fields.get(name), str | None):
             raise ValueError(f"has a field {name} that is not a text")

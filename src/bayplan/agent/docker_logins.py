@@ -9,8 +9,10 @@ import os
 import shutil
 import signal
 import subprocess
+import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from select import select
 from typing import Any
 
 from bayplan.agent.docker_config import DOCKER_HUB_KEY, Auth, DockerConfig, hostname
@@ -20,6 +22,7 @@ from bayplan.domain.reference import DOCKER_HUB, canonical_host
 HELPER_SECONDS = 10.0
 """How long a credential helper may take; docker itself waits for ever."""
 MOST_ANSWER_BYTES = 2**20
+_POLL_SECONDS = 0.01
 
 # What helpers print where they have no log-in for a registry (docker/docker-credential-helpers, `credentials/error.go`).
 _NOT_FOUND = "credentials not found in native keychain"
@@ -120,7 +123,7 @@ def _ask(name: str, key: str, seconds: float) -> Auth | None:
 
 
 def _run(program: str, name: str, key: str, seconds: float) -> tuple[int, bytes]:
-    """Runs `PROGRAM get` with the registry's name as its input; ends it, and what it has started, after so many seconds."""
+    """Runs `PROGRAM get` with the registry's name as its input; gives its exit code and what it printed."""
     try:
         # In a session of its own, so that everything that it starts can be ended with it.
         process = subprocess.Popen(  # noqa: S603  # the program that the user's own configuration names
@@ -129,19 +132,39 @@ def _run(program: str, name: str, key: str, seconds: float) -> tuple[int, bytes]
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             start_new_session=True,
+            bufsize=0,
         )
     except OSError as error:
         raise _HelperFailed(f"{name} cannot be run: {error.strerror}") from None
+    assert process.stdin is not None
+    assert process.stdout is not None
     try:
-        output, _ = process.communicate(key.encode(), timeout=seconds)
-    except subprocess.TimeoutExpired:
+        with process.stdout:
+            with suppress(BrokenPipeError), process.stdin:  # one that reads nothing may still answer
+                process.stdin.write(key.encode())
+            output = _output(process, process.stdout.fileno(), name, seconds)
+    except _HelperFailed:
         with suppress(OSError):
             os.killpg(process.pid, signal.SIGKILL)
-        raise _HelperFailed(f"{name} gives no answer within {seconds:g} s") from None
-    finally:
-        for stream in (process.stdin, process.stdout):
-            if stream is not None:
-                with suppress(OSError):
-                    stream.close()
         process.wait()
-    return process.returncode, output[:MOST_ANSWER_BYTES]
+        raise
+    return process.returncode, output
+
+
+def _output(process: "subprocess.Popen[bytes]", stream: int, name: str, seconds: float) -> bytes:
+    """Gives what a helper prints until it ends; a daemon that it leaves behind may keep the pipe. Raises `_HelperFailed`."""
+    output, deadline = bytearray(), time.monotonic() + seconds
+    is_open = True
+    while time.monotonic() < deadline:
+        has_ended = process.poll() is not None  # asked before the pipe is read: then all that it printed is in the pipe
+        if is_open and select([stream], [], [], 0 if has_ended else _POLL_SECONDS)[0]:
+            part = os.read(stream, MOST_ANSWER_BYTES)
+            output += part
+            is_open = bool(part)
+            if len(output) > MOST_ANSWER_BYTES:
+                raise _HelperFailed(f"{name} prints more than {MOST_ANSWER_BYTES} bytes")
+        elif has_ended:
+            return bytes(output)
+        elif not is_open:
+            time.sleep(_POLL_SECONDS)
+    raise _HelperFailed(f"{name} gives no answer within {seconds:g} s")

@@ -150,11 +150,10 @@ def _with_environment(address: EngineAddress, environment: Mapping[str, str]) ->
 def _behind_tls(address: EngineAddress, tls: TlsFiles, source: str) -> EngineAddress:
     for file in filter(None, (tls.ca, tls.certificate, tls.key)):
         try:
-            with file.open("rb") as opened:
-                opened.read(1)
+            docker_config.read_file(file)
         except OSError as error:
             raise EngineFailed(
-                f"The certificate {file} for the engine at {printable(address.text)} cannot be read ({error.strerror}): {source} "
+                f"The certificate {file} for the engine at {printable(address.text)} cannot be read ({error.strerror or error}): {source} "
                 "names that folder, which is to have ca.pem, cert.pem and key.pem.",
                 code="engine_address",
             ) from None
@@ -164,11 +163,12 @@ def _behind_tls(address: EngineAddress, tls: TlsFiles, source: str) -> EngineAdd
 
 def _of_context(name: str, source: str, folder: Path) -> EngineAddress:
     """Gives the address of a docker context, with its certificates; raises `EngineFailed`."""
-    key = hashlib.sha256(name.encode("utf-8", errors="surrogateescape")).hexdigest()
+    key = hashlib.sha256(name.encode("utf-8", errors="surrogatepass")).hexdigest()
     file = folder / "contexts" / "meta" / key / "meta.json"
     try:
-        endpoint: Any = json.loads(file.read_bytes())["Endpoints"]["docker"]
-        host, skips = endpoint.get("Host") or "", bool(endpoint.get("SkipTLSVerify"))
+        content = docker_config.by_name(json.loads(docker_config.read_file(file)))
+        endpoint = docker_config.by_name(content["endpoints"]["docker"])
+        host, skips = endpoint.get("host") or "", bool(endpoint.get("skiptlsverify"))
         if not isinstance(host, str):
             raise TypeError
     except FileNotFoundError:
@@ -179,7 +179,7 @@ def _of_context(name: str, source: str, folder: Path) -> EngineAddress:
         ) from None
     except OSError as error:
         raise EngineFailed(
-            f"The docker context '{printable(name)}', which {source} names, cannot be read: {file}: {error.strerror}.",
+            f"The docker context '{printable(name)}', which {source} names, cannot be read: {file}: {error.strerror or error}.",
             code="engine_address",
         ) from None
     except (ValueError, TypeError, LookupError, AttributeError, RecursionError):

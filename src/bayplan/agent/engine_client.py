@@ -49,7 +49,10 @@ class EngineClient(APIClient):  # type: ignore[misc]  # the SDK ships no type in
         )
         self.credstore_env = None
         self._auth_configs = AuthConfig({})
-        self._general_configs = {"HttpHeaders": dict(config.headers)} if config.headers else {}
+        headers = {
+            name: text.encode(errors="replace") for name, text in config.headers.items()
+        }  # as bytes: UTF-8, as docker
+        self._general_configs = {"HttpHeaders": headers} if headers else {}
         self._proxy_configs = ProxyConfig.from_dict(
             config.proxies.get(address.text) or config.proxies.get("default") or {}
         )
