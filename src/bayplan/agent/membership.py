@@ -171,7 +171,7 @@ def status(path: Path, state: AgentState, engine: str | None = None) -> Status:
         except BayplanError as error:
             fails("server", error.detail)
         try:
-            answer["engine"] = _engine(path, engine)
+            answer["engine"] = _engine(path, engine, None if answer["failing"] else state)
         except BayplanError as error:
             fails("engine", error.detail)
         try:
@@ -184,22 +184,37 @@ def status(path: Path, state: AgentState, engine: str | None = None) -> Status:
     return answer
 
 
-def _engine(path: Path, address: str | None) -> str | None:
-    """Gives the engine's name, release and address; None where none is named, none listens, and no image was prefetched."""
-    from bayplan.agent import docker_config, engine, engine_address, owned_images
+def _engine(path: Path, address: str | None, state: AgentState | None) -> str | None:
+    """Gives the engine's name, release and address; None for a machine without an engine that needs none.
+
+    `state` is None where its server does not answer, and is not to be asked.
+    """
+    from bayplan.agent import docker_config, engine, engine_address
 
     try:
         with engine.connect(address) as connected:
             return f"{connected.name} {connected.version} at {connected.address.removeprefix('unix://')}"
     except BayplanError as error:
         is_named = engine_address.find(address, docker_config.load()) is not None
-        if (
-            error.code == "engine_not_running"
-            and not is_named
-            and not owned_images.is_any(owned_images.beside(path), "")
-        ):
+        if error.code == "engine_not_running" and not is_named and not _has_images(path, state):
             return None
         raise
+
+
+def _has_images(path: Path, state: AgentState | None) -> bool:
+    """Whether images were prefetched on this machine, or are desired on it, as far as its server tells."""
+    from bayplan.agent import owned_images
+
+    if owned_images.is_any(owned_images.beside(path), ""):
+        return True
+    if state is None:
+        return False
+    try:
+        with connect(state) as client:
+            desired = client.prefetch.desired_images()
+    except BayplanError:  # of a server without prefetching
+        return False
+    return desired is not None and bool(desired[0]["images"])
 
 
 def leave(path: Path, *, force: bool) -> bool:

@@ -9,7 +9,6 @@ import json
 import os
 import signal
 import sys
-import warnings
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import NoReturn
@@ -55,7 +54,6 @@ def command(options: AgentOptions) -> list[str]:
 
 def run(options: AgentOptions) -> None:
     """Runs the agent in this process until a signal ends it; raises as `Agent.run` does."""
-    _leave_out_what_costs_memory()
     # Safe at any moment: files are written whole, and the server handles a request wholly or not at all.
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda _number, _frame: sys.exit(0))
@@ -79,14 +77,6 @@ def run(options: AgentOptions) -> None:
             Agent(path, options.heartbeat_seconds, options.probe_seconds, retry, _log, prefetcher).run()
     except JoinedAgain:
         become(options)
-
-
-def _leave_out_what_costs_memory() -> None:
-    """Has libraries do without parts that they can do without, and that no agent needs: 3 MB."""
-    # anyio is for httpx2's asynchronous half; charset_normalizer is with requests, which guesses the encoding of texts by it.
-    for module in ("anyio", "charset_normalizer"):
-        sys.modules[module] = None  # type: ignore[assignment]  # Python's way to say that there is no such module
-    warnings.filterwarnings("ignore", "Unable to find acceptable character detection dependency")
 
 
 def _log(text: str) -> None:

@@ -1,5 +1,6 @@
 """What `bayplan worker run` does where a pull stops or fails: a real server, real registries, a real engine."""
 
+import json
 import os
 import signal
 import socket
@@ -9,6 +10,7 @@ from pathlib import Path
 import httpx2
 import pytest
 
+from bayplan.agent.engine import SOCKETS
 from tests import catalogue
 from tests.agent.box import Box, until
 from tests.agent.documents import A6000
@@ -16,7 +18,7 @@ from tests.agent.engine.between import between, in_front
 from tests.agent.engine.conftest import PREFETCH_SECONDS, Body, Enter, Runs
 from tests.agent.engine.images import Pushed, push
 from tests.agent.engine.running import Dockerd
-from tests.agent.engine.test_prefetch import here, own
+from tests.agent.engine.test_prefetch import here, own, withdraw
 from tests.process import Server, running_server
 from tests.programs import FETCH_TIMEOUT_SECONDS
 from tests.registry.running import Kind, Registry
@@ -218,3 +220,14 @@ def test_it_outlives_its_server(tmp_path: Path, engine: Dockerd, registry: Regis
             enter(server, pushed[1])
             until(lambda: pushed[1].pinned in here(engine), lambda: worker.output)
     assert os.environ.get("DOCKER_HOST") is None
+
+
+@pytest.mark.skipif(any(place.exists() for place in SOCKETS), reason="this machine has an engine")
+def test_the_status_of_a_machine_without_an_engine_on_which_images_are_desired(
+    machine: Box, image: tuple[Pushed, Body], rule: Body, staff: httpx2.Client
+) -> None:
+    status = json.loads(machine.run("status", "--json", code=5).out)
+    assert status["failing"] == ["engine"]
+    assert "No container engine runs on this machine" in status["troubles"][0]
+    withdraw(staff, rule)
+    assert json.loads(machine.run("status", "--json").out)["engine"] is None
