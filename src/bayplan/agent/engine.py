@@ -18,9 +18,9 @@ from bayplan.agent.docker_config import Auth, DockerConfig
 from bayplan.agent.docker_logins import DockerLogins
 from bayplan.agent.engine_address import EngineAddress
 from bayplan.agent.engine_errors import EngineFailed
+from bayplan.agent.local_image import LocalImage
 from bayplan.agent.progress import Progress
 from bayplan.domain.reference import Reference
-from bayplan.errors import Invalid
 from bayplan.registry.auth import RegistryCredentials
 
 if TYPE_CHECKING:
@@ -35,26 +35,6 @@ SOCKETS = (
     _RUN_BY_USER / "podman" / "podman.sock",
 )
 """Where engines listen: Docker, Docker without root, Podman, Podman without root. The first that answers is taken."""
-
-
-@dataclass(frozen=True, slots=True)
-class LocalImage:
-    """An image that the engine has: the engine's key, the references it was pulled by, its size on the disk, and its tags."""
-
-    id: str
-    references: tuple[Reference, ...]
-    size_bytes: int
-    tags: tuple[str, ...] = ()
-
-    def is_of_repository(self, reference: Reference) -> bool:
-        """Whether it was pulled from that registry and repository, by whichever digest."""
-        key = (reference.registry, reference.repository)
-        return any((own.registry, own.repository) == key for own in self.references)
-
-    def has(self, reference: Reference) -> bool:
-        """Whether this is the image of that registry, repository and digest."""
-        key = (reference.registry, reference.repository, reference.digest)
-        return any((own.registry, own.repository, own.digest) == key for own in self.references)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,14 +97,14 @@ class Engine:
 
         with self._translating_errors():
             try:
-                return _local_image(self.api.inspect_image(name))
+                return LocalImage.of(self.api.inspect_image(name))
             except (ImageNotFound, NotFound):
                 return None
 
     def images(self) -> list[LocalImage]:
         """Gives all images of the engine."""
         with self._translating_errors():
-            return [_local_image(answer) for answer in self.api.images()]
+            return [LocalImage.of(answer) for answer in self.api.images()]
 
     def in_use(self) -> frozenset[str]:
         """Gives the keys of the images that containers are made from, those that are stopped included."""
@@ -314,19 +294,3 @@ def _connect(address: EngineAddress, config: DockerConfig, logins: DockerLogins)
 def _pinned(reference: Reference) -> str:
     """The reference without a tag, by which engines have an image that was pulled by digest."""
     return f"{reference.registry}/{reference.repository}@{reference.digest}"
-
-
-def _local_image(answer: Mapping[str, Any]) -> LocalImage:
-    references = []
-    for text in answer.get("RepoDigests") or ():
-        try:
-            references.append(Reference.parse(text))
-        except Invalid:  # "<none>@<none>": an image that was loaded, not pulled
-            continue
-    # Podman lists digests among the tags, and writes the registry that Docker leaves out.
-    tags = tuple(
-        tag.removeprefix("docker.io/").removeprefix("library/")
-        for tag in answer.get("RepoTags") or ()
-        if "@" not in tag and tag != "<none>:<none>"
-    )
-    return LocalImage(str(answer["Id"]), tuple(references), int(answer.get("Size") or 0), tags)

@@ -8,8 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 
-from bayplan.agent.engine import Engine, LocalImage
+from bayplan.agent.engine import Engine
 from bayplan.agent.engine_errors import OF_THE_MACHINE, EngineFailed
+from bayplan.agent.local_image import LocalImage
+from bayplan.agent.owned_images import TaggedImage
 from bayplan.domain.reference import Reference
 
 _DIGEST_DIGITS = 12
@@ -18,27 +20,32 @@ _DIGEST_DIGITS = 12
 def keep(engine: Engine, image: LocalImage, reference: Reference, tag: str) -> None:
     """Tags an image that has no tag; raises `EngineFailed`."""
     if not image.tags:
-        engine.tag(image, _free_tag(engine, image, reference, tag, is_own=False))
+        engine.tag(image, _free_tag(engine, image, reference, tag, None))
 
 
-def _free_tag(engine: Engine, image: LocalImage, reference: Reference, tag: str, *, is_own: bool) -> str:
+def _free_tag(engine: Engine, image: LocalImage, reference: Reference, tag: str, recorded: TaggedImage | None) -> str:
     """Gives the tag, or one with a part of the digest where somebody else's image has it.
 
     An image of the same repository is an earlier one of the same image of the catalogue, so the tag is taken from it.
     """
-    holder = None if is_own or tag in image.tags else engine.find_tag(tag)
-    if holder is None or holder.is_of_repository(reference):
+    holder = None if tag in image.tags else engine.find_tag(tag)
+    if holder is None or holder.is_of_repository(reference) or _is_same(holder, recorded):
         return tag
     return f"{tag}-{str(reference.digest).rpartition(':')[2][:_DIGEST_DIGITS]}"
 
 
+def _is_same(holder: LocalImage, recorded: TaggedImage | None) -> bool:
+    """Whether a tag is still at the image that the agent gave it to: references tell less, as they can be removed alone."""
+    return recorded is not None and holder.id == recorded.id
+
+
 @dataclass(slots=True)
 class ImageTags:
-    """The tags that the agent has set in an engine: `recorded` has the reference of each. `save` gets them before one is set."""
+    """The tags that the agent has set in an engine: `recorded` has the image of each. `save` gets them before one is set."""
 
     engine: Engine
-    recorded: Mapping[str, str]
-    save: Callable[[Mapping[str, str]], None]
+    recorded: Mapping[str, TaggedImage]
+    save: Callable[[Mapping[str, TaggedImage]], None]
     log: Callable[[str], None]
 
     def of_others(self, image: LocalImage, own: Collection[str]) -> tuple[str, ...]:
@@ -49,9 +56,10 @@ class ImageTags:
         """Tags an image, and gives the tag; None where the engine refuses. Raises `EngineFailed` where it does not answer."""
         name = str(reference)
         try:
-            actual = _free_tag(self.engine, image, reference, tag, is_own=tag in self.recorded)
-            if self.recorded.get(actual) != name:
-                self._record({**self.recorded, actual: name})
+            actual = _free_tag(self.engine, image, reference, tag, self.recorded.get(tag))
+            tagged = TaggedImage(name, image.id)
+            if self.recorded.get(actual) != tagged:
+                self._record({**self.recorded, actual: tagged})
             if actual not in image.tags:
                 self.engine.tag(image, actual)
         except EngineFailed as error:
@@ -66,19 +74,19 @@ class ImageTags:
 
         Raises `EngineFailed` where the engine does not answer.
         """
-        for tag, name in list(self.recorded.items()):
-            if not is_stale(tag, name):
+        for tag, tagged in list(self.recorded.items()):
+            if not is_stale(tag, tagged.reference):
                 continue
             try:
                 holder = self.engine.find_tag(tag)
-                if holder is not None and (holder.has(Reference.parse(name)) or not holder.references):
+                if holder is not None and _is_same(holder, tagged):
                     self.engine.untag(tag)
             except EngineFailed as error:
                 if error.code in OF_THE_MACHINE:
                     raise
                 continue  # tried again in the next pass
-            self._record({other: reference for other, reference in self.recorded.items() if other != tag})
+            self._record({other: image for other, image in self.recorded.items() if other != tag})
 
-    def _record(self, tags: Mapping[str, str]) -> None:
+    def _record(self, tags: Mapping[str, TaggedImage]) -> None:
         self.save(tags)
         self.recorded = tags

@@ -24,18 +24,26 @@ class OwnedImage:
 
 
 @dataclass(frozen=True, slots=True)
+class TaggedImage:
+    """An image that was given a tag: its reference with the digest, and the engine's key for it."""
+
+    reference: str
+    id: str
+
+
+@dataclass(frozen=True, slots=True)
 class OwnedImages:
     """The images pulled by one engine, the sizes of images that exceeded the disk budget, by reference, and other engines' images.
 
-    `tags` has the reference of each tag that was set.
+    `tags` has the image of each tag that was set.
     """
 
     server: str
     own: Mapping[str, OwnedImage]
     sizes: Mapping[str, int]
     elsewhere: Sequence[OwnedImage] = ()  # pulled by other engines: they stay in the file
-    tags: Mapping[str, str] = field(default_factory=dict)
-    tags_elsewhere: Mapping[str, Mapping[str, str]] = field(default_factory=dict)  # by engine
+    tags: Mapping[str, TaggedImage] = field(default_factory=dict)
+    tags_elsewhere: Mapping[str, Mapping[str, TaggedImage]] = field(default_factory=dict)  # by engine
 
 
 def beside(credential: Path) -> Path:
@@ -56,7 +64,10 @@ def read(path: Path, server: str, engine: str) -> OwnedImages:
             for entry in content["own"]
         ]
         own = {image.reference: image for image in images if image.engine == engine}
-        tags = {place: dict(of_engine) for place, of_engine in content.get("tags", {}).items()}
+        tags = {
+            place: {tag: TaggedImage(entry["reference"], entry["id"]) for tag, entry in of_engine.items()}
+            for place, of_engine in content.get("tags", {}).items()
+        }
         elsewhere = [image for image in images if image.engine != engine]
         return OwnedImages(server, own, dict(content["sizes"]), elsewhere, tags.pop(engine, {}), tags)
     except FileNotFoundError:
@@ -83,7 +94,11 @@ def write(path: Path, owned: OwnedImages, engine: str) -> None:
         "server": owned.server,
         "own": [asdict(image) for image in (*owned.own.values(), *owned.elsewhere)],
         "sizes": dict(owned.sizes),
-        "tags": {place: dict(of_engine) for place, of_engine in tags.items() if of_engine},
+        "tags": {
+            place: {tag: asdict(image) for tag, image in of_engine.items()}
+            for place, of_engine in tags.items()
+            if of_engine
+        },
     }
     try:
         write_whole(path, json.dumps(content, indent=2))

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 from bayplan.agent import image_tags
 from bayplan.agent.credential import AgentState
-from bayplan.agent.engine import Engine, LocalImage
+from bayplan.agent.engine import Engine
 from bayplan.agent.engine_errors import OF_THE_MACHINE, EngineFailed
+from bayplan.agent.local_image import LocalImage
 from bayplan.agent.membership import NODES_GONE
 from bayplan.agent.progress import Progress
 from bayplan.client import Client

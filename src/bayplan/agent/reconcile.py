@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING
 from bayplan.agent import owned_images
 from bayplan.agent.desired import DesiredImage, PullFailure
 from bayplan.agent.disk_budget import DiskBudget, DiskBudgetExceeded, DiskLimits
-from bayplan.agent.engine import Engine, LocalImage, SilenceLimits
+from bayplan.agent.engine import Engine, SilenceLimits
 from bayplan.agent.engine_errors import OF_THE_MACHINE, EngineFailed, printable
 from bayplan.agent.image_tags import ImageTags
-from bayplan.agent.owned_images import OwnedImage
+from bayplan.agent.local_image import LocalImage
+from bayplan.agent.owned_images import OwnedImage, TaggedImage
 from bayplan.agent.progress import Progress
 from bayplan.domain import units
 from bayplan.domain.reference import Reference
@@ -145,7 +146,7 @@ class _ReconcilePass:
 
     def _set_tags(self, desired: Sequence[DesiredImage], names: Mapping[int, str | None]) -> None:
         """Tags the owned images, and removes the tags of images that are neither desired nor owned any more."""
-        tagged_before = set(self._owned.tags.values())
+        tagged_before = {image.reference for image in self._owned.tags.values()}
         current = {
             self._tag(image, name)
             for image in desired
@@ -337,7 +338,7 @@ class _ReconcilePass:
             raise Stopped
         self._reconciler.observer.report(self._inventory)
 
-    def _change_tags(self, tags: Mapping[str, str]) -> None:
+    def _change_tags(self, tags: Mapping[str, TaggedImage]) -> None:
         self._change_owned(tags=tags)
 
     def _change_owned(self, **changes: object) -> None:

@@ -1,5 +1,6 @@
 """Images that are pulled by digest have a tag, for real: `docker image prune` leaves them, and what somebody tags stays theirs."""
 
+import json
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +14,7 @@ from bayplan.agent.engine import Engine, connect
 from bayplan.agent.reconcile import Reconciler
 from tests.agent.box import Box
 from tests.agent.engine.conftest import Body
-from tests.agent.engine.images import Pushed, push
+from tests.agent.engine.images import Pushed, archive, push
 from tests.agent.engine.running import Dockerd
 from tests.agent.engine.test_prefetch_ownership import desired, reconciler_of
 from tests.agent.engine.test_pull import pull
@@ -68,7 +69,8 @@ def prune(engine: Engine) -> None:
 
 def recorded(folder: Path, engine: Engine) -> dict[str, str]:
     """The tags that the agent has set."""
-    return dict(owned_images.read(folder / "images.json", "http://127.0.0.1:1", engine.place).tags)
+    tags = owned_images.read(folder / "images.json", "http://127.0.0.1:1", engine.place).tags
+    return {tag: image.reference for tag, image in tags.items()}
 
 
 def test_a_prefetched_image_outlives_a_prune(
@@ -166,6 +168,42 @@ def test_somebodys_own_tag_of_that_name_is_not_moved(
     reconcile()
     assert tags(container_engine, theirs) == [f"bayplan/{name}:1"]
     assert tags(container_engine, ours) is None
+
+
+@pytest.mark.parametrize("is_pulled", [True, False])
+def test_a_tag_that_somebody_has_moved_is_theirs(
+    container_engine: Engine,
+    registry: Registry,
+    name: str,
+    reconcile: Callable[..., dict[int, str]],
+    is_pulled: bool,
+) -> None:
+    ours, theirs = push(registry, f"team/{name}"), push(registry, f"else/{name}")
+    reconcile(wanted(ours, f"{name}:1"))
+    if is_pulled:
+        container_engine.api.pull(f"{registry.host}/{theirs.repository}", tag=theirs.digest)
+        container_engine.api.tag(theirs.pinned, f"bayplan/{name}", "1")
+    else:
+        imported = container_engine.api.import_image_from_data(archive("a", name.encode()), repository=name, tag="1")
+        container_engine.api.tag(json.loads(imported.splitlines()[-1])["status"], f"bayplan/{name}", "1")
+    moved = container_engine.find_tag(f"bayplan/{name}:1")
+    for _ in range(2):
+        assert reconcile(wanted(ours, f"{name}:1")) == {1: "held"}
+        assert tags(container_engine, ours) == [f"bayplan/{name}:1-{ours.digest[7:19]}"]
+    reconcile()
+    assert tags(container_engine, ours) is None
+    assert container_engine.find_tag(f"bayplan/{name}:1") == moved
+
+
+def test_an_image_that_has_only_its_tag_left_is_removed(
+    container_engine: Engine, registry: Registry, name: str, reconcile: Callable[..., dict[int, str]]
+) -> None:
+    pushed = push(registry, f"team/{name}")
+    reconcile(wanted(pushed, f"{name}:1"))
+    container_engine.api.remove_image(pushed.pinned)
+    assert container_engine.find_tag(f"bayplan/{name}:1") is not None
+    reconcile()
+    assert container_engine.find_tag(f"bayplan/{name}:1") is None
 
 
 def test_the_command_tags_what_it_pulls(engine: Dockerd, machine: Box, image: tuple[Pushed, Body], name: str) -> None:
