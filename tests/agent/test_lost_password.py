@@ -6,7 +6,7 @@ import pytest
 
 from bayplan.agent.desired import DesiredImage
 from bayplan.agent.engine_errors import EngineFailed
-from bayplan.agent.pull import credentials_of
+from bayplan.agent.image_status import credentials_of
 
 
 def answer(username: str | None, password: str | None) -> Any:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from bayplan.agent.engine_errors import EngineFailed
-from bayplan.agent.pull import credentials_of
+from bayplan.agent.image_status import credentials_of
 from bayplan.domain.backoff import Backoff
 from bayplan.domain.image_tag import image_tag
 from bayplan.domain.reference import Reference, located

@@ -9,12 +9,13 @@ from __future__ import annotations
 import shlex
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from bayplan.agent import image_tags
 from bayplan.agent.credential import AgentState
 from bayplan.agent.engine import Engine
 from bayplan.agent.engine_errors import OF_THE_MACHINE, EngineFailed
+from bayplan.agent.image_status import ImageStatus, credentials_of, digest_by_server, image_status
 from bayplan.agent.local_image import LocalImage
 from bayplan.agent.membership import NODES_GONE
 from bayplan.agent.progress import Progress
@@ -22,12 +23,10 @@ from bayplan.client import Client
 from bayplan.domain import units
 from bayplan.domain.image_tag import image_tag
 from bayplan.domain.reference import Reference, located
-from bayplan.errors import BayplanError, Invalid, NotFound, Problem
-from bayplan.registry.auth import RegistryCredentials
+from bayplan.errors import BayplanError, Invalid, Problem
 
 if TYPE_CHECKING:
     from bayplan.schemas.docker import ImageAnswer
-    from bayplan.schemas.inspection import InspectionAnswer
     from bayplan.schemas.match import GradedImage, MatchAnswer
 
 NEXT_BEST_AT_MOST = 20
@@ -51,16 +50,6 @@ class PullRequest:
     framework: str | None = None
     grades: Sequence[str] | None = None
     next_best: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class ImageStatus:
-    """The digest to pull, the size of the download (None where unknown), and whether both are from the catalogue."""
-
-    digest: str
-    size_bytes: int | None
-    from_catalogue: bool
-    moved_to: str | None = None  # the digest of its tag now, where a check has seen it move
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,67 +213,6 @@ def _keep_tagged(
         observer.log(f"{_name(image)} has no tag, so `docker image prune` removes it: {error.detail}")
 
 
-def credentials_of(image: ImageAnswer) -> RegistryCredentials | None:
-    """Gives an image's credentials, None where it has none; raises `EngineFailed` where the server cannot decrypt them."""
-    username, password = image["registry_username"], image["registry_password"]
-    if username is None:
-        return None
-    if password is None:
-        problem = f"The server lacks the key of the registry password of {_name(image)}"
-        raise EngineFailed(f"{problem}: have staff put the key back, or enter the password again.", code="no_password")
-    return RegistryCredentials(username, password)
-
-
-def image_status(
-    client: Client,
-    engine: Engine,
-    image: ImageAnswer,
-    tagged: Reference,
-    credentials: RegistryCredentials | None,
-    architecture: str,
-) -> ImageStatus:
-    """Gives the digest to pull: that which the catalogue stands by, else that in the url, else that of the tag in the registry now."""
-    checks = client.images.checks(image["pk"])
-    digest = checks["digest"] or tagged.digest
-    if digest is None:
-        return _status_in_registry(client, engine, tagged, credentials, architecture)
-    try:
-        inspection = client.images.inspection(image["pk"])
-    except NotFound:
-        size_bytes = None
-    else:
-        size_bytes = size_for(inspection, architecture) if inspection["digest"] == digest else None
-    moved_to = checks["found"] if checks["state"] == "moved" else None
-    return ImageStatus(digest, size_bytes, from_catalogue=True, moved_to=moved_to)
-
-
-def _status_in_registry(
-    client: Client, engine: Engine, tagged: Reference, credentials: RegistryCredentials | None, architecture: str
-) -> ImageStatus:
-    """Gives the digest of the tag in the registry, read by the server, or by the engine where the server cannot."""
-    try:
-        inspection = _inspect(client, tagged, credentials)
-    except BayplanError as error:
-        digest = engine.digest_now(tagged, credentials)
-        if digest is None:
-            raise EngineFailed(
-                f"Which digest {tagged} has cannot be found out, and the catalogue has none. The server said: {error.detail}",
-                code=error.code,
-            ) from None
-        return ImageStatus(digest, None, from_catalogue=False)
-    return ImageStatus(inspection["digest"], size_for(inspection, architecture), from_catalogue=False)
-
-
-def size_for(inspection: Any, architecture: str) -> int | None:
-    """Gives the download in bytes for an architecture ("amd64"), from an inspection."""
-    sizes = [
-        platform["size_bytes"]
-        for platform in inspection["platforms"]
-        if (platform["os"], platform["architecture"]) == ("linux", architecture)
-    ]
-    return sizes[0] if sizes else None
-
-
 def _require_space(engine: Engine, reference: Reference, size_bytes: int | None, free_bytes: int | None) -> None:
     """Raises `disk_full` before a download that cannot fit, however many of the image's layers are here already."""
     if size_bytes is None or free_bytes is None or free_bytes >= size_bytes:
@@ -314,27 +242,13 @@ def _gone(client: Client, engine: Engine, image: ImageAnswer, tagged: Reference,
     else:
         tag = tagged.tag or "latest"
         credentials = credentials_of(image)
-        current = engine.digest_now(tagged, credentials) or _digest_by_server(client, tagged, credentials)
+        current = engine.digest_now(tagged, credentials) or digest_by_server(client, tagged, credentials)
         advice = (
             f"Its tag {tag} is not there either: staff push it again, or take the image out with `bayplan images rm {typed}`."
             if current is None
             else f"Its tag {tag} points to {current} now: where that is meant, staff run `bayplan images inspect {typed} --store`."
         )
     return EngineFailed(f"{beginning} {advice}", code="image_gone")
-
-
-def _digest_by_server(client: Client, tagged: Reference, credentials: RegistryCredentials | None) -> str | None:
-    """Gives the digest that a tag has now, by the server, as Podman cannot read it; None where the server cannot either."""
-    try:
-        return _inspect(client, tagged, credentials)["digest"]
-    except BayplanError:
-        return None
-
-
-def _inspect(client: Client, tagged: Reference, credentials: RegistryCredentials | None) -> InspectionAnswer:
-    if credentials is None:
-        return client.images.inspect(str(tagged))
-    return client.images.inspect(str(tagged), username=credentials.username, password=credentials.password)
 
 
 def _images(number: int) -> str:
