@@ -1,8 +1,12 @@
 """The one boundary around Docker's SDK: an engine behind TLS, by a context, and everything that is none, as one sentence."""
 
 import json
+import os
+import shutil
 import socket
 import ssl
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -106,3 +110,37 @@ def test_an_engine_behind_tls_by_a_context(folder: Path) -> None:
             assert engine.address == address
         with pytest.raises(EngineFailed):
             connect(address)
+
+
+def test_a_folder_that_this_user_may_not_enter_is_a_sentence(folder: Path) -> None:
+    """As somebody whose the folder is not: root without the right to pass over who owns a file."""
+    setpriv = shutil.which("setpriv")
+    if setpriv is None or os.geteuid() != 0:
+        pytest.skip("it takes root and setpriv (util-linux)")
+    hidden = folder / "hidden"
+    hidden.mkdir(mode=0o700)
+    (hidden / "cert.pem").touch()
+    os.chown(hidden, 65534, 65534)
+    command = [setpriv, "--bounding-set=-dac_override,-dac_read_search", sys.executable, "-c", _CONNECT, str(hidden)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    no_engine, no_certificate = done.stdout.splitlines()
+    assert f"No container engine runs on this machine (looked for {hidden}/socket)" in no_engine
+    assert f"{hidden}/ca.pem" in no_certificate
+    assert "cannot be read (Permission denied)" in no_certificate
+
+
+_CONNECT = """
+import os, sys
+from pathlib import Path
+from bayplan.agent.engine import connect
+from bayplan.agent.engine_errors import EngineFailed
+try:
+    connect(sockets=(Path(sys.argv[1]) / "socket",))
+except EngineFailed as error:
+    print(error.detail)
+os.environ |= {"DOCKER_CERT_PATH": sys.argv[1], "DOCKER_TLS_VERIFY": "1"}
+try:
+    connect("tcp://127.0.0.1:1")
+except EngineFailed as error:
+    print(error.detail)
+"""

@@ -6,7 +6,7 @@ No exception of the SDK leaves `translating_errors`.
 """
 
 import os
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import AbstractContextManager, closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -248,9 +248,11 @@ class Engine:
         return EngineFailed(f"{self.name} refuses: {engine_errors.printable(text)}.")
 
 
-def connect(address: str | None = None, warn: Callable[[str], None] = lambda _: None) -> Engine:
+def connect(
+    address: str | None = None, warn: Callable[[str], None] = lambda _: None, sockets: Sequence[Path] = SOCKETS
+) -> Engine:
     """Gives the engine at `address` ("unix:///run/podman/podman.sock"), else where docker's variables and contexts say, else the
-    first of `SOCKETS` that answers.
+    first of `sockets` that answers.
 
     `warn` gets a sentence for what cannot be read of docker's configuration. Raises `EngineFailed` where no engine answers.
     """
@@ -260,13 +262,20 @@ def connect(address: str | None = None, warn: Callable[[str], None] = lambda _: 
     if named is not None:
         return _connect(named, config, logins)
     failures = []
-    for socket in SOCKETS:
-        if socket.exists():
+    for socket in sockets:
+        if _is_there(socket):
             try:
                 return _connect(EngineAddress(f"unix://{socket}", socket=socket), config, logins)
             except EngineFailed as error:
                 failures.append(error)
-    raise failures[0] if failures else engine_errors.no_engine(SOCKETS)
+    raise failures[0] if failures else engine_errors.no_engine(sockets)
+
+
+def _is_there(socket: Path) -> bool:
+    try:
+        return socket.exists()
+    except PermissionError:  # in a folder of another user's: /run/podman is root's alone, with or without an engine
+        return False
 
 
 def _connect(address: EngineAddress, config: DockerConfig, logins: DockerLogins) -> Engine:

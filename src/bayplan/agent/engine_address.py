@@ -142,7 +142,7 @@ def _with_environment(address: EngineAddress, environment: Mapping[str, str]) ->
         return address
     place = Path(environment.get("DOCKER_CERT_PATH") or docker_config.folder(environment))
     certificate, key = place / "cert.pem", place / "key.pem"
-    has_own = certificate.exists() or key.exists()
+    has_own = _exists(certificate) or _exists(key)
     tls = TlsFiles(place / "ca.pem", certificate if has_own else None, key if has_own else None, is_verified)
     return _behind_tls(address, tls, "DOCKER_CERT_PATH")
 
@@ -159,6 +159,14 @@ def _behind_tls(address: EngineAddress, tls: TlsFiles, source: str) -> EngineAdd
             ) from None
     assert address.url is not None
     return EngineAddress(address.text, url=address.url.replace("http://", "https://", 1), tls=tls)
+
+
+def _exists(file: Path) -> bool:
+    """Whether a certificate is there; True where this user may not know, so that reading it says why."""
+    try:
+        return file.exists()
+    except PermissionError:
+        return True
 
 
 def _of_context(name: str, source: str, folder: Path) -> EngineAddress:
@@ -190,7 +198,7 @@ def _of_context(name: str, source: str, folder: Path) -> EngineAddress:
         ) from None
     address = parse(host or f"unix://{DEFAULT_SOCKET}", f"the docker context '{printable(name)}'")
     place = folder / "contexts" / "tls" / key / "docker"
-    files = {file: place / file for file in ("ca.pem", "cert.pem", "key.pem") if (place / file).exists()}
+    files = {file: place / file for file in ("ca.pem", "cert.pem", "key.pem") if _exists(place / file)}
     if address.url is None or not (files or skips):
         return address
     tls = TlsFiles(files.get("ca.pem"), files.get("cert.pem"), files.get("key.pem"), is_verified=not skips)

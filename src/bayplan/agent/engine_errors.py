@@ -235,7 +235,7 @@ def about_connection(error: BaseException, address: str) -> EngineFailed:
         cause = cause.__cause__ or cause.__context__
     # urllib3 keeps the system's error among its own error's arguments, not as its cause.
     inner = [error for cause in causes for error in _within(cause)]
-    place = address.removeprefix("unix://")
+    place = printable(address.removeprefix("unix://"))
     if any(isinstance(error, PermissionError) for error in inner):
         return EngineFailed(
             f"This user may not speak to the engine at {place}. Run this as one who may (root, or a member of the group `docker`).",
@@ -252,9 +252,10 @@ def about_connection(error: BaseException, address: str) -> EngineFailed:
 
 def no_engine_answers(text: str, address: str) -> EngineFailed:
     """Gives the error for an answer that is none of an engine."""
+    place = printable(address.removeprefix("unix://"))
     return EngineFailed(
-        f"The container engine at {address.removeprefix('unix://')} does not answer as one ({printable(text)}). Look at its log, or "
-        "say where it is with --engine or DOCKER_HOST.",
+        f"The container engine at {place} does not answer as one ({printable(text)}). Look at its log, or say where it is with "
+        "--engine or DOCKER_HOST.",
         code="engine_unreachable",
     )
 
