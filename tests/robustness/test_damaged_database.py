@@ -147,3 +147,35 @@ def test_a_table_that_is_gone_is_named(server: Server, client: httpx2.Client) ->
     finally:
         connection.execute("ALTER TABLE licences_away RENAME TO licences")
         connection.close()
+
+
+ODD_VALUES = {
+    "flag": ("images", "cpu", "garbage", "/v1/docker/list"),
+    "list": ("images", "tasks", '["train"', "/v1/docker/list"),
+    "bytes": ("licences", "url", b"\xff\xfe", "/v1/licences/list"),
+    "reference": ("images", "licence", -5, "/v1/catalogue/export"),
+    "version": ("catalogue", "version", "garbage", "/v1/docker/list"),
+}
+
+
+@pytest.mark.parametrize("name", ODD_VALUES)
+def test_a_value_that_bayplan_did_not_write_is_named_where_it_is_read(
+    server: Server, client: httpx2.Client, name: str
+) -> None:
+    table, column, value, path = ODD_VALUES[name]
+    connection = sqlite3.connect(server.home / "bayplan.db", isolation_level=None)
+    rowid, whole = connection.execute(f"SELECT rowid, {column} FROM {table} LIMIT 1").fetchone()
+    try:
+        connection.execute(f"UPDATE {table} SET {column} = ? WHERE rowid = ?", (value, rowid))
+        if table != "catalogue":
+            connection.execute("UPDATE catalogue SET version = version + 1")
+        refused(client.get(path) if "export" in path else client.post(path), server, "damaged")
+        if name == "flag":  # the log has one sentence in some seconds
+            eventually(lambda: "(images.cpu holds what bayplan did not write" in server.log)
+        if table != "catalogue":
+            assert client.post("/v1/nodes/list").status_code == 200
+            assert create(client) == 201
+    finally:
+        connection.execute(f"UPDATE {table} SET {column} = ? WHERE rowid = ?", (whole, rowid))
+        connection.execute("UPDATE catalogue SET version = version + 1")
+        connection.close()

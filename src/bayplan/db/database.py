@@ -84,7 +84,13 @@ def version_in(rows: Rows) -> int:
             "The database's table catalogue has no row: stop the server and restore a backup.",
             Outage.OTHER_SCHEMA,
         )
-    return int(rows[0][0])
+    version = rows[0][0]
+    if not isinstance(version, int):
+        raise DatabaseUnavailable(
+            "The database is damaged (catalogue.version is no number): stop the server and restore a backup.",
+            Outage.DAMAGED,
+        )
+    return version
 
 
 class Transaction(Protocol):
@@ -155,6 +161,10 @@ class Database(Protocol):
 
         It answers within five seconds. Where it is `thorough`, it writes, and looks for damage anew: after an outage.
         """
+        ...
+
+    async def check_values(self) -> None:
+        """Raises `DatabaseUnavailable` where a column holds a value that bayplan did not write: it reads every row."""
         ...
 
     async def run_sync(self, work: Callable[[sa.Connection], Made]) -> Made:

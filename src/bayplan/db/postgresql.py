@@ -228,6 +228,9 @@ class PostgresDatabase:
         await self._availability.require(writes=True)
         return version
 
+    async def check_values(self) -> None:
+        """See `Database.check_values`: the types of PostgreSQL's columns take no others."""
+
     async def run_sync(self, work: Callable[[sa.Connection], Made]) -> Made:
         """See `Database.run_sync`."""
         async with self._connected() as connection:

@@ -13,19 +13,22 @@ from bayplan.db.database import Rows
 from bayplan.db.disclosure import Disclosure
 from bayplan.db.principal import Principal
 from bayplan.db.resource_types import RESOURCE_TYPES, Field, Kind, ResourceType
+from bayplan.db.stored_values import json_fragment
 
 Object = dict[str, Any]
 
 
-def _as_json(text: str | None) -> orjson.Fragment | None:
-    return None if text is None else orjson.Fragment(text)
+@lru_cache(maxsize=4_096)  # most rows have the same few lists
+def as_json(text: str | None) -> orjson.Fragment | None:
+    """Gives a stored list or document to be put into an answer. Raises `ValueError` where it is no JSON."""
+    return None if text is None else json_fragment(text)
 
 
 # How a stored value is shown, where that is not as it comes: SQLite has no booleans, and lists and documents are JSON already.
 AS_TEXT = (Kind.MANY, Kind.DOCUMENT)
 _SHOWN: Mapping[Kind, Callable[[Any], Any]] = {
     Kind.BOOLEAN: {0: False, 1: True, None: None}.__getitem__,
-    **dict.fromkeys(AS_TEXT, _as_json),
+    **dict.fromkeys(AS_TEXT, as_json),
 }
 Converter = tuple[str, Callable[[Any], Any]]
 

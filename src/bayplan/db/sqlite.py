@@ -8,7 +8,6 @@ import asyncio
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
@@ -42,10 +41,12 @@ from bayplan.db.sqlite_connection import (
     run_compiled,
     settled,
 )
-from bayplan.db.sqlite_errors import DRIVER_ERRORS, is_busy, is_interrupt, is_outage, unavailable
+from bayplan.db.sqlite_errors import DRIVER_ERRORS, is_busy, is_interrupt, is_outage, outage_of, unavailable
 from bayplan.db.sqlite_file import DatabaseFiles
 from bayplan.db.sqlite_integrity import Integrity
-from bayplan.db.versioned import ReferenceNames, VersionLog, move_version, store_entries
+from bayplan.db.sqlite_transaction import SqliteGroup
+from bayplan.db.stored_values import lost_references, odd_values
+from bayplan.db.versioned import ReferenceNames, move_version, store_entries
 
 # How long a query may hold the event loop, and how often SQLite looks at the clock (in steps of its own machine).
 LOOP_BUDGET_SECONDS = 0.002
@@ -237,7 +238,7 @@ class SqliteDatabase:
         return await self._groups.write(work, by)
 
     @asynccontextmanager
-    async def _transaction(self) -> "AsyncGenerator[_SqliteGroup]":
+    async def _transaction(self) -> AsyncGenerator[SqliteGroup]:
         async with self._writing:
             if self._integrity.damage is not None:
                 raise self._integrity.damage
@@ -245,7 +246,7 @@ class SqliteDatabase:
                 connection = self._writer
                 await self._begin(connection)
                 self._is_in_transaction = True
-                yield _SqliteGroup(connection, self._engine.dialect)
+                yield SqliteGroup(connection, self._engine.dialect)
                 self._files.check_same()
                 await settled(connection, "COMMIT")
             except BaseException as error:
@@ -289,6 +290,20 @@ class SqliteDatabase:
                         raise _Done
         return version
 
+    async def check_values(self) -> None:
+        """See `Database.check_values`."""
+
+        def find() -> list[str]:
+            with self._connect() as connection:
+                return odd_values(connection) or lost_references(connection)
+
+        try:
+            odd = await asyncio.to_thread(find)
+        except DRIVER_ERRORS as error:
+            raise self._answer(error) from error
+        if odd:
+            raise outage_of(Outage.DAMAGED, self._path, odd[0])
+
     async def run_sync(self, work: Callable[[sa.Connection], Made]) -> Made:
         """See `Database.run_sync`."""
 
@@ -318,33 +333,3 @@ class SqliteDatabase:
                 self.__dict__.pop(name).close()
         if "_engine" in self.__dict__:
             self._engine.dispose()
-
-
-class _SqliteGroup:
-    """The transaction of a connection, and what each write in it sees."""
-
-    def __init__(self, connection: sa.Connection, dialect: sa.Dialect) -> None:
-        self._connection = connection
-        self._dialect = dialect
-
-    def part(self, author: str | None) -> Transaction:
-        return _SqliteTransaction(author, connection=self._connection, dialect=self._dialect)
-
-    async def control(self, sql: str) -> None:
-        driver_of(self._connection).execute(sql)
-
-
-@dataclass(slots=True, kw_only=True)
-class _SqliteTransaction(VersionLog):
-    connection: sa.Connection
-    dialect: sa.Dialect
-
-    async def fetch(self, statement: Executable | CompiledStatement, parameters: Parameters = None) -> Rows:
-        if isinstance(statement, CompiledStatement):
-            return run_compiled(self.connection, self.dialect, statement, parameters).fetchall()
-        return self.connection.execute(statement, parameters).fetchall()
-
-    async def execute(self, statement: Executable | CompiledStatement, parameters: Parameters = None) -> int:
-        if isinstance(statement, CompiledStatement):
-            return run_compiled(self.connection, self.dialect, statement, parameters).rowcount
-        return self.connection.execute(statement, parameters).rowcount

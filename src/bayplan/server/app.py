@@ -137,4 +137,4 @@ def create_app(
         (route.method, route.path, endpoint(route, context, context.authenticator, settings.max_body_bytes))
         for route in ROUTES
     ]
-    return Application(endpoints, lifespan, context.outages.report)
+    return Application(endpoints, lifespan, context.outages.cause, context.outages.report)

@@ -16,6 +16,7 @@ from bayplan.config import Settings
 from bayplan.db import schema, tables
 from bayplan.db.keyring import Keyring, UnknownKey
 from bayplan.db.postgresql_address import parse_address
+from bayplan.db.stored_values import odd_values
 from bayplan.errors import BayplanError, CannotStart
 from bayplan.server import start
 
@@ -152,6 +153,8 @@ def _rows(connection: sa.Connection, _settings: Settings) -> tuple[str, list[str
                     count += len(part)
         except _FAILURES as error:
             problems.append(f"the table {table.name}: {_reason(error)}")
+    if connection.dialect.name == "sqlite":
+        problems += odd_values(connection)
     return f"{count:,} rows", problems
 
 

@@ -14,6 +14,8 @@ _log = logging.getLogger("bayplan")
 LOG_EVERY_SECONDS = 5.0
 """Of each kind of outage, so that the processes of one server together log no more than about a line a second."""
 WATCH_EVERY_SECONDS = 1.0
+VALUES_KEPT_SECONDS = 1.0
+"""How long the result of a check of all values is good: it reads every row."""
 
 
 class Outages:
@@ -26,6 +28,8 @@ class Outages:
         """When each kind was logged last, and how many reports there were since."""
         self._begun = 0.0
         self._watching: asyncio.Task[None] | None = None
+        self._values: asyncio.Task[None] | None = None
+        self._values_checked = 0.0
         self.current: DatabaseUnavailable | None = None
 
     def report(self, error: Exception) -> None:
@@ -45,11 +49,23 @@ class Outages:
         if self._watching is None:
             self._watching = asyncio.create_task(self._watch())
 
+    async def cause(self, error: Exception) -> Exception:
+        """Gives the outage behind an unforeseen error: a value in the database that bayplan did not write. Else the error itself."""
+        if self._values is None or (self._values.done() and self._clock() - self._values_checked > VALUES_KEPT_SECONDS):
+            self._values, self._values_checked = asyncio.create_task(self._db.check_values()), self._clock()
+        try:
+            await asyncio.shield(self._values)
+        except DatabaseUnavailable as outage:
+            return outage
+        return error
+
     async def close(self) -> None:
-        """Ends the watch."""
+        """Ends the watch, and waits for a check of values."""
         if self._watching is not None:
             self._watching.cancel()
             await asyncio.gather(self._watching, return_exceptions=True)
+        if self._values is not None:
+            await asyncio.wait([self._values])
 
     async def _watch(self) -> None:
         try:
@@ -59,6 +75,8 @@ class Outages:
                     await self._db.check(thorough=True)
                     if self.current is not None and self.current.outage is Outage.OTHER_SCHEMA:
                         await schema.check_whole(self._db)
+                    if self.current is not None and self.current.outage is Outage.DAMAGED:
+                        await self._db.check_values()
                 except BayplanError as error:
                     self.report(error)
                 else:

@@ -19,6 +19,7 @@ from bayplan.db import tables
 from bayplan.db.crud import Page
 from bayplan.db.cursor import PK, Cursor, order_name, parameters
 from bayplan.db.database import Database, Rows, Transaction
+from bayplan.db.stored_values import json_fragment
 
 Kind = Literal["user", "worker", "registry"]
 Range = tuple[int, int]
@@ -188,7 +189,7 @@ _SHOWN = ("pk", "at", "last", "times", "kind", "name", "address", "action", "pas
 
 def _to_json(rows: Rows) -> bytes:
     return orjson.dumps(
-        [dict(zip(_SHOWN, row, strict=False)) | {"images": orjson.Fragment(row[-1] or "[]")} for row in rows]
+        [dict(zip(_SHOWN, row, strict=False)) | {"images": json_fragment(row[-1] or "[]")} for row in rows]
     )
 
 

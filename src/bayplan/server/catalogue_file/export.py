@@ -13,8 +13,9 @@ from bayplan.db import tables
 from bayplan.db.compiled import CompiledStatement, is_one_of, pks_parameter
 from bayplan.db.database import LOOP_ROWS, Database, Rows, fetch_all
 from bayplan.db.disclosure import Disclosure
-from bayplan.db.projection import AS_TEXT
+from bayplan.db.projection import AS_TEXT, as_json
 from bayplan.db.resource_types import RESOURCE_TYPES, Kind, ResourceType
+from bayplan.db.stored_values import json_fragment
 from bayplan.domain.facts import STAFF
 
 Fetch = Callable[[sa.Select[Any]], Awaitable[Rows]]
@@ -131,7 +132,7 @@ class _SectionReader:
             elif field.kind is Kind.BOOLEAN:
                 self._shown.append((field.name, bool))
             elif field.kind in AS_TEXT:
-                self._shown.append((field.name, orjson.Fragment))
+                self._shown.append((field.name, as_json))
         pk = resource_type.column("pk")
         columns = [resource_type.column(field.name) for field in fields]
         statement = sa.select(
@@ -196,7 +197,7 @@ async def _staff_facts(db: Database, images: Sequence[int]) -> dict[int, Entry]:
     def by_image(rows: Rows) -> dict[int, Entry]:
         facts: dict[int, Entry] = {}
         for image, name, value in rows:
-            facts.setdefault(image, {})[name] = orjson.Fragment(value)
+            facts.setdefault(image, {})[name] = json_fragment(value)
         return facts
 
     return await db.fetch(_STAFF_FACTS, by_image, pks_parameter(images))

@@ -1,7 +1,7 @@
 """The ASGI application: normalises paths, finds the endpoint, and answers every error as problem details."""
 
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from contextlib import AbstractAsyncContextManager
 
 from starlette.requests import Request
@@ -36,9 +36,11 @@ class Application:
         self,
         endpoints: Iterable[tuple[str, str, Endpoint]],
         lifespan: Callable[[ASGIApp], AbstractAsyncContextManager[None]],
+        cause: Callable[[Exception], Awaitable[Exception]],
         report: Callable[[Exception], None],
     ) -> None:
-        """`report` gets each error that a request ended with."""
+        """`cause` gives what is behind an unforeseen error, and `report` gets each error that a request ended with."""
+        self._cause = cause
         self._report = report
         self._router = Router(endpoints)
         self._lifespan = lifespan
@@ -70,7 +72,8 @@ class Application:
         request = Request(scope, body, send)
         try:
             response = await endpoint(request)
-        except Exception as error:
+        except Exception as exception:
+            error = exception if errors.is_expected(exception) else await self._cause(exception)
             self._report(error)
             await answer_before_body(errors.answer(error), scope, body, send)
             if not errors.is_expected(error):
