@@ -99,6 +99,25 @@ def test_a_connection_that_was_ended_is_replaced(run: Run, postgres: Postgres) -
     run(work)
 
 
+@pytest.mark.parametrize(("ended", "is_read"), [(1, True), (2, False)])
+def test_a_read_whose_connection_is_ended_is_tried_once_more(run: Run, url: str, *, ended: int, is_read: bool) -> None:
+    ends = sa.text(
+        f"SELECT CASE WHEN nextval('attempts') <= {ended} THEN pg_terminate_backend(pg_backend_pid(), 5000) END"
+    )
+
+    async def work(db: Database) -> None:
+        with closing(psycopg.connect(url, autocommit=True)) as connection:
+            connection.execute("CREATE SEQUENCE attempts")
+        if is_read:
+            assert await db.fetch(ends, lambda rows: [row[0] for row in rows]) == [None]
+        else:
+            with pytest.raises(DatabaseUnavailable, match="terminating connection"):
+                await db.fetch(ends, lambda rows: list(rows))
+        assert await db.version() == 0
+
+    run(work)
+
+
 def test_a_database_that_is_gone_is_reported_and_used_again(run: Run, postgres: Postgres) -> None:
     names = CompiledStatement(sa.select(tables.domains.c.name))
 

@@ -96,7 +96,8 @@ class PostgresDatabase:
                 if not (isinstance(error.orig, psycopg.OperationalError) and is_broken(error.orig)):
                     raise
                 self._connector.renew()
-            await connection.invalidate()
+            # SQLAlchemy would not use this connection again before a rollback.
+        async with self._connected() as connection:
             return (await connection.execute(statement, parameters)).fetchall()
 
     async def version(self) -> int:
