@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from bayplan.domain.compatibility.image import CompatLibraries, Image
+from bayplan.domain.compatibility.image import CompatLibraries, Image, framework_kernels
 from bayplan.domain.compatibility.judge import judge
 from bayplan.domain.compatibility.kernels import grade_by_release
 from bayplan.domain.compatibility.node import Node
@@ -91,11 +91,11 @@ def _image(report: Report, facts: Iterable[Fact]) -> Image:
         cuda=report["cuda"],
         requirements=(("NVIDIA_REQUIRE_CUDA", report["require"]),) if report["require"] else None,
         compat_package=CompatLibraries(None, None) if report["compat_package"] else None,
-        compat_on_loader_path=False if report["compat_package"] is False else None,
+        compat_activation="never" if report["compat_package"] is False else None,
     )
     for fact in facts:
         if fact.name in _IMAGE_FACTS:
-            values: dict[str, Any] = {fact.name: _IMAGE_FACTS[fact.name](fact.value)}
+            values: dict[str, Any] = {_FIELDS.get(fact.name, fact.name): _IMAGE_FACTS[fact.name](fact.value)}
             image = replace(image, **values)
     return image
 
@@ -106,11 +106,13 @@ _IMAGE_FACTS: dict[str, Callable[[str], object]] = {
     "framework_version": str,
     "min_driver": str,
     "min_compute_capability": str,
-    "kernel_architectures": lambda text: tuple(text.split()),
+    "kernel_architectures": lambda text: framework_kernels(*text.split()),
     "requirements": lambda text: (tuple(text.split("=", 1)),),
-    "compat_on_loader_path": lambda text: text == "true",
-    "compiles_at_runtime": lambda text: text == "true",
+    "compat_activation": str,
+    "compat_on_loader_path": lambda text: "always" if text == "true" else "never",
+    "compiles_at_runtime": lambda text: {"true": "ptx", "false": False}.get(text, text),
 }
+_FIELDS = {"compat_on_loader_path": "compat_activation"}
 _WORKER_FACTS = ("architecture", "runtime_mode")
 
 

@@ -4,7 +4,7 @@ import datetime
 import random
 from dataclasses import replace
 
-from bayplan.domain.compatibility.image import CompatLibraries, Image
+from bayplan.domain.compatibility.image import CompatActivation, CompatLibraries, Image, framework_kernels
 from bayplan.domain.compatibility.node import Node
 from bayplan.domain.compatibility.order import CatalogueImage
 from bayplan.domain.compatibility.question import MatchQuery
@@ -32,7 +32,10 @@ REQUIREMENTS = (
     (("NVIDIA_REQUIRE_JETPACK", "csv-mounts=all"),),
 )  # fmt: skip
 KERNELS = (
-    None, None, (), ("7.0", "8.0", "9.0"), ("8.0+PTX",), ("5.0", "6.0", "7.0+PTX"), ("9.0a", "10.0f"), ("8.7",), ("x",)
+    None, None, framework_kernels(), framework_kernels("7.0", "8.0", "9.0"), framework_kernels("8.0+PTX"),
+    framework_kernels("5.0", "6.0", "7.0+PTX"), framework_kernels("9.0a", "10.0f"), framework_kernels("8.7"),
+    framework_kernels("x"), (("torch", ("8.0", "9.0+PTX")),), (("flash_attn", ("8.0",)), ("torch", ("7.5", "8.0"))),
+    framework_kernels("gfx90a", "gfx942"), framework_kernels("gfx90a:xnack-", "gfx11-generic"), framework_kernels("compute_80"),
 )  # fmt: skip
 COMPAT = (None, None, CompatLibraries("12.4", "550.54.15"), CompatLibraries("12.4", "550"), CompatLibraries(None, None))
 ARCHITECTURES = (None, "amd64", "arm64", "aarch64", "riscv64")
@@ -40,6 +43,8 @@ DAYS = (None, None, TODAY - datetime.timedelta(1), TODAY, TODAY + datetime.timed
 TASKS = ("train", "Train", "predict", "export")
 DOMAINS = ("od", "OD", "ic", "sp")
 MAYBE = (None, False, True)
+ACTIVATIONS: tuple[CompatActivation | None, ...] = (None, "toolkit", "entrypoint", "always", "always", "never")
+SIZES = (None, None, 0, 2**30, 24 * 2**30)
 
 
 def random_image(dice: random.Random, *, nested: bool = True) -> Image:
@@ -52,14 +57,22 @@ def random_image(dice: random.Random, *, nested: bool = True) -> Image:
         framework=framework,
         framework_version=version,
         architectures=dice.choice((None, ("amd64",), ("arm64",), ("amd64", "arm64"), ())),
+        accelerator=dice.choice((None, None, None, "cuda", "rocm", "ascend")),
+        rocm_version=dice.choice((None, None, None, "6.3.2", "7.0", "x")),
+        framework_cuda=dice.choice((None, None, "11.8", "12.8", "13.0", "x")),
         requirements=dice.choice(REQUIREMENTS),
         disable_require=dice.choice(MAYBE),
         compat_package=dice.choice(COMPAT),
-        compat_on_loader_path=dice.choice(MAYBE),
+        compat_activation=dice.choice(ACTIVATIONS),
         kernel_architectures=dice.choice(KERNELS),
-        compiles_at_runtime=dice.choice(MAYBE),
+        compiles_at_runtime=dice.choice((None, False, "ptx", "cubin")),
+        compiler_cuda=dice.choice((None, None, "12.4", "12.8", "x")),
         min_driver=dice.choice((None, None, "525.60.13", "x")),
         min_compute_capability=dice.choice((None, None, "8.0", "x")),
+        min_gpu_memory_bytes=dice.choice(SIZES),
+        min_shared_memory_bytes=dice.choice(SIZES),
+        min_gpus=dice.choice((None, None, 1, 2)),
+        needs_driver=dice.choice(MAYBE),
         end_of_life=dice.choice(DAYS),
         deleted=dice.random() < 0.05,
         withdrawn_reason=dice.choice((None, None, None, "bad")),
@@ -89,8 +102,18 @@ def random_node(dice: random.Random) -> Node:
         gpu_mem_bytes=dice.randrange(4),
         cpu_mem_bytes=dice.randrange(4),
         architecture=dice.choice(ARCHITECTURES),
-        runtime_mode=dice.choice((None, "legacy", "csv", "cdi", "x")),
-        toolkit_version=dice.choice((None, "1.17.3")),
+        accelerator=dice.choice((None, None, "cuda", "rocm")),
+        target=dice.choice((None, None, None, "gfx942", "gfx90a:sramecc+:xnack-", "gfx1100", "x")),
+        driver_cuda_version=dice.choice((None, None, "12.2", "12.8", "13.5", "x")),
+        runtime_mode=dice.choice((None, "legacy", "csv", "cdi", "jit-cdi", "auto", "x")),
+        toolkit_version=dice.choice((None, "1.17.3", "1.17.8", "1.19.0", "x")),
+        cdi_driver_version=dice.choice((None, None, "535.104.05", "x")),
+        l4t_version=dice.choice((None, None, "36.4.3", "38.2", "x")),
+        wsl=dice.choice(MAYBE),
+        mig_profile=dice.choice((None, None, "1g.10gb", "x")),
+        vgpu_licensed=dice.choice(MAYBE),
+        kernel_version=dice.choice((None, "6.8.0-45-generic")),
+        shared_memory_bytes=dice.choice(SIZES),
         fabric_ready=dice.choice(MAYBE),
     )
     if dice.random() < 0.17:

@@ -3,7 +3,7 @@
 import datetime
 from dataclasses import replace
 
-from bayplan.domain.compatibility.image import CompatLibraries, Image
+from bayplan.domain.compatibility.image import CompatLibraries, Image, framework_kernels
 from bayplan.domain.compatibility.judge import judge
 from bayplan.domain.compatibility.node import Node
 from bayplan.domain.compatibility.tables import load
@@ -19,11 +19,11 @@ H100 = Node("580.65.06", "9.0", gpu_name="NVIDIA H100 80GB HBM3", gpu_brand="Nvi
 ORIN = Node("540.4.0", "8.7", gpu_name="Orin", architecture="arm64")
 CPU_BOX = Node(architecture="amd64")
 
-TORCH = Image(cuda="12.1.1", kernel_architectures=("5.0", "6.0", "7.0", "7.5", "8.0", "8.6", "9.0"))
-CUDA_12_4 = Image(cuda="12.4.1", kernel_architectures=("7.0", "8.0", "9.0+PTX"))
+TORCH = Image(cuda="12.1.1", kernel_architectures=framework_kernels("5.0", "6.0", "7.0", "7.5", "8.0", "8.6", "9.0"))
+CUDA_12_4 = Image(cuda="12.4.1", kernel_architectures=framework_kernels("7.0", "8.0", "9.0+PTX"))
 
 COMPAT = CompatLibraries("12.4", "550.54.15")
-FORWARD = replace(CUDA_12_4, compat_package=COMPAT, compat_on_loader_path=True, compiles_at_runtime=False)
+FORWARD = replace(CUDA_12_4, compat_package=COMPAT, compat_activation="always", compiles_at_runtime=False)
 OLD_T4 = replace(T4, driver_version="470.57.02")
 
 

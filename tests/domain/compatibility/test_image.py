@@ -1,20 +1,28 @@
 from dataclasses import fields
 
-from bayplan.domain.compatibility.image import FACT_NAMES, FACTS, CompatLibraries, Image
+from bayplan.domain.compatibility.image import FACT_NAMES, FACTS, CompatLibraries, Image, framework_kernels
 from bayplan.domain.compatibility.node import Node
 from bayplan.domain.compatibility.rules import RULES
 
 
 def test_every_fact_is_a_field_of_an_image_and_unknown_at_first() -> None:
     names = {field.name for field in fields(Image)}
-    assert len(FACTS) == 10
+    assert len(FACTS) == 18
     assert set(FACT_NAMES) <= names
     assert all(getattr(Image(), name) is None for name in FACT_NAMES)
 
 
 def test_images_with_equal_needs_are_one() -> None:
-    first = Image(cuda="12.4.1", compat_package=CompatLibraries("12.4", "550.54.15"), kernel_architectures=("8.0",))
-    other = Image(cuda="12.4.1", compat_package=CompatLibraries("12.4", "550.54.15"), kernel_architectures=("8.0",))
+    first = Image(
+        cuda="12.4.1",
+        compat_package=CompatLibraries("12.4", "550.54.15"),
+        kernel_architectures=framework_kernels("8.0"),
+    )
+    other = Image(
+        cuda="12.4.1",
+        compat_package=CompatLibraries("12.4", "550.54.15"),
+        kernel_architectures=framework_kernels("8.0"),
+    )
     assert len({first, other}) == 1
 
 

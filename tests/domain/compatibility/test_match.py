@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from bayplan.domain.compatibility.image import Image
+from bayplan.domain.compatibility.image import Image, framework_kernels
 from bayplan.domain.compatibility.index import CatalogueIndex
 from bayplan.domain.compatibility.match import MatchResult, match, verdicts_for_nodes
 from bayplan.domain.compatibility.node import Node
@@ -25,7 +25,11 @@ KERNELS = ("7.0", "8.0", "9.0")
 
 def image(cuda: str | None, framework: str | None = "PyTorch", version: str | None = "2.4", **more: object) -> Image:
     base = Image(
-        cpu=cuda is None, cuda=cuda, framework=framework, framework_version=version, kernel_architectures=KERNELS
+        cpu=cuda is None,
+        cuda=cuda,
+        framework=framework,
+        framework_version=version,
+        kernel_architectures=framework_kernels(*KERNELS),
     )
     return replace(base, **more)  # type: ignore[arg-type]  # a test names fields of Image
 

@@ -7,7 +7,7 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bayplan.domain.compatibility.image import CompatLibraries, Image
+from bayplan.domain.compatibility.image import CompatLibraries, Image, framework_kernels
 from bayplan.domain.compatibility.index import CatalogueIndex
 from bayplan.domain.compatibility.judge import judge
 from bayplan.domain.compatibility.match import match
@@ -34,6 +34,7 @@ requirements = st.lists(
     max_size=3,
 )
 maybe = st.none() | st.booleans()
+sizes = st.sampled_from([None, 0, 2**30, 2**40])
 
 images = st.builds(
     Image,
@@ -46,11 +47,23 @@ images = st.builds(
     requirements=st.none() | requirements.map(tuple),
     disable_require=maybe,
     compat_package=st.none() | st.builds(CompatLibraries, st.none() | cudas | anything, st.none() | drivers | anything),
-    compat_on_loader_path=maybe,
-    kernel_architectures=st.none() | kernels.map(tuple),
-    compiles_at_runtime=maybe,
+    accelerator=st.sampled_from([None, "cuda", "rocm", "x"]),
+    rocm_version=st.none() | st.sampled_from(["6.3.2", "7.0"]) | anything,
+    compat_activation=st.sampled_from([None, "toolkit", "entrypoint", "always", "never"]),
+    framework_cuda=st.none() | cudas | anything,
+    kernel_architectures=st.none()
+    | kernels.map(lambda texts: framework_kernels(*texts))
+    | st.dictionaries(st.sampled_from(["torch", "flash_attn", "x"]), kernels.map(tuple)).map(
+        lambda libraries: tuple(libraries.items())
+    ),
+    compiles_at_runtime=st.sampled_from([None, False, "ptx", "cubin"]),
+    compiler_cuda=st.none() | cudas | anything,
     min_driver=st.none() | drivers | anything,
     min_compute_capability=st.none() | capabilities | anything,
+    min_gpu_memory_bytes=sizes,
+    min_shared_memory_bytes=sizes,
+    min_gpus=st.sampled_from([None, 0, 1, 2]),
+    needs_driver=maybe,
     end_of_life=st.none() | st.dates(),
     deleted=st.booleans(),
     withdrawn_reason=st.sampled_from([None, "", "bad"]),
@@ -64,8 +77,20 @@ nodes = st.builds(
     gpu_name=st.sampled_from([None, "Tesla T4", "NVIDIA GeForce RTX 3090", "GRID A100-40C", "x"]),
     gpu_brand=st.sampled_from([None, "Tesla", "GeForce", "NvidiaRTX", "GRID", ""]),
     architecture=st.sampled_from([None, "amd64", "arm64", "x"]),
-    runtime_mode=st.sampled_from([None, "legacy", "csv", "cdi", "x"]),
+    accelerator=st.sampled_from([None, "cuda", "rocm"]),
+    target=st.sampled_from([None, "gfx942", "gfx90a:sramecc+:xnack-"]) | anything,
+    driver_cuda_version=st.none() | cudas | anything,
+    runtime_mode=st.sampled_from([None, "legacy", "csv", "cdi", "jit-cdi", "auto", "x"]),
+    toolkit_version=st.sampled_from([None, "1.17.3", "1.19.0"]) | anything,
+    cdi_driver_version=st.none() | drivers | anything,
     fabric_ready=maybe,
+    l4t_version=st.sampled_from([None, "36.4.3", "38.2"]) | anything,
+    wsl=maybe,
+    mig_profile=st.sampled_from([None, "1g.10gb"]) | anything,
+    vgpu_licensed=maybe,
+    kernel_version=st.none() | anything,
+    gpu_mem_bytes=sizes,
+    shared_memory_bytes=sizes,
 )
 
 
@@ -84,12 +109,12 @@ def test_the_judge_never_raises_and_always_explains(image: Image, node: Node) ->
 @given(images, nodes)
 def test_facts_that_are_not_known_never_make_a_verdict_worse(image: Image, node: Node) -> None:
     unknown: dict[str, Any] = dict.fromkeys(
-        ("requirements", "compat_on_loader_path", "compiles_at_runtime", "min_driver", "min_compute_capability"), None
+        ("requirements", "compat_activation", "compiles_at_runtime", "min_driver", "min_compute_capability"), None
     )
     image = replace(image, cpu=False)  # where the GPU rules say no, the CPU is better than not to know
     complete = judge(image, node, TABLES, TODAY)
     less = judge(replace(image, end_of_life=None, **unknown), node, TABLES, TODAY)
-    if not image.is_for_tegra and image.compat_on_loader_path is not True:
+    if not image.is_for_tegra and image.compat_activation != "always":
         assert ORDER[less.grade] <= ORDER[complete.grade]
 
 
@@ -129,6 +154,8 @@ def test_the_order_is_total_and_independent_of_the_input(images: list[Image], no
 def test_the_strategies_fill_every_field() -> None:
     assert {field.name for field in fields(Image)} - {"deleted", "by_architecture"} <= {
         "cpu", "cuda", "min_generation", "framework", "framework_version", "architectures", "requirements",
-        "disable_require", "compat_package", "compat_on_loader_path", "kernel_architectures", "compiles_at_runtime",
+        "disable_require", "compat_package", "compat_activation", "kernel_architectures", "compiles_at_runtime",
         "min_driver", "min_compute_capability", "end_of_life", "withdrawn_reason", "missing_in_registry",
+        "accelerator", "rocm_version", "framework_cuda", "compiler_cuda", "min_gpu_memory_bytes",
+        "min_shared_memory_bytes", "min_gpus", "needs_driver",
     }  # fmt: skip

@@ -7,7 +7,7 @@ from typing import TypeVar
 
 import pytest
 
-from bayplan.domain.compatibility.image import Image
+from bayplan.domain.compatibility.image import Image, framework_kernels
 from bayplan.domain.compatibility.image_requirements import DERIVED_FACTS, ImageRequirements
 from bayplan.domain.compatibility.index import CatalogueIndex
 from bayplan.domain.compatibility.judge import judge
@@ -119,7 +119,7 @@ def toolkit(pair: Pairing) -> Reason | None:
 
 @pytest.mark.parametrize("place", ["general", "gpu"])
 def test_a_new_rule_is_heard_once_it_declares_what_it_reads(place: str) -> None:
-    image = Image(cuda="12.1.1", kernel_architectures=("8.0",))
+    image = Image(cuda="12.1.1", kernel_architectures=framework_kernels("8.0"))
     node = Node("535.104.05", "8.6", gpu_name="NVIDIA RTX A6000", architecture="amd64", toolkit_version="1.17.3")
     for declared, grade in ((("toolkit_version",), Grade.NO), ((), Grade.NATIVE)):
         rule = Rule(toolkit, node=declared)

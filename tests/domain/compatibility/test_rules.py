@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from bayplan.domain.compatibility.image import Image
+from bayplan.domain.compatibility.image import Image, framework_kernels
 from bayplan.domain.compatibility.node import Node
 from bayplan.domain.compatibility.verdict import Grade, ReasonCode, Verdict
 from tests.domain.compatibility.examples import (
@@ -87,7 +87,7 @@ def test_an_image_without_cuda_that_does_not_work_on_the_cpu_is_unknown() -> Non
 )
 def test_generations_are_ordered_by_rank(asked: str, capability: str, grade: Grade) -> None:
     everything = tuple(f"{major}.0" for major in range(1, 13))
-    image = Image(cuda="12.8.0", min_generation=asked, kernel_architectures=everything)
+    image = Image(cuda="12.8.0", min_generation=asked, kernel_architectures=framework_kernels(*everything))
     assert verdict(image, replace(H100, compute_capability=capability)).grade is grade
 
 
@@ -97,8 +97,8 @@ def test_a_node_may_say_its_generation_only() -> None:
     assert verdict(replace(TORCH, min_generation="Hopper"), ada).grade is Grade.NO
     # 8.0 code runs on all of Ampere, 8.6 code only on some of it.
     ampere = Node("580.65.06", hardware_generation="ampere", architecture="amd64")
-    assert verdict(replace(TORCH, kernel_architectures=("8.0",)), ampere).grade is Grade.NATIVE
-    assert verdict(replace(TORCH, kernel_architectures=("8.6",)), ampere).grade is Grade.UNKNOWN
+    assert verdict(replace(TORCH, kernel_architectures=framework_kernels("8.0")), ampere).grade is Grade.NATIVE
+    assert verdict(replace(TORCH, kernel_architectures=framework_kernels("8.6")), ampere).grade is Grade.UNKNOWN
 
 
 # 5. Kernels of the release
@@ -172,7 +172,7 @@ def test_the_end_of_life_is_a_caveat_until_it_has_passed(days: int, grade: Grade
     ],
 )
 def test_kernels_of_the_build(kernels: tuple[str, ...], capability: str, grade: Grade) -> None:
-    image = Image(cuda="12.8.0", kernel_architectures=kernels)
+    image = Image(cuda="12.8.0", kernel_architectures=framework_kernels(*kernels))
     assert verdict(image, replace(H100, compute_capability=capability)).grade is grade
 
 
@@ -184,7 +184,7 @@ def test_the_build_counts_instead_of_the_release() -> None:
     assert actual.found == "7.0 7.5 8.0 8.6 9.0 10.0 12.0"
     assert "arch_list_unknown" not in codes(kaggle, p100)
     assert verdict(replace(kaggle, cuda="12.6.3"), p100).grade is Grade.NATIVE
-    unreadable = replace(kaggle, framework="other", kernel_architectures=("all",))
+    unreadable = replace(kaggle, framework="other", kernel_architectures=framework_kernels("all"))
     assert "arch_list_unknown" in codes(unreadable, p100)
 
 
@@ -218,8 +218,8 @@ L4T = (("NVIDIA_REQUIRE_JETPACK", "csv-mounts=all"),)
         (Image(cuda="12.2.2", requirements=L4T), ORIN, Grade.NATIVE),
         (Image(cuda="11.4.2", requirements=L4T), ORIN, Grade.NO),
         (Image(cuda="12.2.2", requirements=L4T), H100, Grade.UNKNOWN),
-        (Image(cuda="12.8.0", kernel_architectures=("8.0", "8.6")), ORIN, Grade.NO),
-        (Image(cuda="12.8.0", kernel_architectures=("8.7",), requirements=L4T), ORIN, Grade.NATIVE),
+        (Image(cuda="12.8.0", kernel_architectures=framework_kernels("8.0", "8.6")), ORIN, Grade.NO),
+        (Image(cuda="12.8.0", kernel_architectures=framework_kernels("8.7"), requirements=L4T), ORIN, Grade.NATIVE),
     ],
 )
 def test_tegra_is_a_family_of_its_own(image: Image, node: Node, grade: Grade) -> None:

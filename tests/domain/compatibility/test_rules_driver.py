@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from bayplan.domain.compatibility.image import CompatLibraries, Image
+from bayplan.domain.compatibility.image import CompatLibraries, Image, framework_kernels
 from bayplan.domain.compatibility.node import Node
 from bayplan.domain.compatibility.verdict import Grade
 from tests.domain.compatibility.examples import (
@@ -45,7 +45,7 @@ from tests.domain.compatibility.examples import (
     ],
 )
 def test_drivers(cuda: str, driver: str, grade: Grade) -> None:
-    image = Image(cuda=cuda, kernel_architectures=("7.0",), compiles_at_runtime=False)
+    image = Image(cuda=cuda, kernel_architectures=framework_kernels("7.0"), compiles_at_runtime=False)
     assert verdict(image, replace(T4, driver_version=driver)).grade is grade
 
 
@@ -61,9 +61,9 @@ def test_the_remedy_names_the_smallest_driver_and_the_cuda_releases_that_would_d
     ("image", "node", "grade"),
     [
         (FORWARD, OLD_T4, Grade.FORWARD),
-        (replace(FORWARD, compat_on_loader_path=None), OLD_T4, Grade.FORWARD),
-        (replace(FORWARD, compat_on_loader_path=False), OLD_T4, Grade.NO),
-        (replace(FORWARD, compat_package=None, compat_on_loader_path=None), OLD_T4, Grade.NO),
+        (replace(FORWARD, compat_activation=None), OLD_T4, Grade.FORWARD),
+        (replace(FORWARD, compat_activation="never"), OLD_T4, Grade.NO),
+        (replace(FORWARD, compat_package=None, compat_activation=None), OLD_T4, Grade.NO),
         (FORWARD, replace(OLD_T4, driver_version="460.32.03"), Grade.NO),
         (FORWARD, replace(OLD_T4, gpu_name=None, gpu_brand=None), Grade.UNKNOWN),
         (FORWARD, replace(RTX3090, driver_version="470.57.02"), Grade.NO),
@@ -75,7 +75,11 @@ def test_forward_compatibility(image: Image, node: Node, grade: Grade) -> None:
 
 
 def test_a_compat_branch_that_dropped_the_gpu_gives_no_forward() -> None:
-    image = Image(cuda="13.2.0", compat_package=CompatLibraries("13.2", "595.45.04"), kernel_architectures=("6.0",))
+    image = Image(
+        cuda="13.2.0",
+        compat_package=CompatLibraries("13.2", "595.45.04"),
+        kernel_architectures=framework_kernels("6.0"),
+    )
     p100 = Node("535.104.05", "6.0", gpu_name="Tesla P100", gpu_brand="Tesla", architecture="amd64")
     assert verdict(image, p100).grade is Grade.NO
     assert "no longer supports" in reason(image, p100, "driver_too_old").detail
@@ -83,7 +87,12 @@ def test_a_compat_branch_that_dropped_the_gpu_gives_no_forward() -> None:
 
 # 9. Compat libraries
 
-FIRST = Image(cuda="12.4.1", compat_package=COMPAT, compat_on_loader_path=True, kernel_architectures=("7.5", "8.0"))
+FIRST = Image(
+    cuda="12.4.1",
+    compat_package=COMPAT,
+    compat_activation="always",
+    kernel_architectures=framework_kernels("7.5", "8.0"),
+)
 
 
 @pytest.mark.parametrize(
@@ -104,11 +113,11 @@ def test_compat_libraries_on_the_loader_path(node: Node, grade: Grade, code: str
 
 
 def test_compat_libraries_that_may_come_first_are_a_caveat() -> None:
-    maybe = replace(FIRST, compat_on_loader_path=None)
+    maybe = replace(FIRST, compat_activation=None)
     older = replace(RTX3090, driver_version="535.104.05")
     assert verdict(maybe, older).grade is Grade.MINOR
     assert reason(maybe, older, "compat_on_wrong_gpu").grade is Grade.CAVEAT
-    assert "compat_on_wrong_gpu" not in codes(replace(FIRST, compat_on_loader_path=False), older)
+    assert "compat_on_wrong_gpu" not in codes(replace(FIRST, compat_activation="never"), older)
 
 
 def test_only_a_branch_is_known_of_the_compat_package() -> None:
@@ -124,7 +133,7 @@ def test_only_a_branch_is_known_of_the_compat_package() -> None:
     ("node", "grade"), [(T4, Grade.NO), (OLD_T4, Grade.NO), (replace(T4, driver_version="550.54.15"), Grade.NATIVE)]
 )
 def test_compiling_at_run_time_needs_a_native_driver(node: Node, grade: Grade) -> None:
-    image = replace(FORWARD, compat_on_loader_path=None, compiles_at_runtime=True)
+    image = replace(FORWARD, compat_activation=None, compiles_at_runtime="ptx")
     assert verdict(image, node).grade is grade
     assert ("ptx_needs_newer_driver" in codes(image, node)) == (grade is Grade.NO)
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from bayplan.domain.compatibility.image import CompatLibraries, Image
+from bayplan.domain.compatibility.image import CompatLibraries, Image, framework_kernels
 from bayplan.domain.compatibility.node import Node
 from bayplan.domain.compatibility.verdict import Grade
 from tests.domain.compatibility.examples import (
@@ -84,7 +84,7 @@ def test_forward_compatibility_has_a_caveat_where_nothing_says_that_its_librarie
         Grade.CAVEAT,
         "compat_on_loader_path",
     )
-    assert "fact_missing" not in codes(replace(image, compat_on_loader_path=True), old)
+    assert "fact_missing" not in codes(replace(image, compat_activation="always"), old)
     assert "fact_missing" not in codes(image, T4)
 
 
@@ -101,7 +101,7 @@ def test_a_driver_for_windows_is_a_caveat(driver: str, architecture: str, window
 
 def test_no_remedy_asks_for_a_driver_that_does_not_support_the_gpu() -> None:
     k80 = Node("418.226.00", "3.7", gpu_name="Tesla K80", gpu_brand="Tesla", architecture="amd64")
-    image = Image(cuda="11.8.0", kernel_architectures=("3.7",), compiles_at_runtime=True)
+    image = Image(cuda="11.8.0", kernel_architectures=framework_kernels("3.7"), compiles_at_runtime="ptx")
     assert reason(image, k80, "driver_too_old").remedy == (
         "Upgrade the driver to 450.80.02 or later, or use an image built with CUDA 7.0 to 10.1."
     )
@@ -158,7 +158,7 @@ def test_brands_as_nvml_names_them_are_those_of_conditions(brand: str, word: str
 
 
 def test_jit_needs_a_native_driver() -> None:
-    image = Image(cuda="12.4.1", kernel_architectures=("8.0+PTX",), compiles_at_runtime=False)
+    image = Image(cuda="12.4.1", kernel_architectures=framework_kernels("8.0+PTX"), compiles_at_runtime=False)
     assert verdict(image, H100).grade is Grade.JIT
     older = replace(H100, driver_version="535.104.05")
     assert verdict(image, older).grade is Grade.NO

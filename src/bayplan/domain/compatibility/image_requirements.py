@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from operator import attrgetter
 
-from bayplan.domain.compatibility.image import Image
+from bayplan.domain.compatibility.image import FRAMEWORK, Image
 from bayplan.domain.compatibility.kernels import Kernel, parse_kernels
 from bayplan.domain.compatibility.start_conditions import StartCondition, conditions_of
 from bayplan.domain.compatibility.tables import Generation, Tables
@@ -98,7 +98,12 @@ class ImageRequirements:
     @cached_property
     def has_compat(self) -> bool:
         """Whether it carries the forward-compatibility package; False where unknown."""
-        return self.declared.compat_package is not None or self.declared.compat_on_loader_path is True
+        return self.declared.compat_package is not None or self.compat_on_loader_path is True
+
+    @cached_property
+    def compat_on_loader_path(self) -> bool | None:
+        """Whether the loader finds that package's libraries before the driver's; None where that depends on more, or unknown."""
+        return {"always": True, "never": False}.get(self.declared.compat_activation or "")
 
     @cached_property
     def compat_cuda(self) -> CudaVersion | None:
@@ -122,22 +127,24 @@ class ImageRequirements:
 
     def build(self, architecture: str | None) -> FrameworkBuild | None:
         """Its kernels on a node of that architecture: its own fact, else the table's; None where unknown."""
-        if self._own_build is not None:
-            return self._own_build
+        if self.own_build is not None:
+            return self.own_build
         only = self.platforms[0] if len(self.platforms) == 1 else None
         return self._table_builds[(architecture or only or "amd64") == "arm64"]
 
     @cached_property
     def builds(self) -> tuple[FrameworkBuild | None, ...]:
         """All results that `build` may have: its own fact, else the table's on amd64, on arm64 and on an unknown architecture."""
-        own = self._own_build
+        own = self.own_build
         return (own,) if own is not None else (*self._table_builds, self.build(None))
 
     @cached_property
-    def _own_build(self) -> FrameworkBuild | None:
-        texts = self.declared.kernel_architectures
-        if texts is None:
+    def own_build(self) -> FrameworkBuild | None:
+        """The kernels by its own fact; None where unknown."""
+        libraries = self.declared.kernel_architectures
+        if not libraries:
             return None
+        texts = dict(libraries).get(FRAMEWORK, libraries[0][1])
         kernels = parse_kernels(texts)
         return FrameworkBuild(texts, kernels, "the image's kernel_architectures") if kernels or not texts else None
 

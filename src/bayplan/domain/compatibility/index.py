@@ -17,7 +17,6 @@ from bayplan.domain.compatibility.fact_columns import FactColumns, FactLayout
 from bayplan.domain.compatibility.image import Image
 from bayplan.domain.compatibility.image_requirements import ImageRequirements
 from bayplan.domain.compatibility.judge_all import NodeKind, Part, judge_all
-from bayplan.domain.compatibility.kernels import parse_kernels
 from bayplan.domain.compatibility.node import Node
 from bayplan.domain.compatibility.node_capabilities import NodeCapabilities
 from bayplan.domain.compatibility.node_verdicts import NodeVerdicts
@@ -207,8 +206,7 @@ def _interned(
     image: Image, tables: Tables, parsed: "WeakValueDictionary[Image, ImageRequirements]"
 ) -> ImageRequirements:
     """The requirements of an image; equal images share one object."""
-    kernels = image.kernel_architectures
-    if image.framework is not None and kernels is not None and (not kernels or parse_kernels(kernels)):
+    if image.framework is not None and ImageRequirements(image, tables).own_build is not None:
         # A framework matters only for the lookup of the GPUs that it was built for.
         image = replace(image, framework=None, framework_version=None)
     requirements = parsed.get(image)

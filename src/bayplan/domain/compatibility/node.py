@@ -11,6 +11,7 @@ class Node:
     """A GPU of a machine, or a machine without one. `driver_version` None means no GPU; any other None means unknown."""
 
     driver_version: str | None = None
+    """Of the NVIDIA driver, or of the amdgpu kernel driver."""
     compute_capability: str | None = None
     hardware_generation: str | None = None
     gpu_name: str | None = None
@@ -20,8 +21,28 @@ class Node:
     cpu_mem_bytes: int | None = None
     architecture: str | None = None
     """In OCI's spelling: "amd64", "arm64"."""
+    accelerator: str | None = None
+    """The kind of its GPU: "cuda" or "rocm"."""
+    target: str | None = None
+    """Of an AMD GPU: "gfx942", also with its features as in "gfx90a:sramecc+:xnack-"."""
+    driver_cuda_version: str | None = None
+    """The newest CUDA that its driver supports, as the driver reports it: "12.8"."""
     runtime_mode: str | None = None
-    """The mode of the NVIDIA container runtime: "legacy", "csv" or "cdi"."""
+    """The mode of the NVIDIA container runtime: "legacy", "csv", "cdi", "jit-cdi" or "auto"."""
     toolkit_version: str | None = None
+    """Of the NVIDIA container toolkit: "1.17.8"."""
+    cdi_driver_version: str | None = None
+    """The driver that the machine's CDI specification was made for."""
     fabric_ready: bool | None = None
     """On NVSwitch machines: whether the fabric manager has set the fabric up."""
+    l4t_version: str | None = None
+    """On Jetson boards: the release of Jetson Linux, "36.4.3"."""
+    wsl: bool | None = None
+    """Whether the machine is a Windows Subsystem for Linux."""
+    mig_profile: str | None = None
+    """Of a slice of a GPU: "1g.10gb"; its memory is then `gpu_mem_bytes`."""
+    vgpu_licensed: bool | None = None
+    """Of a virtual GPU: whether it has its licence."""
+    kernel_version: str | None = None
+    shared_memory_bytes: int | None = None
+    """The shared memory (/dev/shm) that a container gets."""

@@ -78,7 +78,7 @@ def _by_driver(image: ImageRequirements, node: NodeCapabilities) -> Grade:
 
 
 def _by_compat_package(image: ImageRequirements, node: NodeCapabilities) -> Grade:
-    if not image.has_compat or image.declared.compat_on_loader_path is False or node.data_centre is False:
+    if not image.has_compat or image.compat_on_loader_path is False or node.data_centre is False:
         return Grade.NO
     if image.cuda is None or image.compat_cuda is None or image.compat_driver is None or node.driver is None:
         return Grade.UNKNOWN

@@ -14,7 +14,7 @@ from bayplan.db import tables
 from bayplan.db.change_log import ChangedObjects, changes_since
 from bayplan.db.compiled import CompiledStatement, is_one_of, pks_parameter
 from bayplan.db.database import Database, Rows, fetch_all
-from bayplan.domain.compatibility.image import CompatLibraries, Image
+from bayplan.domain.compatibility.image import CompatLibraries, Image, KernelArchitectures, framework_kernels
 from bayplan.domain.compatibility.index import CatalogueIndex
 from bayplan.domain.compatibility.node import Node
 from bayplan.domain.compatibility.order import CatalogueImage
@@ -244,8 +244,8 @@ def _image_with(plain: Image, values: Mapping[str, Any]) -> Image:
         requirements=None if requirements is None else tuple(sorted(requirements.items())),
         disable_require=values.get("disable_require"),
         compat_package=None if compat is None else CompatLibraries(compat.get("cuda"), compat.get("driver")),
-        compat_on_loader_path=values.get("compat_on_loader_path"),
-        kernel_architectures=_words(values.get("kernel_architectures")),
+        compat_activation=values.get("compat_activation"),
+        kernel_architectures=_kernel_architectures(values.get("kernel_architectures")),
         compiles_at_runtime=values.get("compiles_at_runtime"),
         min_driver=values.get("min_driver"),
         min_compute_capability=values.get("min_compute_capability"),
@@ -255,6 +255,12 @@ def _image_with(plain: Image, values: Mapping[str, Any]) -> Image:
 
 def _words(words: list[str] | None) -> tuple[str, ...] | None:
     return None if words is None else tuple(words)
+
+
+def _kernel_architectures(value: list[str] | dict[str, list[str]] | None) -> KernelArchitectures | None:
+    if isinstance(value, dict):
+        return tuple((library, tuple(texts)) for library, texts in sorted(value.items()))
+    return None if value is None else framework_kernels(*value)
 
 
 _NODES = (

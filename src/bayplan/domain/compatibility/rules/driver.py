@@ -64,7 +64,7 @@ def _why_incompatible(pairing: Pairing) -> str:
     floor = "" if image.floor is None else f"older than {image.floor}, the floor of CUDA {_major(pairing)}; "
     if not image.has_compat:
         return f"{floor}the image is not known to carry the forward-compatibility package"
-    if image.declared.compat_on_loader_path is False:
+    if image.compat_on_loader_path is False:
         return f"{floor}the image's forward-compatibility libraries are not on the loader path"
     if node.data_centre is False:
         return f"{floor}forward compatibility needs a data-centre GPU, which {node.gpu} is not"
@@ -109,7 +109,7 @@ def _undecided(pairing: Pairing) -> Reason:
 def compat_libraries(pairing: Pairing) -> Reason | None:
     """Rule 9: forward-compatibility libraries that come before the driver's must be newer, on a data-centre GPU."""
     image, node = pairing.image, pairing.node
-    on_path, compat, installed = image.declared.compat_on_loader_path, image.compat_driver, node.driver
+    on_path, compat, installed = image.compat_on_loader_path, image.compat_driver, node.driver
     if not image.has_compat or on_path is False or compat is None or installed is None or node.is_tegra:
         return None
     same_branch_only = len(compat.parts) == 1 and compat.branch == installed.branch

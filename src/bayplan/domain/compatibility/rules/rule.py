@@ -16,7 +16,7 @@ from bayplan.domain.compatibility.verdict import Grade, Reason
 
 Check = Callable[[Pairing], Reason | None]
 
-DRIVER = ("cuda", "compat_package", "compat_on_loader_path")
+DRIVER = ("cuda", "compat_package", "compat_activation")
 """The image's facts that decide how a driver runs its CUDA (`Pairing.by_driver`)."""
 KERNELS = ("cuda", "builds")
 """The image's facts that decide whether it has code for a GPU (`Pairing.by_kernels`)."""
