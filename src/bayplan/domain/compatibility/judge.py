@@ -6,15 +6,18 @@ for the index, which judges a whole catalogue at once.
 
 import datetime
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from typing import Any
 
 from bayplan.domain.compatibility.image import Image
 from bayplan.domain.compatibility.image_requirements import ImageRequirements
 from bayplan.domain.compatibility.node import Node
 from bayplan.domain.compatibility.node_capabilities import NodeCapabilities
 from bayplan.domain.compatibility.pairing import Pairing
+from bayplan.domain.compatibility.remedies import offer
 from bayplan.domain.compatibility.rules import RULES, RuleSet
 from bayplan.domain.compatibility.tables import Tables
-from bayplan.domain.compatibility.verdict import ORDER, SEVERITY, Grade, Reason, Verdict
+from bayplan.domain.compatibility.verdict import ORDER, SEVERITY, Grade, Reason, Remedy, Verdict
 
 
 def judge(image: Image, node: Node, tables: Tables, today: datetime.date, rules: RuleSet = RULES) -> Verdict:
@@ -28,6 +31,32 @@ def judge_parsed(
 ) -> Verdict:
     """The verdict for an image and a kind of node that are parsed already, against the same tables."""
     requirements = requirements.on(capabilities.platform)
+    verdict = _judge_once(requirements, capabilities, today, rules)
+    return offer(verdict, lambda remedy: grade_after(remedy, requirements, capabilities, today, rules))
+
+
+def grade_after(
+    remedy: Remedy,
+    requirements: ImageRequirements,
+    capabilities: NodeCapabilities,
+    today: datetime.date,
+    rules: RuleSet = RULES,
+) -> Grade:
+    """The grade of an image, as it is on the node's platform, after a remedy's changes of the two."""
+    if remedy.node:
+        node_facts: dict[str, Any] = dict(remedy.node)
+        node = replace(capabilities.reported, **node_facts)
+        capabilities = NodeCapabilities(rules.kind(node), capabilities.tables)
+    if remedy.image:
+        image_facts: dict[str, Any] = dict(remedy.image)
+        image = replace(requirements.declared, **image_facts)
+        requirements = ImageRequirements(image, requirements.tables)
+    return _judge_once(requirements, capabilities, today, rules).grade
+
+
+def _judge_once(
+    requirements: ImageRequirements, capabilities: NodeCapabilities, today: datetime.date, rules: RuleSet
+) -> Verdict:
     pairing = Pairing(requirements, capabilities, today)
     general = [reason for rule in rules.general if (reason := rule.check(pairing)) is not None]
     gpu = None

@@ -61,7 +61,7 @@ def judge_all(
             for number, rule in enumerate(rules.gpu, len(rules.general)):
                 gpu_blocks += run.blocks(rule, number, layout.gpu[number - len(rules.general)])
     grades = _settle(every, _by_grade(general_blocks), _by_grade(gpu_blocks), uses_gpu, works_on_cpu)
-    return NodeVerdicts(order, kind.node.platform, grades, uses_gpu, general_blocks, gpu_blocks)
+    return NodeVerdicts(rules, order, kind.node, kind.today, grades, uses_gpu, general_blocks, gpu_blocks)
 
 
 class _Run:

@@ -1,14 +1,19 @@
 """The verdicts of all images of a catalogue on one kind of node: every image's grade, and reasons on request."""
 
+import datetime
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import chain, islice
 
 from bayplan.domain.compatibility.bits import Bits, from_places, places
 from bayplan.domain.compatibility.image_requirements import ImageRequirements
-from bayplan.domain.compatibility.judge import settle
+from bayplan.domain.compatibility.judge import grade_after, settle
+from bayplan.domain.compatibility.node_capabilities import NodeCapabilities
 from bayplan.domain.compatibility.order import ImageOrder
-from bayplan.domain.compatibility.verdict import ORDER, Grade, Reason, Verdict
+from bayplan.domain.compatibility.remedies import offer
+from bayplan.domain.compatibility.rules import RuleSet
+from bayplan.domain.compatibility.verdict import ORDER, Grade, Reason, Remedy, Verdict
 
 Block = tuple[Reason, Bits]
 """A reason and the images that it is for."""
@@ -22,8 +27,10 @@ class NodeVerdicts:
     only for those of its images that are in `uses_gpu`, which use the node's GPU.
     """
 
+    rules: RuleSet
     order: ImageOrder
-    platform: str | None
+    node: NodeCapabilities
+    today: datetime.date
     grades: dict[Grade, Bits]
     uses_gpu: Bits
     general: list[Block]
@@ -64,8 +71,12 @@ class NodeVerdicts:
         on_gpu = chosen & self.uses_gpu
         general, gpu = _reasons(self.general, chosen), _reasons(self.gpu, on_gpu)
         for requirements, place in missing.items():
-            works_on_cpu = requirements.on(self.platform).declared.cpu
-            self._verdicts[requirements] = settle(general[place], gpu.get(place), works_on_cpu)
+            image = requirements.on(self.node.platform)
+            verdict = settle(general[place], gpu.get(place), image.declared.cpu)
+            self._verdicts[requirements] = offer(verdict, partial(self._grade_after, image))
+
+    def _grade_after(self, image: ImageRequirements, remedy: Remedy) -> Grade:
+        return grade_after(remedy, image, self.node, self.today, self.rules)
 
 
 def _reasons(blocks: list[Block], images: Bits) -> dict[int, list[Reason]]:

@@ -37,7 +37,7 @@ def summarize(query: MatchQuery, verdicts: NodeVerdicts, images: Bits) -> tuple[
     for blocked in by_code.values():
         several |= once & blocked
         once |= blocked
-    least: dict[ReasonCode, tuple[tuple[object, ...], Reason]] = {}
+    least: dict[ReasonCode, tuple[tuple[bool, tuple[int, ...], int, int], Reason]] = {}
     for reason, blocked in blocking:
         # Sole reasons come first, then the smallest change, then the first image.
         alone = blocked & ~several
@@ -46,8 +46,8 @@ def summarize(query: MatchQuery, verdicts: NodeVerdicts, images: Bits) -> tuple[
             least[reason.code] = rank, reason
     lines: list[SummaryLine] = []
     for code, blocked in sorted(by_code.items(), key=lambda item: (-item[1].bit_count(), _RANKS[item[0]])):
-        (not_alone, *_), reason = least[code]
-        remedy = reason.remedy
+        (not_alone, _, place, _), reason = least[code]
+        remedy = _remedy(verdicts, place, reason)
         if remedy is not None and not not_alone and not images & accepted:
             remedy += " That alone would give the first match."
         lines.append(SummaryLine(code, blocked.bit_count(), remedy))
@@ -60,6 +60,15 @@ def _blocking(verdicts: NodeVerdicts, grades: frozenset[Grade], rejected: Bits) 
         for reason, blocked in blocks:
             if reason.grade is not Grade.CAVEAT and reason.grade not in grades and (rest := blocked & images):
                 yield reason, rest
+
+
+def _remedy(verdicts: NodeVerdicts, place: int, reason: Reason) -> str | None:
+    """The remedy of a reason for the image at that place, which has been tried."""
+    if not reason.remedies:
+        return reason.remedy
+    ((_, verdict),) = verdicts.explained([place])
+    tried = (other.remedy for other in verdict.reasons if (other.code, other.detail) == (reason.code, reason.detail))
+    return next(tried, None)
 
 
 def _effort(reason: Reason) -> tuple[int, ...]:

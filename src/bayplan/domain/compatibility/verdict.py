@@ -3,6 +3,7 @@
 In a module of their own, because both the rules and `bayplan.domain.compatibility.match` use them.
 """
 
+from collections.abc import Hashable
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -85,9 +86,36 @@ class ReasonCode(StrEnum):
     NO_SUCH_FRAMEWORK = "no_such_framework", "No image has the framework that was asked for."
 
 
+Facts = tuple[tuple[str, Hashable], ...]
+"""Fields of `Node` or of `Image` with new values."""
+
+
+@dataclass(frozen=True, slots=True)
+class Remedy:
+    """A change that may make an image run on a node, in words, and the facts that it changes.
+
+    `text` is a phrase in lower case and without a full stop, such as "upgrade the driver to 550.54.14 or later", because
+    several are joined to a sentence. `node` and `image` are what the node and the image are afterwards; with neither it is
+    advice, which cannot be tried.
+    """
+
+    text: str
+    node: Facts = ()
+    image: Facts = ()
+
+    @property
+    def is_advice(self) -> bool:
+        """Whether it changes no fact that the judge could try."""
+        return not self.node and not self.image
+
+
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """One thing that counts against an image on a node, or that people should know; `source` is the rule's document."""
+    """One thing that counts against an image on a node, or that people should know; `source` is the rule's document.
+
+    A rule gives `remedies` in order of preference, and no `remedy`: the judge tries each, leaves those in `remedies` that help,
+    and makes the sentence `remedy` of them (`bayplan.domain.compatibility.remedies`).
+    """
 
     grade: Grade
     code: ReasonCode
@@ -96,6 +124,7 @@ class Reason:
     detail: str
     remedy: str | None
     source: str
+    remedies: tuple[Remedy, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

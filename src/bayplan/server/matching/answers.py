@@ -6,7 +6,7 @@ from typing import TypeVar
 
 import orjson
 
-from bayplan.domain.compatibility.verdict import Verdict
+from bayplan.domain.compatibility.verdict import Reason, Verdict
 from bayplan.server.http.responses import Parts
 
 Made = TypeVar("Made")
@@ -34,11 +34,26 @@ class GradedList:
                 continue
             end = self._ends.get(id(verdict))
             if end is None:
-                grade, reasons = orjson.dumps(verdict.grade), orjson.dumps(verdict.reasons)
+                grade, reasons = (
+                    orjson.dumps(verdict.grade),
+                    orjson.dumps([_reason(reason) for reason in verdict.reasons]),
+                )
                 end = self._ends[id(verdict)] = b',"grade":%b,"reasons":%b}' % (grade, reasons)
             entries.append(self._start + item + end)
         if entries:
             self.parts.append((b"," if self.parts else b"") + b",".join(entries))
+
+
+def _reason(reason: Reason) -> dict[str, str | None]:
+    return {
+        "grade": reason.grade,
+        "code": reason.code,
+        "needed": reason.needed,
+        "found": reason.found,
+        "detail": reason.detail,
+        "remedy": reason.remedy,
+        "source": reason.source,
+    }
 
 
 def json_object(members: Mapping[str, bytes | GradedList]) -> bytes | Parts:

@@ -1,7 +1,9 @@
 """Constructors of reasons, and the documents that the rules come from."""
 
+from collections.abc import Hashable, Iterable
+
 from bayplan.domain.compatibility.pairing import Pairing
-from bayplan.domain.compatibility.verdict import Grade, Reason, ReasonCode
+from bayplan.domain.compatibility.verdict import Grade, Reason, ReasonCode, Remedy
 from bayplan.domain.versions import ComputeCapability, CudaVersion, DriverVersion
 
 RELEASE_NOTES = "NVIDIA CUDA Toolkit Release Notes, tables 2 and 3"
@@ -19,15 +21,23 @@ def no(
     found: object = None,
     detail: str,
     remedy: str | None = None,
+    remedies: Iterable[Remedy | None] = (),
     source: str,
 ) -> Reason:
-    """A reason that the image will not run."""
-    return Reason(Grade.NO, code, _text(needed), _text(found), detail, remedy, source)
+    """A reason that the image will not run; `remedies` in order of preference, which the judge tries."""
+    return Reason(Grade.NO, code, _text(needed), _text(found), detail, remedy, source, _known(remedies))
 
 
-def unknown(what: str, *, needed: object = None, remedy: str, source: str = CATALOGUE) -> Reason:
+def unknown(
+    what: str,
+    *,
+    needed: object = None,
+    remedy: str | None = None,
+    remedies: Iterable[Remedy | None] = (),
+    source: str = CATALOGUE,
+) -> Reason:
     """The reason that a fact which decides the verdict is missing; `what` is a sentence."""
-    return Reason(Grade.UNKNOWN, ReasonCode.FACT_MISSING, _text(needed), None, what, remedy, source)
+    return Reason(Grade.UNKNOWN, ReasonCode.FACT_MISSING, _text(needed), None, what, remedy, source, _known(remedies))
 
 
 def caveat(
@@ -39,8 +49,12 @@ def caveat(
     remedy: str | None = None,
     source: str,
 ) -> Reason:
-    """A caveat: a reason that changes no verdict."""
+    """A caveat: a reason that changes no verdict. Its remedy is advice, a sentence that nobody tries."""
     return Reason(Grade.CAVEAT, code, _text(needed), _text(found), detail, remedy, source)
+
+
+def _known(remedies: Iterable[Remedy | None]) -> tuple[Remedy, ...]:
+    return tuple(remedy for remedy in remedies if remedy is not None)
 
 
 def _text(value: object) -> str | None:
@@ -50,6 +64,60 @@ def _text(value: object) -> str | None:
 def at_least(version: DriverVersion | ComputeCapability | CudaVersion) -> str:
     """A minimum as `needed` shows it."""
     return f">={version}"
+
+
+def advice(text: str) -> Remedy:
+    """A remedy that changes no known fact, such as to report one; of a reason that says `no` it is the last resort."""
+    return Remedy(text)
+
+
+def change_node(text: str, **facts: Hashable) -> Remedy:
+    """A remedy on the node, with the fields of `Node` as they are afterwards."""
+    return Remedy(text, node=tuple(facts.items()))
+
+
+def change_image(text: str, **facts: Hashable) -> Remedy:
+    """A remedy on the image or on how its container is started, with the fields of `Image` as they are afterwards."""
+    return Remedy(text, image=tuple(facts.items()))
+
+
+def upgrade_driver(pairing: Pairing, driver: DriverVersion | None, *, words: str | None = None) -> Remedy | None:
+    """The remedy to install that driver; None where no driver of that branch supports the GPU.
+
+    `words` say which drivers, where that is not "550.54.14 or later".
+    """
+    if driver is None or not pairing.node.may_have(driver):
+        return None
+    return change_node(f"upgrade the driver to {words or f'{driver} or later'}", **driver_facts(driver))
+
+
+def driver_facts(driver: DriverVersion) -> dict[str, Hashable]:
+    """The facts of a node after that driver was installed: what was measured with another one is not known any more."""
+    return {"driver_version": str(driver), "driver_cuda_version": None, "cdi_driver_version": None}
+
+
+def rebuilt(pairing: Pairing, *, native: bool = False) -> Remedy | None:
+    """The remedy to use an image built with a CUDA release that runs on the node, natively on request; None for none."""
+    span = pairing.node.native_cuda_range if native else pairing.node.cuda_range
+    if span is None:
+        return None
+    releases = str(span[0]) if span[0] == span[1] else f"{span[0]} to {span[1]}"
+    return change_image(f"use an image built with CUDA {releases}", **built_with(span[1]))
+
+
+def built_with(cuda: CudaVersion) -> dict[str, Hashable]:
+    """The facts of an image that is built anew with that CUDA release; what was read of the old build does not hold for it."""
+    return {
+        "cuda": str(cuda),
+        "framework": None,
+        "framework_version": None,
+        "framework_cuda": None,
+        "requirements": None,
+        "compat_package": None,
+        "compat_activation": None,
+        "kernel_architectures": None,
+        "compiler_cuda": None,
+    }
 
 
 def newer_driver(pairing: Pairing, driver: DriverVersion, *, also: str = "", instead: str = "") -> str:
