@@ -16,7 +16,7 @@ import bayplan
 PACKAGE = Path(bayplan.__file__).parent
 
 EVERYONE = frozenset({"bayplan", "errors", "clock", "config"})
-FEATURE = EVERYONE | {"domain", "schemas", "exports", "registry", "db", "server", "server/http", "server/auth"}
+FEATURE = EVERYONE | {"domain", "schemas", "exports", "registry", "scan", "db", "server", "server/http", "server/auth"}
 MAY_IMPORT: Mapping[str, frozenset[str]] = {
     "bayplan": frozenset(),
     "errors": frozenset(),
@@ -26,12 +26,13 @@ MAY_IMPORT: Mapping[str, frozenset[str]] = {
     "schemas": EVERYONE | {"domain", "schemas"},
     "exports": EVERYONE | {"domain", "schemas", "exports"},
     "registry": EVERYONE | {"domain", "registry"},
+    "scan": EVERYONE | {"domain", "scan"},
     "db": EVERYONE | {"domain", "schemas", "db"},
     "server/http": EVERYONE | {"domain", "schemas", "registry", "db", "server/http", "server/auth"},
     "server/auth": EVERYONE | {"domain", "schemas", "db", "server/auth", "server/http"},
     "web": EVERYONE | {"schemas", "exports", "server", "server/http", "server/auth", "web"},
     "client": EVERYONE | {"schemas", "client"},
-    "agent": EVERYONE | {"client", "domain", "registry", "schemas", "agent"},
+    "agent": EVERYONE | {"client", "domain", "registry", "scan", "schemas", "agent"},
 }
 """What each part may import of the package. `cli`, and what wires the server together, may import anything.
 
