@@ -55,7 +55,7 @@ fuzz-registry: .venv/.dev ## Read two hundred times the spoiled manifests, index
 fuzz-index: .venv/.dev ## Hold the index against the one-image judge on many random catalogues, for some ten minutes (less with ROUNDS=100)
 	@BAYPLAN_FUZZ_ROUNDS=$(ROUNDS) $(BIN)/pytest -q -n auto tests/domain/compatibility/test_index.py $(ARGS)
 
-truth: .venv/.dev ## Hold the judge against real reports; prints the table of agreement
+truth: .venv/.dev ## Hold the judge against real reports; prints how often it is right (ARGS=--short: that alone)
 	@$(BIN)/python -m benchmarks.truth $(ARGS)
 
 tour: .venv/.dev ## Run the tour of README.md on a fresh server and write its real output there
