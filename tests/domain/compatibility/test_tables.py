@@ -25,7 +25,9 @@ def test_every_row_of_every_table_has_its_source(path: Path) -> None:
 def test_cuda_releases_span_what_is_in_use() -> None:
     assert len(TABLES.cuda) >= 60
     releases = {release.version for release in TABLES.cuda}
-    assert {"7.0", "8.0", "9.2", "10.1", "11.8", "12.4", "13.0", "13.4"} <= releases
+    assert {"7.0", "8.0", "9.2", "10.1", "11.8", "12.4", "13.0", "13.4", "13.5"} <= releases
+    full = {release.full_version for release in TABLES.cuda}
+    assert {"12.8.2", "12.9.2", "13.0.3", "13.1.2", "13.4.3", "13.5.0"} <= full
 
 
 def test_a_newer_cuda_release_never_ships_with_an_older_driver() -> None:
@@ -75,7 +77,7 @@ def test_every_capability_lies_in_its_generation() -> None:
     for row in TABLES.capabilities:
         assert TABLES.generation_of(str(row.capability)) == row.generation
         assert row.last_cuda is None or row.first_cuda < row.last_cuda
-    assert {str(capability) for capability in TABLES.tegra} == {"5.3", "6.2", "7.2", "8.7", "11.0"}
+    assert {str(capability) for capability in TABLES.tegra} == {"3.2", "5.3", "6.2", "7.2", "8.7", "11.0"}
 
 
 def test_newer_branches_support_newer_cuda() -> None:
@@ -88,8 +90,24 @@ def test_a_branch_between_two_listed_ones_counts_as_the_lower() -> None:
         return str(TABLES.driver_cuda(DriverVersion.parse(driver)))
 
     assert newest("551.78") == newest("550.54.14") == "12.4"
-    assert newest("999") == "13.4"
+    assert newest("999") == newest("620.10.01") == "13.5"
     assert TABLES.driver_cuda(DriverVersion.parse("340.108")) is None
+
+
+def test_a_branch_beyond_the_table_supports_the_newest_cuda_at_least() -> None:
+    def is_beyond(driver: str) -> bool:
+        return TABLES.is_beyond_branches(DriverVersion.parse(driver))
+
+    assert is_beyond("640.10")
+    assert not any(is_beyond(driver) for driver in ("620.10.01", "618.3", "535.104.05", "340.108"))
+
+
+def test_branches_say_until_when_they_are_maintained() -> None:
+    ends = {row.branch: (row.designation, str(row.end_of_life)) for row in TABLES.driver_branches if row.end_of_life}
+    assert ends[535] == ("long-term support", "2026-06-30")
+    assert ends[580] == ("long-term support", "2028-06-30")
+    assert ends[595] == ("production", "2027-03-31")
+    assert ends[620] == ("long-term support", "2029-09-30")
 
 
 def test_the_driver_of_a_release() -> None:
@@ -100,6 +118,7 @@ def test_the_driver_of_a_release() -> None:
     assert driver("12.4") == driver("12.4.9") == "550.54.15"
     assert driver("12.7") == "565", "no release is listed: the first branch that supports it"
     assert driver("13.4.1") == "615", "no driver is published for it: the first branch that supports it"
+    assert driver("13.5") == "620"
     assert TABLES.min_driver(CudaVersion.parse("99.0")) is None
 
 
@@ -175,6 +194,17 @@ def test_the_catalogue_replaces_releases_and_generations() -> None:
     ranks = {generation.name: generation.rank for generation in tables.generations}
     assert ranks["Ampere"] == ranks["Orin"] == GENERATIONS["Ampere"].rank
     assert ranks["Feynman"] > GENERATIONS["Rubin"].rank
+
+
+def test_what_is_newer_than_everything_in_the_catalogue_is_used_beside_it() -> None:
+    tables = TABLES.with_catalogue(
+        cuda=[("12.9", "12.9.1", "575.57.08"), ("13.4", "13.4.1", None)],
+        hardware=[("Hopper", 9.0, 10.0), ("Blackwell", 10.0, 10.7)],
+    )
+    releases = {release.full_version for release in tables.cuda}
+    assert releases == {"12.9.1", "13.4.1", "13.4.2", "13.4.3", "13.5.0"}, "staff may have removed older ones"
+    assert {generation.name for generation in tables.generations} == {"Hopper", "Blackwell", "Rubin"}
+    assert TABLES.with_catalogue(cuda=[], hardware=[]).cuda == ()
 
 
 GOOD = {

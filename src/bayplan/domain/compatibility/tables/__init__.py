@@ -4,6 +4,7 @@ They are files because they change more often than the program, and tables becau
 code cannot be checked against the document that they come from.
 """
 
+import datetime
 import itertools
 from functools import lru_cache
 from pathlib import Path
@@ -78,7 +79,7 @@ def load(folder: Path | None = None) -> Tables:
         driver_branches=parsed(
             table_path("driver_branch_cuda.csv", folder),
             ("driver_branch", "max_cuda", "source"),
-            lambda row: DriverBranch(_whole(row["driver_branch"]), CudaVersion.parse(row["max_cuda"]), row["source"]),
+            _driver_branch,
             lambda row: row.branch,
         ),
         compat_branches=parsed(
@@ -134,6 +135,17 @@ def _capability(row: Row) -> Capability:
         last_driver_branch=_whole(row["last_driver_branch"]) if row["last_driver_branch"] else None,
         tegra=_yes(row["tegra"] or "no"),
         source=row["source"],
+    )
+
+
+def _driver_branch(row: Row) -> DriverBranch:
+    end_of_life = row.get("end_of_life")
+    return DriverBranch(
+        branch=_whole(row["driver_branch"]),
+        max_cuda=CudaVersion.parse(row["max_cuda"]),
+        source=row["source"],
+        designation=row.get("designation") or None,
+        end_of_life=datetime.date.fromisoformat(end_of_life) if end_of_life else None,
     )
 
 

@@ -50,8 +50,9 @@ class Tables:
     ) -> "Tables":
         """These tables with the catalogue's own CUDA releases and generations, which staff may have changed.
 
-        A generation of an unknown name has the rank of the shipped one that holds its lowest capability, else one
-        just above all that lie below it. Rows that no rule could compare are left out.
+        A catalogue is filled once, so releases and generations of these tables that are newer than all of the
+        catalogue's stay beside them. A generation of an unknown name has the rank of the shipped one that holds its
+        lowest capability, else one just above all that lie below it. Rows that no rule could compare are left out.
         """
         releases = tuple(
             CudaRelease(version, full, driver, _CATALOGUE)
@@ -64,7 +65,19 @@ class Tables:
             if read(ComputeCapability.parse, str(low)) is not None
             and read(ComputeCapability.parse, str(high)) is not None
         )
-        return replace(self, cuda=releases, generations=generations)
+        newest = max((CudaVersion.parse(release.full_version) for release in releases), default=None)
+        newer_releases = tuple(
+            release for release in self.cuda if newest is not None and CudaVersion.parse(release.full_version) > newest
+        )
+        rank = max((generation.rank for generation in generations), default=None)
+        newer_generations = tuple(
+            generation
+            for generation in self.generations
+            if rank is not None
+            and generation.rank > rank
+            and not any(row.low < generation.high and generation.low < row.high for row in generations)
+        )
+        return replace(self, cuda=releases + newer_releases, generations=generations + newer_generations)
 
     def _rank_of(self, name: str, low_text: str) -> float:
         shipped = self.generation(name) or self._generation_at(low_text)
@@ -155,9 +168,16 @@ class Tables:
         return tuple(sorted(releases, reverse=True))
 
     def driver_cuda(self, driver: DriverVersion) -> CudaVersion | None:
-        """The newest CUDA that a driver supports; a branch that is not listed counts as the next lower one."""
+        """The newest CUDA that a driver supports; a branch that is not listed counts as the next lower one.
+
+        Where `is_beyond_branches`, the driver supports that CUDA at least.
+        """
         branches = [row for row in self.driver_branches if row.branch <= driver.branch]
         return max(branches, key=lambda row: row.branch).max_cuda if branches else None
+
+    def is_beyond_branches(self, driver: DriverVersion) -> bool:
+        """Whether the driver's branch is newer than every listed one: it may support more than `driver_cuda` gives."""
+        return driver.branch > max((row.branch for row in self.driver_branches), default=0)
 
     def compat_accepts(self, cuda: CudaVersion) -> frozenset[int]:
         """The driver branches that the forward-compatibility package of a release accepts; empty where unknown."""

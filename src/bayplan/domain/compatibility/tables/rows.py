@@ -3,6 +3,7 @@
 The types hold parsed versions, so that the rules compare and never parse a table's text.
 """
 
+import datetime
 from dataclasses import dataclass
 
 from packaging.specifiers import SpecifierSet
@@ -65,11 +66,14 @@ class Capability:
 
 @dataclass(frozen=True, slots=True)
 class DriverBranch:
-    """A driver branch and the newest CUDA that it supports."""
+    """A driver branch, the newest CUDA that it supports, and until when it is maintained (None: not published)."""
 
     branch: int
     max_cuda: CudaVersion
     source: str
+    designation: str | None = None
+    """"long-term support", "production" or "new feature", as NVIDIA calls it."""
+    end_of_life: datetime.date | None = None
 
 
 @dataclass(frozen=True, slots=True)
