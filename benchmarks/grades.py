@@ -63,7 +63,7 @@ def catalogue_image(number: int) -> CatalogueImage:
         framework_version=version,
         cpu=body["cpu"],
     )
-    return CatalogueImage(number + 1, body["version"], image, tuple(body["tasks"]), body["domain"])
+    return CatalogueImage(number + 1, body["version"], image, tuple(body["tasks"]), body["domain"], name=body["name"])
 
 
 def all_grades(fleet: Fleet) -> Outcome:

@@ -133,6 +133,7 @@ def random_entry(dice: random.Random, pk: int, images: list[Image]) -> Catalogue
         dice.choice(DOMAINS),
         framework=None if image.framework is None else FRAMEWORKS.index((image.framework, image.framework_version)),
         cuda=None if image.cuda is None else CUDAS.index(image.cuda),
+        name=f"image-{pk % 7}",
     )
 
 

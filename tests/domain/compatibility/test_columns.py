@@ -85,7 +85,7 @@ def test_an_index_without_changes_is_the_same_one() -> None:
 def test_equal_images_share_what_is_parsed() -> None:
     images = [CatalogueImage(pk, str(pk), Image(cuda="12.1.1"), ("train",), "od") for pk in range(3)]
     index = CatalogueIndex.build(images[:2], TABLES).with_changes(images[2:])
-    assert len({id(requirements) for _, _, _, requirements in index.order.entries}) == 1
+    assert len({id(requirements) for _, _, _, requirements, _ in index.order.entries}) == 1
 
 
 def test_an_index_that_nobody_reads_any_more_is_gone_at_once() -> None:

@@ -74,3 +74,11 @@ class GroupColumn(Generic[Example]):
     def within(self, places: Bits) -> list[Example]:
         """The examples of the groups that have any of these places."""
         return [example for example, bits in zip(self.examples, self.bits, strict=False) if bits & places]
+
+    def split(self, places: Bits) -> list[tuple[Example, Bits]]:
+        """Those of these places that each group has, where it has any, with the group's example."""
+        return [
+            (example, shared)
+            for example, bits in zip(self.examples, self.bits, strict=False)
+            if (shared := bits & places)
+        ]

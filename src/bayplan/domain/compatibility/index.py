@@ -16,6 +16,7 @@ from bayplan.domain.compatibility.columns import GroupColumn
 from bayplan.domain.compatibility.fact_columns import FactColumns, FactLayout
 from bayplan.domain.compatibility.image import Image
 from bayplan.domain.compatibility.image_requirements import ImageRequirements
+from bayplan.domain.compatibility.judge import Trials
 from bayplan.domain.compatibility.judge_all import NodeKind, Part, judge_all
 from bayplan.domain.compatibility.node import Node
 from bayplan.domain.compatibility.node_capabilities import NodeCapabilities
@@ -61,7 +62,7 @@ class CatalogueIndex:
         size = len(order.entries)
         places_of: dict[ImageRequirements, list[int]] = {}
         others: dict[str, list[tuple[ImageRequirements, list[int]]]] = {}
-        for place, (_, _, _, requirements) in enumerate(order.entries):
+        for place, (_, _, _, requirements, _) in enumerate(order.entries):
             places_of.setdefault(requirements, []).append(place)
         for requirements, members in places_of.items():
             for architecture, other in requirements.by_architecture.items():
@@ -74,7 +75,7 @@ class CatalogueIndex:
                 name: GroupColumn.build(
                     (
                         ((place,), value, value)
-                        for place, (_, _, pk, _) in enumerate(order.entries)
+                        for place, (_, _, pk, _, _) in enumerate(order.entries)
                         for value in values(by_pk[pk])
                     ),
                     size,
@@ -85,7 +86,9 @@ class CatalogueIndex:
             FactColumns.build(layout, places_of.items(), size),
             {name: FactColumns.build(layout, members, size) for name, members in others.items()},
             parsed,
-            lru_cache(maxsize=KINDS_KEPT)(lambda kind, today: NodeKind(NodeCapabilities(kind, tables), today)),
+            lru_cache(maxsize=KINDS_KEPT)(
+                lambda kind, today: NodeKind(Trials(NodeCapabilities(kind, tables), today, rules))
+            ),
         )
 
     def with_changes(self, upserted: Iterable[CatalogueImage] = (), removed: Iterable[int] = ()) -> "CatalogueIndex":
@@ -133,7 +136,7 @@ class CatalogueIndex:
         if place is None:
             return False
         current = self.order.entries[place]
-        if current[:3] != entry[:3] or current[3] is not entry[3]:
+        if current[:3] != entry[:3] or current[3] is not entry[3] or current[4] != entry[4]:
             return False
         bit = 1 << place
         return all(
@@ -186,8 +189,8 @@ class CatalogueIndex:
     @cached_property
     def _judged(self) -> Callable[[Node, datetime.date], NodeVerdicts]:
         # Without `self`: an index without readers is freed at once, and not at the next run of the garbage collector.
-        rules, layout, order, kinds = self.rules, self._layout, self.order, self._kind
-        facts, by_architecture = self._facts, self._by_architecture
+        layout, order, kinds = self._layout, self.order, self._kind
+        facts, by_architecture, attributes = self._facts, self._by_architecture, self.attributes
 
         @lru_cache(maxsize=VERDICTS_KEPT)
         def judged(node: Node, today: datetime.date) -> NodeVerdicts:
@@ -197,7 +200,7 @@ class CatalogueIndex:
                 parts = [Part(facts, facts.members)]
             else:
                 parts = [Part(facts, facts.members & ~other.members), Part(other, other.members)]
-            return judge_all(rules, layout, order, parts, kind)
+            return judge_all(layout, order, attributes, parts, kind)
 
         return judged
 

@@ -6,7 +6,7 @@ for the index, which judges a whole catalogue at once.
 
 import datetime
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from bayplan.domain.compatibility.image import Image
@@ -14,10 +14,10 @@ from bayplan.domain.compatibility.image_requirements import ImageRequirements
 from bayplan.domain.compatibility.node import Node
 from bayplan.domain.compatibility.node_capabilities import NodeCapabilities
 from bayplan.domain.compatibility.pairing import Pairing
-from bayplan.domain.compatibility.remedies import offer
+from bayplan.domain.compatibility.remedies import GradeAfter, offer
 from bayplan.domain.compatibility.rules import RULES, RuleSet
 from bayplan.domain.compatibility.tables import Tables
-from bayplan.domain.compatibility.verdict import ORDER, SEVERITY, Grade, Reason, Remedy, Verdict
+from bayplan.domain.compatibility.verdict import ORDER, SEVERITY, Facts, Grade, Reason, Remedy, Verdict
 
 
 def judge(image: Image, node: Node, tables: Tables, today: datetime.date, rules: RuleSet = RULES) -> Verdict:
@@ -32,26 +32,39 @@ def judge_parsed(
     """The verdict for an image and a kind of node that are parsed already, against the same tables."""
     requirements = requirements.on(capabilities.platform)
     verdict = _judge_once(requirements, capabilities, today, rules)
-    return offer(verdict, lambda remedy: grade_after(remedy, requirements, capabilities, today, rules))
+    return offer(verdict, Trials(capabilities, today, rules).of(requirements))
 
 
-def grade_after(
-    remedy: Remedy,
-    requirements: ImageRequirements,
-    capabilities: NodeCapabilities,
-    today: datetime.date,
-    rules: RuleSet = RULES,
-) -> Grade:
-    """The grade of an image, as it is on the node's platform, after a remedy's changes of the two."""
-    if remedy.node:
-        node_facts: dict[str, Any] = dict(remedy.node)
-        node = replace(capabilities.reported, **node_facts)
-        capabilities = NodeCapabilities(rules.kind(node), capabilities.tables)
-    if remedy.image:
-        image_facts: dict[str, Any] = dict(remedy.image)
-        image = replace(requirements.declared, **image_facts)
-        requirements = ImageRequirements(image, requirements.tables)
-    return _judge_once(requirements, capabilities, today, rules).grade
+@dataclass(frozen=True, slots=True, eq=False)
+class Trials:
+    """What changes of a kind of node, and of images, lead to; the node after each change is parsed once."""
+
+    node: NodeCapabilities
+    today: datetime.date
+    rules: RuleSet = RULES
+    _changed: dict[Facts, NodeCapabilities] = field(default_factory=dict)
+
+    def of(self, requirements: ImageRequirements) -> GradeAfter:
+        """The grade of an image, as it is on the node's platform, after a remedy's changes of the two."""
+
+        def grade_after(remedy: Remedy) -> Grade:
+            image = requirements
+            if remedy.image:
+                facts: dict[str, Any] = dict(remedy.image)
+                image = ImageRequirements(replace(requirements.declared, **facts), requirements.tables)
+            return _judge_once(image, self._node(remedy.node), self.today, self.rules).grade
+
+        return grade_after
+
+    def _node(self, changes: Facts) -> NodeCapabilities:
+        if not changes:
+            return self.node
+        node = self._changed.get(changes)
+        if node is None:
+            facts: dict[str, Any] = dict(changes)
+            reported = self.rules.kind(replace(self.node.reported, **facts))
+            node = self._changed[changes] = NodeCapabilities(reported, self.node.tables)
+        return node
 
 
 def _judge_once(

@@ -3,21 +3,23 @@
 A rule's result for a group is kept for the kind of node, across changes of the catalogue; the rest is AND and OR.
 """
 
-import datetime
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from bayplan.domain.compatibility.bits import Bits, lowest
 from bayplan.domain.compatibility.columns import GroupColumn
 from bayplan.domain.compatibility.fact_columns import FactColumns, FactLayout
 from bayplan.domain.compatibility.image_requirements import ImageRequirements
+from bayplan.domain.compatibility.judge import Trials
 from bayplan.domain.compatibility.node_capabilities import NodeCapabilities
 from bayplan.domain.compatibility.node_verdicts import Block, NodeVerdicts
 from bayplan.domain.compatibility.order import ImageOrder
 from bayplan.domain.compatibility.pairing import Pairing
-from bayplan.domain.compatibility.rules import Rule, RuleSet
-from bayplan.domain.compatibility.verdict import ORDER, Grade
+from bayplan.domain.compatibility.rules import Rule
+from bayplan.domain.compatibility.siblings import Siblings
+from bayplan.domain.compatibility.verdict import ORDER, Grade, Verdict
 
 _WORST_FIRST = sorted(ORDER, key=lambda grade: -ORDER[grade])
 _NOT_YET = object()
@@ -27,11 +29,16 @@ GradeSets = dict[Grade, Bits]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class NodeKind:
-    """A kind of node on one day, with the results for it so far, by the number of the group."""
+    """A kind of node on one day, with the results of the rules for it so far, by the number of the group, and its verdicts."""
 
-    node: NodeCapabilities
-    today: datetime.date
+    trials: Trials
     results: dict[Hashable, list[Any]] = field(default_factory=dict)
+    verdicts: WeakKeyDictionary[ImageRequirements, Verdict] = field(default_factory=WeakKeyDictionary)
+
+    @property
+    def node(self) -> NodeCapabilities:
+        """The node."""
+        return self.trials.node
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -43,9 +50,14 @@ class Part:
 
 
 def judge_all(
-    rules: RuleSet, layout: FactLayout, order: ImageOrder, parts: Sequence[Part], kind: NodeKind
+    layout: FactLayout,
+    order: ImageOrder,
+    attributes: Mapping[str, GroupColumn[Any]],
+    parts: Sequence[Part],
+    kind: NodeKind,
 ) -> NodeVerdicts:
     """The verdicts for all images; each image is in one part only."""
+    rules = kind.trials.rules
     every = works_on_cpu = uses_gpu = 0
     general_blocks: list[Block] = []
     gpu_blocks: list[Block] = []
@@ -61,7 +73,16 @@ def judge_all(
             for number, rule in enumerate(rules.gpu, len(rules.general)):
                 gpu_blocks += run.blocks(rule, number, layout.gpu[number - len(rules.general)])
     grades = _settle(every, _by_grade(general_blocks), _by_grade(gpu_blocks), uses_gpu, works_on_cpu)
-    return NodeVerdicts(rules, order, kind.node, kind.today, grades, uses_gpu, general_blocks, gpu_blocks)
+    return NodeVerdicts(
+        order,
+        Siblings(order, attributes, grades, uses_gpu),
+        kind.trials,
+        grades,
+        uses_gpu,
+        general_blocks,
+        gpu_blocks,
+        kind.verdicts,
+    )
 
 
 class _Run:
@@ -115,7 +136,7 @@ class _Run:
     def _pairing(self, image: ImageRequirements) -> Pairing:
         pairing = self._pairings.get(id(image))
         if pairing is None:
-            pairing = self._pairings[id(image)] = Pairing(image, self._kind.node, self._kind.today)
+            pairing = self._pairings[id(image)] = Pairing(image, self._kind.node, self._kind.trials.today)
         return pairing
 
     def _images_with(self, by_grades: Callable[[Grade, Grade], bool]) -> Bits:

@@ -1,7 +1,7 @@
 """Matches: the images of a catalogue that run on a node, and the reasons against the others."""
 
 import datetime
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from bayplan.domain.compatibility.bits import Bits
@@ -12,10 +12,11 @@ from bayplan.domain.compatibility.judge import judge_parsed
 from bayplan.domain.compatibility.node import Node
 from bayplan.domain.compatibility.node_capabilities import NodeCapabilities
 from bayplan.domain.compatibility.question import MatchQuery, TaskImages
+from bayplan.domain.compatibility.remedies import blocks, with_sibling
 from bayplan.domain.compatibility.rules import RULES, RuleSet
 from bayplan.domain.compatibility.summary import SummaryLine, summarize, summarize_nothing
 from bayplan.domain.compatibility.tables import Tables
-from bayplan.domain.compatibility.verdict import ORDER, Verdict
+from bayplan.domain.compatibility.verdict import ORDER, Remedy, Verdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +59,18 @@ def match(
 
 
 def verdicts_for_nodes(
-    image: Image, nodes: Iterable[tuple[int, Node]], tables: Tables, today: datetime.date, rules: RuleSet = RULES
+    image: Image,
+    nodes: Iterable[tuple[int, Node]],
+    tables: Tables,
+    today: datetime.date,
+    rules: RuleSet = RULES,
+    *,
+    sibling: Callable[[Node], Remedy | None] = lambda _: None,
 ) -> tuple[tuple[int, Verdict], ...]:
-    """One image on many nodes, each with its key, in their order; every kind of node is judged once."""
+    """One image on many nodes, each with its key, in their order; every kind of node is judged once.
+
+    `sibling` gives the image to use instead on a node where this one does not run (`sibling_of`).
+    """
     requirements = ImageRequirements(image, tables)
     by_kind: dict[Node, Verdict] = {}
     answer: list[tuple[int, Verdict]] = []
@@ -68,6 +78,19 @@ def verdicts_for_nodes(
         kind = rules.kind(node)
         verdict = by_kind.get(kind)
         if verdict is None:
-            verdict = by_kind[kind] = judge_parsed(requirements, NodeCapabilities(kind, tables), today, rules)
+            verdict = judge_parsed(requirements, NodeCapabilities(kind, tables), today, rules)
+            if any(map(blocks, verdict.reasons)) and (instead := sibling(kind)) is not None:
+                verdict = with_sibling(verdict, instead)
+            by_kind[kind] = verdict
         answer.append((key, verdict))
     return tuple(answer)
+
+
+def sibling_of(pk: int, index: CatalogueIndex, today: datetime.date) -> Callable[[Node], Remedy | None]:
+    """The image of an index that runs on a node in place of the one with that pk; None for none."""
+    place = index.order.place(pk)
+
+    def sibling(node: Node) -> Remedy | None:
+        return None if place is None else index.verdicts(node, today).siblings.of([place]).get(place)
+
+    return sibling

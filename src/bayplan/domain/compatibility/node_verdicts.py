@@ -1,18 +1,15 @@
 """The verdicts of all images of a catalogue on one kind of node: every image's grade, and reasons on request."""
 
-import datetime
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, MutableMapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from itertools import chain, islice
 
 from bayplan.domain.compatibility.bits import Bits, from_places, places
 from bayplan.domain.compatibility.image_requirements import ImageRequirements
-from bayplan.domain.compatibility.judge import grade_after, settle
-from bayplan.domain.compatibility.node_capabilities import NodeCapabilities
+from bayplan.domain.compatibility.judge import Trials, settle
 from bayplan.domain.compatibility.order import ImageOrder
-from bayplan.domain.compatibility.remedies import offer
-from bayplan.domain.compatibility.rules import RuleSet
+from bayplan.domain.compatibility.remedies import blocks, offer, with_sibling
+from bayplan.domain.compatibility.siblings import Siblings
 from bayplan.domain.compatibility.verdict import ORDER, Grade, Reason, Remedy, Verdict
 
 Block = tuple[Reason, Bits]
@@ -27,15 +24,16 @@ class NodeVerdicts:
     only for those of its images that are in `uses_gpu`, which use the node's GPU.
     """
 
-    rules: RuleSet
     order: ImageOrder
-    node: NodeCapabilities
-    today: datetime.date
+    siblings: Siblings
+    trials: Trials
     grades: dict[Grade, Bits]
     uses_gpu: Bits
     general: list[Block]
     gpu: list[Block]
-    _verdicts: dict[ImageRequirements, Verdict] = field(default_factory=dict)
+    _verdicts: MutableMapping[ImageRequirements, Verdict]
+    """Those that were asked for, without siblings."""
+    _with_siblings: dict[tuple[ImageRequirements, Remedy], Verdict] = field(default_factory=dict)
 
     def best(self, images: Bits, grades: frozenset[Grade], limit: int | None = None) -> list[int]:
         """The places of those of the images that have these grades, in the order of matches."""
@@ -55,7 +53,29 @@ class NodeVerdicts:
         return {entries[place][2]: grade for grade, images in self.grades.items() for place in places(images)}
 
     def explained(self, chosen: Sequence[int]) -> tuple[tuple[int, Verdict], ...]:
-        """The pk and the verdict of the image at each place; images that need the same share one verdict."""
+        """The pk and the verdict of the image at each place, with an image that runs in place of one that does not.
+
+        Images that need the same and have the same sibling share one verdict.
+        """
+        verdicts = self.tried(chosen)
+        rejected = [place for place, verdict in zip(chosen, verdicts, strict=True) if any(map(blocks, verdict.reasons))]
+        siblings = self.siblings.of(rejected) if rejected else {}
+        entries = self.order.entries
+        return tuple(
+            (entries[place][2], self._naming(siblings.get(place), entries[place][3], verdict))
+            for place, verdict in zip(chosen, verdicts, strict=True)
+        )
+
+    def _naming(self, sibling: Remedy | None, requirements: ImageRequirements, verdict: Verdict) -> Verdict:
+        if sibling is None:
+            return verdict
+        named = self._with_siblings.get((requirements, sibling))
+        if named is None:
+            named = self._with_siblings[requirements, sibling] = with_sibling(verdict, sibling)
+        return named
+
+    def tried(self, chosen: Sequence[int]) -> list[Verdict]:
+        """The verdict of the image at each place, with remedies that were tried; the same for images that need the same."""
         entries, verdicts = self.order.entries, self._verdicts
         missing: dict[ImageRequirements, int] = {}
         for place in chosen:
@@ -64,19 +84,16 @@ class NodeVerdicts:
                 missing.setdefault(requirements, place)
         if missing:
             self._explain(missing)
-        return tuple((entries[place][2], verdicts[entries[place][3]]) for place in chosen)
+        return [verdicts[entries[place][3]] for place in chosen]
 
     def _explain(self, missing: dict[ImageRequirements, int]) -> None:
         chosen = from_places(missing.values(), len(self.order.entries))
         on_gpu = chosen & self.uses_gpu
         general, gpu = _reasons(self.general, chosen), _reasons(self.gpu, on_gpu)
         for requirements, place in missing.items():
-            image = requirements.on(self.node.platform)
+            image = requirements.on(self.trials.node.platform)
             verdict = settle(general[place], gpu.get(place), image.declared.cpu)
-            self._verdicts[requirements] = offer(verdict, partial(self._grade_after, image))
-
-    def _grade_after(self, image: ImageRequirements, remedy: Remedy) -> Grade:
-        return grade_after(remedy, image, self.node, self.today, self.rules)
+            self._verdicts[requirements] = offer(verdict, self.trials.of(image))
 
 
 def _reasons(blocks: list[Block], images: Bits) -> dict[int, list[Reason]]:

@@ -19,13 +19,15 @@ _MOST_RECENT = 1_000
 
 Family = tuple[bool, str, str, str]
 """The part of the order that images of one framework and CUDA share."""
-Entry = tuple[Family, str, int, ImageRequirements]
-"""An image in the order: its family, its version, its pk; and its requirements, which do not order it."""
+Name = tuple[str, str]
+"""The name and the version of an image, as people know it."""
+Entry = tuple[Family, str, int, ImageRequirements, Name]
+"""An image in the order: its family, its version, its pk; and its requirements and its name, which do not order it."""
 
 
 @dataclass(frozen=True, slots=True)
 class CatalogueImage:
-    """An image of the catalogue: its key, what it is for, its facts, and the keys of its framework and CUDA."""
+    """An image of the catalogue: its key, what it is for, its facts, the keys of its framework and CUDA, and its name."""
 
     pk: int
     version: str
@@ -34,13 +36,14 @@ class CatalogueImage:
     domain: str
     framework: int | None = None
     cuda: int | None = None
+    name: str = ""
 
 
 def order_entry(image: CatalogueImage, requirements: ImageRequirements) -> Entry:
     """The image's key in the order."""
     facts = image.image
     family = _family(facts.framework, facts.framework_version, facts.cuda)
-    return family, _newest_first(image.version), image.pk, requirements
+    return family, _newest_first(image.version), image.pk, requirements, (image.name, image.version)
 
 
 @lru_cache(maxsize=8192)

@@ -4,8 +4,9 @@ A rule gives the changes that mend its own reason. What counts is the verdict af
 judged; where several reasons stand in the way, changes are judged together.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from functools import cached_property
 from itertools import combinations, islice
 
 from bayplan.domain.compatibility.verdict import (
@@ -24,13 +25,13 @@ GradeAfter = Callable[[Remedy], Grade]
 _MOST_OFFERED = 3
 _MOST_JOINED = 3
 _MOST_TRIALS = 24
-_RUNS = frozenset(ORDER[grade] for grade in MATCHED_BY_DEFAULT)
 _AFTERWARDS = {
     Grade.JIT: "its kernels are then compiled at the first start (grade jit)",
     Grade.UNKNOWN: "whether it runs then is not known",
 }
 """What to say of a change after which the image may run, but by a grade that is not matched by default."""
 _NOTHING_HELPS = "no change of this worker is known to make it run"
+_LAST_RESORT = Remedy("use another image")
 
 
 def offer(verdict: Verdict, grade_after: GradeAfter) -> Verdict:
@@ -39,10 +40,36 @@ def offer(verdict: Verdict, grade_after: GradeAfter) -> Verdict:
     A remedy helps where the grade afterwards is better and one that runs; where no remedy does, and no pair or three of
     them together, those count after which the image is `jit` or `unknown` instead of `no`, and the sentence says so.
     """
-    if not any(reason.remedies for reason in verdict.reasons):
+    if all(reason.remedy is not None or _is_caveat(reason) for reason in verdict.reasons):
         return verdict
     trials = _Trials(verdict, grade_after)
     return Verdict(verdict.grade, tuple(trials.with_remedy(reason) for reason in verdict.reasons))
+
+
+def with_sibling(verdict: Verdict, sibling: Remedy) -> Verdict:
+    """The verdict, whose remedies were tried, with an image of the catalogue that runs named by each reason against this one."""
+    return Verdict(
+        verdict.grade,
+        tuple(
+            _with_sibling(reason, sibling) if blocks(reason) and reason.remedies else reason
+            for reason in verdict.reasons
+        ),
+    )
+
+
+def _with_sibling(reason: Reason, sibling: Remedy) -> Reason:
+    kept = [remedy for remedy in reason.remedies if not remedy.other_image]
+    if reason.grade is Grade.UNKNOWN:
+        smaller = [remedy for remedy in kept if not remedy.node]
+    else:
+        smaller = [remedy for remedy in kept if remedy.image and not remedy.node]
+    larger = [remedy for remedy in kept if remedy.node]
+    return _offering(reason, (*smaller, sibling, *larger))
+
+
+def blocks(reason: Reason) -> bool:
+    """Whether a reason keeps an image from running by default."""
+    return reason.grade is not Grade.CAVEAT and reason.grade not in MATCHED_BY_DEFAULT
 
 
 class _Trials:
@@ -50,43 +77,42 @@ class _Trials:
 
     def __init__(self, verdict: Verdict, grade_after: GradeAfter) -> None:
         self._grade, self._grade_after = verdict.grade, grade_after
-        blocking = [reason for reason in verdict.reasons if _blocks(reason)]
-        self._all = list(dict.fromkeys(change for reason in blocking for change in reason.remedies if _changes(change)))
+        self._all = list(
+            dict.fromkeys(
+                remedy
+                for reason in verdict.reasons
+                if blocks(reason)
+                for remedy in reason.remedies
+                if not remedy.is_advice
+            )
+        )
         self._grades: dict[tuple[Facts, Facts], Grade] = {}
-        self._together: tuple[Remedy, ...] | None = None
 
     def with_remedy(self, reason: Reason) -> Reason:
         """The reason with its remedies tried."""
-        if not reason.remedies:
+        if reason.remedy is not None or _is_caveat(reason):
             return reason
-        if not _blocks(reason):
-            return self._not_needed(reason)
+        helping = tuple(remedy for remedy in reason.remedies if not remedy.is_advice and self._runs(remedy))
+        if not blocks(reason):
+            return self._not_needed(reason, helping[:1])
         advised = tuple(remedy for remedy in reason.remedies if remedy.is_advice)
-        own = [remedy for remedy in reason.remedies if not remedy.is_advice]
-        helping = self._that_run(own)
         if reason.grade is Grade.UNKNOWN and advised:
-            kept = (*advised, *helping)[:_MOST_OFFERED]
-            return replace(reason, remedy=sentence(kept), remedies=kept)
-        kept = tuple(helping[:_MOST_OFFERED]) or self._of_all_reasons
-        if kept:
-            return replace(reason, remedy=sentence(kept), remedies=kept)
-        instead = " or ".join(remedy.text for remedy in advised) or "use another image"
-        return replace(reason, remedy=_as_sentence(f"{_NOTHING_HELPS}: {instead}"), remedies=())
+            return _offering(reason, (*advised, *helping))
+        return _offering(reason, helping or self._of_all_reasons or advised or (_LAST_RESORT,))
 
-    def _not_needed(self, reason: Reason) -> Reason:
+    def _not_needed(self, reason: Reason, better: tuple[Remedy, ...]) -> Reason:
         """A reason that lets the image run: its remedies may only make the verdict better."""
-        better = self._that_run(reason.remedies)[:1] if reason.grade is self._grade else []
+        if reason.grade is not self._grade:
+            better = ()
         text = "; ".join(("nothing is needed", *(f"to be native, {remedy.text}" for remedy in better)))
-        return replace(reason, remedy=_as_sentence(text), remedies=tuple(better))
+        return replace(reason, remedy=_as_sentence(text), remedies=better)
 
-    @property
+    @cached_property
     def _of_all_reasons(self) -> tuple[Remedy, ...]:
         """What mends all reasons at once: one change of another reason, else several together, else what leaves it open."""
-        if self._together is None:
-            self._together = tuple(self._that_run(self._all)[:_MOST_OFFERED]) or self._joined_or_open()
-        return self._together
-
-    def _joined_or_open(self) -> tuple[Remedy, ...]:
+        alone = tuple(remedy for remedy in self._all if self._runs(remedy))
+        if alone:
+            return alone
         joined = list(islice(_joined(self._all), _MOST_TRIALS))
         for remedy in joined:
             if self._runs(remedy):
@@ -97,12 +123,9 @@ class _Trials:
                     return (replace(remedy, text=f"{remedy.text}; {afterwards}"),)
         return ()
 
-    def _that_run(self, remedies: Iterable[Remedy]) -> list[Remedy]:
-        return [remedy for remedy in remedies if _changes(remedy) and self._runs(remedy)]
-
     def _runs(self, remedy: Remedy) -> bool:
-        order = ORDER[self._after(remedy)]
-        return order in _RUNS and order < ORDER[self._grade]
+        grade = self._after(remedy)
+        return grade in MATCHED_BY_DEFAULT and ORDER[grade] < ORDER[self._grade]
 
     def _after(self, remedy: Remedy) -> Grade:
         key = remedy.node, remedy.image
@@ -112,12 +135,17 @@ class _Trials:
         return grade
 
 
-def _blocks(reason: Reason) -> bool:
-    return reason.grade is not Grade.CAVEAT and reason.grade not in MATCHED_BY_DEFAULT
+def _is_caveat(reason: Reason) -> bool:
+    return reason.grade is Grade.CAVEAT
 
 
-def _changes(remedy: Remedy) -> bool:
-    return not remedy.is_advice
+def _offering(reason: Reason, remedies: tuple[Remedy, ...]) -> Reason:
+    """The reason with the first of these remedies as its sentence."""
+    offered = remedies[:_MOST_OFFERED]
+    text = ", or ".join(remedy.text for remedy in offered)
+    if reason.grade is not Grade.UNKNOWN and all(remedy.is_advice for remedy in offered):
+        text = f"{_NOTHING_HELPS}: {text}"
+    return replace(reason, remedy=_as_sentence(text), remedies=offered)
 
 
 def _joined(remedies: Sequence[Remedy]) -> Iterator[Remedy]:
@@ -132,11 +160,6 @@ def _joined(remedies: Sequence[Remedy]) -> Iterator[Remedy]:
             ):
                 text = ", and ".join(remedy.text for remedy in several)
                 yield Remedy(text, tuple(node.items()), tuple(image.items()))
-
-
-def sentence(remedies: Iterable[Remedy]) -> str:
-    """The sentence that offers these remedies."""
-    return _as_sentence(", or ".join(remedy.text for remedy in remedies))
 
 
 def _as_sentence(text: str) -> str:

@@ -3,7 +3,7 @@
 A line counts the images that a reason blocks; its remedy is that of the image that needs the smallest change.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from bayplan.domain.compatibility.bits import Bits, lowest
@@ -44,10 +44,13 @@ def summarize(query: MatchQuery, verdicts: NodeVerdicts, images: Bits) -> tuple[
         rank = (not alone, _effort(reason), lowest(alone or blocked), SEVERITY[reason.grade])
         if reason.code not in least or rank < least[reason.code][0]:
             least[reason.code] = rank, reason
+    remedies = _remedies(
+        verdicts, {code: (rank[2], reason) for code, (rank, reason) in least.items()}, images & accepted
+    )
     lines: list[SummaryLine] = []
     for code, blocked in sorted(by_code.items(), key=lambda item: (-item[1].bit_count(), _RANKS[item[0]])):
-        (not_alone, _, place, _), reason = least[code]
-        remedy = _remedy(verdicts, place, reason)
+        (not_alone, *_), _ = least[code]
+        remedy = remedies[code]
         if remedy is not None and not not_alone and not images & accepted:
             remedy += " That alone would give the first match."
         lines.append(SummaryLine(code, blocked.bit_count(), remedy))
@@ -62,13 +65,18 @@ def _blocking(verdicts: NodeVerdicts, grades: frozenset[Grade], rejected: Bits) 
                 yield reason, rest
 
 
-def _remedy(verdicts: NodeVerdicts, place: int, reason: Reason) -> str | None:
-    """The remedy of a reason for the image at that place, which has been tried."""
-    if not reason.remedies:
-        return reason.remedy
-    ((_, verdict),) = verdicts.explained([place])
-    tried = (other.remedy for other in verdict.reasons if (other.code, other.detail) == (reason.code, reason.detail))
-    return next(tried, None)
+def _remedies(
+    verdicts: NodeVerdicts, reasons: Mapping[ReasonCode, tuple[int, Reason]], matches: Bits
+) -> dict[ReasonCode, str | None]:
+    """The remedy of each reason for the image at its place; only where there are matches it may name one of them."""
+    places = [place for place, _ in reasons.values()]
+    explained = [verdict for _, verdict in verdicts.explained(places)] if matches else verdicts.tried(places)
+    return {
+        code: next(
+            (tried.remedy for tried in verdict.reasons if tried.code is code and tried.detail == reason.detail), None
+        )
+        for (code, (_, reason)), verdict in zip(reasons.items(), explained, strict=True)
+    }
 
 
 def _effort(reason: Reason) -> tuple[int, ...]:

@@ -96,17 +96,20 @@ class Remedy:
 
     `text` is a phrase in lower case and without a full stop, such as "upgrade the driver to 550.54.14 or later", because
     several are joined to a sentence. `node` and `image` are what the node and the image are afterwards; with neither it is
-    advice, which cannot be tried.
+    advice, which cannot be tried. With `other_image` it asks for another image than this one, of which it tells the facts
+    alone; `sibling` is the pk of one in the catalogue that runs.
     """
 
     text: str
     node: Facts = ()
     image: Facts = ()
+    other_image: bool = False
+    sibling: int | None = None
 
     @property
     def is_advice(self) -> bool:
         """Whether it changes no fact that the judge could try."""
-        return not self.node and not self.image
+        return not self.node and not self.image and self.sibling is None
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 import asyncio
 import datetime
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -108,6 +109,7 @@ _GENERATIONS = sa.select(
 _IMAGES = (
     sa.select(
         tables.images.c.pk,
+        tables.images.c.name,
         tables.images.c.version,
         sa.type_coerce(tables.images.c.tasks, sa.Text),
         tables.domains.c.name,
@@ -131,7 +133,7 @@ _IMAGES = (
     .outerjoin(tables.inspections, tables.inspections.c.image == tables.images.c.pk)
     .outerjoin(tables.checks, tables.checks.c.image == tables.images.c.pk)
 )
-_PLAIN_AT = 7
+_PLAIN_AT = 8
 _AFTER = CompiledStatement(
     _IMAGES.where(tables.images.c.pk > sa.bindparam("after", type_=sa.BigInteger))
     .order_by(tables.images.c.pk)
@@ -180,10 +182,12 @@ class _Loaded:
         facts = await db.fetch(_FACTS, _facts, pks_parameter([row[0] for row in rows]))
         self.facts |= facts
         for row in rows:
-            pk, version, tasks, domain, framework, cuda, by_architecture = row[:_PLAIN_AT]
+            pk, name, version, tasks, domain, framework, cuda, by_architecture = row[:_PLAIN_AT]
             image = _image(row, facts.get(pk, {}), orjson.loads(by_architecture) if by_architecture else {})
             self.images[pk] = image
-            self.candidates[pk] = CatalogueImage(pk, version, image, _tasks(tasks), domain, framework, cuda)
+            self.candidates[pk] = CatalogueImage(
+                pk, version, image, _tasks(tasks), domain, framework, cuda, sys.intern(name)
+            )
 
 
 @lru_cache(maxsize=1024)

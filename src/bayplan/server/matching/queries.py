@@ -18,7 +18,7 @@ from bayplan.db.natural_keys import resolve
 from bayplan.db.principal import Principal
 from bayplan.db.projection import projection
 from bayplan.db.resource_types import RESOURCE_TYPES
-from bayplan.domain.compatibility.match import match, verdicts_for_nodes
+from bayplan.domain.compatibility.match import match, sibling_of, verdicts_for_nodes
 from bayplan.domain.compatibility.node import Node
 from bayplan.domain.compatibility.question import MatchQuery
 from bayplan.domain.compatibility.tables import Tables, load
@@ -34,6 +34,9 @@ from bayplan.server.snapshot import ImageSnapshots
 __all__ = ["CatalogueSnapshot", "Judge", "best_first", "load_nodes", "today"]
 
 IMAGES, NODES = RESOURCE_TYPES["docker"], RESOURCE_TYPES["nodes"]
+
+# A sibling on a kind of node takes as long as so many verdicts.
+_SIBLING_VERDICTS = 20
 
 
 class Judge:
@@ -114,8 +117,12 @@ class Judge:
         image = (await self._images.shown(principal, [pk], version, disclosure)).get(pk)
         if image is None or pk not in catalogue.images:
             raise NotFound(f"No docker image with pk {pk}.")
+        sibling = sibling_of(pk, catalogue.index, today())
         verdicts = await in_turn(
-            lambda: best_first(verdicts_for_nodes(catalogue.images[pk], nodes, catalogue.tables, today())), len(nodes)
+            lambda: best_first(
+                verdicts_for_nodes(catalogue.images[pk], nodes, catalogue.tables, today(), sibling=sibling)
+            ),
+            len(nodes) * _SIBLING_VERDICTS,
         )
         graded = GradedList("node")
         for at in range(0, len(verdicts), PART_VERDICTS):

@@ -81,6 +81,11 @@ def change_image(text: str, **facts: Hashable) -> Remedy:
     return Remedy(text, image=tuple(facts.items()))
 
 
+def other_image(text: str, **facts: Hashable) -> Remedy:
+    """The remedy to use another image, which has these facts; where the catalogue has one that runs, that is named instead."""
+    return Remedy(text, image=tuple(facts.items()), other_image=True)
+
+
 def upgrade_driver(pairing: Pairing, driver: DriverVersion | None, *, words: str | None = None) -> Remedy | None:
     """The remedy to install that driver; None where no driver of that branch supports the GPU.
 
@@ -102,7 +107,7 @@ def rebuilt(pairing: Pairing, *, native: bool = False) -> Remedy | None:
     if span is None:
         return None
     releases = str(span[0]) if span[0] == span[1] else f"{span[0]} to {span[1]}"
-    return change_image(f"use an image built with CUDA {releases}", **built_with(span[1]))
+    return other_image(f"use an image built with CUDA {releases}", **built_with(span[1]))
 
 
 def built_with(cuda: CudaVersion) -> dict[str, Hashable]:
