@@ -28,7 +28,7 @@ MAY_IMPORT: Mapping[str, frozenset[str]] = {
     "registry": EVERYONE | {"domain", "registry"},
     "scan": EVERYONE | {"domain", "scan"},
     "db": EVERYONE | {"domain", "schemas", "db"},
-    "server/http": EVERYONE | {"domain", "schemas", "registry", "db", "server/http", "server/auth"},
+    "server/http": EVERYONE | {"domain", "schemas", "registry", "scan", "db", "server/http", "server/auth"},
     "server/auth": EVERYONE | {"domain", "schemas", "db", "server/auth", "server/http"},
     "web": EVERYONE | {"schemas", "exports", "server", "server/http", "server/auth", "web"},
     "client": EVERYONE | {"schemas", "client"},

@@ -13,6 +13,7 @@ from bayplan import errors
 from bayplan.db.database import DatabaseUnavailable
 from bayplan.db.keyring import UnknownKey
 from bayplan.registry import errors as registries
+from bayplan.scan.errors import ScanFailed
 
 _log = logging.getLogger("bayplan")
 # For a key that is missing, until somebody has put it back.
@@ -37,6 +38,7 @@ STATUS: dict[type[errors.BayplanError], int] = {
     registries.RegistryDenied: 422,
     registries.ImageNotFound: 404,
     registries.RegistryTimeout: 504,
+    ScanFailed: 502,
 }
 
 
