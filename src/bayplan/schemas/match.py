@@ -15,7 +15,7 @@ GradeName = Literal["native", "minor", "forward", "cpu", "jit", "unknown", "no"]
 
 
 class WorkerFacts(NodeFacts):
-    """A worker that is not in the catalogue. Without `driver_version` it has no GPU. Memory in bytes."""
+    """A worker that is not in the catalogue. Without driver, GPU name, capability and target it has no GPU. Memory in bytes."""
 
 
 class MatchRequest(Body, title="Question"):

@@ -34,8 +34,8 @@ def test_only_a_jetpack_requirement_makes_an_image_one_for_tegra() -> None:
     assert not Image().is_for_tegra
 
 
-def test_memory_does_not_make_nodes_distinct() -> None:
-    first = Node("535.104.05", "8.6", gpu_mem_bytes=1, cpu_mem_bytes=2)
-    other = Node("535.104.05", "8.6", gpu_mem_bytes=3, cpu_mem_bytes=4)
+def test_what_no_rule_reads_does_not_make_nodes_distinct() -> None:
+    first = Node("535.104.05", "8.6", cpu_mem_bytes=2, kernel_version="5.15")
+    other = Node("535.104.05", "8.6", cpu_mem_bytes=4, kernel_version="6.8")
     assert RULES.kind(first) == RULES.kind(other)
     assert RULES.kind(first) != RULES.kind(Node("535.104.05", "8.9"))

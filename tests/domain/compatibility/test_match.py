@@ -175,7 +175,7 @@ def test_images_with_equal_needs_are_judged_once() -> None:
 
 
 def test_nodes_of_one_kind_are_judged_once() -> None:
-    fleet = [(pk, replace(NODE, gpu_mem_bytes=pk, cpu_mem_bytes=pk)) for pk in range(100)] + [(100, Node())]
+    fleet = [(pk, replace(NODE, cpu_mem_bytes=pk, kernel_version=f"6.{pk}")) for pk in range(100)] + [(100, Node())]
     verdicts = verdicts_for_nodes(image("12.1.1"), fleet, TABLES, TODAY)
     assert [pk for pk, _ in verdicts] == list(range(101))
     assert len({id(verdict) for _, verdict in verdicts}) == 2

@@ -90,13 +90,13 @@ def test_every_declared_fact_exists() -> None:
 
 def test_what_a_rule_reads_and_does_not_declare_is_noticed() -> None:
     def reads_memory(pair: Pairing) -> Reason | None:
-        return toolkit(pair) if (pair.node.reported.gpu_mem_bytes or 0) > 1 else None
+        return toolkit(pair) if (pair.node.reported.cpu_mem_bytes or 0) > 1 else None
 
     def reads_cpu(pair: Pairing) -> Reason | None:
         return toolkit(pair) if pair.image.declared.cpu else None
 
     assert next(differences(Rule(reads_memory, node=("toolkit_version",))), None) is not None
-    assert next(differences(Rule(reads_memory, node=("toolkit_version", "gpu_mem_bytes"))), None) is None
+    assert next(differences(Rule(reads_memory, node=("toolkit_version", "cpu_mem_bytes"))), None) is None
     assert next(differences(Rule(reads_cpu, node=("toolkit_version",))), None) is not None
 
 
@@ -135,9 +135,9 @@ def test_a_new_rule_is_heard_once_it_declares_what_it_reads(place: str) -> None:
 
 def test_a_kind_of_node_has_what_rules_declare_and_nothing_else() -> None:
     node = Node("535.104.05", "8.6", gpu_mem_bytes=1, cpu_mem_bytes=2, architecture="amd64", toolkit_version="1.17.3")
-    assert OTHERS.kind(node) == Node("535.104.05", "8.6", architecture="amd64")
+    assert OTHERS.kind(node) == Node("535.104.05", "8.6", gpu_mem_bytes=1, architecture="amd64")
     without = RuleSet((), ())
-    assert without.kind(node) == Node("535.104.05", architecture="amd64")
+    assert without.kind(node) == Node("535.104.05", "8.6", architecture="amd64")
 
 
 # Codes

@@ -196,7 +196,8 @@ def test_own_minimums() -> None:
     cudnn = replace(TORCH, min_compute_capability="7.5")
     assert verdict(cudnn, T4).grade is Grade.NATIVE
     assert reason(cudnn, replace(T4, compute_capability="6.1"), "below_own_minimum").found == "6.1"
-    assert verdict(cudnn, replace(T4, compute_capability=None)).grade is Grade.UNKNOWN
+    assert verdict(cudnn, replace(T4, compute_capability=None)).grade is Grade.NATIVE
+    assert verdict(cudnn, replace(T4, compute_capability=None, gpu_name=None)).grade is Grade.UNKNOWN
 
 
 # 12. The node's own state

@@ -2,6 +2,7 @@
 
 import datetime
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -43,6 +44,44 @@ EXAMPLES = {
     ),
     "caveat` (grade `native": (Image(cuda="12.1.1"), A6000),
 }
+
+BUILT = Image(cuda="12.1.1", kernel_architectures=framework_kernels("8.0"))
+ROCM = Image(accelerator="rocm", rocm_version="6.4.1", kernel_architectures=framework_kernels("gfx90a", "gfx942"))
+A100 = replace(A6000, compute_capability=None, gpu_name="NVIDIA A100-SXM4-40GB", gpu_brand=None)
+MACHINE_EXAMPLES = {
+    "wrong_accelerator": (replace(ROCM, kernel_architectures=framework_kernels("gfx942")), A6000),
+    "driver_not_tested": (
+        replace(ROCM, rocm_version="7.2"),
+        Node("6.10.5", gpu_name="AMD Instinct MI300X", architecture="amd64"),
+    ),
+    "gpu_not_in_build": (ROCM, Node("6.12.12", gpu_name="AMD Radeon RX 7900 XTX", architecture="amd64")),
+    "needs_gpu": (Image(cpu=True, needs_driver=True), Node(architecture="amd64")),
+    "fact_missing": (
+        replace(BUILT, kernel_architectures=framework_kernels("8.9")),
+        replace(A100, gpu_name="NVIDIA RTX 6000"),
+    ),
+    "not_enough_memory": (
+        replace(BUILT, min_gpu_memory_bytes=10 << 30),
+        replace(A100, gpu_name="NVIDIA A100-SXM4-40GB MIG 1g.5gb"),
+    ),
+    "below_own_minimum": (replace(BUILT, min_gpus=8), replace(A100, machine_gpus=1)),
+    "toolkit_fault": (BUILT, replace(A6000, runtime_mode="cdi", cdi_driver_version="535.86.10")),
+    "wsl": (BUILT, replace(A6000, wsl=True)),
+    "virtual_gpu": (BUILT, replace(A100, gpu_name="NVIDIA A10-24Q", vgpu_licensed=False)),
+    "tegra": (
+        Image(cuda="12.2.2", kernel_architectures=framework_kernels("8.7")),
+        Node("540.4.0", gpu_name="Orin", architecture="arm64", l4t_version="36.4.3"),
+    ),
+}
+
+
+@pytest.mark.parametrize("code", MACHINE_EXAMPLES)
+def test_the_example_of_each_rule_about_machines_is_true(code: str) -> None:
+    _, _, table = DOCUMENT.partition("## Examples of the rules about machines")
+    (grade,) = re.findall(rf"^\| `{code}` \| .* \| `([a-z]+)` \|$", table.partition("\n## ")[0], re.MULTILINE)
+    verdict = judge(*MACHINE_EXAMPLES[code], load(), datetime.date(2026, 3, 1))
+    assert verdict.grade == grade, verdict
+    assert code in [reason.code for reason in verdict.reasons], verdict
 
 
 @pytest.mark.parametrize("example", EXAMPLES)

@@ -12,7 +12,6 @@ from tests.domain.compatibility.examples import (
     A6000,
     CUDA_12_4,
     H100,
-    RTX3090,
     T4,
     TORCH,
     codes,
@@ -86,17 +85,6 @@ def test_forward_compatibility_has_a_caveat_where_nothing_says_that_its_librarie
     )
     assert "fact_missing" not in codes(replace(image, compat_activation="always"), old)
     assert "fact_missing" not in codes(image, T4)
-
-
-@pytest.mark.parametrize(
-    ("driver", "architecture", "windows"),
-    [("551.78", "amd64", True), ("550.142", "amd64", False), ("470.14", "amd64", False), ("540.4.0", "arm64", False),
-     ("430.50", "amd64", False), ("999.1", "amd64", False)],
-)  # fmt: skip
-def test_a_driver_for_windows_is_a_caveat(driver: str, architecture: str, windows: bool) -> None:
-    node = replace(RTX3090, driver_version=driver, architecture=architecture)
-    actual = [reason for reason in verdict(replace(TORCH, cuda="10.2"), node).reasons if "WSL 2" in reason.detail]
-    assert [reason.grade for reason in actual] == [Grade.CAVEAT] * windows
 
 
 def test_no_remedy_asks_for_a_driver_that_does_not_support_the_gpu() -> None:

@@ -180,7 +180,7 @@ def test_a_release_could_make_what_its_builds_contain() -> None:
     ],
 )  # fmt: skip
 def test_names_tell_data_centre_gpus(name: str, data_centre: bool | None) -> None:
-    assert TABLES.names_data_centre_gpu(name) is data_centre
+    assert TABLES.machines.named_gpu(name).data_centre is data_centre
 
 
 def test_the_catalogue_replaces_releases_and_generations() -> None:
@@ -213,7 +213,18 @@ GOOD = {
     "families.csv": ["cuda_major", "min_driver", "source"],
     "driver_branch_cuda.csv": ["driver_branch", "max_cuda", "source"],
     "arch_lists.csv": ["framework", "versions", "cuda", "architecture", "kernel_architectures", "source"],
-    "gpu_models.csv": ["words", "data_centre", "source"],
+    "gpu_models.csv": [
+        "words",
+        "accelerator",
+        "compute_capability",
+        "target",
+        "memory_gib",
+        "data_centre",
+        "brand",
+        "source",
+    ],
+    "rocm.csv": ["rocm", "released", "source"],
+    "amdgpu_drivers.csv": ["driver", "module", "rocm", "tested_rocm", "source"],
 }
 
 
@@ -230,7 +241,10 @@ GOOD = {
         ("families.csv", ["12.0", "525", "s"], ":2: '12.0' is not a whole number"),
         ("arch_lists.csv", ["PyTorch", "2 or so", "12.4", "amd64", "8.0", "s"], ":2: '2 or so' is not a version spec"),
         ("arch_lists.csv", ["PyTorch", ">=2", "12.4", "amd64", "", "s"], ":2: the list of kernel architectures"),
-        ("gpu_models.csv", ["H100", "maybe", "s"], ":2: 'maybe' is neither yes nor no"),
+        ("gpu_models.csv", ["H100", "cuda", "9.0", "", "80", "maybe", "", "s"], ":2: 'maybe' is neither yes nor no"),
+        ("gpu_models.csv", ["H100", "", "9.0", "", "80", "yes", "", "s"], ":2: the accelerator is missing"),
+        ("rocm.csv", ["7.0", "soon", "s"], ":2: 'soon' is not a day"),
+        ("amdgpu_drivers.csv", ["30.10", "", "7.0", "7", "s"], ":2: '7' is not a release such as 6.4"),
     ],
 )
 def test_a_wrong_row_is_named_by_file_and_line(tmp_path: Path, name: str, row: list[str], message: str) -> None:

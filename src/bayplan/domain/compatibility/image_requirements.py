@@ -9,10 +9,13 @@ from dataclasses import dataclass
 from functools import cached_property
 from operator import attrgetter
 
+from bayplan.domain.compatibility.gfx import is_target
 from bayplan.domain.compatibility.image import FRAMEWORK, Image
 from bayplan.domain.compatibility.kernels import Kernel, parse_kernels
 from bayplan.domain.compatibility.start_conditions import StartCondition, conditions_of
 from bayplan.domain.compatibility.tables import Generation, Tables
+from bayplan.domain.compatibility.tables.machine_rows import RocmVersion
+from bayplan.domain.compatibility.tables.machines import rocm_version
 from bayplan.domain.versions import ComputeCapability, CudaVersion, DriverVersion, read
 
 _PLATFORMS = {"x86_64": "amd64", "x86-64": "amd64", "aarch64": "arm64"}
@@ -52,8 +55,47 @@ class ImageRequirements:
 
     @cached_property
     def uses_gpu(self) -> bool:
-        """Whether it is for GPUs; an image with `cpu` and no CUDA is not."""
-        return self.declared.cuda is not None or not self.declared.cpu
+        """Whether it is for GPUs; an image with `cpu` that names neither CUDA nor another accelerator is not."""
+        image = self.declared
+        named = image.accelerator is not None or self.accelerator == "rocm" or self.framework_accelerator is not None
+        return named or image.cuda is not None or not image.cpu or image.needs_driver is True
+
+    @cached_property
+    def needs_driver_only(self) -> bool:
+        """Whether it needs the GPU's driver and no CUDA, as video encoders do."""
+        return self.declared.needs_driver is True and self.declared.cuda is None and self.framework_accelerator is None
+
+    @cached_property
+    def falls_back_to_cpu(self) -> bool:
+        """Whether it runs without a GPU where it cannot use the node's; images for ROCm and the like are never used so."""
+        return self.declared.cpu and self.accelerator in (None, "cuda") and self.declared.needs_driver is not True
+
+    @cached_property
+    def accelerator(self) -> str | None:
+        """The kind of GPU that it is for: as declared, else what its other facts say; None where nothing says any."""
+        image = self.declared
+        if image.accelerator is not None:
+            return image.accelerator
+        targets = [text for _, texts in image.kernel_architectures or () for text in texts]
+        if image.rocm_version is not None or self.framework_accelerator == "rocm" or any(map(is_target, targets)):
+            return "rocm"
+        cuda = self.framework_accelerator, image.cuda, image.compat_package, targets or None
+        return "cuda" if any(fact is not None for fact in cuda) else None
+
+    @cached_property
+    def framework_accelerator(self) -> str | None:
+        """The kind of GPU that its framework was built for, by "+cu130" or "+rocm6.3" in its version, or by its CUDA."""
+        local = (self.declared.framework_version or "").partition("+")[2].casefold()
+        if local.startswith("rocm"):
+            return "rocm"
+        return "cuda" if local.startswith("cu") or self.declared.framework_cuda is not None else None
+
+    @cached_property
+    def rocm(self) -> RocmVersion | None:
+        """Its ROCm release: as declared, else by "+rocm6.3" in its framework's version."""
+        local = (self.declared.framework_version or "").partition("+")[2].casefold()
+        own = local.removeprefix("rocm") if local.startswith("rocm") else None
+        return rocm_version(self.declared.rocm_version) or rocm_version(own)
 
     @cached_property
     def platforms(self) -> tuple[str, ...]:
@@ -168,8 +210,29 @@ class DerivedFact:
     read: Callable[[ImageRequirements], Hashable]
 
 
+_ACCELERATOR_FIELDS = (
+    "accelerator",
+    "rocm_version",
+    "kernel_architectures",
+    "cuda",
+    "framework_version",
+    "framework_cuda",
+    "compat_package",
+)
+_GPU_FIELDS = (*_ACCELERATOR_FIELDS, "cpu", "needs_driver")
+
 DERIVED_FACTS: Mapping[str, DerivedFact] = {
-    "uses_gpu": DerivedFact(("cpu", "cuda"), lambda requirements: requirements.uses_gpu),
+    "uses_gpu": DerivedFact(_GPU_FIELDS, lambda requirements: requirements.uses_gpu),
+    "falls_back_to_cpu": DerivedFact(_GPU_FIELDS, lambda requirements: requirements.falls_back_to_cpu),
+    "needs_driver_only": DerivedFact(
+        ("needs_driver", "cuda", "framework_version", "framework_cuda"),
+        lambda requirements: requirements.needs_driver_only,
+    ),
+    "rocm": DerivedFact(("rocm_version", "framework_version"), lambda requirements: requirements.rocm),
+    "accelerator": DerivedFact(_ACCELERATOR_FIELDS, lambda requirements: requirements.accelerator),
+    "framework_accelerator": DerivedFact(
+        ("framework_version", "framework_cuda"), lambda requirements: requirements.framework_accelerator
+    ),
     "builds": DerivedFact(
         ("kernel_architectures", "framework", "framework_version", "cuda", "architectures"),
         lambda requirements: requirements.builds,

@@ -209,8 +209,9 @@ def _interned(
     image: Image, tables: Tables, parsed: "WeakValueDictionary[Image, ImageRequirements]"
 ) -> ImageRequirements:
     """The requirements of an image; equal images share one object."""
-    if image.framework is not None and ImageRequirements(image, tables).own_build is not None:
-        # A framework matters only for the lookup of the GPUs that it was built for.
+    built = image.framework is not None and "+" not in (image.framework_version or "")
+    if built and ImageRequirements(image, tables).own_build is not None:
+        # A framework matters only for the lookup of the GPUs that it was built for; its local version says for which kind.
         image = replace(image, framework=None, framework_version=None)
     requirements = parsed.get(image)
     if requirements is None:

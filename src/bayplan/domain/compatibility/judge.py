@@ -74,8 +74,9 @@ def _judge_once(
     general = [reason for rule in rules.general if (reason := rule.check(pairing)) is not None]
     gpu = None
     if requirements.uses_gpu and capabilities.has_gpu:
-        gpu = [reason for rule in rules.gpu if (reason := rule.check(pairing)) is not None]
-    return settle(general, gpu, requirements.declared.cpu)
+        kinds = requirements.accelerator, capabilities.accelerator
+        gpu = [reason for rule in rules.gpu if rule.judges(*kinds) and (reason := rule.check(pairing)) is not None]
+    return settle(general, gpu, requirements.falls_back_to_cpu)
 
 
 def settle(general: Sequence[Reason], gpu: Sequence[Reason] | None, works_on_cpu: bool) -> Verdict:

@@ -64,14 +64,17 @@ def judge_all(
     for part in parts:
         run = _Run(layout, order, part, kind)
         every |= part.members
-        works_on_cpu |= run.having(lambda image: image.declared.cpu)
+        works_on_cpu |= run.having(lambda image: image.falls_back_to_cpu)
         on_gpu = run.having(lambda image: image.uses_gpu) if kind.node.has_gpu else 0
         for number, rule in enumerate(rules.general):
             general_blocks += run.blocks(rule, number, layout.general[number])
         if on_gpu:
             uses_gpu |= on_gpu
+            same = run.having(lambda image: kind.node.accelerator == (image.accelerator or "cuda"))
             for number, rule in enumerate(rules.gpu, len(rules.general)):
-                gpu_blocks += run.blocks(rule, number, layout.gpu[number - len(rules.general)])
+                if rule.accelerator in (None, kind.node.accelerator):
+                    judged = None if rule.accelerator is None else same
+                    gpu_blocks += run.blocks(rule, number, layout.gpu[number - len(rules.general)], judged)
     grades = _settle(every, _by_grade(general_blocks), _by_grade(gpu_blocks), uses_gpu, works_on_cpu)
     return NodeVerdicts(
         order,
@@ -98,13 +101,14 @@ class _Run:
         """The images whose facts that the judge itself reads pass a test."""
         return self._part.facts.columns[self._layout.judge].having(test) & self._part.members
 
-    def blocks(self, rule: Rule, number: int, column: int) -> Iterator[Block]:
-        """The reasons that a rule gives, each with its images."""
+    def blocks(self, rule: Rule, number: int, column: int, judged: Bits | None = None) -> Iterator[Block]:
+        """The reasons that a rule gives, each with its images; those of `judged` alone, where it is given."""
+        members = self._part.members if judged is None else judged
         if rule.by_grades is None:
-            yield from self._blocks(rule, number, column, self._part.members if self._narrowed else None)
+            yield from self._blocks(rule, number, column, members if self._narrowed or judged is not None else None)
             return
         holds = self._images_with(rule.by_grades)
-        for answer, among in ((True, holds), (False, self._part.members & ~holds)):
+        for answer, among in ((True, holds & members), (False, members & ~holds)):
             if among:
                 yield from self._blocks(rule, (number, answer), column, among)
 

@@ -8,7 +8,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """A GPU of a machine, or a machine without one. `driver_version` None means no GPU; any other None means unknown."""
+    """A GPU of a machine, or a machine without one: then driver, GPU name, capability and target are None.
+
+    None means unknown.
+    """
 
     driver_version: str | None = None
     """Of the NVIDIA driver, or of the amdgpu kernel driver."""
@@ -46,3 +49,5 @@ class Node:
     kernel_version: str | None = None
     shared_memory_bytes: int | None = None
     """The shared memory (/dev/shm) that a container gets."""
+    machine_gpus: int | None = None
+    """The GPUs of its machine that the catalogue has."""

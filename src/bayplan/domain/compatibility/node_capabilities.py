@@ -9,11 +9,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
+from bayplan.domain.compatibility.gpu_memory import GpuMemory, gpu_memory, mig_profile, vgpu_series
 from bayplan.domain.compatibility.image_requirements import platform
 from bayplan.domain.compatibility.kernels import grade_by_release
+from bayplan.domain.compatibility.machine_state import MachineState
 from bayplan.domain.compatibility.node import Node
 from bayplan.domain.compatibility.start_conditions import ConditionOutcome, NodeProperties, StartCondition, evaluate
-from bayplan.domain.compatibility.tables import Generation, Tables
+from bayplan.domain.compatibility.tables import Generation, NamedGpu, Tables
 from bayplan.domain.compatibility.verdict import Grade
 from bayplan.domain.versions import ComputeCapability, CudaVersion, DriverVersion, read
 
@@ -43,15 +45,9 @@ _OTHER_BRANDS = frozenset(
 _VIRTUAL_BRANDS = frozenset({"grid", "vapps", "vpc", "vcs", "vws"})
 # A vGPU's name ends in its memory and series (GRID A100-40C, NVIDIA L40S-48Q) or says what it is.
 _VIRTUAL_NAME = re.compile(r"\b(?:v?grid|vgpu|vws|vcs|virtual)\b|-[0-9]{1,3}[abcq]\b", re.IGNORECASE | re.ASCII)
-# The brand's words that NVML may use for a product whose name says no more, by the first that occurs in the name.
-_BRANDS_BY_NAME = (
-    ("geforce", ("geforce", "geforcertx")),
-    ("titan", ("titan", "titanrtx")),
-    ("quadro", ("quadro", "quadrortx")),
-    ("nvs", ("nvs",)),
-    ("tesla", ("tesla", "nvidia")),
-)
-_FIRST_WITH_WSL = 470  # from here on the table of driver branches has all of Linux
+_THOR = ComputeCapability(11, 0)
+# NVIDIA JetPack 7.0 and 7.2 release pages: from these major releases of Jetson Linux on a board runs arm64 server images.
+_SERVER_L4T = {_THOR: 38, ComputeCapability(8, 7): 39}
 _BEFORE_NVIDIA_BRAND = 470  # older drivers call every data-centre GPU Tesla
 
 
@@ -67,8 +63,38 @@ class NodeCapabilities:
 
     @cached_property
     def has_gpu(self) -> bool:
-        """Whether there is a GPU with a driver."""
-        return self.reported.driver_version is not None
+        """Whether there is a GPU: a fact of one is reported."""
+        node = self.reported
+        return any(
+            fact is not None for fact in (node.driver_version, node.gpu_name, node.compute_capability, node.target)
+        )
+
+    @cached_property
+    def accelerator(self) -> str | None:
+        """The kind of its GPU: as reported, else what its other facts say; None where they leave it open."""
+        node = self.reported
+        if node.accelerator is not None:
+            return node.accelerator
+        if node.target is not None:
+            return "rocm"
+        if node.compute_capability is not None:
+            return "cuda"
+        if self.named.accelerator is not None or len(self.named.models) > 1:
+            return self.named.accelerator
+        if node.gpu_brand is not None:
+            return "rocm" if self.brand == "amd" else "cuda"
+        # Drivers of NVIDIA have numbers above 300, those of AMD below 100.
+        return "cuda" if node.driver_version is not None and (self.driver is None or self.driver.branch > 100) else None
+
+    @cached_property
+    def named(self) -> NamedGpu:
+        """What the name of its GPU tells."""
+        return NamedGpu() if self.reported.gpu_name is None else self.tables.machines.named_gpu(self.reported.gpu_name)
+
+    @cached_property
+    def targets(self) -> tuple[str, ...]:
+        """The gfx targets that its AMD GPU may have: the one reported, else those of its name; empty: unknown."""
+        return self.named.targets if self.reported.target is None else (self.reported.target,)
 
     @cached_property
     def platform(self) -> str | None:
@@ -83,18 +109,41 @@ class NodeCapabilities:
     @cached_property
     def driver_cuda(self) -> CudaVersion | None:
         """The newest CUDA that its driver supports."""
+        if self.is_tegra and self.l4t_cuda is not None:
+            return self.l4t_cuda
         return None if self.driver is None else self.tables.driver_cuda(self.driver)
 
     @cached_property
+    def l4t_cuda(self) -> CudaVersion | None:
+        """The CUDA of a Tegra's driver: as measured, else that of its release of Jetson Linux."""
+        measured = read(CudaVersion.parse, self.reported.driver_cuda_version)
+        l4t = self.reported.l4t_version
+        return measured or (None if l4t is None else self.tables.machines.l4t_cuda(l4t))
+
+    @cached_property
     def capability(self) -> ComputeCapability | None:
-        """Its GPU's compute capability."""
-        return read(ComputeCapability.parse, self.reported.compute_capability)
+        """Its GPU's compute capability: as reported, else that of the GPU's name."""
+        if self.reported.compute_capability is not None:
+            return read(ComputeCapability.parse, self.reported.compute_capability)
+        return self._named_capabilities[0] if len(self._named_capabilities) == 1 else None
+
+    @cached_property
+    def _named_capabilities(self) -> tuple[ComputeCapability, ...]:
+        """The capabilities that the GPU's name allows, those of the reported generation where it has any."""
+        name = self.reported.hardware_generation
+        generation = None if name is None else self.tables.generation(name)
+        fitting = tuple(
+            gpu for gpu in self.named.capabilities if generation and generation.low <= gpu < generation.high
+        )
+        return fitting or self.named.capabilities
 
     @cached_property
     def capabilities(self) -> tuple[ComputeCapability, ...]:
-        """The capabilities that its GPU may have: one where it is reported, else all of its generation; empty: unknown."""
+        """The capabilities that its GPU may have: one where it is known, else all of its name or generation; empty: unknown."""
         if self.capability is not None:
             return (self.capability,)
+        if self._named_capabilities and self.reported.compute_capability is None:
+            return self._named_capabilities
         if self.generation is None:
             return ()
         low, high = self.generation.low, self.generation.high
@@ -130,12 +179,38 @@ class NodeCapabilities:
         return self.capability in self.tables.tegra and self.platform in (None, "arm64")
 
     @cached_property
-    def has_windows_driver(self) -> bool:
-        """Whether its driver is of a branch that exists for Windows only: then it is a container under WSL 2."""
-        if self.driver is None or self.platform == "arm64":
+    def first_server_l4t(self) -> int | None:
+        """The first major release of Jetson Linux with which its board runs as an arm64 server; None where there is none."""
+        return _SERVER_L4T.get(self.capability) if self.is_tegra and self.capability is not None else None
+
+    @cached_property
+    def is_tegra_server(self) -> bool:
+        """Whether it is a Tegra that runs images for arm64 servers: Thor, which has no older L4T, and Orin with L4T 39."""
+        first, l4t = self.first_server_l4t, self.reported.l4t_version
+        if first is None:
             return False
-        linux = {row.branch for row in self.tables.driver_branches}
-        return _FIRST_WITH_WSL < self.driver.branch < max(linux, default=0) and self.driver.branch not in linux
+        major = (l4t or "").strip().partition(".")[0]
+        return int(major) >= first if major.isascii() and major.isdigit() else self.capability == _THOR
+
+    @cached_property
+    def machine(self) -> MachineState:
+        """The state of its machine."""
+        return MachineState(self.reported, self.tables, self.platform, self.capability, self.is_tegra)
+
+    @cached_property
+    def memory(self) -> GpuMemory | None:
+        """The memory of its GPU, or of its slice of one."""
+        return gpu_memory(self.reported, self.named)
+
+    @cached_property
+    def mig_profile(self) -> str | None:
+        """The profile of the slice that it is; None for a whole GPU."""
+        return mig_profile(self.reported)
+
+    @cached_property
+    def vgpu_series(self) -> str | None:
+        """The series of its vGPU type: "a", "b", "c" or "q"; None for other GPUs."""
+        return vgpu_series(self.reported)
 
     @cached_property
     def is_virtual(self) -> bool:
@@ -154,11 +229,8 @@ class NodeCapabilities:
     @cached_property
     def data_centre(self) -> bool | None:
         """Whether its GPU is of the data-centre class, by name, else by brand; None where neither decides it."""
-        by_name = (
-            self.tables.names_data_centre_gpu(self.reported.gpu_name) if self.reported.gpu_name is not None else None
-        )
-        if by_name is not None:
-            return by_name
+        if self.named.data_centre is not None:
+            return self.named.data_centre
         return True if self.brand in _DATA_CENTRE_BRANDS else False if self.brand in _OTHER_BRANDS else None
 
     @cached_property
@@ -219,7 +291,7 @@ class NodeCapabilities:
     @cached_property
     def _properties(self) -> tuple[NodeProperties, ...]:
         # On Tegra driver numbers are those of L4T, which the tables do not have.
-        cuda, driver = (None, None) if self.is_tegra else (self.driver_cuda, self.driver)
+        cuda, driver = (self.l4t_cuda, None) if self.is_tegra else (self.driver_cuda, self.driver)
         properties = NodeProperties(
             cuda=None if cuda is None else str(cuda),
             driver=None if driver is None else ".".join(map(str, driver.parts)),
@@ -232,9 +304,7 @@ class NodeCapabilities:
 
     @cached_property
     def _brands_by_name(self) -> tuple[str, ...]:
-        name = (self.reported.gpu_name or "").casefold()
-        brands = next((brands for word, brands in _BRANDS_BY_NAME if word in name), ())
-        if not brands and self.data_centre and not self.is_virtual:
-            brands = ("tesla", "nvidia")
+        if self.is_virtual:
+            return ()
         old = self.driver is not None and self.driver.branch < _BEFORE_NVIDIA_BRAND
-        return ("tesla",) if old and brands == ("tesla", "nvidia") else brands
+        return ("tesla",) if old and "tesla" in self.named.brands else self.named.brands

@@ -92,7 +92,7 @@ class NodeVerdicts:
         general, gpu = _reasons(self.general, chosen), _reasons(self.gpu, on_gpu)
         for requirements, place in missing.items():
             image = requirements.on(self.trials.node.platform)
-            verdict = settle(general[place], gpu.get(place), image.declared.cpu)
+            verdict = settle(general[place], gpu.get(place), image.falls_back_to_cpu)
             self._verdicts[requirements] = offer(verdict, self.trials.of(image))
 
 

@@ -66,6 +66,8 @@ def needs_jit_on_older_driver(by_driver: Grade, by_kernels: Grade) -> bool:
 
 def _by_driver(image: ImageRequirements, node: NodeCapabilities) -> Grade:
     driver = node.driver
+    if image.needs_driver_only and driver is not None:
+        return Grade.NATIVE
     if node.is_tegra:  # drivers of L4T have version numbers of their own
         return Grade.NATIVE
     if image.cuda is None or driver is None or image.smallest_driver is None:
@@ -98,6 +100,8 @@ def compat_dropped_gpu(image: ImageRequirements, node: NodeCapabilities) -> bool
 
 
 def _by_kernels(build: FrameworkBuild | None, image: ImageRequirements, node: NodeCapabilities) -> Grade:
+    if image.needs_driver_only:
+        return Grade.NATIVE
     if build is None:
         return Grade.UNKNOWN if image.cuda is None else node.by_release(image.cuda)
     grades = {grade_in_build(build.kernels, gpu, image.tables) for gpu in node.capabilities}

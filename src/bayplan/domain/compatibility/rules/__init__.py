@@ -5,8 +5,8 @@ equal grade. docs/rules.md describes each, with examples.
 """
 
 from bayplan.domain.compatibility.pairing import needs_jit_on_older_driver, runs
-from bayplan.domain.compatibility.rules import driver, environment, gpu, start
-from bayplan.domain.compatibility.rules.rule import CAPABILITY, DRIVER, GPU, KERNELS, Rule, RuleSet
+from bayplan.domain.compatibility.rules import accelerator, driver, environment, gpu, minimums, node_state, start, tegra
+from bayplan.domain.compatibility.rules.rule import ACCELERATOR, CAPABILITY, DRIVER, GPU, KERNELS, MEMORY, Rule, RuleSet
 
 __all__ = ["RULES", "Rule", "RuleSet"]
 
@@ -15,10 +15,17 @@ RULES = RuleSet(
         Rule(environment.withdrawn, image=("deleted", "withdrawn_reason")),
         Rule(environment.missing_in_registry, image=("missing_in_registry",)),
         Rule(environment.platform, image=("architectures",), node=("architecture",)),
-        Rule(environment.needs_gpu, image=("cpu",), node=("driver_version",)),
+        Rule(accelerator.needs_gpu, image=("cpu", "needs_driver"), node=ACCELERATOR),
         Rule(environment.end_of_life, image=("end_of_life",)),
+        Rule(minimums.shared_memory, image=("min_shared_memory_bytes",), node=("shared_memory_bytes",)),
     ),
     gpu=(
+        Rule(
+            accelerator.wrong_accelerator,
+            image=("accelerator", "framework_accelerator"),
+            node=(*ACCELERATOR, *GPU),
+            accelerator=None,
+        ),
         Rule(driver.driver, image=DRIVER, node=("driver_version", *GPU)),
         Rule(gpu.generation, image=("min_generation",), node=CAPABILITY),
         Rule(gpu.kernels, image=KERNELS, node=(*CAPABILITY, "gpu_name")),
@@ -27,17 +34,38 @@ RULES = RuleSet(
         Rule(
             start.start_condition,
             image=("requirements", "disable_require", "cuda"),
-            node=("driver_version", *GPU, "runtime_mode"),
+            node=("driver_version", *GPU, "runtime_mode", "driver_cuda_version", "l4t_version"),
             by_grades=runs,
         ),
         Rule(driver.compat_libraries, image=DRIVER, node=("driver_version", *GPU)),
         Rule(driver.compiles_at_runtime, image=(*DRIVER, "compiles_at_runtime"), node=("driver_version", *GPU)),
         Rule(driver.own_driver, image=("min_driver",), node=("driver_version", *CAPABILITY, "gpu_name")),
-        Rule(environment.fabric, node=("fabric_ready",)),
-        Rule(environment.tegra, image=("requirements", "cuda"), node=("driver_version", *CAPABILITY, "gpu_name")),
-        Rule(environment.virtual_gpu, node=("gpu_name", "gpu_brand")),
-        Rule(environment.wsl, node=("driver_version", "architecture")),
-        Rule(gpu.arch_list, image=("builds",), node=CAPABILITY),
+        Rule(minimums.gpu_memory, image=("min_gpu_memory_bytes",), node=(*MEMORY, *GPU), accelerator=None),
+        Rule(minimums.gpus, image=("min_gpus",), node=("machine_gpus",), accelerator=None),
+        Rule(node_state.fabric, node=("fabric_ready",)),
+        Rule(
+            node_state.cdi_specification,
+            node=("driver_version", "cdi_driver_version", "runtime_mode", "toolkit_version", *CAPABILITY),
+        ),
+        Rule(
+            node_state.toolkit_fault,
+            node=("driver_version", "runtime_mode", "toolkit_version", "mig_profile", *CAPABILITY),
+        ),
+        Rule(
+            tegra.tegra,
+            image=("requirements", "needs_driver_only", *DRIVER),
+            node=("driver_version", "driver_cuda_version", "l4t_version", *CAPABILITY),
+        ),
+        Rule(node_state.virtual_gpu, node=("gpu_name", "gpu_brand", "vgpu_licensed")),
+        Rule(node_state.wsl, node=("wsl", "driver_version"), accelerator=None),
+        Rule(accelerator.amd_driver, image=("rocm",), node=("driver_version",), accelerator="rocm"),
+        Rule(
+            accelerator.amd_target,
+            image=("kernel_architectures",),
+            node=("target", *GPU),
+            accelerator="rocm",
+        ),
+        Rule(gpu.arch_list, image=("builds", "needs_driver_only"), node=CAPABILITY),
     ),
 )
 """Every rule of bayplan."""

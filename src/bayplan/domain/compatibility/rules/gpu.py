@@ -140,7 +140,7 @@ def jit(pairing: Pairing) -> Reason | None:
 
 def arch_list(pairing: Pairing) -> Reason | None:
     """The caveat of rule 8: frameworks are often built for fewer GPUs than their CUDA release supports."""
-    if pairing.build is not None:
+    if pairing.build is not None or pairing.image.needs_driver_only:
         return None
     return caveat(
         ReasonCode.ARCH_LIST_UNKNOWN,

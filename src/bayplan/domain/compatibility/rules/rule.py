@@ -16,17 +16,22 @@ from bayplan.domain.compatibility.verdict import Grade, Reason
 
 Check = Callable[[Pairing], Reason | None]
 
-DRIVER = ("cuda", "compat_package", "compat_activation")
+DRIVER = ("cuda", "compat_package", "compat_activation", "needs_driver_only")
 """The image's facts that decide how a driver runs its CUDA (`Pairing.by_driver`)."""
-KERNELS = ("cuda", "builds")
+KERNELS = ("cuda", "builds", "needs_driver_only")
 """The image's facts that decide whether it has code for a GPU (`Pairing.by_kernels`)."""
-CAPABILITY = ("compute_capability", "hardware_generation", "architecture")
+CAPABILITY = ("compute_capability", "hardware_generation", "architecture", "gpu_name")
 """The node's facts that decide the capability of its GPU."""
-GPU = (*CAPABILITY, "gpu_name", "gpu_brand")
+GPU = (*CAPABILITY, "gpu_brand")
 """The node's facts about its GPU."""
 
-JUDGE_READS_OF_IMAGE = ("cpu", "uses_gpu")
-JUDGE_READS_OF_NODE = ("driver_version", "architecture")
+MEMORY = ("gpu_mem_bytes", "mig_profile", "gpu_name")
+"""The node's facts that decide the memory of its GPU."""
+ACCELERATOR = ("driver_version", "compute_capability", "gpu_name", "gpu_brand", "target", "accelerator")
+"""The node's facts that decide whether it has a GPU, and of which kind."""
+
+JUDGE_READS_OF_IMAGE = ("falls_back_to_cpu", "uses_gpu", "accelerator")
+JUDGE_READS_OF_NODE = ("driver_version", "architecture", *ACCELERATOR)
 """The facts that decide which rules apply: whether image and node use a GPU, and the image's own architecture."""
 
 
@@ -43,6 +48,12 @@ class Rule:
     image: tuple[str, ...] = ()
     node: tuple[str, ...] = ()
     by_grades: Callable[[Grade, Grade], bool] | None = None
+    accelerator: str | None = "cuda"
+    """Of a rule for GPUs: the kind of GPU that it is for; None for every kind, and for images of every kind."""
+
+    def judges(self, image: str | None, node: str | None) -> bool:
+        """Whether it is for an image and a node of these accelerators; an image that names none is taken for CUDA."""
+        return self.accelerator is None or self.accelerator == node == (image or "cuda")
 
     @property
     def image_fields(self) -> frozenset[str]:

@@ -11,8 +11,11 @@ from pathlib import Path
 
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
-from bayplan.domain.compatibility.tables.loader import Row, check_folder, parsed, read_rows, table_path
+from bayplan.domain.compatibility.tables.gpu_models import NamedGpu
+from bayplan.domain.compatibility.tables.loader import Row, check_folder, parsed, read_rows, table_path, whole, yes
 from bayplan.domain.compatibility.tables.lookups import Tables
+from bayplan.domain.compatibility.tables.machine_rows import AmdgpuDriver, GfxTarget, ToolkitFault
+from bayplan.domain.compatibility.tables.machines import MachineTables, load_machines
 from bayplan.domain.compatibility.tables.rows import (
     ArchList,
     Capability,
@@ -21,12 +24,12 @@ from bayplan.domain.compatibility.tables.rows import (
     DriverBranch,
     Family,
     Generation,
-    GpuModel,
 )
 from bayplan.domain.versions import ComputeCapability, CudaVersion, DriverVersion
 from bayplan.errors import CannotStart, Invalid
 
 __all__ = [
+    "AmdgpuDriver",
     "ArchList",
     "Capability",
     "CompatBranch",
@@ -34,8 +37,11 @@ __all__ = [
     "DriverBranch",
     "Family",
     "Generation",
-    "GpuModel",
+    "GfxTarget",
+    "MachineTables",
+    "NamedGpu",
     "Tables",
+    "ToolkitFault",
     "load",
     "read_rows",
 ]
@@ -72,7 +78,7 @@ def load(folder: Path | None = None) -> Tables:
         families=parsed(
             table_path("families.csv", folder),
             ("cuda_major", "min_driver", "source"),
-            lambda row: Family(_whole(row["cuda_major"]), DriverVersion.parse(row["min_driver"]), row["source"]),
+            lambda row: Family(whole(row["cuda_major"]), DriverVersion.parse(row["min_driver"]), row["source"]),
             lambda row: row.cuda_major,
         ),
         capabilities=capabilities,
@@ -85,7 +91,7 @@ def load(folder: Path | None = None) -> Tables:
         compat_branches=parsed(
             table_path("compat_branches.csv", folder),
             ("cuda", "driver_branch", "source"),
-            lambda row: CompatBranch(CudaVersion.parse(row["cuda"]), _whole(row["driver_branch"]), row["source"]),
+            lambda row: CompatBranch(CudaVersion.parse(row["cuda"]), whole(row["driver_branch"]), row["source"]),
             lambda row: (row.cuda, row.driver_branch),
         ),
         arch_lists=parsed(
@@ -94,12 +100,7 @@ def load(folder: Path | None = None) -> Tables:
             _arch_list,
             lambda row: (row.framework.casefold(), row.versions, row.cuda, row.architecture),
         ),
-        gpu_models=parsed(
-            table_path("gpu_models.csv", folder),
-            ("words", "data_centre", "source"),
-            lambda row: GpuModel(row["words"], _yes(row["data_centre"]), row["source"]),
-            lambda row: row.words.casefold(),
-        ),
+        machines=load_machines(folder, capabilities),
     )
 
 
@@ -117,7 +118,7 @@ def _generation(row: Row) -> Generation:
     low, high = row["min_compute_capability"], row["max_compute_capability"]
     if not ComputeCapability.parse(low) < ComputeCapability.parse(high):
         raise Invalid(f"the range from {low} to {high} is empty.")
-    return Generation(row["name"], low, high, _whole(row["rank"]), row["source"])
+    return Generation(row["name"], low, high, whole(row["rank"]), row["source"])
 
 
 def _refuse_overlaps(path: Path, generations: tuple[Generation, ...]) -> None:
@@ -132,8 +133,8 @@ def _capability(row: Row) -> Capability:
         generation=row["generation"],
         first_cuda=CudaVersion.parse(row["first_cuda"]),
         last_cuda=CudaVersion.parse(row["last_cuda"]) if row["last_cuda"] else None,
-        last_driver_branch=_whole(row["last_driver_branch"]) if row["last_driver_branch"] else None,
-        tegra=_yes(row["tegra"] or "no"),
+        last_driver_branch=whole(row["last_driver_branch"]) if row["last_driver_branch"] else None,
+        tegra=yes(row["tegra"] or "no"),
         source=row["source"],
     )
 
@@ -141,7 +142,7 @@ def _capability(row: Row) -> Capability:
 def _driver_branch(row: Row) -> DriverBranch:
     end_of_life = row.get("end_of_life")
     return DriverBranch(
-        branch=_whole(row["driver_branch"]),
+        branch=whole(row["driver_branch"]),
         max_cuda=CudaVersion.parse(row["max_cuda"]),
         source=row["source"],
         designation=row.get("designation") or None,
@@ -161,15 +162,3 @@ def _arch_list(row: Row) -> ArchList:
         raise Invalid("the list of kernel architectures is empty.")
     cuda = CudaVersion.parse(row["cuda"])
     return ArchList(row["framework"], versions, cuda, row["architecture"], kernels, row["source"])
-
-
-def _whole(text: str) -> int:
-    if not (text.isascii() and text.isdigit()):
-        raise Invalid(f"{text!r} is not a whole number.")
-    return int(text)
-
-
-def _yes(text: str) -> bool:
-    if text not in ("yes", "no"):
-        raise Invalid(f"{text!r} is neither yes nor no.")
-    return text == "yes"

@@ -89,3 +89,17 @@ def parsed(
 
 def _at(path: Path, line: int, what: str) -> CannotStart:
     return CannotStart(f"{path}:{line}: {what}")
+
+
+def whole(text: str) -> int:
+    """The whole number in a cell; raises Invalid for anything else."""
+    if not (text.isascii() and text.isdigit()):
+        raise Invalid(f"{text!r} is not a whole number.")
+    return int(text)
+
+
+def yes(text: str) -> bool:
+    """Whether a cell says yes; raises Invalid where it says neither yes nor no."""
+    if text not in ("yes", "no"):
+        raise Invalid(f"{text!r} is neither yes nor no.")
+    return text == "yes"

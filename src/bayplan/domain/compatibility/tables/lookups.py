@@ -11,6 +11,7 @@ from functools import cached_property
 
 from packaging.version import InvalidVersion, Version
 
+from bayplan.domain.compatibility.tables.machines import MachineTables
 from bayplan.domain.compatibility.tables.rows import (
     ArchList,
     Capability,
@@ -19,7 +20,6 @@ from bayplan.domain.compatibility.tables.rows import (
     DriverBranch,
     Family,
     Generation,
-    GpuModel,
 )
 from bayplan.domain.versions import ComputeCapability, CudaVersion, DriverVersion, read
 from bayplan.errors import Invalid
@@ -41,7 +41,7 @@ class Tables:
     driver_branches: tuple[DriverBranch, ...]
     compat_branches: tuple[CompatBranch, ...]
     arch_lists: tuple[ArchList, ...]
-    gpu_models: tuple[GpuModel, ...]
+    machines: MachineTables
 
     def with_catalogue(
         self,
@@ -236,10 +236,3 @@ class Tables:
     def _arch_lists_by_name(self) -> dict[str, tuple[ArchList, ...]]:
         names = {row.framework.casefold() for row in self.arch_lists}
         return {name: tuple(row for row in self.arch_lists if row.framework.casefold() == name) for name in names}
-
-    # GPU models
-
-    def names_data_centre_gpu(self, gpu_name: str) -> bool | None:
-        """Whether a GPU's name is that of a data-centre GPU; None where no word of it is listed."""
-        words = f" {re.sub(r'[^a-z0-9]+|(?<=[rg]tx)(?=[0-9])', ' ', gpu_name.casefold())} "  # "RTX3090" too
-        return next((row.data_centre for row in self.gpu_models if f" {row.words.casefold()} " in words), None)

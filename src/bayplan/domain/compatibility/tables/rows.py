@@ -95,12 +95,3 @@ class ArchList:
     architecture: str
     kernel_architectures: tuple[str, ...]
     source: str
-
-
-@dataclass(frozen=True, slots=True)
-class GpuModel:
-    """Words in a GPU's name that decide whether it is a data-centre GPU."""
-
-    words: str
-    data_centre: bool
-    source: str

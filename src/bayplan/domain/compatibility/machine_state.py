@@ -1,0 +1,84 @@
+"""The state of a node's machine: how its runtime starts containers, and which faults of the container toolkit show there."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+from bayplan.domain.compatibility.gpu_memory import mig_profile
+from bayplan.domain.compatibility.node import Node
+from bayplan.domain.compatibility.tables import Tables, ToolkitFault
+from bayplan.domain.versions import ComputeCapability, DriverVersion, read, sort_key
+
+_JIT_CDI_BY_DEFAULT = sort_key("1.18.0")
+"""From this release of the toolkit on the mode auto is jit-cdi, before it legacy; on Tegra csv (its CHANGELOG.md)."""
+_THOR, _ORIN = ComputeCapability(11, 0), ComputeCapability(8, 7)
+_MODES = ("legacy", "csv", "cdi", "jit-cdi")
+
+
+@dataclass(frozen=True)
+class MachineState:
+    """What a node reports of its machine, with what is known of its GPU."""
+
+    reported: Node
+    tables: Tables
+    platform: str | None
+    capability: ComputeCapability | None
+    is_tegra: bool
+
+    @cached_property
+    def mode(self) -> str | None:
+        """The mode of its container runtime, with auto resolved; None where unknown."""
+        mode = (self.reported.runtime_mode or "").strip().lower()
+        if mode != "auto":
+            return mode if mode in _MODES else None
+        if self.is_tegra:
+            return "csv"
+        if self.reported.toolkit_version is None:
+            return None
+        return "jit-cdi" if sort_key(self.reported.toolkit_version) >= _JIT_CDI_BY_DEFAULT else "legacy"
+
+    @cached_property
+    def cdi_driver(self) -> DriverVersion | None:
+        """The driver that its CDI specification was made for."""
+        return read(DriverVersion.parse, self.reported.cdi_driver_version)
+
+    @cached_property
+    def toolkit_faults(self) -> tuple[tuple[ToolkitFault, bool], ...]:
+        """The faults of its toolkit's release that show, or may show, on it; with each whether it surely does."""
+        version = self.reported.toolkit_version
+        if version is None:
+            return ()
+        key = sort_key(version)
+        faults = [
+            (fault, self._shows(fault))
+            for fault in self.tables.machines.toolkit_faults
+            if sort_key(fault.first) <= key and (fault.fixed is None or key < sort_key(fault.fixed))
+        ]
+        return tuple((fault, shows is True) for fault, shows in faults if shows is not False)
+
+    @cached_property
+    def toolkit_without_faults(self) -> str | None:
+        """The first release that has none of these faults; None where one is not mended yet."""
+        fixed = [fault.fixed for fault, _ in self.toolkit_faults]
+        versions = [version for version in fixed if version is not None]
+        return max(versions, key=sort_key) if versions and len(versions) == len(fixed) else None
+
+    def _shows(self, fault: ToolkitFault) -> bool | None:
+        outcomes = {self._holds(condition) for condition in fault.conditions}
+        return False if False in outcomes else None if None in outcomes else True
+
+    def _holds(self, condition: str) -> bool | None:
+        """Whether a condition of the table of faults holds on this machine; None where that is not known."""
+        mode, gpu = self.mode, self.capability
+        if condition in _MODES:
+            cdi = condition == "cdi" and mode == "jit-cdi"
+            return None if mode is None else mode == condition or cdi
+        if condition.startswith("driver-"):
+            driver = read(DriverVersion.parse, self.reported.driver_version)
+            return None if driver is None else str(driver.branch) == condition.removeprefix("driver-")
+        return {
+            "arm64": None if self.platform is None else self.platform == "arm64",
+            "tegra": self.is_tegra,
+            "thor": None if gpu is None else self.is_tegra and gpu == _THOR,
+            "orin": None if gpu is None else self.is_tegra and gpu == _ORIN,
+            "mig": mig_profile(self.reported) is not None,
+        }.get(condition)
