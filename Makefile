@@ -1,7 +1,7 @@
 # Everything that a newcomer or a robot does here. `make` alone prints the list.
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test lint check fuzz-api fuzz-registry bench bench-registries bench-credentials bench-fleet flood fuzz-index truth tour clean
+.PHONY: help install run test lint check fuzz-api fuzz-registry bench bench-registries bench-credentials bench-fleet flood fuzz-index truth facts tour clean
 
 BIN := .venv/bin
 # Options for the command that a target runs: make run ARGS="--port 8080", make test ARGS="-k licences".
@@ -57,6 +57,9 @@ fuzz-index: .venv/.dev ## Hold the index against the one-image judge on many ran
 
 truth: .venv/.dev ## Hold the judge against real reports; prints how often it is right (ARGS=--short: that alone)
 	@$(BIN)/python -m benchmarks.truth $(ARGS)
+
+facts: .venv/.dev ## Hold the reading of configurations against images whose facts are known; prints what is missed and wrong
+	@$(BIN)/python -m benchmarks.facts $(ARGS)
 
 tour: .venv/.dev ## Run the tour of README.md on a fresh server and write its real output there
 	@$(BIN)/python -m tests.readme

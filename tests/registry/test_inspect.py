@@ -5,21 +5,17 @@ import csv
 import pytest
 
 from bayplan.domain.compatibility import tables
-from bayplan.registry import interpret as inspecting
 from bayplan.registry.content import Config, Descriptor, LayerDescriptor, Manifest
-from bayplan.registry.interpret import (
-    FactContradiction,
-    ObservedFact,
-    PlatformFacts,
-    contradictions,
-    platform_facts,
-    read_facts,
-)
+from bayplan.registry.contradictions import FactContradiction, contradictions
+from bayplan.registry.cuda_facts import CUDART
+from bayplan.registry.evidence import Evidence, ObservedFact
+from bayplan.registry.interpret import PlatformFacts, platform_facts, read_facts
 
 NGC = {
     "CUDA_VERSION": "12.6.3.004",
     "CUDA_DRIVER_VERSION": "560.35.05",
     "_CUDA_COMPAT_PATH": "/usr/local/cuda/compat",
+    "LD_LIBRARY_PATH": "/usr/local/cuda/compat/lib:/usr/local/nvidia/lib",
     "NVIDIA_REQUIRE_CUDA": "cuda>=9.0",
     "NVIDIA_REQUIRE_JETPACK_HOST_MOUNTS": "",
     "NCCL_VERSION": "2.23.4",
@@ -35,7 +31,7 @@ NGC_LABELS = {"com.nvidia.cuda.version": "9.0", "org.opencontainers.image.versio
 
 def values(env: dict[str, str], labels: dict[str, str] | None = None, **annotations: str) -> dict[str, object]:
     """The values of all facts."""
-    return {name: fact.value for name, fact in read_facts(env, labels or {}, annotations).items()}
+    return {name: fact.value for name, fact in read_facts(Evidence(env, labels or {}, annotations)).items()}
 
 
 def test_an_ngc_image() -> None:
@@ -50,8 +46,11 @@ def test_an_ngc_image() -> None:
         "requirements": {"NVIDIA_REQUIRE_CUDA": "cuda>=9.0", "NVIDIA_REQUIRE_JETPACK_HOST_MOUNTS": ""},
         "driver_capabilities": ["compute", "utility", "video"],
         "cuda_architectures": ["7.5", "8.0", "8.6", "9.0+PTX"],
+        "kernel_architectures": ["7.5", "8.0", "8.6", "9.0+PTX"],
+        "framework_cuda": "12.6",
+        "compat_activation": "entrypoint",
     }
-    assert read_facts(NGC, NGC_LABELS, {})["cuda_version"] == ObservedFact("12.6.3", "env CUDA_VERSION", "stated")
+    assert read_facts(Evidence(NGC, NGC_LABELS))["cuda_version"] == ObservedFact("12.6.3", "env CUDA_VERSION", "stated")
 
 
 def test_an_image_that_says_nothing() -> None:
@@ -77,7 +76,7 @@ def test_an_image_that_says_nothing() -> None:
 )
 def test_cuda_releases(env: dict[str, str], label: str, value: str | None, certainty: str | None) -> None:
     """As exact as the image tells, and no more exact."""
-    fact = read_facts(env, {"com.nvidia.cuda.version": label} if label else {}, {}).get("cuda_version")
+    fact = read_facts(Evidence(env, {"com.nvidia.cuda.version": label} if label else {})).get("cuda_version")
     assert (fact and fact.value, fact and fact.certainty) == (value, certainty)
 
 
@@ -128,7 +127,10 @@ def test_licences_are_spdx_or_open() -> None:
     name = "org.opencontainers.image.licenses"
     assert values({}, {name: "apache-2.0 or mit"}) == {"licence": "Apache-2.0 OR MIT"}
     assert values({}, {name: "see the file LICENSE"}) == {}
-    assert read_facts({}, {name: "MIT"}, {name: "BSD-3-Clause"})["licence"].source == f"annotation {name}"
+    assert (
+        read_facts(Evidence(label={name: "MIT"}, annotation={name: "BSD-3-Clause"}))["licence"].source
+        == f"annotation {name}"
+    )
 
 
 def test_an_annotation_tells_the_day_of_the_end() -> None:
@@ -210,7 +212,7 @@ def test_contradictions(field: str, catalogue: str | None, agrees: bool) -> None
 def test_the_cudart_table_names_real_releases() -> None:
     """Each row has a release that the CUDA table knows, and its source; each version once."""
     releases = {row["full_version"] for row in tables.read_rows("cuda.csv")}
-    path = inspecting.CUDART
+    path = CUDART
     with path.open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
     assert {row["release"] for row in rows} <= releases

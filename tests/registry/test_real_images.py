@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from bayplan.domain.reference import Reference
+from bayplan.registry.evidence import Evidence
 from bayplan.registry.inspect import ImageInspection, inspect
 from bayplan.registry.interpret import read_facts
 from tests.registry.conftest import client_for
@@ -91,6 +92,7 @@ def expected(env: dict[str, str], labels: dict[str, str]) -> dict[str, object]:
         facts["nccl_version"] = env["NCCL_VERSION"].split("-")[0]
     if "NV_CUDA_COMPAT_PACKAGE" in env:
         facts["compat_package"] = {"cuda": ".".join(env["NV_CUDA_COMPAT_PACKAGE"].split("-")[2:]), "driver": None}
+        facts["compat_activation"] = "toolkit"
     if "NVIDIA_CUDA_END_OF_LIFE" in env:
         facts["end_of_life"] = True
     return facts
@@ -103,7 +105,7 @@ def test_the_release_is_found_without_cuda_version(variables: tuple[str, ...]) -
     for by_architecture in real_images().values():
         for row in by_architecture.values():
             env = {name: row["env"][name] for name in variables if name in row["env"]}
-            fact = read_facts(env, {}, {})["cuda_version"]
+            fact = read_facts(Evidence(env))["cuda_version"]
             right = row["env"]["CUDA_VERSION"]
             assert fact.value in (right, right.rpartition(".")[0]), row["image"]
             assert fact.certainty == "derived"

@@ -12,9 +12,12 @@ from hypothesis import strategies as st
 
 from bayplan.domain.facts import facts_from_inspection
 from bayplan.registry.content import OCI_INDEX, Index, Manifest, parse_config, parse_manifest
+from bayplan.registry.contradictions import contradictions
 from bayplan.registry.diff import changes
 from bayplan.registry.errors import RegistryError
-from bayplan.registry.interpret import contradictions, platform_facts
+from bayplan.registry.interpret import platform_facts
+from bayplan.registry.shell_commands import commands
+from bayplan.registry.shell_words import LONGEST_VALUE
 from tests.fuzz import examples
 from tests.registry.running import CONFIG_OF, OCI_MANIFEST
 
@@ -40,13 +43,22 @@ ENV = (
     *("NVIDIA_REQUIRE_CUDA=cuda>=12.4", "NV_CUDA_COMPAT_PACKAGE=cuda-compat-12-4=550.54.15-1", "NV_CUDNN_VERSION=9.1"),
     *("NV_LIBNCCL_PACKAGE=libnccl2=2.21.5-1+cuda12.4", "PYTORCH_VERSION=2.4.1", "TORCH_CUDA_ARCH_LIST=8.0 9.0+PTX"),
 )
+BUILD_STEP = (
+    'RUN |2 A=12.4 TORCH=torch==2.4.0 torchvision /bin/sh -c case "$A" in 12.*) X=$(echo $A | tr -d .) ;; esac && '
+    'if [ -n "${TORCH:+x}" ]; then pip install ${TORCH%% *} --index-url "https://download.pytorch.org/whl/cu$X"; fi '
+    "> /etc/ld.so.conf.d/x.conf # buildkit"
+)
 CONFIG = {
     "os": "linux",
     "architecture": "amd64",
     "variant": "",
     "created": "2026-10-01T00:00:00Z",
     "config": {"Env": list(ENV), "Labels": {"com.nvidia.cuda.version": "12.4.1"}},
-    "history": [{"created": "2026-10-01T00:00:00Z", "created_by": "RUN x", "empty_layer": True}],
+    "history": [
+        {"created": "2026-10-01T00:00:00Z", "created_by": "ENV CUDA_VERSION=12.4.1", "empty_layer": True},
+        {"created_by": BUILD_STEP, "comment": "FROM docker.io/rocm/pytorch:latest"},
+        {"created_by": "/bin/sh -c #(nop)  ENV A=1"},
+    ],
     "rootfs": {"type": "layers", "diff_ids": [DIGEST]},
 }
 ODD: tuple[Any, ...] = (
@@ -63,6 +75,7 @@ ODD: tuple[Any, ...] = (
         "(" * 900,
     ),
     *("9999-12-31T23:59:59-14:00", "0001-01-01T00:00:00+14:00", "2026-13-01T00:00:00Z", "1.2.3.4.5.6.7.8.9", "12.4\0"),
+    *("|9 A=1 B=2 /bin/sh -c pip install torch==1", "RUN |1 A=" + "$(" * 500, "ENV " + "A=$A" * 500, "if [ " * 300),
     *("unknown", OCI_INDEX, OCI_MANIFEST, "cuda-compat-999-999=1.1", "libnccl2=" + "1." * 2000 + "1", "MIT OR (" * 100),
 )
 NUMBERS = (b"1e400", b"-1e400", b"NaN", b"9" * 6000, b"-0", b"1E2", b"0.0000000001")
@@ -151,3 +164,66 @@ def test_spoiled_documents_are_read_or_refused_in_a_sentence(seed: int) -> None:
     facts = facts_from_inspection(stored, lambda *_: True)
     orjson.dumps([facts.facts, facts.by_architecture])
     assert changes(stored, stored) == []
+
+
+SHELL_PARTS = (
+    *(
+        "pip install torch==2.0",
+        "if",
+        "then",
+        "else",
+        "elif",
+        "fi",
+        "case $A in",
+        "esac",
+        ";;",
+        "1.*)",
+        "for x in",
+        "do",
+        "done",
+    ),
+    *(
+        "&&",
+        "||",
+        ";",
+        "|",
+        "\n",
+        "(",
+        ")",
+        "{",
+        "}",
+        "!",
+        "[ $A = 1 ]",
+        "test -n",
+        "[[ $A == 1.* ]]",
+        "A=1",
+        "export A=$A$A",
+    ),
+    *(
+        "$A",
+        "${A}",
+        "${A%%.*}",
+        "${A//1/2}",
+        "${A:-",
+        "$(",
+        "`",
+        "'",
+        '"',
+        "\\",
+        "#",
+        ">",
+        ">>",
+        "<<EOF",
+        "EOF",
+        "2>&1",
+    ),
+    *("bash -c 'pip install x'", "$(echo $A | cut -d. -f1,2 | tr -d .)", "\0", "é", "\t"),
+)
+
+
+@settings(max_examples=examples(300))
+@given(st.lists(st.sampled_from(SHELL_PARTS), max_size=60), st.booleans())
+def test_any_shell_text_is_read_or_left(parts: list[str], are_apart: bool) -> None:
+    """Nothing is executed, nothing is endless, and no word is longer than its bound."""
+    for command in commands((" " if are_apart else "").join(parts), {"A": "1.2", "B": "$(rm -rf /)"}):
+        assert all(len(word) <= LONGEST_VALUE for word in command.words)

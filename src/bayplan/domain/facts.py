@@ -2,7 +2,7 @@
 
 An image for several platforms may declare different facts on each (nvidia/cuda has other start conditions on arm64), so
 facts go by architecture. Only values of the form that staff's entries have are taken; the rest stays unknown:
-TORCH_CUDA_ARCH_LIST is no `kernel_architectures` (extensions were built with it, not the framework), and an image that is
+`cuda_architectures` are no `kernel_architectures` (extensions were built with them, not the framework), and an image that is
 past its end of life without saying since when has no day to enter.
 """
 
@@ -15,7 +15,10 @@ Values = dict[str, Any]
 IsReadable = Callable[[str, Any], bool]
 """Whether a value has the form that staff's entry of the fact of that name would have."""
 
-CONFIGURATION_FACTS = ("requirements", "disable_require", "compat_package", "end_of_life")
+CONFIGURATION_FACTS = (
+    *("accelerator", "rocm_version", "requirements", "disable_require", "compat_package", "compat_activation"),
+    *("framework_cuda", "kernel_architectures", "compiler_cuda", "end_of_life"),
+)
 """Facts that an image's configuration has; `architectures` is from the manifest."""
 
 # A configuration has its whole environment: a variable that is absent is not set.

@@ -123,6 +123,9 @@ class ImageSettings(JsonObject):
 
     env: Annotated[tuple[str, ...], WITHOUT_NULLS] = Field(default=(), alias="Env")
     labels: Texts = Field(default={}, alias="Labels")
+    entry_point: Any = Field(default=None, alias="Entrypoint")
+    command: Any = Field(default=None, alias="Cmd")
+    """Lists of texts, or a text in old images; what is neither says nothing."""
 
 
 class Config(JsonObject):
@@ -134,6 +137,23 @@ class Config(JsonObject):
     created: Any = None
     """A time stamp; anything else is no time."""
     config: ImageSettings = ImageSettings()
+    history: Any = None
+    """The steps of the build; what is no list of them says nothing."""
+
+    @property
+    def steps(self) -> list[tuple[str, str]]:
+        """What created each layer, and the builder's comment; steps that cannot be read are empty."""
+        entries = self.history if isinstance(self.history, list) else []
+        parts = (fold(entry, ("created_by", "comment")) if isinstance(entry, dict) else {} for entry in entries)
+        return [(_text(part.get("created_by")), _text(part.get("comment"))) for part in parts]
+
+    @property
+    def start(self) -> tuple[str, ...]:
+        """The words that a container starts with."""
+        listed = (
+            value if isinstance(value, list) else [value] for value in (self.config.entry_point, self.config.command)
+        )
+        return tuple(word for words in listed for word in words if isinstance(word, str))
 
     @property
     def env(self) -> dict[str, str]:
@@ -145,6 +165,10 @@ class Config(JsonObject):
     def labels(self) -> dict[str, str]:
         """Its labels, with those that it inherits from its base images."""
         return self.config.labels
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else ""
 
 
 def verify(body: bytes, digest: str, what: str) -> None:

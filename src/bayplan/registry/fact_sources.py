@@ -1,8 +1,7 @@
 """The table of facts by source: which variable, label or annotation of an image has which fact.
 
 Of several rows for a fact the first that can be read counts. Traps that are left out on purpose:
-NVIDIA_PYTORCH_VERSION and its likes are the container's tag; `org.opencontainers.image.version` is mostly the base
-system's; NGC images carry `com.nvidia.cuda.version=9.0` whatever their CUDA is.
+`org.opencontainers.image.version` is mostly the base system's; labels of "verified versions" are of drivers.
 Source: the published configurations of nvidia/cuda, NGC and pytorch images; their Dockerfiles.
 """
 
@@ -10,18 +9,17 @@ import datetime
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
 
 from packaging.licenses import InvalidLicenseExpression, canonicalize_license_expression
 
-Value = str | bool | list[str] | dict[str, str] | dict[str, str | None]
-Where = Literal["env", "label", "annotation"]
-Certainty = Literal["stated", "derived"]
+from bayplan.registry.evidence import Certainty, Value, Where
 
 _VERSION = re.compile(r"([0-9]+(?:\.[0-9]+)+)(?:-[0-9]+)?(?:\+cuda[0-9.]+)?", re.ASCII)
 _PACKAGE = re.compile(r"[a-z][a-z0-9.+-]*=(.+)", re.ASCII)
 _FRAMEWORK = re.compile(r"v?([0-9]+\.[0-9]+[0-9A-Za-z.+_-]{0,80})", re.ASCII)
 _ARCHITECTURE = re.compile(r"[0-9]{1,2}\.[0-9][af]?(?:\+PTX)?", re.ASCII)
+_CMAKE_ARCHITECTURE = re.compile(r"([0-9]{1,2})([0-9])([af]?)(?:-(real|virtual))?", re.ASCII)
+_TARGET = re.compile(r"gfx[0-9a-f]{3,4}(?:-generic|:(?:xnack|sramecc)[+-])*|gfx[0-9]+(?:-[0-9]+)?-generic", re.ASCII)
 _TRUE = frozenset({"1", "t", "T", "TRUE", "true", "True"})  # Go's strconv.ParseBool, with which the runtime reads it
 _LONGEST = 1024
 
@@ -56,9 +54,33 @@ def words(text: str) -> list[str] | None:
 
 
 def architectures(text: str) -> list[str] | None:
-    """The compute capabilities of a list such as "7.5 8.0;9.0+PTX"; None where a word is none (a name, "All")."""
-    listed = [word for word in re.split(r"[\s;,]+", text[:_LONGEST]) if word]
-    return listed if listed and all(_ARCHITECTURE.fullmatch(word) for word in listed) else None
+    """The compute capabilities of a list such as "7.5 8.0;9.0+PTX" or CMake's "80-real;87"; None where a word is none.
+
+    Such words are names of generations and "All". Source: CMake, CUDA_ARCHITECTURES.
+    """
+    listed = [_architecture(word) for word in re.split(r"[\s;,]+", text[:_LONGEST].strip("\"' ")) if word]
+    capabilities = [capability for capability in listed if capability is not None]
+    return capabilities if capabilities and len(capabilities) == len(listed) else None
+
+
+def _architecture(word: str) -> str | None:
+    if _ARCHITECTURE.fullmatch(word):
+        return word
+    named = _CMAKE_ARCHITECTURE.fullmatch(word)
+    if named is None:
+        return None
+    return f"compute_{named[1]}{named[2]}" if named[4] == "virtual" else f"{named[1]}.{named[2]}{named[3]}"
+
+
+def python(text: str) -> str | None:
+    """A release of Python."""
+    return text.strip() if re.fullmatch(r"[23]\.[0-9]{1,2}(\.[0-9]{1,2})?", text.strip(), re.ASCII) else None
+
+
+def targets(text: str) -> list[str] | None:
+    """The targets of AMD GPUs in a list such as "gfx90a;gfx942"; None where a word is none."""
+    listed = [word for word in re.split(r"[\s;,]+", text[:_LONGEST].strip("\"' ")) if word]
+    return listed if listed and all(_TARGET.fullmatch(word) for word in listed) else None
 
 
 def spdx(text: str) -> str | None:
@@ -94,8 +116,8 @@ class FactSource:
 
 
 FACT_SOURCES = (
+    FactSource("cudnn_version", "env", "CUDNN_VERSION", version),  # before the base's, which may be left behind
     FactSource("cudnn_version", "env", "NV_CUDNN_VERSION", version),
-    FactSource("cudnn_version", "env", "CUDNN_VERSION", version),
     FactSource("cudnn_version", "env", "NV_CUDNN_PACKAGE", packaged, "derived"),
     FactSource("cudnn_version", "label", "com.nvidia.cudnn.version", version),
     FactSource("nccl_version", "env", "NCCL_VERSION", version),
@@ -105,17 +127,12 @@ FACT_SOURCES = (
     FactSource("disable_require", "env", "NVIDIA_DISABLE_REQUIRE", truth),
     FactSource("driver_capabilities", "env", "NVIDIA_DRIVER_CAPABILITIES", words),
     FactSource("cuda_architectures", "env", "TORCH_CUDA_ARCH_LIST", architectures),
+    FactSource("cuda_architectures", "env", "CUDA_ARCH_LIST", architectures),
+    FactSource("cuda_architectures", "env", "CUDAARCHS", architectures),
+    FactSource("cuda_architectures", "env", "CUDA_ARCHITECTURES", architectures),
+    FactSource("python_version", "env", "PYTHON_VERSION", python),
     FactSource("licence", "annotation", "org.opencontainers.image.licenses", spdx),
     FactSource("licence", "label", "org.opencontainers.image.licenses", spdx),
     FactSource("end_of_life", "annotation", "vnd.microsoft.artifact.lifecycle.end-of-life.date", day),
     FactSource("end_of_life", "env", "NVIDIA_CUDA_END_OF_LIFE", past_end),
 )
-
-FRAMEWORKS = {
-    "PyTorch": (("env", "PYTORCH_VERSION"), ("env", "PYTORCH_BUILD_VERSION"), ("label", "com.nvidia.pytorch.version")),
-    "TensorFlow": (("env", "TENSORFLOW_VERSION"), ("label", "com.nvidia.tensorflow.version")),
-    "MXNet": (("env", "MXNET_VERSION"), ("label", "com.nvidia.mxnet.version")),
-    "PaddlePaddle": (("env", "PADDLEPADDLE_VERSION"), ("label", "com.nvidia.paddlepaddle.version")),
-    "JAX": (("env", "JAX_VERSION"), ("label", "com.nvidia.jax.version")),
-}
-"""The places of each framework's own version; the first that can be read counts."""

@@ -135,7 +135,7 @@ class _ImageReader:
     ) -> list[PlatformFacts]:
         """The image of a manifest."""
         config = await self._client.config(self._reference, manifest.config, self._credentials)
-        platform = platform_facts(document.digest, manifest, config, listed)
+        platform = platform_facts(document.digest, manifest, config, listed, self._reference)
         if manifest.is_artifact or "unknown" in (platform.os, platform.architecture):
             raise ManifestInvalid(
                 f"'{self._reference.repository}' is no container image but an artifact (a signature, an attestation, an SBOM or the like)."

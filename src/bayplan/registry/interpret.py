@@ -1,43 +1,31 @@
-"""What an image says about itself: manifests and configurations to facts, and facts against the catalogue. Pure.
+"""What an image says about itself: manifests and configurations to facts. Pure.
 
-Nothing is guessed: each fact has its source and its certainty (`stated` in so many words, or `derived`); a fact that
-the image does not state is left out. The facts are those of the table `bayplan.registry.fact_sources.FACT_SOURCES`, and
-those of the functions here, which need several places.
+Nothing is guessed: each fact has its source and its certainty (`stated` where a variable or a label says it, `derived`
+where it is worked out of the history or the tag); a fact that the image does not have is left out. The first reader that
+has a fact counts: variables and labels, then the history, then the tag.
 """
 
-import csv
 import datetime
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from functools import cache
-from pathlib import Path
 from typing import Any
 
 import orjson
-from packaging.version import InvalidVersion, Version
 
-from bayplan.domain.versions import CudaVersion
-from bayplan.errors import Invalid
+from bayplan.domain.reference import Reference
+from bayplan.registry.accelerator_facts import accelerator_facts, build_cuda_facts, kernel_facts
+from bayplan.registry.build_history import read_history
 from bayplan.registry.content import Config, Manifest, Platform
+from bayplan.registry.cuda_facts import compat_facts, cuda_facts, library_facts
 from bayplan.registry.errors import ManifestInvalid
-from bayplan.registry.fact_sources import FACT_SOURCES, FRAMEWORKS, Certainty, Value, framework_version, version
+from bayplan.registry.evidence import Evidence, Facts, NamedFact, ObservedFact, stated
+from bayplan.registry.fact_sources import FACT_SOURCES
+from bayplan.registry.framework_facts import framework_facts
+from bayplan.registry.tag_facts import tag_facts
 
-CUDART = Path(__file__).parent / "cudart.csv"
 _REQUIRE = re.compile(r"NVIDIA_REQUIRE_[A-Z0-9_]{1,100}", re.ASCII)
-_COMPAT = re.compile(r"cuda-compat-([0-9]{1,3})-([0-9]{1,3})(?:=([0-9]+(?:\.[0-9]+)+)(?:-[0-9]+)?)?", re.ASCII)
-
-
-@dataclass(frozen=True, slots=True)
-class ObservedFact:
-    """A fact that an image states about itself, its source, and its certainty."""
-
-    value: Value
-    source: str
-    certainty: Certainty
-
-
-Facts = dict[str, ObservedFact]
+_WITHOUT_CUDA = frozenset({"cuda_version", "framework_cuda", "compiler_cuda", "cuda_architectures"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,30 +41,14 @@ class PlatformFacts:
     facts: Facts
 
 
-@dataclass(frozen=True, slots=True)
-class FactContradiction:
-    """A field of the catalogue whose value differs from what the image states."""
-
-    field: str
-    catalogue: str
-    registry: str
-    source: str
-
-
-@dataclass(frozen=True, slots=True)
-class _Statements:
-    """The environment, the labels and the annotations of an image."""
-
-    env: Mapping[str, str]
-    label: Mapping[str, str]
-    annotation: Mapping[str, str]
-
-    def by(self, where: str) -> Mapping[str, str]:
-        return {"env": self.env, "label": self.label, "annotation": self.annotation}[where]
-
-
-def platform_facts(digest: str, manifest: Manifest, config: Config, listed: Iterable[Platform] = ()) -> PlatformFacts:
-    """The facts of one manifest and its configuration.
+def platform_facts(
+    digest: str,
+    manifest: Manifest,
+    config: Config,
+    listed: Iterable[Platform] = (),
+    reference: Reference | None = None,
+) -> PlatformFacts:
+    """The facts of one manifest and its configuration, and of the reference's name.
 
     `listed` are the platforms of its entries in indexes, the innermost first: what they name takes precedence over the
     configuration, and what nobody names is None. The variant is of whoever names the architecture. Raises ManifestInvalid
@@ -91,7 +63,17 @@ def platform_facts(digest: str, manifest: Manifest, config: Config, listed: Iter
         digest=digest,
         size_bytes=manifest.size_bytes,
         created=_time(config.created),
-        facts=read_facts(config.env, config.labels, manifest.annotations or {}),
+        facts=read_facts(
+            Evidence(
+                env=config.env,
+                label=config.labels,
+                annotation=manifest.annotations or {},
+                history=read_history(config.steps, config.env),
+                start=config.start,
+                repository="" if reference is None else f"{reference.registry}/{reference.repository}",
+                tag="" if reference is None else reference.tag or "",
+            )
+        ),
     )
     try:
         orjson.dumps(platform)
@@ -102,101 +84,45 @@ def platform_facts(digest: str, manifest: Manifest, config: Config, listed: Iter
     return platform
 
 
-def read_facts(env: Mapping[str, str], labels: Mapping[str, str], annotations: Mapping[str, str]) -> Facts:
-    """Every fact in the environment, the labels and the annotations of an image."""
-    statements = _Statements(env, labels, annotations)
+def read_facts(evidence: Evidence) -> Facts:
+    """Every fact of an image's manifest, configuration and name."""
     facts: Facts = {}
-    for read in (_cuda, _frameworks, _compat_package, _requirements, _table):
-        for name, fact in read(statements):
+    for read in _READERS:
+        for name, fact in read(evidence):
             facts.setdefault(name, fact)
+    by_tag = dict(tag_facts(evidence))
+    framework = facts.get("framework")
+    if framework is not None and by_tag.get("framework", framework).value != framework.value:
+        by_tag.pop("framework_version", None)
+    accelerator = facts.get("accelerator", by_tag.get("accelerator"))
+    is_for_cuda = "cuda_version" in facts or "requirements" in facts
+    if is_for_cuda and "accelerator" not in facts:
+        by_tag = {name: fact for name, fact in by_tag.items() if name not in ("accelerator", "rocm_version")}
+        accelerator = None
+    facts = by_tag | facts
+    if accelerator is not None:
+        facts = {name: fact for name, fact in facts.items() if name not in _WITHOUT_CUDA}
     return dict(sorted(facts.items()))
 
 
-def _table(statements: _Statements) -> Iterator[tuple[str, ObservedFact]]:
+def _table(evidence: Evidence) -> Iterator[NamedFact]:
     for place in FACT_SOURCES:
-        text = statements.by(place.where).get(place.name)
+        text = evidence.by(place.where).get(place.name)
         value = None if text is None else place.read(text)
         if value is not None:
             yield place.fact, ObservedFact(value, f"{place.where} {place.name}", place.certainty)
 
 
-def _cuda(statements: _Statements) -> Iterator[tuple[str, ObservedFact]]:
-    """The exact CUDA release where the image has it, else the minor release."""
-    stated = _release(statements.env.get("CUDA_VERSION"))
-    library = _release(version(statements.env.get("NV_CUDA_LIB_VERSION", "")))
-    runtime_text = version(statements.env.get("NV_CUDA_CUDART_VERSION", ""))
-    runtime = _release(_cudart_releases().get(runtime_text or "", _minor(runtime_text)))
-    label = _release(statements.label.get("com.nvidia.cuda.version"))
-    readings = (
-        (stated, "env CUDA_VERSION", "stated"),
-        (library, "env NV_CUDA_LIB_VERSION", "derived"),
-        (runtime, "env NV_CUDA_CUDART_VERSION", "derived"),
-        (label if label is None or label.patch is not None else None, "label com.nvidia.cuda.version", "stated"),
-    )
-    candidates: list[tuple[CudaVersion, str, Certainty]] = [
-        (release, source, "stated" if certainty == "stated" else "derived")
-        for release, source, certainty in readings
-        if release is not None and (stated is None or release.release == stated.release)
-    ]
-    exact = [candidate for candidate in candidates if candidate[0].patch is not None]
-    for release, source, certainty in (exact or candidates)[:1]:
-        yield "cuda_version", ObservedFact(str(release), source, certainty)
-
-
-def _release(text: str | None) -> CudaVersion | None:
-    try:
-        return None if text is None else CudaVersion.parse(text)
-    except Invalid:
-        return None
-
-
-def _minor(text: str | None) -> str | None:
-    return None if text is None else ".".join(text.split(".")[:2])
-
-
-@cache
-def _cudart_releases() -> dict[str, str]:
-    """CUDA releases by the version of the cudart package, for versions that belong to a single release."""
-    with CUDART.open(encoding="utf-8", newline="") as file:
-        return {row["cudart"]: row["release"] for row in csv.DictReader(file)}
-
-
-def _frameworks(statements: _Statements) -> Iterator[tuple[str, ObservedFact]]:
-    """The framework and its version; nothing for an image with several frameworks."""
-    frameworks: list[tuple[str, str, str]] = []
-    for framework, places in FRAMEWORKS.items():
-        versions = ((where, name, framework_version(statements.by(where).get(name, ""))) for where, name in places)
-        frameworks += [(framework, text, f"{where} {name}") for where, name, text in versions if text is not None][:1]
-    if len(frameworks) == 1:
-        framework, text, source = frameworks[0]
-        yield "framework", ObservedFact(framework, source, "stated")
-        yield "framework_version", ObservedFact(text, source, "stated")
-
-
-def _compat_package(statements: _Statements) -> Iterator[tuple[str, ObservedFact]]:
-    """The forward-compatibility package: named by nvidia/cuda, at a path of its own in NGC images."""
-    named = _COMPAT.fullmatch(statements.env.get("NV_CUDA_COMPAT_PACKAGE", "").strip())
-    if named is not None:
-        value = {"cuda": f"{named[1]}.{named[2]}", "driver": named[3]}
-        yield "compat_package", ObservedFact(value, "env NV_CUDA_COMPAT_PACKAGE", "derived")
-    release = _release(statements.env.get("CUDA_VERSION"))
-    driver = version(statements.env.get("CUDA_DRIVER_VERSION", ""))
-    if statements.env.get("_CUDA_COMPAT_PATH") and release is not None:
-        value = {"cuda": f"{release.major}.{release.minor}", "driver": driver}
-        source = "env _CUDA_COMPAT_PATH, CUDA_VERSION" + (", CUDA_DRIVER_VERSION" if driver else "")
-        yield "compat_package", ObservedFact(value, source, "derived")
-
-
-def _requirements(statements: _Statements) -> Iterator[tuple[str, ObservedFact]]:
+def _requirements(evidence: Evidence) -> Iterator[NamedFact]:
     """The start conditions. Where NVIDIA_REQUIRE_CUDA is empty or absent, the runtime makes a condition of CUDA_VERSION.
 
     Source: nvidia-container-toolkit, internal/config/image/cuda_image.go.
     """
-    conditions = {name: value for name, value in statements.env.items() if _REQUIRE.fullmatch(name)}
-    if not conditions.get("NVIDIA_REQUIRE_CUDA") and statements.env.get("CUDA_VERSION"):
-        conditions["CUDA_VERSION"] = statements.env["CUDA_VERSION"]
+    conditions = {name: value for name, value in evidence.env.items() if _REQUIRE.fullmatch(name)}
+    if not conditions.get("NVIDIA_REQUIRE_CUDA") and evidence.env.get("CUDA_VERSION"):
+        conditions["CUDA_VERSION"] = evidence.env["CUDA_VERSION"]
     if conditions:
-        yield "requirements", ObservedFact(dict(sorted(conditions.items())), "env", "stated")
+        yield "requirements", stated(dict(sorted(conditions.items())), "env")
 
 
 def _time(stamp: Any) -> str | None:
@@ -214,38 +140,14 @@ def _time(stamp: Any) -> str | None:
     return moment.strftime("%Y-%m-%dT%H:%M:%SZ") if moment.year >= 1970 else None
 
 
-def contradictions(
-    catalogue: Mapping[str, str | None], platforms: Iterable[PlatformFacts]
-) -> tuple[FactContradiction, ...]:
-    """The fields in which the catalogue differs from what an image states; a value that either lacks is no contradiction.
-
-    `catalogue` has `cuda_version`, `framework`, `framework_version` and `licence` (SPDX), each optional. A shorter
-    version agrees with a longer one that begins with it: 12.4 with 12.4.1, 2.4 with 2.4.0+cu124.
-    """
-    result: dict[FactContradiction, None] = {}
-    for platform in platforms:
-        for field, agrees in _AGREE.items():
-            entered, fact = catalogue.get(field), platform.facts.get(field)
-            if entered and fact is not None and isinstance(fact.value, str) and not agrees(entered, fact.value):
-                result[FactContradiction(field, entered, fact.value, fact.source)] = None
-    return tuple(result)
-
-
-def _same_release(left: str, right: str) -> bool:
-    try:
-        first, second = Version(left).release, Version(right).release
-    except (InvalidVersion, ValueError):  # ValueError alone: thousands of digits
-        return left == right
-    return all(part == other for part, other in zip(first, second, strict=False))
-
-
-def _same_word(left: str, right: str) -> bool:
-    return left.casefold() == right.casefold()
-
-
-_AGREE = {
-    "cuda_version": _same_release,
-    "framework": _same_word,
-    "framework_version": _same_release,
-    "licence": _same_word,
-}
+_READERS = (
+    cuda_facts,
+    accelerator_facts,
+    framework_facts,
+    build_cuda_facts,
+    kernel_facts,
+    compat_facts,
+    _requirements,
+    library_facts,
+    _table,
+)

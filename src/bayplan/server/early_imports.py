@@ -5,6 +5,7 @@ from importlib import import_module
 _MODULES = (
     # The registry client, which other commands do without.
     "bayplan.registry.client",
+    "bayplan.registry.contradictions",
     "bayplan.registry.diff",
     "bayplan.registry.inspect",
     "bayplan.registry.interpret",

@@ -79,7 +79,9 @@ def _content(inspection: "registry.ImageInspection") -> Object:
 
 def _contradictions(stored: inspection_store.StoredInspection) -> Iterable[Object]:
     """Gives the catalogue's fields, then the facts that staff entered, that differ from the image."""
-    from bayplan.registry.interpret import ObservedFact, PlatformFacts, contradictions
+    from bayplan.registry.contradictions import contradictions
+    from bayplan.registry.evidence import ObservedFact
+    from bayplan.registry.interpret import PlatformFacts
 
     platforms = stored.inspection["platforms"]
     parsed = [

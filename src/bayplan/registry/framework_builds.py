@@ -1,0 +1,64 @@
+"""Which CUDA or ROCm a build of a framework is for, by the names that builds and indexes have. Pure.
+
+Source: download.pytorch.org/whl (folders cu118, cu121, rocm6.2, cpu, xpu), and the local labels of its wheels;
+PaddlePaddle's installation guide (packages/stable/cu126, 2.6.1.post120).
+"""
+
+import re
+from dataclasses import dataclass
+
+_FOLDER = re.compile(
+    r"(?:download\.pytorch\.org/whl|pytorch-wheels?|torch-backend|paddlepaddle\.org\.cn/packages/(?:stable|nightly))"
+    r"(?:/(?:nightly|test))?/(cu[0-9]{2,4}|rocm[0-9]{1,2}(?:\.[0-9]{1,2}){0,3}|cpu|xpu)(?=$|[/?#\s'\"])",
+    re.ASCII,
+)
+_POST = re.compile(r"\.post(1[0-9]{2})", re.ASCII)
+_LOCAL = re.compile(r"\+(cu[0-9]{2,4}|rocm[0-9]{1,2}(?:\.[0-9]{1,2}){0,3}|cpu|xpu)(?![0-9])", re.ASCII)
+_CUDA_WORD = re.compile(r"cu(?:da)?[-_]?([0-9]{2,4})", re.ASCII)
+_FIRST_CUDA, _LAST_CUDA = 7, 29  # majors: what is beyond is another number
+
+
+@dataclass(frozen=True, slots=True)
+class PackageBuild:
+    """A build of a framework: for CUDA or ROCm with a release, or for something else."""
+
+    accelerator: str
+    release: str | None = None
+
+
+def cuda_of_word(word: str) -> str | None:
+    """The release in "cu124", "cu92", "cu1281" or "cuda118": 12.4, 9.2, 12.8.1 and 11.8."""
+    named = _CUDA_WORD.fullmatch(word)
+    return None if named is None else cuda_of_digits(named[1])
+
+
+def cuda_of_digits(digits: str) -> str | None:
+    """The release in digits without points: "124" is 12.4, "92" is 9.2, "1281" is 12.8.1."""
+    if not digits.isascii() or not digits.isdigit() or not 2 <= len(digits) <= 4:
+        return None
+    major, rest = (digits[:1], digits[1:]) if len(digits) == 2 else (digits[:2], digits[2:])
+    return ".".join((major, *rest)) if _FIRST_CUDA <= int(major) <= _LAST_CUDA else None
+
+
+def build_of_word(word: str) -> PackageBuild | None:
+    """The build that a folder or a local label names: "cu124", "rocm6.2", "cpu", "xpu"."""
+    if word in ("cpu", "xpu"):
+        return PackageBuild(word)
+    if word.startswith("rocm"):
+        return PackageBuild("rocm", word.removeprefix("rocm") or None)
+    release = cuda_of_word(word)
+    return None if release is None else PackageBuild("cuda", release)
+
+
+def build_of_index(url: str) -> PackageBuild | None:
+    """The build that an index of PyTorch has, or the folder of a wheel."""
+    named = _FOLDER.search(url)
+    return None if named is None else build_of_word(named[1])
+
+
+def build_of_version(version: str) -> PackageBuild | None:
+    """The build in the local label of a version, as in 2.5.1+cu124."""
+    named = _LOCAL.search(version)
+    if named is None and (posted := _POST.search(version)):  # PaddlePaddle 2: 2.6.1.post120
+        return build_of_word(f"cu{posted[1]}")
+    return None if named is None else build_of_word(named[1])

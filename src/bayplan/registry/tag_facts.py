@@ -1,0 +1,83 @@
+"""What an image's name says of it: the weakest source, used where nothing else tells, and contradicting nothing. Pure.
+
+The version at the beginning of a tag is the framework's in the repositories of the frameworks alone: elsewhere it is the
+image's own (runpod/pytorch:1.0.2-cu1281-torch260).
+"""
+
+import re
+from collections.abc import Iterator
+
+from bayplan.registry.evidence import Evidence, NamedFact, derived
+from bayplan.registry.framework_builds import cuda_of_digits
+
+_CUDA = re.compile(
+    r"(?:^|[-_.])(?:cu|cuda)[-_]?([0-9]{2,4}|[0-9]{1,2}\.[0-9]{1,2}(?:\.[0-9]{1,3})?)(?=$|[-_.][A-Za-z]|[-_])", re.ASCII
+)
+_ROCM = re.compile(r"(?:^|[-_.])rocm-?([0-9]{1,2}\.[0-9]{1,2}(?:\.[0-9]{1,2})?)?(?=$|[-_.])", re.ASCII)
+_PYTHON = re.compile(r"(?:^|[-_.])py(?:thon)?-?(2|3)\.?([0-9]{1,2})(?=$|[-_.])", re.ASCII)
+_VERSION = re.compile(r"v?([0-9]+\.[0-9]+(?:\.[0-9]+){0,2}(?:(?:a|b|rc|\.post)[0-9]+)?)(?=$|[-_+])", re.ASCII)
+_TORCH = re.compile(r"(?:^|[-_.])(?:py)?torch(?:_release)?[-_]?([0-9]+\.[0-9]+(?:\.[0-9]+)?)(?=$|[-_+])", re.ASCII)
+_VLLM = re.compile(r"(?:^|[-_.])vllm[-_]?([0-9]+\.[0-9]+(?:\.[0-9]+)?)(?=$|[-_+])", re.ASCII)
+_TENSORFLOW = re.compile(r"(?:^|[-_.])(?:tf|tensorflow)[-_]?([0-9]+\.[0-9]+(?:\.[0-9]+)?)(?=$|[-_+])", re.ASCII)
+_AWS = r"(?:[0-9]+\.dkr\.ecr\.[^/]+|public\.ecr\.aws/deep-learning-containers)/"
+_OF_AWS = r"(?:huggingface-)?(?:{name}-(?:training|inference|trcomp-training|server)|{name})(?:-(?:arm64|neuronx))?"
+_OWN_REPOSITORIES = (
+    *(
+        (re.compile(_AWS + _OF_AWS.format(name=name), re.ASCII), framework)
+        for name, framework in (
+            ("pytorch", "PyTorch"),
+            ("tensorflow", "TensorFlow"),
+            ("mxnet", "MXNet"),
+            ("vllm", "vLLM"),
+            ("sglang", "SGLang"),
+        )
+    ),
+    (re.compile(r"docker\.io/pytorch/pytorch"), "PyTorch"),
+    (re.compile(r"docker\.io/tensorflow/(?:tensorflow|serving)"), "TensorFlow"),
+    (re.compile(r"docker\.io/vllm/vllm-openai"), "vLLM"),
+    (re.compile(r"docker\.io/lmsysorg/sglang"), "SGLang"),
+    (re.compile(r"(?:docker\.io|ccr-2vdh3abv-pub\.cnc\.bj\.baidubce\.com)/paddlepaddle/paddle"), "PaddlePaddle"),
+    (re.compile(r"(?:docker\.io|swr\.cn-south-1\.myhuaweicloud\.com)/mindspore/mindspore-[a-z0-9.-]+"), "MindSpore"),
+)
+"""The repositories of the frameworks' own makers, whose tags begin with the framework's version."""
+_NEURON = re.compile(r"neuronx?")
+
+
+def tag_facts(evidence: Evidence) -> Iterator[NamedFact]:
+    """The facts in the repository's name and the tag."""
+    tag = evidence.tag
+    if not tag:
+        return
+    source = f"tag {tag}"
+    repository = evidence.repository
+    if (named := _CUDA.search(tag)) and (release := _release(named[1])):
+        yield "cuda_version", derived(release, source)
+        if repository == "docker.io/pytorch/pytorch":
+            yield "framework_cuda", derived(".".join(release.split(".")[:2]), source)
+    if named := _ROCM.search(tag):
+        yield "accelerator", derived("rocm", source)
+        if named[1]:
+            yield "rocm_version", derived(named[1], source)
+    elif _NEURON.search(repository) or _NEURON.search(tag):
+        yield "accelerator", derived("neuron", source)
+    if named := _PYTHON.search(tag):
+        yield "python_version", derived(f"{named[1]}.{named[2]}", source)
+    yield from _framework(repository, tag, source)
+
+
+def _release(text: str) -> str | None:
+    return text if "." in text else cuda_of_digits(text)
+
+
+def _framework(repository: str, tag: str, source: str) -> Iterator[NamedFact]:
+    for pattern, framework in ((_VLLM, "vLLM"), (_TORCH, "PyTorch"), (_TENSORFLOW, "TensorFlow")):
+        if named := pattern.search(tag):
+            yield "framework", derived(framework, source)
+            yield "framework_version", derived(named[1], source)
+            return
+    for own, framework in _OWN_REPOSITORIES:
+        if own.fullmatch(repository):
+            yield "framework", derived(framework, source)
+            if named := _VERSION.match(tag):
+                yield "framework_version", derived(named[1], source)
+            return

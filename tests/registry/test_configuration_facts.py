@@ -1,0 +1,157 @@
+"""The facts of configurations as published: of our own list all are found, of the list beside the project nine tenths."""
+
+import json
+from typing import Any
+
+import pytest
+from benchmarks.facts import OWN, POPULAR, FactOutcome, facts_of, outcomes, read_images, table
+
+from bayplan.domain.reference import Reference
+from bayplan.registry.content import Config, Descriptor, Manifest
+from bayplan.registry.contradictions import contradictions
+from bayplan.registry.interpret import PlatformFacts, platform_facts
+
+DIGEST = f"sha256:{'0' * 64}"
+
+
+def results_of(images: Any) -> list[FactOutcome]:
+    """The outcomes of all facts of all images."""
+    return [result for image in images for result in outcomes(image)]
+
+
+def test_our_own_list() -> None:
+    results = results_of(read_images([OWN]))
+    assert len(results) > 80
+    assert all(result.outcome == "found" for result in results), "\n".join(table(results))
+
+
+@pytest.mark.skipif(not POPULAR.exists(), reason=f"the list of popular images is not here: {POPULAR}")
+def test_the_list_of_popular_images() -> None:
+    """Nine tenths found, and none wrong."""
+    results = results_of(read_images([POPULAR]))
+    kinds = [result.outcome for result in results]
+    assert kinds.count("wrong") == 0, "\n".join(table(results))
+    assert kinds.count("found") / len(kinds) >= 0.9, "\n".join(table(results))
+
+
+def test_a_fact_that_must_be_absent_is_wrong() -> None:
+    """The measure itself: found, missed and wrong."""
+    image = {
+        "image": "x/y:1",
+        "platforms": [{"env": {"CUDA_VERSION": "12.4.1"}}],
+        "expected": {
+            "cuda_version": {"value": "12.5.0"},
+            "framework": {"value": ["PyTorch"]},
+            "requirements": {"value": {}},
+        },
+        "absent": {"cuda_version": ["12.4.1"], "framework": "*"},
+    }
+    assert [result.outcome for result in outcomes(image)] == ["wrong", "missed", "found", "wrong"]
+
+
+def values(history: list[str], env: dict[str, str] | None = None, image: str = "x/y:1") -> dict[str, Any]:
+    """The facts of a configuration with this history."""
+    facts = facts_of({"image": image}, {"env": env or {}, "history": history})
+    return {name: fact.value for name, fact in facts.items() if name != "requirements"}
+
+
+TORCH = "RUN /bin/sh -c pip install torch==2.4.0"
+
+
+@pytest.mark.parametrize(
+    ("history", "env", "expected"),
+    [
+        ([f"{TORCH} -i https://download.pytorch.org/whl/cu118"], {}, {"framework_cuda": "11.8"}),
+        ([f"{TORCH} xformers-1+cu124-cp310-abi3-linux.whl"], {}, {}),  # another library's label
+        ([TORCH], {"UV_TORCH_CUDA_VERSION": "12.8.1"}, {"framework_cuda": "12.8"}),
+        (
+            [TORCH],
+            {"PIP_EXTRA_INDEX_URL": "https://download.pytorch.org/whl/nightly/cu130"},
+            {"framework_cuda": "13.0"},
+        ),
+        ([f"{TORCH} --torch-backend=cu126"], {}, {"framework_cuda": "12.6"}),
+        (
+            [
+                f"{TORCH} -i https://download.pytorch.org/whl/cu118 --extra-index-url https://download.pytorch.org/whl/cpu"
+            ],
+            {},
+            {},
+        ),
+        ([f"{TORCH} || pip install torch==2.5.0"], {}, {}),
+        (
+            [f"RUN /bin/sh -c if [ -f x ]; then pip install torch==1.0; fi && {TORCH.removeprefix('RUN /bin/sh -c ')}"],
+            {},
+            {},
+        ),
+        ([TORCH, "RUN /bin/sh -c pip install 'torch>=2.1'"], {}, {}),
+        ([f"{TORCH} # buildkit", "RUN /bin/sh -c pip uninstall -y torch==1.0"], {}, {}),
+    ],
+)
+def test_commands_that_install_torch(history: list[str], env: dict[str, str], expected: dict[str, str]) -> None:
+    """The build of torch alone counts, and of the command that ran."""
+    assert values(history, env) == {"framework": "PyTorch", "framework_version": "2.4.0", **expected}
+
+
+@pytest.mark.parametrize(
+    ("steps", "activation"),
+    [
+        (["RUN /bin/sh -c ldconfig /usr/local/cuda-12.4/compat/"], "always"),
+        (["RUN /bin/sh -c echo /usr/local/cuda/compat > /etc/ld.so.conf.d/0.conf && ldconfig"], "always"),
+        (["RUN /bin/sh -c echo /usr/local/cuda/compat | tee /etc/ld.so.conf.d/0.conf"], "always"),
+        (["RUN /bin/sh -c apt-get install -y cuda-compat-12-4=550.54.15-1"], "toolkit"),
+        (
+            ["RUN /bin/sh -c apt-get install -y cuda-compat-12-4", "RUN /bin/sh -c apt-get remove -y cuda-compat-12-4"],
+            None,
+        ),
+        (["RUN /bin/sh -c ldconfig"], None),
+    ],
+)
+def test_how_compat_libraries_come_into_use(steps: list[str], activation: str | None) -> None:
+    assert values(steps).get("compat_activation") == activation
+    folder = {"LD_LIBRARY_PATH": "/x:/usr/local/cuda-12.4/compat"}
+    assert values(steps, folder)["compat_activation"] == "always"
+    tested = {"_CUDA_COMPAT_PATH": "/usr/local/cuda/compat", "LD_LIBRARY_PATH": "/usr/local/cuda/compat/lib"}
+    assert values(steps, tested)["compat_activation"] == "entrypoint"
+
+
+@pytest.mark.parametrize(
+    ("image", "expected"),
+    [
+        ("vllm/vllm-openai:v0.10.1.1", {"framework": "vLLM", "framework_version": "0.10.1.1"}),
+        ("runpod/pytorch:1.0.2-cu1281-torch260-ubuntu2204", {"cuda_version": "12.8.1"}),
+        ("nvcr.io/nvidia/pytorch:25.10-py3", {}),
+        ("rocm/vllm:rocm6.3.1_mi300_py3.12_vllm_0.6.6", {"accelerator": "rocm", "rocm_version": "6.3.1", "python_version": "3.12"}
+         | {"framework": "vLLM", "framework_version": "0.6.6"}),
+        ("example.org/x:2022-05-31_cuda11.1", {"cuda_version": "11.1"}),
+        ("example.org/x:py310-cpu", {"python_version": "3.10"}),
+        ("ollama/ollama:0.18.0-rocm", {"accelerator": "rocm"}),
+    ],
+)  # fmt: skip
+def test_tags(image: str, expected: dict[str, str]) -> None:
+    """The version at the beginning is the framework's in its makers' repositories alone."""
+    assert values([], image=image) == expected
+
+
+def platform(history: list[str], image: str, **env: str) -> PlatformFacts:
+    """The platform of an image."""
+    start = {"Env": [f"{name}={value}" for name, value in env.items()]}
+    config = Config.model_validate({"config": start, "history": [{"created_by": step} for step in history]})
+    manifest = Manifest(config=Descriptor(mediaType="", digest=DIGEST))
+    return platform_facts(DIGEST, manifest, config, (), Reference.parse(image))
+
+
+def test_base_and_framework_differ_without_contradiction() -> None:
+    """A catalogue entry that equals either agrees; a tag contradicts nothing."""
+    image = platform([f"{TORCH}+cu126"], "x/y:1", CUDA_VERSION="12.8.1")
+    found = {text: contradictions({"cuda_version": text}, [image]) for text in ("12.8.1", "12.6", "12.4")}
+    assert [bool(contradicting) for contradicting in found.values()] == [False, False, True]
+    assert not contradictions({"cuda_version": "12.4"}, [platform([], "x/y:cu126")])
+    assert not contradictions({"framework": "vLLM", "framework_version": "0.9"}, [platform([TORCH], "x/y:1")])[1:]
+
+
+@pytest.mark.parametrize("history", [None, 7, "RUN x", [None, 5, {"created_by": 5, "comment": []}, {}, "x"]])
+def test_a_history_that_is_none_says_nothing(history: Any) -> None:
+    config = Config.model_validate({"history": history, "config": {"Entrypoint": 7, "Cmd": "serve"}})
+    assert all(step == ("", "") for step in config.steps)
+    assert config.start == ("serve",)
+    assert json.dumps(config.steps)
