@@ -99,7 +99,7 @@ def test_the_answer_fits_a_terminal_in_colour(shell: Shell, columns: int) -> Non
 def test_why_an_image_does_not_run(shell: Shell) -> None:
     printed = shell.run("why", "pytorch:2.9.1-cuda13.0-cudnn9-runtime", "--node", "p100.example.org").out
     lines = printed.splitlines()
-    assert lines[0] == "Image   pytorch 2.9.1-cuda13.0-cudnn9-runtime, PyTorch 2.9.1, CUDA 13.0.2"
+    assert lines[0] == "Image   pytorch 2.9.1-cuda13.0-cudnn9-runtime, PyTorch 2.9.1, CUDA 13.0.3"
     assert lines[1].startswith("Worker  p100.example.org#0, Tesla P100")
     assert lines[3] == "no  It will not run."
     assert "  no  driver_too_old" in lines

@@ -4,16 +4,21 @@ import os
 import random
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import pytest
 
+from bayplan.domain.compatibility.image import Image
+from bayplan.domain.compatibility.image_requirements import ImageRequirements
 from bayplan.domain.compatibility.index import CatalogueIndex
 from bayplan.domain.compatibility.judge import judge
 from bayplan.domain.compatibility.match import MatchResult, match
 from bayplan.domain.compatibility.node import Node
+from bayplan.domain.compatibility.node_capabilities import NodeCapabilities
 from bayplan.domain.compatibility.order import CatalogueImage
 from bayplan.domain.compatibility.question import MatchQuery, parse_framework
-from bayplan.domain.compatibility.verdict import ORDER, Grade, Reason, Verdict
+from bayplan.domain.compatibility.remedies import blocks, with_sibling
+from bayplan.domain.compatibility.verdict import MATCHED_BY_DEFAULT, ORDER, Grade, Reason, Remedy, Verdict
 from bayplan.domain.versions import DriverVersion, read, sort_key
 from tests.domain.compatibility.catalogues import TABLES, TODAY, random_entry, random_image, random_node, random_query
 
@@ -50,16 +55,73 @@ def is_for(image: CatalogueImage, query: MatchQuery) -> bool:
     return versions is None or (version not in (None, "main") and versions.contains(version or "", prereleases=True))
 
 
-def expected(query: MatchQuery, images: Sequence[CatalogueImage], verdicts: Verdicts) -> tuple[object, ...]:
-    """What the answer to a question is by the verdicts of each image alone."""
+def expected(
+    query: MatchQuery, images: Sequence[CatalogueImage], verdicts: Verdicts, named: Verdicts
+) -> tuple[object, ...]:
+    """What the answer to a question is by the verdicts of each image alone, and by those that name siblings."""
     chosen = [image.pk for image in images if is_for(image, query)]
     best = sorted(chosen, key=lambda pk: ORDER[verdicts[pk].grade])
-    matches = tuple((pk, verdicts[pk]) for pk in best if verdicts[pk].grade in query.grades)
-    rejected = tuple((pk, verdicts[pk]) for pk in best if verdicts[pk].grade not in query.grades)
-    return len(chosen), matches, rejected, expected_summary(query, chosen, verdicts)
+    matches = tuple((pk, named[pk]) for pk in best if verdicts[pk].grade in query.grades)
+    rejected = tuple((pk, named[pk]) for pk in best if verdicts[pk].grade not in query.grades)
+    by_pk = {image.pk: image.image for image in images}
+    summary = expected_summary(query, chosen, named if matches else verdicts, None if matches else by_pk)
+    return len(chosen), matches, rejected, summary
 
 
-def expected_summary(query: MatchQuery, chosen: Sequence[int], verdicts: Verdicts) -> list[tuple[str, int, str | None]]:
+def naming_siblings(node: Node, images: Sequence[CatalogueImage], verdicts: Verdicts) -> Verdicts:
+    """The verdicts, where the sibling of each image that does not run is named."""
+    named = {}
+    for image in images:
+        verdict = verdicts[image.pk]
+        sibling = sibling_of(image, node, images, verdicts) if any(map(blocks, verdict.reasons)) else None
+        named[image.pk] = verdict if sibling is None else with_sibling(verdict, sibling)
+    return named
+
+
+def sibling_of(
+    image: CatalogueImage, node: Node, images: Sequence[CatalogueImage], verdicts: Verdicts
+) -> Remedy | None:
+    """The sibling of an image, by comparing it with every other one."""
+    on_platform = ImageRequirements(image.image, TABLES).on(NodeCapabilities(node, TABLES).platform)
+    running = [other for other in images if verdicts[other.pk].grade in MATCHED_BY_DEFAULT]
+    by_gpu = [other for other in running if verdicts[other.pk].grade is not Grade.CPU]
+    if node.driver_version is None or not on_platform.uses_gpu:
+        return nearest(image, running)
+    if (sibling := nearest(image, by_gpu)) is not None or verdicts[image.pk].grade is Grade.CPU:
+        return sibling
+    return nearest(image, [other for other in running if other not in by_gpu], ", which works on the CPU")
+
+
+def nearest(image: CatalogueImage, others: Sequence[CatalogueImage], after: str = "") -> Remedy | None:
+    def folded(*texts: str | None) -> set[str]:
+        return {text.casefold() for text in texts if text is not None}
+
+    def distance(other: CatalogueImage) -> tuple[bool, ...]:
+        same_use = folded(image.domain) == folded(other.domain) and (
+            not image.tasks or bool(folded(*image.tasks) & folded(*other.tasks))
+        )
+        same_framework = bool(folded(image.image.framework) & folded(other.image.framework))
+        same_version = same_framework and image.image.framework_version == other.image.framework_version
+        same_name = same_use and same_framework and image.name == other.name
+        return (
+            not same_name,
+            not (same_use and same_framework),
+            not same_framework,
+            not same_use,
+            not same_version,
+        )
+
+    near = [other for other in others if not distance(other)[2] or not distance(other)[3]]
+    if not near:
+        return None
+    sibling = min(near, key=distance)  # the first of the nearest is the newest
+    return Remedy(f"use {sibling.name} {sibling.version}{after}", other_image=True, sibling=sibling.pk)
+
+
+def expected_summary(
+    query: MatchQuery, chosen: Sequence[int], verdicts: Verdicts, images: Mapping[int, Image] | None
+) -> list[tuple[str, int, str | None]]:
+    """The lines of the summary; with the images, where none matches, remedies that give a match are preferred."""
     codes_of: dict[int, set[str]] = {}
     blocking: list[tuple[int, Reason]] = []
     for pk in chosen:
@@ -73,20 +135,39 @@ def expected_summary(query: MatchQuery, chosen: Sequence[int], verdicts: Verdict
             blocking += [(pk, reason) for reason in reasons]
     counts = Counter(code for codes in codes_of.values() for code in codes)
 
-    def effort(rejection: tuple[int, Reason]) -> tuple[bool, tuple[int, ...]]:
+    def rank(rejection: tuple[int, Reason]) -> tuple[bool, tuple[int, ...], int]:
         pk, reason = rejection
         driver = read(DriverVersion.parse, (reason.needed or "").removeprefix(">="))
-        return len(codes_of[pk]) > 1, () if driver is None else driver.parts
+        return len(codes_of[pk]) > 1, () if driver is None else driver.parts, chosen.index(pk)
 
     lines = []
     for code, count in counts.items():
-        # The first of those that need least, in the order of the images and of their reasons.
-        least = min((rejection for rejection in blocking if rejection[1].code == code), key=effort)
-        remedy = least[1].remedy
-        if remedy is not None and len(codes_of[least[0]]) == 1 and len(codes_of) == len(chosen):
-            remedy += " That alone would give the first match."
+        # Those that need least come first, in the order of the images and of their reasons, each detail once.
+        firsts: dict[str, tuple[int, Reason]] = {}
+        for pk, reason in sorted((rejection for rejection in blocking if rejection[1].code == code), key=rank):
+            firsts.setdefault(reason.detail, (pk, reason))
+        tried = list(firsts.values())
+        remedy = tried[0][1].remedy
+        if images is not None:
+            matching = (reason for pk, reason in tried[:3] if gives_a_match(images[pk], query, reason))
+            mending = next(matching, None)
+            if mending is not None:
+                alone = "That" if any(", and " in change.text for change in mending.remedies) else "That alone"
+                remedy = f"{mending.remedy} {alone} would give the first match."
         lines.append((str(code), count, remedy))
     return sorted(lines)
+
+
+def gives_a_match(image: Image, query: MatchQuery, reason: Reason) -> bool:
+    changes = [remedy for remedy in reason.remedies if not remedy.is_advice]
+    return bool(changes) and all(graded_after(remedy, image, query.node) in query.grades for remedy in changes)
+
+
+def graded_after(remedy: Remedy, image: Image, node: Node) -> Grade:
+    """The grade after a remedy's changes, by the judge alone."""
+    here = ImageRequirements(image, TABLES).on(NodeCapabilities(node, TABLES).platform).declared
+    changed, other = replace(here, **dict(remedy.image)), replace(node, **dict(remedy.node))  # type: ignore[arg-type]  # fields of the two
+    return judge(changed, other, TABLES, TODAY).grade
 
 
 def compare(
@@ -96,9 +177,10 @@ def compare(
     assert index.pks(index.every) == [image.pk for image in ordered]
     verdicts = {image.pk: judge(image.image, node, TABLES, TODAY) for image in ordered}
     assert index.verdicts(node, TODAY).grades_by_pk() == {pk: verdict.grade for pk, verdict in verdicts.items()}
+    named = naming_siblings(node, ordered, verdicts)
     for query in queries:
         answer: MatchResult = match(query, index, TODAY)
-        considered, matches, rejected, summary = expected(query, ordered, verdicts)
+        considered, matches, rejected, summary = expected(query, ordered, verdicts, named)
         assert (answer.considered, answer.matches, answer.rejected) == (considered, matches, rejected)
         if considered:
             assert sorted((str(line.code), line.images, line.remedy) for line in answer.summary) == summary
@@ -175,4 +257,15 @@ def test_only_the_eligible_are_considered_in_any_order_of_pks() -> None:
         chosen = CatalogueIndex.build([image for pk, image in images.items() if pk in pks], TABLES)
         for _ in range(5):
             query = random_query(dice, node)
-            assert match(query, index, TODAY, index.images_of(pks)) == match(query, chosen, TODAY)
+            assert without_siblings(match(query, index, TODAY, index.images_of(pks))) == without_siblings(
+                match(query, chosen, TODAY)
+            )
+
+
+def without_siblings(answer: MatchResult) -> tuple[object, ...]:
+    """An answer without remedies, which may name images that were not asked for."""
+    lists = [
+        [(pk, verdict.grade, [(reason.code, reason.detail) for reason in verdict.reasons]) for pk, verdict in images]
+        for images in (answer.matches, answer.rejected)
+    ]
+    return answer.considered, *lists, [(line.code, line.images) for line in answer.summary]

@@ -14,7 +14,7 @@ from bayplan.domain.compatibility.image_requirements import ImageRequirements
 from bayplan.domain.compatibility.node import Node
 from bayplan.domain.compatibility.node_capabilities import NodeCapabilities
 from bayplan.domain.compatibility.pairing import Pairing
-from bayplan.domain.compatibility.remedies import GradeAfter, offer
+from bayplan.domain.compatibility.remedies import Outcome, Try, blocks, offer
 from bayplan.domain.compatibility.rules import RULES, RuleSet
 from bayplan.domain.compatibility.tables import Tables
 from bayplan.domain.compatibility.verdict import ORDER, SEVERITY, Facts, Grade, Reason, Remedy, Verdict
@@ -31,7 +31,8 @@ def judge_parsed(
 ) -> Verdict:
     """The verdict for an image and a kind of node that are parsed already, against the same tables."""
     requirements = requirements.on(capabilities.platform)
-    verdict = _judge_once(requirements, capabilities, today, rules)
+    general, gpu = _reasons(requirements, capabilities, today, rules)
+    verdict = settle(general, gpu, requirements.falls_back_to_cpu)
     return offer(verdict, Trials(capabilities, today, rules).of(requirements))
 
 
@@ -44,17 +45,18 @@ class Trials:
     rules: RuleSet = RULES
     _changed: dict[Facts, NodeCapabilities] = field(default_factory=dict)
 
-    def of(self, requirements: ImageRequirements) -> GradeAfter:
-        """The grade of an image, as it is on the node's platform, after a remedy's changes of the two."""
+    def of(self, requirements: ImageRequirements) -> Try:
+        """The outcome for an image, as it is on the node's platform, after a remedy's changes of the two."""
 
-        def grade_after(remedy: Remedy) -> Grade:
+        def attempt(remedy: Remedy) -> Outcome:
             image = requirements
             if remedy.image:
                 facts: dict[str, Any] = dict(remedy.image)
                 image = ImageRequirements(replace(requirements.declared, **facts), requirements.tables)
-            return _judge_once(image, self._node(remedy.node), self.today, self.rules).grade
+            general, gpu = _reasons(image, self._node(remedy.node), self.today, self.rules)
+            return _outcome(general, gpu, image.falls_back_to_cpu)
 
-        return grade_after
+        return attempt
 
     def _node(self, changes: Facts) -> NodeCapabilities:
         if not changes:
@@ -67,16 +69,27 @@ class Trials:
         return node
 
 
-def _judge_once(
+def _reasons(
     requirements: ImageRequirements, capabilities: NodeCapabilities, today: datetime.date, rules: RuleSet
-) -> Verdict:
+) -> tuple[list[Reason], list[Reason] | None]:
+    """The reasons of the general rules, and of those for GPUs; None where no GPU is used."""
     pairing = Pairing(requirements, capabilities, today)
     general = [reason for rule in rules.general if (reason := rule.check(pairing)) is not None]
-    gpu = None
-    if requirements.uses_gpu and capabilities.has_gpu:
-        kinds = requirements.accelerator, capabilities.accelerator
-        gpu = [reason for rule in rules.gpu if rule.judges(*kinds) and (reason := rule.check(pairing)) is not None]
-    return settle(general, gpu, requirements.falls_back_to_cpu)
+    if not requirements.uses_gpu or not capabilities.has_gpu:
+        return general, None
+    kinds = requirements.accelerator, capabilities.accelerator
+    return general, [
+        reason for rule in rules.gpu if rule.judges(*kinds) and (reason := rule.check(pairing)) is not None
+    ]
+
+
+def _outcome(general: Sequence[Reason], gpu: Sequence[Reason] | None, works_on_cpu: bool) -> Outcome:
+    grade = settle(general, gpu, works_on_cpu).grade
+    blocking = [reason for reason in general if blocks(reason)]
+    if gpu is not None and not (blocking and works_on_cpu):  # what works on the CPU needs no GPU once it may start
+        blocking += [reason for reason in gpu if blocks(reason)]
+    refusing = frozenset((reason.code, reason.source) for reason in blocking if reason.grade is Grade.NO)
+    return Outcome(grade, frozenset((reason.code, reason.source) for reason in blocking), refusing)
 
 
 def settle(general: Sequence[Reason], gpu: Sequence[Reason] | None, works_on_cpu: bool) -> Verdict:

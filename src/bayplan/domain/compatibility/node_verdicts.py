@@ -86,6 +86,10 @@ class NodeVerdicts:
             self._explain(missing)
         return [verdicts[entries[place][3]] for place in chosen]
 
+    def grade_after(self, place: int, remedy: Remedy) -> Grade:
+        """The grade of the image at that place after a remedy's changes."""
+        return self.trials.of(self.order.entries[place][3].on(self.trials.node.platform))(remedy).grade
+
     def _explain(self, missing: dict[ImageRequirements, int]) -> None:
         chosen = from_places(missing.values(), len(self.order.entries))
         on_gpu = chosen & self.uses_gpu

@@ -4,10 +4,11 @@ A rule gives the changes that mend its own reason. What counts is the verdict af
 judged; where several reasons stand in the way, changes are judged together.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import replace
 from functools import cached_property
 from itertools import combinations, islice
+from typing import NamedTuple
 
 from bayplan.domain.compatibility.verdict import (
     MATCHED_BY_DEFAULT,
@@ -19,22 +20,32 @@ from bayplan.domain.compatibility.verdict import (
     Verdict,
 )
 
-GradeAfter = Callable[[Remedy], Grade]
-"""The grade of the verdict after a remedy's changes."""
+
+class Outcome(NamedTuple):
+    """What a remedy's changes lead to: the grade, and what then keeps the image from running, and what of that refuses it."""
+
+    grade: Grade
+    blocking: frozenset[Hashable]
+    refusing: frozenset[Hashable]
+
+
+Try = Callable[[Remedy], Outcome]
+"""Judges after a remedy's changes."""
 
 _MOST_OFFERED = 3
 _MOST_JOINED = 3
-_MOST_TRIALS = 24
+_MOST_TRIALS = 8
 _AFTERWARDS = {
     Grade.JIT: "its kernels are then compiled at the first start (grade jit)",
     Grade.UNKNOWN: "whether it runs then is not known",
 }
 """What to say of a change after which the image may run, but by a grade that is not matched by default."""
 _NOTHING_HELPS = "no change of this worker is known to make it run"
+_USE = "use an image "
 _LAST_RESORT = Remedy("use another image")
 
 
-def offer(verdict: Verdict, grade_after: GradeAfter) -> Verdict:
+def offer(verdict: Verdict, attempt: Try) -> Verdict:
     """The verdict with the remedies of its reasons tried: those that help stay, and become the sentence `remedy`.
 
     A remedy helps where the grade afterwards is better and one that runs; where no remedy does, and no pair or three of
@@ -42,7 +53,7 @@ def offer(verdict: Verdict, grade_after: GradeAfter) -> Verdict:
     """
     if all(reason.remedy is not None or _is_caveat(reason) for reason in verdict.reasons):
         return verdict
-    trials = _Trials(verdict, grade_after)
+    trials = _Trials(verdict, attempt)
     return Verdict(verdict.grade, tuple(trials.with_remedy(reason) for reason in verdict.reasons))
 
 
@@ -75,8 +86,8 @@ def blocks(reason: Reason) -> bool:
 class _Trials:
     """The changes that the reasons of one verdict offer, and what each leads to."""
 
-    def __init__(self, verdict: Verdict, grade_after: GradeAfter) -> None:
-        self._grade, self._grade_after = verdict.grade, grade_after
+    def __init__(self, verdict: Verdict, attempt: Try) -> None:
+        self._grade, self._try = verdict.grade, attempt
         self._all = list(
             dict.fromkeys(
                 remedy
@@ -86,13 +97,13 @@ class _Trials:
                 if not remedy.is_advice
             )
         )
-        self._grades: dict[tuple[Facts, Facts], Grade] = {}
+        self._outcomes: dict[tuple[Facts, Facts], Outcome] = {}
 
     def with_remedy(self, reason: Reason) -> Reason:
         """The reason with its remedies tried."""
         if reason.remedy is not None or _is_caveat(reason):
             return reason
-        helping = tuple(remedy for remedy in reason.remedies if not remedy.is_advice and self._runs(remedy))
+        helping = self._helping(remedy for remedy in reason.remedies if not remedy.is_advice)
         if not blocks(reason):
             return self._not_needed(reason, helping[:1])
         advised = tuple(remedy for remedy in reason.remedies if remedy.is_advice)
@@ -110,29 +121,49 @@ class _Trials:
     @cached_property
     def _of_all_reasons(self) -> tuple[Remedy, ...]:
         """What mends all reasons at once: one change of another reason, else several together, else what leaves it open."""
-        alone = tuple(remedy for remedy in self._all if self._runs(remedy))
+        alone = self._helping(self._all)
         if alone:
             return alone
-        joined = list(islice(_joined(self._all), _MOST_TRIALS))
-        for remedy in joined:
+        for remedy in self._joined(lambda outcome: outcome.blocking):
             if self._runs(remedy):
                 return (remedy,)
+        remedies = [*self._all, *self._joined(lambda outcome: outcome.refusing)]
         for grade, afterwards in _AFTERWARDS.items():
-            for remedy in (*self._all, *joined):
-                if self._after(remedy) is grade and ORDER[grade] < ORDER[self._grade]:
+            for remedy in remedies:
+                if self._after(remedy).grade is grade and ORDER[grade] < ORDER[self._grade]:
                     return (replace(remedy, text=f"{remedy.text}; {afterwards}"),)
         return ()
 
+    def _joined(self, left: Callable[[Outcome], frozenset[Hashable]]) -> list[Remedy]:
+        """Several remedies as one, the fewest first, where nothing is `left` after each of them; a few, for trials cost."""
+        joined = (
+            remedy
+            for size in range(2, _MOST_JOINED + 1)
+            for several in combinations(self._all, size)
+            if not frozenset.intersection(*(left(self._after(remedy)) for remedy in several))
+            and (remedy := _together(several)) is not None
+        )
+        return list(islice(joined, _MOST_TRIALS))
+
+    def _helping(self, remedies: Iterable[Remedy]) -> tuple[Remedy, ...]:
+        """The remedies that help, and of those that change the same facts the first one."""
+        first: dict[tuple[frozenset[str], frozenset[str]], Remedy] = {}
+        for remedy in remedies:
+            changed = frozenset(dict(remedy.node)), frozenset(dict(remedy.image))
+            if changed not in first and self._runs(remedy):
+                first[changed] = remedy
+        return tuple(first.values())
+
     def _runs(self, remedy: Remedy) -> bool:
-        grade = self._after(remedy)
+        grade = self._after(remedy).grade
         return grade in MATCHED_BY_DEFAULT and ORDER[grade] < ORDER[self._grade]
 
-    def _after(self, remedy: Remedy) -> Grade:
+    def _after(self, remedy: Remedy) -> Outcome:
         key = remedy.node, remedy.image
-        grade = self._grades.get(key)
-        if grade is None:
-            grade = self._grades[key] = self._grade_after(remedy)
-        return grade
+        outcome = self._outcomes.get(key)
+        if outcome is None:
+            outcome = self._outcomes[key] = self._try(remedy)
+        return outcome
 
 
 def _is_caveat(reason: Reason) -> bool:
@@ -148,18 +179,19 @@ def _offering(reason: Reason, remedies: tuple[Remedy, ...]) -> Reason:
     return replace(reason, remedy=_as_sentence(text), remedies=offered)
 
 
-def _joined(remedies: Sequence[Remedy]) -> Iterator[Remedy]:
-    """Several remedies as one, the fewest first; none that say two things of one fact."""
-    for size in range(2, _MOST_JOINED + 1):
-        for several in combinations(remedies, size):
-            node = {name: value for remedy in several for name, value in remedy.node}
-            image = {name: value for remedy in several for name, value in remedy.image}
-            if all(
-                dict(remedy.node).items() <= node.items() and dict(remedy.image).items() <= image.items()
-                for remedy in several
-            ):
-                text = ", and ".join(remedy.text for remedy in several)
-                yield Remedy(text, tuple(node.items()), tuple(image.items()))
+def _together(remedies: Sequence[Remedy]) -> Remedy | None:
+    """Several remedies as one; None where they say two things of one fact."""
+    node: dict[str, Hashable] = {}
+    image: dict[str, Hashable] = {}
+    for remedy in remedies:
+        for facts, changes in ((node, remedy.node), (image, remedy.image)):
+            if any(facts.setdefault(name, value) != value for name, value in changes):
+                return None
+    images = [remedy.text.removeprefix(_USE) for remedy in remedies if remedy.text.startswith(_USE)]
+    others = [remedy.text for remedy in remedies if not remedy.text.startswith(_USE)]
+    text = ", and ".join((*others, *([f"{_USE}{', and '.join(images)}"] if images else ())))
+    other_image = all(remedy.other_image or not remedy.image for remedy in remedies) and bool(image)
+    return Remedy(text, tuple(node.items()), tuple(image.items()), other_image)
 
 
 def _as_sentence(text: str) -> str:

@@ -5,7 +5,7 @@ same task and domain. Among them an image of the same name comes first, then one
 then the newest. They are found by the sets of the index, once for all images of one framework and one use.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, reduce
 from itertools import chain, islice
@@ -75,22 +75,25 @@ class Siblings:
         return parts
 
     @cached_property
-    def _folded(self) -> dict[str, dict[str, Bits]]:
-        """The images of each domain, for each task and of each framework, whatever their case."""
-        folded: dict[str, dict[str, Bits]] = {"domain": {}, "task": {}, "framework": {}}
-        for attribute, sets in folded.items():
-            for value, images in self.attributes[attribute].split(self._running):
-                name = (value[0] or "") if attribute == "framework" else value
-                sets[name.casefold()] = sets.get(name.casefold(), 0) | images
+    def _folded(self) -> dict[str, dict[Hashable, Bits]]:
+        """The running images of each domain, task, framework and version of one, whatever the case of its name."""
+        folded: dict[str, dict[Hashable, Bits]] = {"domain": {}, "task": {}, "framework": {}, "version": {}}
+        for attribute in ("domain", "task"):
+            for name, images in self.attributes[attribute].split(self._running):
+                _add(folded[attribute], name.casefold(), images)
+        for (name, version), images in self.attributes["framework"].split(self._running):
+            if name is not None:
+                _add(folded["framework"], name.casefold(), images)
+                _add(folded["version"], (name.casefold(), version), images)
         return folded
 
     def _nearest(self, framework: Framework, use: Bits, members: Bits, running: Bits) -> Iterator[tuple[int, int]]:
         """The sibling of each of these images, as places."""
         if not members or not running:
             return
-        name, version = framework
-        same_version = running & self.attributes["framework"][name, version] if name is not None else 0
-        same_name = running & self._folded["framework"].get(name.casefold(), 0) if name is not None else 0
+        name, version = (framework[0] or "").casefold(), framework[1]
+        same_version = running & self._folded["version"].get((name, version), 0)
+        same_name = running & self._folded["framework"].get(name, 0)
         ranked = (use & same_version, use & same_name, same_version, same_name, use & running)
         best = next((images for images in ranked if images), 0)
         if not best:
@@ -108,3 +111,7 @@ class Siblings:
             text = f"use {name} {version}{', which works on the CPU' if on_cpu else ''}"
             remedy = self._remedies[place, on_cpu] = Remedy(text, other_image=True, sibling=pk)
         return remedy
+
+
+def _add(sets: dict[Hashable, Bits], key: Hashable, images: Bits) -> None:
+    sets[key] = sets.get(key, 0) | images

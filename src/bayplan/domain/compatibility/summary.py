@@ -5,16 +5,23 @@ A line counts the images that a reason blocks; its remedy is that of the image t
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from heapq import nsmallest
+from operator import itemgetter
 
 from bayplan.domain.compatibility.bits import Bits, lowest
 from bayplan.domain.compatibility.index import CatalogueIndex
 from bayplan.domain.compatibility.node_verdicts import Block, NodeVerdicts
 from bayplan.domain.compatibility.question import MatchQuery, TaskImages
-from bayplan.domain.compatibility.verdict import SEVERITY, Grade, Reason, ReasonCode
+from bayplan.domain.compatibility.verdict import SEVERITY, Grade, Reason, ReasonCode, Verdict
 from bayplan.domain.versions import DriverVersion, read, sort_key
 
 _RANKS = {code: rank for rank, code in enumerate(ReasonCode)}
 _MOST_NAMES = 10
+_MOST_TRIED = 3
+
+Rank = tuple[bool, tuple[int, ...], int, int]
+"""The rank of a reason among those of its code: whether it is nowhere the only one, what it requires, its first image, its grade."""
+_RANK = itemgetter(0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,24 +44,18 @@ def summarize(query: MatchQuery, verdicts: NodeVerdicts, images: Bits) -> tuple[
     for blocked in by_code.values():
         several |= once & blocked
         once |= blocked
-    least: dict[ReasonCode, tuple[tuple[bool, tuple[int, ...], int, int], Reason]] = {}
+    ranked: dict[ReasonCode, list[tuple[Rank, Reason]]] = {code: [] for code in by_code}
     for reason, blocked in blocking:
         # Sole reasons come first, then the smallest change, then the first image.
         alone = blocked & ~several
         rank = (not alone, _effort(reason), lowest(alone or blocked), SEVERITY[reason.grade])
-        if reason.code not in least or rank < least[reason.code][0]:
-            least[reason.code] = rank, reason
-    remedies = _remedies(
-        verdicts, {code: (rank[2], reason) for code, (rank, reason) in least.items()}, images & accepted
-    )
-    lines: list[SummaryLine] = []
-    for code, blocked in sorted(by_code.items(), key=lambda item: (-item[1].bit_count(), _RANKS[item[0]])):
-        (not_alone, *_), _ = least[code]
-        remedy = remedies[code]
-        if remedy is not None and not not_alone and not images & accepted:
-            remedy += " That alone would give the first match."
-        lines.append(SummaryLine(code, blocked.bit_count(), remedy))
-    return tuple(lines)
+        ranked[reason.code].append((rank, reason))
+    if images & accepted:
+        remedies = _remedies_beside_matches(verdicts, {code: min(some, key=_RANK) for code, some in ranked.items()})
+    else:
+        remedies = {code: _first_match(query, verdicts, some) for code, some in ranked.items()}
+    order = sorted(by_code.items(), key=lambda item: (-item[1].bit_count(), _RANKS[item[0]]))
+    return tuple(SummaryLine(code, blocked.bit_count(), remedies[code]) for code, blocked in order)
 
 
 def _blocking(verdicts: NodeVerdicts, grades: frozenset[Grade], rejected: Bits) -> Iterator[Block]:
@@ -65,18 +66,37 @@ def _blocking(verdicts: NodeVerdicts, grades: frozenset[Grade], rejected: Bits) 
                 yield reason, rest
 
 
-def _remedies(
-    verdicts: NodeVerdicts, reasons: Mapping[ReasonCode, tuple[int, Reason]], matches: Bits
+def _remedies_beside_matches(
+    verdicts: NodeVerdicts, reasons: Mapping[ReasonCode, tuple[Rank, Reason]]
 ) -> dict[ReasonCode, str | None]:
-    """The remedy of each reason for the image at its place; only where there are matches it may name one of them."""
-    places = [place for place, _ in reasons.values()]
-    explained = [verdict for _, verdict in verdicts.explained(places)] if matches else verdicts.tried(places)
+    """The remedy of each reason for the image of its rank, which may name a match."""
+    explained = verdicts.explained([place for (_, _, place, _), _ in reasons.values()])
     return {
-        code: next(
-            (tried.remedy for tried in verdict.reasons if tried.code is code and tried.detail == reason.detail), None
-        )
-        for (code, (_, reason)), verdict in zip(reasons.items(), explained, strict=True)
+        code: _tried(verdict, reason).remedy
+        for (code, (_, reason)), (_, verdict) in zip(reasons.items(), explained, strict=True)
     }
+
+
+def _first_match(query: MatchQuery, verdicts: NodeVerdicts, ranked: list[tuple[Rank, Reason]]) -> str | None:
+    """The remedy of the first of these reasons that gives a match; where none of the first few does, that of the first."""
+    first: str | None = None
+    by_detail: dict[str, tuple[Rank, Reason]] = {}
+    for item in ranked:
+        by_detail[item[1].detail] = min(item, by_detail.get(item[1].detail, item), key=_RANK)
+    for (_, _, place, _), reason in nsmallest(_MOST_TRIED, by_detail.values(), key=_RANK):
+        (verdict,) = verdicts.tried([place])
+        tried = _tried(verdict, reason)
+        first = first or tried.remedy
+        changes = [remedy for remedy in tried.remedies if not remedy.is_advice]
+        if changes and all(verdicts.grade_after(place, remedy) in query.grades for remedy in changes):
+            alone = "That" if any(", and " in remedy.text for remedy in changes) else "That alone"
+            return f"{tried.remedy} {alone} would give the first match."
+    return first
+
+
+def _tried(verdict: Verdict, reason: Reason) -> Reason:
+    """The reason of a verdict whose remedies were tried, from the one that the rule gave."""
+    return next(tried for tried in verdict.reasons if (tried.code, tried.detail) == (reason.code, reason.detail))
 
 
 def _effort(reason: Reason) -> tuple[int, ...]:

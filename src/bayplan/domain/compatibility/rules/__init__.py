@@ -28,7 +28,7 @@ RULES = RuleSet(
         ),
         Rule(driver.driver, image=DRIVER, node=("driver_version", *GPU)),
         Rule(gpu.generation, image=("min_generation",), node=CAPABILITY),
-        Rule(gpu.kernels, image=KERNELS, node=(*CAPABILITY, "gpu_name")),
+        Rule(gpu.kernels, image=KERNELS, node=("driver_version", *CAPABILITY, "gpu_name")),
         Rule(gpu.jit, image=("cuda",), node=("driver_version", *GPU), by_grades=needs_jit_on_older_driver),
         Rule(gpu.own_capability, image=("min_compute_capability",), node=(*CAPABILITY, "gpu_name")),
         Rule(

@@ -4,19 +4,26 @@ from bayplan.domain.compatibility.pairing import Pairing, compat_dropped_gpu
 from bayplan.domain.compatibility.rules.reasons import (
     COMPATIBILITY,
     RELEASE_NOTES,
+    advice,
     at_least,
     caveat,
-    fitting_cuda,
-    newer_driver,
+    change_image,
+    last_driver,
     no,
+    rebuilt,
+    sentence,
     unknown,
+    upgrade_driver,
 )
-from bayplan.domain.compatibility.verdict import Grade, Reason, ReasonCode
+from bayplan.domain.compatibility.verdict import Grade, Reason, ReasonCode, Remedy
+from bayplan.domain.versions import DriverVersion
 
 PUT_DRIVER_FIRST = (
     "set LD_LIBRARY_PATH so that the driver's libraries come first, remove the image's compat folder, "
     "or run it with cuda-compat-mode=disabled"
 )
+DRIVER_FIRST = change_image(f"to use the driver's own libraries, {PUT_DRIVER_FIRST}", compat_activation="never")
+REPORT_GPU = advice("report the worker's gpu_name and gpu_brand")
 
 
 def driver(pairing: Pairing) -> Reason | None:
@@ -30,29 +37,36 @@ def driver(pairing: Pairing) -> Reason | None:
     assert ships_with is not None, "a grade was found"
     installed = pairing.node.driver
     older = f"The driver {installed} is older than {ships_with}, which CUDA {image.cuda} ships with"
-    reachable = pairing.node.may_have(ships_with)
-    nothing = "Nothing is needed"
-    nothing += f"; a driver of {ships_with} or later would make it native." if reachable else "."
+    native = (upgrade_driver(pairing, ships_with),)
     if grade is Grade.MINOR:
         detail = f"{older}; minor-version compatibility within CUDA {_major(pairing)} covers it."
-        return Reason(
-            grade, ReasonCode.DRIVER_TOO_OLD, at_least(ships_with), str(installed), detail, nothing, COMPATIBILITY
-        )
+        return _compatible(grade, ships_with, installed, detail, native)
     if grade is Grade.FORWARD:
         detail = f"{older}; the image's forward-compatibility package, on a data-centre GPU, makes up for it."
-        return Reason(
-            grade, ReasonCode.DRIVER_TOO_OLD, at_least(ships_with), str(installed), detail, nothing, COMPATIBILITY
-        )
+        return _compatible(grade, ships_with, installed, detail, native)
     smallest = image.smallest_driver or ships_with
-    native = f" ({ships_with} or later for native)" if reachable and smallest != ships_with else ""
+    reachable = smallest != ships_with and pairing.node.may_have(ships_with)
+    words = f"{smallest} or later ({ships_with} or later for native)" if reachable else None
     return no(
         ReasonCode.DRIVER_TOO_OLD,
         needed=at_least(smallest),
         found=installed,
-        detail=f"{older}, and {_why_incompatible(pairing)}.",
-        remedy=newer_driver(pairing, smallest, also=native, instead=fitting_cuda(pairing)),
+        detail=f"{older}, and {_why_incompatible(pairing)}.{last_driver(pairing, smallest)}",
+        remedies=[upgrade_driver(pairing, smallest, words=words), *native, rebuilt(pairing)],
         source=RELEASE_NOTES,
     )
+
+
+def _compatible(
+    grade: Grade,
+    ships_with: DriverVersion,
+    installed: DriverVersion | None,
+    detail: str,
+    remedies: tuple[Remedy | None, ...],
+) -> Reason:
+    """The reason that another driver would be native, of an image that runs by a form of compatibility."""
+    code, needed, known = ReasonCode.DRIVER_TOO_OLD, at_least(ships_with), tuple(filter(None, remedies))
+    return Reason(grade, code, needed, str(installed), detail, None, COMPATIBILITY, known)
 
 
 def _major(pairing: Pairing) -> str:
@@ -78,32 +92,36 @@ def _undecided(pairing: Pairing) -> Reason:
     if node.reported.driver_version is None:
         return unknown("The worker's driver is not known.", remedy="Report it as nvidia-smi prints it.")
     if image.declared.cuda is None:
-        return unknown("It is not known with which CUDA release the image was built.", remedy="Enter its CUDA version.")
+        return unknown(
+            "It is not known with which CUDA release the image was built.", remedies=[advice("enter its CUDA version")]
+        )
     if image.cuda is None:
         text = image.declared.cuda
-        return unknown(f"The image's CUDA {text!r} is not a version.", needed="12.4.1", remedy="Correct it.")
+        return unknown(f"The image's CUDA {text!r} is not a version.", needed="12.4.1", remedies=[advice("correct it")])
     if node.driver is None:
         reported = node.reported.driver_version
         return unknown(
-            f"The worker's driver {reported!r} is not a version.", remedy="Report it as nvidia-smi prints it."
+            f"The worker's driver {reported!r} is not a version.",
+            remedies=[advice("report it as nvidia-smi prints it")],
         )
     if image.smallest_driver is None:
         return unknown(
-            f"No table says which driver CUDA {image.cuda} needs.", remedy="Add the release to the CUDA releases."
+            f"No table says which driver CUDA {image.cuda} needs.",
+            remedies=[advice("add the release to the CUDA releases")],
         )
-    smallest = image.smallest_driver
+    smallest, native = image.smallest_driver, (upgrade_driver(pairing, image.ships_with),)
     if node.data_centre is None:
         return unknown(
             f"The driver {node.driver} needs the image's forward-compatibility package, which works on data-centre "
             "GPUs only; whether the worker has one is not known.",
             needed=at_least(smallest),
-            remedy=f"Report the worker's gpu_name and gpu_brand, or upgrade the driver to {smallest} or later.",
+            remedies=[REPORT_GPU, upgrade_driver(pairing, smallest), *native],
             source=COMPATIBILITY,
         )
     return unknown(
         f"No table says which drivers the forward-compatibility package of CUDA {image.compat_cuda} accepts.",
         needed=at_least(smallest),
-        remedy=f"Upgrade the driver to {smallest} or later.",
+        remedies=[upgrade_driver(pairing, smallest), *native],
         source=COMPATIBILITY,
     )
 
@@ -124,7 +142,7 @@ def compat_libraries(pairing: Pairing) -> Reason | None:
             found=installed,
             detail=f"The image puts the libraries of driver {compat} before those of the worker's newer driver {installed}; "
             "CUDA then fails with error 803.",
-            remedy=f"To use the driver's own: {PUT_DRIVER_FIRST}.",
+            remedies=[DRIVER_FIRST],
             source=COMPATIBILITY,
         )
     if installed >= compat or same_branch_only:
@@ -144,17 +162,16 @@ def compat_libraries(pairing: Pairing) -> Reason | None:
         return unknown(
             f"The image puts the libraries of driver {compat} first, which fails with error 804 unless the GPU is of the "
             "data-centre class; whether it is, is not known.",
-            remedy=f"Report the worker's gpu_name and gpu_brand, or {PUT_DRIVER_FIRST}.",
+            remedies=[REPORT_GPU, DRIVER_FIRST],
             source=COMPATIBILITY,
         )
-    newer = f"; or upgrade the driver to {compat} or later" if node.may_have(compat) else ""
     return no(
         ReasonCode.COMPAT_ON_WRONG_GPU,
         needed="a data-centre GPU",
         found=node.reported.gpu_name or node.reported.gpu_brand,
         detail=f"The image puts the forward-compatibility libraries of driver {compat} before those of the worker's {installed}; "
         f"{node.gpu} may not use them, and CUDA fails with error 804.",
-        remedy=f"To use the driver's own libraries: {PUT_DRIVER_FIRST}{newer}.",
+        remedies=[DRIVER_FIRST, upgrade_driver(pairing, compat)],
         source=COMPATIBILITY,
     )
 
@@ -178,7 +195,7 @@ def compiles_at_runtime(pairing: Pairing) -> Reason | None:
     ships_with = pairing.image.ships_with or pairing.image.smallest_driver
     assert ships_with is not None, "a grade was found"
     about = f"the driver {pairing.node.driver} is older than {ships_with} and cannot read its PTX (error 222)"
-    remedy = newer_driver(pairing, ships_with, instead=fitting_cuda(pairing, native=True))
+    remedies = [upgrade_driver(pairing, ships_with), rebuilt(pairing, native=True)]
     needed, installed = f">={ships_with}", pairing.node.driver
     if compiles is None:
         detail = f"It is not known whether the image compiles kernels while it runs. If it does: {about}."
@@ -187,7 +204,7 @@ def compiles_at_runtime(pairing: Pairing) -> Reason | None:
             needed=needed,
             found=installed,
             detail=detail,
-            remedy=remedy,
+            remedy=sentence(remedies),
             source=COMPATIBILITY,
         )
     detail = f"The image compiles kernels with CUDA {pairing.image.cuda} while it runs, but {about}."
@@ -195,8 +212,8 @@ def compiles_at_runtime(pairing: Pairing) -> Reason | None:
         ReasonCode.PTX_NEEDS_NEWER_DRIVER,
         needed=needed,
         found=installed,
-        detail=detail,
-        remedy=remedy,
+        detail=f"{detail}{last_driver(pairing, ships_with)}",
+        remedies=remedies,
         source=COMPATIBILITY,
     )
 
@@ -210,7 +227,7 @@ def own_driver(pairing: Pairing) -> Reason | None:
         ReasonCode.BELOW_OWN_MINIMUM,
         needed=at_least(image),
         found=installed,
-        detail=f"The image itself needs a driver of {image} or later; the worker has {installed}.",
-        remedy=newer_driver(pairing, image),
+        detail=f"The image itself needs a driver of {image} or later; the worker has {installed}.{last_driver(pairing, image)}",
+        remedies=[upgrade_driver(pairing, image), advice("use a newer GPU")],
         source="the image's min_driver",
     )

@@ -1,7 +1,7 @@
 """Rules 1 and 7: the platform, and images out of use."""
 
 from bayplan.domain.compatibility.pairing import Pairing
-from bayplan.domain.compatibility.rules.reasons import CATALOGUE, caveat, no
+from bayplan.domain.compatibility.rules.reasons import CATALOGUE, caveat, change_image, no, other_image
 from bayplan.domain.compatibility.verdict import Reason, ReasonCode
 
 
@@ -26,7 +26,7 @@ def platform(pairing: Pairing) -> Reason | None:
         needed=listed,
         found=architecture,
         detail=f"The image is built for {listed}; the worker is {architecture}.",
-        remedy=f"Use an image that is built for {architecture}.",
+        remedies=[other_image(f"use an image that is built for {architecture}", architectures=(architecture,))],
         source="OCI Image Index Specification",
     )
 
@@ -51,14 +51,14 @@ def withdrawn(pairing: Pairing) -> Reason | None:
         return no(
             ReasonCode.WITHDRAWN,
             detail="The image was deleted from the catalogue.",
-            remedy="Reinstate it, or use another.",
+            remedies=[change_image("reinstate it", deleted=False)],
             source=CATALOGUE,
         )
     if image.withdrawn_reason is not None:
         return no(
             ReasonCode.WITHDRAWN,
             detail=f"The image was withdrawn: {image.withdrawn_reason.strip().rstrip('.')}.",
-            remedy="Use another image.",
+            remedies=[other_image("use another image", withdrawn_reason=None)],
             source=CATALOGUE,
         )
     return None
@@ -75,7 +75,7 @@ def end_of_life(pairing: Pairing) -> Reason | None:
             needed=f"<={last}",
             found=pairing.today,
             detail=f"The image was maintained until {last}.",
-            remedy="Use a newer version of it.",
+            remedies=[other_image("use a newer version of it", end_of_life=None)],
             source="the image's end_of_life",
         )
     return caveat(
@@ -94,6 +94,6 @@ def missing_in_registry(pairing: Pairing) -> Reason | None:
     return no(
         ReasonCode.MISSING_IN_REGISTRY,
         detail="The image was not in its registry at the last check.",
-        remedy="Push it again, or correct its url.",
+        remedies=[change_image("push it again, or correct its url", missing_in_registry=False)],
         source=CATALOGUE,
     )

@@ -1,20 +1,27 @@
 """Rules 4, 5, 8, and the GPU's half of 11: the GPU against the code in the image and the image's own minimum."""
 
+from bayplan.domain.compatibility.image import framework_kernels
 from bayplan.domain.compatibility.pairing import Pairing
 from bayplan.domain.compatibility.rules.reasons import (
     COMPATIBILITY,
     MATRIX,
     PROGRAMMING_GUIDE,
+    advice,
+    another_cuda,
     at_least,
     caveat,
-    fitting_cuda,
-    newer_driver,
+    last_driver,
+    newer_gpu,
     no,
+    other_image,
+    rebuilt,
     unknown,
+    upgrade_driver,
 )
 from bayplan.domain.compatibility.verdict import Grade, Reason, ReasonCode
+from bayplan.domain.versions import CudaVersion
 
-REPORT_CAPABILITY = "Report the worker's compute_capability."
+REPORT_CAPABILITY = advice("report the worker's compute_capability")
 
 
 def generation(pairing: Pairing) -> Reason | None:
@@ -26,13 +33,13 @@ def generation(pairing: Pairing) -> Reason | None:
     if image is None:
         return unknown(
             f"No table has the generation {required!r} that the image asks for.",
-            remedy="Add it to the hardware generations.",
+            remedies=[advice("add it to the hardware generations")],
         )
     if gpu_generation is None:
         return unknown(
             f"The image asks for {image.name} or newer, and the GPU's generation is not known.",
             needed=f"{image.name} or newer",
-            remedy=REPORT_CAPABILITY,
+            remedies=[REPORT_CAPABILITY],
         )
     if gpu_generation.rank >= image.rank:
         return None
@@ -41,7 +48,10 @@ def generation(pairing: Pairing) -> Reason | None:
         needed=f"{image.name} or newer",
         found=gpu_generation.name,
         detail=f"The image asks for a GPU of the {image.name} generation or newer; the worker's is {gpu_generation.name}.",
-        remedy=f"Use a worker with a GPU of {image.name} or newer, or an image that asks for less.",
+        remedies=[
+            other_image("use an image that asks for less", min_generation=None),
+            newer_gpu(f"use a worker with a GPU of {image.name} or newer", image.low),
+        ],
         source="the image's min_hardware_generation",
     )
 
@@ -60,10 +70,12 @@ def _undecided(pairing: Pairing) -> Reason | None:
     if pairing.build is None and pairing.image.cuda is None:
         return None  # rule 3 gives the reason
     if pairing.node.capability is None:
-        return unknown("The GPU's compute capability is not known.", remedy=REPORT_CAPABILITY, source=PROGRAMMING_GUIDE)
+        return unknown(
+            "The GPU's compute capability is not known.", remedies=[REPORT_CAPABILITY], source=PROGRAMMING_GUIDE
+        )
     return unknown(
         f"No table says whether CUDA {pairing.image.cuda} has code for compute capability {pairing.node.capability}.",
-        remedy="Enter the image's kernel_architectures.",
+        remedies=[advice("enter the image's kernel_architectures")],
         source=MATRIX,
     )
 
@@ -80,8 +92,14 @@ def _not_in_build(pairing: Pairing, grade: Grade) -> Reason:
         f"code for {_capability(pairing)}",
         built,
         f"{detail}.",
-        f"Use an image whose framework was built for compute capability {_capability(pairing)}.",
+        None,
         pairing.build.source,
+        (
+            other_image(
+                f"use an image whose framework was built for compute capability {_capability(pairing)}",
+                kernel_architectures=framework_kernels(*(str(gpu) for gpu in pairing.node.capabilities)),
+            ),
+        ),
     )
 
 
@@ -89,7 +107,6 @@ def _not_in_release(pairing: Pairing, grade: Grade) -> Reason:
     cuda, gpu = pairing.image.cuda, pairing.node.gpu
     span = _releases_for_gpu(pairing)
     if grade is Grade.JIT:
-        first = "" if span is None else f" {span[1]} or later"
         return Reason(
             grade,
             ReasonCode.GPU_NEWER_THAN_CUDA,
@@ -97,24 +114,24 @@ def _not_in_release(pairing: Pairing, grade: Grade) -> Reason:
             str(cuda),
             f"CUDA {cuda} is older than {gpu} and has no code for it; it runs only if the image embeds PTX, which the "
             "driver compiles at the first start.",
-            f"Use an image built with CUDA{first or ' of a later release'}.",
+            None,
             MATRIX,
+            () if span is None else another_cuda(pairing, span[1], f"{span[1]} or later"),
         )
-    last = "an earlier release" if span is None else f"{span[0]} or earlier"
     return no(
         ReasonCode.GPU_DROPPED_BY_CUDA,
         needed=None if span is None else f"<={span[0]}",
         found=cuda,
         detail=f"CUDA {cuda} no longer makes code for {gpu}.",
-        remedy=f"Use an image built with CUDA {last}.",
+        remedies=() if span is None else another_cuda(pairing, span[0], f"{span[0]} or earlier"),
         source=MATRIX,
     )
 
 
-def _releases_for_gpu(pairing: Pairing) -> tuple[str, str] | None:
+def _releases_for_gpu(pairing: Pairing) -> tuple[CudaVersion, CudaVersion] | None:
     """The newest and the oldest CUDA release with code for the GPU."""
     fitting = pairing.node.releases_with_code
-    return (str(fitting[0]), str(fitting[-1])) if fitting else None
+    return (fitting[0], fitting[-1]) if fitting else None
 
 
 def _capability(pairing: Pairing) -> str:
@@ -132,8 +149,8 @@ def jit(pairing: Pairing) -> Reason | None:
         needed=f">={ships_with}",
         found=pairing.node.driver,
         detail=f"The image has no code for {pairing.node.gpu}, and the driver {pairing.node.driver} is older than "
-        f"{ships_with} and cannot compile its PTX (error 222).",
-        remedy=newer_driver(pairing, ships_with, instead=fitting_cuda(pairing, native=True)),
+        f"{ships_with} and cannot compile its PTX (error 222).{last_driver(pairing, ships_with)}",
+        remedies=[upgrade_driver(pairing, ships_with), rebuilt(pairing, native=True)],
         source=COMPATIBILITY,
     )
 
@@ -161,13 +178,16 @@ def own_capability(pairing: Pairing) -> Reason | None:
         return unknown(
             f"The image needs compute capability {image} or higher, and the GPU's is not known.",
             needed=at_least(image),
-            remedy=REPORT_CAPABILITY,
+            remedies=[REPORT_CAPABILITY],
         )
     return no(
         ReasonCode.BELOW_OWN_MINIMUM,
         needed=at_least(image),
         found=_capability(pairing),
         detail=f"Libraries in the image need compute capability {image} or higher; {pairing.node.gpu} is below that.",
-        remedy="Use an image with older libraries, or a newer GPU.",
+        remedies=[
+            other_image("use an image with older libraries", min_compute_capability=None),
+            newer_gpu("use a newer GPU", image),
+        ],
         source="the image's min_compute_capability",
     )

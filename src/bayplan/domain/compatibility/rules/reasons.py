@@ -125,19 +125,41 @@ def built_with(cuda: CudaVersion) -> dict[str, Hashable]:
     }
 
 
-def newer_driver(pairing: Pairing, driver: DriverVersion, *, also: str = "", instead: str = "") -> str:
-    """The remedy for a driver that is too old: that one, where it still supports the GPU, or what `instead` says."""
+def another_cuda(pairing: Pairing, cuda: CudaVersion | None, words: str) -> tuple[Remedy, ...]:
+    """The remedies to use an image built with that CUDA release, and with it a driver that runs it where this one does not."""
+    if cuda is None:
+        return ()
+    use, facts = f"use an image built with CUDA {words}", built_with(cuda)
+    driver, installed = pairing.tables.smallest_driver(cuda), pairing.node.driver
+    if driver is None or installed is None or installed >= driver or not pairing.node.may_have(driver):
+        return (other_image(use, **facts),)
+    upgrade = driver_facts(driver)
+    both = Remedy(
+        f"upgrade the driver to {driver} or later, and {use}", tuple(upgrade.items()), tuple(facts.items()), True
+    )
+    return other_image(use, **facts), both
+
+
+def newer_gpu(text: str, capability: ComputeCapability) -> Remedy:
+    """The remedy to use a worker with a GPU of the data-centre class that has this compute capability, and the same driver."""
+    return change_node(
+        text,
+        compute_capability=str(capability),
+        hardware_generation=None,
+        gpu_name=None,
+        gpu_brand="Tesla",
+        mig_profile=None,
+    )
+
+
+def last_driver(pairing: Pairing, driver: DriverVersion) -> str:
+    """The sentence that no such driver supports the GPU any more, for a detail; empty where one does."""
     if pairing.node.may_have(driver):
-        return f"Upgrade the driver to {driver} or later{also}{instead}."
-    other = instead.removeprefix(", or ") or "use a newer GPU"
-    last = pairing.node.last_driver_branch
-    return f"{other[0].upper()}{other[1:]}; the last driver branch that supports {pairing.node.gpu} is {last}."
-
-
-def fitting_cuda(pairing: Pairing, *, native: bool = False) -> str:
-    """The CUDA releases that run on the node, natively on request, as the end of a remedy's sentence."""
-    span = pairing.node.native_cuda_range if native else pairing.node.cuda_range
-    if span is None:
         return ""
-    releases = str(span[0]) if span[0] == span[1] else f"{span[0]} to {span[1]}"
-    return f", or use an image built with CUDA {releases}"
+    return f" The last driver branch that supports {pairing.node.gpu} is {pairing.node.last_driver_branch}."
+
+
+def sentence(remedies: Iterable[Remedy | None]) -> str | None:
+    """The remedies as a caveat's advice, which is not tried; None without one."""
+    text = ", or ".join(remedy.text for remedy in remedies if remedy is not None)
+    return f"{text[0].upper()}{text[1:]}." if text else None

@@ -4,13 +4,13 @@ from collections.abc import Iterator
 from itertools import chain
 
 from bayplan.domain.compatibility.pairing import Pairing
-from bayplan.domain.compatibility.rules.reasons import TOOLKIT, no, unknown
+from bayplan.domain.compatibility.rules.reasons import TOOLKIT, advice, change_image, no, unknown, upgrade_driver
 from bayplan.domain.compatibility.start_conditions import ConditionOutcome, StartCondition
-from bayplan.domain.compatibility.verdict import Reason, ReasonCode
+from bayplan.domain.compatibility.verdict import Reason, ReasonCode, Remedy
 from bayplan.domain.versions import CudaVersion, DriverVersion, read
 
 UNCHECKED_MODES = frozenset({"cdi", "jit-cdi"})  # jit-cdi is what recent toolkits call their default
-SWITCH_OFF = "start the container with NVIDIA_DISABLE_REQUIRE=1"
+SWITCH_OFF = change_image("start the container with NVIDIA_DISABLE_REQUIRE=1", disable_require=True)
 
 
 def start_condition(pairing: Pairing) -> Reason | None:
@@ -24,7 +24,7 @@ def start_condition(pairing: Pairing) -> Reason | None:
             needed="a CUDA_VERSION such as 12.4.1",
             found=bad_version,
             detail=f"The image's CUDA_VERSION {bad_version!r} is not a version, and the runtime stops at it.",
-            remedy=f"Correct CUDA_VERSION in the image{_or_switch_off(pairing)}.",
+            remedies=[_corrected(pairing, "correct CUDA_VERSION in the image", bad_version), SWITCH_OFF],
             source=TOOLKIT,
         )
     undecided: StartCondition | None = None
@@ -36,7 +36,7 @@ def start_condition(pairing: Pairing) -> Reason | None:
                 needed=condition.text,
                 detail=f"The runtime cannot read the image's condition {_shown(condition)} and stops with "
                 "'requirement error: invalid expression'.",
-                remedy=f"Correct it in the image{_or_switch_off(pairing)}.",
+                remedies=[_corrected(pairing, "correct it in the image", condition.text), SWITCH_OFF],
                 source=TOOLKIT,
             )
         if outcome is ConditionOutcome.UNMET:
@@ -48,35 +48,32 @@ def start_condition(pairing: Pairing) -> Reason | None:
     return unknown(
         f"Whether the worker meets the image's condition {_shown(undecided)} is not known.",
         needed=undecided.text,
-        remedy="Report the worker's gpu_brand, gpu_name and compute_capability.",
+        remedies=[advice("report the worker's gpu_brand, gpu_name and compute_capability")],
         source=TOOLKIT,
     )
 
 
-def _or_switch_off(pairing: Pairing) -> str:
-    """The end of a remedy: to switch the conditions off helps only where rules 3 and 5 (or 8) let the image run."""
-    return f", or {SWITCH_OFF}" if pairing.runs_by_driver_and_kernels else ""
+def _corrected(pairing: Pairing, text: str, value: str) -> Remedy:
+    """The remedy to build the image without that value."""
+    variables = pairing.image.declared.requirements or ()
+    return change_image(text, requirements=tuple(variable for variable in variables if variable[1] != value))
 
 
 def _unmet(pairing: Pairing, condition: StartCondition) -> Reason:
-    driver = _driver_for(pairing, condition)
-    upgrade = None if driver is None else f"upgrade the driver to {driver}"
     runs = pairing.runs_by_driver_and_kernels
-    remedies = [remedy for remedy in (SWITCH_OFF if runs else None, upgrade) if remedy is not None]
-    remedy = ", or ".join(remedies) or "use a worker that meets it"
     why = "; by its driver and its kernels the image would run" if runs else ""
     return no(
         ReasonCode.START_CONDITION,
         needed=condition.text,
         found=_node_properties(pairing),
         detail=f"The runtime refuses to start the image: unsatisfied condition: {condition.first}{why}.",
-        remedy=f"{remedy[0].upper()}{remedy[1:]}.",
+        remedies=[SWITCH_OFF, _driver_for(pairing, condition), advice("use a worker that meets it")],
         source=TOOLKIT,
     )
 
 
-def _driver_for(pairing: Pairing, condition: StartCondition) -> str | None:
-    """The smallest newer driver that meets the condition and runs the image's CUDA, as words of a remedy."""
+def _driver_for(pairing: Pairing, condition: StartCondition) -> Remedy | None:
+    """The remedy to install the smallest newer driver that meets the condition and runs the image's CUDA."""
     installed, runs = pairing.node.driver, pairing.image.smallest_driver
     named = set(_drivers_named(pairing, condition)) | ({runs} if runs is not None else set())
     for driver in sorted(named):
@@ -85,10 +82,12 @@ def _driver_for(pairing: Pairing, condition: StartCondition) -> str | None:
         if pairing.node.may_have(driver) and pairing.node.would_meet(condition, driver):
             next_branch = DriverVersion.parse(str(driver.branch + 1))
             if pairing.node.would_meet(condition, next_branch):
-                return f"{driver} or later"
-            return (
-                f"{driver} or later of branch {driver.branch}" if len(driver.parts) > 1 else f"branch {driver.branch}"
-            )
+                words = f"{driver} or later"
+            elif len(driver.parts) > 1:
+                words = f"{driver} or later of branch {driver.branch}"
+            else:
+                words = f"branch {driver.branch}"
+            return upgrade_driver(pairing, driver, words=words)
     return None
 
 
