@@ -44,8 +44,7 @@ def check(reason: Reason, grade: Grade, image: Image, node: Node) -> str:
     if not blocks(reason):
         assert text.startswith("Nothing is needed")
         return "nothing needed"
-    if not reason.remedies:
-        return "sentence"
+    assert reason.remedies
     if all(remedy.is_advice for remedy in reason.remedies):
         assert reason.grade is Grade.UNKNOWN or text.startswith(NOTHING_HELPS)
         return "advice" if reason.grade is Grade.UNKNOWN else "nothing helps"
@@ -59,7 +58,7 @@ def test_every_remedy_leads_to_a_verdict_that_runs() -> None:
         verdict = judge(image, node, TABLES, TODAY)
         kinds.update(check(reason, verdict.grade, image, node) for reason in verdict.reasons)
     assert (
-        min(kinds[kind] for kind in ("caveat", "nothing needed", "advice", "nothing helps", "together", "changes")) > 9
+        min(kinds[kind] for kind in ("caveat", "nothing needed", "advice", "nothing helps", "together", "changes")) > 2
     )
 
 

@@ -27,10 +27,10 @@ RULES = RuleSet(
             accelerator=None,
         ),
         Rule(driver.driver, image=DRIVER, node=("driver_version", *GPU)),
-        Rule(gpu.generation, image=("min_generation",), node=CAPABILITY),
+        Rule(gpu.generation, image=("min_generation",), node=("target", *CAPABILITY)),
         Rule(gpu.kernels, image=KERNELS, node=("driver_version", *CAPABILITY, "gpu_name")),
         Rule(gpu.jit, image=("cuda",), node=("driver_version", *GPU), by_grades=needs_jit_on_older_driver),
-        Rule(gpu.own_capability, image=("min_compute_capability",), node=(*CAPABILITY, "gpu_name")),
+        Rule(gpu.own_capability, image=("min_compute_capability",), node=("target", *CAPABILITY, "gpu_name")),
         Rule(
             start.start_condition,
             image=("requirements", "disable_require", "cuda"),
@@ -40,7 +40,7 @@ RULES = RuleSet(
         Rule(driver.compat_libraries, image=DRIVER, node=("driver_version", *GPU)),
         Rule(driver.compiles_at_runtime, image=(*DRIVER, "compiles_at_runtime"), node=("driver_version", *GPU)),
         Rule(driver.own_driver, image=("min_driver",), node=("driver_version", *CAPABILITY, "gpu_name")),
-        Rule(minimums.gpu_memory, image=("min_gpu_memory_bytes",), node=(*MEMORY, *GPU), accelerator=None),
+        Rule(minimums.gpu_memory, image=("min_gpu_memory_bytes",), node=("target", *MEMORY, *GPU), accelerator=None),
         Rule(minimums.gpus, image=("min_gpus",), node=("machine_gpus",), accelerator=None),
         Rule(node_state.fabric, node=("fabric_ready",)),
         Rule(

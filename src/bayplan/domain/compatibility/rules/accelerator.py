@@ -1,8 +1,9 @@
 """Rules 2 and 14: a node without GPU, an image for another kind of GPU, and AMD's driver and targets."""
 
 from bayplan.domain.compatibility.gfx import grade_on_targets, parse_target
+from bayplan.domain.compatibility.image import framework_kernels
 from bayplan.domain.compatibility.pairing import Pairing
-from bayplan.domain.compatibility.rules.reasons import CATALOGUE, caveat, no, unknown
+from bayplan.domain.compatibility.rules.reasons import CATALOGUE, advice, built_with, caveat, no, other_image, unknown
 from bayplan.domain.compatibility.tables import AmdgpuDriver
 from bayplan.domain.compatibility.tables.machine_rows import RocmVersion
 from bayplan.domain.compatibility.verdict import Grade, Reason, ReasonCode
@@ -27,7 +28,9 @@ def needs_gpu(pairing: Pairing) -> Reason | None:
         needed="a GPU with its driver",
         found="none",
         detail=f"The image {what}, and the worker has none.",
-        remedy="Use a worker with a GPU, or an image that works on the CPU.",
+        remedies=[
+            other_image("use a worker with a GPU, or an image that works on the CPU", cpu=True, needs_driver=None)
+        ],
         source=CATALOGUE,
     )
 
@@ -40,7 +43,7 @@ def wrong_accelerator(pairing: Pairing) -> Reason | None:
             "The kind of the worker's GPU is not known"
             + (f": no table has {node.reported.gpu_name!r}." if node.reported.gpu_name else "."),
             needed=_words(image.accelerator or "cuda"),
-            remedy="Report the worker's compute_capability, or its target, or its accelerator.",
+            remedies=[advice("report the worker's compute_capability, or its target, or its accelerator")],
         )
     if image.accelerator is None:
         return None if node.accelerator == "cuda" else _not_named(pairing)
@@ -57,7 +60,7 @@ def wrong_accelerator(pairing: Pairing) -> Reason | None:
         return None
     return unknown(
         f"There are no rules for {node.accelerator}: whether the image runs there is not known.",
-        remedy="Try it.",
+        remedies=[advice("try it")],
     )
 
 
@@ -70,20 +73,23 @@ def _not_named(pairing: Pairing) -> Reason:
         None,
         f"It is not known for which kind of GPU the image is, and most are for CUDA; {node.gpu} is one for "
         f"{_words(node.accelerator or '')}.",
-        "Enter the image's accelerator.",
+        None,
         CATALOGUE,
+        (advice("enter the image's accelerator"),),
     )
 
 
 def _other(pairing: Pairing, what: str, needed: str) -> Reason:
     node = pairing.node
     kind = _words(node.accelerator or "")
+    runs = node.cuda_range if node.accelerator == "cuda" else None
+    facts = built_with(None if runs is None else runs[1]) | {"accelerator": node.accelerator, "rocm_version": None}
     return no(
         ReasonCode.WRONG_ACCELERATOR,
         needed=needed,
         found=node.accelerator,
         detail=f"{what}; {node.gpu} is one for {kind}.",
-        remedy=f"Use an image for {kind}, or a worker with a GPU for {_words(needed)}.",
+        remedies=[other_image(f"use an image for {kind}, or a worker with a GPU for {_words(needed)}", **facts)],
         source=CATALOGUE,
     )
 
@@ -99,7 +105,7 @@ def amd_target(pairing: Pairing) -> Reason | None:
         name = f" of {node.reported.gpu_name!r}" if node.reported.gpu_name else ""
         return unknown(
             f"The target{name} is not known.",
-            remedy="Report the worker's target, as rocminfo prints it.",
+            remedies=[advice("report the worker's target, as rocminfo prints it")],
             source=TARGETS,
         )
     if libraries is None:
@@ -126,7 +132,7 @@ def amd_target(pairing: Pairing) -> Reason | None:
         return unknown(
             f"{built}; whether that runs on {node.gpu}, a {target}, depends on settings or tables that are not known.",
             needed=target,
-            remedy="Report the worker's target with its features, as rocminfo prints it.",
+            remedies=[advice("report the worker's target with its features, as rocminfo prints it")],
             source=TARGETS,
         )
     return no(
@@ -134,7 +140,11 @@ def amd_target(pairing: Pairing) -> Reason | None:
         needed=f"code for {target}",
         found=built.rpartition(" for ")[2],
         detail=f"{detail}{_override(pairing)}.",
-        remedy=f"Use an image that was built for {target}.",
+        remedies=[
+            other_image(
+                f"use an image that was built for {target}", kernel_architectures=framework_kernels(*node.targets)
+            )
+        ],
         source=TARGETS,
     )
 
@@ -171,8 +181,13 @@ def amd_driver(pairing: Pairing) -> Reason | None:
             None,
             "The version of the worker's amdgpu driver is not known; the one of a Linux kernel has none, and which ROCm "
             "it runs depends on the kernel.",
-            "Install AMD's amdgpu driver (amdgpu-dkms), and report its version from /sys/module/amdgpu/version.",
+            None,
             DRIVERS,
+            (
+                advice(
+                    "install AMD's amdgpu driver (amdgpu-dkms), and report its version from /sys/module/amdgpu/version"
+                ),
+            ),
         )
     if rocm is None:
         return caveat(

@@ -90,7 +90,7 @@ def _why_incompatible(pairing: Pairing) -> str:
 def _undecided(pairing: Pairing) -> Reason:
     image, node = pairing.image, pairing.node
     if node.reported.driver_version is None:
-        return unknown("The worker's driver is not known.", remedy="Report it as nvidia-smi prints it.")
+        return unknown("The worker's driver is not known.", remedies=[advice("report it as nvidia-smi prints it")])
     if image.declared.cuda is None:
         return unknown(
             "It is not known with which CUDA release the image was built.", remedies=[advice("enter its CUDA version")]

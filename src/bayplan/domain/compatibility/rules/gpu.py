@@ -11,8 +11,8 @@ from bayplan.domain.compatibility.rules.reasons import (
     at_least,
     caveat,
     last_driver,
-    newer_gpu,
     no,
+    other_gpu,
     other_image,
     rebuilt,
     unknown,
@@ -50,7 +50,7 @@ def generation(pairing: Pairing) -> Reason | None:
         detail=f"The image asks for a GPU of the {image.name} generation or newer; the worker's is {gpu_generation.name}.",
         remedies=[
             other_image("use an image that asks for less", min_generation=None),
-            newer_gpu(f"use a worker with a GPU of {image.name} or newer", image.low),
+            other_gpu(pairing, f"use a worker with a GPU of {image.name} or newer", image.low),
         ],
         source="the image's min_hardware_generation",
     )
@@ -187,7 +187,7 @@ def own_capability(pairing: Pairing) -> Reason | None:
         detail=f"Libraries in the image need compute capability {image} or higher; {pairing.node.gpu} is below that.",
         remedies=[
             other_image("use an image with older libraries", min_compute_capability=None),
-            newer_gpu("use a newer GPU", image),
+            other_gpu(pairing, "use a newer GPU", image),
         ],
         source="the image's min_compute_capability",
     )

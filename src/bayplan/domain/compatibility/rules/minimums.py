@@ -1,7 +1,7 @@
 """The half of rule 11 about sizes: memory of the GPU, shared memory, and the number of GPUs."""
 
 from bayplan.domain.compatibility.pairing import Pairing
-from bayplan.domain.compatibility.rules.reasons import caveat, no
+from bayplan.domain.compatibility.rules.reasons import caveat, change_node, no, other_gpu
 from bayplan.domain.compatibility.verdict import Reason, ReasonCode
 
 GIB = 1 << 30
@@ -39,7 +39,7 @@ def gpu_memory(pairing: Pairing) -> Reason | None:
         needed=_gib(needed),
         found=_gib(memory.most),
         detail=f"The image needs {_gib(needed)} of GPU memory; {what} has {_gib(memory.most)}.",
-        remedy="Use a GPU or a slice with more memory.",
+        remedies=[other_gpu(pairing, "use a GPU or a slice with more memory", gpu_mem_bytes=needed)],
         source="the image's min_gpu_memory_bytes",
     )
 
@@ -63,7 +63,7 @@ def shared_memory(pairing: Pairing) -> Reason | None:
         needed=_gib(needed),
         found=_gib(has),
         detail=f"The image needs {_gib(needed)} of shared memory (/dev/shm); the worker gives {_gib(has)}.",
-        remedy=f"{start[0].upper()}{start[1:]}.",
+        remedies=[change_node(start, shared_memory_bytes=needed)],
         source="the image's min_shared_memory_bytes",
     )
 
@@ -86,7 +86,7 @@ def gpus(pairing: Pairing) -> Reason | None:
         needed=needed,
         found=has,
         detail=f"The image needs {needed} GPUs of one machine; the worker's has {has}.",
-        remedy=f"Use a machine with {needed} GPUs.",
+        remedies=[change_node(f"use a machine with {needed} GPUs", machine_gpus=needed)],
         source="the image's min_gpus",
     )
 

@@ -1,7 +1,7 @@
 """Rule 12: the node's own state, as the agent measures it."""
 
 from bayplan.domain.compatibility.pairing import Pairing
-from bayplan.domain.compatibility.rules.reasons import caveat, no
+from bayplan.domain.compatibility.rules.reasons import advice, caveat, change_node, no
 from bayplan.domain.compatibility.verdict import Grade, Reason, ReasonCode
 
 VIRTUAL_GPUS = "NVIDIA Virtual GPU Software documentation, CUDA and unified memory"
@@ -25,7 +25,7 @@ def fabric(pairing: Pairing) -> Reason | None:
         needed="a fabric that is set up",
         found="not ready",
         detail="The machine's NVSwitch fabric is not set up; CUDA fails with error 802.",
-        remedy="Start nvidia-fabricmanager, of exactly the driver's version.",
+        remedies=[change_node("start nvidia-fabricmanager, of exactly the driver's version", fabric_ready=True)],
         source=FABRIC,
     )
 
@@ -54,7 +54,7 @@ def cdi_specification(pairing: Pairing) -> Reason | None:
         needed=f"a CDI specification for {installed}",
         found=made_for,
         detail=f"{detail}.",
-        remedy=f"{again[0].upper()}{again[1:]}.",
+        remedies=[change_node(again, cdi_driver_version=str(installed))],
         source=CDI,
     )
 
@@ -73,7 +73,11 @@ def toolkit_fault(pairing: Pairing) -> Reason | None:
             needed=None if fixed is None else f">={fixed}",
             found=version,
             detail=f"The container toolkit {version} has a fault: {stopping.fault}.",
-            remedy=None if fixed is None else f"Upgrade the container toolkit to {fixed} or later.",
+            remedies=[
+                None
+                if fixed is None
+                else change_node(f"upgrade the container toolkit to {fixed} or later", toolkit_version=fixed)
+            ],
             source=stopping.source,
         )
     texts = dict.fromkeys(fault.fault for fault, _ in shown)
@@ -99,7 +103,7 @@ def virtual_gpu(pairing: Pairing) -> Reason | None:
             needed="a vGPU of the Q or C series",
             found=found,
             detail=f"{found} is a virtual GPU of the {node.vgpu_series.upper()} series, which has no CUDA.",
-            remedy="Give the machine a vGPU of the Q or C series, or a whole GPU.",
+            remedies=[advice("give the machine a vGPU of the Q or C series, or a whole GPU")],
             source=VGPU_TYPES,
         )
     if node.reported.vgpu_licensed is False:
@@ -109,8 +113,9 @@ def virtual_gpu(pairing: Pairing) -> Reason | None:
             "a licence",
             "none",
             "The virtual GPU has no licence: some minutes after the start it is slowed down, and CUDA may refuse it (error 102).",
-            "Give the virtual GPU its licence.",
+            None,
             LICENCE,
+            (change_node("give the virtual GPU its licence", vgpu_licensed=True),),
         )
     return caveat(
         ReasonCode.VIRTUAL_GPU,

@@ -110,10 +110,10 @@ def rebuilt(pairing: Pairing, *, native: bool = False) -> Remedy | None:
     return other_image(f"use an image built with CUDA {releases}", **built_with(span[1]))
 
 
-def built_with(cuda: CudaVersion) -> dict[str, Hashable]:
+def built_with(cuda: CudaVersion | None) -> dict[str, Hashable]:
     """The facts of an image that is built anew with that CUDA release; what was read of the old build does not hold for it."""
     return {
-        "cuda": str(cuda),
+        "cuda": None if cuda is None else str(cuda),
         "framework": None,
         "framework_version": None,
         "framework_cuda": None,
@@ -140,15 +140,21 @@ def another_cuda(pairing: Pairing, cuda: CudaVersion | None, words: str) -> tupl
     return other_image(use, **facts), both
 
 
-def newer_gpu(text: str, capability: ComputeCapability) -> Remedy:
-    """The remedy to use a worker with a GPU of the data-centre class that has this compute capability, and the same driver."""
+def other_gpu(
+    pairing: Pairing, text: str, capability: ComputeCapability | None = None, gpu_mem_bytes: int | None = None
+) -> Remedy:
+    """The remedy to use a worker with another whole GPU and the same driver; of the data-centre class, where it is NVIDIA's."""
+    node, capability = pairing.node, capability or pairing.node.capability
     return change_node(
         text,
-        compute_capability=str(capability),
-        hardware_generation=None,
+        compute_capability=None if capability is None else str(capability),
+        hardware_generation=None if capability is not None else node.reported.hardware_generation,
+        target=node.targets[0] if node.targets else None,
         gpu_name=None,
-        gpu_brand="Tesla",
+        gpu_brand=None if node.targets else "Tesla",
+        gpu_mem_bytes=gpu_mem_bytes,
         mig_profile=None,
+        vgpu_licensed=None,
     )
 
 

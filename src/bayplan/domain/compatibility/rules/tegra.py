@@ -1,10 +1,21 @@
 """Rule 13: Tegra, whose boards have drivers and CUDA by their release of Jetson Linux (L4T)."""
 
 from bayplan.domain.compatibility.pairing import Pairing
-from bayplan.domain.compatibility.rules.reasons import PROGRAMMING_GUIDE, caveat, no, unknown
-from bayplan.domain.compatibility.verdict import Grade, Reason, ReasonCode
+from bayplan.domain.compatibility.rules.reasons import (
+    PROGRAMMING_GUIDE,
+    advice,
+    built_with,
+    caveat,
+    change_node,
+    no,
+    other_image,
+    unknown,
+)
+from bayplan.domain.compatibility.verdict import Grade, Reason, ReasonCode, Remedy
+from bayplan.domain.versions import CudaVersion, sort_key
 
 JETPACK = "NVIDIA JetPack documentation, CUDA on Jetson"
+_FOR_L4T = (("NVIDIA_REQUIRE_JETPACK", "csv-mounts=all"),)
 SERVER = "NVIDIA JetPack 7.0, 7.1 and 7.2 release pages: Thor and Orin run the CUDA of arm64 servers"
 
 
@@ -24,8 +35,9 @@ def tegra(pairing: Pairing) -> Reason | None:
             "a Tegra worker",
             node.gpu,
             f"The image is made for Tegra (L4T); {node.gpu} is none.",
-            "Use an image for desktop and server GPUs.",
+            None,
             PROGRAMMING_GUIDE,
+            (other_image("use an image for desktop and server GPUs", requirements=None),),
         )
     l4t = node.reported.l4t_version
     newer = node.first_server_l4t
@@ -36,9 +48,29 @@ def tegra(pairing: Pairing) -> Reason | None:
         f"an image for L4T{later}",
         f"L4T {l4t}" if l4t else node.gpu,
         f"{node.gpu} is a Tegra, for which images for desktop and server GPUs are not made.",
-        "Use an image for L4T.",
+        None,
         PROGRAMMING_GUIDE,
+        _onto_tegra(pairing),
     )
+
+
+def _onto_tegra(pairing: Pairing) -> tuple[Remedy, ...]:
+    """The remedies for an image of other GPUs on a board: an image for L4T, else the first Jetson Linux of arm64 servers."""
+    node = pairing.node
+    facts = built_with(node.driver_cuda or pairing.image.cuda) | {"requirements": _FOR_L4T}
+    newer = node.first_server_l4t
+    later = () if newer is None else (_install_l4t(str(newer)),)
+    return other_image("use an image for L4T", **facts), *later
+
+
+def _later_l4t(pairing: Pairing, cuda: CudaVersion) -> tuple[Remedy, ...]:
+    """The remedy to install the first Jetson Linux whose CUDA is at least that one."""
+    rows = [row for row in pairing.tables.machines.l4t if row.cuda.release >= cuda.release]
+    return (_install_l4t(min(rows, key=lambda row: sort_key(row.l4t)).l4t),) if rows else ()
+
+
+def _install_l4t(l4t: str) -> Remedy:
+    return change_node(f"install Jetson Linux {l4t} or later", l4t_version=l4t, driver_cuda_version=None)
 
 
 def _by_l4t(pairing: Pairing) -> Reason | None:
@@ -49,7 +81,7 @@ def _by_l4t(pairing: Pairing) -> Reason | None:
             return None
         return unknown(
             "It is not known with which CUDA release the image was built.",
-            remedy="Enter its CUDA version.",
+            remedies=[advice("enter its CUDA version")],
             source=SERVER,
         )
     has = node.driver_cuda
@@ -57,7 +89,7 @@ def _by_l4t(pairing: Pairing) -> Reason | None:
         return unknown(
             f"It is not known which CUDA the driver of {node.gpu} supports.",
             needed=f">={cuda.major}.{cuda.minor}",
-            remedy="Report the worker's l4t_version.",
+            remedies=[advice("report the worker's l4t_version")],
             source=SERVER,
         )
     if cuda.release <= has.release:
@@ -70,7 +102,7 @@ def _by_l4t(pairing: Pairing) -> Reason | None:
             f"CUDA {cuda.major}.{cuda.minor}",
             release,
             f"The driver of the worker's Jetson Linux has {release}; minor-version compatibility covers CUDA {cuda}.",
-            "Nothing is needed.",
+            None,
             SERVER,
         )
     grade = Grade.UNKNOWN if pairing.image.has_compat else Grade.NO
@@ -85,8 +117,9 @@ def _by_l4t(pairing: Pairing) -> Reason | None:
             if pairing.image.has_compat
             else "."
         ),
-        f"Use an image built with {release} or older, or a later Jetson Linux.",
+        None,
         SERVER,
+        (other_image(f"use an image built with {release} or older", **built_with(has)), *_later_l4t(pairing, cuda)),
     )
 
 
@@ -102,7 +135,12 @@ def _other_jetpack(pairing: Pairing) -> Reason | None:
             found=f"{found}, of CUDA {driver_cuda.major}",
             detail=f"The image is made for a JetPack with CUDA {cuda.major}; the worker's has CUDA {driver_cuda.major}, and L4T "
             "runs neither older nor newer ones.",
-            remedy=f"Use an image for a JetPack with CUDA {driver_cuda.major}.",
+            remedies=[
+                other_image(
+                    f"use an image for a JetPack with CUDA {driver_cuda.major}",
+                    **(built_with(driver_cuda) | {"requirements": _FOR_L4T}),
+                )
+            ],
             source=JETPACK,
         )
     return caveat(
