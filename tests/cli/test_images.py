@@ -173,26 +173,56 @@ def test_facts_are_entered_and_forgotten(shell: Shell, image: str) -> None:
     entered = shlex.split(
         "--architecture amd64 --architecture arm64 --requirement 'NVIDIA_REQUIRE_CUDA=cuda>=12.4' --no-disable-require "
         "--compat-on-loader-path --kernel-architecture 8.0 --kernel-architecture 9.0+PTX --no-compiles-at-runtime "
+        "--framework-cuda 13.0 --compiler-cuda 12.8 --min-gpus 2 --no-needs-driver --min-gpu-memory 24GiB --accelerator cuda "
         "--min-driver 550.54.15 --min-compute-capability 8.0 --end-of-life 2031-01-31 --compat-package '12.4 550.54.15'"
     )
     printed = shell.run("images", "set-facts", image, *entered).out
     assert rows(printed) == [
         ["FACT", "FROM", "VALUE"],
         ["architectures", "staff", "amd64, arm64"],
+        ["accelerator", "staff", "cuda"],
+        ["rocm_version", "-", "not known"],
         ["requirements", "staff", "NVIDIA_REQUIRE_CUDA cuda>=12.4"],
         ["disable_require", "staff", "no"],
         ["compat_package", "staff", "cuda 12.4; driver 550.54.15"],
-        ["compat_on_loader_path", "staff", "yes"],
+        ["compat_activation", "staff", "always"],
+        ["framework_cuda", "staff", "13.0"],
         ["kernel_architectures", "staff", "8.0, 9.0+PTX"],
         ["compiles_at_runtime", "staff", "no"],
+        ["compiler_cuda", "staff", "12.8"],
         ["min_driver", "staff", "550.54.15"],
         ["min_compute_capability", "staff", "8.0"],
+        ["min_gpu_memory_bytes", "staff", "25769803776"],
+        ["min_shared_memory_bytes", "-", "not known"],
+        ["min_gpus", "staff", "2"],
+        ["needs_driver", "staff", "no"],
         ["end_of_life", "staff", "2031-01-31"],
     ]
     image_facts = json.loads(shell.run("images", "set-facts", image, "--forget", "min-driver", "--json").out)
     assert image_facts["min_driver"] == {"value": None, "origin": None}
     assert "not known" in shell.run("images", "facts", image).out
     assert "min_drivers" in shell.run("images", "set-facts", image, "--forget", "min_drivers", code=1).err
+
+
+def test_facts_are_entered_with_the_fields_of_an_image(shell: Shell, image: str) -> None:
+    rocm = shlex.split(
+        "--cuda none --min-generation none --accelerator rocm --rocm 6.3.2 --kernel-architecture torch=gfx942"
+    )
+    assert "accelerator" in shell.run("images", "edit", image, "--cuda", "none", code=1).err
+    shell.run("images", "edit", image, *rocm, "--compiles-to", "cubin", "--compat-activation", "never")
+    facts = json.loads(shell.run("images", "facts", image, "--json").out)
+    assert {name: fact["value"] for name, fact in facts.items() if fact["origin"] == "staff"} == {
+        "accelerator": "rocm",
+        "rocm_version": "6.3.2",
+        "kernel_architectures": {"torch": ["gfx942"]},
+        "compiles_at_runtime": "cubin",
+        "compat_activation": "never",
+    }
+    assert "in use" not in shell.run("images", "edit", image, "--accelerator", "none", code=1).err
+    mixed = shell.run(
+        "images", "edit", image, "--kernel-architecture", "8.0", "--kernel-architecture", "torch=9.0", code=2
+    )
+    assert "with a library each time" in mixed.err
 
 
 def test_a_refusal_names_commands_in_place_of_calls(shell: Shell, image: str) -> None:

@@ -1,16 +1,12 @@
 """The facts of a node in one table: the options for them in every command, and their titles in `nodes show`."""
 
-import functools
-import inspect
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any
 
 import typer
 
-from bayplan.cli.options import size
-
-Command = Callable[..., None]
+from bayplan.cli.options import Command, size, takes_options
 
 
 @dataclass(frozen=True)
@@ -40,7 +36,38 @@ NODE_FACTS: Mapping[str, NodeFact] = {
     ),
     "driver_version": NodeFact(
         "driver",
-        Annotated[str | None, typer.Option("--driver", metavar="VERSION", help="The NVIDIA driver, like 535.104.05.")],
+        Annotated[
+            str | None,
+            typer.Option("--driver", metavar="VERSION", help="The NVIDIA driver, like 535.104.05; or amdgpu's."),
+        ],
+    ),
+    "driver_cuda_version": NodeFact(
+        "driver's cuda",
+        Annotated[
+            str | None,
+            typer.Option("--driver-cuda", metavar="VERSION", help="The CUDA that nvidia-smi shows for it, like 12.8."),
+        ],
+    ),
+    "accelerator": NodeFact(
+        "accelerator",
+        Annotated[str | None, typer.Option(metavar="KIND", help="The kind of GPU: cuda or rocm.")],
+    ),
+    "target": NodeFact(
+        "target",
+        Annotated[str | None, typer.Option(metavar="GFX", help="Of an AMD GPU, like gfx942.")],
+    ),
+    "mig_profile": NodeFact(
+        "mig profile",
+        Annotated[str | None, typer.Option(metavar="PROFILE", help="Of a slice of a GPU, like 1g.10gb.")],
+    ),
+    "vgpu_licensed": NodeFact(
+        "vgpu licensed",
+        Annotated[
+            bool | None,
+            typer.Option(
+                "--vgpu-licensed/--vgpu-unlicensed", help="Whether a virtual GPU has its licence.", show_default=False
+            ),
+        ],
     ),
     "gpu_mem": NodeFact(
         "gpu memory",
@@ -59,12 +86,19 @@ NODE_FACTS: Mapping[str, NodeFact] = {
     "runtime_mode": NodeFact(
         "container runtime",
         Annotated[
-            str | None, typer.Option(metavar="MODE", help="Of the NVIDIA container runtime: legacy, csv or cdi.")
+            str | None,
+            typer.Option(metavar="MODE", help="Of the NVIDIA container runtime: legacy, csv, cdi, jit-cdi or auto."),
         ],
     ),
     "toolkit_version": NodeFact(
         "container toolkit",
         Annotated[str | None, typer.Option(metavar="VERSION", help="Of the NVIDIA container toolkit.")],
+    ),
+    "cdi_driver_version": NodeFact(
+        "driver of cdi",
+        Annotated[
+            str | None, typer.Option(metavar="VERSION", help="The driver that its CDI specification was made for.")
+        ],
     ),
     "fabric_ready": NodeFact(
         "fabric ready",
@@ -75,6 +109,29 @@ NODE_FACTS: Mapping[str, NodeFact] = {
             ),
         ],
     ),
+    "l4t_version": NodeFact(
+        "jetson linux",
+        Annotated[str | None, typer.Option("--jetson-linux", metavar="VERSION", help="Of Jetson Linux, like 36.4.3.")],
+    ),
+    "wsl": NodeFact(
+        "wsl",
+        Annotated[
+            bool | None,
+            typer.Option("--wsl/--no-wsl", help="Whether it is a Windows Subsystem for Linux.", show_default=False),
+        ],
+    ),
+    "kernel_version": NodeFact(
+        "kernel",
+        Annotated[str | None, typer.Option("--kernel", metavar="VERSION", help="Of its Linux kernel.")],
+    ),
+    "shared_memory_bytes": NodeFact(
+        "shared memory",
+        Annotated[
+            int | None,
+            typer.Option("--shared-memory", metavar="SIZE", parser=size, help="A container's /dev/shm, like 8GiB."),
+        ],
+        is_size=True,
+    ),
 }
 """The facts by their fields' names, in the order of help and of `nodes show`."""
 
@@ -82,28 +139,5 @@ SIZES = frozenset(name for name, fact in NODE_FACTS.items() if fact.is_size)
 
 
 def takes_node_facts(without: Collection[str] = ()) -> Callable[[Command], Command]:
-    """Gives a command an option for each fact; the command's `**facts` get their values.
-
-    The options come before the command's keyword-only parameters.
-    """
-
-    def decorate(command: Command) -> Command:
-        parameters = [
-            part for part in inspect.signature(command).parameters.values() if part.kind is not part.VAR_KEYWORD
-        ]
-        options = [
-            inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=fact.option)
-            for name, fact in NODE_FACTS.items()
-            if name not in without
-        ]
-        first = [part for part in parameters if part.kind is not part.KEYWORD_ONLY]
-        last = [part for part in parameters if part.kind is part.KEYWORD_ONLY]
-
-        @functools.wraps(command)
-        def with_facts(**arguments: Any) -> None:
-            command(**arguments)
-
-        with_facts.__signature__ = inspect.Signature([*first, *options, *last])  # type: ignore[attr-defined]  # inspect reads it
-        return with_facts
-
-    return decorate
+    """Gives a command an option for each fact; the command's `**facts` get their values."""
+    return takes_options({name: fact.option for name, fact in NODE_FACTS.items() if name not in without})

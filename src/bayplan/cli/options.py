@@ -1,8 +1,11 @@
 """The options that several commands share, each with its names, its help and its parser."""
 
+import functools
+import inspect
 import re
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -20,6 +23,36 @@ class UsageError(typer.BadParameter):
 
     def format_message(self) -> str:
         return self.message
+
+
+Command = Callable[..., None]
+
+
+def takes_options(options: Mapping[str, Any]) -> Callable[[Command], Command]:
+    """Gives a command these options, each the type of a parameter by its name; the command's `**facts` get their values.
+
+    They come before the command's keyword-only parameters.
+    """
+
+    def decorate(command: Command) -> Command:
+        parameters = [
+            part for part in inspect.signature(command).parameters.values() if part.kind is not part.VAR_KEYWORD
+        ]
+        added = [
+            inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=option)
+            for name, option in options.items()
+        ]
+        first = [part for part in parameters if part.kind is not part.KEYWORD_ONLY]
+        last = [part for part in parameters if part.kind is part.KEYWORD_ONLY]
+
+        @functools.wraps(command)
+        def with_options(**arguments: Any) -> None:
+            command(**arguments)
+
+        with_options.__signature__ = inspect.Signature([*first, *added, *last])  # type: ignore[attr-defined]  # inspect reads it
+        return with_options
+
+    return decorate
 
 
 def size(text: str) -> int:

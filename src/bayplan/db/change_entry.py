@@ -61,8 +61,9 @@ def object_change(
     action: Action,
     before: Mapping[str, Any] | None,
     after: Mapping[str, Any] | None,
+    also: FieldChanges | None = None,
 ) -> ChangeEntry:
-    """Gives the entry for an object whose row was `before` and is `after`; None where there is none."""
+    """Gives the entry for an object whose row was `before` and is `after`, None where there is none; `also` changed with it."""
     old, new = before or {}, after or {}
     fields: dict[str, Sequence[Any]] = {}
     for each in resource_type.fields:
@@ -74,7 +75,7 @@ def object_change(
     for column, name in _HASHES.items():
         if old.get(column) != new.get(column):
             fields[name] = secret_change(old.get(column), new.get(column))
-    return ChangeEntry(resource_type.name, pk, action, fields)
+    return ChangeEntry(resource_type.name, pk, action, fields | dict(also or {}))
 
 
 def secret_change(before: object, after: object) -> Sequence[str | None]:

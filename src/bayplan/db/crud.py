@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 import sqlalchemy as sa
 
-from bayplan.db import stored_rows
+from bayplan.db import image_facts, stored_rows
 from bayplan.db.change_entry import Action, object_change
 from bayplan.db.compiled import CompiledStatement
 from bayplan.db.cursor import Cursor, behind, order_name, parameters
@@ -28,6 +28,7 @@ from bayplan.schemas.filters import Filter
 
 Values = Mapping[str, Any]
 Row = dict[str, Any]
+NO_FACTS: Values = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,15 +153,25 @@ async def pks(
 
 
 async def insert(
-    tx: Transaction, resource_type: ResourceType, values: Values, keyring: Keyring, *, resolved: bool = False
+    tx: Transaction,
+    resource_type: ResourceType,
+    values: Values,
+    keyring: Keyring,
+    *,
+    facts: Values = NO_FACTS,
+    resolved: bool = False,
 ) -> int:
-    """Stores a new object and gives its pk; raises `Invalid` or `Conflict`. `resolved`: its references are pks that exist."""
+    """Stores a new object and gives its pk; raises `Invalid` or `Conflict`.
+
+    `facts` are staff's, of an image. `resolved`: its references are pks that exist.
+    """
     row: Row = {column.name: None for column in resource_type.table.columns if column.name != "pk"}
-    row = await _checked(tx, resource_type, row, values, None, resolved)
+    row = await _checked(tx, resource_type, row, values, None, facts, resolved)
     row["revision"] = tx.version
     rows = await tx.fetch(stored_rows.addition(resource_type.name), stored_rows.parameters(resource_type, row, keyring))
     pk = int(rows[0][0])
-    tx.log(object_change(resource_type, pk, "create", None, row))
+    facts_entered = await image_facts.enter(tx, pk, facts) if facts else {}
+    tx.log(object_change(resource_type, pk, "create", None, row, facts_entered))
     return pk
 
 
@@ -171,12 +182,16 @@ async def change(
     values: Values,
     keyring: Keyring,
     *,
+    facts: Values = NO_FACTS,
     if_match: str | None = None,
 ) -> None:
-    """Changes the named fields of an object; raises `Invalid`, `NotFound`, `Conflict` or `PreconditionFailed`."""
+    """Changes the named fields of an object, and the named `facts` that staff entered about an image.
+
+    Raises `Invalid`, `NotFound`, `Conflict` or `PreconditionFailed`.
+    """
     old = await current_row(tx, resource_type, pk, if_match)
     check_not_deleted(resource_type, old)
-    row = await _checked(tx, resource_type, old, values, old, resolved=False)
+    row = await _checked(tx, resource_type, old, values, old, facts, resolved=False)
     row["revision"] = tx.version
     stored = stored_rows.parameters(resource_type, row, keyring, old)
     names = tuple(f"{name}" for name in row if row[name] != old[name])
@@ -185,7 +200,8 @@ async def change(
     await _touch_what_shows_it(tx, resource_type, pk)
     if resource_type.name in EFFECTS:
         await EFFECTS[resource_type.name](tx, row, old)
-    tx.log(object_change(resource_type, pk, "change", old, row))
+    facts_entered = await image_facts.enter(tx, pk, facts) if facts else {}
+    tx.log(object_change(resource_type, pk, "change", old, row, facts_entered))
 
 
 async def remove(
@@ -235,7 +251,13 @@ async def check_unique(tx: Transaction, resource_type: ResourceType, row: Row, p
 
 
 async def _checked(
-    tx: Transaction, resource_type: ResourceType, row: Row, values: Values, old: Row | None, resolved: bool
+    tx: Transaction,
+    resource_type: ResourceType,
+    row: Row,
+    values: Values,
+    old: Row | None,
+    facts: Values,
+    resolved: bool,
 ) -> Row:
     """The row with these values in it: references are pks, what the server works out is worked out, and all is valid."""
     row = {**row, **values}
@@ -248,7 +270,7 @@ async def _checked(
     if problems:
         raise Invalid(" ".join(p.detail for p in problems), code="unknown_reference", problems=problems)
     if resource_type.name in VALIDATIONS:
-        await VALIDATIONS[resource_type.name](tx, row, old)
+        await VALIDATIONS[resource_type.name](tx, row, old, facts)
     if resource_type.name in DERIVED:
         row |= await DERIVED[resource_type.name](tx, row, old, values.keys())
     if old is None or any(row[key] != old[key] for key in resource_type.natural_keys):

@@ -1,7 +1,7 @@
 """What must hold of a whole object before it is stored, beyond what its body's schema can say: one function for each resource.
 
-Each is given the row as it would be (references resolved to pks) and the row as it is (None for a new one), and only judges:
-it raises `Invalid` or `Conflict`. What follows from a change is in `effects`.
+Each is given the row as it would be (references resolved to pks), the row as it is (None for a new one), and the facts that
+staff enter with it; it only judges, and raises `Invalid` or `Conflict`. What follows from a change is in `effects`.
 """
 
 from collections.abc import Awaitable, Callable, Mapping
@@ -9,13 +9,15 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from bayplan.db import tables
+from bayplan.db import image_facts, tables
 from bayplan.db.database import Transaction
+from bayplan.domain.facts import STAFF
 from bayplan.domain.reference import check_agreement
 from bayplan.errors import Conflict, Invalid, Problem
 
 Row = dict[str, Any]
-Validation = Callable[[Transaction, Row, Row | None], Awaitable[None]]
+Facts = Mapping[str, Any]
+Validation = Callable[[Transaction, Row, Row | None, Facts], Awaitable[None]]
 
 _REQUIRED_FOR_GPU = (
     ("cuda_version", "name the CUDA release in the image, such as '12.4.1'"),
@@ -23,7 +25,10 @@ _REQUIRED_FOR_GPU = (
 )
 
 
-async def _image(_tx: Transaction, row: Row, old: Row | None) -> None:
+_WITHOUT_CUDA = "'cpu' is true, or the image's facts have another 'accelerator' than cuda or 'needs_driver'"
+
+
+async def _image(tx: Transaction, row: Row, old: Row | None, facts: Facts) -> None:
     if old is None or any(row[name] != old[name] for name in ("url", "registry")):
         check_agreement(row["url"], row["registry"])
     if (row["registry_username"] is None) != (row["registry_password"] is None):
@@ -33,15 +38,21 @@ async def _image(_tx: Transaction, row: Row, old: Row | None) -> None:
         )
     if not row["cpu"]:
         problems = [
-            Problem(name, "required_for_gpu", f"'{name}' may be null only where 'cpu' is true: {hint}.")
+            Problem(name, "required_for_gpu", f"'{name}' may be null only where {_WITHOUT_CUDA}: {hint}.")
             for name, hint in _REQUIRED_FOR_GPU
             if row[name] is None
         ]
-        if problems:
+        if problems and not await _is_without_cuda(tx, old, facts):
             raise Invalid(" ".join(p.detail for p in problems), code="required_for_gpu", problems=problems)
 
 
-async def _cuda(_tx: Transaction, row: Row, _old: Row | None) -> None:
+async def _is_without_cuda(tx: Transaction, old: Row | None, facts: Facts) -> bool:
+    """Whether staff's facts, as they would be, say that an image uses a GPU without CUDA."""
+    entered = {**(await image_facts.facts_of(tx, old["pk"], STAFF) if old is not None else {}), **facts}
+    return entered.get("accelerator") not in (None, "cuda") or entered.get("needs_driver") is True
+
+
+async def _cuda(_tx: Transaction, row: Row, _old: Row | None, _facts: Facts) -> None:
     if not f"{row['full_version']}.".startswith(f"{row['version']}."):
         raise Invalid.at(
             "full_version",
@@ -50,7 +61,7 @@ async def _cuda(_tx: Transaction, row: Row, _old: Row | None) -> None:
         )
 
 
-async def _hardware(tx: Transaction, row: Row, old: Row | None) -> None:
+async def _hardware(tx: Transaction, row: Row, old: Row | None, _facts: Facts) -> None:
     low, high = row["min_compute_capability"], row["max_compute_capability"]
     if low >= high:
         raise Invalid.at(
@@ -75,7 +86,7 @@ async def _hardware(tx: Transaction, row: Row, old: Row | None) -> None:
         )
 
 
-async def _framework(tx: Transaction, row: Row, old: Row | None) -> None:
+async def _framework(tx: Transaction, row: Row, old: Row | None, _facts: Facts) -> None:
     if " " in row["name"] or " " in row["version"]:
         columns = tables.frameworks.c
         text = f"{row['name']} {row['version']}"
@@ -88,7 +99,7 @@ async def _framework(tx: Transaction, row: Row, old: Row | None) -> None:
             )
 
 
-async def _user(tx: Transaction, row: Row, old: Row | None) -> None:
+async def _user(tx: Transaction, row: Row, old: Row | None, _facts: Facts) -> None:
     if old is not None and old["is_staff"] and old["is_active"] and not (row["is_staff"] and row["is_active"]):
         columns = tables.users.c
         others = await tx.fetch(

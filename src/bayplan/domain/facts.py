@@ -10,23 +10,23 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from bayplan.domain.compatibility.image import FACT_NAMES
+
 Platform = Mapping[str, Any]
 Values = dict[str, Any]
 IsReadable = Callable[[str, Any], bool]
 """Whether a value has the form that staff's entry of the fact of that name would have."""
 
-CONFIGURATION_FACTS = (
-    *("accelerator", "rocm_version", "requirements", "disable_require", "compat_package", "compat_activation"),
-    *("framework_cuda", "kernel_architectures", "compiler_cuda", "end_of_life"),
-)
-"""Facts that an image's configuration has; `architectures` is from the manifest."""
+ARCHITECTURES = "architectures"
+PLATFORM_FACTS = tuple(name for name in FACT_NAMES if name != ARCHITECTURES)
+"""The facts that a platform of an image may have; its architectures are those of all platforms."""
 
 # A configuration has its whole environment: a variable that is absent is not set.
 _WHERE_UNSET: Mapping[str, Any] = {"requirements": {}, "disable_require": False}
 _FIRST = "amd64"
 
-STAFF, REGISTRY = "staff", "registry"
-ORIGINS = (STAFF, REGISTRY)
+STAFF, SCAN, REGISTRY, TABLE = "staff", "scan", "registry", "table"
+ORIGINS = (STAFF, SCAN, REGISTRY, TABLE)
 """The origins of facts, in the order of precedence."""
 
 SourcedFacts = dict[str, tuple[Any, str]]
@@ -62,7 +62,7 @@ def facts_from_inspection(platforms: Iterable[Platform], is_readable: IsReadable
     named = {name: values for name, values in by_architecture.items() if name is not None}
     first = by_architecture[_FIRST if _FIRST in named else next(iter(named), None)]
     is_complete = len(named) == len(by_architecture)
-    facts = (_readable({"architectures": list(named)}, is_readable) if is_complete else {}) | first
+    facts = (_readable({ARCHITECTURES: list(named)}, is_readable) if is_complete else {}) | first
     return InspectionFacts(facts, {name: values for name, values in named.items() if values != first})
 
 
@@ -76,7 +76,7 @@ def architecture(platform: Platform) -> str | None:
 
 def _facts_of(platform: Platform, is_readable: IsReadable) -> Values:
     facts = platform["facts"]
-    values = {name: facts[name]["value"] if name in facts else _WHERE_UNSET.get(name) for name in CONFIGURATION_FACTS}
+    values = {name: facts[name]["value"] if name in facts else _WHERE_UNSET.get(name) for name in PLATFORM_FACTS}
     return _readable({name: value for name, value in values.items() if value is not None}, is_readable)
 
 

@@ -16,6 +16,7 @@ T = TypeVar("T")
 
 _DRIVER = re.compile(r"[0-9]{1,6}(?:\.[0-9]{1,6}){0,3}", re.ASCII)
 _CUDA = re.compile(r"([0-9]{1,4})\.([0-9]{1,4})(?:\.([0-9]{1,6})(?:\.[0-9]{1,6})?)?", re.ASCII)
+_CUDA_FAMILY = re.compile(r"[0-9]{1,4}", re.ASCII)
 _CAPABILITY = re.compile(r"([0-9]{1,3})(?:\.([0-9]{1,2}))?", re.ASCII)
 
 
@@ -109,6 +110,12 @@ def _parse_cuda(text: str) -> CudaVersion:
         raise Invalid(f"{text!r} is not a CUDA version; write it as 12.4 or 12.4.1.")
     major, minor, patch = parts.groups()
     return CudaVersion(int(major), int(minor), None if patch is None else int(patch))
+
+
+def parse_cuda_family(text: str) -> int:
+    """The major version of CUDA in `text`: 13 in "13", "13.0" and "13.0.2"; raises Invalid for anything else."""
+    stripped = text.strip()
+    return int(stripped) if _CUDA_FAMILY.fullmatch(stripped) else CudaVersion.parse(text).major
 
 
 @lru_cache(maxsize=4096)

@@ -9,7 +9,6 @@ from typing_extensions import TypedDict
 from bayplan.schemas.common import Body
 from bayplan.schemas.components import answer
 from bayplan.schemas.docker import ImageCreate
-from bayplan.schemas.facts import FactsPatch
 from bayplan.schemas.frameworks import FrameworkCreate
 from bayplan.schemas.nodes import NodeCreate
 
@@ -19,8 +18,6 @@ _MOST_ERRORS = 100
 
 class DocumentedImage(ImageCreate):
     """An image, with facts about it where there are any to enter."""
-
-    facts: FactsPatch | None = None
 
 
 def _entry_by_entry(model: type[Body]) -> BeforeValidator:

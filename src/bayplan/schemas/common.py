@@ -26,6 +26,10 @@ class Body(BaseModel):
     # Naming the errors of hundreds of thousands of fields would take seconds, in which no other request is served.
     most_members: ClassVar[int] = 20_000
 
+    def values(self) -> dict[str, Any]:
+        """Gives all fields, with the defaults of those that the body does not name."""
+        return self.model_dump()
+
 
 class NoFields(Body):
     """No fields: for a list without a filter, and for actions that take none."""

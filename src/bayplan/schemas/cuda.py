@@ -5,11 +5,11 @@ from typing import Annotated
 from pydantic import Field
 from typing_extensions import TypedDict
 
-from bayplan.domain.versions import CudaVersion, DriverVersion
+from bayplan.domain.versions import DriverVersion, parse_cuda_family
 from bayplan.schemas.common import Body, Label, parsed_by, partial
 from bayplan.schemas.components import answer
 
-CudaText = Annotated[Label, parsed_by(CudaVersion.parse)]
+CudaText = Annotated[Label, parsed_by(parse_cuda_family)]
 DriverText = Annotated[Label, parsed_by(DriverVersion.parse), Field(examples=["550.54.15"])]
 
 

@@ -8,6 +8,7 @@ from typing_extensions import TypedDict
 from bayplan.schemas.common import Body, Key, Line, Name, Reference, Timestamp, Words, partial
 from bayplan.schemas.components import answer
 from bayplan.schemas.cuda import CudaAnswer
+from bayplan.schemas.facts import FactsPatch
 from bayplan.schemas.frameworks import FrameworkAnswer
 from bayplan.schemas.hardware import HardwareAnswer
 from bayplan.schemas.licences import LicenceAnswer
@@ -49,6 +50,11 @@ class ImageCreate(Body):
     domain: DomainKey
     tasks: Tasks
     licence: LicenceKey = Field(validation_alias=_LICENCE_NAMES)
+    facts: FactsPatch | None = Field(default=None, examples=[{"compiles_at_runtime": "cubin"}])
+
+    def values(self) -> dict[str, Any]:
+        """Gives all fields; of the facts only those that the body names, since null would remove an entry."""
+        return self.model_dump() | {"facts": {} if self.facts is None else self.facts.model_dump(exclude_unset=True)}
 
 
 ImagePatch = partial(

@@ -11,11 +11,25 @@ from bayplan.schemas.common import Body, Count, Label, Reference, Timestamp, Wor
 from bayplan.schemas.components import answer
 from bayplan.schemas.cuda import DriverText
 from bayplan.schemas.docker import GenerationKey
+from bayplan.schemas.facts import Accelerator, Cuda, Target, matching
 from bayplan.schemas.hardware import HardwareAnswer
 
 Host = Annotated[str, Field(max_length=300, examples=["192.0.2.17"]), normalized_by(machine_address)]
 CapabilityText = Annotated[Label, parsed_by(ComputeCapability.parse), Field(examples=["8.6"])]
-RuntimeMode = Annotated[Literal["legacy", "csv", "cdi"], Field(description="Of the NVIDIA container runtime.")]
+RuntimeMode = Annotated[
+    Literal["legacy", "csv", "cdi", "jit-cdi", "auto"], Field(description="Of the NVIDIA container runtime.")
+]
+CudaOfDriver = Annotated[Cuda, Field(examples=["12.8"])]
+L4tVersion = Annotated[
+    str, matching(r"[0-9]{1,3}(?:\.[0-9]{1,3}){1,3}", "must be a release of Jetson Linux such as '36.4.3'")
+]
+MigProfile = Annotated[
+    str,
+    matching(
+        r"(?:[0-9]{1,2}c\.)?[0-9]{1,2}g\.[0-9]{1,4}gb(?:[+-][a-z0-9.,+-]{1,40})?",
+        "must be a MIG profile such as '1g.10gb' or '1g.10gb+me'",
+    ),
+]
 
 
 class NodeFacts(Body):
@@ -29,9 +43,19 @@ class NodeFacts(Body):
     gpu_name: Label | None = Field(default=None, examples=["NVIDIA RTX A6000"])
     gpu_brand: Label | None = Field(default=None, examples=["NvidiaRTX"])
     architecture: Word | None = Field(default=None, examples=["amd64"])
+    accelerator: Accelerator | None = Field(default=None, examples=["cuda"])
+    target: Target | None = Field(default=None, examples=["gfx942"])
+    driver_cuda_version: CudaOfDriver | None = None
     runtime_mode: RuntimeMode | None = None
     toolkit_version: Label | None = Field(default=None, examples=["1.17.8"])
+    cdi_driver_version: DriverText | None = None
     fabric_ready: bool | None = None
+    l4t_version: L4tVersion | None = Field(default=None, examples=["36.4.3"])
+    wsl: bool | None = None
+    mig_profile: MigProfile | None = Field(default=None, examples=["1g.10gb"])
+    vgpu_licensed: bool | None = None
+    kernel_version: Label | None = Field(default=None, examples=["6.8.0-45-generic"])
+    shared_memory_bytes: Count | None = None
 
 
 class NodeAddress(Body):
@@ -64,6 +88,16 @@ class _NodeFields(TypedDict):
     runtime_mode: str | None
     toolkit_version: str | None
     fabric_ready: bool | None
+    accelerator: str | None
+    target: str | None
+    driver_cuda_version: str | None
+    cdi_driver_version: str | None
+    l4t_version: str | None
+    wsl: bool | None
+    mig_profile: str | None
+    vgpu_licensed: bool | None
+    kernel_version: str | None
+    shared_memory_bytes: int | None
 
 
 @answer()

@@ -42,7 +42,7 @@ class ScanReport(Body):
     bytes_read: Count = 0
 
 
-@answer()
+@answer("StoredPackage")
 class ScannedPackageAnswer(TypedDict):
     """A package in an image."""
 

@@ -9,7 +9,8 @@ from typing_extensions import TypedDict
 from bayplan.schemas.common import Body, Count, Label, Line, Timestamp, Word
 from bayplan.schemas.components import answer
 from bayplan.schemas.cuda import DriverText
-from bayplan.schemas.nodes import CapabilityText, Host, NodeAnswer
+from bayplan.schemas.facts import Accelerator, Target
+from bayplan.schemas.nodes import CapabilityText, CudaOfDriver, Host, L4tVersion, MigProfile, NodeAnswer, RuntimeMode
 
 MOST_SECONDS = 31 * 24 * 3600
 MOST_FAULT_LETTERS = 1_000
@@ -44,7 +45,10 @@ class JoinTokenAnswer(TypedDict):
 
 
 class Gpu(Body):
-    """One GPU as NVML names it. Memory in bytes. Without `fabric_ready` the stored value stays."""
+    """One GPU as its driver names it, or a slice of one. Memory in bytes.
+
+    Where it does not name one of the facts from `fabric_ready` on, the stored value stays.
+    """
 
     index: Annotated[int, Field(ge=0, le=65_535)]
     compute_capability: CapabilityText | None = None
@@ -52,6 +56,28 @@ class Gpu(Body):
     gpu_brand: Label | None = None
     gpu_mem: Count | None = None
     fabric_ready: bool | None = None
+    accelerator: Accelerator | None = None
+    target: Target | None = None
+    mig_profile: MigProfile | None = None
+    vgpu_licensed: bool | None = None
+
+    def columns(self) -> dict[str, object]:
+        """Gives its columns, those of its facts that the report names."""
+        unnamed = _GPU_FACTS - self.model_fields_set
+        if self.fabric_ready is None:
+            unnamed |= {"fabric_ready"}
+        return {name: value for name, value in self.model_dump().items() if name not in unnamed}
+
+
+_GPU_FACTS = frozenset({"fabric_ready", "accelerator", "target", "mig_profile", "vgpu_licensed"})
+_DRIVER_FACTS = frozenset({"driver_cuda_version", "cdi_driver_version"})
+_MACHINE_FACTS = frozenset(
+    {"runtime_mode", "toolkit_version", "l4t_version", "wsl", "kernel_version", "shared_memory_bytes"}
+)
+# A driver without a GPU runs nothing, and the rules take a node without a driver for one without GPU.
+_WITHOUT_GPU = dict.fromkeys(
+    ("driver_version", "compute_capability", "gpu_name", "gpu_brand", "gpu_mem", *sorted(_GPU_FACTS | _DRIVER_FACTS))
+)
 
 
 def _each_once(gpus: list[Gpu]) -> list[Gpu]:
@@ -63,6 +89,7 @@ def _each_once(gpus: list[Gpu]) -> list[Gpu]:
 class JoinRequest(Body, title="Join"):
     """A machine and all of its GPUs; without any it is one node without GPU. Memory in bytes.
 
+    Where it does not name one of the facts from `driver_cuda_version` on, the stored value stays; null clears it.
     `fault` says why its hardware cannot be probed, or a part of it; that part is then as it was reported before.
     """
 
@@ -70,22 +97,27 @@ class JoinRequest(Body, title="Join"):
     architecture: Word | None = None
     cpu_mem: Count | None = None
     driver_version: DriverText | None = None
+    driver_cuda_version: CudaOfDriver | None = None
+    cdi_driver_version: DriverText | None = None
+    runtime_mode: RuntimeMode | None = None
+    toolkit_version: Label | None = None
+    l4t_version: L4tVersion | None = None
+    wsl: bool | None = None
+    kernel_version: Label | None = None
+    shared_memory_bytes: Count | None = None
     gpus: Annotated[list[Gpu], Field(max_length=1_024), AfterValidator(_each_once)] = Field(default=[])
 
     fault: Annotated[Line, Field(min_length=1, max_length=MOST_FAULT_LETTERS)] | None = None
 
     def nodes(self) -> list[dict[str, object]]:
         """Gives the machine's nodes, with the columns that the report names."""
-        machine = {"architecture": self.architecture, "cpu_mem": self.cpu_mem}
+        machine: dict[str, object] = {"architecture": self.architecture, "cpu_mem": self.cpu_mem}
+        machine |= {name: getattr(self, name) for name in _MACHINE_FACTS & self.model_fields_set}
         if not self.gpus:
-            # A driver without a GPU runs nothing, and the rules take a node without a driver for one without GPU.
-            no_gpu = dict.fromkeys(("driver_version", "compute_capability", "gpu_name", "gpu_brand", "gpu_mem"))
-            return [{"index": 0, **machine, **no_gpu}]
-        gpus = [gpu.model_dump() for gpu in self.gpus]
-        for gpu in gpus:
-            if gpu["fabric_ready"] is None:
-                del gpu["fabric_ready"]
-        return [{**machine, "driver_version": self.driver_version, **gpu} for gpu in gpus]
+            return [{"index": 0, **machine, **_WITHOUT_GPU}]
+        machine["driver_version"] = self.driver_version
+        machine |= {name: getattr(self, name) for name in _DRIVER_FACTS & self.model_fields_set}
+        return [{**machine, **gpu.columns()} for gpu in self.gpus]
 
 
 @answer("JoinAnswer")

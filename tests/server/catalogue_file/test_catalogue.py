@@ -225,7 +225,7 @@ def test_an_export_of_many_images_has_each_once_in_their_order(service: Service,
     document = service.staff.get("/v1/catalogue/export").json()
     assert [image["name"] for image in document["images"]] == names
     assert [image.get("facts") for image in document["images"]] == [None] * (number - 1) + [
-        {"compiles_at_runtime": True}
+        {"compiles_at_runtime": "ptx"}
     ]
     plan = service.staff.post("/v1/catalogue/apply", json=document).json()
     assert (plan["changes"], plan["unchanged"]) == ([], sum(len(section) for section in document.values()))

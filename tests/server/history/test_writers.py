@@ -157,7 +157,7 @@ def test_what_only_images_have(log: Log) -> None:
     pk = image["pk"]
     facts = {"min_driver": "570.0", "compiles_at_runtime": True}
     _, entries = log.write("PATCH /v1/docker/{pk}/facts", facts, pk=pk)
-    expected = {"facts.compiles_at_runtime": [None, True], "facts.min_driver": [None, "570.0"]}
+    expected = {"facts.compiles_at_runtime": [None, "ptx"], "facts.min_driver": [None, "570.0"]}
     assert entries == [("docker", pk, "change", expected)]
     _, entries = log.write("PATCH /v1/docker/{pk}/facts", {"min_driver": None}, pk=pk)
     assert entries == [("docker", pk, "change", {"facts.min_driver": ["570.0", None]})]

@@ -9,14 +9,22 @@ from tests.conftest import Service
 
 FACTS = (
     "architectures",
+    "accelerator",
+    "rocm_version",
     "requirements",
     "disable_require",
     "compat_package",
-    "compat_on_loader_path",
+    "compat_activation",
+    "framework_cuda",
     "kernel_architectures",
     "compiles_at_runtime",
+    "compiler_cuda",
     "min_driver",
     "min_compute_capability",
+    "min_gpu_memory_bytes",
+    "min_shared_memory_bytes",
+    "min_gpus",
+    "needs_driver",
     "end_of_life",
 )
 
@@ -25,11 +33,27 @@ VALUES: tuple[tuple[str, Any], ...] = (
     ("requirements", {"NVIDIA_REQUIRE_CUDA": "cuda>=12.4 brand=tesla,driver>=470,driver<471"}),
     ("disable_require", True),
     ("compat_package", {"cuda": "12.4", "driver": "550.54.15"}),
-    ("compat_on_loader_path", False),
+    ("accelerator", "rocm"),
+    ("rocm_version", "6.3.2"),
+    ("compat_activation", "toolkit"),
+    ("compat_activation", "never"),
+    ("framework_cuda", "13"),
     ("kernel_architectures", ["7.0", "8.0", "8.6", "9.0", "12.0+PTX"]),
-    ("compiles_at_runtime", True),
+    (
+        "kernel_architectures",
+        ["9.0a", "10.0f", "compute_90", "gfx942", "gfx90a:xnack+", "gfx9-4-generic", "gfx11-generic"],
+    ),
+    ("kernel_architectures", {"torch": ["8.0", "9.0+PTX"], "flash_attn": []}),
+    ("compiles_at_runtime", "ptx"),
+    ("compiles_at_runtime", "cubin"),
+    ("compiles_at_runtime", False),
+    ("compiler_cuda", "12.8"),
     ("min_driver", "570.0"),
     ("min_compute_capability", "7.5"),
+    ("min_gpu_memory_bytes", 24 * 2**30),
+    ("min_shared_memory_bytes", 0),
+    ("min_gpus", 2),
+    ("needs_driver", True),
     ("end_of_life", "2027-01-31"),
 )
 
@@ -42,7 +66,7 @@ def facts_of(service: Service, pk: int) -> dict[str, Any]:
     assert set(facts) == set(FACTS)
     for fact in facts.values():
         assert set(fact) == {"value", "origin"}
-        assert fact["origin"] in ("registry", "staff", "table", None)
+        assert fact["origin"] in ("registry", "staff", "scan", "table", None)
         assert (fact["value"] is None) == (fact["origin"] is None)
     return facts
 
@@ -69,6 +93,23 @@ def test_staff_enter_a_fact_and_take_it_back(shared: Service, name: str, value: 
     assert facts_of(shared, pk) == before
 
 
+READ_AS: tuple[tuple[str, Any, str, Any], ...] = (
+    ("compat_on_loader_path", True, "compat_activation", "always"),
+    ("compat_on_loader_path", False, "compat_activation", "never"),
+    ("compiles_at_runtime", True, "compiles_at_runtime", "ptx"),
+)
+
+
+@pytest.mark.parametrize(("name", "value", "read_as", "stored"), READ_AS)
+def test_facts_of_two_values_are_read_as_those_of_more(
+    shared: Service, name: str, value: object, read_as: str, stored: object
+) -> None:
+    path = f"/v1/docker/{plain(shared)['pk']}/facts"
+    entered = shared.staff.patch(path, json={name: value})
+    assert entered.json()[read_as] == {"value": stored, "origin": "staff"}
+    assert shared.staff.patch(path, json={name: None}).json()[read_as]["origin"] is None
+
+
 def test_a_fact_of_the_table_comes_back_when_staff_take_theirs_back(service: Service) -> None:
     pk = service.make("docker", framework="PyTorch 2.4", cuda_version="12.4.1")["pk"]
     fact = facts_of(service, pk)["kernel_architectures"]
@@ -91,6 +132,21 @@ WRONG: tuple[tuple[str, Any], ...] = (
     ("compat_package", {"cuda": "twelve", "driver": None}),
     ("compat_package", {"colour": "red"}),
     ("compat_on_loader_path", 1),
+    ("compat_activation", "sometimes"),
+    ("accelerator", "CUDA"),
+    ("rocm_version", "six"),
+    ("framework_cuda", "cu130"),
+    ("compiler_cuda", 12.8),
+    ("kernel_architectures", {}),
+    ("kernel_architectures", {"Flash Attention": ["8.0"]}),
+    ("kernel_architectures", {"torch": "8.0"}),
+    ("kernel_architectures", {"torch": ["gfx942:xnack"]}),
+    ("kernel_architectures", ["gfx"]),
+    ("compiles_at_runtime", 0),
+    ("min_gpu_memory_bytes", -1),
+    ("min_shared_memory_bytes", "8GiB"),
+    ("min_gpus", 0),
+    ("needs_driver", "yes"),
     ("kernel_architectures", ["sm_86"]),
     ("kernel_architectures", ["8.6+SASS"]),
     ("kernel_architectures", "8.6"),
@@ -109,10 +165,10 @@ WRONG: tuple[tuple[str, Any], ...] = (
 @pytest.mark.parametrize(("name", "value"), WRONG)
 def test_a_wrong_fact_is_refused_by_name_and_nothing_is_stored(shared: Service, name: str, value: object) -> None:
     pk = plain(shared)["pk"]
-    answer = shared.staff.patch(f"/v1/docker/{pk}/facts", json={"compiles_at_runtime": True, name: value})
+    answer = shared.staff.patch(f"/v1/docker/{pk}/facts", json={"min_gpus": 1, name: value})
     body = refused(answer, 422)
     assert name in {part["field"].split(".")[0] for part in body["errors"]}, body
-    assert facts_of(shared, pk)["compiles_at_runtime"]["value"] is None
+    assert facts_of(shared, pk)["min_gpus"]["value"] is None
 
 
 @pytest.mark.parametrize("method", ["GET", "PATCH"])

@@ -62,6 +62,7 @@ def test_its_facts_are_the_images(service: Service, registry: Registry) -> None:
         "requirements": {"NVIDIA_REQUIRE_CUDA": REQUIRED},
         "disable_require": True,
         "compat_package": {"cuda": "12.4", "driver": "550.54.15"},
+        "compat_activation": "toolkit",
         "end_of_life": "2031-01-31",
     }
 

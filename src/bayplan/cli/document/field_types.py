@@ -5,8 +5,9 @@ from dataclasses import dataclass, field
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
-from pydantic import AliasChoices, BaseModel
+from pydantic import AliasChoices, BaseModel, BeforeValidator, PlainValidator
 from pydantic.fields import FieldInfo
+from pydantic_core import PydanticUndefined
 
 _SCALARS = frozenset({bool, int, float, str})
 
@@ -24,6 +25,11 @@ class FieldType:
     def is_text(self) -> bool:
         """Whether a number is a mistake. Also where a field may be text or a pk: a number there is a version without quotes."""
         return not self.scalars or str in self.scalars
+
+    @property
+    def may_be_switch(self) -> bool:
+        """Whether the field may be true or false beside others."""
+        return bool in self.scalars
 
     @property
     def is_switch(self) -> bool:
@@ -66,10 +72,15 @@ def _names(name: str, info: FieldInfo) -> Iterator[str]:
 
 
 def _alternatives(annotation: Any) -> Iterator[Any]:
-    """Gives the types that an annotation allows: each type of a union, without null and without `Annotated`."""
+    """Gives the types that an annotation allows: each type of a union, without null and without `Annotated`.
+
+    Where a validator reads other types than the field holds, it allows those.
+    """
     origin = get_origin(annotation)
     if origin is Annotated:
-        yield from _alternatives(get_args(annotation)[0])
+        type_, *metadata = get_args(annotation)
+        read = (part.json_schema_input_type for part in metadata if isinstance(part, (BeforeValidator, PlainValidator)))
+        yield from _alternatives(next((part for part in read if part not in (Any, PydanticUndefined)), type_))
     elif origin in (Union, UnionType):
         for part in get_args(annotation):
             yield from _alternatives(part)

@@ -113,6 +113,8 @@ def _wrong_types(path: str, type_: FieldType, node: DocumentNode) -> Iterator[Pr
     elif type_.is_switch:
         if node.value is not None and not isinstance(node.value, bool):
             yield Problem(path, "invalid", f"Write true or false in place of {node.source or node.value!r}.")
+    elif isinstance(node.value, bool) and type_.may_be_switch:
+        return
     elif isinstance(node.value, (bool, int, float)) and type_.is_text:
         kind = "true or false" if isinstance(node.value, bool) else "a number"
         yield Problem(path, "not_text", f'Write it in quotes, "{node.source}": without them it is {kind}, not text.')

@@ -60,12 +60,15 @@ def add(client: Client, draft: ImageDraft, credentials: Mapping[str, str | None]
     }
     filled |= {field: facts[field] for field in ("cuda_version", "licence") if field in facts}
     filled |= draft.fields
+    without_cuda = {name: facts[name] for name in ("accelerator", "needs_driver") if name in facts}
+    if _is_without_cuda({"facts": without_cuda}):
+        filled["facts"] = without_cuda | filled.get("facts", {})
     new_framework = _fill_framework(client, facts, filled)
     if not as_json:
         _show_inspection(inspection, facts)
     if new_framework is not None and _confirms_framework(new_framework, draft):
         filled["framework"] = new_framework
-    if sys.stdin.isatty() and not {"cpu", "cuda_version"} & filled.keys():
+    if sys.stdin.isatty() and not {"cpu", "cuda_version"} & filled.keys() and not _is_without_cuda(filled):
         filled["cpu"] = prompt.yes_or_no("Does it run without a GPU?")
     missing = list(_missing(client, filled, new_framework))
     if missing and not sys.stdin.isatty():
@@ -95,6 +98,12 @@ def common_facts(inspection: InspectionAnswer) -> Body:
         for name, fact in platform["facts"].items():
             values.setdefault(name, []).append(fact["value"])
     return {name: of_all[0] for name, of_all in values.items() if all(value == of_all[0] for value in of_all)}
+
+
+def _is_without_cuda(filled: Body) -> bool:
+    """Whether the image is for a GPU that it uses without CUDA, by its facts."""
+    facts = filled.get("facts", {})
+    return facts.get("accelerator") not in (None, "cuda") or facts.get("needs_driver") is True
 
 
 def _name_and_version(reference: Reference) -> Body:
@@ -138,7 +147,7 @@ def _missing(client: Client, filled: Body, new_framework: str | None) -> Iterato
         yield MissingField("tasks", "--task TASK", "Tasks (train, predict, ...)", _split)
     if "licence" not in filled:
         yield MissingField("licence", "--licence NAME", "Licence (MIT, Apache-2.0, ...)")
-    if filled.get("cpu") is not True:
+    if filled.get("cpu") is not True and not _is_without_cuda(filled):
         if "cuda_version" not in filled:
             yield MissingField("cuda_version", "--cuda VERSION (or --cpu)", "CUDA release")
         if "min_hardware_generation" not in filled:

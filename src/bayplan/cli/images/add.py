@@ -1,9 +1,10 @@
 """`bayplan images add`: adds an image, from options alone or with the facts that its registry has."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
+from bayplan.cli.images._fact_options import entered, takes_image_facts
 from bayplan.cli.images._options import (
     Cpu,
     Cuda,
@@ -22,6 +23,7 @@ from bayplan.cli.images._options import (
 from bayplan.cli.options import AsJson, Server, UsageError
 
 
+@takes_image_facts()
 def add(
     name: Annotated[
         str, typer.Argument(metavar="NAME|REFERENCE", help="Its name; or its reference alone.", show_default=False)
@@ -50,8 +52,10 @@ def add(
     cpu: Cpu = None,
     registry_username: RegistryUser = None,
     registry_password_stdin: RegistryPasswordStdin = False,
+    *,
     server: Server = None,
     as_json: AsJson = False,
+    **facts: Any,
 ) -> None:
     """Add an image, by its reference or by name and version.
 
@@ -70,6 +74,7 @@ def add(
         "domain": domain,
         "tasks": task,
         "licence": licence,
+        "facts": entered(facts) or None,
     }
     if version is None:
         if url is not None or registry is not None:

@@ -1,9 +1,10 @@
 """`bayplan images edit`: changes fields of an image."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
+from bayplan.cli.images._fact_options import entered, takes_image_facts
 from bayplan.cli.images._options import (
     Cpu,
     Cuda,
@@ -22,6 +23,7 @@ from bayplan.cli.images._options import (
 from bayplan.cli.options import AsJson, ImageWords, Server, UsageError
 
 
+@takes_image_facts()
 def edit(
     image: ImageWords,
     name: Annotated[str | None, typer.Option(metavar="NAME", help="Its new name.")] = None,
@@ -37,10 +39,12 @@ def edit(
     licence: Annotated[str | None, LicenceName] = None,
     registry_username: RegistryUser = None,
     registry_password_stdin: RegistryPasswordStdin = False,
+    *,
     server: Server = None,
     as_json: AsJson = False,
+    **facts: Any,
 ) -> None:
-    """Change fields of an image: those that options name."""
+    """Change fields of an image, and facts about it: those that options name."""
     from bayplan.cli import connection, lookup, output
 
     options = {
@@ -55,6 +59,7 @@ def edit(
         "domain": domain,
         "tasks": task,
         "licence": licence,
+        "facts": entered(facts) or None,
     }
     changes = body(options) | registry_credentials(registry_username, registry_password_stdin)
     if not changes:

@@ -66,7 +66,8 @@ def show_one(node: ExpandedNodeAnswer) -> None:
     values: Mapping[str, Any] = {**node, "driver_version": node["driver_version"] or "none"}
     facts: list[tuple[str, Any]] = []
     for name, fact in NODE_FACTS.items():
-        facts.append((fact.title, memory(values[name]) if fact.is_size else values[name]))
+        is_size = fact.is_size and values[name] is not None
+        facts.append((fact.title, memory(values[name]) if is_size else values[name]))
         if name == "compute_capability":
             facts.append(("generation", generation(node)))
     address = Text(f"{node['ip']}#{node['index']}", style="bold")

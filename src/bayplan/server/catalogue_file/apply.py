@@ -18,7 +18,6 @@ from bayplan.domain.entity_tags import ANY_TAG, tags_in
 from bayplan.errors import BayplanError, Conflict, Invalid, PreconditionFailed, Problem
 from bayplan.server.catalogue_file.export import SECTIONS, DocumentSection, Entry, names_of, rows_of
 from bayplan.server.catalogue_file.stored_entries import PART, Identity, stored_entries
-from bayplan.server.images import queries as image_queries
 
 _MOST_PROBLEMS = 100
 _UNREADABLE = object()  # equal to no value of a document
@@ -140,8 +139,7 @@ class _Work:
         facts = mentioned_facts(entry)
         if row is None:
             new = {**values, **self._server_columns.columns[section.name]}
-            pk = await crud.insert(self._tx, section.resource_type, new, self._keyring, resolved=True)
-            await self._enter_facts(pk, facts)
+            pk = await crud.insert(self._tx, section.resource_type, new, self._keyring, facts=facts, resolved=True)
             self._result.changes.append(self._change("add", section, entry.values, pk, {}))
             return
         changed = {
@@ -161,9 +159,7 @@ class _Work:
                 shown[item.name] = await self._shown(item, row[item.name], changed[item.name], names)
         for name, value in new_facts.items():
             shown[f"facts.{name}"] = {"from": row["facts"].get(name), "to": value}
-        if changed:
-            await crud.change(self._tx, section.resource_type, row["pk"], changed, self._keyring)
-        await self._enter_facts(row["pk"], new_facts)
+        await crud.change(self._tx, section.resource_type, row["pk"], changed, self._keyring, facts=new_facts)
         self._result.changes.append(self._change("change", section, entry.values, row["pk"], shown))
 
     async def prune(self, section: DocumentSection, entries: Sequence[DocumentEntry]) -> None:
@@ -227,10 +223,6 @@ class _Work:
                 self._names[item.target] = await names_of(self._tx.fetch, item.target)
             return {"from": self._names[item.target].get(old), "to": names.get(item.name)}
         return {"from": old, "to": new}
-
-    async def _enter_facts(self, pk: int, values: Entry) -> None:
-        if values:
-            await image_queries.enter_facts(self._tx, pk, values)
 
     def _note(self, at: str, error: Invalid | Conflict) -> None:
         self._kinds.add(Conflict if isinstance(error, Conflict) else Invalid)

@@ -54,7 +54,4 @@ def _entries(document: Document) -> dict[str, list[DocumentEntry]]:
 
 
 def _entry(body: Any) -> DocumentEntry:
-    values = body.model_dump(exclude={"facts"})
-    if "facts" in body.model_fields_set and body.facts is not None:
-        values["facts"] = body.facts.model_dump(exclude_unset=True)
-    return DocumentEntry(values, frozenset(body.model_fields_set))
+    return DocumentEntry(body.values(), frozenset(body.model_fields_set))

@@ -127,10 +127,11 @@ async def create(
 ) -> Written:
     """Adds an object; raises `Invalid` or `Conflict`."""
     principal, disclosure = sender.principal, context.disclosure()
+    facts = values.pop("facts", {})
     prepared = {**await resource.prepare(values), **resource.born(principal)}
 
     async def work(tx: Transaction) -> Written:
-        pk = await crud.insert(tx, resource.resource_type, prepared, context.keyring)
+        pk = await crud.insert(tx, resource.resource_type, prepared, context.keyring, facts=facts)
         created, tag = await crud.load_in(tx, projection(resource.name, principal, expand), pk, disclosure)
         await context.audit.disclosed_in(tx, principal, sender.address, "create", disclosure)
         return Written(created, expanded_tag(tag, expand, tx.version))
@@ -151,12 +152,13 @@ async def change(
 ) -> Written:
     """Gives an object's fields these values; raises `NotFound`, `Invalid`, `Conflict`, `PreconditionFailed` or `Forbidden`."""
     principal, disclosure = sender.principal, context.disclosure()
+    facts = values.pop("facts", None) or {}
     prepared = await resource.prepare(values)
 
     async def work(tx: Transaction) -> Written:
         if principal.worker is not None:
             await _keep_fixed(tx, resource, pk, prepared)
-        await crud.change(tx, resource.resource_type, pk, prepared, context.keyring, if_match=if_match)
+        await crud.change(tx, resource.resource_type, pk, prepared, context.keyring, facts=facts, if_match=if_match)
         changed, tag = await crud.load_in(tx, projection(resource.name, principal, expand), pk, disclosure)
         await context.audit.disclosed_in(tx, principal, sender.address, action, disclosure)
         return Written(changed, expanded_tag(tag, expand, tx.version))

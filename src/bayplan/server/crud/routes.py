@@ -181,7 +181,7 @@ def _load(resource: Resource) -> Handler:
 
 def _create(resource: Resource) -> Handler:
     async def create(context: Context, call: Call[ExpandParameters, Body]) -> Response:
-        written = await queries.create(context, _sender(call), resource, call.body.model_dump(), call.query.expand)
+        written = await queries.create(context, _sender(call), resource, call.body.values(), call.query.expand)
         headers = {"Location": f"/v1/{resource.name}/{written.content['pk']}"}
         return tagged(call.request, written.content, written.tag, 201, headers)
 
@@ -190,7 +190,7 @@ def _create(resource: Resource) -> Handler:
 
 def _write(resource: Resource, action: str) -> Handler:
     async def write(context: Context, call: Call[ExpandParameters, Body]) -> Response:
-        values = call.body.model_dump(exclude_unset=action == "change")
+        values = call.body.model_dump(exclude_unset=True) if action == "change" else call.body.values()
         sender, expand = _sender(call), call.query.expand
         written = await queries.change(
             context, sender, resource, call.pk, values, expand, action=action, if_match=call.if_match

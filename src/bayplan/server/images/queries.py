@@ -15,9 +15,9 @@ from bayplan.errors import NotFound
 from bayplan.server.context import Context
 from bayplan.server.crud.queries import Sender, Written, expanded_tag
 from bayplan.server.http.responses import fingerprint
-from bayplan.server.images.store import enter_facts, replace_registry_facts, revision
+from bayplan.server.images.store import revision
 
-__all__ = ["change_facts", "enter_facts", "erase", "load_facts", "reinstate", "replace_registry_facts", "revision"]
+__all__ = ["change_facts", "erase", "load_facts", "reinstate", "revision"]
 
 IMAGES = RESOURCE_TYPES["docker"]
 Object = dict[str, Any]
@@ -48,9 +48,9 @@ async def erase(context: Context, sender: Sender, pk: int, expand: tuple[str, ..
 async def change_facts(
     context: Context, principal: Principal, pk: int, values: Mapping[str, Any], *, if_match: str | None
 ) -> None:
-    """Stores staff's facts about an image; raises `NotFound`, `Conflict` or `PreconditionFailed`."""
+    """Stores staff's facts about an image; raises `NotFound`, `Invalid`, `Conflict` or `PreconditionFailed`."""
     async with context.db.write(by=principal) as tx:
-        await enter_facts(tx, pk, values, if_match=if_match)
+        await crud.change(tx, IMAGES, pk, {}, context.keyring, facts=values, if_match=if_match)
 
 
 async def load_facts(context: Context, pk: int) -> Written:

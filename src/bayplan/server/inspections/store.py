@@ -10,18 +10,17 @@ from typing import Any
 import sqlalchemy as sa
 from pydantic import ValidationError
 
-from bayplan.db import crud, tables
+from bayplan.db import crud, image_facts, tables
 from bayplan.db.change_entry import ChangeEntry
 from bayplan.db.database import Database, Transaction, fetch_all
 from bayplan.db.keyring import Keyring
 from bayplan.db.resource_types import RESOURCE_TYPES
-from bayplan.domain.facts import STAFF, facts_from_inspection
+from bayplan.domain.facts import REGISTRY, STAFF, facts_from_inspection
 from bayplan.domain.reference import Reference, check_agreement, located
 from bayplan.errors import Conflict, NotFound
 from bayplan.schemas.facts import FactsPatch
 from bayplan.server.checks import queries as check_queries
 from bayplan.server.credentials.queries import CredentialKey
-from bayplan.server.images import queries as image_queries
 
 IMAGES = RESOURCE_TYPES["docker"]
 Object = dict[str, Any]
@@ -83,7 +82,7 @@ async def keep(
     await tx.execute(sa.delete(table).where(table.c.image == pk))
     await tx.execute(sa.insert(table), {"image": pk, **inspection, "by_architecture": new.by_architecture or None})
     digests = (old[0].digest if old else None, inspection["digest"])
-    changes = {"digest": digests, **await image_queries.replace_registry_facts(tx, pk, new.facts)}
+    changes = {"digest": digests, **await image_facts.replace(tx, pk, REGISTRY, new.facts)}
     tx.entries.append(ChangeEntry("docker", pk, "inspect", changes))
     await check_queries.accept_digest(tx, pk, row["url"], row["registry"], inspection["digest"], inspection["checked"])
 

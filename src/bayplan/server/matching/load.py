@@ -20,7 +20,7 @@ from bayplan.domain.compatibility.index import CatalogueIndex
 from bayplan.domain.compatibility.node import Node
 from bayplan.domain.compatibility.order import CatalogueImage
 from bayplan.domain.compatibility.tables import Tables
-from bayplan.domain.facts import CONFIGURATION_FACTS, STAFF, SourcedFacts, by_precedence
+from bayplan.domain.facts import PLATFORM_FACTS, STAFF, SourcedFacts, by_precedence
 from bayplan.server.matching.node_facts import node_from
 from bayplan.server.snapshot import MANY_IMAGES, spare_collector
 
@@ -229,9 +229,7 @@ def _image(row: Any, known: SourcedFacts, others: Mapping[str, Mapping[str, Any]
     image = _image_with(plain, {name: value for name, (value, _) in known.items()}) if known else plain
     if not others:
         return image
-    kept = {
-        name: value for name, (value, origin) in known.items() if origin == STAFF or name not in CONFIGURATION_FACTS
-    }
+    kept = {name: value for name, (value, origin) in known.items() if origin == STAFF or name not in PLATFORM_FACTS}
     return replace(
         image,
         by_architecture=tuple((name, _image_with(plain, {**facts, **kept})) for name, facts in sorted(others.items())),
@@ -245,14 +243,22 @@ def _image_with(plain: Image, values: Mapping[str, Any]) -> Image:
     return replace(
         plain,
         architectures=_words(values.get("architectures")),
+        accelerator=values.get("accelerator"),
+        rocm_version=values.get("rocm_version"),
         requirements=None if requirements is None else tuple(sorted(requirements.items())),
         disable_require=values.get("disable_require"),
         compat_package=None if compat is None else CompatLibraries(compat.get("cuda"), compat.get("driver")),
         compat_activation=values.get("compat_activation"),
+        framework_cuda=values.get("framework_cuda"),
         kernel_architectures=_kernel_architectures(values.get("kernel_architectures")),
         compiles_at_runtime=values.get("compiles_at_runtime"),
+        compiler_cuda=values.get("compiler_cuda"),
         min_driver=values.get("min_driver"),
         min_compute_capability=values.get("min_compute_capability"),
+        min_gpu_memory_bytes=values.get("min_gpu_memory_bytes"),
+        min_shared_memory_bytes=values.get("min_shared_memory_bytes"),
+        min_gpus=values.get("min_gpus"),
+        needs_driver=values.get("needs_driver"),
         end_of_life=None if end is None else datetime.date.fromisoformat(end),
     )
 
@@ -267,12 +273,22 @@ def _kernel_architectures(value: list[str] | dict[str, list[str]] | None) -> Ker
     return None if value is None else framework_kernels(*value)
 
 
+_SAME_MACHINE = tables.nodes.alias()
+_MACHINE_GPUS = (
+    sa.select(sa.func.count())
+    .where(
+        _SAME_MACHINE.c.ip == tables.nodes.c.ip,
+        sa.or_(*(_SAME_MACHINE.c[name].is_not(None) for name in ("driver_version", "compute_capability", "target"))),
+    )
+    .scalar_subquery()
+)
 _NODES = (
-    sa.select(*tables.nodes.c, tables.hardware.c.generation)
+    sa.select(*tables.nodes.c, _MACHINE_GPUS, tables.hardware.c.generation)
     .select_from(tables.nodes.outerjoin(tables.hardware, tables.hardware.c.pk == tables.nodes.c.hardware_generation))
     .order_by(tables.nodes.c.pk)
 )
-_NODE_COLUMNS = tuple(column.name for column in tables.nodes.c)
+_NODE_COLUMNS = (*(column.name for column in tables.nodes.c), "machine_gpus")
+_NODE_FLAGS = tuple(column.name for column in tables.nodes.c if isinstance(column.type, sa.Boolean))
 _ALL_NODES = CompiledStatement(_NODES)
 _ONE_NODE = CompiledStatement(_NODES.where(tables.nodes.c.pk == sa.bindparam("pk", type_=sa.BigInteger)))
 _NODES_OF_WORKER = CompiledStatement(
@@ -299,7 +315,7 @@ def _nodes(rows: Rows) -> list[tuple[int, Node]]:
     nodes = []
     for row in rows:
         values = dict(zip(_NODE_COLUMNS, row, strict=False))
-        fabric_ready = values["fabric_ready"]
-        values["fabric_ready"] = None if fabric_ready is None else bool(fabric_ready)
+        for name in _NODE_FLAGS:
+            values[name] = None if values[name] is None else bool(values[name])
         nodes.append((values["pk"], node_from(values, row[-1])))
     return nodes

@@ -15,7 +15,10 @@ _FACTS = {field.name: _API_NAMES.get(field.name, field.name) for field in fields
 
 
 def node_from(values: Mapping[str, Any], generation: str | None) -> Node:
-    """The node with these facts; the values may name its generation by a key, `generation` is its name."""
+    """The node with these facts; the values may name its generation by a key, `generation` is its name.
+
+    A question cannot say how many GPUs the machine has: that is counted in the catalogue.
+    """
     facts = {name: values.get(api_name) for name, api_name in _FACTS.items()}
     return Node(**facts | {"hardware_generation": generation})
 

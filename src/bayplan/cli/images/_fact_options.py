@@ -1,0 +1,130 @@
+"""The facts about an image as options, which several commands take, and the facts that they stand for."""
+
+from collections.abc import Callable, Collection, Mapping
+from typing import Annotated, Any
+
+import typer
+
+from bayplan.cli.options import NONE, Command, UsageError, size, takes_options
+
+_OPTIONS: Mapping[str, Any] = {
+    "architecture": Annotated[
+        list[str] | None, typer.Option(metavar="ARCH", help="A platform that it is built for; repeat it.")
+    ],
+    "accelerator": Annotated[
+        str | None, typer.Option(metavar="KIND", help="The kind of GPU that it is for: cuda, rocm, ascend, ...")
+    ],
+    "rocm_version": Annotated[str | None, typer.Option("--rocm", metavar="VERSION", help="The ROCm release in it.")],
+    "requirement": Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME=VALUE", help="An NVIDIA_REQUIRE_... variable in it; repeat it."),
+    ],
+    "disable_require": Annotated[
+        bool | None, typer.Option(help="Whether NVIDIA_DISABLE_REQUIRE is set in it.", show_default=False)
+    ],
+    "compat_package": Annotated[
+        str | None, typer.Option(metavar="'CUDA DRIVER'", help="Its cuda-compat package, as '12.4 550.54.15'.")
+    ],
+    "compat_activation": Annotated[
+        str | None,
+        typer.Option(
+            metavar="HOW", help="How that package comes before the driver: toolkit, entrypoint, always or never."
+        ),
+    ],
+    "compat_on_loader_path": Annotated[
+        bool | None,
+        typer.Option(help="The same as --compat-activation always, or never.", show_default=False),
+    ],
+    "framework_cuda": Annotated[
+        str | None, typer.Option(metavar="VERSION", help="The CUDA that its framework was built with, like 12.8.")
+    ],
+    "kernel_architecture": Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="[LIBRARY=]X.Y",
+            help="A GPU that it has kernels for (9.0, 12.0+PTX, gfx942, flash_attn=8.0); repeat it.",
+        ),
+    ],
+    "compiles_at_runtime": Annotated[
+        bool | None,
+        typer.Option(help="Whether it compiles kernels while it runs, to PTX.", show_default=False),
+    ],
+    "compiles_to": Annotated[
+        str | None,
+        typer.Option(metavar="FORM", help="What it compiles kernels to while it runs: ptx or cubin (machine code)."),
+    ],
+    "compiler_cuda": Annotated[
+        str | None, typer.Option(metavar="VERSION", help="The CUDA of the compiler in it, like 12.8.")
+    ],
+    "min_driver": Annotated[str | None, typer.Option(metavar="VERSION", help="The oldest driver for it.")],
+    "min_compute_capability": Annotated[
+        str | None, typer.Option(metavar="X.Y", help="The lowest compute capability for it.")
+    ],
+    "min_gpu_memory_bytes": Annotated[
+        int | None,
+        typer.Option("--min-gpu-memory", metavar="SIZE", parser=size, help="The least GPU memory for it, like 24GiB."),
+    ],
+    "min_shared_memory_bytes": Annotated[
+        int | None,
+        typer.Option("--min-shared-memory", metavar="SIZE", parser=size, help="The least /dev/shm for it, like 8GiB."),
+    ],
+    "min_gpus": Annotated[int | None, typer.Option(metavar="NUMBER", help="How many GPUs it uses at least.")],
+    "needs_driver": Annotated[
+        bool | None,
+        typer.Option(help="Whether it needs the GPU's driver without using CUDA.", show_default=False),
+    ],
+    "end_of_life": Annotated[str | None, typer.Option(metavar="YYYY-MM-DD", help="Its last day of support.")],
+}
+
+
+def takes_image_facts(without: Collection[str] = ()) -> Callable[[Command], Command]:
+    """Gives a command an option for each fact; the command's `**facts` get their values."""
+    return takes_options({name: option for name, option in _OPTIONS.items() if name not in without})
+
+
+def entered(options: Mapping[str, Any]) -> dict[str, Any]:
+    """The facts for the options that have a value; the word "none" takes an entry back. Raises `UsageError`."""
+    facts = {name: value for name, value in options.items() if value not in (None, [])}
+    for option, name in (("architecture", "architectures"), ("requirement", "requirements")):
+        if option in facts:
+            facts[name] = facts.pop(option)
+    if "requirements" in facts:
+        facts["requirements"] = _requirements(facts["requirements"])
+    if "compat_package" in facts:
+        facts["compat_package"] = _compat_package(facts["compat_package"])
+    if "compiles_to" in facts:
+        if "compiles_at_runtime" in facts:
+            raise UsageError("--compiles-to says that it compiles: leave --compiles-at-runtime out.")
+        facts["compiles_at_runtime"] = facts.pop("compiles_to")
+    if "kernel_architecture" in facts:
+        facts["kernel_architectures"] = _kernel_architectures(facts.pop("kernel_architecture"))
+    return {name: None if value == NONE else value for name, value in facts.items()}
+
+
+def _requirements(texts: list[str]) -> dict[str, str]:
+    pairs = [text.partition("=") for text in texts]
+    if not all(name and sign for name, sign, _ in pairs):
+        raise UsageError("--requirement takes NAME=VALUE, as in 'NVIDIA_REQUIRE_CUDA=cuda>=12.4'.")
+    return {name: value for name, _, value in pairs}
+
+
+def _compat_package(text: str) -> dict[str, str] | str:
+    if text == NONE:
+        return text
+    cuda, _, driver = text.strip().partition(" ")
+    if not driver:
+        raise UsageError("--compat-package takes its CUDA and its driver, as in '12.4 550.54.15'.")
+    return {"cuda": cuda, "driver": driver.strip()}
+
+
+def _kernel_architectures(texts: list[str]) -> list[str] | dict[str, list[str]]:
+    pairs = [text.rpartition("=") for text in texts]
+    named = [bool(sign) for _, sign, _ in pairs]
+    if not any(named):
+        return texts
+    if not all(named):
+        raise UsageError("Give --kernel-architecture with a library each time, as in 'torch=9.0', or never.")
+    libraries: dict[str, list[str]] = {}
+    for library, _, kernel in pairs:
+        libraries.setdefault(library, []).append(kernel)
+    return libraries
