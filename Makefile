@@ -1,7 +1,7 @@
 # Everything that a newcomer or a robot does here. `make` alone prints the list.
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test lint check fuzz-api fuzz-registry bench bench-registries bench-credentials bench-fleet flood fuzz-index truth facts tour clean
+.PHONY: help install run test lint check fuzz-api fuzz-registry bench bench-registries bench-credentials bench-fleet flood fuzz-index tables truth facts tour clean
 
 BIN := .venv/bin
 # Options for the command that a target runs: make run ARGS="--port 8080", make test ARGS="-k licences".
@@ -54,6 +54,9 @@ fuzz-registry: .venv/.dev ## Read two hundred times the spoiled manifests, index
 
 fuzz-index: .venv/.dev ## Hold the index against the one-image judge on many random catalogues, for some ten minutes (less with ROUNDS=100)
 	@BAYPLAN_FUZZ_ROUNDS=$(ROUNDS) $(BIN)/pytest -q -n auto tests/domain/compatibility/test_index.py $(ARGS)
+
+tables: .venv/.dev ## Read the wheels of tools/tables/wheels.csv that were not read yet, and write their rows into the tables (options in ARGS="--only torch")
+	@$(BIN)/python -m tools.tables $(ARGS)
 
 truth: .venv/.dev ## Hold the judge against real reports; prints how often it is right (ARGS=--short: that alone)
 	@$(BIN)/python -m benchmarks.truth $(ARGS)

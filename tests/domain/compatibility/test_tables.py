@@ -8,7 +8,7 @@ import pytest
 
 from bayplan.domain.compatibility.tables import load, read_rows
 from bayplan.domain.compatibility.tables.loader import SHIPPED
-from bayplan.domain.versions import ComputeCapability, CudaVersion, DriverVersion
+from bayplan.domain.versions import CudaVersion, DriverVersion
 from bayplan.errors import CannotStart
 
 TABLES = load()
@@ -129,45 +129,6 @@ def test_compat_packages_accept_only_older_branches() -> None:
         assert row.driver_branch <= own.branch
     assert 535 in TABLES.compat_accepts(CudaVersion.parse("12.4.1"))
     assert TABLES.compat_accepts(CudaVersion.parse("9.2")) == frozenset()
-
-
-def test_official_builds_are_found_by_framework_version_and_cuda() -> None:
-    cu121 = TABLES.arch_list("PyTorch", "2.5.0", "12.1.1")
-    assert cu121 is not None
-    assert cu121.kernel_architectures == ("5.0", "6.0", "7.0", "7.5", "8.0", "8.6", "9.0")
-    assert TABLES.arch_list("torch", "2.7.1+cu126", "12.8.1") == TABLES.arch_list("pytorch", "2.7.1", "12.6")
-    arm = TABLES.arch_list("PyTorch", "2.9.0", "13.0", "arm64")
-    assert arm is not None
-    assert "11.0" in arm.kernel_architectures
-    for build in [("PyTorch", "2.5", "9.0"), ("Caffe", "1", "8.0"), ("PyTorch", "main", "12.4"), (None, "2", "12.4")]:
-        assert TABLES.arch_list(*build) is None
-
-
-def test_nvidias_own_builds_are_listed_by_the_release_of_their_image() -> None:
-    ngc = TABLES.arch_list("PyTorch", "2.6.0a0+ecf3bae40a.nv25.01", "12.8.0")
-    assert ngc is not None
-    assert ngc.kernel_architectures[0] == "7.5"
-    older = TABLES.arch_list("PyTorch", "2.4.0a0+07cecf4168.nv24.05", "12.4.1")
-    assert older is not None
-    assert older.kernel_architectures[-1] == "9.0+PTX"
-    # They are not what the project itself builds of the same version.
-    assert TABLES.arch_list("PyTorch", "2.1.0a0+32f93b1.nv23.07", "12.1.1") is None
-    assert TABLES.arch_list("PyTorch", "2.1.0", "12.1.1") is not None
-
-
-def test_pytorch_2_11_has_no_code_for_volta_with_cuda_12_8() -> None:
-    for version, has_volta in [("2.10.0", True), ("2.11.0", False)]:
-        build = TABLES.arch_list("PyTorch", version, "12.8.1")
-        assert build is not None
-        assert ("7.0" in build.kernel_architectures) is has_volta
-
-
-def test_a_release_could_make_what_its_builds_contain() -> None:
-    for row in TABLES.arch_lists:
-        for kernel in row.kernel_architectures:
-            generation = TABLES.by_capability[ComputeCapability.parse(kernel.removesuffix("+PTX"))]
-            assert generation.first_cuda.release <= row.cuda.release, (row, kernel)
-            assert generation.last_cuda is None or row.cuda.release <= generation.last_cuda.release, (row, kernel)
 
 
 @pytest.mark.parametrize(

@@ -9,15 +9,22 @@ import itertools
 from functools import lru_cache
 from pathlib import Path
 
-from packaging.specifiers import InvalidSpecifier, SpecifierSet
-
 from bayplan.domain.compatibility.tables.gpu_models import NamedGpu
+from bayplan.domain.compatibility.tables.library_rows import (
+    ArchList,
+    LibraryMinimum,
+    PypiBuild,
+    RuntimeCompiler,
+    load_arch_lists,
+    load_library_minimums,
+    load_pypi_builds,
+    load_runtime_compilers,
+)
 from bayplan.domain.compatibility.tables.loader import Row, check_folder, parsed, read_rows, table_path, whole, yes
 from bayplan.domain.compatibility.tables.lookups import Tables
 from bayplan.domain.compatibility.tables.machine_rows import AmdgpuDriver, GfxTarget, ToolkitFault
 from bayplan.domain.compatibility.tables.machines import MachineTables, load_machines
 from bayplan.domain.compatibility.tables.rows import (
-    ArchList,
     Capability,
     CompatBranch,
     CudaRelease,
@@ -38,8 +45,11 @@ __all__ = [
     "Family",
     "Generation",
     "GfxTarget",
+    "LibraryMinimum",
     "MachineTables",
     "NamedGpu",
+    "PypiBuild",
+    "RuntimeCompiler",
     "Tables",
     "ToolkitFault",
     "load",
@@ -94,12 +104,10 @@ def load(folder: Path | None = None) -> Tables:
             lambda row: CompatBranch(CudaVersion.parse(row["cuda"]), whole(row["driver_branch"]), row["source"]),
             lambda row: (row.cuda, row.driver_branch),
         ),
-        arch_lists=parsed(
-            table_path("arch_lists.csv", folder),
-            ("framework", "versions", "cuda", "architecture", "kernel_architectures", "source"),
-            _arch_list,
-            lambda row: (row.framework.casefold(), row.versions, row.cuda, row.architecture),
-        ),
+        arch_lists=load_arch_lists(folder),
+        pypi_builds=load_pypi_builds(folder),
+        runtime_compilers=load_runtime_compilers(folder),
+        library_minimums=load_library_minimums(folder),
         machines=load_machines(folder, capabilities),
     )
 
@@ -148,17 +156,3 @@ def _driver_branch(row: Row) -> DriverBranch:
         designation=row.get("designation") or None,
         end_of_life=datetime.date.fromisoformat(end_of_life) if end_of_life else None,
     )
-
-
-def _arch_list(row: Row) -> ArchList:
-    try:
-        versions = SpecifierSet(row["versions"])
-    except InvalidSpecifier as error:
-        raise Invalid(f"{row['versions']!r} is not a version specifier as pip writes it.") from error
-    kernels = tuple(row["kernel_architectures"].split())
-    for kernel in kernels:
-        ComputeCapability.parse(kernel.removesuffix("+PTX"))
-    if not kernels:
-        raise Invalid("the list of kernel architectures is empty.")
-    cuda = CudaVersion.parse(row["cuda"])
-    return ArchList(row["framework"], versions, cuda, row["architecture"], kernels, row["source"])

@@ -4,16 +4,13 @@ The lookups are here, next to the rows, so that a rule reads like its sentence a
 on it.
 """
 
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-from packaging.version import InvalidVersion, Version
-
+from bayplan.domain.compatibility.tables.libraries import LibraryTables
 from bayplan.domain.compatibility.tables.machines import MachineTables
 from bayplan.domain.compatibility.tables.rows import (
-    ArchList,
     Capability,
     CompatBranch,
     CudaRelease,
@@ -24,14 +21,11 @@ from bayplan.domain.compatibility.tables.rows import (
 from bayplan.domain.versions import ComputeCapability, CudaVersion, DriverVersion, read
 from bayplan.errors import Invalid
 
-_LOCAL_CUDA = re.compile(r"cu([0-9]{1,2})([0-9])", re.ASCII)
-_NGC_RELEASE = re.compile(r"(?:^|\.)nv([0-9]{2}\.[0-9]{1,2})(?:\.|$)", re.ASCII)
 _CATALOGUE = "the catalogue"
-_FRAMEWORK_ALIASES = {"torch": "pytorch", "tf": "tensorflow"}
 
 
 @dataclass(frozen=True, eq=False)
-class Tables:
+class Tables(LibraryTables):
     """All tables about drivers, CUDA and GPUs. Compared by identity: it is large."""
 
     cuda: tuple[CudaRelease, ...]
@@ -40,7 +34,6 @@ class Tables:
     capabilities: tuple[Capability, ...]
     driver_branches: tuple[DriverBranch, ...]
     compat_branches: tuple[CompatBranch, ...]
-    arch_lists: tuple[ArchList, ...]
     machines: MachineTables
 
     def with_catalogue(
@@ -189,50 +182,3 @@ class Tables:
         for row in self.compat_branches:
             accepted.setdefault(row.cuda.release, set()).add(row.driver_branch)
         return {release: frozenset(branches) for release, branches in accepted.items()}
-
-    # Framework builds
-
-    def arch_list(
-        self, framework: str | None, version: str | None, cuda: str | None, architecture: str | None = None
-    ) -> ArchList | None:
-        """The capabilities that the published build of a framework was compiled for; None where it is not listed.
-
-        A local version such as "2.4.0+cu121" names the build's own CUDA, which need not be the image's, and one such
-        as "2.6.0a0+ecf3bae40a.nv25.01" is NVIDIA's own build, listed by the release of its image.
-        """
-        if framework is None or version is None:
-            return None
-        return self._arch_list(framework, version, cuda, architecture)
-
-    def _arch_list(self, framework: str, version: str, cuda: str | None, architecture: str | None) -> ArchList | None:
-        name = _FRAMEWORK_ALIASES.get(framework.casefold(), framework.casefold())
-        try:
-            parsed = Version(version)
-            local = _LOCAL_CUDA.fullmatch(parsed.local or "")
-            if local is not None:
-                release = (int(local[1]), int(local[2]))
-            elif cuda is not None:
-                release = CudaVersion.parse(cuda).release
-            else:
-                return None
-        except (InvalidVersion, Invalid):
-            return None
-        ngc = _NGC_RELEASE.search(parsed.local or "")
-        rows = self._arch_lists_by_name.get(name if ngc is None else f"ngc {name}", ())
-        # A release candidate is built as its release.
-        public = Version(parsed.base_version if ngc is None else ngc[1])
-        return next(
-            (
-                row
-                for row in rows
-                if row.cuda.release == release
-                and row.architecture == (architecture or "amd64")
-                and row.versions.contains(public, prereleases=True)
-            ),
-            None,
-        )
-
-    @cached_property
-    def _arch_lists_by_name(self) -> dict[str, tuple[ArchList, ...]]:
-        names = {row.framework.casefold() for row in self.arch_lists}
-        return {name: tuple(row for row in self.arch_lists if row.framework.casefold() == name) for name in names}

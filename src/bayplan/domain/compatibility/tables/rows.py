@@ -6,8 +6,6 @@ The types hold parsed versions, so that the rules compare and never parse a tabl
 import datetime
 from dataclasses import dataclass
 
-from packaging.specifiers import SpecifierSet
-
 from bayplan.domain.versions import ComputeCapability, CudaVersion, DriverVersion
 
 
@@ -82,16 +80,4 @@ class CompatBranch:
 
     cuda: CudaVersion
     driver_branch: int
-    source: str
-
-
-@dataclass(frozen=True, slots=True)
-class ArchList:
-    """The capabilities for which the official builds of a framework were compiled, for one CUDA release."""
-
-    framework: str
-    versions: SpecifierSet
-    cuda: CudaVersion
-    architecture: str
-    kernel_architectures: tuple[str, ...]
     source: str

@@ -1,0 +1,1 @@
+"""What whoever maintains bayplan runs; no part of the package."""
