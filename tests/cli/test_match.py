@@ -76,6 +76,16 @@ def test_where_nothing_runs_it_says_what_stands_in_the_way(shell: Shell) -> None
     assert [int(line[0]) for line in lines] == sorted((int(line[0]) for line in lines), reverse=True)
 
 
+def test_a_gpu_by_its_name(shell: Shell) -> None:
+    by_name = shell.run("match", "--driver", "580.65.06", "--gpu", "4090", "--architecture", "amd64").out
+    assert "4090, driver 580.65.06, amd64" in by_name
+    assert "native" in {row[0] for row in rows(by_name)}
+    alone = shell.run("match", "--gpu", "a100").out
+    assert "a100, driver not known" in alone
+    assert "cpu" not in {row[0] for row in rows(alone) if "cuda" in " ".join(row).lower()}
+    assert "write it as 8.9." in shell.run("match", "--driver", "580.65.06", "--cc", "89", code=1).err
+
+
 def test_a_task_that_no_image_has(shell: Shell) -> None:
     printed = shell.run("match", "--cpu-only", "--task", "juggle").out
     assert "no_such_task" in printed

@@ -21,7 +21,9 @@ class NodeFact:
 NODE_FACTS: Mapping[str, NodeFact] = {
     "gpu_name": NodeFact(
         "gpu",
-        Annotated[str | None, typer.Option("--gpu", metavar="NAME", help="The GPU's name, like 'NVIDIA RTX A6000'.")],
+        Annotated[
+            str | None, typer.Option("--gpu", metavar="NAME", help="The GPU's name, like 'NVIDIA RTX A6000' or 4090.")
+        ],
     ),
     "gpu_brand": NodeFact(
         "brand",

@@ -17,6 +17,8 @@ T = TypeVar("T")
 _DRIVER = re.compile(r"[0-9]{1,6}(?:\.[0-9]{1,6}){0,3}", re.ASCII)
 _CUDA = re.compile(r"([0-9]{1,4})\.([0-9]{1,4})(?:\.([0-9]{1,6})(?:\.[0-9]{1,6})?)?", re.ASCII)
 _CUDA_FAMILY = re.compile(r"[0-9]{1,4}", re.ASCII)
+# Both digits without a dot, as in sm_89; up to 19 it may be a major alone.
+_JOINED_CAPABILITY = re.compile(r"(?:(?:sm|compute)_?)?([2-9]|1[0-9])([0-9])[af]?", re.ASCII)
 _CAPABILITY = re.compile(r"([0-9]{1,3})(?:\.([0-9]{1,2}))?", re.ASCII)
 
 
@@ -121,6 +123,8 @@ def parse_cuda_family(text: str) -> int:
 @lru_cache(maxsize=4096)
 def _parse_capability(text: str) -> ComputeCapability:
     parts = _CAPABILITY.fullmatch(text.strip())
+    if joined := _JOINED_CAPABILITY.fullmatch(text.strip().lower()):
+        raise Invalid(f"{text!r} is not a compute capability; write it as {joined[1]}.{joined[2]}.")
     if not parts:
         raise Invalid(f"{text!r} is not a compute capability; write it as 8.6.")
     return ComputeCapability(int(parts[1]), int(parts[2] or 0))

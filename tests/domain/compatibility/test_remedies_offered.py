@@ -53,7 +53,7 @@ def check(reason: Reason, grade: Grade, image: Image, node: Node) -> str:
 
 def test_every_remedy_leads_to_a_verdict_that_runs() -> None:
     dice, kinds = random.Random(11), Counter[str]()
-    for _ in range(400):
+    for _ in range(800):
         image, node = random_image(dice), random_node(dice)
         verdict = judge(image, node, TABLES, TODAY)
         kinds.update(check(reason, verdict.grade, image, node) for reason in verdict.reasons)

@@ -179,6 +179,16 @@ def test_a_node_is_asked_for_by_its_key(stocked: Service) -> None:
     assert by_key["worker"]["driver_version"] == "535.104.05"
 
 
+def test_a_gpu_that_is_only_named_is_looked_up(stocked: Service) -> None:
+    named = {"driver_version": "535.104.05", "gpu_name": "a6000", "architecture": "amd64"}
+    assert graded(ask(stocked, worker=named)) == graded(ask(stocked, worker=A6000))
+    for worker in ({"gpu_name": "4090"}, {"compute_capability": "8.9"}, {"gpu_name": "Frobnicator 9"}):
+        answer = ask(stocked, worker=worker, explain=True)
+        assert graded(answer) == [("cpu", "cpu")]
+        assert {grade for _, grade in graded(answer, "rejected")} <= {"unknown", "no"}
+        assert "needs_gpu" not in {line["code"] for line in answer["summary"]}
+
+
 WORKER_OR_NODE: tuple[tuple[dict[str, Any], int], ...] = (
     ({}, 422),
     ({"node": 1, "worker": A6000}, 422),

@@ -63,7 +63,11 @@ def show_workers(workers: Sequence[WorkerAnswer]) -> None:
 
 def show_one(node: ExpandedNodeAnswer) -> None:
     """Prints the fields of a node that have a value."""
-    values: Mapping[str, Any] = {**node, "driver_version": node["driver_version"] or "none"}
+    has_gpu = node["gpu_name"] or node["compute_capability"]
+    values: Mapping[str, Any] = {
+        **node,
+        "driver_version": node["driver_version"] or ("not known" if has_gpu else "none"),
+    }
     facts: list[tuple[str, Any]] = []
     for name, fact in NODE_FACTS.items():
         is_size = fact.is_size and values[name] is not None
@@ -97,7 +101,7 @@ def phrase(facts: Mapping[str, Any]) -> str:
     parts = (
         gpu,
         f"compute capability {capability}" if capability else None,
-        f"driver {driver}" if driver else "no driver" if gpu else "no GPU",
+        f"driver {driver}" if driver else "driver not known" if gpu or capability else "no GPU",
         facts.get("architecture"),
     )
     return ", ".join(words(part) for part in parts if part)

@@ -21,7 +21,7 @@ def add(
     as_json: AsJson = False,
     **facts: Any,
 ) -> None:
-    """Add a node; without --driver it is one without GPU."""
+    """Add a node; without --driver and --gpu it has no GPU."""
     from bayplan.cli import connection, output
 
     with connection.connect(server) as client:

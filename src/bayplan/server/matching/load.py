@@ -278,7 +278,12 @@ _MACHINE_GPUS = (
     sa.select(sa.func.count())
     .where(
         _SAME_MACHINE.c.ip == tables.nodes.c.ip,
-        sa.or_(*(_SAME_MACHINE.c[name].is_not(None) for name in ("driver_version", "compute_capability", "target"))),
+        sa.or_(
+            *(
+                _SAME_MACHINE.c[name].is_not(None)
+                for name in ("driver_version", "gpu_name", "compute_capability", "target")
+            )
+        ),
     )
     .scalar_subquery()
 )
