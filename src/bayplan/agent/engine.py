@@ -5,6 +5,8 @@ do without. Credentials go to the engine in a header of the one request that the
 No exception of the SDK leaves `translating_errors`.
 """
 
+from __future__ import annotations
+
 import os
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import AbstractContextManager, closing
@@ -20,11 +22,11 @@ from bayplan.agent.engine_address import EngineAddress
 from bayplan.agent.engine_errors import EngineFailed
 from bayplan.agent.local_image import LocalImage
 from bayplan.agent.progress import Progress
-from bayplan.domain.reference import Reference
-from bayplan.registry.auth import RegistryCredentials
 
 if TYPE_CHECKING:
     from bayplan.agent.engine_client import EngineClient
+    from bayplan.domain.reference import Reference
+    from bayplan.registry.auth import RegistryCredentials
 
 _RUN_BY_USER = Path("/run/user") / str(os.getuid())
 LONGEST_BEGIN_SECONDS, TIMES_TO_UNPACK = 30.0, 5
@@ -55,7 +57,7 @@ class SilenceLimits:
 class Engine:
     """An engine that answers. Close it when done, or use it in a `with` block."""
 
-    api: "EngineClient"
+    api: EngineClient
     logins: DockerLogins
     address: str
     name: str  # "Docker" or "Podman"

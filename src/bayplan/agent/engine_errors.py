@@ -1,12 +1,17 @@
 """Errors of container engines, as sentences that say what to do. By tables of patterns: engines pass errors of registries on as text."""
 
+from __future__ import annotations
+
 import re
 from collections.abc import Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from bayplan.domain.reference import Reference
 from bayplan.errors import BayplanError
-from bayplan.registry.auth import RegistryCredentials
+
+if TYPE_CHECKING:
+    from bayplan.domain.reference import Reference
+    from bayplan.registry.auth import RegistryCredentials
 
 # With these codes the next image would fail as well: they are the machine's, not the image's.
 OF_THE_MACHINE = frozenset(

@@ -1,11 +1,15 @@
 """An image that a container engine has, as its API shows it."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
-from bayplan.domain.reference import Reference
 from bayplan.errors import Invalid
+
+if TYPE_CHECKING:
+    from bayplan.domain.reference import Reference
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +24,8 @@ class LocalImage:
     @classmethod
     def of(cls, answer: Mapping[str, Any]) -> Self:
         """Reads an image as engines list and show it."""
+        from bayplan.domain.reference import Reference  # here: it takes long to load, and no engine may be there
+
         references = []
         for text in answer.get("RepoDigests") or ():
             try:
