@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from bayplan.agent import membership, probe
+from bayplan.agent import machine_facts, membership, probe
 from bayplan.agent import process as agent_process
 from bayplan.agent.credential import AgentState, read
 from bayplan.agent.hardware import Gpus, Machine
@@ -130,7 +130,8 @@ class Box:
 
         def machine(*, without_gpu: bool) -> Machine:
             gpus = Gpus() if without_gpu else probe.from_smi(str(self._programs / "nvidia-smi"))
-            return replace(probe.machine(without_gpu=True), gpus=gpus)
+            facts, _ = machine_facts.read(Path("/"), gpus)
+            return replace(probe.machine(without_gpu=True), gpus=gpus, facts=facts)
 
         membership.join(self.state, server, token, ip=ip, without_gpu=without_gpu, read_machine=machine)
 

@@ -10,7 +10,8 @@ import sys
 from dataclasses import asdict
 from pathlib import Path
 
-from bayplan.agent.probe import CannotProbe, gpus
+from bayplan.agent.probe import gpus
+from bayplan.agent.probe_process import CannotProbe
 
 
 def _answer(variables: dict[str, str], module: str | None, root: str) -> dict[str, object]:

@@ -9,11 +9,19 @@ from typing import Any
 
 import pytest
 
-from bayplan.agent.probe import CannotProbe, machine_in_new_process
+from bayplan.agent.probe_process import CannotProbe, machine_in_new_process
 from tests.agent.box import Box, has_nvml, until
 from tests.agent.documents import A6000, H100
 from tests.process import environment
 
+NO_PARTS = {
+    "vgpu_licensed": None,
+    "slices": None,
+    "accelerator": "cuda",
+    "target": None,
+    "driver_version": None,
+    "device": None,
+}
 FIRST = {
     "index": 0,
     "name": "NVIDIA RTX A6000",
@@ -21,6 +29,7 @@ FIRST = {
     "memory_bytes": 51527024640,
     "compute_capability": "8.6",
     "fabric_ready": None,
+    **NO_PARTS,
 }
 SECOND = {
     "index": 1,
@@ -29,8 +38,9 @@ SECOND = {
     "memory_bytes": 85520809984,
     "compute_capability": "9.0",
     "fabric_ready": False,
+    **NO_PARTS,
 }
-BOTH = {"driver_version": "550.54.15", "gpus": [FIRST, SECOND], "faults": []}
+BOTH = {"driver_version": "550.54.15", "gpus": [FIRST, SECOND], "faults": [], "cuda_version": "12.4"}
 Answer = dict[str, Any]
 
 
@@ -272,7 +282,7 @@ def test_bindings_of_another_package_are_an_error_where_nothing_else_tells(
 
 def test_old_bindings_answer_what_they_can(nvml: dict[str, str], tmp_path: Path) -> None:
     old, older = asked(nvml, [{}] * 2, tmp_path, modules(tmp_path, WORKING))
-    gpu = {"index": 0, "name": "NVIDIA GeForce RTX 3090", "fabric_ready": None}
+    gpu = {"index": 0, "name": "NVIDIA GeForce RTX 3090", "fabric_ready": None, **NO_PARTS}
     assert old["gpus"]["gpus"] == [gpu | {"brand": "GeForce", "memory_bytes": 25769803776, "compute_capability": "8.6"}]
     assert older["gpus"]["gpus"] == [gpu | {"brand": None, "memory_bytes": None, "compute_capability": None}]
 
@@ -280,4 +290,52 @@ def test_old_bindings_answer_what_they_can(nvml: dict[str, str], tmp_path: Path)
 @pytest.mark.skipif(has_nvml(), reason="this machine has NVML")
 def test_bindings_are_not_loaded_where_there_is_no_library(tmp_path: Path) -> None:
     (answer,) = asked({"PATH": ""}, [{}], tmp_path, modules(tmp_path, {"exits": FOREIGN["exits"]}))
-    assert answer["gpus"] == {"driver_version": None, "gpus": [], "faults": []}
+    assert answer["gpus"] == {"driver_version": None, "gpus": [], "faults": [], "cuda_version": None}
+
+
+def test_the_slices_of_a_gpu(nvml: dict[str, str], tmp_path: Path) -> None:
+    """Slices as on an A100 of 40 GB (MIG User Guide): places without one between them, and names of old and new drivers."""
+    cases = [
+        {"NVML_SLICES": "1"},
+        {"NVML_SLICES": "1", "NVML_SLICE_NAME": "NVIDIA A100 MIG 1g.5gb"},
+        {"NVML_SLICES": "0"},
+    ]
+    named, profiled, without = asked(nvml, cases, tmp_path)
+    parts = named["gpus"]["gpus"][1]["slices"]
+    assert named["gpus"]["gpus"][0]["slices"] is None
+    assert parts == [
+        {
+            "uuid": f"MIG-00000000-0000-0000-0000-00000000000{number}",
+            "gpu_instance": 7 + number,
+            "compute_instance": 0,
+            "profile": "1g.10gb",
+            "memory_bytes": 10_200_547_328,
+        }
+        for number in (0, 2)
+    ]
+    assert [part["profile"] for part in profiled["gpus"]["gpus"][1]["slices"]] == ["1g.5gb"] * 2
+    assert without["gpus"]["gpus"][1]["slices"] == []
+
+
+def test_slices_that_fail_spoil_nothing(nvml: dict[str, str], tmp_path: Path) -> None:
+    calls = ("mig", "most", "slice", "uuid", "instance", "virtualization", "licence", "cuda")
+    failures = [f"{call}:1:{code} {call}:0:{code}" for call in calls for code in (3, 4, 13, 15, 999)]
+    answers = asked(nvml, [{"NVML_SLICES": "1", "NVML_FAILURES": failure} for failure in failures], tmp_path)
+    assert [failure for failure, answer in zip(failures, answers, strict=True) if answer["gpus"] is None] == []
+    assert all(len(answer["gpus"]["gpus"]) == 2 for answer in answers)
+
+
+def test_the_licence_of_a_virtual_gpu(nvml: dict[str, str], tmp_path: Path) -> None:
+    cases = [{"NVML_VIRTUALIZATION": "2", "NVML_LICENCE": licence} for licence in ("0", "1")]
+    cases.append({"NVML_VIRTUALIZATION": "1", "NVML_LICENCE": "1"})
+    answers = asked(nvml, cases, tmp_path)
+    assert [answer["gpus"]["gpus"][0]["vgpu_licensed"] for answer in answers] == [False, True, None]
+
+
+def test_the_state_of_the_fabric(nvml: dict[str, str], tmp_path: Path) -> None:
+    cases = [
+        {"NVML_FABRIC": state, "NVML_FABRIC_STATUS": status} for state, status in (("3", "0"), ("3", "999"), ("0", "0"))
+    ]
+    cases += [{**case, "NVML_FAILURES": "fabricv:1:13"} for case in cases]  # a driver before 545
+    answers = asked(nvml, cases, tmp_path)
+    assert [answer["gpus"]["gpus"][1]["fabric_ready"] for answer in answers] == [True, False, None] * 2

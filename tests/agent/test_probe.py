@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from bayplan.agent import probe
+from bayplan.agent import probe_process
 from bayplan.agent.hardware import GpuFault, GpuHardware, Gpus, Machine, machine_of
 from bayplan.errors import Invalid
 from tests.agent.box import Box, has_nvml
@@ -47,6 +47,7 @@ def test_nvidia_smi_alone(box: Box) -> None:
             GpuHardware(0, "NVIDIA RTX A6000", "NvidiaRTX", 51527024640, "8.6"),
             GpuHardware(1, "Tesla T4", "Nvidia", 16106127360, "7.5"),
         ),
+        cuda_version="13.0",
     )
 
 
@@ -122,9 +123,9 @@ def test_a_lost_gpu_is_an_error_unless_the_others_are_asked_for_alone(box: Box) 
 
 
 def test_the_address_towards_a_server() -> None:
-    assert probe.address_towards("http://127.0.0.1:8000") == "127.0.0.1"
+    assert probe_process.address_towards("http://127.0.0.1:8000") == "127.0.0.1"
     with pytest.raises(Invalid, match="no way to"):
-        probe.address_towards("http://nowhere.invalid:8000")
+        probe_process.address_towards("http://nowhere.invalid:8000")
 
 
 def test_modules_in_the_folder_that_the_agent_runs_in_do_not_count(
@@ -132,7 +133,7 @@ def test_modules_in_the_folder_that_the_agent_runs_in_do_not_count(
 ) -> None:
     (tmp_path / "json.py").write_text("raise SystemExit('another json')\n")
     monkeypatch.chdir(tmp_path)
-    assert probe.machine_in_new_process(without_gpu=True).gpus == Gpus()
+    assert probe_process.machine_in_new_process(without_gpu=True).gpus == Gpus()
 
 
 def test_it_prints_one_line_of_json_in_its_old_form(box: Box) -> None:
@@ -147,6 +148,6 @@ def test_it_prints_one_line_of_json_in_its_old_form(box: Box) -> None:
         "fabric_ready": None,
     }
     gpus = [{"index": index, **gpu} for index in (0, 1)]
-    assert list(printed) == ["architecture", "memory_bytes", "gpus"]
-    assert printed["gpus"] == {"driver_version": "535.104.05", "gpus": gpus}
+    assert list(printed) == ["architecture", "memory_bytes", "gpus", "facts"]
+    assert printed["gpus"] == {"driver_version": "535.104.05", "gpus": gpus, "cuda_version": "12.2"}
     assert [list(gpu_row) for gpu_row in printed["gpus"]["gpus"]] == [["index", *gpu]] * 2

@@ -23,6 +23,7 @@ def test_every_gpu_is_read_in_its_order(driver: str) -> None:
             GpuHardware(2, "NVIDIA H100 80GB HBM3", "Nvidia", 81559 * MIB, fabric_ready=True),
             GpuHardware(3, "NVIDIA GeForce RTX 5090", "GeForce", 32607 * MIB),
         ),
+        cuda_version="13.0" if driver.startswith("580") else "12.2",
     )
 
 
@@ -37,7 +38,7 @@ def test_what_a_gpu_does_not_tell_stays_open() -> None:
 
 
 def test_a_driver_without_gpus() -> None:
-    assert smi.parse(documents.log("550.54.15")) == Gpus("550.54.15", ())
+    assert smi.parse(documents.log("550.54.15")) == Gpus("550.54.15", (), cuda_version="12.2")
 
 
 @pytest.mark.parametrize(("state", "ready"), [("Completed", True), ("In Progress", False), ("Not Started", False)])

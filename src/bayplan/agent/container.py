@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from bayplan.agent import engine_errors, orphans
 from bayplan.agent.container_watch import ContainerWatch
+from bayplan.agent.devices import Device
 from bayplan.agent.engine import Engine
 from bayplan.agent.engine_errors import EngineFailed
 from bayplan.domain.reference import Reference
@@ -34,13 +35,13 @@ LOST = "The engine went away while the container ran. Look at its log."
 Event = tuple[str, int]
 
 
-def run(engine: Engine, reference: Reference, command: Sequence[str], gpu: int | None) -> int:
-    """Runs the image, with the GPU of that index if any, until it ends; gives its exit code.
+def run(engine: Engine, reference: Reference, command: Sequence[str], device: Device | None) -> int:
+    """Runs the image, with that GPU or slice if any, until it ends; gives its exit code.
 
-    Raises `EngineFailed` where it cannot be started, and for a GPU on Podman, which would silently start it without.
+    Raises `EngineFailed` where it cannot be started, and for a GPU of NVIDIA on Podman, which would silently start it without.
     """
-    if gpu is not None and engine.is_podman:
-        typed = shlex.join(["podman", "run", "--rm", "--device", f"nvidia.com/gpu={gpu}", str(reference), *command])
+    if device is not None and device.render is None and engine.is_podman:
+        typed = shlex.join(["podman", "run", "--rm", "--device", f"nvidia.com/gpu={device}", str(reference), *command])
         raise EngineFailed(
             f"Podman does not give GPUs to containers by the way that --run goes. The image is here; run it with: {typed}",
             code="engine_without_gpu",
@@ -49,7 +50,7 @@ def run(engine: Engine, reference: Reference, command: Sequence[str], gpu: int |
     # From before there is a container: a signal that comes while it is created reaches it when it has started.
     with (
         _handling_signals(lambda number: events.put(("signal", number))),
-        _container(engine, reference, command, gpu) as key,
+        _container(engine, reference, command, device) as key,
     ):
         with _translating_errors(engine, reference):
             output = engine.api.attach(key, stdout=True, stderr=True, stream=True, demux=True)
@@ -59,13 +60,10 @@ def run(engine: Engine, reference: Reference, command: Sequence[str], gpu: int |
 
 
 @contextmanager
-def _container(engine: Engine, reference: Reference, command: Sequence[str], gpu: int | None) -> Iterator[str]:
+def _container(engine: Engine, reference: Reference, command: Sequence[str], device: Device | None) -> Iterator[str]:
     """A container that is not started yet, and is removed when the block ends, whatever it does then, or this process is killed."""
-    from docker.types import DeviceRequest
-
     from bayplan.agent.engine_client import SDK_ERRORS
 
-    devices = [] if gpu is None else [DeviceRequest(device_ids=[str(gpu)], capabilities=[["gpu"]])]
     name = f"bayplan-{secrets.token_hex(8)}"
     try:
         watch = ContainerWatch(engine.api.address, name)
@@ -75,7 +73,7 @@ def _container(engine: Engine, reference: Reference, command: Sequence[str], gpu
             code="cannot_watch",
         ) from None
     with _translating_errors(engine, reference):
-        host_config = engine.api.create_host_config(device_requests=devices or None)
+        host_config = engine.api.create_host_config(**device_options(device))
         created = engine.api.create_container(
             str(reference), list(command) or None, host_config=host_config, name=name, labels=orphans.labels()
         )
@@ -86,6 +84,17 @@ def _container(engine: Engine, reference: Reference, command: Sequence[str], gpu
         with suppress(*SDK_ERRORS):
             engine.api.remove_container(created["Id"], force=True, v=True)
             watch.end()
+
+
+def device_options(device: Device | None) -> dict[str, Any]:
+    """Gives the options of a container for its GPU: NVIDIA's by index or UUID, AMD's by the device files that ROCm opens."""
+    from docker.types import DeviceRequest
+
+    if device is None:
+        return {}
+    if device.render is not None:
+        return {"devices": [f"{path}:{path}:rwm" for path in ("/dev/kfd", f"/dev/dri/{device.render}")]}
+    return {"device_requests": [DeviceRequest(device_ids=[str(device)], capabilities=[["gpu"]])]}
 
 
 def _follow(

@@ -6,7 +6,7 @@ import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,8 @@ class AgentState:
     without_gpu: bool
     nodes: tuple[int, ...]  # pks by index
     reported: dict[str, Any]  # the last report
+    devices: dict[str, dict[str, Any]] = field(default_factory=dict)  # of the report's nodes, by index
+    measured: dict[str, str] = field(default_factory=dict)  # when each fact of the report was read
 
     def is_of(self, other: "AgentState") -> bool:
         """Whether both have the same credential."""
@@ -57,7 +59,7 @@ def _state(content: Any) -> AgentState:
     state = AgentState(**{**content, **texts, "nodes": tuple(content["nodes"])})
     if (
         not all(texts.values())
-        or not isinstance(state.reported, dict)
+        or not all(isinstance(part, dict) for part in (state.reported, state.devices, state.measured))
         or not all(type(pk) is int for pk in state.nodes)
     ):
         raise ValueError

@@ -115,11 +115,13 @@ class Agent:
         if self._probed_at is not None and now - self._probed_at < self.probe_seconds:
             return
         try:
-            body = membership.current(self._state)
-            changes = ["everything"] if self._reports_all else differences(self._state.reported, body)
+            current = membership.current(self._state)
+            changes = ["everything"] if self._reports_all else differences(self._state.reported, current.body)
             if changes:
-                self._state = membership.report_to(client, self.path, self._state, body)
+                self._state = membership.report_to(client, self.path, self._state, current)
                 self.log(f"Reported: {', '.join(changes)}.")
+            elif current.devices != self._state.devices:
+                self._state = membership.remember(self.path, self._state, current)
         except Invalid as error:  # there is no route, or the server refuses the report: heartbeats go on
             if error.detail != self._last_report_error:
                 self.log(f"The machine cannot be reported, so what was reported stays. {error.detail}")

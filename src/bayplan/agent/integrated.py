@@ -7,14 +7,14 @@ import re
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from bayplan.agent import values
+from bayplan.agent import files, values
 from bayplan.agent.hardware import GpuHardware, Gpus
 
 _COMPATIBLE = ("proc/device-tree/compatible", "sys/firmware/devicetree/base/compatible")
 _CHIP = re.compile(r"nvidia,tegra(\d+)")
 _FIRST_WITH_CUDA = 124  # Tegra K1; Tegra 2 to 4 have a GPU without CUDA
 _KERNEL_DRIVER = re.compile(r"NVRM version:.*?\s(\d+\.\d+(?:\.\d+)*)\s")
-_L4T = re.compile(r"# R(\d+) \(release\), REVISION: (\d+(?:\.\d+)*)")
+_L4T = re.compile(r"# R(\d{1,3}) \(release\), REVISION: (\d{1,3}(?:\.\d{1,3}){0,2})\b")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ _CAPABILITIES_WITHOUT_MEMORY = frozenset(chip.compute_capability for chip in _CH
 def tegra(root: Path) -> int | None:
     """Gives the number of the Tegra that this machine is (234), by its device tree; None where it is none with CUDA."""
     for path in _COMPATIBLE:
-        words = _text(root / path).split("\0")
+        words = files.text_or_nothing(root / path).split("\0")
         for chip in (int(match.group(1)) for match in map(_CHIP.fullmatch, words) if match):
             if chip >= _FIRST_WITH_CUDA:
                 return chip
@@ -61,13 +61,13 @@ def gpus(root: Path) -> Gpus | None:
 
 def kernel_driver(root: Path) -> str | None:
     """Gives the version of the driver that the kernel has loaded."""
-    match = _KERNEL_DRIVER.search(_text(root / "proc/driver/nvidia/version"))
+    match = _KERNEL_DRIVER.search(files.text_or_nothing(root / "proc/driver/nvidia/version"))
     return None if match is None else values.driver_version(match.group(1))
 
 
 def l4t_version(root: Path) -> str | None:
     """Gives the release of Jetson Linux ("35.4.1"), which is the version of its driver up to release 35."""
-    match = _L4T.search(_text(root / "etc/nv_tegra_release"))
+    match = _L4T.search(files.text_or_nothing(root / "etc/nv_tegra_release"))
     return None if match is None else ".".join(match.groups())
 
 
@@ -86,10 +86,3 @@ def is_without_memory(gpu: GpuHardware) -> bool:
     """Whether a GPU has no memory of its own, by its name or its compute capability."""
     by_name = gpu.name is not None and _WITHOUT_MEMORY.search(gpu.name) is not None
     return by_name or gpu.compute_capability in _CAPABILITIES_WITHOUT_MEMORY
-
-
-def _text(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return ""

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, TypedDict
+from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
-from bayplan.agent import credential, probe, report
+from bayplan.agent import credential, fact_status, probe_process, report
 from bayplan.agent.credential import AgentState
+from bayplan.agent.devices import Devices
+from bayplan.agent.fact_status import FactStatus
 from bayplan.agent.hardware import Machine
+from bayplan.agent.machine_fact import MachineFact
 from bayplan.client import Client
 from bayplan.client.transport import server_address
+from bayplan.clock import timestamp, utc_now
 from bayplan.domain.machine_address import machine_address
 from bayplan.domain.versions import read
 from bayplan.errors import BayplanError, Conflict, Forbidden, Invalid, NotFound, Unauthenticated, Unreachable
@@ -30,7 +35,7 @@ def join(
     *,
     ip: str | None,
     without_gpu: bool,
-    read_machine: Callable[..., Machine] = probe.machine_in_new_process,
+    read_machine: Callable[..., Machine] = probe_process.machine_in_new_process,
     warn: Callable[[str], None] = lambda _: None,
 ) -> Sequence[NodeAnswer]:
     """Joins, or joins again, and keeps the credential; gives this machine's nodes. Raises the server's errors.
@@ -46,8 +51,10 @@ def join(
         raise Conflict(f"This machine is a worker of {before.server}: run `bayplan worker leave` first.")
     credential.writable(path)
     ip = None if ip is None else _address(ip)
-    machine, address = read_machine(without_gpu=without_gpu), ip or probe.address_towards(url)
-    body = report.body(machine, address, before.reported if before and _reported_address(before) == address else None)
+    machine, address = read_machine(without_gpu=without_gpu), ip or probe_process.address_towards(url)
+    known = before if before and _reported_address(before) == address else None
+    current = _current(machine, address, known, before.devices if before else {})
+    body = current.body
     if "fault" in body:
         warn(f"{body['fault']}. What answers is reported, and the rest when it does.")
     with Client(url, token=token, timeout_seconds=TIMEOUT_SECONDS) as client:
@@ -59,7 +66,8 @@ def join(
             joined = client.nodes.join(body)
     assert joined["secret"] is not None
     pks = tuple(node["pk"] for node in joined["nodes"])
-    credential.write(path, AgentState(url, joined["worker"], joined["secret"], ip, without_gpu, pks, body))
+    state = AgentState(url, joined["worker"], joined["secret"], ip, without_gpu, pks, body)
+    credential.write(path, _with(state, current))
     return joined["nodes"]
 
 
@@ -95,21 +103,49 @@ def connect(state: AgentState) -> Client:
     return Client(state.server, worker=state.worker, secret=state.secret, timeout_seconds=TIMEOUT_SECONDS)
 
 
-def current(state: AgentState) -> report.Body:
+@dataclass(frozen=True, slots=True)
+class CurrentReport:
+    """The machine as it is now: its report, its nodes' devices, when each fact was read, and the facts; None where it cannot be probed."""
+
+    body: report.Body
+    devices: dict[str, dict[str, Any]]
+    measured: dict[str, str]
+    facts: Mapping[str, MachineFact] | None
+
+
+def current(state: AgentState) -> CurrentReport:
     """Gives the report of the machine as it is now, with a `fault` where it cannot be probed; raises `Invalid` where there is no
     route to the server."""
-    ip = state.ip or probe.address_towards(state.server)
+    ip = state.ip or probe_process.address_towards(state.server)
     try:
-        machine = probe.machine_in_new_process(without_gpu=state.without_gpu)
-    except probe.CannotProbe as error:
-        return report.as_before(state.reported, ip, error.detail)
-    return report.body(machine, ip, state.reported)
+        machine = probe_process.machine_in_new_process(without_gpu=state.without_gpu)
+    except probe_process.CannotProbe as error:
+        body = report.as_before(state.reported, ip, error.detail)
+        return CurrentReport(body, state.devices, state.measured, None)
+    return _current(machine, ip, state, state.devices)
 
 
-def report_to(client: Client, path: Path, state: AgentState, body: report.Body) -> AgentState:
+def _current(machine: Machine, ip: str, before: AgentState | None, devices: Devices) -> CurrentReport:
+    body = report.body(machine, ip, before.reported if before else None, devices)
+    measured = report.times(machine, devices, timestamp(utc_now()), before.measured if before else {})
+    return CurrentReport(body, report.devices_of(machine, body, devices), measured, machine.facts)
+
+
+def _with(state: AgentState, current: CurrentReport) -> AgentState:
+    return replace(state, reported=current.body, devices=current.devices, measured=current.measured)
+
+
+def report_to(client: Client, path: Path, state: AgentState, current: CurrentReport) -> AgentState:
     """Reports the machine, and writes and gives the new state."""
-    joined: JoinAnswer = client.nodes.join(body)
-    new = replace(state, nodes=tuple(node["pk"] for node in joined["nodes"]), reported=body)
+    joined: JoinAnswer = client.nodes.join(current.body)
+    new = _with(replace(state, nodes=tuple(node["pk"] for node in joined["nodes"])), current)
+    credential.update(path, new)
+    return new
+
+
+def remember(path: Path, state: AgentState, current: CurrentReport) -> AgentState:
+    """Writes and gives the state with the devices of today, of a machine that has nothing to report."""
+    new = replace(state, devices=current.devices)
     credential.update(path, new)
     return new
 
@@ -118,7 +154,7 @@ FailingPart = Literal["server", "credential", "engine", "hardware"]
 
 
 class Status(TypedDict):
-    """This machine's nodes at its server, its engine, and the changes that are not reported yet.
+    """This machine's nodes at its server, its engine, its facts as measured now, and the changes that are not reported yet.
 
     `troubles` are sentences about all of these, and `failing` the parts that do not work.
     """
@@ -128,6 +164,7 @@ class Status(TypedDict):
     nodes: list[NodeAnswer]
     engine: str | None
     changes: list[str]
+    facts: list[FactStatus]
     troubles: list[str]
     failing: list[FailingPart]
 
@@ -151,6 +188,7 @@ def status(path: Path, state: AgentState, engine: str | None = None) -> Status:
         "nodes": [],
         "engine": None,
         "changes": [],
+        "facts": [],
         "troubles": [],
         "failing": [],
     }
@@ -161,22 +199,26 @@ def status(path: Path, state: AgentState, engine: str | None = None) -> Status:
 
     with ThreadPoolExecutor(1) as pool:
         probing = pool.submit(current, state)
-        try:
-            with connect(state) as client:
+        with ExitStack() as stack:  # one connection for all that is asked
+            client = None
+            try:
+                client = stack.enter_context(connect(state))
                 answer["nodes"] = [client.nodes.get(pk) for pk in state.nodes]
-        except NotFound:
-            answer["troubles"].append(NODES_GONE)
-        except (Unauthenticated, Forbidden) as error:
-            fails("credential", error.detail)
-        except BayplanError as error:
-            fails("server", error.detail)
+            except NotFound:
+                answer["troubles"].append(NODES_GONE)
+            except (Unauthenticated, Forbidden) as error:
+                fails("credential", error.detail)
+            except BayplanError as error:
+                fails("server", error.detail)
+            try:
+                answer["engine"] = _engine(path, engine, None if answer["failing"] else client)
+            except BayplanError as error:
+                fails("engine", error.detail)
         try:
-            answer["engine"] = _engine(path, engine, None if answer["failing"] else state)
-        except BayplanError as error:
-            fails("engine", error.detail)
-        try:
-            body = probing.result()
+            current_report = probing.result()
+            body = current_report.body
             answer["changes"] = report.differences(state.reported, body)
+            answer["facts"] = fact_status.of(current_report.body, current_report.facts, current_report.measured)
             if "fault" in body:
                 fails("hardware", f"{body['fault'].rstrip('.')}.")
         except BayplanError as error:
@@ -184,10 +226,10 @@ def status(path: Path, state: AgentState, engine: str | None = None) -> Status:
     return answer
 
 
-def _engine(path: Path, address: str | None, state: AgentState | None) -> str | None:
+def _engine(path: Path, address: str | None, client: Client | None) -> str | None:
     """Gives the engine's name, release and address; None for a machine without an engine that needs none.
 
-    `state` is None where its server does not answer, and is not to be asked.
+    `client` is None where its server does not answer, and is not to be asked.
     """
     from bayplan.agent import docker_config, engine, engine_address
 
@@ -196,22 +238,21 @@ def _engine(path: Path, address: str | None, state: AgentState | None) -> str | 
             return f"{connected.name} {connected.version} at {connected.address.removeprefix('unix://')}"
     except BayplanError as error:
         is_named = engine_address.find(address, docker_config.load()) is not None
-        if error.code == "engine_not_running" and not is_named and not _has_images(path, state):
+        if error.code == "engine_not_running" and not is_named and not _has_images(path, client):
             return None
         raise
 
 
-def _has_images(path: Path, state: AgentState | None) -> bool:
+def _has_images(path: Path, client: Client | None) -> bool:
     """Whether images were prefetched on this machine, or are desired on it, as far as its server tells."""
     from bayplan.agent import owned_images
 
     if owned_images.is_any(owned_images.beside(path), ""):
         return True
-    if state is None:
+    if client is None:
         return False
     try:
-        with connect(state) as client:
-            desired = client.prefetch.desired_images()
+        desired = client.prefetch.desired_images()
     except BayplanError:  # of a server without prefetching
         return False
     return desired is not None and bool(desired[0]["images"])

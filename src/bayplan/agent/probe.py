@@ -25,31 +25,24 @@ import json
 import os
 import platform
 import shutil
-import socket
 import subprocess
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from urllib.parse import urlsplit
 
-from bayplan.agent import integrated, nvml, signs, smi, values
-from bayplan.agent.hardware import Gpus, Machine, machine_as_json, machine_of
-from bayplan.errors import BayplanError, Invalid
+from bayplan.agent import integrated, kfd, machine_facts, nvml, signs, smi, values
+from bayplan.agent.hardware import GpuFault, Gpus, Machine, machine_as_json
+from bayplan.agent.nvml_calls import NvmlFailed
+from bayplan.agent.probe_process import CannotProbe
+from bayplan.errors import Invalid
 
 _SMI_TIMEOUT_SECONDS = 60  # without the persistence daemon a driver may take long to wake every GPU
 _ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
 _SYSTEM = Path("/")
 _STDOUT, _STDERR = 1, 2
-# Processes of probes that were killed and have not ended: one that waits in a driver that hangs cannot be killed, nor waited for.
-_hanging: list["subprocess.Popen[str]"] = []
+_NO_SLICES = "its MIG mode is on, and it shows no slice: make one with nvidia-smi mig, or switch the mode off"
 NO_GPU_INSTEAD = "To take the machine as one without GPU, join with --no-gpu."
-
-
-class CannotProbe(BayplanError):
-    """There is, or may be, a GPU, and neither NVML nor nvidia-smi can read it."""
-
-    code = "cannot_probe"
 
 
 def machine(*, without_gpu: bool = False, root: Path = _SYSTEM) -> Machine:
@@ -60,45 +53,28 @@ def machine(*, without_gpu: bool = False, root: Path = _SYSTEM) -> Machine:
     architecture = platform.machine()
     pages = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     memory_bytes = pages if pages > 0 else None
+    nvidia = Gpus() if without_gpu else _with_slices_alone(integrated.with_system_memory(gpus(root), memory_bytes))
+    amd = () if without_gpu else kfd.gpus(root, kfd.FIRST_BESIDE_NVIDIA if nvidia.gpus or nvidia.faults else 0)
+    facts, faults = machine_facts.read(root, nvidia)
     return Machine(
         _ARCHITECTURES.get(architecture, architecture),
         memory_bytes,
-        Gpus() if without_gpu else integrated.with_system_memory(gpus(root), memory_bytes),
+        replace(nvidia, gpus=(*nvidia.gpus, *amd)),
+        facts,
+        faults,
     )
 
 
-def machine_in_new_process(*, without_gpu: bool, limit_seconds: float = 3 * _SMI_TIMEOUT_SECONDS) -> Machine:
-    """Gives the result of `machine` in a process of its own; raises `CannotProbe`.
-
-    A process that has loaded a driver's library keeps it when the driver is replaced, and the agent runs for months. The 17 MB of
-    the bindings are freed with that process too, and a library that crashes or hangs takes only that with it.
-    """
-    # -P: no module of the folder that it is run in
-    command = [sys.executable, "-P", "-m", __name__, "--partial", *(["--no-gpu"] if without_gpu else [])]
-    _hanging[:] = [process for process in _hanging if process.poll() is None]
-    if _hanging:
-        raise CannotProbe("The driver has not answered the last probe yet.")
-    process = subprocess.Popen(  # noqa: S603  # ourselves
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8", errors="replace"
-    )
-    try:
-        output, errors = process.communicate(timeout=limit_seconds)
-    except BaseException as error:
-        process.kill()
-        for pipe in (process.stdout, process.stderr):
-            if pipe is not None:
-                pipe.close()
-        _hanging.append(process)
-        if isinstance(error, subprocess.TimeoutExpired):
-            raise CannotProbe(f"The driver did not answer within {limit_seconds:g} seconds.") from None
-        raise
-    if process.returncode != 0:
-        ended = f"The probe of the hardware ended with exit code {process.returncode}."
-        raise CannotProbe(errors.strip().rpartition("\n")[2] or ended)
-    try:
-        return machine_of(json.loads(output))
-    except (LookupError, TypeError, ValueError):
-        raise CannotProbe("The probe of the hardware ended without a result.") from None
+def _with_slices_alone(gpus: Gpus) -> Gpus:
+    """Gives the GPUs without those that run nothing: MIG is on, and there is no slice. Raises `CannotProbe` where all are."""
+    empty = {gpu.index for gpu in gpus.gpus if gpu.slices == ()}
+    if not empty:
+        return gpus
+    left = tuple(gpu for gpu in gpus.gpus if gpu.index not in empty)
+    faults = [*gpus.faults, *(GpuFault(index, _NO_SLICES) for index in sorted(empty))]
+    if not left:
+        raise CannotProbe(" ".join([*(f"{fault}." for fault in faults), NO_GPU_INSTEAD]))
+    return replace(gpus, gpus=left, faults=tuple(faults))
 
 
 def gpus(root: Path = _SYSTEM) -> Gpus:
@@ -108,7 +84,7 @@ def gpus(root: Path = _SYSTEM) -> Gpus:
     for source in (nvml.gpus, _gpus_of_smi):
         try:
             reading = source()
-        except (nvml.NvmlFailed, Invalid) as error:
+        except (NvmlFailed, Invalid) as error:
             failures.append(error.detail)
             continue
         if reading is None:
@@ -172,9 +148,15 @@ def from_smi(program: str) -> Gpus:
     try:
         lines = smi.decoded(_run(program, "--query-gpu=index,compute_cap", "--format=csv,noheader").stdout)
     except Invalid:
-        return hardware
+        lines = ""
     # A driver before 510 does not have that field: the capability stays unknown.
-    return smi.with_capabilities(hardware, smi.capabilities(lines))
+    hardware = smi.with_capabilities(hardware, smi.capabilities(lines))
+    if not any(gpu.slices for gpu in hardware.gpus):
+        return hardware
+    try:
+        return smi.with_slices(hardware, smi.decoded(_run(program, "-L").stdout))
+    except Invalid:
+        return smi.with_slices(hardware, "")
 
 
 def _run(program: str, *arguments: str) -> "subprocess.CompletedProcess[bytes]":
@@ -195,20 +177,6 @@ def _run(program: str, *arguments: str) -> "subprocess.CompletedProcess[bytes]":
 def _failure(done: "subprocess.CompletedProcess[bytes]") -> Invalid:
     output = values.printable(smi.decoded(done.stdout) + smi.decoded(done.stderr))
     return Invalid(f"nvidia-smi failed: {output or f'exit code {done.returncode}'}.")
-
-
-def address_towards(server: str) -> str:
-    """Gives the source address of this machine's packets to the server; raises `Invalid` where there is no route."""
-    parts = urlsplit(server)
-    host, port = parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
-    try:
-        family, kind, protocol, _, target = socket.getaddrinfo(host, port, type=socket.SOCK_DGRAM)[0]
-        with socket.socket(family, kind, protocol) as datagrams:
-            datagrams.connect(target)  # sends nothing, but chooses the route
-            address: str = datagrams.getsockname()[0]
-    except OSError as error:
-        raise Invalid(f"There is no way to {server} ({error.strerror or error}); check the address.") from None
-    return address.partition("%")[0]
 
 
 def _main(arguments: Sequence[str]) -> None:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from bayplan.agent import image_tags
 from bayplan.agent.credential import AgentState
+from bayplan.agent.devices import Device, device_of
 from bayplan.agent.engine import Engine
 from bayplan.agent.engine_errors import OF_THE_MACHINE, EngineFailed
 from bayplan.agent.image_status import ImageStatus, credentials_of, digest_by_server, image_status
@@ -34,11 +35,12 @@ NEXT_BEST_AT_MOST = 20
 
 @dataclass(frozen=True, slots=True)
 class PullNode:
-    """A node of this machine: its key, its name, and its GPU's index, None for a node without GPU."""
+    """A node of this machine: its key, its name, its index and its device; None for a node without GPU."""
 
     pk: int
     name: str
     gpu: int | None
+    device: Device | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +71,11 @@ class Pulled:
         """The GPU to run it with; None for an image that runs without, as its start conditions would be applied to the GPU."""
         return None if self.judged["grade"] == "cpu" else self.node.gpu
 
+    @property
+    def device(self) -> Device | None:
+        """The GPU or slice to run it with, as the engine takes it."""
+        return None if self.gpu is None else self.node.device
+
 
 @dataclass(frozen=True, slots=True)
 class PullObserver:
@@ -98,7 +105,7 @@ def pull_node_of(state: AgentState, gpu: int | None) -> PullNode:
     if index not in indexes or indexes.index(index) >= len(state.nodes):
         has = f"it has {', '.join(map(str, indexes))}" if indexes else "it joined as one without GPU"
         raise Invalid.at("gpu", "no_such_gpu", f"This machine has no GPU {index} at its server: {has}.")
-    return PullNode(state.nodes[indexes.index(index)], f"{ip}#{index}", index)
+    return PullNode(state.nodes[indexes.index(index)], f"{ip}#{index}", index, device_of(state.devices, index))
 
 
 def pull(

@@ -14,6 +14,10 @@ _LONGEST_TEXT = 200  # of what the server takes
 _LEAST_MEMORY_BYTES, _MOST_MEMORY_BYTES = 64 * 1024**2, 16 * 1024**4
 _HIGHEST_MAJOR = 49  # 12 in 2026, at about one in a year
 _HIGHEST_BRANCH = 1999  # 610 in 2026, at about 35 in a year
+_CUDA = re.compile(r"(\d{1,2})\.\d{1,2}")
+_SLICE_UUID = re.compile(r"MIG-[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|MIG-GPU-[0-9a-f-]{36}/\d{1,2}/\d{1,2}")
+_PROFILE = re.compile(r"(?:\dc\.)?\dg\.\d{1,3}gb(?:[+-][a-z0-9.+-]{1,16})?")
+_MOST_INSTANCES = 16
 _REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 
 # NVML's errors (`nvmlErrorString`) as nvidia-smi prints them, in lower case; a text in square brackets is always an error.
@@ -85,3 +89,27 @@ def compute_capability(major: object, minor: object) -> str | None:
     if not isinstance(major, int) or not isinstance(minor, int):
         return None
     return f"{major}.{minor}" if 1 <= major <= _HIGHEST_MAJOR and 0 <= minor <= 9 else None
+
+
+def cuda_version(answer: object) -> str | None:
+    """Gives a release of CUDA ("12.8") from NVML's number (12080) or a text."""
+    if isinstance(answer, int):
+        answer = f"{answer // 1000}.{answer % 1000 // 10}"
+    match = _CUDA.fullmatch(answer.strip()) if isinstance(answer, str) else None
+    return None if match is None or int(match.group(1)) == 0 else match.group()
+
+
+def device_uuid(text: str | bytes | None) -> str | None:
+    """Gives the UUID of a slice, in its form of today or of drivers before 470 ("MIG-GPU-.../1/0")."""
+    name = line(text)
+    return name if name is not None and _SLICE_UUID.fullmatch(name) else None
+
+
+def is_instance(number: object) -> bool:
+    """Whether this is the id of a GPU instance or of a compute instance."""
+    return isinstance(number, int) and not isinstance(number, bool) and 0 <= number < _MOST_INSTANCES
+
+
+def mig_profile(text: str) -> str | None:
+    """Gives the profile of a slice ("1g.10gb", "1c.2g.20gb", "1g.10gb+me")."""
+    return text if _PROFILE.fullmatch(text) else None

@@ -47,7 +47,8 @@ class JoinTokenAnswer(TypedDict):
 class Gpu(Body):
     """One GPU as its driver names it, or a slice of one. Memory in bytes.
 
-    Where it does not name one of the facts from `fabric_ready` on, the stored value stays.
+    Where it does not name one of the facts from `fabric_ready` on, the stored value stays. A GPU of AMD has a `driver_version` of
+    its own, and none of the facts of NVIDIA's driver and container toolkit.
     """
 
     index: Annotated[int, Field(ge=0, le=65_535)]
@@ -60,16 +61,21 @@ class Gpu(Body):
     target: Target | None = None
     mig_profile: MigProfile | None = None
     vgpu_licensed: bool | None = None
+    driver_version: DriverText | None = None
 
     def columns(self) -> dict[str, object]:
         """Gives its columns, those of its facts that the report names."""
-        unnamed = _GPU_FACTS - self.model_fields_set
+        unnamed = (_GPU_FACTS | {"driver_version"}) - self.model_fields_set
         if self.fabric_ready is None:
             unnamed |= {"fabric_ready"}
-        return {name: value for name, value in self.model_dump().items() if name not in unnamed}
+        columns = {name: value for name, value in self.model_dump().items() if name not in unnamed}
+        return columns if self.accelerator in (None, "cuda") else _OF_NVIDIA | columns
 
 
 _GPU_FACTS = frozenset({"fabric_ready", "accelerator", "target", "mig_profile", "vgpu_licensed"})
+_OF_NVIDIA: dict[str, object] = dict.fromkeys(
+    ("driver_version", "driver_cuda_version", "cdi_driver_version", "runtime_mode", "toolkit_version", "l4t_version")
+)
 _DRIVER_FACTS = frozenset({"driver_cuda_version", "cdi_driver_version"})
 _MACHINE_FACTS = frozenset(
     {"runtime_mode", "toolkit_version", "l4t_version", "wsl", "kernel_version", "shared_memory_bytes"}

@@ -7,10 +7,12 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import pytest
 
+from bayplan.agent import container, credential
+from bayplan.agent.devices import Device
 from bayplan.agent.orphans import LABEL, CommandProcess
 from tests.agent.box import Box, until
 from tests.agent.engine.conftest import Body, Enter
@@ -50,6 +52,20 @@ def test_the_exit_code_is_the_containers(engine: Dockerd, machine: Box, image: I
     assert pull(machine, engine, name, "--run", "--", "7", code=7).out == "runs with gpu 0\n"
     assert pull(machine, engine, name, "--gpu", "1", "--run", "--", "0").out == "runs with gpu 1\n"
     assert engine.gpus_asked_for[-1] == "NVIDIA_VISIBLE_DEVICES=1"
+
+
+def test_a_slice_is_started_by_its_uuid(engine: Dockerd, machine: Box, image: Image, name: str) -> None:
+    uuid = "MIG-feb88891-0321-5fef-9c87-d4af3b54259e"
+    kept = machine.kept
+    credential.write(machine.state, replace(kept, devices={"1": asdict(Device(0, slice=uuid))}))
+    assert pull(machine, engine, name, "--gpu", "1", "--run").out == f"runs with gpu {uuid}\n"
+    assert engine.gpus_asked_for[-1] == f"NVIDIA_VISIBLE_DEVICES={uuid}"
+    credential.write(machine.state, kept)
+
+
+def test_a_gpu_of_amd_is_started_by_its_device_files() -> None:
+    options = container.device_options(Device(0, render="renderD128"))
+    assert options == {"devices": ["/dev/kfd:/dev/kfd:rwm", "/dev/dri/renderD128:/dev/dri/renderD128:rwm"]}
 
 
 def test_what_runs_without_a_gpu_asks_for_none(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from rich.table import Table
 from rich.text import Text
 
+from bayplan.agent.fact_status import FactStatus
 from bayplan.agent.membership import Status
 from bayplan.cli.output import Column, ago, fields, memory, show, table
 
@@ -25,6 +26,8 @@ def show_status(status: Status) -> None:
     show(fields([("server", status["server"]), ("worker", status["worker"]), ("engine", status["engine"] or "none")]))
     if status["nodes"]:
         show(_nodes(status["nodes"]))
+    if status["facts"]:
+        show(_facts(status["facts"]))
     for trouble in status["troubles"]:
         show(Text(trouble, style="yellow"))
     for change in status["changes"]:
@@ -54,3 +57,35 @@ def _nodes(nodes: Sequence[NodeAnswer]) -> Table:
         for node in nodes
     ]
     return table(columns, rows)
+
+
+def _facts(facts: Sequence[FactStatus]) -> Table:
+    """Gives a line for each fact; GPUs that have the same value are on one line."""
+    columns = (
+        Column("fact"),
+        Column("value", gives_way=True),
+        Column("measured"),
+        Column("from, or why it is null", gives_way=True),
+    )
+    groups: dict[tuple[str, object, str | None, str | None, str | None], list[int]] = {}
+    for fact in facts:
+        key = (fact["fact"], fact["value"], fact["measured"], fact["source"], fact["reason"])
+        groups.setdefault(key, []).extend([] if fact["gpu"] is None else [fact["gpu"]])
+    rows = [
+        (
+            name.replace("_", " ") + (f" of GPU {', '.join(map(str, gpus))}" if gpus else ""),
+            _value(value),
+            ago(measured),
+            "; ".join(filter(None, (source, reason))),
+        )
+        for (name, value, measured, source, reason), gpus in groups.items()
+    ]
+    return table(columns, rows)
+
+
+def _value(value: object) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int):
+        return memory(value)
+    return "null" if value is None else str(value)

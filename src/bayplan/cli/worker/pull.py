@@ -63,7 +63,7 @@ def pull(
             pulled = pull(client, container_engine, agent_state, node, request, pull_view.observer())
             pull_view.show_pulled(pulled)
             if run:
-                raise typer.Exit(container.run(container_engine, pulled.reference, command or (), pulled.gpu))
+                raise typer.Exit(container.run(container_engine, pulled.reference, command or (), pulled.device))
     except KeyboardInterrupt:
         pull_view.show_interrupted()
         raise typer.Exit(INTERRUPTED) from None

@@ -1,0 +1,159 @@
+"""What the configuration of the container engines says of the NVIDIA runtime and of shared memory, read from their files.
+
+Docker: `daemon.json` (docs.docker.com, dockerd: `runtimes`, `default-runtime`, `default-shm-size`, `features`), of a rootless
+dockerd in the user's configuration folder, of the snap in its own. containerd: its CRI plugin (`default_runtime_name`, `runtimes`).
+"""
+
+import json
+import os
+import re
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bayplan.agent import files
+from bayplan.agent.machine_fact import MachineFact, absent, measured, unreadable
+
+DEFAULT_SHARED_MEMORY_BYTES = 64 * 1024**2
+"""Of a container without `--shm-size`: moby `daemon/config: DefaultShmSize`; containers.conf `shm_size` of Podman."""
+
+SNAP = "var/snap/docker/current"
+_DOCKER_PROGRAMS = ("usr/bin/dockerd", "usr/local/bin/dockerd", "snap/bin/dockerd", f"{SNAP}/config/daemon.json")
+_PODMAN_PROGRAMS = ("usr/bin/podman", "usr/local/bin/podman")
+_CONTAINERD = (
+    "etc/containerd/config.toml",
+    "var/lib/rancher/k3s/agent/etc/containerd/config.toml",
+    "var/lib/rancher/rke2/agent/etc/containerd/config.toml",
+)
+_CONTAINERD_FOLDER = "etc/containerd/conf.d"
+_PODMAN_FILES = ("etc/containers/containers.conf", "usr/share/containers/containers.conf")
+_SIZE = re.compile(r"(\d{1,15})\s*([kmgt]?)i?b?", re.IGNORECASE)
+_UNITS = {"": 1, "k": 1024, "m": 1024**2, "g": 1024**3, "t": 1024**4}
+_NVIDIA = re.compile(r"nvidia-container-runtime(?:\.(?:cdi|legacy|real|experimental))?$")
+_DEEPEST = 12
+
+
+@dataclass(frozen=True, slots=True)
+class NvidiaRuntime:
+    """The NVIDIA runtime in an engine's configuration: its program, and whether containers are started with it unless they name another."""
+
+    engine: str
+    program: str
+    is_default: bool
+
+
+def docker_config(root: Path, environment: Mapping[str, str]) -> tuple[dict[str, Any] | None, str]:
+    """Gives Docker's `daemon.json` and its path: empty where there is none, None where it cannot be read."""
+    for path in _docker_files(root, environment):
+        shown = f"/{path.relative_to(root)}"
+        try:
+            content = json.loads(files.text(path) or "{}")
+        except FileNotFoundError:
+            continue
+        except (OSError, ValueError, RecursionError):
+            return None, shown
+        return (content, shown) if isinstance(content, dict) else (None, shown)
+    return {}, "/etc/docker/daemon.json"
+
+
+def _docker_files(root: Path, environment: Mapping[str, str]) -> Iterator[Path]:
+    if environment.get("HOME") and os.geteuid() != 0:  # a dockerd of this user
+        home = environment.get("XDG_CONFIG_HOME") or f"{environment['HOME']}/.config"
+        yield root / home.lstrip("/") / "docker/daemon.json"
+    yield root / "etc/docker/daemon.json"
+    yield root / SNAP / "config/daemon.json"
+
+
+def nvidia_runtime(root: Path, environment: Mapping[str, str]) -> NvidiaRuntime | None:
+    """Gives the NVIDIA runtime of Docker, else of containerd; None where no engine has one in its files."""
+    content, _ = docker_config(root, environment)
+    runtimes = (content or {}).get("runtimes")
+    default = (content or {}).get("default-runtime")
+    for name, runtime in runtimes.items() if isinstance(runtimes, dict) else ():
+        program = runtime.get("path") if isinstance(runtime, dict) else None
+        if isinstance(program, str) and _NVIDIA.search(program):
+            return NvidiaRuntime("Docker", program, is_default=default == name)
+    for path in [
+        *(root / name for name in _CONTAINERD),
+        *(
+            root / _CONTAINERD_FOLDER / name
+            for name in files.names(root / _CONTAINERD_FOLDER)
+            if name.endswith(".toml")
+        ),
+    ]:
+        for plugin in _containerd_plugins(files.text_or_nothing(path)):
+            for name, runtime in plugin["runtimes"].items():
+                options = runtime.get("options") if isinstance(runtime, dict) else None
+                program = options.get("BinaryName") if isinstance(options, dict) else None
+                if isinstance(program, str) and _NVIDIA.search(program):
+                    is_default = plugin.get("default_runtime_name") == name
+                    return NvidiaRuntime("containerd", program, is_default=is_default)
+    return None
+
+
+def _containerd_plugins(text: str) -> Iterator[dict[str, Any]]:
+    """Gives the tables of a configuration that have runtimes, wherever its version has them."""
+    try:
+        tables: list[tuple[Any, int]] = [(tomllib.loads(text), 0)]
+    except (tomllib.TOMLDecodeError, RecursionError):
+        return
+    while tables:
+        table, depth = tables.pop()
+        if not isinstance(table, dict) or depth > _DEEPEST:
+            continue
+        if isinstance(table.get("runtimes"), dict):
+            yield table
+        tables += [(value, depth + 1) for value in table.values()]
+
+
+def shared_memory(root: Path, environment: Mapping[str, str]) -> MachineFact:
+    """Gives the shared memory (/dev/shm) that a container gets which asks for none: what this machine's engine gives by default.
+
+    Within a container it is that of the container itself. `--shm-size` and `--ipc=host` give more, whatever the machine.
+    """
+    if any(not files.is_missing(root / name) for name in (".dockerenv", "run/.containerenv")):
+        return _own(root)
+    if any(not files.is_missing(root / name) for name in (*_DOCKER_PROGRAMS, "run/docker.sock", "var/run/docker.sock")):
+        content, path = docker_config(root, environment)
+        if content is None:
+            return unreadable(f"{path} cannot be read")
+        size = content.get("default-shm-size")
+        if size is None:
+            return measured(DEFAULT_SHARED_MEMORY_BYTES, "Docker's default")
+        size_bytes = _size_bytes(size)
+        if size_bytes is None:
+            return unreadable(f"default-shm-size in {path} is no size")
+        return measured(size_bytes, path)
+    if any(not files.is_missing(root / name) for name in _PODMAN_PROGRAMS):
+        for name in _PODMAN_FILES:
+            match = re.search(r'^\s*shm_size\s*=\s*"?([^"\n#]+)', files.text_or_nothing(root / name), re.MULTILINE)
+            if match is not None:
+                size_bytes = _size_bytes(match.group(1).strip())
+                return (
+                    unreadable(f"shm_size in /{name} is no size")
+                    if size_bytes is None
+                    else measured(size_bytes, f"/{name}")
+                )
+        return measured(DEFAULT_SHARED_MEMORY_BYTES, "Podman's default")
+    return absent("the machine has neither Docker nor Podman")
+
+
+def _own(root: Path) -> MachineFact:
+    name = "/dev/shm"  # noqa: S108  # its size is read, and nothing is written
+    try:
+        disk = os.statvfs(root / name.lstrip("/"))
+    except OSError as error:
+        return unreadable(f"{name} cannot be read: {files.why(error)}")
+    size_bytes = disk.f_blocks * disk.f_frsize
+    return measured(size_bytes, f"{name} of this container") if size_bytes > 0 else unreadable(f"{name} has no size")
+
+
+def _size_bytes(size: object) -> int | None:
+    """Gives a size as dockerd reads it: a number of bytes, or a text with a unit of 1024 ("64m", "1GiB")."""
+    match = _SIZE.fullmatch(str(size).strip()) if isinstance(size, str | int) and not isinstance(size, bool) else None
+    if match is None:
+        return None
+    size_bytes = int(match.group(1)) * _UNITS[match.group(2).lower()]
+    return size_bytes if 0 < size_bytes < 2**50 else None

@@ -1,0 +1,55 @@
+"""What kind of system a machine has: its kernel, whether Windows runs it, and its release of Jetson Linux."""
+
+import re
+from pathlib import Path
+
+from bayplan.agent import files, integrated, packages
+from bayplan.agent.machine_fact import MachineFact, absent, measured, unreadable
+
+_RELEASE = "proc/sys/kernel/osrelease"
+_VERSION = "proc/version"
+_KERNEL = re.compile(r"\d{1,3}\.\d{1,4}[\w.+~-]{0,90}")
+# Microsoft's kernels have it in their name; WSL 1 writes it with a capital.
+_WSL = re.compile(r"microsoft", re.IGNORECASE)
+_L4T_PACKAGE = "nvidia-l4t-core"
+_L4T_VERSION = re.compile(r"(\d{2}\.\d{1,2}(?:\.\d{1,2})?)(?:[-~+].*)?")
+
+
+def kernel_version(root: Path) -> MachineFact:
+    """Gives the release of the running kernel ("6.8.0-45-generic")."""
+    try:
+        release = files.text(root / _RELEASE).strip()
+    except (OSError, ValueError) as error:
+        return unreadable(f"/{_RELEASE} cannot be read: {files.why(error)}")
+    if _KERNEL.fullmatch(release) is None:
+        return unreadable(f"/{_RELEASE} has no release of a kernel")
+    return measured(release, f"/{_RELEASE}")
+
+
+def wsl(root: Path) -> MachineFact:
+    """Gives whether the system runs in the Windows Subsystem for Linux: by the kernel's name, or the device and libraries of Windows.
+
+    A kernel that somebody built for WSL has another name; `/dev/dxg` alone is in other virtual machines on Hyper-V as well.
+    """
+    if not files.is_missing(root / "dev/dxg") and not files.is_missing(root / "usr/lib/wsl"):
+        return measured(True, "/dev/dxg and /usr/lib/wsl")
+    try:
+        version = files.text(root / _VERSION)
+    except (OSError, ValueError) as error:
+        return unreadable(f"/{_VERSION} cannot be read: {files.why(error)}")
+    return measured(_WSL.search(version) is not None, f"/{_VERSION}")
+
+
+def l4t_version(root: Path) -> MachineFact:
+    """Gives the release of Jetson Linux ("36.4.3") of a Jetson: by its release file, or the package of its core."""
+    release = integrated.l4t_version(root)
+    if release is not None:
+        return measured(release, "/etc/nv_tegra_release")
+    if integrated.tegra(root) is None:
+        return absent("the machine is no Jetson")
+    match = _L4T_VERSION.fullmatch(packages.debian_version(root, _L4T_PACKAGE) or "")
+    if match is None:
+        return unreadable(
+            "neither /etc/nv_tegra_release nor the package nvidia-l4t-core has the release of Jetson Linux"
+        )
+    return measured(match.group(1), f"the package {_L4T_PACKAGE}")
