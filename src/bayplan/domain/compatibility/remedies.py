@@ -109,7 +109,9 @@ class _Trials:
         advised = tuple(remedy for remedy in reason.remedies if remedy.is_advice)
         if reason.grade is Grade.UNKNOWN and advised:
             return _offering(reason, (*advised, *helping))
-        return _offering(reason, helping or self._of_all_reasons or advised or (_LAST_RESORT,))
+        offered = helping or self._of_all_reasons
+        compiled = self._leading_to(Grade.JIT, (remedy for remedy in reason.remedies if not remedy.is_advice))
+        return _offering(reason, tuple(dict.fromkeys((*offered, *compiled))) or advised or (_LAST_RESORT,))
 
     def _not_needed(self, reason: Reason, better: tuple[Remedy, ...]) -> Reason:
         """A reason that lets the image run: its remedies may only make the verdict better."""
@@ -128,11 +130,17 @@ class _Trials:
             if self._runs(remedy):
                 return (remedy,)
         remedies = [*self._all, *self._joined(lambda outcome: outcome.refusing)]
-        for grade, afterwards in _AFTERWARDS.items():
-            for remedy in remedies:
-                if self._after(remedy).grade is grade and ORDER[grade] < ORDER[self._grade]:
-                    return (replace(remedy, text=f"{remedy.text}; {afterwards}"),)
-        return ()
+        return next(filter(None, (self._leading_to(grade, remedies)[:1] for grade in _AFTERWARDS)), ())
+
+    def _leading_to(self, grade: Grade, remedies: Iterable[Remedy]) -> tuple[Remedy, ...]:
+        """The remedies after which the image has a grade that is not matched by default, but better; they say so."""
+        if ORDER[grade] >= ORDER[self._grade]:
+            return ()
+        return tuple(
+            replace(remedy, text=f"{remedy.text}; {_AFTERWARDS[grade]}")
+            for remedy in remedies
+            if self._after(remedy).grade is grade
+        )
 
     def _joined(self, left: Callable[[Outcome], frozenset[Hashable]]) -> list[Remedy]:
         """Several remedies as one, the fewest first, where nothing is `left` after each of them; a few, for trials cost."""
