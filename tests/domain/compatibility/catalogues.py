@@ -15,11 +15,19 @@ TABLES = load()
 TODAY = datetime.date(2026, 3, 1)
 
 CUDAS = (None, *sorted({row.full_version for row in TABLES.cuda}), "12.7", "13", "99.9", "x")
-DRIVERS = (*sorted({row.min_driver for row in TABLES.cuda if row.min_driver}), "540.4.0", "528.33", "535.104.05", "x")
+DRIVERS = (
+    *sorted({row.min_driver for row in TABLES.cuda if row.min_driver}),
+    "540.4.0",
+    "528.33",
+    "535.104.05",
+    "999.1",
+    "x",
+)
 CAPABILITIES = tuple(str(row.capability) for row in TABLES.capabilities)
 FRAMEWORKS = (
     (None, None), ("PyTorch", "2.4.0"), ("pytorch", "2.4"), ("PyTorch", "2.10"), ("PyTorch", "2.7.1+cu126"),
-    ("TensorFlow", "2.16.1"), ("tensorflow", "main"), ("JAX", "0.4.30"), ("PyTorch", None),
+    ("PyTorch", "2.9.1+cu130"), ("PyTorch", "2.9.1+cpu"), ("PyTorch", "2.9.1+rocm6.4"), ("TensorFlow", "2.16.1"),
+    ("tensorflow", "main"), ("JAX", "0.4.30"), ("PyTorch", None),
 )  # fmt: skip
 GPUS = (
     (None, None), ("Tesla T4", "Tesla"), ("NVIDIA A100-SXM4-80GB", "Nvidia"), ("NVIDIA GeForce RTX 3090", "GeForce"),
@@ -37,7 +45,14 @@ KERNELS = (
     framework_kernels("x"), (("torch", ("8.0", "9.0+PTX")),), (("flash_attn", ("8.0",)), ("torch", ("7.5", "8.0"))),
     framework_kernels("gfx90a", "gfx942"), framework_kernels("gfx90a:xnack-", "gfx11-generic"), framework_kernels("compute_80"),
 )  # fmt: skip
-COMPAT = (None, None, CompatLibraries("12.4", "550.54.15"), CompatLibraries("12.4", "550"), CompatLibraries(None, None))
+COMPAT = (
+    None,
+    None,
+    CompatLibraries("12.4", "550.54.15"),
+    CompatLibraries("12.4", "550"),
+    CompatLibraries("12.8", "570.86.10"),
+    CompatLibraries(None, None),
+)
 ARCHITECTURES = (None, "amd64", "arm64", "aarch64", "riscv64")
 DAYS = (None, None, TODAY - datetime.timedelta(1), TODAY, TODAY + datetime.timedelta(30))
 TASKS = ("train", "Train", "predict", "export")
@@ -59,7 +74,7 @@ def random_image(dice: random.Random, *, nested: bool = True) -> Image:
         architectures=dice.choice((None, ("amd64",), ("arm64",), ("amd64", "arm64"), ())),
         accelerator=dice.choice((None, None, None, "cuda", "rocm", "ascend")),
         rocm_version=dice.choice((None, None, None, "6.3.2", "7.0", "x")),
-        framework_cuda=dice.choice((None, None, "11.8", "12.8", "13.0", "x")),
+        framework_cuda=dice.choice((None, None, "11.8", "12.8", "13.0", "13", "x")),
         requirements=dice.choice(REQUIREMENTS),
         disable_require=dice.choice(MAYBE),
         compat_package=dice.choice(COMPAT),
@@ -106,7 +121,7 @@ def random_node(dice: random.Random) -> Node:
         target=dice.choice((None, None, None, "gfx942", "gfx90a:sramecc+:xnack-", "gfx1100", "x")),
         driver_cuda_version=dice.choice((None, None, "12.2", "12.8", "13.5", "x")),
         runtime_mode=dice.choice((None, "legacy", "csv", "cdi", "jit-cdi", "auto", "x")),
-        toolkit_version=dice.choice((None, "1.17.3", "1.17.8", "1.19.0", "x")),
+        toolkit_version=dice.choice((None, "1.17.3", "1.17.6", "1.17.8", "1.18.0", "1.19.0", "1.20.0", "x")),
         cdi_driver_version=dice.choice((None, None, "535.104.05", "x")),
         l4t_version=dice.choice((None, None, "36.4.3", "38.2", "x")),
         wsl=dice.choice(MAYBE),

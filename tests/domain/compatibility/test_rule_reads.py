@@ -7,8 +7,9 @@ from typing import TypeVar
 
 import pytest
 
+from bayplan.domain.compatibility.derived_facts import DERIVED_FACTS, image_fields
 from bayplan.domain.compatibility.image import Image, framework_kernels
-from bayplan.domain.compatibility.image_requirements import DERIVED_FACTS, ImageRequirements
+from bayplan.domain.compatibility.image_requirements import ImageRequirements
 from bayplan.domain.compatibility.index import CatalogueIndex
 from bayplan.domain.compatibility.judge import judge
 from bayplan.domain.compatibility.match import match, verdicts_for_nodes
@@ -59,7 +60,7 @@ def test_a_rule_reads_only_what_it_declares(rule: Rule) -> None:
 def test_a_rule_by_grades_reads_nothing_else_of_driver_and_kernels(rule: Rule) -> None:
     assert rule.by_grades is not None
     dice, compared = random.Random(7), 0
-    own = frozenset(name for name in rule.image if name not in DERIVED_FACTS)
+    own = image_fields(rule.image)
     for _ in range(PAIRS * 4):
         node = random_node(dice)
         image = random_image(dice)

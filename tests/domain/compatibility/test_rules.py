@@ -219,7 +219,7 @@ L4T = (("NVIDIA_REQUIRE_JETPACK", "csv-mounts=all"),)
         (Image(cuda="12.2.2", requirements=L4T), ORIN, Grade.NATIVE),
         (Image(cuda="11.4.2", requirements=L4T), ORIN, Grade.NO),
         (Image(cuda="12.2.2", requirements=L4T), H100, Grade.UNKNOWN),
-        (Image(cuda="12.8.0", kernel_architectures=framework_kernels("8.0", "8.6")), ORIN, Grade.NO),
+        (Image(cuda="12.8.0", kernel_architectures=framework_kernels("8.0", "8.6")), ORIN, Grade.UNKNOWN),
         (Image(cuda="12.8.0", kernel_architectures=framework_kernels("8.7"), requirements=L4T), ORIN, Grade.NATIVE),
     ],
 )

@@ -133,9 +133,9 @@ def test_only_a_branch_is_known_of_the_compat_package() -> None:
     ("node", "grade"), [(T4, Grade.NO), (OLD_T4, Grade.NO), (replace(T4, driver_version="550.54.15"), Grade.NATIVE)]
 )
 def test_compiling_at_run_time_needs_a_native_driver(node: Node, grade: Grade) -> None:
-    image = replace(FORWARD, compat_activation=None, compiles_at_runtime="ptx")
+    image = replace(FORWARD, compat_activation="never", compiles_at_runtime="ptx")
     assert verdict(image, node).grade is grade
-    assert ("ptx_needs_newer_driver" in codes(image, node)) == (grade is Grade.NO)
+    assert ("ptx_needs_newer_driver" in codes(image, node)) == (node is T4)
 
 
 def test_not_knowing_whether_it_compiles_is_a_caveat_under_minor() -> None:

@@ -81,7 +81,7 @@ def test_forward_compatibility_has_a_caveat_where_nothing_says_that_its_librarie
     assert (verdict(image, old).grade, actual.grade, actual.needed) == (
         Grade.FORWARD,
         Grade.CAVEAT,
-        "compat_on_loader_path",
+        "compat_activation",
     )
     assert "fact_missing" not in codes(replace(image, compat_activation="always"), old)
     assert "fact_missing" not in codes(image, T4)

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 from bayplan.domain.compatibility.bits import Bits, from_places
 from bayplan.domain.compatibility.columns import GroupColumn
-from bayplan.domain.compatibility.image_requirements import ImageRequirements, fact_reader
+from bayplan.domain.compatibility.derived_facts import fact_reader
+from bayplan.domain.compatibility.image_requirements import ImageRequirements
 from bayplan.domain.compatibility.rules.rule import DRIVER, JUDGE_READS_OF_IMAGE, KERNELS, RuleSet
 
 Reader = Callable[[ImageRequirements], Hashable]

@@ -4,20 +4,22 @@ Texts become versions and conditions here, so that the rules only compare; a tex
 unknown. The index keeps one `ImageRequirements` for all images that are equal.
 """
 
-from collections.abc import Callable, Hashable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Hashable
+from dataclasses import dataclass, replace
 from functools import cached_property
-from operator import attrgetter
 
+from bayplan.domain.compatibility.framework_label import FrameworkLabel, framework_label
 from bayplan.domain.compatibility.gfx import is_target
 from bayplan.domain.compatibility.image import FRAMEWORK, Image
 from bayplan.domain.compatibility.kernels import Kernel, parse_kernels
 from bayplan.domain.compatibility.start_conditions import StartCondition, conditions_of
 from bayplan.domain.compatibility.tables import Generation, Tables
+from bayplan.domain.compatibility.tables.libraries import library_name
 from bayplan.domain.compatibility.tables.machine_rows import RocmVersion
 from bayplan.domain.compatibility.tables.machines import rocm_version
-from bayplan.domain.versions import ComputeCapability, CudaVersion, DriverVersion, read
+from bayplan.domain.versions import ComputeCapability, CudaVersion, DriverVersion, parse_cuda_family, read
 
+_XLA = frozenset({"jax", "tensorflow", "xla"})
 _PLATFORMS = {"x86_64": "amd64", "x86-64": "amd64", "aarch64": "arm64"}
 
 
@@ -29,12 +31,17 @@ def platform(text: str) -> str:
 
 
 @dataclass(frozen=True)
-class FrameworkBuild:
-    """The GPUs that the framework in the image was compiled for, and the source of that."""
+class LibraryBuild:
+    """The GPUs that a library in the image was compiled for, and the source of that; FRAMEWORK as `library` is the framework."""
 
+    library: str
     texts: tuple[str, ...]
     kernels: tuple[Kernel, ...]
     source: str
+
+
+Builds = tuple[LibraryBuild, ...]
+"""Those of an image; empty where nothing is known of any."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,9 +61,30 @@ class ImageRequirements:
         return {platform(name): ImageRequirements(image, self.tables) for name, image in self.declared.by_architecture}
 
     @cached_property
+    def label(self) -> FrameworkLabel:
+        """What its framework's version says of the build."""
+        return framework_label(self.declared.framework_version)
+
+    @cached_property
+    def is_cpu_build(self) -> bool:
+        """Whether its framework was built without a GPU, and nothing else in it is known to use one."""
+        image = self.declared
+        others = image.framework_cuda, image.rocm_version, image.needs_driver or None
+        libraries = image.kernel_architectures or ()
+        for_gpu = any(fact is not None for fact in others) or any(texts for _, texts in libraries)
+        return self.label.cpu and not for_gpu and image.accelerator in (None, "cuda")
+
+    @cached_property
+    def works_on_cpu(self) -> bool:
+        """Whether it runs without a GPU."""
+        return self.declared.cpu or self.is_cpu_build
+
+    @cached_property
     def uses_gpu(self) -> bool:
         """Whether it is for GPUs; an image with `cpu` that names neither CUDA nor another accelerator is not."""
         image = self.declared
+        if self.is_cpu_build:
+            return False
         named = image.accelerator is not None or self.accelerator == "rocm" or self.framework_accelerator is not None
         return named or image.cuda is not None or not image.cpu or image.needs_driver is True
 
@@ -68,7 +96,7 @@ class ImageRequirements:
     @cached_property
     def falls_back_to_cpu(self) -> bool:
         """Whether it runs without a GPU where it cannot use the node's; images for ROCm and the like are never used so."""
-        return self.declared.cpu and self.accelerator in (None, "cuda") and self.declared.needs_driver is not True
+        return self.works_on_cpu and self.accelerator in (None, "cuda") and self.declared.needs_driver is not True
 
     @cached_property
     def accelerator(self) -> str | None:
@@ -85,17 +113,14 @@ class ImageRequirements:
     @cached_property
     def framework_accelerator(self) -> str | None:
         """The kind of GPU that its framework was built for, by "+cu130" or "+rocm6.3" in its version, or by its CUDA."""
-        local = (self.declared.framework_version or "").partition("+")[2].casefold()
-        if local.startswith("rocm"):
+        if self.label.rocm is not None:
             return "rocm"
-        return "cuda" if local.startswith("cu") or self.declared.framework_cuda is not None else None
+        return "cuda" if self.label.cuda is not None or self.declared.framework_cuda is not None else None
 
     @cached_property
     def rocm(self) -> RocmVersion | None:
         """Its ROCm release: as declared, else by "+rocm6.3" in its framework's version."""
-        local = (self.declared.framework_version or "").partition("+")[2].casefold()
-        own = local.removeprefix("rocm") if local.startswith("rocm") else None
-        return rocm_version(self.declared.rocm_version) or rocm_version(own)
+        return rocm_version(self.declared.rocm_version) or rocm_version(self.label.rocm)
 
     @cached_property
     def platforms(self) -> tuple[str, ...]:
@@ -103,24 +128,61 @@ class ImageRequirements:
         return tuple(platform(text) for text in self.declared.architectures or ())
 
     @cached_property
+    def cuda_text(self) -> str | None:
+        """The CUDA that its framework was built with, where that is known; else that of its base.
+
+        A framework's "12.8" on a base of 12.8.1 is the base's, which says more.
+        """
+        image = self.declared
+        stated = read(parse_cuda_family, image.framework_cuda) is not None
+        framework = image.framework_cuda if stated else self.label.cuda
+        if framework is None or image.cuda is None:
+            return framework or image.cuda
+        return image.cuda if f"{image.cuda}.".startswith(f"{framework.strip()}.") else framework
+
+    @cached_property
     def cuda(self) -> CudaVersion | None:
-        """Its CUDA release."""
+        """That release; None too where only its major version is known."""
+        return read(CudaVersion.parse, self.cuda_text)
+
+    @cached_property
+    def cuda_major(self) -> int | None:
+        """The major version of that CUDA, which is all that is known of "13"."""
+        return read(parse_cuda_family, self.cuda_text)
+
+    @cached_property
+    def cuda_name(self) -> str:
+        """That release for a sentence: "13.0.1", or "13" where no more is known."""
+        return str(self.cuda or self.cuda_major)
+
+    @cached_property
+    def base_cuda(self) -> CudaVersion | None:
+        """The CUDA release of its base, whose packages and variables it has."""
         return read(CudaVersion.parse, self.declared.cuda)
 
     @cached_property
     def ships_with(self) -> DriverVersion | None:
-        """The driver that its CUDA release ships with."""
+        """The driver that its CUDA release ships with; the newest one listed for a patch that is newer than the tables."""
         return None if self.cuda is None else self.tables.min_driver(self.cuda)
 
     @cached_property
+    def has_newer_patch(self) -> bool:
+        """Whether its CUDA release is a newer patch than the tables have: it may ship with a newer driver than theirs."""
+        return self.cuda is not None and self.tables.has_only_older_patches(self.cuda)
+
+    @cached_property
     def floor(self) -> DriverVersion | None:
-        """The oldest driver for minor-version compatibility with its CUDA; None before CUDA 11."""
-        return None if self.cuda is None else self.tables.floors.get(self.cuda.major)
+        """The oldest driver for minor-version compatibility with its CUDA; None before CUDA 11, and for an unknown family."""
+        return None if self.cuda_major is None else self.tables.floors.get(self.cuda_major)
 
     @cached_property
     def smallest_driver(self) -> DriverVersion | None:
         """The oldest driver that runs it without the forward-compatibility package."""
-        return None if self.cuda is None else self.tables.smallest_driver(self.cuda)
+        if self.cuda is not None:
+            return self.tables.smallest_driver(self.cuda)
+        if self.cuda_major is None:
+            return None
+        return self.floor or min(self.tables.drivers_of_family(self.cuda_major), default=None)
 
     @cached_property
     def min_generation(self) -> Generation | None:
@@ -140,18 +202,13 @@ class ImageRequirements:
     @cached_property
     def has_compat(self) -> bool:
         """Whether it carries the forward-compatibility package; False where unknown."""
-        return self.declared.compat_package is not None or self.compat_on_loader_path is True
-
-    @cached_property
-    def compat_on_loader_path(self) -> bool | None:
-        """Whether the loader finds that package's libraries before the driver's; None where that depends on more, or unknown."""
-        return {"always": True, "never": False}.get(self.declared.compat_activation or "")
+        return self.declared.compat_package is not None or self.declared.compat_activation not in (None, "never")
 
     @cached_property
     def compat_cuda(self) -> CudaVersion | None:
-        """The CUDA release of that package; the image's where the package does not name it."""
+        """The CUDA release of that package; that of the image's base where the package does not name it."""
         package = self.declared.compat_package
-        return (read(CudaVersion.parse, package.cuda) if package is not None else None) or self.cuda
+        return (read(CudaVersion.parse, package.cuda) if package is not None else None) or self.base_cuda
 
     @cached_property
     def compat_driver(self) -> DriverVersion | None:
@@ -161,94 +218,97 @@ class ImageRequirements:
         return own or (self.tables.min_driver(self.compat_cuda) if self.compat_cuda is not None else None)
 
     @cached_property
+    def compat_reads_ptx(self) -> bool | None:
+        """Whether that package's compiler takes the PTX of the framework's CUDA; None where that is not known."""
+        if self.compat_cuda is None or self.cuda is None:
+            return None
+        return self.compat_cuda.release >= self.cuda.release
+
+    @cached_property
+    def compat_facts(self) -> Hashable:
+        """What decides how that package's libraries work on a node."""
+        if not self.has_compat:
+            return None
+        return self.compat_cuda, self.compat_driver, self.declared.compat_activation, self.base_cuda
+
+    @cached_property
     def conditions(self) -> tuple[tuple[StartCondition, ...], str | None]:
         """Its start conditions, and an invalid CUDA_VERSION; neither where conditions are switched off or unknown."""
         if self.declared.requirements is None or self.declared.disable_require is True:
             return (), None
         return conditions_of(self.declared.requirements)
 
-    def build(self, architecture: str | None) -> FrameworkBuild | None:
-        """Its kernels on a node of that architecture: its own fact, else the table's; None where unknown."""
-        if self.own_build is not None:
-            return self.own_build
+    @cached_property
+    def compiler_cuda(self) -> CudaVersion | None:
+        """The CUDA release of the compiler in it that makes machine code while it runs."""
+        return read(CudaVersion.parse, self.declared.compiler_cuda)
+
+    @cached_property
+    def has_xla(self) -> bool:
+        """Whether XLA compiles in it, which falls back on the driver."""
+        return library_name(self.declared.framework or FRAMEWORK) in _XLA
+
+    def builds(self, architecture: str | None) -> Builds:
+        """The builds of its libraries on a node of that architecture: its own facts, and the table's for its framework."""
+        if self.has_own_framework_build:
+            return self.own_builds
         only = self.platforms[0] if len(self.platforms) == 1 else None
-        return self._table_builds[(architecture or only or "amd64") == "arm64"]
+        return self.own_builds + self._table_builds[(architecture or only or "amd64") == "arm64"]
 
     @cached_property
-    def builds(self) -> tuple[FrameworkBuild | None, ...]:
-        """All results that `build` may have: its own fact, else the table's on amd64, on arm64 and on an unknown architecture."""
-        own = self.own_build
-        return (own,) if own is not None else (*self._table_builds, self.build(None))
+    def all_builds(self) -> tuple[Builds, ...]:
+        """All results that `builds` may have: its own facts, else the table's on amd64, on arm64 and on an unknown architecture."""
+        if self.has_own_framework_build:
+            return (self.own_builds,)
+        return self.builds("amd64"), self.builds("arm64"), self.builds(None)
 
     @cached_property
-    def own_build(self) -> FrameworkBuild | None:
-        """The kernels by its own fact; None where unknown."""
-        libraries = self.declared.kernel_architectures
-        if not libraries:
-            return None
-        texts = dict(libraries).get(FRAMEWORK, libraries[0][1])
-        kernels = parse_kernels(texts)
-        return FrameworkBuild(texts, kernels, "the image's kernel_architectures") if kernels or not texts else None
+    def has_own_framework_build(self) -> bool:
+        """Whether one of those is of its framework, so that no table has to say it."""
+        names = {FRAMEWORK, library_name(self.declared.framework or FRAMEWORK)}
+        return any(library_name(build.library) in names for build in self.own_builds)
 
     @cached_property
-    def _table_builds(self) -> tuple[FrameworkBuild | None, FrameworkBuild | None]:
+    def own_builds(self) -> Builds:
+        """The builds by its own facts: the libraries with a list that can be read.
+
+        An empty list says that a library has no code for GPUs; one beside others that have is left out.
+        """
+        libraries = self.declared.kernel_architectures or ()
+        builds = tuple(
+            LibraryBuild(library, texts, kernels, "the image's kernel_architectures")
+            for library, texts in libraries
+            if (kernels := parse_kernels(texts)) or not texts
+        )
+        return tuple(build for build in builds if build.texts) or builds
+
+    @cached_property
+    def _table_builds(self) -> tuple[Builds, Builds]:
         return self._table_build("amd64"), self._table_build("arm64")
 
-    def _table_build(self, architecture: str) -> FrameworkBuild | None:
+    def _table_build(self, architecture: str) -> Builds:
         image = self.declared
-        row = self.tables.arch_list(image.framework, image.framework_version, image.cuda, architecture)
+        row = self.tables.arch_list(image.framework, image.framework_version, self.cuda_text, architecture)
         if row is None:
-            return None
-        return FrameworkBuild(row.kernel_architectures, parse_kernels(row.kernel_architectures), row.source)
+            return ()
+        texts = row.kernel_architectures
+        return (LibraryBuild(FRAMEWORK, texts, parse_kernels(texts), row.source),)
 
 
-@dataclass(frozen=True, slots=True)
-class DerivedFact:
-    """A value that a rule derives from several fields of an image; the rule gives equal images the same result."""
+def without_read_facts(image: Image, tables: Tables) -> Image:
+    """The image with less of its framework, and the same verdicts: more images are then equal.
 
-    fields: tuple[str, ...]
-    read: Callable[[ImageRequirements], Hashable]
-
-
-_ACCELERATOR_FIELDS = (
-    "accelerator",
-    "rocm_version",
-    "kernel_architectures",
-    "cuda",
-    "framework_version",
-    "framework_cuda",
-    "compat_package",
-)
-_GPU_FIELDS = (*_ACCELERATOR_FIELDS, "cpu", "needs_driver")
-
-DERIVED_FACTS: Mapping[str, DerivedFact] = {
-    "uses_gpu": DerivedFact(_GPU_FIELDS, lambda requirements: requirements.uses_gpu),
-    "falls_back_to_cpu": DerivedFact(_GPU_FIELDS, lambda requirements: requirements.falls_back_to_cpu),
-    "needs_driver_only": DerivedFact(
-        ("needs_driver", "cuda", "framework_version", "framework_cuda"),
-        lambda requirements: requirements.needs_driver_only,
-    ),
-    "rocm": DerivedFact(("rocm_version", "framework_version"), lambda requirements: requirements.rocm),
-    "accelerator": DerivedFact(_ACCELERATOR_FIELDS, lambda requirements: requirements.accelerator),
-    "framework_accelerator": DerivedFact(
-        ("framework_version", "framework_cuda"), lambda requirements: requirements.framework_accelerator
-    ),
-    "builds": DerivedFact(
-        ("kernel_architectures", "framework", "framework_version", "cuda", "architectures"),
-        lambda requirements: requirements.builds,
-    ),
-}
-"""Facts that rules may declare besides the fields of `Image`."""
-
-
-def fact_reader(names: tuple[str, ...]) -> Callable[[ImageRequirements], Hashable]:
-    """The function that reads these facts of an image, as a key for comparison."""
-    readers = [DERIVED_FACTS[name].read if name in DERIVED_FACTS else attrgetter(f"declared.{name}") for name in names]
-    return readers[0] if len(readers) == 1 else lambda requirements: tuple([read(requirements) for read in readers])
-
-
-def image_fields(facts: Iterable[str]) -> frozenset[str]:
-    """The fields of `Image` that these facts depend on."""
-    return frozenset(
-        field for name in facts for field in (DERIVED_FACTS[name].fields if name in DERIVED_FACTS else (name,))
-    )
+    A framework matters only for its CUDA, for the lookup of the GPUs that it was built for, and for its compiler.
+    """
+    requirements = ImageRequirements(image, tables)
+    if (
+        image.framework is None
+        or not requirements.has_own_framework_build
+        or requirements.label.cpu
+        or requirements.label.rocm
+    ):
+        return image
+    framework = "xla" if requirements.has_xla and image.compiles_at_runtime == "cubin" else None
+    of_cuda = requirements.framework_accelerator == "cuda" and requirements.cuda_text is not None
+    cuda = requirements.cuda_text if of_cuda else image.framework_cuda
+    return replace(image, framework=framework, framework_version=None, framework_cuda=cuda)

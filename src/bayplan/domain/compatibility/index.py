@@ -15,7 +15,7 @@ from bayplan.domain.compatibility.bits import Bits, from_places, move, places
 from bayplan.domain.compatibility.columns import GroupColumn
 from bayplan.domain.compatibility.fact_columns import FactColumns, FactLayout
 from bayplan.domain.compatibility.image import Image
-from bayplan.domain.compatibility.image_requirements import ImageRequirements
+from bayplan.domain.compatibility.image_requirements import ImageRequirements, without_read_facts
 from bayplan.domain.compatibility.judge import Trials
 from bayplan.domain.compatibility.judge_all import NodeKind, Part, judge_all
 from bayplan.domain.compatibility.node import Node
@@ -209,10 +209,7 @@ def _interned(
     image: Image, tables: Tables, parsed: "WeakValueDictionary[Image, ImageRequirements]"
 ) -> ImageRequirements:
     """The requirements of an image; equal images share one object."""
-    built = image.framework is not None and "+" not in (image.framework_version or "")
-    if built and ImageRequirements(image, tables).own_build is not None:
-        # A framework matters only for the lookup of the GPUs that it was built for; its local version says for which kind.
-        image = replace(image, framework=None, framework_version=None)
+    image = without_read_facts(image, tables)
     requirements = parsed.get(image)
     if requirements is None:
         requirements = parsed[image] = ImageRequirements(image, tables)

@@ -1,7 +1,8 @@
 """The GPUs that compiled code runs on: cubins for a capability, PTX for every newer one.
 
 Code for (major, m) runs on (major, n >= m) and on no other major. PTX is compiled by the driver at start, for its own
-capability and every newer one. Code for Tegra does not run on other GPUs, nor theirs on Tegra.
+capability and every newer one. NVIDIA promises the first for desktop and server GPUs only: see `crosses_tegra`.
+Source: NVIDIA CUDA C++ Programming Guide, Binary Compatibility; NVIDIA blog, Family-Specific Architecture Features.
 """
 
 import re
@@ -56,7 +57,7 @@ def grade_in_build(kernels: tuple[Kernel, ...], gpu: ComputeCapability, tables: 
 
 def _code_runs(kernel: Kernel, gpu: ComputeCapability, tables: Tables) -> bool:
     compiled = kernel.capability
-    if kernel.suffix == "a" or gpu in tables.tegra or compiled in tables.tegra:
+    if kernel.suffix == "a":
         return compiled == gpu
     if compiled.major != gpu.major or compiled.minor > gpu.minor:
         return False
@@ -69,12 +70,29 @@ def _ptx_runs(kernel: Kernel, gpu: ComputeCapability, tables: Tables) -> bool:
     return kernel.capability <= gpu
 
 
+def crosses_tegra(kernels: tuple[Kernel, ...], gpu: ComputeCapability, tables: Tables) -> bool:
+    """Whether all code that runs on the GPU was made for another minor capability, and one of the two is a Tegra's."""
+    compiled = {kernel.capability for kernel in kernels if kernel.code and _code_runs(kernel, gpu, tables)}
+    return bool(compiled) and gpu not in compiled and (gpu in tables.tegra or compiled <= tables.tegra)
+
+
+def only_of_minor_zero(kernels: tuple[Kernel, ...], gpu: ComputeCapability, tables: Tables) -> bool:
+    """Whether the GPU is an x.3 and all code that runs on it was made for x.0, for no family."""
+    if gpu.minor != 3:
+        return False
+    running = [kernel for kernel in kernels if kernel.code and _code_runs(kernel, gpu, tables)]
+    return bool(running) and all(kernel.capability.minor == 0 and not kernel.suffix for kernel in running)
+
+
 def grade_by_release(cuda: CudaVersion, gpu: ComputeCapability, tables: Tables) -> Grade:
     """NATIVE where a CUDA release compiles code that runs on the GPU, JIT where the GPU is newer, NO where it was dropped.
 
-    UNKNOWN for a capability that the tables do not place.
+    UNKNOWN for what the tables do not place: a capability between theirs, a major release newer than theirs, which may have
+    dropped any GPU, and a GPU newer than theirs with a release that is newer too.
     """
     release = cuda.release
+    if cuda.major > tables.newest_cuda.major:
+        return Grade.UNKNOWN
     low, high = 0, 0
     newer = dropped = False
     for row in tables.capabilities:
@@ -88,5 +106,18 @@ def grade_by_release(cuda: CudaVersion, gpu: ComputeCapability, tables: Tables) 
                 return Grade.NATIVE
             newer, dropped = newer or coming, dropped or gone
     if newer or gpu.major > high:
-        return Grade.JIT
+        return Grade.UNKNOWN if release > tables.newest_cuda.release else Grade.JIT
     return Grade.NO if dropped or gpu.major < low else Grade.UNKNOWN
+
+
+def release_crosses_tegra(cuda: CudaVersion, gpu: ComputeCapability, tables: Tables) -> bool:
+    """Whether a CUDA release has no code for exactly this GPU, and the other minor that it has code for is not its family's."""
+    made = {
+        row.capability
+        for row in tables.capabilities
+        if row.capability.major == gpu.major
+        and row.capability.minor <= gpu.minor
+        and row.first_cuda.release <= cuda.release
+        and (row.last_cuda is None or row.last_cuda.release >= cuda.release)
+    }
+    return bool(made) and gpu not in made and (gpu in tables.tegra or made <= tables.tegra)

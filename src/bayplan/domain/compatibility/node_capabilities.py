@@ -4,11 +4,21 @@ Everything that depends on the node alone is computed here and kept: its GPU's c
 driver, the CUDA releases that run on it. A property that the node's facts do not decide is None, never a guess.
 """
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
+from bayplan.domain.compatibility.container_runtime import Release, RuntimeMode, runtime_modes, toolkit_release
+from bayplan.domain.compatibility.csv_conditions import evaluate_csv, parse_csv
+from bayplan.domain.compatibility.gpu_classes import (
+    DATA_CENTRE_BRANDS,
+    OTHER_BRANDS,
+    VIRTUAL_BRANDS,
+    CompatAcceptance,
+    brand_word,
+    compat_acceptance,
+    names_virtual_gpu,
+)
 from bayplan.domain.compatibility.gpu_memory import GpuMemory, gpu_memory, mig_profile, vgpu_series
 from bayplan.domain.compatibility.image_requirements import platform
 from bayplan.domain.compatibility.kernels import grade_by_release
@@ -19,32 +29,6 @@ from bayplan.domain.compatibility.tables import Generation, NamedGpu, Tables
 from bayplan.domain.compatibility.verdict import Grade
 from bayplan.domain.versions import ComputeCapability, CudaVersion, DriverVersion, read
 
-# NVML's brands, in its enumeration's and in its tools' spelling, as the words of start conditions.
-_BRANDS = {
-    "nvidiavapps": "vapps",
-    "nvidiavirtualapplications": "vapps",
-    "virtualapplications": "vapps",
-    "nvidiavpc": "vpc",
-    "nvidiavirtualpc": "vpc",
-    "virtualpc": "vpc",
-    "nvidiavcs": "vcs",
-    "nvidiavirtualcomputeserver": "vcs",
-    "virtualcomputeserver": "vcs",
-    "nvidiavws": "vws",
-    "nvidiartxvirtualworkstation": "vws",
-    "rtxvirtualworkstation": "vws",
-    "nvidiacloudgaming": "cloudgaming",
-    "nvidiavgaming": "cloudgaming",
-    "vgaming": "cloudgaming",
-    "rtx": "nvidiartx",
-}
-_DATA_CENTRE_BRANDS = frozenset({"tesla"})
-_OTHER_BRANDS = frozenset(
-    {"geforce", "geforcertx", "titan", "titanrtx", "quadro", "quadrortx", "nvidiartx", "nvs", "cloudgaming"}
-)
-_VIRTUAL_BRANDS = frozenset({"grid", "vapps", "vpc", "vcs", "vws"})
-# A vGPU's name ends in its memory and series (GRID A100-40C, NVIDIA L40S-48Q) or says what it is.
-_VIRTUAL_NAME = re.compile(r"\b(?:v?grid|vgpu|vws|vcs|virtual)\b|-[0-9]{1,3}[abcq]\b", re.IGNORECASE | re.ASCII)
 _THOR = ComputeCapability(11, 0)
 # NVIDIA JetPack 7.0 and 7.2 release pages: from these major releases of Jetson Linux on a board runs arm64 server images.
 _SERVER_L4T = {_THOR: 38, ComputeCapability(8, 7): 39}
@@ -108,17 +92,59 @@ class NodeCapabilities:
 
     @cached_property
     def driver_cuda(self) -> CudaVersion | None:
-        """The newest CUDA that its driver supports."""
+        """The newest CUDA that its driver supports, as measured, else by the tables; see `driver_cuda_is_least`."""
         if self.is_tegra and self.l4t_cuda is not None:
             return self.l4t_cuda
-        return None if self.driver is None else self.tables.driver_cuda(self.driver)
+        if self._measured_cuda is not None or self.driver is None:
+            return self._measured_cuda
+        return self.tables.driver_cuda(self.driver)
+
+    @cached_property
+    def driver_cuda_is_least(self) -> bool:
+        """Whether its driver may support a newer CUDA than that: its branch is newer than the tables, and nothing is measured."""
+        if self._measured_cuda is not None or self.driver is None or self.is_tegra:
+            return False
+        return self.driver.branch > self.tables.newest_branch
+
+    @cached_property
+    def _measured_cuda(self) -> CudaVersion | None:
+        return read(CudaVersion.parse, self.reported.driver_cuda_version)
 
     @cached_property
     def l4t_cuda(self) -> CudaVersion | None:
         """The CUDA of a Tegra's driver: as measured, else that of its release of Jetson Linux."""
-        measured = read(CudaVersion.parse, self.reported.driver_cuda_version)
         l4t = self.reported.l4t_version
-        return measured or (None if l4t is None else self.tables.machines.l4t_cuda(l4t))
+        return self._measured_cuda or (None if l4t is None else self.tables.machines.l4t_cuda(l4t))
+
+    @cached_property
+    def start_cuda(self) -> CudaVersion | None:
+        """The CUDA that start conditions are compared with: the number of a Tegra's driver says nothing."""
+        return self.l4t_cuda if self.is_tegra else self.driver_cuda
+
+    def supports(self, cuda: CudaVersion) -> bool | None:
+        """Whether its driver supports a CUDA release, and so compiles its PTX; None where that is not known."""
+        if self.driver_cuda is None:
+            return None
+        if self.driver_cuda.release >= cuda.release:
+            return True
+        return None if self.driver_cuda_is_least else False
+
+    @cached_property
+    def toolkit(self) -> Release | None:
+        """The release of its container toolkit."""
+        return toolkit_release(self.reported.toolkit_version)
+
+    @cached_property
+    def runtime_modes(self) -> tuple[RuntimeMode, ...]:
+        """The modes of its container runtime; empty where that is not known."""
+        return runtime_modes(
+            self.reported.runtime_mode, self.toolkit, is_jetson=self.is_tegra, is_thor=self.capability == _THOR
+        )
+
+    @cached_property
+    def checks_conditions_as_csv(self) -> bool:
+        """Whether its container runtime checks start conditions as it does in csv mode."""
+        return self.runtime_modes == (RuntimeMode.CSV,)
 
     @cached_property
     def capability(self) -> ComputeCapability | None:
@@ -215,23 +241,28 @@ class NodeCapabilities:
     @cached_property
     def is_virtual(self) -> bool:
         """Whether its GPU is a virtual one, by brand or name."""
-        name = self.reported.gpu_name
-        return self.brand in _VIRTUAL_BRANDS or (name is not None and _VIRTUAL_NAME.search(name) is not None)
+        return self.brand in VIRTUAL_BRANDS or names_virtual_gpu(self.reported.gpu_name)
 
     @cached_property
     def brand(self) -> str | None:
         """Its brand as a start condition's word."""
-        if self.reported.gpu_brand is None:
-            return None
-        word = re.sub(r"[^a-z0-9]", "", self.reported.gpu_brand.casefold()).removeprefix("nvmlbrand")
-        return _BRANDS.get(word, word) or None
+        return brand_word(self.reported.gpu_brand)
 
     @cached_property
     def data_centre(self) -> bool | None:
         """Whether its GPU is of the data-centre class, by name, else by brand; None where neither decides it."""
         if self.named.data_centre is not None:
             return self.named.data_centre
-        return True if self.brand in _DATA_CENTRE_BRANDS else False if self.brand in _OTHER_BRANDS else None
+        return True if self.brand in DATA_CENTRE_BRANDS else False if self.brand in OTHER_BRANDS else None
+
+    def accepted_by_compat(self, cuda: CudaVersion | None) -> CompatAcceptance:
+        """Whether the forward-compatibility libraries of a CUDA release accept its GPU."""
+        return compat_acceptance(
+            data_centre=self.data_centre,
+            brand=self.brand,
+            named=self.named.brands,
+            listed=self.tables.compat_lists(cuda),
+        )
 
     @cached_property
     def gpu(self) -> str:
@@ -271,32 +302,46 @@ class NodeCapabilities:
         fitting = [release for release, driver in drivers.items() if driver is not None and self.driver >= driver]
         return (fitting[-1], fitting[0]) if fitting else None
 
+    def by_family(self, cuda_major: int) -> Grade:
+        """Whether all CUDA releases of a major version have code for its GPU; UNKNOWN where they differ."""
+        grades = {self.by_release(release) for release in self.tables.releases if release.major == cuda_major}
+        return grades.pop() if len(grades) == 1 else Grade.UNKNOWN
+
     def meets(self, condition: StartCondition) -> ConditionOutcome:
         """Whether it meets a start condition; UNKNOWN where an unknown property decides it."""
         outcome = self._outcomes.get(condition.text)
         if outcome is None:
-            outcomes = {evaluate(condition, properties) for properties in self._properties}
-            outcome = outcomes.pop() if len(outcomes) == 1 else ConditionOutcome.UNKNOWN
+            outcome = self._meets_in_csv_mode(condition) if self.checks_conditions_as_csv else self._meets(condition)
             self._outcomes[condition.text] = outcome
         return outcome
+
+    def _meets(self, condition: StartCondition) -> ConditionOutcome:
+        outcomes = {evaluate(condition, properties) for properties in self._properties}
+        return outcomes.pop() if len(outcomes) == 1 else ConditionOutcome.UNKNOWN
+
+    def _meets_in_csv_mode(self, condition: StartCondition) -> ConditionOutcome:
+        alternatives = parse_csv(condition.text)
+        return ConditionOutcome.INVALID if alternatives is None else evaluate_csv(alternatives, self._properties[0])
 
     def would_meet(self, condition: StartCondition, driver: DriverVersion) -> bool:
         """Whether it would meet a start condition with another driver."""
         upgraded = self._with_drivers.get(driver)
         if upgraded is None:
-            upgraded = NodeCapabilities(replace(self.reported, driver_version=str(driver)), self.tables)
+            node = replace(self.reported, driver_version=str(driver), driver_cuda_version=None)
+            upgraded = NodeCapabilities(node, self.tables)
             self._with_drivers[driver] = upgraded
         return upgraded.meets(condition) is ConditionOutcome.MET
 
     @cached_property
     def _properties(self) -> tuple[NodeProperties, ...]:
         # On Tegra driver numbers are those of L4T, which the tables do not have.
-        cuda, driver = (self.l4t_cuda, None) if self.is_tegra else (self.driver_cuda, self.driver)
+        cuda, driver = self.start_cuda, None if self.is_tegra else self.driver
         properties = NodeProperties(
             cuda=None if cuda is None else str(cuda),
             driver=None if driver is None else ".".join(map(str, driver.parts)),
             arch=None if self.capability is None else str(self.capability),
             brand=self.brand,
+            cuda_is_least=self.driver_cuda_is_least,
         )
         if self.brand is not None or self.reported.gpu_name is None:
             return (properties,)

@@ -8,11 +8,14 @@ import datetime
 from dataclasses import dataclass
 from functools import cached_property
 
-from bayplan.domain.compatibility.image_requirements import FrameworkBuild, ImageRequirements
+from bayplan.domain.compatibility.compat_order import Age, CompatOrder, compat_order
+from bayplan.domain.compatibility.gpu_classes import CompatAcceptance
+from bayplan.domain.compatibility.image_requirements import Builds, ImageRequirements, LibraryBuild
 from bayplan.domain.compatibility.kernels import grade_in_build
 from bayplan.domain.compatibility.node_capabilities import NodeCapabilities
 from bayplan.domain.compatibility.tables import Tables
-from bayplan.domain.compatibility.verdict import Grade
+from bayplan.domain.compatibility.verdict import ORDER, Grade
+from bayplan.domain.versions import ComputeCapability
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,19 +32,78 @@ class Pairing:
         return self.image.tables
 
     @cached_property
-    def build(self) -> FrameworkBuild | None:
-        """The GPUs that the image's framework was built for; None where unknown."""
-        return self.image.build(self.node.platform)
+    def builds(self) -> Builds:
+        """The GPUs that the image's libraries were built for; empty where unknown."""
+        return self.image.builds(self.node.platform)
+
+    @cached_property
+    def compat_order(self) -> CompatOrder | None:
+        """Whether its forward-compatibility libraries come before the driver's; None where it has none."""
+        return compat_order(self.image, self.node)
+
+    @cached_property
+    def compat_acceptance(self) -> CompatAcceptance:
+        """Whether those libraries accept the GPU."""
+        return self.node.accepted_by_compat(self.image.compat_cuda)
+
+    @cached_property
+    def compat_dropped_gpu(self) -> bool:
+        """Whether the driver branch of those libraries no longer supports the GPU."""
+        return self.image.compat_driver is not None and not self.node.may_have(self.image.compat_driver)
 
     @cached_property
     def by_driver(self) -> Grade:
         """How the driver runs the image's CUDA: NATIVE, MINOR, FORWARD, UNKNOWN or NO."""
-        return _by_driver(self.image, self.node)
+        grade = _by_driver_alone(self.image, self.node)
+        return _by_compat_package(self) if grade is Grade.NO else grade
+
+    @cached_property
+    def is_native_unknown(self) -> bool:
+        """Whether the driver runs the image's CUDA at least by minor-version compatibility, and perhaps natively."""
+        image, driver = self.image, self.node.driver
+        if self.by_driver is not Grade.MINOR or driver is None:
+            return False
+        return image.ships_with is None or driver >= image.ships_with
+
+    @cached_property
+    def reads_ptx(self) -> bool | None:
+        """Whether a compiler at hand takes PTX of the image's CUDA: the driver's, or that of its forward-compatibility package.
+
+        The version of PTX is that of a release, whatever its patch. None where it is not known.
+        """
+        image, order = self.image, self.compat_order
+        if self.by_driver is Grade.NATIVE:
+            return True
+        if self.by_driver is Grade.FORWARD:
+            return image.compat_reads_ptx
+        by_driver = None if image.cuda is None else self.node.supports(image.cuda)
+        if by_driver is not False or order is None or order.age is not Age.NEWER or self.compat_dropped_gpu:
+            return by_driver
+        if self.compat_acceptance is CompatAcceptance.REFUSED or image.compat_reads_ptx is False:
+            return False
+        if order.first is False:
+            return False
+        is_certain = order.first and self.compat_acceptance is not CompatAcceptance.UNKNOWN
+        return image.compat_reads_ptx if is_certain else None
 
     @cached_property
     def by_kernels(self) -> Grade:
         """Whether the image has code for the GPU: NATIVE, JIT, UNKNOWN or NO."""
-        return _by_kernels(self.build, self.image, self.node)
+        if self.image.needs_driver_only:
+            return Grade.NATIVE
+        if not self.builds:
+            return _by_release(self.image, self.node)
+        grades = {grade_of_weakest(self.builds, gpu, self.tables) for gpu in self.node.capabilities}
+        return grades.pop() if len(grades) == 1 else Grade.UNKNOWN
+
+    @cached_property
+    def weakest_builds(self) -> tuple[LibraryBuild, ...]:
+        """The builds whose grade on the GPU is the worst of all."""
+        return tuple(
+            build
+            for build in self.builds
+            if {grade_in_build(build.kernels, gpu, self.tables) for gpu in self.node.capabilities} == {self.by_kernels}
+        )
 
     @cached_property
     def runs_by_driver_and_kernels(self) -> bool:
@@ -50,7 +112,7 @@ class Pairing:
 
     @cached_property
     def needs_jit_on_older_driver(self) -> bool:
-        """Whether a driver older than the one of the image's CUDA would have to compile the image's PTX."""
+        """Whether PTX has to be compiled by a driver that is older than the one of the image's CUDA."""
         return needs_jit_on_older_driver(self.by_driver, self.by_kernels)
 
 
@@ -60,49 +122,79 @@ def runs(by_driver: Grade, by_kernels: Grade) -> bool:
 
 
 def needs_jit_on_older_driver(by_driver: Grade, by_kernels: Grade) -> bool:
-    """Whether PTX has to be compiled by a driver that is older than it."""
+    """Whether PTX has to be compiled by a driver that is older than the one of the image's CUDA."""
     return by_kernels is Grade.JIT and by_driver in (Grade.MINOR, Grade.FORWARD)
 
 
-def _by_driver(image: ImageRequirements, node: NodeCapabilities) -> Grade:
-    driver = node.driver
+def grade_of_weakest(builds: Builds, gpu: ComputeCapability, tables: Tables) -> Grade:
+    """The worst of the grades of libraries on a GPU: an image needs all of them."""
+    return max((grade_in_build(build.kernels, gpu, tables) for build in builds), key=ORDER.__getitem__)
+
+
+def _by_driver_alone(image: ImageRequirements, node: NodeCapabilities) -> Grade:
+    """NATIVE, MINOR, UNKNOWN, or NO where only a forward-compatibility package helps."""
+    driver, ships_with = node.driver, image.ships_with
     if image.needs_driver_only and driver is not None:
         return Grade.NATIVE
     if node.is_tegra:  # drivers of L4T have version numbers of their own
         return Grade.NATIVE
-    if image.cuda is None or driver is None or image.smallest_driver is None:
+    if image.cuda_major is None or driver is None:
         return Grade.UNKNOWN
-    if image.ships_with is not None and driver >= image.ships_with:
-        return Grade.NATIVE
-    if image.floor is not None and driver >= image.floor:
-        return Grade.MINOR
-    return _by_compat_package(image, node)
-
-
-def _by_compat_package(image: ImageRequirements, node: NodeCapabilities) -> Grade:
-    if not image.has_compat or image.compat_on_loader_path is False or node.data_centre is False:
+    if image.cuda is None:
+        return _by_family(image.cuda_major, image, node)
+    if ships_with is None:
+        later = node.driver_cuda is not None and node.driver_cuda.release > image.cuda.release
+        if later or (node.supports(image.cuda) and not image.cuda.patch):
+            return Grade.NATIVE
+    elif driver >= ships_with:
+        may_need_newer = image.has_newer_patch and driver.branch == ships_with.branch
+        return Grade.MINOR if may_need_newer and image.floor is not None else Grade.NATIVE
+    if image.floor is not None:
+        return Grade.MINOR if driver >= image.floor else Grade.NO
+    if ships_with is not None:
         return Grade.NO
-    if image.cuda is None or image.compat_cuda is None or image.compat_driver is None or node.driver is None:
+    return _by_unknown_family(image.cuda_major, node)
+
+
+def _by_family(cuda_major: int, image: ImageRequirements, node: NodeCapabilities) -> Grade:
+    """The grade of a CUDA of which only the major version is known."""
+    assert node.driver is not None, "read before"
+    if node.driver_cuda is not None and node.driver_cuda.major > cuda_major:
+        return Grade.NATIVE
+    if image.floor is not None:
+        return Grade.MINOR if node.driver >= image.floor else Grade.NO
+    drivers = image.tables.drivers_of_family(cuda_major)
+    if not drivers:
+        return _by_unknown_family(cuda_major, node)
+    if node.driver >= max(drivers):
+        return Grade.NATIVE
+    return Grade.NO if node.driver < min(drivers) else Grade.UNKNOWN
+
+
+def _by_unknown_family(cuda_major: int, node: NodeCapabilities) -> Grade:
+    """The grade of a major version without a floor in the tables: a driver that says that it is of that family covers it."""
+    covered = node.driver_cuda is not None and node.driver_cuda.major == cuda_major
+    return Grade.MINOR if covered else Grade.UNKNOWN
+
+
+def _by_compat_package(pairing: Pairing) -> Grade:
+    image, node, order = pairing.image, pairing.node, pairing.compat_order
+    acceptance = pairing.compat_acceptance
+    if not image.has_compat or (order is not None and order.first is False) or acceptance is CompatAcceptance.REFUSED:
+        return Grade.NO
+    if image.cuda_major is None or image.compat_cuda is None or image.compat_driver is None or node.driver is None:
         return Grade.UNKNOWN
-    if image.compat_cuda.major < image.cuda.major or compat_dropped_gpu(image, node):
+    if image.compat_cuda.major < image.cuda_major or pairing.compat_dropped_gpu:
         return Grade.NO
     accepted = image.tables.compat_accepts(image.compat_cuda)
     if not accepted:
         return Grade.UNKNOWN
     if node.driver.branch not in accepted:
         return Grade.NO
-    return Grade.FORWARD if node.data_centre else Grade.UNKNOWN
+    return Grade.UNKNOWN if acceptance is CompatAcceptance.UNKNOWN else Grade.FORWARD
 
 
-def compat_dropped_gpu(image: ImageRequirements, node: NodeCapabilities) -> bool:
-    """Whether the driver branch of the image's compat package no longer supports the GPU."""
-    return image.compat_driver is not None and not node.may_have(image.compat_driver)
-
-
-def _by_kernels(build: FrameworkBuild | None, image: ImageRequirements, node: NodeCapabilities) -> Grade:
-    if image.needs_driver_only:
-        return Grade.NATIVE
-    if build is None:
-        return Grade.UNKNOWN if image.cuda is None else node.by_release(image.cuda)
-    grades = {grade_in_build(build.kernels, gpu, image.tables) for gpu in node.capabilities}
-    return grades.pop() if len(grades) == 1 else Grade.UNKNOWN
+def _by_release(image: ImageRequirements, node: NodeCapabilities) -> Grade:
+    if image.cuda is not None:
+        return node.by_release(image.cuda)
+    return Grade.UNKNOWN if image.cuda_major is None else node.by_family(image.cuda_major)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from enum import Enum
 from functools import lru_cache
 
-_OPERATORS: Mapping[str, Callable[[int], bool]] = {
+OPERATORS: Mapping[str, Callable[[int], bool]] = {
     "=": lambda order: order == 0,
     "!=": lambda order: order != 0,
     "<": lambda order: order < 0,
@@ -46,6 +46,8 @@ class NodeProperties:
     driver: str | None = None
     arch: str | None = None
     brand: str | None = None
+    cuda_is_least: bool = False
+    """Whether it supports at least that CUDA: then a condition on a newer one is not decided."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +88,7 @@ def _condition(text: str) -> Comparison:
     readable = (name in _VERSIONS and _VERSION.fullmatch(value) is not None) or (
         name == "brand" and operator in ("=", "!=")
     )
-    return Comparison(name, value, _OPERATORS.get(operator) if readable else None)
+    return Comparison(name, value, OPERATORS.get(operator) if readable else None)
 
 
 def evaluate(condition: StartCondition, has: NodeProperties) -> ConditionOutcome:
@@ -107,14 +109,23 @@ def evaluate(condition: StartCondition, has: NodeProperties) -> ConditionOutcome
 def _all(conditions: tuple[Comparison, ...], has: NodeProperties) -> ConditionOutcome:
     unknown = False
     for condition in conditions:
-        if condition.holds is None:
+        holds = condition.holds
+        if holds is None:
             return ConditionOutcome.UNKNOWN if unknown else ConditionOutcome.INVALID
-        value: str | None = getattr(has, condition.property)
-        if value is None:
-            unknown = True
-        elif not condition.holds(_compare(condition.property, value, condition.value)):
+        results = {holds(order) for order in _orders(condition, has)}
+        if results == {False}:
             return ConditionOutcome.UNMET
+        unknown = unknown or results != {True}
     return ConditionOutcome.UNKNOWN if unknown else ConditionOutcome.MET
+
+
+def _orders(condition: Comparison, has: NodeProperties) -> tuple[int, ...]:
+    """How the node's property may compare with the condition's value: all orders where it is not known."""
+    value: str | None = getattr(has, condition.property)
+    if value is None:
+        return (-1, 0, 1)
+    order = _compare(condition.property, value, condition.value)
+    return tuple(range(order, 2)) if condition.property == "cuda" and has.cuda_is_least else (order,)
 
 
 def _compare(name: str, property_: str, value: str) -> int:

@@ -52,9 +52,12 @@ class ReasonCode(StrEnum):
     GENERATION_TOO_OLD = "generation_too_old", "The worker's GPU is of an older generation than the image asks for."
     GPU_NEWER_THAN_CUDA = (
         "gpu_newer_than_cuda",
-        "The image's CUDA release is older than the GPU, so it has no kernels for it.",
+        "The image's CUDA release, or the compiler in it, is older than the GPU, so it has no kernels for it.",
     )
-    GPU_DROPPED_BY_CUDA = "gpu_dropped_by_cuda", "The image's CUDA release no longer supports the GPU."
+    GPU_DROPPED_BY_CUDA = (
+        "gpu_dropped_by_cuda",
+        "The image's CUDA release, or the compiler in it, no longer supports the GPU.",
+    )
     START_CONDITION = (
         "start_condition",
         "The container runtime refuses to start the image because of its NVIDIA_REQUIRE_* conditions.",

@@ -62,9 +62,10 @@ async def load_facts(context: Context, pk: int) -> Written:
     if image is None:
         raise NotFound(f"No docker image with pk {pk}.")
     entries: Object = {name: {"value": None, "origin": None} for name in FACT_NAMES}
-    build = ImageRequirements(image, snapshot.tables).build(None)
-    if build is not None:
-        entries["kernel_architectures"] = {"value": build.texts, "origin": "table"}
+    builds = ImageRequirements(image, snapshot.tables).builds(None)
+    if builds:
+        # Where more is known than the table's list, it is a fact of the image and stands in its place below.
+        entries["kernel_architectures"] = {"value": builds[-1].texts, "origin": "table"}
     for name, (value, origin) in snapshot.facts.get(pk, {}).items():
         entries[name] = {"value": value, "origin": origin}
     # Facts from tables depend on the image's references, which change without the image's revision.

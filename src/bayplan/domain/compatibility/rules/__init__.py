@@ -5,8 +5,29 @@ equal grade. docs/rules.md describes each, with examples.
 """
 
 from bayplan.domain.compatibility.pairing import needs_jit_on_older_driver, runs
-from bayplan.domain.compatibility.rules import accelerator, driver, environment, gpu, minimums, node_state, start, tegra
-from bayplan.domain.compatibility.rules.rule import ACCELERATOR, CAPABILITY, DRIVER, GPU, KERNELS, MEMORY, Rule, RuleSet
+from bayplan.domain.compatibility.rules import (
+    accelerator,
+    compat,
+    compiling,
+    driver,
+    environment,
+    gpu,
+    minimums,
+    node_state,
+    start,
+    tegra,
+)
+from bayplan.domain.compatibility.rules.rule import (
+    ACCELERATOR,
+    CAPABILITY,
+    DRIVER,
+    GPU,
+    KERNELS,
+    MEMORY,
+    NODE_DRIVER,
+    Rule,
+    RuleSet,
+)
 
 __all__ = ["RULES", "Rule", "RuleSet"]
 
@@ -15,8 +36,9 @@ RULES = RuleSet(
         Rule(environment.withdrawn, image=("deleted", "withdrawn_reason")),
         Rule(environment.missing_in_registry, image=("missing_in_registry",)),
         Rule(environment.platform, image=("architectures",), node=("architecture",)),
-        Rule(accelerator.needs_gpu, image=("cpu", "needs_driver"), node=ACCELERATOR),
+        Rule(accelerator.needs_gpu, image=("works_on_cpu", "needs_driver"), node=ACCELERATOR),
         Rule(environment.end_of_life, image=("end_of_life",)),
+        Rule(gpu.cpu_build, image=("is_cpu_build",), node=ACCELERATOR),
         Rule(minimums.shared_memory, image=("min_shared_memory_bytes",), node=("shared_memory_bytes",)),
     ),
     gpu=(
@@ -26,19 +48,23 @@ RULES = RuleSet(
             node=(*ACCELERATOR, *GPU),
             accelerator=None,
         ),
-        Rule(driver.driver, image=DRIVER, node=("driver_version", *GPU)),
+        Rule(driver.driver, image=DRIVER, node=NODE_DRIVER),
         Rule(gpu.generation, image=("min_generation",), node=("target", *CAPABILITY)),
-        Rule(gpu.kernels, image=KERNELS, node=("driver_version", *CAPABILITY, "gpu_name")),
-        Rule(gpu.jit, image=("cuda",), node=("driver_version", *GPU), by_grades=needs_jit_on_older_driver),
-        Rule(gpu.own_capability, image=("min_compute_capability",), node=("target", *CAPABILITY, "gpu_name")),
+        Rule(gpu.kernels, image=KERNELS, node=("driver_version", *CAPABILITY)),
+        Rule(compiling.jit, image=DRIVER, node=NODE_DRIVER, by_grades=needs_jit_on_older_driver),
+        Rule(gpu.own_capability, image=("min_compute_capability",), node=("target", *CAPABILITY)),
         Rule(
             start.start_condition,
-            image=("requirements", "disable_require", "cuda"),
-            node=("driver_version", *GPU, "runtime_mode", "driver_cuda_version", "l4t_version"),
+            image=("requirements", "disable_require", "cuda_text"),
+            node=NODE_DRIVER,
             by_grades=runs,
         ),
-        Rule(driver.compat_libraries, image=DRIVER, node=("driver_version", *GPU)),
-        Rule(driver.compiles_at_runtime, image=(*DRIVER, "compiles_at_runtime"), node=("driver_version", *GPU)),
+        Rule(compat.compat_libraries, image=DRIVER, node=NODE_DRIVER),
+        Rule(
+            compiling.compiles_at_runtime,
+            image=(*DRIVER, "compiles_at_runtime", "compiler_cuda", "has_xla"),
+            node=NODE_DRIVER,
+        ),
         Rule(driver.own_driver, image=("min_driver",), node=("driver_version", *CAPABILITY, "gpu_name")),
         Rule(minimums.gpu_memory, image=("min_gpu_memory_bytes",), node=("target", *MEMORY, *GPU), accelerator=None),
         Rule(minimums.gpus, image=("min_gpus",), node=("machine_gpus",), accelerator=None),
@@ -65,6 +91,12 @@ RULES = RuleSet(
             node=("target", *GPU),
             accelerator="rocm",
         ),
+        Rule(driver.native_unknown, image=DRIVER, node=NODE_DRIVER),
+        Rule(compat.compat_activation, image=DRIVER, node=NODE_DRIVER),
+        Rule(compat.compat_by_brand, image=DRIVER, node=NODE_DRIVER),
+        Rule(compat.compat_branch, image=DRIVER, node=NODE_DRIVER),
+        Rule(gpu.tegra_kernels, image=KERNELS, node=CAPABILITY),
+        Rule(gpu.narrow_kernels, image=("builds",), node=CAPABILITY),
         Rule(gpu.arch_list, image=("builds", "needs_driver_only"), node=CAPABILITY),
     ),
 )

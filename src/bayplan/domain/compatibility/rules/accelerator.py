@@ -20,7 +20,7 @@ _RELEASES_BEFORE = 2
 def needs_gpu(pairing: Pairing) -> Reason | None:
     """Rule 2: without a GPU only images that work on the CPU run, and none that needs the driver."""
     image = pairing.image.declared
-    if pairing.node.has_gpu or (image.cpu and image.needs_driver is not True):
+    if pairing.node.has_gpu or (pairing.image.works_on_cpu and image.needs_driver is not True):
         return None
     what = "needs the GPU's driver" if image.needs_driver else "needs a GPU"
     return no(

@@ -1,22 +1,20 @@
 """Rules 4, 5, 8, and the GPU's half of 11: the GPU against the code in the image and the image's own minimum."""
 
 from bayplan.domain.compatibility.image import framework_kernels
+from bayplan.domain.compatibility.image_requirements import LibraryBuild
+from bayplan.domain.compatibility.kernels import crosses_tegra, only_of_minor_zero, release_crosses_tegra
 from bayplan.domain.compatibility.pairing import Pairing
 from bayplan.domain.compatibility.rules.reasons import (
-    COMPATIBILITY,
     MATRIX,
     PROGRAMMING_GUIDE,
     advice,
     another_cuda,
     at_least,
     caveat,
-    last_driver,
     no,
     other_gpu,
     other_image,
-    rebuilt,
     unknown,
-    upgrade_driver,
 )
 from bayplan.domain.compatibility.verdict import Grade, Reason, ReasonCode
 from bayplan.domain.versions import CudaVersion
@@ -57,35 +55,39 @@ def generation(pairing: Pairing) -> Reason | None:
 
 
 def kernels(pairing: Pairing) -> Reason | None:
-    """Rules 5 and 8: there is code for the GPU, by the framework's build, else by the CUDA release."""
+    """Rules 5 and 8: there is code for the GPU, by the builds of the libraries, else by the CUDA release."""
     grade = pairing.by_kernels
     if grade is Grade.NATIVE:
         return None
     if grade is Grade.UNKNOWN:
         return _undecided(pairing)
-    return _not_in_build(pairing, grade) if pairing.build is not None else _not_in_release(pairing, grade)
+    return _not_in_build(pairing, grade) if pairing.builds else _not_in_release(pairing, grade)
 
 
 def _undecided(pairing: Pairing) -> Reason | None:
-    if pairing.build is None and pairing.image.cuda is None:
+    image = pairing.image
+    if not pairing.builds and image.cuda_major is None:
         return None  # rule 3 gives the reason
     if pairing.node.capability is None:
         return unknown(
             "The GPU's compute capability is not known.", remedies=[REPORT_CAPABILITY], source=PROGRAMMING_GUIDE
         )
+    full = "" if image.cuda is not None else ", or its full CUDA release"
     return unknown(
-        f"No table says whether CUDA {pairing.image.cuda} has code for compute capability {pairing.node.capability}.",
-        remedies=[advice("enter the image's kernel_architectures")],
+        f"No table says whether CUDA {image.cuda_name} has code for compute capability {pairing.node.capability}.",
+        remedies=[advice(f"enter the image's kernel_architectures{full}")],
         source=MATRIX,
     )
 
 
 def _not_in_build(pairing: Pairing, grade: Grade) -> Reason:
-    assert pairing.build is not None, "only a build has PTX or code of its own"
-    built = " ".join(pairing.build.texts) or "no GPU"
-    detail = f"The image's framework was built for {built}, which does not run on {pairing.node.gpu}"
+    build, *others = pairing.weakest_builds
+    built = " ".join(build.texts) or "no GPU"
+    detail = f"The image's {_name(build)} was built for {built}, which does not run on {pairing.node.gpu}"
     if grade is Grade.JIT:
         detail += " as it is; the driver compiles its PTX at the first start, which takes minutes"
+    if others:
+        detail += f"; so was what it has of {', '.join(_name(other) for other in others)}"
     return Reason(
         grade,
         ReasonCode.GPU_NOT_IN_BUILD,
@@ -93,18 +95,22 @@ def _not_in_build(pairing: Pairing, grade: Grade) -> Reason:
         built,
         f"{detail}.",
         None,
-        pairing.build.source,
+        build.source,
         (
             other_image(
-                f"use an image whose framework was built for compute capability {_capability(pairing)}",
+                f"use an image whose {_name(build)} was built for compute capability {_capability(pairing)}",
                 kernel_architectures=framework_kernels(*(str(gpu) for gpu in pairing.node.capabilities)),
             ),
         ),
     )
 
 
+def _name(build: LibraryBuild) -> str:
+    return build.library or "framework"
+
+
 def _not_in_release(pairing: Pairing, grade: Grade) -> Reason:
-    cuda, gpu = pairing.image.cuda, pairing.node.gpu
+    cuda, gpu = pairing.image.cuda_name, pairing.node.gpu
     span = _releases_for_gpu(pairing)
     if grade is Grade.JIT:
         return Reason(
@@ -138,26 +144,9 @@ def _capability(pairing: Pairing) -> str:
     return " or ".join(str(gpu) for gpu in pairing.node.capabilities)
 
 
-def jit(pairing: Pairing) -> Reason | None:
-    """Rule 6's end: only a driver that is native for the image's release compiles its PTX."""
-    if not pairing.needs_jit_on_older_driver:
-        return None
-    ships_with = pairing.image.ships_with or pairing.image.smallest_driver
-    assert ships_with is not None, "a grade was found"
-    return no(
-        ReasonCode.PTX_NEEDS_NEWER_DRIVER,
-        needed=f">={ships_with}",
-        found=pairing.node.driver,
-        detail=f"The image has no code for {pairing.node.gpu}, and the driver {pairing.node.driver} is older than "
-        f"{ships_with} and cannot compile its PTX (error 222).{last_driver(pairing, ships_with)}",
-        remedies=[upgrade_driver(pairing, ships_with), rebuilt(pairing, native=True)],
-        source=COMPATIBILITY,
-    )
-
-
 def arch_list(pairing: Pairing) -> Reason | None:
     """The caveat of rule 8: frameworks are often built for fewer GPUs than their CUDA release supports."""
-    if pairing.build is not None or pairing.image.needs_driver_only:
+    if pairing.builds or pairing.image.needs_driver_only:
         return None
     return caveat(
         ReasonCode.ARCH_LIST_UNKNOWN,
@@ -166,6 +155,64 @@ def arch_list(pairing: Pairing) -> Reason | None:
         "release supports.",
         remedy="Enter the image's kernel_architectures, as torch.cuda.get_arch_list() gives them.",
         source=PROGRAMMING_GUIDE,
+    )
+
+
+def tegra_kernels(pairing: Pairing) -> Reason | None:
+    """The caveat of rules 5 and 8: on Tegra, NVIDIA promises nothing for code that was made for another minor capability."""
+    gpu, image, tables = pairing.node.capability, pairing.image, pairing.tables
+    if gpu is None:
+        return None
+    crossing = [build for build in pairing.builds if crosses_tegra(build.kernels, gpu, tables)]
+    by_release = (
+        not pairing.builds
+        and not image.needs_driver_only
+        and image.cuda is not None
+        and release_crosses_tegra(image.cuda, gpu, tables)
+    )
+    if not crossing and not by_release:
+        return None
+    made = f"The image's {_name(crossing[0])}" if crossing else f"CUDA {image.cuda_name}"
+    return caveat(
+        ReasonCode.TEGRA,
+        needed=f"code for {gpu}",
+        found=" ".join(crossing[0].texts) if crossing else image.cuda,
+        detail=f"{made} has no code for exactly {pairing.node.gpu}. NVIDIA promises that code for another minor capability runs for "
+        "desktop and server GPUs only, not on Tegra, nor between the two.",
+        remedy=f"Use an image built for compute capability {gpu}.",
+        source=PROGRAMMING_GUIDE,
+    )
+
+
+def narrow_kernels(pairing: Pairing) -> Reason | None:
+    """The caveat of rule 8 on an x.3 GPU: kernels of 8-bit and 4-bit formats are often bound to the x.0 that they were made for."""
+    gpu = pairing.node.capability
+    if gpu is None:
+        return None
+    narrow = [build for build in pairing.builds if only_of_minor_zero(build.kernels, gpu, pairing.tables)]
+    if not narrow:
+        return None
+    return caveat(
+        ReasonCode.GPU_NOT_IN_BUILD,
+        needed=f"code for {gpu}",
+        found=" ".join(narrow[0].texts),
+        detail=f"The image's {_name(narrow[0])} has code for {gpu.major}.0 and none for {gpu}. It runs on {pairing.node.gpu}, but kernels "
+        "for 8-bit and 4-bit formats are often bound to one capability ('no kernel image is available').",
+        remedy=f"Where that happens, use an image built for compute capability {gpu}.",
+        source="NVIDIA blog, Family-Specific Architecture Features",
+    )
+
+
+def cpu_build(pairing: Pairing) -> Reason | None:
+    """The caveat where a framework was built without a GPU: it runs, and does not use the node's."""
+    if not pairing.image.is_cpu_build or not pairing.node.has_gpu:
+        return None
+    return caveat(
+        ReasonCode.GPU_NOT_IN_BUILD,
+        found="a build for the CPU (+cpu)",
+        detail="The image's framework was built without support for GPUs (+cpu), so it runs on the CPU.",
+        remedy="Use an image whose framework was built for the worker's GPU.",
+        source="PyTorch, Get Started",
     )
 
 

@@ -9,21 +9,31 @@ from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from typing import Any
 
-from bayplan.domain.compatibility.image_requirements import image_fields
+from bayplan.domain.compatibility.derived_facts import image_fields
 from bayplan.domain.compatibility.node import Node
 from bayplan.domain.compatibility.pairing import Pairing
 from bayplan.domain.compatibility.verdict import Grade, Reason
 
 Check = Callable[[Pairing], Reason | None]
 
-DRIVER = ("cuda", "compat_package", "compat_activation", "needs_driver_only")
-"""The image's facts that decide how a driver runs its CUDA (`Pairing.by_driver`)."""
-KERNELS = ("cuda", "builds", "needs_driver_only")
+DRIVER = ("cuda_text", "compat", "needs_driver_only")
+"""The image's facts that decide how a driver runs its CUDA (`Pairing.by_driver`), and whether its compat libraries come first."""
+KERNELS = ("cuda_text", "builds", "needs_driver_only")
 """The image's facts that decide whether it has code for a GPU (`Pairing.by_kernels`)."""
 CAPABILITY = ("compute_capability", "hardware_generation", "architecture", "gpu_name")
 """The node's facts that decide the capability of its GPU."""
 GPU = (*CAPABILITY, "gpu_brand")
 """The node's facts about its GPU."""
+NODE_DRIVER = (
+    "driver_version",
+    "driver_cuda_version",
+    "l4t_version",
+    *GPU,
+    "toolkit_version",
+    "runtime_mode",
+    "wsl",
+)
+"""The node's facts that decide how it runs an image's CUDA, and whether an image's compat libraries come first."""
 
 MEMORY = ("gpu_mem_bytes", "mig_profile", "gpu_name")
 """The node's facts that decide the memory of its GPU."""
@@ -63,7 +73,7 @@ class Rule:
     @property
     def node_fields(self) -> frozenset[str]:
         """The fields of `Node` that may change its result."""
-        return frozenset((*self.node, *(() if self.by_grades is None else ("driver_version", *GPU))))
+        return frozenset((*self.node, *(() if self.by_grades is None else NODE_DRIVER)))
 
 
 @dataclass(frozen=True)

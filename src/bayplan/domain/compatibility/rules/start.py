@@ -3,28 +3,77 @@
 from collections.abc import Iterator
 from itertools import chain
 
+from bayplan.domain.compatibility.container_runtime import (
+    AFTER_THE_LAST_READ,
+    CDI_MODES,
+    JIT_CDI_BY_DEFAULT,
+    RuntimeMode,
+)
 from bayplan.domain.compatibility.pairing import Pairing
-from bayplan.domain.compatibility.rules.reasons import TOOLKIT, advice, change_image, no, unknown, upgrade_driver
+from bayplan.domain.compatibility.rules.reasons import (
+    TOOLKIT,
+    advice,
+    caveat,
+    change_image,
+    change_node,
+    no,
+    unknown,
+    upgrade_driver,
+)
 from bayplan.domain.compatibility.start_conditions import ConditionOutcome, StartCondition
 from bayplan.domain.compatibility.verdict import Reason, ReasonCode, Remedy
 from bayplan.domain.versions import CudaVersion, DriverVersion, read
 
-UNCHECKED_MODES = frozenset({"cdi", "jit-cdi"})  # jit-cdi is what recent toolkits call their default
 SWITCH_OFF = change_image("start the container with NVIDIA_DISABLE_REQUIRE=1", disable_require=True)
+_BY_HOOK = "`--gpus` with Docker before 29.2, which calls the toolkit's hook"
+_USE_CDI = "give the container its GPU by CDI (--device nvidia.com/gpu=all, or the nvidia runtime in mode jit-cdi)"
 
 
 def start_condition(pairing: Pairing) -> Reason | None:
     """Rule 6: the node meets every condition of the image, where its runtime checks them."""
-    if (pairing.node.reported.runtime_mode or "").strip().lower() in UNCHECKED_MODES:
+    refused = _refused(pairing)
+    if refused is None or not _is_unchecked(pairing):
+        return refused
+    return _would_refuse_otherwise(pairing, refused)
+
+
+def _is_unchecked(pairing: Pairing) -> bool:
+    """Whether no mode that the node may have checks conditions."""
+    modes = pairing.node.runtime_modes
+    return bool(modes) and all(mode in CDI_MODES for mode in modes)
+
+
+def _would_refuse_otherwise(pairing: Pairing, refused: Reason) -> Reason | None:
+    """The caveat where the node's mode does not check a condition that it does not meet, and another start does."""
+    toolkit, is_auto = pairing.node.toolkit, (pairing.node.reported.runtime_mode or "").strip().lower() == "auto"
+    if toolkit is not None and toolkit >= AFTER_THE_LAST_READ:
+        what = f"Up to toolkit 1.20 this mode checks no start conditions; whether {toolkit[0]}.{toolkit[1]} does is not known"
+    elif is_auto:
+        what = f"The nvidia runtime checks no start conditions in this mode; {_BY_HOOK}, does and refuses"
+    else:
         return None
+    return caveat(
+        ReasonCode.START_CONDITION,
+        needed=refused.needed,
+        found=refused.found,
+        detail=f"{what}. {refused.detail}",
+        remedy=f"Where it is refused: {_USE_CDI}.",
+        source=TOOLKIT,
+    )
+
+
+def _refused(pairing: Pairing) -> Reason | None:
     conditions, bad_version = pairing.image.conditions
     if bad_version is not None:
         return no(
             ReasonCode.START_CONDITION,
             needed="a CUDA_VERSION such as 12.4.1",
             found=bad_version,
-            detail=f"The image's CUDA_VERSION {bad_version!r} is not a version, and the runtime stops at it.",
-            remedies=[_corrected(pairing, "correct CUDA_VERSION in the image", bad_version), SWITCH_OFF],
+            detail=f"The image's CUDA_VERSION {bad_version!r} is not a version, and the runtime stops at it{_which_start(pairing)}.",
+            remedies=(
+                _corrected(pairing, "correct CUDA_VERSION in the image", bad_version),
+                *_unchecked_starts(pairing),
+            ),
             source=TOOLKIT,
         )
     undecided: StartCondition | None = None
@@ -35,22 +84,54 @@ def start_condition(pairing: Pairing) -> Reason | None:
                 ReasonCode.START_CONDITION,
                 needed=condition.text,
                 detail=f"The runtime cannot read the image's condition {_shown(condition)} and stops with "
-                "'requirement error: invalid expression'.",
-                remedies=[_corrected(pairing, "correct it in the image", condition.text), SWITCH_OFF],
+                f"'requirement error: invalid expression'{_which_start(pairing)}.",
+                remedies=(_corrected(pairing, "correct it in the image", condition.text), *_unchecked_starts(pairing)),
                 source=TOOLKIT,
             )
         if outcome is ConditionOutcome.UNMET:
             return _unmet(pairing, condition)
         if outcome is ConditionOutcome.UNKNOWN:
             undecided = undecided or condition
-    if undecided is None:
-        return None
+    return None if undecided is None else _undecided(pairing, undecided)
+
+
+def _undecided(pairing: Pairing, condition: StartCondition) -> Reason:
+    node = pairing.node
+    if node.is_tegra and node.start_cuda is None:
+        missing = "the worker's driver_cuda_version or l4t_version"
+    elif node.driver_cuda_is_least:
+        missing = "the worker's driver_cuda_version, as nvidia-smi -q -x prints it"
+    else:
+        missing = "the worker's gpu_brand, gpu_name and compute_capability"
+    newer = (
+        f" Its driver {node.driver} is of a newer branch than the tables have, and supports at least CUDA {node.driver_cuda}."
+        if node.driver_cuda_is_least
+        else ""
+    )
     return unknown(
-        f"Whether the worker meets the image's condition {_shown(undecided)} is not known.",
-        needed=undecided.text,
-        remedies=[advice("report the worker's gpu_brand, gpu_name and compute_capability")],
+        f"Whether the worker meets the image's condition {_shown(condition)} is not known.{newer}",
+        needed=condition.text,
+        remedies=(advice(f"report {missing}"),),
         source=TOOLKIT,
     )
+
+
+def _which_start(pairing: Pairing) -> str:
+    """Which starts refuse, where only the toolkit's version is known: the end of a sentence."""
+    toolkit, modes = pairing.node.toolkit, pairing.node.runtime_modes
+    if RuntimeMode.LEGACY in modes and RuntimeMode.JIT_CDI in modes:
+        return "; from toolkit 1.18 on only where it is started with " + _BY_HOOK
+    if modes or toolkit is None or toolkit < JIT_CDI_BY_DEFAULT:
+        return ""
+    return f"; with this toolkit that is {_BY_HOOK}, and the runtime in mode legacy: jit-cdi, its default, and CDI do not check"
+
+
+def _unchecked_starts(pairing: Pairing) -> tuple[Remedy, ...]:
+    """The starts that check no condition: by CDI where the toolkit can, and with the check switched off."""
+    toolkit, node = pairing.node.toolkit, pairing.node
+    can_use_cdi = toolkit is not None and toolkit >= JIT_CDI_BY_DEFAULT and not node.checks_conditions_as_csv
+    by_cdi = (change_node(_USE_CDI, runtime_mode="jit-cdi"),) if can_use_cdi else ()
+    return (*by_cdi, SWITCH_OFF)
 
 
 def _corrected(pairing: Pairing, text: str, value: str) -> Remedy:
@@ -60,14 +141,13 @@ def _corrected(pairing: Pairing, text: str, value: str) -> Remedy:
 
 
 def _unmet(pairing: Pairing, condition: StartCondition) -> Reason:
-    runs = pairing.runs_by_driver_and_kernels
-    why = "; by its driver and its kernels the image would run" if runs else ""
+    runs = "; by its driver and its kernels the image would run" if pairing.runs_by_driver_and_kernels else ""
     return no(
         ReasonCode.START_CONDITION,
         needed=condition.text,
         found=_node_properties(pairing),
-        detail=f"The runtime refuses to start the image: unsatisfied condition: {condition.first}{why}.",
-        remedies=[SWITCH_OFF, _driver_for(pairing, condition), advice("use a worker that meets it")],
+        detail=f"The runtime refuses to start the image: unsatisfied condition: {condition.first}{_which_start(pairing)}{runs}.",
+        remedies=(*_unchecked_starts(pairing), _driver_for(pairing, condition), advice("use a worker that meets it")),
         source=TOOLKIT,
     )
 
@@ -82,12 +162,11 @@ def _driver_for(pairing: Pairing, condition: StartCondition) -> Remedy | None:
         if pairing.node.may_have(driver) and pairing.node.would_meet(condition, driver):
             next_branch = DriverVersion.parse(str(driver.branch + 1))
             if pairing.node.would_meet(condition, next_branch):
-                words = f"{driver} or later"
-            elif len(driver.parts) > 1:
-                words = f"{driver} or later of branch {driver.branch}"
-            else:
-                words = f"branch {driver.branch}"
-            return upgrade_driver(pairing, driver, words=words)
+                return upgrade_driver(pairing, driver)
+            release = f"{driver} or later of branch {driver.branch}"
+            return upgrade_driver(
+                pairing, driver, words=release if len(driver.parts) > 1 else f"branch {driver.branch}"
+            )
     return None
 
 
@@ -104,7 +183,9 @@ def _drivers_named(pairing: Pairing, condition: StartCondition) -> Iterator[Driv
 
 def _node_properties(pairing: Pairing) -> str:
     node = pairing.node
-    properties = {"cuda": node.driver_cuda, "driver": node.driver, "arch": node.capability, "brand": node.brand}
+    properties: dict[str, object] = {"cuda": node.start_cuda, "arch": node.capability}
+    if not node.checks_conditions_as_csv:  # csv mode has no other properties
+        properties = {"cuda": node.start_cuda, "driver": node.driver, "arch": node.capability, "brand": node.brand}
     return ", ".join(f"{name} {value}" for name, value in properties.items() if value is not None)
 
 

@@ -27,6 +27,7 @@ from bayplan.domain.compatibility.tables.machines import MachineTables, load_mac
 from bayplan.domain.compatibility.tables.rows import (
     Capability,
     CompatBranch,
+    CompatBrands,
     CudaRelease,
     DriverBranch,
     Family,
@@ -40,6 +41,7 @@ __all__ = [
     "ArchList",
     "Capability",
     "CompatBranch",
+    "CompatBrands",
     "CudaRelease",
     "DriverBranch",
     "Family",
@@ -103,6 +105,14 @@ def load(folder: Path | None = None) -> Tables:
             ("cuda", "driver_branch", "source"),
             lambda row: CompatBranch(CudaVersion.parse(row["cuda"]), whole(row["driver_branch"]), row["source"]),
             lambda row: (row.cuda, row.driver_branch),
+        ),
+        compat_brands=parsed(
+            table_path("compat_brands.csv", folder),
+            ("first_cuda", "brands", "source"),
+            lambda row: CompatBrands(
+                CudaVersion.parse(row["first_cuda"]), frozenset(row["brands"].casefold().split()), row["source"]
+            ),
+            lambda row: row.first_cuda,
         ),
         arch_lists=load_arch_lists(folder),
         pypi_builds=load_pypi_builds(folder),

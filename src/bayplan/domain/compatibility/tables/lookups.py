@@ -13,6 +13,7 @@ from bayplan.domain.compatibility.tables.machines import MachineTables
 from bayplan.domain.compatibility.tables.rows import (
     Capability,
     CompatBranch,
+    CompatBrands,
     CudaRelease,
     DriverBranch,
     Family,
@@ -34,6 +35,7 @@ class Tables(LibraryTables):
     capabilities: tuple[Capability, ...]
     driver_branches: tuple[DriverBranch, ...]
     compat_branches: tuple[CompatBranch, ...]
+    compat_brands: tuple[CompatBrands, ...]
     machines: MachineTables
 
     def with_catalogue(
@@ -132,6 +134,23 @@ class Tables(LibraryTables):
                 drivers[full] = drivers[CudaVersion(full.major, full.minor)] = driver
         return drivers
 
+    def has_only_older_patches(self, cuda: CudaVersion) -> bool:
+        """Whether the tables list patches of a release with their drivers, and all are older than this one."""
+        newest = self._newest_patches.get(cuda.release)
+        return newest is not None and cuda.patch is not None and cuda.patch > newest
+
+    @cached_property
+    def _newest_patches(self) -> dict[tuple[int, int], int]:
+        newest: dict[tuple[int, int], int] = {}
+        for release in self._drivers_by_release:
+            if release.patch is not None:
+                newest[release.release] = max(release.patch, newest.get(release.release, 0))
+        return newest
+
+    def drivers_of_family(self, major: int) -> frozenset[DriverVersion]:
+        """The drivers that the releases of a major version ship with."""
+        return frozenset(driver for release, driver in self._drivers_by_release.items() if release.major == major)
+
     def smallest_driver(self, cuda: CudaVersion) -> DriverVersion | None:
         """The oldest driver that runs a release, by minor-version compatibility or natively; None where unknown."""
         drivers = (self.floors.get(cuda.major), self.min_driver(cuda))
@@ -160,6 +179,17 @@ class Tables(LibraryTables):
         releases = {CudaVersion(*CudaVersion.parse(release.full_version).release) for release in self.cuda}
         return tuple(sorted(releases, reverse=True))
 
+    @cached_property
+    def newest_cuda(self) -> CudaVersion:
+        """The newest release that the tables of branches and capabilities know: what is newer is not in them."""
+        known = [row.max_cuda for row in self.driver_branches] + [row.first_cuda for row in self.capabilities]
+        return max(known)
+
+    @cached_property
+    def newest_branch(self) -> int:
+        """The newest driver branch in the tables; a later one supports at least its CUDA."""
+        return max(row.branch for row in self.driver_branches)
+
     def driver_cuda(self, driver: DriverVersion) -> CudaVersion | None:
         """The newest CUDA that a driver supports; a branch that is not listed counts as the next lower one.
 
@@ -182,3 +212,8 @@ class Tables(LibraryTables):
         for row in self.compat_branches:
             accepted.setdefault(row.cuda.release, set()).add(row.driver_branch)
         return {release: frozenset(branches) for release, branches in accepted.items()}
+
+    def compat_lists(self, cuda: CudaVersion | None) -> frozenset[str]:
+        """The brands of GPUs that the forward-compatibility package of a release accepts; those of all where it is not known."""
+        rows = [row for row in self.compat_brands if cuda is None or row.first_cuda.release <= cuda.release]
+        return max(rows, key=lambda row: row.first_cuda).brands if rows else frozenset()

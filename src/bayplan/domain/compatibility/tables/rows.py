@@ -81,3 +81,12 @@ class CompatBranch:
     cuda: CudaVersion
     driver_branch: int
     source: str
+
+
+@dataclass(frozen=True, slots=True)
+class CompatBrands:
+    """The brands of GPUs that the forward-compatibility packages accept, from a CUDA release on."""
+
+    first_cuda: CudaVersion
+    brands: frozenset[str]
+    source: str
