@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 from bayplan.scan.compat import CompatFiles, compat_activation, compat_files
 from bayplan.scan.image import ImageFiles
-from bayplan.scan.libraries import LibraryKernels, library_kernels
+from bayplan.scan.libraries import LibraryKernels, gpu_libraries
 from bayplan.scan.packages import Package, by_name, packages
 from bayplan.scan.probes import Finding
 
@@ -90,7 +90,7 @@ class Scan:
     @cached_property
     def kernels(self) -> Sequence[LibraryKernels]:
         """The libraries with GPU code."""
-        return library_kernels(self.image, self.framework_cuda.value if self.framework_cuda else None)
+        return gpu_libraries(self.image, self.framework_cuda.value if self.framework_cuda else None)
 
     @cached_property
     def compat(self) -> CompatFiles | None:

@@ -6,15 +6,15 @@ the GPU allows it, and many are for new GPUs alone on purpose: theirs is a fact 
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from bayplan.scan.fatbin import kernel_list
+from bayplan.scan.fatbin import FatbinContents
 from bayplan.scan.image import ImageFiles
+from bayplan.scan.library_kernels import library_kernels
+from bayplan.scan.probes import Finding
 
-# A wheel has files of single kernels for other targets: vllm 0.9.0 has code for 5.2 in 1 of 75 containers, and PTX in 16 of them.
-_LEAST_SHARE_OF_CODE = 0.1  # of the containers of the most frequent target
-_LEAST_SHARE_OF_PTX = 0.5  # of all containers: on a GPU without machine code the others fail
+_LEAST_SHARE_OF_BUNDLES = 0.1  # of those of the most frequent target: a target of single kernels is not the library's
 _GFX_IN_NAME = re.compile(r"gfx[0-9a-f]{3,5}(?:-generic)?")
 
 
@@ -75,7 +75,7 @@ class LibraryKernels:
     is_required: bool
 
 
-def library_kernels(image: ImageFiles, framework_cuda: str | None = None) -> Sequence[LibraryKernels]:
+def gpu_libraries(image: ImageFiles, framework_cuda: str | None = None) -> Sequence[LibraryKernels]:
     """Gives the libraries of the image that have GPU code. Of files for one CUDA each, those for the framework's count."""
     return [*_by_file(image, framework_cuda), *_rocblas(image)]
 
@@ -85,28 +85,22 @@ def _by_file(image: ImageFiles, framework_cuda: str | None) -> Iterator[LibraryK
     for library in LIBRARIES:
         paths = [path for path in sorted(with_code) if library.files.fullmatch(path)]
         paths = _for_cuda(paths, framework_cuda) or paths
-        targets, gfx = Counter[str](), Counter[str]()
-        containers = 0
+        nvidia = {path: _contents(with_code[path]) for path in paths}
+        amd = Counter[str]()
         for path in paths:
-            targets.update(with_code[path].get("targets", {}))
-            gfx.update(with_code[path].get("gfx", {}))
-            containers += with_code[path].get("containers", 0)
-        architectures = (*kernel_list(_usable(targets, containers)), *_frequent(gfx, lambda _: True))
+            amd.update(with_code[path].get("gfx", {}))
+        architectures = (*library_kernels(nvidia), *_frequent(amd))
         if architectures:
             yield LibraryKernels(library.name, architectures, paths, library.is_required)
 
 
-def _usable(targets: Mapping[str, int], containers: int) -> Iterator[str]:
-    """The targets that are not those of single kernels."""
-    yield from _frequent(targets, lambda target: target.startswith("sm_"))
-    ptx = [target for target in targets if target.startswith("compute_")]
-    yield from (target for target in ptx if targets[target] >= _LEAST_SHARE_OF_PTX * containers)
+def _contents(finding: Finding) -> FatbinContents:
+    return FatbinContents(finding.get("targets", {}), finding.get("containers", 0), finding.get("malformed", 0))
 
 
-def _frequent(targets: Mapping[str, int], is_counted: Callable[[str], bool]) -> list[str]:
-    counts = {target: count for target, count in targets.items() if is_counted(target)}
-    most = max(counts.values(), default=0)
-    return sorted(target for target, count in counts.items() if count >= _LEAST_SHARE_OF_CODE * most)
+def _frequent(targets: Mapping[str, int]) -> list[str]:
+    most = max(targets.values(), default=0)
+    return sorted(target for target, count in targets.items() if count >= _LEAST_SHARE_OF_BUNDLES * most)
 
 
 def _for_cuda(paths: Sequence[str], framework_cuda: str | None) -> list[str]:
