@@ -20,7 +20,7 @@ from bayplan.agent.docker_config import Auth, DockerConfig
 from bayplan.agent.docker_logins import DockerLogins
 from bayplan.agent.engine_address import EngineAddress
 from bayplan.agent.engine_errors import EngineFailed
-from bayplan.agent.local_image import LocalImage
+from bayplan.agent.local_image import ImageConfiguration, LocalImage
 from bayplan.agent.progress import Progress
 
 if TYPE_CHECKING:
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 _RUN_BY_USER = Path("/run/user") / str(os.getuid())
 LONGEST_BEGIN_SECONDS, TIMES_TO_UNPACK = 30.0, 5
+EXPORT_SILENCE_SECONDS = 1_800.0  # engines write an image's archive to their disk before they send its first byte
 SOCKETS = (
     Path("/var/run/docker.sock"),
     _RUN_BY_USER / "docker.sock",
@@ -102,6 +103,16 @@ class Engine:
                 return LocalImage.of(self.api.inspect_image(name))
             except (ImageNotFound, NotFound):
                 return None
+
+    def configuration(self, image: LocalImage) -> ImageConfiguration:
+        """Gives the layers, variables and architecture of an image."""
+        with self._translating_errors():
+            return ImageConfiguration.of(self.api.inspect_image(image.id))
+
+    def export(self, image: LocalImage) -> Generator[bytes, None, None]:
+        """Gives the archive of an image, its layers and documents; raises `EngineFailed`."""
+        with self._translating_errors():
+            yield from self.api.export(image.id, EXPORT_SILENCE_SECONDS)
 
     def images(self) -> list[LocalImage]:
         """Gives all images of the engine."""

@@ -6,7 +6,7 @@ there. What counts of both is read before (`docker_config`, `docker_logins`, `en
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from http.client import HTTPException
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,7 @@ from bayplan.agent.engine_address import EngineAddress
 from bayplan.agent.engine_errors import EngineFailed
 
 ANSWER_TIMEOUT_SECONDS = 60
+EXPORT_CHUNK_BYTES = 1 << 20
 # What the SDK, requests and urllib3 raise, and what an answer that is none of an engine's makes of them.
 SDK_ERRORS = (DockerException, requests.RequestException, HTTPError, HTTPException, OSError, ValueError)
 _OF_THE_ANSWER = (LookupError, TypeError, AttributeError, RecursionError)
@@ -87,6 +88,15 @@ class EngineClient(APIClient):  # type: ignore[misc]  # the SDK ships no type in
         )
         self._raise_for_status(response)
         return response
+
+    def export(self, image: str, silence_seconds: float) -> Iterator[bytes]:
+        """Gives an image's archive as it comes; after so many seconds of silence an error."""
+        response = self._get(
+            self._url("/images/{0}/get", image), stream=True, timeout=(ANSWER_TIMEOUT_SECONDS, silence_seconds)
+        )
+        self._raise_for_status(response)
+        with closing(response):
+            yield from response.iter_content(EXPORT_CHUNK_BYTES)
 
     def lines(self, response: Any) -> Iterator[Mapping[str, Any]]:
         """Gives the lines of an answer as they come."""

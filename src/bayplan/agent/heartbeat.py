@@ -1,7 +1,7 @@
 """The agent's main loop: sends heartbeats for its nodes and reports changes of the hardware, through failures of the server.
 
-The loop has one thread and one connection; prefetching has its own. Waits have jitter, so that a fleet that starts at once does
-not send at once; while the server is away they double up to five minutes. Only a refused credential ends the run.
+The loop has one thread and one connection; prefetching and scanning have their own. Waits have jitter, so that a fleet that starts at
+once does not send at once; while the server is away they double up to five minutes. Only a refused credential ends the run.
 """
 
 import random
@@ -20,6 +20,7 @@ from bayplan.errors import BayplanError, Invalid, Malformed, TooManyAttempts, Un
 
 if TYPE_CHECKING:
     from bayplan.agent.prefetch import Prefetcher
+    from bayplan.agent.scanner import Scanner
 
 JITTER = 0.2  # of the time from one heartbeat to the next
 JOINING_SECONDS, JOINING_PAUSE_SECONDS = 3.0, 0.1
@@ -40,6 +41,7 @@ class Agent:
     retry: Backoff
     log: Callable[[str], None]
     prefetcher: "Prefetcher | None" = None
+    scanner: "Scanner | None" = None
     _failures: int = 0
     # The last error of the server, and of a report: each is logged once, not at every try.
     _last_error: str | None = None
@@ -57,13 +59,14 @@ class Agent:
         nodes = len(self._state.nodes)
         self.log(f"{self._state.worker} runs for {self._state.server}, with {nodes} node{'' if nodes == 1 else 's'}.")
         with membership.connect(self._state) as client:
-            if self.prefetcher is None:
-                self._send_heartbeats(client)
+            threads = [thread for thread in (self.prefetcher, self.scanner) if thread is not None]
             try:
-                self.prefetcher.start(self._state)
+                for thread in threads:
+                    thread.start(self._state)
                 self._send_heartbeats(client)
             finally:
-                self.prefetcher.stop()
+                for thread in threads:
+                    thread.stop()
 
     def _send_heartbeats(self, client: Client) -> NoReturn:
         while True:

@@ -49,3 +49,22 @@ class LocalImage:
         """Whether this is the image of that registry, repository and digest."""
         key = (reference.registry, reference.repository, reference.digest)
         return any((own.registry, own.repository, own.digest) == key for own in self.references)
+
+
+@dataclass(frozen=True, slots=True)
+class ImageConfiguration:
+    """An image's layers by the digests of what they unpack to, its variables, and its architecture."""
+
+    diff_ids: tuple[str, ...]
+    environment: Mapping[str, str]
+    architecture: str | None
+
+    @classmethod
+    def of(cls, answer: Mapping[str, Any]) -> Self:
+        """Reads an image as engines show it."""
+        variables = ((answer.get("Config") or {}).get("Env")) or ()
+        layers = (answer.get("RootFS") or {}).get("Layers") or ()
+        pairs = (str(text).partition("=") for text in variables)
+        return cls(
+            tuple(map(str, layers)), {name: value for name, _, value in pairs}, answer.get("Architecture") or None
+        )

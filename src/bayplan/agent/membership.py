@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
@@ -154,7 +154,7 @@ FailingPart = Literal["server", "credential", "engine", "hardware"]
 
 
 class Status(TypedDict):
-    """This machine's nodes at its server, its engine, its facts as measured now, and the changes that are not reported yet.
+    """This machine's nodes at its server, its engine, its facts as measured now, what is not reported yet, and the scans of its images.
 
     `troubles` are sentences about all of these, and `failing` the parts that do not work.
     """
@@ -165,6 +165,7 @@ class Status(TypedDict):
     engine: str | None
     changes: list[str]
     facts: list[FactStatus]
+    scans: list[dict[str, Any]]
     troubles: list[str]
     failing: list[FailingPart]
 
@@ -182,6 +183,8 @@ def status(path: Path, state: AgentState, engine: str | None = None) -> Status:
     """
     from concurrent.futures import ThreadPoolExecutor  # here: the agent that runs does without
 
+    from bayplan.agent.scan_queue import ScanQueue
+
     answer: Status = {
         "server": state.server,
         "worker": state.worker,
@@ -189,6 +192,7 @@ def status(path: Path, state: AgentState, engine: str | None = None) -> Status:
         "engine": None,
         "changes": [],
         "facts": [],
+        "scans": [asdict(entry) for entry in ScanQueue.beside(path).entries()],
         "troubles": [],
         "failing": [],
     }

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from bayplan.agent import membership, owned_images
 from bayplan.agent.credential import AgentState
 from bayplan.agent.disk_budget import DiskLimits
+from bayplan.agent.scan_queue import ScanQueue
 from bayplan.client import Client
 from bayplan.domain.backoff import Backoff, spread
 from bayplan.errors import BayplanError, Forbidden, Invalid, NotFound, Unauthenticated
@@ -47,6 +48,7 @@ class Prefetcher:
     check_seconds: float  # from one check that the images are still here to the next
     retry: Backoff
     log: Callable[[str], None]
+    scans: ScanQueue | None = None  # where images that are held are added, None where nothing is scanned
     _stop: threading.Event = field(default_factory=threading.Event)
     _thread: threading.Thread | None = None
     _desired: Sequence[DesiredImage] = ()
@@ -175,6 +177,8 @@ class Prefetcher:
         if self._last_error is not None:
             self.log("Prefetching works again.")
         self._last_error = None
+        if self.scans is not None:
+            self.scans.add(self._reconciler.held)
         return self._report(client, inventory)
 
     def _report_failure(self, client: Client, error: BayplanError) -> None:

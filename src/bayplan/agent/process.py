@@ -17,6 +17,7 @@ from bayplan.agent.agent_lock import locked
 from bayplan.agent.disk_budget import DiskLimits
 from bayplan.agent.heartbeat import Agent, JoinedAgain
 from bayplan.agent.prefetch import Prefetcher
+from bayplan.agent.scanner import CHECK_SECONDS, SPREAD_SECONDS, Scanner
 from bayplan.domain.backoff import Backoff
 from bayplan.errors import BayplanError, fault_sentence
 
@@ -39,6 +40,9 @@ class AgentOptions:
     engine: str | None
     first_retry_seconds: float = 2.0
     stall_seconds: float = 120.0
+    scans: bool = True
+    scan_spread_seconds: float = SPREAD_SECONDS
+    scan_check_seconds: float = CHECK_SECONDS
     shows_traceback: bool = False
 
 
@@ -59,9 +63,11 @@ def run(options: AgentOptions) -> None:
         signal.signal(number, lambda _number, _frame: sys.exit(0))
     path = Path(options.state)
     retry = Backoff(options.first_retry_seconds, LONGEST_RETRY_SECONDS)
-    prefetcher = None
+    limits = DiskLimits(options.budget_bytes, options.free_bytes, options.free_share)
+    prefetcher = scanner = None
+    if options.scans:
+        scanner = Scanner(path, limits, options.engine, _log, options.scan_spread_seconds, options.scan_check_seconds)
     if options.prefetch_seconds is not None:
-        limits = DiskLimits(options.budget_bytes, options.free_bytes, options.free_share)
         prefetcher = Prefetcher(
             path,
             limits,
@@ -71,10 +77,11 @@ def run(options: AgentOptions) -> None:
             options.heartbeat_seconds,
             retry,
             _log,
+            None if scanner is None else scanner.queue,
         )
     try:
         with locked(path):
-            Agent(path, options.heartbeat_seconds, options.probe_seconds, retry, _log, prefetcher).run()
+            Agent(path, options.heartbeat_seconds, options.probe_seconds, retry, _log, prefetcher, scanner).run()
     except JoinedAgain:
         become(options)
 

@@ -10,6 +10,7 @@ from bayplan.client.credentials import Credentials
 from bayplan.client.filters import Expression
 from bayplan.client.prefetch import Prefetch
 from bayplan.client.resources import Collection, Generations, Images, Licences, Nodes
+from bayplan.client.scans import Scans
 from bayplan.client.tokens import AccountCredentials, Tokens
 from bayplan.client.transport import Params, Transport
 
@@ -76,6 +77,7 @@ class Client:
         self.users: Collection[UserAnswer, UserAnswer] = Collection(self._transport, "/v1/users")
         self.prefetch = Prefetch(self._transport, "/v1/prefetch", ("creator",))
         self.checks = Checks(self._transport)
+        self.scans = Scans(self._transport)
         self.credentials = Credentials(self._transport)
         self.catalogue = CatalogueFile(self._transport)
 

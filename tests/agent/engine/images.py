@@ -84,7 +84,21 @@ def push(
     ballast = [content if isinstance(content, bytes) else os.urandom(content) for content in more_bytes]
     layers += [archive(f"ballast-{number}", content) for number, content in enumerate(ballast)]
     packed = [gzip.compress(layer, 1, mtime=0) for layer in layers]
-    described = configuration(rootfs={"type": "layers", "diff_ids": [digest_of(layer) for layer in layers]}, **config)
+    return push_layers(registry, repository, packed, tag, entrypoint=entrypoint, **config)
+
+
+def push_layers(
+    registry: Registry,
+    repository: str,
+    packed: Sequence[bytes],
+    tag: str = "1",
+    *,
+    entrypoint: Sequence[str] = (),
+    **config: Any,
+) -> Pushed:
+    """Pushes an image of these layers in gzip."""
+    diff_ids = [digest_of(gzip.decompress(layer)) for layer in packed]
+    described = configuration(rootfs={"type": "layers", "diff_ids": diff_ids}, **config)
     described["config"]["Entrypoint"] = list(entrypoint)
     described["comment"] = os.urandom(8).hex()  # no two are the same image
     document = {

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from rich.table import Table
 from rich.text import Text
@@ -11,6 +11,7 @@ from rich.text import Text
 from bayplan.agent.fact_status import FactStatus
 from bayplan.agent.membership import Status
 from bayplan.cli.output import Column, ago, fields, memory, show, table
+from bayplan.domain.units import size
 
 if TYPE_CHECKING:
     from bayplan.schemas.nodes import NodeAnswer
@@ -28,10 +29,24 @@ def show_status(status: Status) -> None:
         show(_nodes(status["nodes"]))
     if status["facts"]:
         show(_facts(status["facts"]))
+    for line in _scans(status["scans"]):
+        show(Text(line))
     for trouble in status["troubles"]:
         show(Text(trouble, style="yellow"))
     for change in status["changes"]:
         show(Text(f"Not reported yet: {change}.", style="yellow"))
+
+
+def _scans(scans: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """A line for the scan in progress and for each that failed, and one with the numbers of the others."""
+    for scan in scans:
+        if scan["state"] == "scanning":
+            yield f"Scanning {scan['reference']}: {size(scan['read_bytes'])} read."
+        elif scan["state"] == "failed":
+            yield f"Not scanned: {scan['reference']}. {scan['detail']}"
+    for state, words in (("waiting", "to be scanned"), ("done", "scanned")):
+        if number := sum(scan["state"] == state for scan in scans):
+            yield f"Images {words}: {number}."
 
 
 def _nodes(nodes: Sequence[NodeAnswer]) -> Table:

@@ -46,6 +46,7 @@ def pull(
     from bayplan.agent.credential import read
     from bayplan.agent.engine import connect
     from bayplan.agent.pull import PullRequest, pull, pull_node_of
+    from bayplan.agent.scan_queue import ScanQueue
     from bayplan.cli import output
     from bayplan.cli.worker import _pull_view as pull_view
 
@@ -62,6 +63,7 @@ def pull(
             orphans.remove_orphans(container_engine, pull_view.show_warning)
             pulled = pull(client, container_engine, agent_state, node, request, pull_view.observer())
             pull_view.show_pulled(pulled)
+            ScanQueue.beside(worker_state(state)).add([str(pulled.reference)])  # for the agent, where it runs
             if run:
                 raise typer.Exit(container.run(container_engine, pulled.reference, command or (), pulled.device))
     except KeyboardInterrupt:

@@ -33,6 +33,12 @@ def run(
         int,
         typer.Option(metavar="DURATION", parser=duration, help="How long a download may make no progress."),
     ] = "2m",  # type: ignore[assignment]  # the parser reads the default too
+    scan: Annotated[
+        bool,
+        typer.Option(
+            "--scan/--no-scan", help="Read the files of images that were pulled here, and report their facts."
+        ),
+    ] = True,
     engine: Annotated[
         str | None,
         typer.Option(
@@ -41,7 +47,7 @@ def run(
     ] = None,
     state: State = None,
 ) -> None:
-    """Send heartbeats, report changes and prefetch images, until stopped.
+    """Send heartbeats, report changes, prefetch images and scan them, until stopped.
 
     The desired images of this machine are those that prefetch rules name for its nodes.
     """
@@ -61,6 +67,7 @@ def run(
             free_share=free_share or 0.0,
             engine=engine,
             stall_seconds=stall_timeout,
+            scans=scan,
             shows_traceback=client_settings().traceback is not None,
         )
     )
