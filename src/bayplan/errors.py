@@ -32,8 +32,8 @@
     |   |-- DigestMismatch          registry/errors.py            502  what it sends is not what the digest names
     |   `-- RegistryTimeout         registry/errors.py            504  it takes too long
     |-- ScanFailed                  scan/errors.py                502  the files of an image cannot be read: damaged, or too much
-    |-- CannotProbe                 agent/probe.py                  -  there may be a GPU, and nothing tells about it
-    |-- NvmlFailed                  agent/nvml.py                   -  the driver's library is there and does not work
+    |-- CannotProbe                 agent/probe_process.py          -  there may be a GPU, and nothing tells about it
+    |-- NvmlFailed                  agent/nvml_calls.py             -  the driver's library is there and does not work
     |-- EngineFailed                agent/engine_errors.py          -  the container engine is not there, or fails
     |-- DiskBudgetExceeded          agent/disk_budget.py            -  an image does not fit the budget or the disk
     `-- NothingRunsHere             agent/pull.py                   -  no image matches this machine
