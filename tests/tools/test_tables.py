@@ -16,7 +16,7 @@ from tools.tables.rows import Project, Readings, read_projects, with_rows
 from tools.tables.wheel import WheelReading, from_json, read_wheel, to_json
 
 from bayplan.domain.compatibility.tables import load, read_rows
-from bayplan.scan.fatbin import read_fatbins
+from bayplan.scan.fatbin import FatbinContents, read_fatbins
 from bayplan.scan.library_kernels import library_kernels
 from tests.tour import ROOT
 
@@ -31,8 +31,21 @@ PROJECTS = (
 EMPTY = WheelReading("", "0" * 64, "torch", "1.0", "amd64", "", {}, "", {})
 
 
-def reading(project: str, version: str, **values: Any) -> WheelReading:
-    return dataclasses.replace(EMPTY, wheel=f"{project}-{version}.whl", project=project, version=version, **values)
+def reading(
+    project: str, version: str, kernels: dict[str, tuple[str, ...]] | None = None, **values: Any
+) -> WheelReading:
+    files = {
+        f"libbitsandbytes_cuda{release.replace('.', '')}.so" if release else "a.so": contents(entries)
+        for release, entries in (kernels or {}).items()
+    }
+    wheel = f"{project}-{version}.whl"
+    return dataclasses.replace(EMPTY, wheel=wheel, project=project, version=version, files=files, **values)
+
+
+def contents(kernels: tuple[str, ...]) -> FatbinContents:
+    targets = {f"sm_{kernel.removesuffix('+PTX').replace('.', '')}": 4 for kernel in kernels}
+    targets |= {f"compute_{kernel.removesuffix('+PTX').replace('.', '')}": 4 for kernel in kernels if "+PTX" in kernel}
+    return FatbinContents(targets, 4)
 
 
 def locked_hash(wheel: str) -> str:
@@ -51,12 +64,11 @@ def test_a_real_wheel_has_the_kernels_of_its_row() -> None:
             "xformers, whose file has fat binaries, is for Linux on amd64; `make .venv/.dev` installs it there."
         )
     with library.open("rb") as file:
-        contents = read_fatbins(iter(lambda: file.read(1 << 16), b""), library.stat().st_size)
-    assert contents.malformed == 0
-    assert contents.containers == 11
+        found = read_fatbins(iter(lambda: file.read(1 << 16), b""), library.stat().st_size)
+    assert (found.malformed, found.containers) == (0, 11)
     row = next(row for row in read_rows("arch_lists.csv") if WHEEL in row["source"])
     assert row["source"].startswith(f"wheel {WHEEL} {locked_hash(WHEEL)}")
-    assert row["kernel_architectures"] == " ".join(library_kernels({"xformers/_C.so": contents})) == "7.5 8.0+PTX 9.0a"
+    assert row["kernel_architectures"] == " ".join(library_kernels({"xformers/_C.so": found})) == "7.5 8.0+PTX 9.0a"
     assert load().arch_list("xformers", distribution("xformers").version, row["cuda"]) is not None
 
 

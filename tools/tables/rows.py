@@ -138,11 +138,13 @@ def _spans(values: Mapping[WheelReading, Cells]) -> Iterable[tuple[str, WheelRea
     """
     by_minor: dict[tuple[int, ...], list[WheelReading]] = defaultdict(list)
     for reading in values:
-        by_minor[Version(reading.version).release[:2]].append(reading)
+        release = Version(reading.version).release
+        # "0.0.29" is a minor release of xformers, as "2.9" is of torch.
+        by_minor[release[: 3 if release[:2] == (0, 0) else 2]].append(reading)
     for minor, members in sorted(by_minor.items()):
         newest_first = sorted(members, key=lambda reading: Version(reading.version), reverse=True)
         if len({values[reading] for reading in members}) == 1:
-            yield f"=={minor[0]}.{minor[1]}.*", newest_first[0], tuple(newest_first[1:])
+            yield f"=={'.'.join(map(str, minor))}.*", newest_first[0], tuple(newest_first[1:])
         else:
             yield from ((f"=={reading.version}", reading, ()) for reading in newest_first)
 

@@ -5,7 +5,8 @@ import json
 import re
 import zipfile
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from functools import cached_property
 from pathlib import Path
 
 from bayplan.scan.fatbin import FatbinContents, read_fatbins
@@ -26,11 +27,11 @@ _PTXAS_RELEASE = re.compile(rb"Cuda compilation tools, release ([0-9]+\.[0-9]+),
 _PTXAS_OVERLAP = 64
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class WheelReading:
     """One wheel: its name, hash, version and architecture, and what was read from it. Compared by identity.
 
-    `kernels` has them by CUDA release; "" is for a wheel whose libraries are all of one build, named in `cuda`.
+    Of the fat binaries it has what is in each file, not what follows from it: that may change without reading again.
     """
 
     wheel: str
@@ -39,16 +40,25 @@ class WheelReading:
     version: str
     architecture: str
     cuda: str
-    kernels: Mapping[str, tuple[str, ...]]
+    files: Mapping[str, FatbinContents]
     ptxas: str
     requires: Mapping[str, str]
     """The exact versions of other libraries that it asks for: {"torch": "2.9.1", "triton": "3.5.1"}."""
+
+    @cached_property
+    def kernels(self) -> Mapping[str, tuple[str, ...]]:
+        """The kernels of its libraries by CUDA release; "" is for a wheel that is one build, of the release in `cuda`."""
+        builds: dict[str, dict[str, FatbinContents]] = {}
+        for path, contents in self.files.items():
+            own = _FILE_OF_A_CUDA.search(path)
+            builds.setdefault(f"{own[1]}.{own[2]}" if own else "", {})[path] = contents
+        return {release: kernels for release, files in sorted(builds.items()) if (kernels := library_kernels(files))}
 
 
 def read_wheel(path: Path, project: str, version: str, architecture: str) -> WheelReading:
     """Reads a wheel, file by file, in chunks."""
     with zipfile.ZipFile(path) as archive:
-        contents: dict[str, dict[str, FatbinContents]] = {}
+        contents: dict[str, FatbinContents] = {}
         releases = []
         cuda, requires = "", dict[str, str]()
         for entry in archive.infolist():
@@ -61,9 +71,8 @@ def read_wheel(path: Path, project: str, version: str, architecture: str) -> Whe
                 requires = _exact_requirements(archive.read(entry).decode(errors="replace"))
             elif _SHARED_OBJECT.fullmatch(name) and entry.file_size >= _SMALLEST_BYTES:
                 found = read_fatbins(_chunks(archive, entry), entry.file_size)
-                own = _FILE_OF_A_CUDA.fullmatch(name)
-                contents.setdefault(f"{own[1]}.{own[2]}" if own else "", {})[entry.filename] = found
-    kernels = {release: library_kernels(files) for release, files in sorted(contents.items())}
+                if found.targets:
+                    contents[entry.filename] = found
     return WheelReading(
         wheel=path.name,
         sha256=_sha256(path),
@@ -71,7 +80,7 @@ def read_wheel(path: Path, project: str, version: str, architecture: str) -> Whe
         version=version,
         architecture=architecture,
         cuda=cuda,
-        kernels={release: found for release, found in kernels.items() if found},
+        files=contents,
         ptxas=max(releases, key=lambda text: tuple(map(int, text.split("."))), default=""),
         requires=requires,
     )
@@ -79,15 +88,15 @@ def read_wheel(path: Path, project: str, version: str, architecture: str) -> Whe
 
 def to_json(reading: WheelReading) -> str:
     """One line for the file of readings."""
-    kernels = {release: " ".join(kernels) for release, kernels in reading.kernels.items()}
-    fields = {name: getattr(reading, name) for name in reading.__dataclass_fields__} | {"kernels": kernels}
-    return json.dumps(fields, ensure_ascii=True)
+    files = {path: {"containers": found.containers, **found.targets} for path, found in sorted(reading.files.items())}
+    return json.dumps({field.name: getattr(reading, field.name) for field in fields(reading)} | {"files": files})
 
 
 def from_json(line: str) -> WheelReading:
     """The reading in a line of that file."""
-    fields = json.loads(line)
-    return WheelReading(**fields | {"kernels": {name: tuple(text.split()) for name, text in fields["kernels"].items()}})
+    values = json.loads(line)
+    files = {path: FatbinContents(found, found.pop("containers")) for path, found in values["files"].items()}
+    return WheelReading(**values | {"files": files})
 
 
 def _chunks(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> Iterator[bytes]:

@@ -75,7 +75,12 @@ def test_a_release_could_make_what_its_builds_contain() -> None:
         ("torch", "2.14.1", "13.0.3", None, "7.5 8.0 8.6 9.0 10.0 12.0"),
         ("torch", "2.14.1+cu130", "12.8.1", None, "7.5 8.0 8.6 9.0 10.0 12.0+PTX"),
         ("torch", "2.15.0", "13.2", None, "7.5 8.0 8.6 9.0 10.0 12.0"),
+        ("torch", "2.15.0", "13.2", "arm64", "8.0 9.0 10.0 11.0 12.0"),
         ("torch", "2.14.1", "13", None, None),
+        ("tensorflow", "2.20.0", "12.5.1", None, "6.0 7.0 8.0 8.9 9.0+PTX"),
+        ("vLLM", "0.33.0", "13.0.1", None, "7.5 8.0 8.6 8.9 9.0 10.0 12.0"),
+        ("onnxruntime-gpu", "1.17.1", "12.2", None, "5.2+PTX 6.0+PTX 6.1+PTX 7.0+PTX 7.5+PTX 8.0+PTX"),
+        ("xformers", "0.0.32.post2", "12.8", None, "8.0+PTX 9.0a"),
         ("torch", "2.15.0", "13", None, "7.5 8.0 8.6 9.0 10.0 12.0"),
         ("torch", "2.15.0", None, None, "7.5 8.0 8.6 9.0 10.0 12.0"),
         ("torch", "2.9.1", None, None, None),
@@ -109,13 +114,21 @@ def test_rows_from_wheels_name_them_with_their_hashes() -> None:
     ("library", "version", "architecture", "cuda"),
     [
         ("torch", "2.15.0", None, "13.2"), ("torch", "2.11.0", None, "13.0"), ("torch", "2.9.1", "amd64", "12.8"),
-        ("torch", "2.7.1", None, "12.6"),
+        ("torch", "2.7.1", None, "12.6"), ("torch", "2.9.1", "arm64", None), ("tensorflow", "2.21.0", None, "12.5"),
     ],
 )  # fmt: skip
 def test_what_pypi_has_of_a_version(library: str, version: str, architecture: str | None, cuda: str | None) -> None:
     row = TABLES.pypi_build(library, version, architecture)
     assert row is not None
     assert row.cuda == cuda
+
+
+def test_what_a_wheel_has_is_what_is_found() -> None:
+    for row in TABLES.arch_lists:
+        if row.source.startswith("wheel "):
+            version = str(next(iter(row.versions)).version).replace(".*", ".0")
+            found = kernels(row.library, version, ".".join(map(str, row.cuda)) or None, row.architecture)
+            assert found == " ".join(row.kernel_architectures), row
 
 
 def test_a_version_with_a_label_or_one_that_is_not_listed_has_no_build_on_pypi() -> None:

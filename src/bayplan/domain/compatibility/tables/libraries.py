@@ -65,8 +65,7 @@ class LibraryTables:
         if ngc is not None:
             # NVIDIA's own build is listed by the release of its image, which has one CUDA.
             return _agreed(self._builds(f"ngc_{name}", Version(ngc[1]), architecture), _cuda_numbers(cuda))
-        # A release candidate is built as its release.
-        public = Version(parsed.base_version)
+        public = _released(parsed)
         labelled = self._builds(f"{name}_+cu", public, architecture) if release is not None else []
         release = release or _cuda_numbers(cuda)
         return _agreed(labelled, release) or _agreed(self._builds(name, public, architecture), release)
@@ -131,7 +130,7 @@ def _first_of_version(rows: dict[str, list[LibraryRow]], library: str | None, ve
 
 
 def _of_version(rows: "list[LibraryRow] | tuple[()]", version: Version) -> list[LibraryRow]:
-    public = Version(version.base_version)
+    public = _released(version)
     return [row for row in rows if row.versions.contains(public, prereleases=True)]
 
 
@@ -141,6 +140,11 @@ def _version(text: str | None) -> Version | None:
         return None if text is None else Version(re.sub(r"^b(?=[0-9]+$)", "", text.strip()))
     except InvalidVersion:
         return None
+
+
+def _released(version: Version) -> Version:
+    """The public version; that of the release for a release candidate, which is built as its release."""
+    return Version(version.base_version if version.is_prerelease else version.public)
 
 
 def _local_cuda(version: Version) -> tuple[int, ...] | None:
