@@ -82,18 +82,22 @@ def test_dockers_default_of_shared_memory(tmp_path: Path, size: object, size_byt
     )
 
 
-def test_engines_that_nobody_configured_give_64_mib(tmp_path: Path) -> None:
-    assert engine_runtimes.shared_memory(tmp_path, {}).is_absent
+def test_the_shared_memory_of_engines_that_nobody_configured_is_null(tmp_path: Path) -> None:
+    assert engine_runtimes.shared_memory(tmp_path, {}).reason == "the machine has neither Docker nor Podman"
     root_with(tmp_path, {"usr/bin/podman": ""})
-    assert engine_runtimes.shared_memory(tmp_path, {}).value == 64 * MIB
+    assert "gets the 64 MiB" in (engine_runtimes.shared_memory(tmp_path, {}).reason or "")
     root_with(tmp_path, {"etc/containers/containers.conf": '[containers]\nshm_size = "1g"\n'})
     assert engine_runtimes.shared_memory(tmp_path, {}).value == 1024 * MIB
     root_with(tmp_path, {"usr/bin/dockerd": ""})
-    assert engine_runtimes.shared_memory(tmp_path, {}).value == 64 * MIB
+    assert "/etc/docker/daemon.json has no default-shm-size" in (
+        engine_runtimes.shared_memory(tmp_path, {}).reason or ""
+    )
 
 
-def test_in_a_container_it_is_its_own(tmp_path: Path) -> None:
+def test_in_a_container_it_is_its_own_unless_there_is_an_engine(tmp_path: Path) -> None:
     root_with(tmp_path, {".dockerenv": "", "dev/shm/x": "", "usr/bin/dockerd": ""})
     fact = engine_runtimes.shared_memory(tmp_path, {})
     assert isinstance(fact.value, int)
     assert (fact.source or "").endswith("of this container")
+    root_with(tmp_path, {"var/run/docker.sock": ""})
+    assert engine_runtimes.shared_memory(tmp_path, {}).value is None

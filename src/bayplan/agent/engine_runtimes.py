@@ -7,7 +7,6 @@ dockerd in the user's configuration folder, of the snap in its own. containerd: 
 import json
 import os
 import re
-import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,9 +14,6 @@ from typing import Any
 
 from bayplan.agent import files
 from bayplan.agent.machine_fact import MachineFact, absent, measured, unreadable
-
-DEFAULT_SHARED_MEMORY_BYTES = 64 * 1024**2
-"""Of a container without `--shm-size`: moby `daemon/config: DefaultShmSize`; containers.conf `shm_size` of Podman."""
 
 SNAP = "var/snap/docker/current"
 _DOCKER_PROGRAMS = ("usr/bin/dockerd", "usr/local/bin/dockerd", "snap/bin/dockerd", f"{SNAP}/config/daemon.json")
@@ -29,6 +25,7 @@ _CONTAINERD = (
 )
 _CONTAINERD_FOLDER = "etc/containerd/conf.d"
 _PODMAN_FILES = ("etc/containers/containers.conf", "usr/share/containers/containers.conf")
+_SHM_SIZE = re.compile(r'^\s*shm_size\s*=\s*"?([^"\n#]+)', re.MULTILINE)
 _SIZE = re.compile(r"(\d{1,15})\s*([kmgt]?)i?b?", re.IGNORECASE)
 _UNITS = {"": 1, "k": 1024, "m": 1024**2, "g": 1024**3, "t": 1024**4}
 _NVIDIA = re.compile(r"nvidia-container-runtime(?:\.(?:cdi|legacy|real|experimental))?$")
@@ -83,7 +80,8 @@ def nvidia_runtime(root: Path, environment: Mapping[str, str]) -> NvidiaRuntime 
             if name.endswith(".toml")
         ),
     ]:
-        for plugin in _containerd_plugins(files.text_or_nothing(path)):
+        text = files.text_or_nothing(path)
+        for plugin in _containerd_plugins(text) if text else ():
             for name, runtime in plugin["runtimes"].items():
                 options = runtime.get("options") if isinstance(runtime, dict) else None
                 program = options.get("BinaryName") if isinstance(options, dict) else None
@@ -96,8 +94,8 @@ def nvidia_runtime(root: Path, environment: Mapping[str, str]) -> NvidiaRuntime 
 def _containerd_plugins(text: str) -> Iterator[dict[str, Any]]:
     """Gives the tables of a configuration that have runtimes, wherever its version has them."""
     try:
-        tables: list[tuple[Any, int]] = [(tomllib.loads(text), 0)]
-    except (tomllib.TOMLDecodeError, RecursionError):
+        tables: list[tuple[Any, int]] = [(files.toml(text), 0)]
+    except ValueError:
         return
     while tables:
         table, depth = tables.pop()
@@ -109,35 +107,38 @@ def _containerd_plugins(text: str) -> Iterator[dict[str, Any]]:
 
 
 def shared_memory(root: Path, environment: Mapping[str, str]) -> MachineFact:
-    """Gives the shared memory (/dev/shm) that a container gets which asks for none: what this machine's engine gives by default.
+    """Gives the shared memory (/dev/shm) of a container that asks for none, where this machine's engine is configured to give one.
 
-    Within a container it is that of the container itself. `--shm-size` and `--ipc=host` give more, whatever the machine.
+    An engine that is not gives 64 MiB (moby `daemon/config: DefaultShmSize`, Podman's containers.conf), and more to each container
+    that is started with `--shm-size` or `--ipc=host`: that is no property of the machine. In a container without an engine the size
+    of its own is what its programs have.
     """
-    if any(not files.is_missing(root / name) for name in (".dockerenv", "run/.containerenv")):
+    has_socket = any(_is_there(root / name) for name in ("run/docker.sock", "var/run/docker.sock"))
+    if not has_socket and any(_is_there(root / name) for name in (".dockerenv", "run/.containerenv")):
         return _own(root)
-    if any(not files.is_missing(root / name) for name in (*_DOCKER_PROGRAMS, "run/docker.sock", "var/run/docker.sock")):
+    if has_socket or any(_is_there(root / name) for name in _DOCKER_PROGRAMS):
         content, path = docker_config(root, environment)
         if content is None:
             return unreadable(f"{path} cannot be read")
-        size = content.get("default-shm-size")
-        if size is None:
-            return measured(DEFAULT_SHARED_MEMORY_BYTES, "Docker's default")
-        size_bytes = _size_bytes(size)
-        if size_bytes is None:
-            return unreadable(f"default-shm-size in {path} is no size")
-        return measured(size_bytes, path)
-    if any(not files.is_missing(root / name) for name in _PODMAN_PROGRAMS):
+        return _configured("default-shm-size", content.get("default-shm-size"), path)
+    if any(_is_there(root / name) for name in _PODMAN_PROGRAMS):
         for name in _PODMAN_FILES:
-            match = re.search(r'^\s*shm_size\s*=\s*"?([^"\n#]+)', files.text_or_nothing(root / name), re.MULTILINE)
+            match = _SHM_SIZE.search(files.text_or_nothing(root / name))
             if match is not None:
-                size_bytes = _size_bytes(match.group(1).strip())
-                return (
-                    unreadable(f"shm_size in /{name} is no size")
-                    if size_bytes is None
-                    else measured(size_bytes, f"/{name}")
-                )
-        return measured(DEFAULT_SHARED_MEMORY_BYTES, "Podman's default")
+                return _configured("shm_size", match.group(1).strip(), f"/{name}")
+        return _configured("shm_size", None, f"/{_PODMAN_FILES[0]}")
     return absent("the machine has neither Docker nor Podman")
+
+
+def _configured(name: str, size: object, path: str) -> MachineFact:
+    if size is None:
+        return absent(f"{path} has no {name}: a container gets the 64 MiB of the engine, or what it is started with")
+    size_bytes = _size_bytes(size)
+    return unreadable(f"{name} in {path} is no size") if size_bytes is None else measured(size_bytes, path)
+
+
+def _is_there(path: Path) -> bool:
+    return not files.is_missing(path)
 
 
 def _own(root: Path) -> MachineFact:

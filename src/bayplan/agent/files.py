@@ -4,6 +4,7 @@ import os
 import stat
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 MOST_BYTES = 1024**2
 _MOST_NAMES = 4096
@@ -51,3 +52,13 @@ def is_missing(path: Path) -> bool:
 def why(error: Exception) -> str:
     """Gives the reason of an error of reading, for a sentence."""
     return (error.strerror if isinstance(error, OSError) else None) or str(error) or type(error).__name__
+
+
+def toml(text: str) -> dict[str, Any]:
+    """Gives the tables of a text in TOML; raises `ValueError`."""
+    from tomllib import loads  # here: few machines have such a file, and it takes long to load
+
+    try:
+        return loads(text)
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None

@@ -11,7 +11,6 @@ and some elements are never closed. Only the tags that lead to what is read coun
 """
 
 import codecs
-import html
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -157,7 +156,7 @@ def _read(document: str) -> _Log:
             text_start = tag.end()
         elif name in path:
             if path[-1] == name:
-                texts.setdefault("/".join(path), html.unescape(document[text_start : tag.start()]).strip())
+                texts.setdefault("/".join(path), _unescaped(document[text_start : tag.start()]).strip())
             while path.pop() != name:
                 pass
         elif name == _SLICE and log.gpus:
@@ -165,6 +164,14 @@ def _read(document: str) -> _Log:
         elif name == _GPU:
             texts, path = log.texts, []
     return log
+
+
+def _unescaped(text: str) -> str:
+    if "&" not in text:
+        return text
+    from html import unescape  # here: few documents need it, and it takes long to load
+
+    return unescape(text)
 
 
 def _gpu(index: int, gpu: _Gpu) -> GpuHardware | GpuFault:

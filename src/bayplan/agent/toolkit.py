@@ -8,7 +8,6 @@ starts one of the programs that have a mode of their own (`nvidia-container-runt
 
 import re
 import shutil
-import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -108,9 +107,9 @@ def _config_files(root: Path, environment: Mapping[str, str], runtime: NvidiaRun
 
 def _mode_in(text: str, path: str, runtime: NvidiaRuntime | None) -> MachineFact:
     try:
-        section = tomllib.loads(text).get("nvidia-container-runtime", {})
+        section = files.toml(text).get("nvidia-container-runtime", {})
         mode = section.get("mode", "auto") if isinstance(section, dict) else None
-    except (tomllib.TOMLDecodeError, RecursionError):
+    except ValueError:
         return unreadable(f"{path} is no TOML")
     if not isinstance(mode, str) or mode not in MODES:
         return unreadable(f"{path} names a mode that is not known: {values.printable(str(mode), most=40)}")

@@ -26,11 +26,13 @@ def status(
     """
     from bayplan.agent import membership
     from bayplan.agent.credential import read
-    from bayplan.cli import output
-    from bayplan.cli.worker import _view as worker_view
 
     path = worker_state(state)
     current = membership.status(path, read(path), engine)
+
+    from bayplan.cli import output  # now: the probe's process was not to wait for it
+    from bayplan.cli.worker import _view as worker_view
+
     if as_json:
         output.show_json(current)
     else:
