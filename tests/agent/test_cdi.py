@@ -140,6 +140,9 @@ def test_that_of_the_running_system_takes_precedence(tmp_path: Path) -> None:
     readable, failures = cdi.specifications(tmp_path)
     assert [specification.path for specification in readable] == ["/var/run/cdi/nvidia.yaml", "/etc/cdi/nvidia.yaml"]
     assert cdi.driver_version(readable, failures).value == "580.95.05"
+    assert [fault.split()[3] for fault in cdi.faults(readable)] == ["/var/run/cdi/nvidia.yaml"]
+    root_with(tmp_path, dict.fromkeys(PATHS, ""))
+    assert cdi.faults(cdi.specifications(tmp_path)[0]) == ()
 
 
 def test_specifications_for_other_devices_do_not_count(tmp_path: Path) -> None:

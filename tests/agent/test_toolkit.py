@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from bayplan.agent import toolkit
+from bayplan.agent.engine_runtimes import NvidiaRuntime
 from bayplan.agent.machine_fact import absent, measured
 from tests.agent.roots import program, root_with
 
@@ -58,6 +59,14 @@ def test_the_version_that_a_program_prints(tmp_path: Path, name: str, printed: s
     assert toolkit.version(tmp_path) == measured(version, f"{name} --version")
 
 
+def test_the_toolkit_that_the_engine_starts_counts(tmp_path: Path) -> None:
+    program(tmp_path, "usr/bin/nvidia-ctk", "NVIDIA Container Toolkit CLI version 1.14.6\n")
+    program(tmp_path, "usr/local/nvidia/toolkit/nvidia-ctk", "NVIDIA Container Toolkit CLI version 1.17.8\n")
+    assert toolkit.version(tmp_path).value == "1.14.6"
+    runtime = NvidiaRuntime("containerd", "/usr/local/nvidia/toolkit/nvidia-container-runtime", is_default=True)
+    assert toolkit.version(tmp_path, runtime).value == "1.17.8"
+
+
 def test_the_version_where_no_program_says_it(tmp_path: Path) -> None:
     assert toolkit.version(tmp_path).is_absent
     root_with(tmp_path, {"usr/lib64/libnvidia-container.so.1.14.6": b"", "usr/lib64/libnvidia-container.so.1": b""})
@@ -84,7 +93,7 @@ def test_a_program_that_fails_is_a_reason(tmp_path: Path, script: str, why: str)
     root_with(tmp_path, {"usr/bin/nvidia-ctk": script})
     (tmp_path / "usr/bin/nvidia-ctk").chmod(0o755)
     begin = time.monotonic()
-    fact = toolkit.version(tmp_path, 0.3)
+    fact = toolkit.version(tmp_path, timeout_seconds=0.3)
     assert time.monotonic() - begin < 5
     assert fact.value is None
     assert why in (fact.reason or "")

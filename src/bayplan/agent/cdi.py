@@ -17,7 +17,7 @@ from bayplan.agent.machine_fact import CDI_FAULT, MachineFact, absent, measured,
 FOLDERS = ("var/run/cdi", "run/cdi", "etc/cdi")
 """Where engines read them, that which takes precedence first (CDI, `pkg/cdi: DefaultSpecDirs`)."""
 
-_KIND = re.compile(r"""["']?kind["']?\s*:\s*["']?nvidia\.com/[\w.-]+""")
+_KIND = re.compile(r"""["']?kind["']?\s*:\s*["']?(nvidia\.com/[\w.-]+)""")
 _DRIVER = re.compile(r"--host-driver-version=(\d+(?:\.\d+)+)|/libcuda\.so\.(\d{3,4}(?:\.\d+)+)")
 _LINE = re.compile(r"^( *)(- +)?([A-Za-z]\w*):(?: +(.*))?$")
 _MOST_BYTES = 4 * 1024**2
@@ -27,9 +27,10 @@ _MOST_FILES = 64
 
 @dataclass(frozen=True, slots=True)
 class CdiSpecification:
-    """A specification: its file, the driver that it was made for, and the paths of the machine that it names and that are gone."""
+    """A specification: its file, its kind of devices, the driver that it was made for, and what it names and is not there."""
 
     path: str
+    kind: str
     driver_version: str | None
     missing: tuple[str, ...]
 
@@ -49,12 +50,13 @@ def specifications(root: Path) -> tuple[list[CdiSpecification], list[str]]:
             except (OSError, ValueError, RuntimeError) as error:
                 failures.append(f"/{folder}/{name} cannot be read: {files.why(error)}")
                 continue
-            if real in seen or _KIND.search(text) is None:
+            kind = _KIND.search(text)
+            if real in seen or kind is None:
                 continue
             seen.add(real)
             paths = list(_paths(text))[:_MOST_PATHS]
             missing = [path for path in dict.fromkeys(paths) if files.is_missing(root / path.lstrip("/"))]
-            readable.append(CdiSpecification(f"/{folder}/{name}", _driver(text), tuple(missing)))
+            readable.append(CdiSpecification(f"/{folder}/{name}", kind.group(1), _driver(text), tuple(missing)))
     return readable, failures
 
 
@@ -119,11 +121,17 @@ def driver_version(readable: list[CdiSpecification], failures: list[str]) -> Mac
 
 
 def faults(readable: list[CdiSpecification]) -> tuple[str, ...]:
-    """Gives a sentence for each specification that names what is not there: an engine does not start a container by it."""
+    """Gives a sentence for each specification that names what is not there: an engine does not start a container by it.
+
+    One for devices that a folder with precedence has as well is not used.
+    """
+    folders: dict[str, str] = {}
+    for specification in readable:
+        folders.setdefault(specification.kind, specification.path.rpartition("/")[0])
     return tuple(
         f"{CDI_FAULT} {specification.path} names {values.printable(specification.missing[0], most=120)}"
         + (f" and {len(specification.missing) - 1} more that are" if len(specification.missing) > 1 else ", which is")
         + " not there: make it anew with `nvidia-ctk cdi generate`"
         for specification in readable
-        if specification.missing
+        if specification.missing and specification.path.rpartition("/")[0] == folders[specification.kind]
     )

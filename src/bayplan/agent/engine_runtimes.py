@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bayplan.agent import files
+from bayplan.agent import files, system
 from bayplan.agent.machine_fact import MachineFact, absent, measured, unreadable
 
 SNAP = "var/snap/docker/current"
@@ -114,7 +114,7 @@ def shared_memory(root: Path, environment: Mapping[str, str]) -> MachineFact:
     of its own is what its programs have.
     """
     has_socket = any(_is_there(root / name) for name in ("run/docker.sock", "var/run/docker.sock"))
-    if not has_socket and any(_is_there(root / name) for name in (".dockerenv", "run/.containerenv")):
+    if not has_socket and system.is_container(root):
         return _own(root)
     if has_socket or any(_is_there(root / name) for name in _DOCKER_PROGRAMS):
         content, path = docker_config(root, environment)

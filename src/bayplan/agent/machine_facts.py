@@ -21,7 +21,7 @@ def read(
     if not gpus.gpus:
         no_gpu = absent("the machine has no NVIDIA GPU")
         return dict.fromkeys(OF_NVIDIA, no_gpu) | facts, ()
-    version = toolkit.version(root)
+    version = toolkit.version(root, engine_runtimes.nvidia_runtime(root, environment))
     specifications, failures = cdi.specifications(root)
     facts |= {
         "driver_cuda_version": _driver_cuda(gpus),
@@ -30,7 +30,9 @@ def read(
         "cdi_driver_version": cdi.driver_version(specifications, failures),
         "l4t_version": system.l4t_version(root),
     }
-    return {name: facts[name] for name in NAMES}, cdi.faults(specifications)
+    # What a specification names is of the machine, and a container has another file system.
+    faults = () if system.is_container(root) else cdi.faults(specifications)
+    return {name: facts[name] for name in NAMES}, faults
 
 
 def _driver_cuda(gpus: Gpus) -> MachineFact:

@@ -8,11 +8,17 @@ from bayplan.agent.machine_fact import MachineFact, absent, measured, unreadable
 
 _RELEASE = "proc/sys/kernel/osrelease"
 _VERSION = "proc/version"
+_CONTAINER_FILES = (".dockerenv", "run/.containerenv")
 _KERNEL = re.compile(r"\d{1,3}\.\d{1,4}[\w.+~-]{0,90}")
 # Microsoft's kernels have it in their name; WSL 1 writes it with a capital.
 _WSL = re.compile(r"microsoft", re.IGNORECASE)
 _L4T_PACKAGE = "nvidia-l4t-core"
 _L4T_VERSION = re.compile(r"(\d{2}\.\d{1,2}(?:\.\d{1,2})?)(?:[-~+].*)?")
+
+
+def is_container(root: Path) -> bool:
+    """Whether this is a container of Docker or Podman, as far as their files tell."""
+    return not all(files.is_missing(root / name) for name in _CONTAINER_FILES)
 
 
 def kernel_version(root: Path) -> MachineFact:

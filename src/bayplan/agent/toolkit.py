@@ -27,10 +27,15 @@ _LIBRARY = re.compile(r"libnvidia-container\.so\.(\d{1,2}\.\d{1,3}\.\d{1,3})")
 _CONFIG = "nvidia-container-runtime/config.toml"
 
 
-def version(root: Path, timeout_seconds: float = child.TIMEOUT_SECONDS) -> MachineFact:
-    """Gives the toolkit's version ("1.17.8"); its programs have so many seconds to say it."""
+def version(
+    root: Path, runtime: NvidiaRuntime | None = None, timeout_seconds: float = child.TIMEOUT_SECONDS
+) -> MachineFact:
+    """Gives the toolkit's version ("1.17.8"), that of the program which the engine starts first.
+
+    Each of its programs has so many seconds to say it.
+    """
     failures = []
-    for program in _programs(root):
+    for program in _programs(root, runtime):
         try:
             printed = child.output([str(program), "--version"], timeout_seconds)
         except OSError as error:
@@ -55,9 +60,10 @@ def version(root: Path, timeout_seconds: float = child.TIMEOUT_SECONDS) -> Machi
     return absent("the NVIDIA container toolkit is not installed, as far as this user sees")
 
 
-def _programs(root: Path) -> Iterator[Path]:
+def _programs(root: Path, runtime: NvidiaRuntime | None) -> Iterator[Path]:
     """Gives the first program of the toolkit in each place that has one."""
-    for folder in _FOLDERS:
+    started = runtime.program.strip("/").rpartition("/")[0] if runtime is not None else ""
+    for folder in dict.fromkeys([*([started] if started else []), *_FOLDERS]):
         program = next((root / folder / name for name in _PROGRAMS if not files.is_missing(root / folder / name)), None)
         if program is not None:
             yield program
