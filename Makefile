@@ -1,7 +1,7 @@
 # Everything that a newcomer or a robot does here. `make` alone prints the list.
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test lint check fuzz-api fuzz-registry bench bench-registries bench-credentials bench-fleet flood fuzz-index tables truth facts tour clean
+.PHONY: help install run test lint check fuzz-api fuzz-registry bench bench-registries bench-credentials bench-fleet bench-scans flood fuzz-index tables truth facts tour clean
 
 BIN := .venv/bin
 # Options for the command that a target runs: make run ARGS="--port 8080", make test ARGS="-k licences".
@@ -45,6 +45,9 @@ bench-credentials: .venv/.dev ## Measure what credentials in an answer cost, on 
 
 bench-fleet: .venv/.dev ## Let 2,000 workers beat over PostgreSQL; prints a table in Markdown
 	@ulimit -n 20000; $(BIN)/python -m benchmarks.fleet $(ARGS)
+
+bench-scans: .venv/.dev ## Measure how fast a layer's files are scanned, beside bare unpacking; prints a table in Markdown
+	@$(BIN)/python -m benchmarks.scans $(ARGS)
 
 flood: .venv/.dev ## Measure log-ins, reads and memory while others flood the server; prints a table (options in ARGS="--connections 2000 --only guesses")
 	@$(BIN)/python -m benchmarks.flood $(ARGS)

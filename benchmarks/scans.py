@@ -1,0 +1,153 @@
+"""`make bench-scans`: measures how fast a layer is scanned beside what unpacking it takes, and prints the table, in Markdown."""
+
+import argparse
+import gzip
+import io
+import os
+import platform
+import sys
+import sysconfig
+import tarfile
+import time
+import zlib
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import zstandard
+from tests.scan.made import FATBINS, elf
+
+from bayplan.scan.layer import read_layer
+from benchmarks.page import Cells, table, verdict, write
+
+PART = "Scans"
+LEAST_MEGABYTES_PER_SECOND = 60
+CHUNK_BYTES = 1 << 20
+TURNS = 3
+HEAD = (
+    "a layer in",
+    "packed",
+    "unpacked",
+    "bayplan, packed",
+    "bayplan, unpacked",
+    "bare, packed",
+    "ratio",
+    "target",
+    "",
+)
+INTRODUCTION = """\
+Measured by `make bench-scans ARGS=--write`, which wrote this part, in one process on {machine}.
+
+The layer has the files of this project's own environment (shared objects, sources, metadata), again and again under other names, and as
+much in libraries with fat binaries. *bare* unpacks the same bytes by the same library and reads none of them: the limit. Rates are of
+megabytes of the layer per second of processor time (a scan has one thread), as it is transferred (*packed*) and as it is on the disk
+(*unpacked*); the best of {turns} turns.
+
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Packing:
+    """How a layer is packed, and what unpacks it with nothing else."""
+
+    name: str
+    pack: Callable[[bytes], bytes]
+    unpack: Callable[[Iterator[bytes]], int]
+
+
+def _bare_gzip(chunks: Iterable[bytes]) -> int:
+    unpacker = zlib.decompressobj(31)
+    return sum(len(unpacker.decompress(chunk)) for chunk in chunks)
+
+
+def _bare_zstd(chunks: Iterable[bytes]) -> int:
+    unpacker = zstandard.ZstdDecompressor().decompressobj()
+    return sum(len(unpacker.decompress(chunk)) for chunk in chunks)
+
+
+PACKINGS = (
+    Packing("gzip", lambda data: gzip.compress(data, 6), _bare_gzip),
+    Packing("zstd", lambda data: zstandard.compress(data, 3), _bare_zstd),
+    Packing("nothing", lambda data: data, lambda chunks: sum(map(len, chunks))),
+)
+
+
+def layer(most_bytes: int) -> bytes:
+    """A tar of so many bytes, half of it files as they are, half of it libraries with GPU code."""
+    files = [path for path in sorted(Path(sysconfig.get_paths()["platlib"]).rglob("*")) if path.is_file()]
+    containers = b"".join((FATBINS / f"{name}.fatbin").read_bytes() for name in ("compressed", "concatenated"))
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as tar:
+        number = 0
+        while buffer.tell() < most_bytes:
+            for path in files:
+                data = path.read_bytes()
+                _add(tar, f"usr/lib/python3/site-packages/{number}/{path.name}", data)
+                if ".so" in path.suffixes and buffer.tell() < most_bytes:
+                    code = elf(((".nv_fatbin", containers * 20), (".text", data)))
+                    _add(tar, f"usr/lib/{number}/gpu-{path.name}", code)
+                if buffer.tell() >= most_bytes:
+                    break
+            number += 1
+    return buffer.getvalue()
+
+
+def _add(tar: tarfile.TarFile, name: str, data: bytes) -> None:
+    member = tarfile.TarInfo(name)
+    member.size = len(data)
+    tar.addfile(member, io.BytesIO(data))
+
+
+def chunks(data: bytes) -> Iterator[bytes]:
+    """The data as it comes over a connection."""
+    return (data[at : at + CHUNK_BYTES] for at in range(0, len(data), CHUNK_BYTES))
+
+
+def seconds(work: Callable[[], object]) -> float:
+    """The shortest processor time of a few turns; a scan has one thread, so on a quiet machine it takes as long."""
+    times = []
+    for _ in range(TURNS):
+        begin = time.process_time()
+        work()
+        times.append(time.process_time() - begin)
+    return min(times)
+
+
+def rows(most_bytes: int, *, is_judged: bool) -> Iterator[Cells]:
+    """The rows of the table."""
+    plain = layer(most_bytes)
+    for packing in PACKINGS:
+        packed = packing.pack(plain)
+        print(f"measuring: a layer of {len(plain) / 1e6:.0f} MB in {packing.name}", file=sys.stderr)
+        bare = seconds(lambda packed=packed, packing=packing: packing.unpack(chunks(packed)))  # type: ignore[misc]  # mypy knows no defaults of lambdas
+        ours = seconds(lambda packed=packed: read_layer(chunks(packed)))  # type: ignore[misc]
+        rate = len(packed) / 1e6 / ours
+        yield (
+            packing.name,
+            f"{len(packed) / 1e6:.0f} MB",
+            f"{len(plain) / 1e6:.0f} MB",
+            f"{rate:.0f} MB/s",
+            f"{len(plain) / 1e6 / ours:.0f} MB/s",
+            f"{len(packed) / 1e6 / bare:.0f} MB/s",
+            f"{bare / ours:.0%}",
+            f"at least {LEAST_MEGABYTES_PER_SECOND} MB/s",
+            verdict(rate >= LEAST_MEGABYTES_PER_SECOND if is_judged else None),
+        )
+
+
+def main() -> int:
+    """Measures and prints."""
+    parser = argparse.ArgumentParser(prog="make bench-scans", description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--quick", action="store_true", help="a small layer, to see that it works")
+    parser.add_argument("--write", action="store_true", help="also write its part of docs/performance.md")
+    chosen = parser.parse_args()
+    text = table(HEAD, list(rows(10_000_000 if chosen.quick else 400_000_000, is_judged=not chosen.quick)))
+    print(text, end="")
+    if chosen.write:
+        machine = f"{os.cpu_count()} cores with Python {platform.python_version()}"
+        write(PART, INTRODUCTION.format(machine=machine, turns=TURNS) + text)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
