@@ -1,11 +1,13 @@
 """The files of images, from layers and from engines' archives: what is hidden, what is kept, and the facts of it all."""
 
+import hashlib
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from bayplan.domain.compatibility.image import FACT_NAMES
+from bayplan.scan.errors import ScanFailed
 from bayplan.scan.export import scan_export, stored_layers
 from bayplan.scan.facts import image_facts, image_packages
 from bayplan.scan.image import ImageFiles, LayerSource, MemoryStore, scan_layers
@@ -186,6 +188,23 @@ def test_kernels_of_single_files_are_not_the_librarys() -> None:
     assert values(image)["kernel_architectures"] == {"ggml": ["7.5", "9.0a", "10.0f", "12.0+PTX"]}
 
 
+def test_versions_of_an_image_without_packages() -> None:
+    """Of an image of another distribution, whose packages are not read: by the names of files and folders."""
+    small = elf(((".text", bytes(5_000)),))
+    files: dict[str, bytes | str | None] = {
+        "usr/local/cuda-12.4/targets/x86_64-linux/lib/libcudart.so.12.4.127": small,
+        "usr/lib64/libcudnn.so.9.1.0": small,
+        "usr/lib64/libnccl.so.2.21.5": small,
+    }
+    assert values(files_of(layer(files))) == {
+        "cuda_version": "12.4",
+        "cudnn_version": "9.1.0",
+        "nccl_version": "2.21.5",
+    }
+    two = files | {"usr/local/cuda-11.8/lib64/libcudart.so.11.8.89": small}
+    assert "cuda_version" not in values(files_of(layer(two)))
+
+
 def test_images_of_other_accelerators() -> None:
     """ROCm by its files and its code objects; Ascend by its package; a framework for the CPU has none."""
     import struct
@@ -258,10 +277,16 @@ def test_a_layer_is_read_once() -> None:
         yield data
 
     store = MemoryStore()
-    parts = {"sha256:base": layer(COMPAT), "sha256:a": layer(TORCH), "sha256:b": layer(python("jax", "0.6"))}
-    for names in (("sha256:base", "sha256:a"), ("sha256:base", "sha256:b"), ("sha256:base", "sha256:a")):
+    base, torch, jax = (layer(files) for files in (COMPAT, TORCH, python("jax", "0.6")))
+    parts = {f"sha256:{hashlib.sha256(data).hexdigest()}": data for data in (base, torch, jax)}
+    first, second, third = parts
+    for names in ((first, second), (first, third), (first, second)):
         scan_layers([LayerSource(name, lambda name=name: opened(name, parts[name])) for name in names], store)  # type: ignore[misc]
-    assert reads == ["sha256:base", "sha256:a", "sha256:b"]
+    assert reads == [first, second, third]
+    other = f"sha256:{'1' * 64}"
+    with pytest.raises(ScanFailed, match="does not have its digest"):
+        scan_layers([LayerSource(other, lambda: [base])], store)
+    assert store.get(other) is None
     findings = read_layer([layer({".wh.gone": b"", **TORCH})])
     document = findings.to_document()
     kept = LayerFindings.from_document(document)

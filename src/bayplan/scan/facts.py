@@ -20,6 +20,7 @@ _RELEASE = re.compile(r"(\d{1,3}\.\d{1,3}(?:\.\d{1,5})?)(?:\D.*)?", re.ASCII)
 _CONDA_CUDA = re.compile(r"(?:.*_)?cuda_?(\d{1,3}\.\d{1,2})(?:_.*)?", re.ASCII)
 _JAX_PLUGIN = re.compile(r"jax_cuda(\d{2})_(?:plugin|pjrt)", re.ASCII)
 _CUDART_PACKAGE = re.compile(r"cuda_cudart_(\d{1,3})_(\d{1,3})", re.ASCII)
+_CUDART_FILE = re.compile(r"usr/local/cuda-(\d{1,3}\.\d{1,2})/.*libcudart\.so\.[\d.]+", re.ASCII)
 _LIBRARY_FILE = re.compile(r"(?:.*/)?lib(cudnn|nccl)\.so\.(\d{1,3}(?:\.\d{1,5}){1,3})", re.ASCII)
 _PYTHON = re.compile(r".*/python(3\.\d{1,2})/(?:site|dist)-packages/.*", re.ASCII)
 _DEBIAN_VERSION = re.compile(r"(?:\d+:)?(\d+(?:\.\d+)+)(?:-[^+]+)?(?:\+.*)?", re.ASCII)
@@ -153,7 +154,7 @@ def _rocm_version(scan: Scan) -> Iterator[FileFact]:
 
 
 def _cuda_version(scan: Scan) -> Iterator[FileFact]:
-    """The CUDA of the base: of the toolkit that /usr/local/cuda leads to, else of the runtime's package."""
+    """The CUDA of the base: of the toolkit that /usr/local/cuda leads to, else of the runtime's package, else of its folder."""
     toolkits = [
         (path, finding["versions"]) for path, finding in scan.image.of_kind("toolkit") if "cuda" in finding["versions"]
     ]
@@ -169,6 +170,9 @@ def _cuda_version(scan: Scan) -> Iterator[FileFact]:
     }
     if not releases and len(runtime) == 1:
         yield from (FileFact(release, package.source, "derived") for release, package in runtime.items())
+    folders = {match[1]: path for path, _ in scan.image.of_kind("library") if (match := _CUDART_FILE.fullmatch(path))}
+    if not releases and not runtime and len(folders) == 1:
+        yield from (FileFact(release, path, "derived") for release, path in folders.items())
 
 
 def _version_of(name: str, packaged: re.Pattern[str]) -> Callable[[Scan], Iterator[FileFact]]:

@@ -1,9 +1,11 @@
 """The files of an image, from its layers: those above hide those below. A layer whose findings are kept is not read again."""
 
+import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from bayplan.scan.errors import ScanFailed
 from bayplan.scan.layer import LayerFindings, read_layer
 from bayplan.scan.probes import Finding
 from bayplan.scan.unpack import LIMITS, UnpackLimits
@@ -13,14 +15,14 @@ _MOST_LINKS_ON_A_WAY = 40
 
 @dataclass(frozen=True, slots=True)
 class LayerSource:
-    """A layer: its digest, by which its findings are kept (None: they are not), and how its bytes are had."""
+    """A layer: the digest of its bytes, by which its findings are kept (None: they are not), and how they are had."""
 
     digest: str | None
     chunks: Callable[[], Iterable[bytes]]
 
 
 class LayerStore(Protocol):
-    """Keeps the findings of layers. Whoever fills it has checked that a layer's bytes have its digest."""
+    """Keeps the findings of layers, whose bytes have been checked to have the digest."""
 
     def get(self, digest: str) -> LayerFindings | None:
         """Gives the findings of a layer that was read before."""
@@ -83,16 +85,26 @@ class ImageFiles:
 def scan_layers(
     layers: Iterable[LayerSource], store: LayerStore | None = None, limits: UnpackLimits = LIMITS
 ) -> ImageFiles:
-    """Reads the layers, the lowest first; raises `ScanFailed` where one is damaged. Those before it are kept in the store."""
+    """Reads the layers, the lowest first. Raises `ScanFailed` where one is damaged, or lacks its digest; those before it are kept."""
     findings = []
     for layer in layers:
         kept = store.get(layer.digest) if store is not None and layer.digest is not None else None
         if kept is None:
-            kept = read_layer(layer.chunks(), limits)
+            kept = read_layer(_checked(layer), limits)
             if store is not None and layer.digest is not None:
                 store.put(layer.digest, kept)
         findings.append(kept)
     return merge(findings)
+
+
+def _checked(layer: LayerSource) -> Iterator[bytes]:
+    """The bytes of a layer; its digest is checked at their end."""
+    digest = hashlib.sha256()
+    for chunk in layer.chunks():
+        digest.update(chunk)
+        yield chunk
+    if layer.digest not in (None, f"sha256:{digest.hexdigest()}"):
+        raise ScanFailed(f"A layer does not have its digest {layer.digest}: it was damaged on its way, or is another.")
 
 
 def merge(layers: Sequence[LayerFindings]) -> ImageFiles:

@@ -17,7 +17,7 @@ from bayplan.scan.tar import Member, TarReader
 from bayplan.scan.telling import is_telling_link, kind_of
 from bayplan.scan.unpack import LIMITS, UnpackLimits, unpacked
 
-FORMAT = 1
+FORMAT = 2
 """Changes with what a scan reads: findings of another format are read anew."""
 
 _WHITEOUT, _OPAQUE = ".wh.", ".wh..wh..opq"

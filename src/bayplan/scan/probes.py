@@ -150,13 +150,18 @@ class DpkgProbe:
 
 
 class ElfProbe:
-    """The GPU code of a library or program; with `is_compiler` the CUDA release of a compiler, with `is_driver` a driver's note."""
+    """The GPU code of a library or program; with `is_compiler` the CUDA release of a compiler, with `is_driver` a driver's note.
 
-    def __init__(self, size_bytes: int, *, is_compiler: bool = False, is_driver: bool = False) -> None:
+    With `is_named` the file tells by its name, and has a finding without GPU code too.
+    """
+
+    def __init__(
+        self, size_bytes: int, *, is_compiler: bool = False, is_driver: bool = False, is_named: bool = False
+    ) -> None:
         self._is_elf: bool | None = None
         self._start = b""
         self._nvidia, self._amd = FatbinReader(size_bytes), OffloadReader()
-        self._is_compiler, self._is_driver = is_compiler, is_driver
+        self._is_compiler, self._is_driver, self._is_named = is_compiler, is_driver, is_named
         self._release: Finding = {}
         self._tail = b""
         self._head = bytearray()
@@ -199,7 +204,7 @@ class ElfProbe:
             finding["gfx"] = amd
         if self._is_driver:
             finding |= {"driver": True, **self._note()}
-        return finding or None
+        return finding if finding or self._is_named else None
 
     def _find_release(self, chunk: bytes) -> None:
         data = self._tail + chunk

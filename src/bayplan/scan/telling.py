@@ -68,7 +68,12 @@ FILE_KINDS = (
         _ANY_ELF_BYTES,
     ),
     _kind("compiler", r"(?:.*/)?bin/ptxas[^/]*", lambda size: ElfProbe(size, is_compiler=True), _ANY_ELF_BYTES),
-    _kind("library", r"(?:.*/)?lib(?:cudart|cudnn|nccl|nvrtc|nvinfer)\.so\.[0-9.]+", ElfProbe, _ANY_ELF_BYTES),
+    _kind(
+        "library",
+        r"(?:.*/)?lib(?:cudart|cudnn|nccl|nvrtc|nvinfer)\.so\.[0-9.]+",
+        lambda size: ElfProbe(size, is_named=True),
+        _ANY_ELF_BYTES,
+    ),
 )
 _ELF = FileKind("elf", re.compile(".+"), ElfProbe, _ANY_ELF_BYTES)
 # What no loader loads: sources, data, documents. All else may be an ELF file, whatever its name.
