@@ -5,6 +5,7 @@ import random
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 
 import pytest
 
@@ -17,7 +18,7 @@ from bayplan.domain.compatibility.node import Node
 from bayplan.domain.compatibility.node_capabilities import NodeCapabilities
 from bayplan.domain.compatibility.order import CatalogueImage
 from bayplan.domain.compatibility.question import MatchQuery, parse_framework
-from bayplan.domain.compatibility.remedies import blocks, with_sibling
+from bayplan.domain.compatibility.remedies import blocks
 from bayplan.domain.compatibility.verdict import MATCHED_BY_DEFAULT, ORDER, Grade, Reason, Remedy, Verdict
 from bayplan.domain.versions import DriverVersion, read, sort_key
 from tests.domain.compatibility.catalogues import TABLES, TODAY, random_entry, random_image, random_node, random_query
@@ -73,9 +74,15 @@ def naming_siblings(node: Node, images: Sequence[CatalogueImage], verdicts: Verd
     named = {}
     for image in images:
         verdict = verdicts[image.pk]
-        sibling = sibling_of(image, node, images, verdicts) if any(map(blocks, verdict.reasons)) else None
-        named[image.pk] = verdict if sibling is None else with_sibling(verdict, sibling)
+        if any(map(blocks, verdict.reasons)):
+            sibling = sibling_of(image, node, images, verdicts)
+            verdict = judge(image.image, node, TABLES, TODAY, sibling=partial(_same, sibling))
+        named[image.pk] = verdict
     return named
+
+
+def _same(sibling: Remedy | None) -> Remedy | None:
+    return sibling
 
 
 def sibling_of(

@@ -5,58 +5,88 @@ for the index, which judges a whole catalogue at once.
 """
 
 import datetime
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from bayplan.domain.compatibility.image import Image
 from bayplan.domain.compatibility.image_requirements import ImageRequirements
 from bayplan.domain.compatibility.node import Node
 from bayplan.domain.compatibility.node_capabilities import NodeCapabilities
 from bayplan.domain.compatibility.pairing import Pairing
-from bayplan.domain.compatibility.remedies import Outcome, Try, blocks, offer
+from bayplan.domain.compatibility.remedies import Outcome, Try, blocks, is_blocked, offer
 from bayplan.domain.compatibility.rules import RULES, RuleSet
 from bayplan.domain.compatibility.tables import Tables
 from bayplan.domain.compatibility.verdict import ORDER, SEVERITY, Facts, Grade, Reason, Remedy, Verdict
 
 
-def judge(image: Image, node: Node, tables: Tables, today: datetime.date, rules: RuleSet = RULES) -> Verdict:
-    """The verdict for an image on a node, with every reason; never raises, whatever texts the two have."""
+def no_sibling() -> Remedy | None:
+    """The sibling of an image that is in no catalogue."""
+    return None
+
+
+def judge(
+    image: Image,
+    node: Node,
+    tables: Tables,
+    today: datetime.date,
+    rules: RuleSet = RULES,
+    sibling: Callable[[], Remedy | None] = no_sibling,
+) -> Verdict:
+    """The verdict for an image on a node, with every reason; never raises, whatever texts the two have.
+
+    `sibling` gives the remedy to use another image of the catalogue, where this one does not run.
+    """
     capabilities = NodeCapabilities(rules.kind(node), tables)
-    return judge_parsed(ImageRequirements(image, tables), capabilities, today, rules)
+    return judge_parsed(ImageRequirements(image, tables), capabilities, today, rules, sibling)
 
 
 def judge_parsed(
-    requirements: ImageRequirements, capabilities: NodeCapabilities, today: datetime.date, rules: RuleSet = RULES
+    requirements: ImageRequirements,
+    capabilities: NodeCapabilities,
+    today: datetime.date,
+    rules: RuleSet = RULES,
+    sibling: Callable[[], Remedy | None] = no_sibling,
 ) -> Verdict:
     """The verdict for an image and a kind of node that are parsed already, against the same tables."""
     requirements = requirements.on(capabilities.platform)
     general, gpu = _reasons(requirements, capabilities, today, rules)
     verdict = settle(general, gpu, requirements.falls_back_to_cpu)
-    return offer(verdict, Trials(capabilities, today, rules).of(requirements))
+    trials = Trials(capabilities, today, rules).of(requirements)
+    return offer(verdict, trials, sibling() if is_blocked(verdict) else None)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Trials:
-    """What changes of a kind of node, and of images, lead to; the node after each change is parsed once."""
+    """What changes of a kind of node, and of images, lead to; each is judged once while the image is in use."""
 
     node: NodeCapabilities
     today: datetime.date
     rules: RuleSet = RULES
     _changed: dict[Facts, NodeCapabilities] = field(default_factory=dict)
+    _outcomes: WeakKeyDictionary[ImageRequirements, dict[tuple[Facts, Facts], Outcome]] = field(
+        default_factory=WeakKeyDictionary
+    )
 
     def of(self, requirements: ImageRequirements) -> Try:
-        """The outcome for an image, as it is on the node's platform, after a remedy's changes of the two."""
+        """The outcome for an image, as it is on the node's platform, after changes of the two."""
+        outcomes = self._outcomes.setdefault(requirements, {})
 
-        def attempt(remedy: Remedy) -> Outcome:
-            image = requirements
-            if remedy.image:
-                facts: dict[str, Any] = dict(remedy.image)
-                image = ImageRequirements(replace(requirements.declared, **facts), requirements.tables)
-            general, gpu = _reasons(image, self._node(remedy.node), self.today, self.rules)
-            return _outcome(general, gpu, image.falls_back_to_cpu)
+        def attempt(of_node: Facts, of_image: Facts) -> Outcome:
+            outcome = outcomes.get((of_node, of_image))
+            if outcome is None:
+                outcome = outcomes[of_node, of_image] = self._outcome(requirements, of_node, of_image)
+            return outcome
 
         return attempt
+
+    def _outcome(self, requirements: ImageRequirements, of_node: Facts, of_image: Facts) -> Outcome:
+        if of_image:
+            facts: dict[str, Any] = dict(of_image)
+            requirements = ImageRequirements(replace(requirements.declared, **facts), requirements.tables)
+        general, gpu = _reasons(requirements, self._node(of_node), self.today, self.rules)
+        return _outcome(general, gpu, requirements.falls_back_to_cpu)
 
     def _node(self, changes: Facts) -> NodeCapabilities:
         if not changes:

@@ -6,7 +6,6 @@ A rule's result for a group is kept for the kind of node, across changes of the 
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
-from weakref import WeakKeyDictionary
 
 from bayplan.domain.compatibility.bits import Bits, lowest
 from bayplan.domain.compatibility.columns import GroupColumn
@@ -19,7 +18,7 @@ from bayplan.domain.compatibility.order import ImageOrder
 from bayplan.domain.compatibility.pairing import Pairing
 from bayplan.domain.compatibility.rules import Rule
 from bayplan.domain.compatibility.siblings import Siblings
-from bayplan.domain.compatibility.verdict import ORDER, Grade, Verdict
+from bayplan.domain.compatibility.verdict import ORDER, Grade
 
 _WORST_FIRST = sorted(ORDER, key=lambda grade: -ORDER[grade])
 _NOT_YET = object()
@@ -29,11 +28,10 @@ GradeSets = dict[Grade, Bits]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class NodeKind:
-    """A kind of node on one day, with the results of the rules for it so far, by the number of the group, and its verdicts."""
+    """A kind of node on one day, with the results of the rules for it so far, by the number of the group."""
 
     trials: Trials
     results: dict[Hashable, list[Any]] = field(default_factory=dict)
-    verdicts: WeakKeyDictionary[ImageRequirements, Verdict] = field(default_factory=WeakKeyDictionary)
 
     @property
     def node(self) -> NodeCapabilities:
@@ -84,7 +82,6 @@ def judge_all(
         uses_gpu,
         general_blocks,
         gpu_blocks,
-        kind.verdicts,
     )
 
 

@@ -3,6 +3,7 @@
 import datetime
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 
 from bayplan.domain.compatibility.bits import Bits
 from bayplan.domain.compatibility.image import Image
@@ -12,7 +13,6 @@ from bayplan.domain.compatibility.judge import judge_parsed
 from bayplan.domain.compatibility.node import Node
 from bayplan.domain.compatibility.node_capabilities import NodeCapabilities
 from bayplan.domain.compatibility.question import MatchQuery, TaskImages
-from bayplan.domain.compatibility.remedies import blocks, with_sibling
 from bayplan.domain.compatibility.rules import RULES, RuleSet
 from bayplan.domain.compatibility.summary import SummaryLine, summarize, summarize_nothing
 from bayplan.domain.compatibility.tables import Tables
@@ -78,9 +78,8 @@ def verdicts_for_nodes(
         kind = rules.kind(node)
         verdict = by_kind.get(kind)
         if verdict is None:
-            verdict = judge_parsed(requirements, NodeCapabilities(kind, tables), today, rules)
-            if any(map(blocks, verdict.reasons)) and (instead := sibling(kind)) is not None:
-                verdict = with_sibling(verdict, instead)
+            capabilities = NodeCapabilities(kind, tables)
+            verdict = judge_parsed(requirements, capabilities, today, rules, partial(sibling, kind))
             by_kind[kind] = verdict
         answer.append((key, verdict))
     return tuple(answer)

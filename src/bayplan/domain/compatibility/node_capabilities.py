@@ -42,7 +42,6 @@ class NodeCapabilities:
     reported: Node
     tables: Tables
     _outcomes: dict[str, ConditionOutcome] = field(default_factory=dict, compare=False)
-    _releases: dict[tuple[int, int], Grade] = field(default_factory=dict, compare=False)
     _with_drivers: dict[DriverVersion, "NodeCapabilities"] = field(default_factory=dict, compare=False)
 
     @cached_property
@@ -274,16 +273,21 @@ class NodeCapabilities:
 
     def by_release(self, cuda: CudaVersion) -> Grade:
         """Whether a CUDA release has code for its GPU: NATIVE, JIT, UNKNOWN or NO."""
-        grade = self._releases.get(cuda.release)
+        grades, key = self.tables.code_grades, (cuda.release, self.capabilities)
+        grade = grades.get(key)
         if grade is None:
-            grades = {grade_by_release(cuda, gpu, self.tables) for gpu in self.capabilities}
-            grade = self._releases[cuda.release] = grades.pop() if len(grades) == 1 else Grade.UNKNOWN
+            possible = {grade_by_release(cuda, gpu, self.tables) for gpu in self.capabilities}
+            grade = grades[key] = possible.pop() if len(possible) == 1 else Grade.UNKNOWN
         return grade
 
     @cached_property
     def releases_with_code(self) -> tuple[CudaVersion, ...]:
         """The CUDA releases that have code for its GPU, newest first."""
-        return tuple(release for release in self.tables.releases if self.by_release(release) is Grade.NATIVE)
+        releases = self.tables.releases_with_code.get(self.capabilities)
+        if releases is None:
+            releases = tuple(release for release in self.tables.releases if self.by_release(release) is Grade.NATIVE)
+            self.tables.releases_with_code[self.capabilities] = releases
+        return releases
 
     @cached_property
     def cuda_range(self) -> tuple[CudaVersion, CudaVersion] | None:

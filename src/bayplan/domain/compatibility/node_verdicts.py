@@ -1,6 +1,6 @@
 """The verdicts of all images of a catalogue on one kind of node: every image's grade, and reasons on request."""
 
-from collections.abc import Iterable, MutableMapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import chain, islice
 
@@ -8,7 +8,7 @@ from bayplan.domain.compatibility.bits import Bits, from_places, places
 from bayplan.domain.compatibility.image_requirements import ImageRequirements
 from bayplan.domain.compatibility.judge import Trials, settle
 from bayplan.domain.compatibility.order import ImageOrder
-from bayplan.domain.compatibility.remedies import blocks, offer, with_sibling
+from bayplan.domain.compatibility.remedies import Try, is_blocked, offer
 from bayplan.domain.compatibility.siblings import Siblings
 from bayplan.domain.compatibility.verdict import ORDER, Grade, Reason, Remedy, Verdict
 
@@ -31,9 +31,8 @@ class NodeVerdicts:
     uses_gpu: Bits
     general: list[Block]
     gpu: list[Block]
-    _verdicts: MutableMapping[ImageRequirements, Verdict]
-    """Those that were asked for, without siblings."""
-    _with_siblings: dict[tuple[ImageRequirements, Remedy], Verdict] = field(default_factory=dict)
+    _settled: dict[ImageRequirements, Verdict] = field(default_factory=dict)
+    _offered: dict[tuple[ImageRequirements, Remedy | None], Verdict] = field(default_factory=dict)
 
     def best(self, images: Bits, grades: frozenset[Grade], limit: int | None = None) -> list[int]:
         """The places of those of the images that have these grades, in the order of matches."""
@@ -57,47 +56,48 @@ class NodeVerdicts:
 
         Images that need the same and have the same sibling share one verdict.
         """
-        verdicts = self.tried(chosen)
-        rejected = [place for place, verdict in zip(chosen, verdicts, strict=True) if any(map(blocks, verdict.reasons))]
-        siblings = self.siblings.of(rejected) if rejected else {}
+        verdicts = self._verdicts(chosen)
+        blocked = [place for place, verdict in verdicts.items() if is_blocked(verdict)]
+        siblings = self.siblings.of(blocked) if blocked else {}
         entries = self.order.entries
-        return tuple(
-            (entries[place][2], self._naming(siblings.get(place), entries[place][3], verdict))
-            for place, verdict in zip(chosen, verdicts, strict=True)
-        )
+        return tuple((entries[place][2], self._tried(place, verdicts[place], siblings.get(place))) for place in chosen)
 
-    def _naming(self, sibling: Remedy | None, requirements: ImageRequirements, verdict: Verdict) -> Verdict:
-        if sibling is None:
-            return verdict
-        named = self._with_siblings.get((requirements, sibling))
-        if named is None:
-            named = self._with_siblings[requirements, sibling] = with_sibling(verdict, sibling)
-        return named
+    def without_siblings(self, place: int) -> Verdict:
+        """The verdict of the image at that place, with remedies of its own alone."""
+        return self._tried(place, self._verdicts([place])[place], None)
 
-    def tried(self, chosen: Sequence[int]) -> list[Verdict]:
-        """The verdict of the image at each place, with remedies that were tried; the same for images that need the same."""
-        entries, verdicts = self.order.entries, self._verdicts
-        missing: dict[ImageRequirements, int] = {}
-        for place in chosen:
-            requirements = entries[place][3]
-            if requirements not in verdicts:
-                missing.setdefault(requirements, place)
-        if missing:
-            self._explain(missing)
-        return [verdicts[entries[place][3]] for place in chosen]
+    def _tried(self, place: int, verdict: Verdict, sibling: Remedy | None) -> Verdict:
+        requirements = self.order.entries[place][3]
+        tried = self._offered.get((requirements, sibling))
+        if tried is None:
+            tried = self._offered[requirements, sibling] = offer(verdict, self._trials(requirements), sibling)
+        return tried
 
     def grade_after(self, place: int, remedy: Remedy) -> Grade:
         """The grade of the image at that place after a remedy's changes."""
-        return self.trials.of(self.order.entries[place][3].on(self.trials.node.platform))(remedy).grade
+        return self._trials(self.order.entries[place][3])(remedy.node, remedy.image).grade
 
-    def _explain(self, missing: dict[ImageRequirements, int]) -> None:
+    def _trials(self, requirements: ImageRequirements) -> Try:
+        return self.trials.of(requirements.on(self.trials.node.platform))
+
+    def _verdicts(self, chosen: Sequence[int]) -> dict[int, Verdict]:
+        """The verdict of the image at each place, with remedies that were not tried."""
+        entries, settled = self.order.entries, self._settled
+        missing: dict[ImageRequirements, int] = {}
+        for place in chosen:
+            if entries[place][3] not in settled:
+                missing.setdefault(entries[place][3], place)
+        if missing:
+            self._settle(missing)
+        return {place: settled[entries[place][3]] for place in chosen}
+
+    def _settle(self, missing: dict[ImageRequirements, int]) -> None:
         chosen = from_places(missing.values(), len(self.order.entries))
         on_gpu = chosen & self.uses_gpu
         general, gpu = _reasons(self.general, chosen), _reasons(self.gpu, on_gpu)
         for requirements, place in missing.items():
             image = requirements.on(self.trials.node.platform)
-            verdict = settle(general[place], gpu.get(place), image.falls_back_to_cpu)
-            self._verdicts[requirements] = offer(verdict, self.trials.of(image))
+            self._settled[requirements] = settle(general[place], gpu.get(place), image.falls_back_to_cpu)
 
 
 def _reasons(blocks: list[Block], images: Bits) -> dict[int, list[Reason]]:

@@ -29,8 +29,8 @@ class Outcome(NamedTuple):
     refusing: frozenset[Hashable]
 
 
-Try = Callable[[Remedy], Outcome]
-"""Judges after a remedy's changes."""
+Try = Callable[[Facts, Facts], Outcome]
+"""Judges after changes of the node's and the image's facts."""
 
 _MOST_OFFERED = 3
 _MOST_JOINED = 3
@@ -45,37 +45,22 @@ _USE = "use an image "
 _LAST_RESORT = Remedy("use another image")
 
 
-def offer(verdict: Verdict, attempt: Try) -> Verdict:
+def offer(verdict: Verdict, attempt: Try, sibling: Remedy | None = None) -> Verdict:
     """The verdict with the remedies of its reasons tried: those that help stay, and become the sentence `remedy`.
 
     A remedy helps where the grade afterwards is better and one that runs; where no remedy does, and no pair or three of
     them together, those count after which the image is `jit` or `unknown` instead of `no`, and the sentence says so.
+    `sibling` is an image of the catalogue that runs, and is named in place of others.
     """
-    if all(reason.remedy is not None or _is_caveat(reason) for reason in verdict.reasons):
+    if all(reason.remedy is not None or reason.grade is Grade.CAVEAT for reason in verdict.reasons):
         return verdict
-    trials = _Trials(verdict, attempt)
+    trials = _Trials(verdict, attempt, sibling)
     return Verdict(verdict.grade, tuple(trials.with_remedy(reason) for reason in verdict.reasons))
 
 
-def with_sibling(verdict: Verdict, sibling: Remedy) -> Verdict:
-    """The verdict, whose remedies were tried, with an image of the catalogue that runs named by each reason against this one."""
-    return Verdict(
-        verdict.grade,
-        tuple(
-            _with_sibling(reason, sibling) if blocks(reason) and reason.remedies else reason
-            for reason in verdict.reasons
-        ),
-    )
-
-
-def _with_sibling(reason: Reason, sibling: Remedy) -> Reason:
-    kept = [remedy for remedy in reason.remedies if not remedy.other_image]
-    if reason.grade is Grade.UNKNOWN:
-        smaller = [remedy for remedy in kept if not remedy.node]
-    else:
-        smaller = [remedy for remedy in kept if remedy.image and not remedy.node]
-    larger = [remedy for remedy in kept if remedy.node]
-    return _offering(reason, (*smaller, sibling, *larger))
+def is_blocked(verdict: Verdict) -> bool:
+    """Whether a reason keeps the image from running by default, or from using the GPU."""
+    return any(map(blocks, verdict.reasons))
 
 
 def blocks(reason: Reason) -> bool:
@@ -86,32 +71,35 @@ def blocks(reason: Reason) -> bool:
 class _Trials:
     """The changes that the reasons of one verdict offer, and what each leads to."""
 
-    def __init__(self, verdict: Verdict, attempt: Try) -> None:
-        self._grade, self._try = verdict.grade, attempt
-        self._all = list(
-            dict.fromkeys(
-                remedy
-                for reason in verdict.reasons
-                if blocks(reason)
-                for remedy in reason.remedies
-                if not remedy.is_advice
-            )
-        )
-        self._outcomes: dict[tuple[Facts, Facts], Outcome] = {}
+    def __init__(self, verdict: Verdict, attempt: Try, sibling: Remedy | None) -> None:
+        self._grade, self._try, self._sibling = verdict.grade, attempt, sibling
+        blocking = (reason for reason in verdict.reasons if blocks(reason))
+        self._all = list(dict.fromkeys(remedy for reason in blocking for remedy in self._changes(reason)))
 
     def with_remedy(self, reason: Reason) -> Reason:
         """The reason with its remedies tried."""
-        if reason.remedy is not None or _is_caveat(reason):
+        if reason.remedy is not None or reason.grade is Grade.CAVEAT:
             return reason
-        helping = self._helping(remedy for remedy in reason.remedies if not remedy.is_advice)
+        changes = self._changes(reason)
+        helping = self._helping(changes)
         if not blocks(reason):
             return self._not_needed(reason, helping[:1])
         advised = tuple(remedy for remedy in reason.remedies if remedy.is_advice)
         if reason.grade is Grade.UNKNOWN and advised:
-            return _offering(reason, (*advised, *helping))
-        offered = helping or self._of_all_reasons
-        compiled = self._leading_to(Grade.JIT, (remedy for remedy in reason.remedies if not remedy.is_advice))
-        return _offering(reason, tuple(dict.fromkeys((*offered, *compiled))) or advised or (_LAST_RESORT,))
+            return _offering(reason, (*advised, *_before_nodes(self._sibling, helping)))
+        helping = helping or self._of_all_reasons
+        changed = {_changed(remedy) for remedy in helping}
+        compiled = self._leading_to(Grade.JIT, (remedy for remedy in changes if _changed(remedy) not in changed))
+        offered = tuple(dict.fromkeys(_before_nodes(self._sibling, (*helping, *compiled))))
+        return _offering(reason, offered or advised or (_LAST_RESORT,))
+
+    def _changes(self, reason: Reason) -> list[Remedy]:
+        """The remedies of a reason that can be tried; other images only where none is known by name."""
+        return [
+            remedy
+            for remedy in reason.remedies
+            if not remedy.is_advice and (self._sibling is None or not remedy.other_image)
+        ]
 
     def _not_needed(self, reason: Reason, better: tuple[Remedy, ...]) -> Reason:
         """A reason that lets the image run: its remedies may only make the verdict better."""
@@ -124,7 +112,7 @@ class _Trials:
     def _of_all_reasons(self) -> tuple[Remedy, ...]:
         """What mends all reasons at once: one change of another reason, else several together, else what leaves it open."""
         alone = self._helping(self._all)
-        if alone:
+        if alone or self._sibling is not None:
             return alone
         for remedy in self._joined(lambda outcome: outcome.blocking):
             if self._runs(remedy):
@@ -157,9 +145,8 @@ class _Trials:
         """The remedies that help, and of those that change the same facts the first one."""
         first: dict[tuple[frozenset[str], frozenset[str]], Remedy] = {}
         for remedy in remedies:
-            changed = frozenset(dict(remedy.node)), frozenset(dict(remedy.image))
-            if changed not in first and self._runs(remedy):
-                first[changed] = remedy
+            if _changed(remedy) not in first and self._runs(remedy):
+                first[_changed(remedy)] = remedy
         return tuple(first.values())
 
     def _runs(self, remedy: Remedy) -> bool:
@@ -167,15 +154,20 @@ class _Trials:
         return grade in MATCHED_BY_DEFAULT and ORDER[grade] < ORDER[self._grade]
 
     def _after(self, remedy: Remedy) -> Outcome:
-        key = remedy.node, remedy.image
-        outcome = self._outcomes.get(key)
-        if outcome is None:
-            outcome = self._outcomes[key] = self._try(remedy)
-        return outcome
+        return self._try(remedy.node, remedy.image)
 
 
-def _is_caveat(reason: Reason) -> bool:
-    return reason.grade is Grade.CAVEAT
+def _changed(remedy: Remedy) -> tuple[frozenset[str], frozenset[str]]:
+    """The names of the facts that a remedy changes, of the node and of the image."""
+    return frozenset(name for name, _ in remedy.node), frozenset(name for name, _ in remedy.image)
+
+
+def _before_nodes(sibling: Remedy | None, remedies: tuple[Remedy, ...]) -> tuple[Remedy, ...]:
+    """The remedies with the sibling among them: after settings, and before changes of the node, which are larger."""
+    if sibling is None:
+        return remedies
+    settings = tuple(remedy for remedy in remedies if not remedy.node)
+    return *settings, sibling, *(remedy for remedy in remedies if remedy.node)
 
 
 def _offering(reason: Reason, remedies: tuple[Remedy, ...]) -> Reason:

@@ -84,8 +84,7 @@ def _first_match(query: MatchQuery, verdicts: NodeVerdicts, ranked: list[tuple[R
     for item in ranked:
         by_detail[item[1].detail] = min(item, by_detail.get(item[1].detail, item), key=_RANK)
     for (_, _, place, _), reason in nsmallest(_MOST_TRIED, by_detail.values(), key=_RANK):
-        (verdict,) = verdicts.tried([place])
-        tried = _tried(verdict, reason)
+        tried = _tried(verdicts.without_siblings(place), reason)
         first = first or tried.remedy
         changes = [remedy for remedy in tried.remedies if not remedy.is_advice]
         if changes and all(verdicts.grade_after(place, remedy) in query.grades for remedy in changes):

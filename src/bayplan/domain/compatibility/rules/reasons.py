@@ -1,6 +1,7 @@
 """Constructors of reasons, and the documents that the rules come from."""
 
 from collections.abc import Hashable, Iterable
+from functools import lru_cache
 
 from bayplan.domain.compatibility.pairing import Pairing
 from bayplan.domain.compatibility.verdict import Grade, Reason, ReasonCode, Remedy
@@ -93,7 +94,12 @@ def upgrade_driver(pairing: Pairing, driver: DriverVersion | None, *, words: str
     """
     if driver is None or not pairing.node.may_have(driver):
         return None
-    return change_node(f"upgrade the driver to {words or f'{driver} or later'}", **driver_facts(driver))
+    return _upgrade(driver, words or f"{driver} or later")
+
+
+@lru_cache(maxsize=1024)
+def _upgrade(driver: DriverVersion, words: str) -> Remedy:
+    return change_node(f"upgrade the driver to {words}", **driver_facts(driver))
 
 
 def driver_facts(driver: DriverVersion) -> dict[str, Hashable]:
@@ -106,8 +112,13 @@ def rebuilt(pairing: Pairing, *, native: bool = False) -> Remedy | None:
     span = pairing.node.native_cuda_range if native else pairing.node.cuda_range
     if span is None:
         return None
-    releases = str(span[0]) if span[0] == span[1] else f"{span[0]} to {span[1]}"
-    return other_image(f"use an image built with CUDA {releases}", **built_with(span[1]))
+    return _rebuilt(*span)
+
+
+@lru_cache(maxsize=1024)
+def _rebuilt(oldest: CudaVersion, newest: CudaVersion) -> Remedy:
+    releases = str(oldest) if oldest == newest else f"{oldest} to {newest}"
+    return other_image(f"use an image built with CUDA {releases}", **built_with(newest))
 
 
 def built_with(cuda: CudaVersion | None) -> dict[str, Hashable]:

@@ -19,6 +19,7 @@ from bayplan.domain.compatibility.tables.rows import (
     Family,
     Generation,
 )
+from bayplan.domain.compatibility.verdict import Grade
 from bayplan.domain.versions import ComputeCapability, CudaVersion, DriverVersion, read
 from bayplan.errors import Invalid
 
@@ -109,6 +110,16 @@ class Tables(LibraryTables):
         return frozenset(row.capability for row in self.capabilities if row.tegra)
 
     @cached_property
+    def code_grades(self) -> dict[tuple[tuple[int, int], tuple[ComputeCapability, ...]], Grade]:
+        """Whether a CUDA release has code for a GPU of one of these capabilities, as far as it was asked (`NodeCapabilities`)."""
+        return {}
+
+    @cached_property
+    def releases_with_code(self) -> dict[tuple[ComputeCapability, ...], tuple[CudaVersion, ...]]:
+        """The CUDA releases that have code for a GPU of one of these capabilities, as far as they were asked for."""
+        return {}
+
+    @cached_property
     def by_capability(self) -> dict[ComputeCapability, Capability]:
         """The rows of the capability table by their capability."""
         return {row.capability: row for row in self.capabilities}
@@ -121,8 +132,15 @@ class Tables(LibraryTables):
         Without a patch, or with one that is not listed, that of the newest patch listed; where none is published, the
         first driver branch that supports the release; None where the tables have neither.
         """
-        drivers = self._drivers_by_release
-        return drivers.get(cuda) or drivers.get(CudaVersion(cuda.major, cuda.minor)) or self._first_branch(cuda)
+        if cuda not in self._min_drivers:
+            drivers = self._drivers_by_release
+            driver = drivers.get(cuda) or drivers.get(CudaVersion(cuda.major, cuda.minor)) or self._first_branch(cuda)
+            self._min_drivers[cuda] = driver
+        return self._min_drivers[cuda]
+
+    @cached_property
+    def _min_drivers(self) -> dict[CudaVersion, DriverVersion | None]:
+        return {}
 
     @cached_property
     def _drivers_by_release(self) -> dict[CudaVersion, DriverVersion]:
@@ -215,5 +233,14 @@ class Tables(LibraryTables):
 
     def compat_lists(self, cuda: CudaVersion | None) -> frozenset[str]:
         """The brands of GPUs that the forward-compatibility package of a release accepts; those of all where it is not known."""
-        rows = [row for row in self.compat_brands if cuda is None or row.first_cuda.release <= cuda.release]
-        return max(rows, key=lambda row: row.first_cuda).brands if rows else frozenset()
+        release = None if cuda is None else cuda.release
+        brands = self._compat_lists.get(release)
+        if brands is None:
+            rows = [row for row in self.compat_brands if release is None or row.first_cuda.release <= release]
+            brands = max(rows, key=lambda row: row.first_cuda).brands if rows else frozenset()
+            self._compat_lists[release] = brands
+        return brands
+
+    @cached_property
+    def _compat_lists(self) -> dict[tuple[int, int] | None, frozenset[str]]:
+        return {}
