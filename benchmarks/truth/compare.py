@@ -17,7 +17,12 @@ RUNS = frozenset({Grade.NATIVE, Grade.MINOR, Grade.FORWARD, Grade.CPU})
 FIXES = Path(__file__).with_name("fixes.csv")
 
 NO_GPU_GIVEN = "the report does not name its GPU, and the verdict depends on it"
-FABRIC_BY_ERROR = "the state of the fabric is known only from the error"
+ONLY_NVIDIA_SMI = "only nvidia-smi was run, which uses no kernel"
+KNOWN_BY_ERROR = {
+    "fabric_manager": ("fabric_ready", "the state of the fabric is known only from the error"),
+    "toolkit_mode": ("cdi_driver_version", "what the CDI specification has is known only from the error"),
+}
+"""What a report is about, the fact of the machine that decides it, and why it cannot be decided without."""
 
 
 @dataclass(frozen=True)
@@ -41,10 +46,13 @@ class Comparison:
     @property
     def undecidable(self) -> str | None:
         """Why the report cannot be decided; None where it can."""
-        if self.report.get("missing_rule") == "fabric_manager" and not any(
-            fact.name == "fabric_ready" for fact in self.facts
-        ):
-            return FABRIC_BY_ERROR
+        about = self.report.get("missing_rule")
+        if about == "smi_is_no_proof":
+            return ONLY_NVIDIA_SMI
+        if about in KNOWN_BY_ERROR:
+            name, why = KNOWN_BY_ERROR[about]
+            if all(fact.name != name for fact in self.facts):
+                return why
         return None if len({self._agrees(verdict) for verdict in self.verdicts}) == 1 else NO_GPU_GIVEN
 
     @property

@@ -178,5 +178,5 @@ for the most part, the newer one of 2025 and 2026.
   CUDA releases.
 * Where a report names no GPU, it is judged on a data-centre GPU, a GeForce and a workstation GPU that the release supports. If
   the answer depends on which, the report is not decidable; it is listed and not counted. So is one where only the
-  error says that the fabric was not ready.
+  error tells the state of the machine, and one that ran nothing but nvidia-smi.
 * A remedy leads to the fix where it names what the report says has fixed it, whatever the verdict."""
