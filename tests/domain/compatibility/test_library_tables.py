@@ -1,12 +1,18 @@
 """The tables about libraries, and the lookups in them."""
 
 import csv
+import datetime
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from bayplan.domain.compatibility.image import Image
+from bayplan.domain.compatibility.judge import judge
+from bayplan.domain.compatibility.node import Node
 from bayplan.domain.compatibility.tables import load, read_rows
+from bayplan.domain.compatibility.verdict import Grade
 from bayplan.domain.versions import ComputeCapability, CudaVersion
 from bayplan.errors import CannotStart
 
@@ -161,6 +167,36 @@ def test_the_least_gpu_that_a_library_accepts() -> None:
     assert least("TensorRT", "10.13.2") == ComputeCapability(7, 5)
     assert least("TensorRT", "8.6.1") is None
     assert least("flash_attn", "2.8.3") == ComputeCapability(8, 0)
+
+
+TODAY = datetime.date(2026, 11, 29)
+VLLM = Image(cuda="12.8.1", framework="vLLM", framework_version="0.14.1", architectures=("amd64", "arm64"))
+GB10 = Node(
+    driver_version="580.95.05", compute_capability="12.1", gpu_name="NVIDIA GB10", architecture="arm64", wsl=False
+)
+
+
+@pytest.mark.parametrize(
+    ("image", "node", "code", "source"),
+    [
+        # Its Triton is 3.5, whose ptxas of CUDA 12.8 stops with "Value 'sm_121a' is not defined".
+        (VLLM, GB10, "gpu_newer_than_cuda", ""),
+        (replace(VLLM, compiler_cuda="13.0"), GB10, None, ""),
+        (replace(VLLM, framework_version="0.28.0", cuda="13.0.2"), GB10, None, ""),
+        (
+            replace(VLLM, framework_version="0.22.1+cu129", kernel_architectures=(("", ("7.0", "8.0")),)),
+            replace(GB10, compute_capability="7.0", gpu_name="Tesla V100-SXM2-16GB", architecture="amd64"),
+            "below_own_minimum", "vLLM 0.21.0, docs",
+        ),
+    ],
+)  # fmt: skip
+def test_the_judge_takes_the_compiler_and_the_least_gpu_from_the_tables(
+    image: Image, node: Node, code: str | None, source: str
+) -> None:
+    verdict = judge(image, node, TABLES, TODAY)
+    refused = [reason for reason in verdict.reasons if reason.grade is Grade.NO]
+    assert [reason.code for reason in refused if reason.code != "gpu_not_in_build"] == ([] if code is None else [code])
+    assert all((reason.source or "").startswith(source) for reason in refused)
 
 
 def test_tables_about_libraries_are_replaced_by_files_of_a_folder(tmp_path: Path) -> None:

@@ -62,6 +62,14 @@ DERIVED_FACTS: Mapping[str, DerivedFact] = {
         ("kernel_architectures", "framework", "framework_version", "framework_cuda", "cuda", "architectures"),
         lambda requirements: requirements.all_builds,
     ),
+    "compilation": DerivedFact(
+        ("compiles_at_runtime", "compiler_cuda", "framework", "framework_version"),
+        lambda requirements: (requirements.compiles_at_runtime, requirements.compiler_cuda),
+    ),
+    "own_capability": DerivedFact(
+        ("min_compute_capability", "framework", "framework_version"),
+        lambda requirements: (requirements.own_capability, requirements.own_capability_source),
+    ),
     "has_xla": DerivedFact(("framework",), lambda requirements: requirements.has_xla),
 }
 """Facts that rules may declare besides the fields of `Image`."""

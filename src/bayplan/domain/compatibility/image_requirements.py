@@ -10,10 +10,10 @@ from functools import cached_property
 
 from bayplan.domain.compatibility.framework_label import FrameworkLabel, framework_label
 from bayplan.domain.compatibility.gfx import is_target
-from bayplan.domain.compatibility.image import FRAMEWORK, Image
+from bayplan.domain.compatibility.image import FRAMEWORK, Image, RuntimeCompilation
 from bayplan.domain.compatibility.kernels import Kernel, parse_kernels
 from bayplan.domain.compatibility.start_conditions import StartCondition, conditions_of
-from bayplan.domain.compatibility.tables import Generation, Tables
+from bayplan.domain.compatibility.tables import Generation, LibraryMinimum, RuntimeCompiler, Tables
 from bayplan.domain.compatibility.tables.libraries import library_name
 from bayplan.domain.compatibility.tables.machine_rows import RocmVersion
 from bayplan.domain.compatibility.tables.machines import rocm_version
@@ -196,8 +196,20 @@ class ImageRequirements:
 
     @cached_property
     def own_capability(self) -> ComputeCapability | None:
-        """The compute capability that its libraries require."""
-        return read(ComputeCapability.parse, self.declared.min_compute_capability)
+        """The compute capability that its libraries require: its own fact, else the table's for its framework."""
+        own = read(ComputeCapability.parse, self.declared.min_compute_capability)
+        row = self._library_minimum
+        return own if own is not None or row is None else row.min_compute_capability
+
+    @cached_property
+    def own_capability_source(self) -> str:
+        """What says so."""
+        row = self._library_minimum if self.declared.min_compute_capability is None else None
+        return "the image's min_compute_capability" if row is None else row.source
+
+    @cached_property
+    def _library_minimum(self) -> LibraryMinimum | None:
+        return self.tables.library_minimum(self.declared.framework, self.declared.framework_version)
 
     @cached_property
     def has_compat(self) -> bool:
@@ -239,9 +251,20 @@ class ImageRequirements:
         return conditions_of(self.declared.requirements)
 
     @cached_property
+    def compiles_at_runtime(self) -> RuntimeCompilation | None:
+        """What it compiles while it runs: its own fact, else the table's for its framework."""
+        own, row = self.declared.compiles_at_runtime, self._runtime_compiler
+        return own if own is not None or row is None else row.compiles_at_runtime
+
+    @cached_property
     def compiler_cuda(self) -> CudaVersion | None:
-        """The CUDA release of the compiler in it that makes machine code while it runs."""
-        return read(CudaVersion.parse, self.declared.compiler_cuda)
+        """The CUDA release of the compiler in it that makes machine code while it runs: its own fact, else the table's."""
+        own, row = read(CudaVersion.parse, self.declared.compiler_cuda), self._runtime_compiler
+        return own if own is not None or row is None else row.compiler_cuda
+
+    @cached_property
+    def _runtime_compiler(self) -> RuntimeCompiler | None:
+        return self.tables.runtime_compiler(self.declared.framework, self.declared.framework_version)
 
     @cached_property
     def has_xla(self) -> bool:
@@ -308,7 +331,16 @@ def without_read_facts(image: Image, tables: Tables) -> Image:
         or requirements.label.rocm
     ):
         return image
-    framework = "xla" if requirements.has_xla and image.compiles_at_runtime == "cubin" else None
+    framework = "xla" if requirements.has_xla and requirements.compiles_at_runtime == "cubin" else None
     of_cuda = requirements.framework_accelerator == "cuda" and requirements.cuda_text is not None
     cuda = requirements.cuda_text if of_cuda else image.framework_cuda
-    return replace(image, framework=framework, framework_version=None, framework_cuda=cuda)
+    compiler, capability = requirements.compiler_cuda, requirements.own_capability
+    return replace(
+        image,
+        framework=framework,
+        framework_version=None,
+        framework_cuda=cuda,
+        compiles_at_runtime=requirements.compiles_at_runtime,
+        compiler_cuda=None if compiler is None else str(compiler),
+        min_compute_capability=None if capability is None else str(capability),
+    )

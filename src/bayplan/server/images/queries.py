@@ -62,7 +62,10 @@ async def load_facts(context: Context, pk: int) -> Written:
     if image is None:
         raise NotFound(f"No docker image with pk {pk}.")
     entries: Object = {name: {"value": None, "origin": None} for name in FACT_NAMES}
-    builds = ImageRequirements(image, snapshot.tables).builds(None)
+    requirements = ImageRequirements(image, snapshot.tables)
+    of_framework = snapshot.tables.facts(image.framework, image.framework_version)
+    entries |= {name: {"value": value, "origin": "table"} for name, value in of_framework.items()}
+    builds = requirements.builds(None)
     if builds:
         # Where more is known than the table's list, it is a fact of the image and stands in its place below.
         entries["kernel_architectures"] = {"value": builds[-1].texts, "origin": "table"}

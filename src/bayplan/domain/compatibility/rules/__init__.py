@@ -52,7 +52,7 @@ RULES = RuleSet(
         Rule(gpu.generation, image=("min_generation",), node=("target", *CAPABILITY)),
         Rule(gpu.kernels, image=KERNELS, node=("driver_version", *CAPABILITY)),
         Rule(compiling.jit, image=DRIVER, node=NODE_DRIVER, by_grades=needs_jit_on_older_driver),
-        Rule(gpu.own_capability, image=("min_compute_capability",), node=("target", *CAPABILITY)),
+        Rule(gpu.own_capability, image=("own_capability",), node=("target", *CAPABILITY)),
         Rule(
             start.start_condition,
             image=("requirements", "disable_require", "cuda_text"),
@@ -62,7 +62,7 @@ RULES = RuleSet(
         Rule(compat.compat_libraries, image=DRIVER, node=NODE_DRIVER),
         Rule(
             compiling.compiles_at_runtime,
-            image=(*DRIVER, "compiles_at_runtime", "compiler_cuda", "has_xla"),
+            image=(*DRIVER, "compilation", "has_xla"),
             node=NODE_DRIVER,
         ),
         Rule(driver.own_driver, image=("min_driver",), node=("driver_version", *CAPABILITY, "gpu_name")),

@@ -30,7 +30,7 @@ def jit(pairing: Pairing) -> Reason | None:
 
 def compiles_at_runtime(pairing: Pairing) -> Reason | None:
     """Rule 10: PTX made while running needs a driver that takes it, machine code made then a compiler that knows the GPU."""
-    match pairing.image.declared.compiles_at_runtime:
+    match pairing.image.compiles_at_runtime:
         case "ptx":
             return _ptx(pairing)
         case "cubin":

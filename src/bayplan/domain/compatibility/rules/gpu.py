@@ -233,8 +233,8 @@ def own_capability(pairing: Pairing) -> Reason | None:
         found=_capability(pairing),
         detail=f"Libraries in the image need compute capability {image} or higher; {pairing.node.gpu} is below that.",
         remedies=[
-            other_image("use an image with older libraries", min_compute_capability=None),
+            other_image("use an image with older libraries", min_compute_capability=None, framework_version=None),
             other_gpu(pairing, "use a newer GPU", image),
         ],
-        source="the image's min_compute_capability",
+        source=pairing.image.own_capability_source,
     )

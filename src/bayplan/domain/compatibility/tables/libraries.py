@@ -90,6 +90,14 @@ class LibraryTables:
         """The lowest compute capability that a library accepts; None where it is not listed."""
         return _first_of_version(self._library_minimums, library, version)
 
+    def facts(self, library: str | None, version: str | None) -> dict[str, str]:
+        """The facts of an image that follow from the version of its framework, beside its kernels."""
+        compiler, minimum = self.runtime_compiler(library, version), self.library_minimum(library, version)
+        facts: dict[str, str] = {} if compiler is None else {"compiles_at_runtime": compiler.compiles_at_runtime}
+        if compiler is not None and compiler.compiler_cuda is not None:
+            facts["compiler_cuda"] = str(compiler.compiler_cuda)
+        return facts | ({} if minimum is None else {"min_compute_capability": str(minimum.min_compute_capability)})
+
     @cached_property
     def _arch_lists(self) -> dict[str, list[ArchList]]:
         return _by_library(self.arch_lists)
