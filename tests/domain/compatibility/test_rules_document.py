@@ -69,7 +69,7 @@ MACHINE_EXAMPLES = {
     "wsl": (BUILT, replace(A6000, wsl=True)),
     "virtual_gpu": (BUILT, replace(A100, gpu_name="NVIDIA A10-24Q", vgpu_licensed=False)),
     "tegra": (
-        Image(cuda="12.2.2", kernel_architectures=framework_kernels("8.7")),
+        Image(cuda="12.2.2", kernel_architectures=framework_kernels("8.0", "8.7")),
         Node("540.4.0", gpu_name="Orin", architecture="arm64", l4t_version="36.4.3"),
     ),
 }

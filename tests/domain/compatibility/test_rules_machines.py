@@ -199,7 +199,7 @@ def test_faults_of_the_container_toolkit(node: Node, fault: str, grade: Grade | 
 def test_virtual_gpus() -> None:
     vgpu = replace(A6000, gpu_name="NVIDIA A10-24Q", gpu_brand=None)
     assert reason(TORCH, replace(vgpu, vgpu_licensed=True), "virtual_gpu").grade is Grade.CAVEAT
-    assert reason(TORCH, replace(vgpu, vgpu_licensed=False), "virtual_gpu").grade is Grade.UNKNOWN
+    assert reason(TORCH, replace(vgpu, vgpu_licensed=False), "virtual_gpu").grade is Grade.NO
     assert reason(TORCH, replace(vgpu, gpu_name="NVIDIA A10-2B"), "virtual_gpu").grade is Grade.NO
 
 
@@ -242,6 +242,18 @@ SERVER = Image(cuda="13.0.2", architectures=("arm64",), kernel_architectures=fra
 )
 def test_boards_that_are_arm64_servers(image: Image, node: Node, grade: Grade) -> None:
     assert verdict(image, node).grade is grade, verdict(image, node)
+
+
+def test_an_image_that_was_built_for_jetson_alone_is_one_for_l4t() -> None:
+    only = Image(cuda="12.9.1", kernel_architectures=(("torch", ("8.7",)), ("vllm", ("8.7",))))
+    node = replace(ORIN, l4t_version="36.4.0")
+    assert verdict(only, node).grade is Grade.NATIVE
+    assert verdict(replace(only, cuda="13.0.2"), node).grade is Grade.UNKNOWN
+    assert (
+        verdict(replace(only, kernel_architectures=(("torch", ("8.7",)), ("vllm", ("8.0", "8.7")))), node).grade
+        is Grade.UNKNOWN
+    )
+    assert verdict(only, H100).grade is Grade.NO
 
 
 def test_start_conditions_of_a_tegra_go_by_its_jetson_linux() -> None:

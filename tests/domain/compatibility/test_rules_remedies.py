@@ -76,7 +76,7 @@ REMEDIES: list[tuple[str, str, Image, Node, str]] = [
      replace(A6000, gpu_name="NVIDIA A40-8Q", gpu_brand="NvidiaVWS", vgpu_licensed=False), "Give the virtual GPU its licence."),
     ("tegra", "tegra", replace(BUILT, requirements=(("NVIDIA_REQUIRE_JETPACK", "csv-mounts=all"),)), A6000,
      "Use an image for desktop and server GPUs."),
-    ("tegra", "tegra", replace(BUILT, kernel_architectures=framework_kernels("8.7")), ORIN,
+    ("tegra", "tegra", replace(BUILT, kernel_architectures=framework_kernels("8.0", "8.7")), ORIN,
      "Use an image for L4T, or install Jetson Linux 39 or later."),
     ("amd_target", "gpu_not_in_build", replace(ROCM, kernel_architectures=framework_kernels("gfx90a")), MI300X,
      "Use an image that was built for gfx942."),

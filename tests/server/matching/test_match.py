@@ -274,6 +274,18 @@ def test_verdicts_of_what_does_not_exist_are_404(shared: Service, path: str) -> 
     refused(shared.user.get(path), 404)
 
 
+def test_the_gpus_of_a_machine_are_its_nodes(service: Service) -> None:
+    nodes = [service.make("nodes", ip="192.0.2.40", index=index, **A6000) for index in range(2)]
+    alone = service.make("nodes", ip="192.0.2.41", **A6000)
+    service.make("nodes", ip="192.0.2.41", index=1, **dict.fromkeys(A6000))
+    body = service.make("docker", cuda_version="12.2.0")
+    service.staff.patch(f"/v1/docker/{body['pk']}/facts", json={"min_gpus": 2}).raise_for_status()
+    for node, grade in ((nodes[0], "native"), (nodes[1], "native"), (alone, "no")):
+        assert service.user.get(f"/v1/nodes/{node['pk']}/images").json()["images"][0]["grade"] == grade
+    verdicts = service.user.get(f"/v1/docker/{body['pk']}/nodes").json()["nodes"]
+    assert {entry["node"]["ip"]: entry["grade"] for entry in verdicts} == {"192.0.2.40": "native", "192.0.2.41": "no"}
+
+
 def test_an_image_added_a_moment_ago_is_matched_at_once(service: Service) -> None:
     assert ask(service, worker=A6000)["considered"] == 0
     made = service.make("docker", cuda_version="12.2.0")

@@ -43,6 +43,7 @@ DERIVED_FACTS: Mapping[str, DerivedFact] = {
     "is_cpu_build": DerivedFact(_OF_CPU_BUILD, lambda requirements: requirements.is_cpu_build),
     "uses_gpu": DerivedFact(_GPU_FIELDS, lambda requirements: requirements.uses_gpu),
     "falls_back_to_cpu": DerivedFact(_GPU_FIELDS, lambda requirements: requirements.falls_back_to_cpu),
+    "built_for_tegra": DerivedFact(("kernel_architectures",), lambda requirements: requirements.built_for_tegra),
     "needs_driver_only": DerivedFact(
         ("needs_driver", "cuda", "framework_version", "framework_cuda"),
         lambda requirements: requirements.needs_driver_only,

@@ -94,6 +94,15 @@ class ImageRequirements:
         return self.declared.needs_driver is True and self.declared.cuda is None and self.framework_accelerator is None
 
     @cached_property
+    def built_for_tegra(self) -> bool:
+        """Whether all its kernels are for capabilities that only Jetson boards have; False where they are not known."""
+        libraries = self.declared.kernel_architectures or ()
+        kernels = [parse_kernels(texts) for _, texts in libraries]
+        return bool(kernels) and all(
+            bool(built) and all(kernel.capability in self.tables.tegra for kernel in built) for built in kernels
+        )
+
+    @cached_property
     def falls_back_to_cpu(self) -> bool:
         """Whether it runs without a GPU where it cannot use the node's; images for ROCm and the like are never used so."""
         return self.works_on_cpu and self.accelerator in (None, "cuda") and self.declared.needs_driver is not True

@@ -79,7 +79,7 @@ RULES = RuleSet(
         ),
         Rule(
             tegra.tegra,
-            image=("requirements", "needs_driver_only", *DRIVER),
+            image=("requirements", "built_for_tegra", *DRIVER),
             node=("driver_version", "driver_cuda_version", "l4t_version", *CAPABILITY),
         ),
         Rule(node_state.virtual_gpu, node=("gpu_name", "gpu_brand", "vgpu_licensed")),

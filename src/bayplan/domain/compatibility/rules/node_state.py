@@ -2,7 +2,7 @@
 
 from bayplan.domain.compatibility.pairing import Pairing
 from bayplan.domain.compatibility.rules.reasons import advice, caveat, change_node, no
-from bayplan.domain.compatibility.verdict import Grade, Reason, ReasonCode
+from bayplan.domain.compatibility.verdict import Reason, ReasonCode
 
 VIRTUAL_GPUS = "NVIDIA Virtual GPU Software documentation, CUDA and unified memory"
 VGPU_TYPES = "NVIDIA Virtual GPU Software User Guide, OpenCL and CUDA Application Support: Q-series and C-series types"
@@ -107,15 +107,14 @@ def virtual_gpu(pairing: Pairing) -> Reason | None:
             source=VGPU_TYPES,
         )
     if node.reported.vgpu_licensed is False:
-        return Reason(
-            Grade.UNKNOWN,
+        return no(
             ReasonCode.VIRTUAL_GPU,
-            "a licence",
-            "none",
-            "The virtual GPU has no licence: some minutes after the start it is slowed down, and CUDA may refuse it (error 102).",
-            None,
-            LICENCE,
-            (change_node("give the virtual GPU its licence", vgpu_licensed=True),),
+            needed="a licence",
+            found="none",
+            detail="The virtual GPU has no licence: from some minutes after its start on it is slowed down and gives programs "
+            "few resources, and CUDA refuses it (errors 46 and 102).",
+            remedies=[change_node("give the virtual GPU its licence", vgpu_licensed=True)],
+            source=LICENCE,
         )
     return caveat(
         ReasonCode.VIRTUAL_GPU,

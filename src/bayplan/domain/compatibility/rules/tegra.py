@@ -26,6 +26,8 @@ def tegra(pairing: Pairing) -> Reason | None:
         return _other_jetpack(pairing)
     if node.is_tegra_server:
         return _by_l4t(pairing)
+    if node.is_tegra and pairing.image.built_for_tegra and _is_of_its_cuda(pairing):
+        return _other_jetpack(pairing)
     if node.is_tegra == for_tegra:
         return None
     if not node.is_tegra:
@@ -52,6 +54,11 @@ def tegra(pairing: Pairing) -> Reason | None:
         PROGRAMMING_GUIDE,
         _onto_tegra(pairing),
     )
+
+
+def _is_of_its_cuda(pairing: Pairing) -> bool:
+    cuda, has = pairing.image.cuda, pairing.node.driver_cuda
+    return cuda is not None and has is not None and cuda.major == has.major
 
 
 def _onto_tegra(pairing: Pairing) -> tuple[Remedy, ...]:

@@ -49,6 +49,10 @@ class GpuNames:
         return lru_cache(maxsize=1024)(lambda name: self._find(_words(name)))
 
     @cached_property
+    def _order(self) -> dict[str, int]:
+        return {model.words: number for number, model in enumerate(self.models)}
+
+    @cached_property
     def _by_word(self) -> dict[str, list[tuple[tuple[str, ...], GpuModel]]]:
         """The rows by each of their words."""
         rows: dict[str, list[tuple[tuple[str, ...], GpuModel]]] = {}
@@ -62,7 +66,7 @@ class GpuNames:
         rows = {words: model for word in name for words, model in self._by_word.get(word, ())}
         families = [model for words, model in rows.items() if not model.is_board and _has(name, words)]
         vendors = {model.accelerator for model in families}
-        family = [model for model in self.models if model in families][:1]
+        family = sorted(families, key=lambda model: self._order[model.words])[:1]
         boards = [
             (words, model)
             for words, model in rows.items()
