@@ -10,15 +10,15 @@ if TYPE_CHECKING:
 
 
 class Scans:
-    """The scans of images, by the digest of the image for one platform, or of an index with an architecture."""
+    """The scans of images, by the digest of the image for one platform, or of an index: then of this worker's platform."""
 
     def __init__(self, transport: Transport) -> None:
         self._request = transport.request
 
-    def get(self, digest: str, architecture: str | None = None) -> "ScanAnswer | None":
+    def get(self, digest: str) -> "ScanAnswer | None":
         """Gives the scan of an image, None where there is none."""
         try:
-            scan: ScanAnswer = self._request("GET", f"/v1/scans/{digest}", params={"architecture": architecture})
+            scan: ScanAnswer = self._request("GET", f"/v1/scans/{digest}")
         except NotFound:
             return None
         return scan

@@ -16,6 +16,7 @@ from bayplan.scan.libraries import LibraryKernels, gpu_libraries
 from bayplan.scan.packages import Package, by_name, packages
 from bayplan.scan.probes import Finding
 
+_MOST_TEXT = 2_000
 _RELEASE = re.compile(r"(\d{1,3}\.\d{1,3}(?:\.\d{1,5})?)(?:\D.*)?", re.ASCII)
 _CONDA_CUDA = re.compile(r"(?:.*_)?cuda_?(\d{1,3}\.\d{1,2})(?:_.*)?", re.ASCII)
 _JAX_PLUGIN = re.compile(r"jax_cuda(\d{2})_(?:plugin|pjrt)", re.ASCII)
@@ -240,11 +241,22 @@ def _framework_cuda(scan: Scan) -> Iterator[FileFact]:
             yield FileFact(match[1], package.source, "derived")
 
 
-def _kernels(scan: Scan, *, is_required: bool) -> Iterator[FileFact]:
-    chosen = [library for library in scan.kernels if library.is_required == is_required]
-    if chosen:
-        sources = ", ".join(library.sources[0] for library in chosen)
-        yield FileFact({library.library: list(library.architectures) for library in chosen}, sources)
+def _kernels(scan: Scan) -> Iterator[FileFact]:
+    required = [library for library in scan.kernels if library.is_required]
+    if required:
+        yield FileFact({library.library: list(library.architectures) for library in required}, _sources(required))
+
+
+def _extension_kernels(scan: Scan) -> Iterator[FileFact]:
+    """As a text for people: no rule reads it."""
+    extensions = [library for library in scan.kernels if not library.is_required]
+    if extensions:
+        lists = (f"{library.library}: {' '.join(library.architectures)}" for library in extensions)
+        yield FileFact("; ".join(lists)[:_MOST_TEXT], _sources(extensions))
+
+
+def _sources(libraries: Sequence[LibraryKernels]) -> str:
+    return ", ".join(library.sources[0] for library in libraries)
 
 
 def _compat_package(scan: Scan) -> Iterator[FileFact]:
@@ -304,8 +316,8 @@ FACT_READERS: Mapping[str, Callable[[Scan], Iterator[FileFact]]] = {
     "framework": _framework,
     "framework_version": _framework_version,
     "framework_cuda": _framework_cuda,
-    "kernel_architectures": lambda scan: _kernels(scan, is_required=True),
-    "extension_kernel_architectures": lambda scan: _kernels(scan, is_required=False),
+    "kernel_architectures": _kernels,
+    "extension_kernels": _extension_kernels,
     "compat_package": _compat_package,
     "compat_activation": _compat_activation,
     "compiler_cuda": _compiler_cuda,
