@@ -95,7 +95,7 @@ RULES = RuleSet(
         Rule(compat.compat_activation, image=DRIVER, node=NODE_DRIVER),
         Rule(compat.compat_by_brand, image=DRIVER, node=NODE_DRIVER),
         Rule(compat.compat_branch, image=DRIVER, node=NODE_DRIVER),
-        Rule(gpu.tegra_kernels, image=KERNELS, node=CAPABILITY),
+        Rule(gpu.tegra_kernels, image=KERNELS, node=("l4t_version", *CAPABILITY)),
         Rule(gpu.narrow_kernels, image=("builds",), node=CAPABILITY),
         Rule(gpu.arch_list, image=("builds", "needs_driver_only"), node=CAPABILITY),
     ),

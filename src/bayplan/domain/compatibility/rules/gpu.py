@@ -159,7 +159,7 @@ def arch_list(pairing: Pairing) -> Reason | None:
 
 
 def tegra_kernels(pairing: Pairing) -> Reason | None:
-    """The caveat of rules 5 and 8: on Tegra, NVIDIA promises nothing for code that was made for another minor capability."""
+    """The caveat of rules 5 and 8, and 13: on Tegra, NVIDIA promises nothing for code that was made for another minor capability."""
     gpu, image, tables = pairing.node.capability, pairing.image, pairing.tables
     if gpu is None:
         return None
@@ -173,14 +173,21 @@ def tegra_kernels(pairing: Pairing) -> Reason | None:
     if not crossing and not by_release:
         return None
     made = f"The image's {_name(crossing[0])}" if crossing else f"CUDA {image.cuda_name}"
-    return caveat(
-        ReasonCode.TEGRA,
-        needed=f"code for {gpu}",
-        found=" ".join(crossing[0].texts) if crossing else image.cuda,
-        detail=f"{made} has no code for exactly {pairing.node.gpu}. NVIDIA promises that code for another minor capability runs for "
+    # A board that runs as an arm64 server takes images with code for exactly its capability.
+    grade, code = (
+        (Grade.UNKNOWN, ReasonCode.TEGRA)
+        if pairing.node.is_tegra_server
+        else (Grade.CAVEAT, ReasonCode.GPU_NOT_IN_BUILD)
+    )
+    return Reason(
+        grade,
+        code,
+        f"code for {gpu}",
+        " ".join(crossing[0].texts) if crossing else image.cuda_name,
+        f"{made} has no code for exactly {pairing.node.gpu}. NVIDIA promises that code for another minor capability runs for "
         "desktop and server GPUs only, not on Tegra, nor between the two.",
-        remedy=f"Use an image built for compute capability {gpu}.",
-        source=PROGRAMMING_GUIDE,
+        f"Use an image built for compute capability {gpu}.",
+        PROGRAMMING_GUIDE,
     )
 
 
