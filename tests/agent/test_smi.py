@@ -4,8 +4,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bayplan.agent import smi
+from bayplan.agent import smi, values
 from bayplan.agent.hardware import GpuHardware, Gpus, brand
+from bayplan.domain.versions import DriverVersion, read
 from bayplan.errors import Invalid
 from tests.agent import documents
 from tests.agent.documents import A6000, H100, ORIN, RTX5090, T4
@@ -244,3 +245,11 @@ def test_compute_capabilities_are_read_by_index() -> None:
 )
 def test_both_sources_spell_a_brand_alike(text: str, expected: str | None) -> None:
     assert brand(text) == expected
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.from_regex(r"[0-9]{1,4}(\.[0-9]{1,6}){0,4}\.?", fullmatch=True) | st.text("0123456789. x", max_size=12))
+def test_a_drivers_version_is_read_as_the_rules_read_it(text: str) -> None:
+    version = read(DriverVersion.parse, text)
+    expected = text.strip() if version is not None and 0 < version.branch < 2000 else None
+    assert values.driver_version(text) == expected

@@ -14,11 +14,11 @@ from bayplan.agent.devices import Devices
 from bayplan.agent.fact_status import FactStatus
 from bayplan.agent.hardware import Machine
 from bayplan.agent.machine_fact import MachineFact
+from bayplan.agent.probe_process import RunningProbe
 from bayplan.client import Client
 from bayplan.client.transport import server_address
 from bayplan.clock import timestamp, utc_now
 from bayplan.domain.machine_address import machine_address
-from bayplan.domain.versions import read
 from bayplan.errors import BayplanError, Conflict, Forbidden, Invalid, NotFound, Unauthenticated, Unreachable
 
 if TYPE_CHECKING:
@@ -80,7 +80,11 @@ def _address(text: str) -> str:
 
 def _reported_address(state: AgentState) -> str | None:
     """Gives the address of the last report in its one form; None for one that is of no form that is taken today."""
-    return read(machine_address, state.reported.get("ip"))
+    ip = state.reported.get("ip")
+    try:
+        return None if ip is None else machine_address(ip)
+    except Invalid:
+        return None
 
 
 def _report_by_old_credential(before: AgentState, body: report.Body) -> bool:
@@ -113,12 +117,12 @@ class CurrentReport:
     facts: Mapping[str, MachineFact] | None
 
 
-def current(state: AgentState) -> CurrentReport:
+def current(state: AgentState, probing: RunningProbe | None = None) -> CurrentReport:
     """Gives the report of the machine as it is now, with a `fault` where it cannot be probed; raises `Invalid` where there is no
-    route to the server."""
+    route to the server. `probing` is a probe that runs already."""
     ip = state.ip or probe_process.address_towards(state.server)
     try:
-        machine = probe_process.machine_in_new_process(without_gpu=state.without_gpu)
+        machine = (probing or RunningProbe(without_gpu=state.without_gpu)).machine()
     except probe_process.CannotProbe as error:
         body = report.as_before(state.reported, ip, error.detail)
         return CurrentReport(body, state.devices, state.measured, None)
@@ -176,13 +180,13 @@ NODES_GONE = (
 )
 
 
-def status(path: Path, state: AgentState, engine: str | None = None) -> Status:
+def status(
+    path: Path, state: AgentState, engine: str | None = None, meanwhile: Callable[[], object] = lambda: None
+) -> Status:
     """Gives this machine's status: reads its nodes at the server while it probes the hardware.
 
-    `engine` is the engine's address, None for the machine's own.
+    `engine` is the engine's address, None for the machine's own. `meanwhile` is called before the probe is waited for.
     """
-    from concurrent.futures import ThreadPoolExecutor  # here: the agent that runs does without
-
     from bayplan.agent.scan_queue import ScanQueue
 
     answer: Status = {
@@ -201,28 +205,28 @@ def status(path: Path, state: AgentState, engine: str | None = None) -> Status:
         answer["failing"].append(part)
         answer["troubles"].append(detail)
 
-    with ThreadPoolExecutor(1) as pool:
-        probing = pool.submit(current, state)
-        with ExitStack() as stack:  # one connection for all that is asked
-            client = None
-            try:
-                client = stack.enter_context(connect(state))
-                answer["nodes"] = [client.nodes.get(pk) for pk in state.nodes]
-            except NotFound:
-                answer["troubles"].append(NODES_GONE)
-            except (Unauthenticated, Forbidden) as error:
-                fails("credential", error.detail)
-            except BayplanError as error:
-                fails("server", error.detail)
-            try:
-                answer["engine"] = _engine(path, engine, None if answer["failing"] else client)
-            except BayplanError as error:
-                fails("engine", error.detail)
+    with ExitStack() as stack:  # one connection for all that is asked
+        probing = stack.enter_context(RunningProbe(without_gpu=state.without_gpu))
+        client = None
         try:
-            current_report = probing.result()
+            client = stack.enter_context(connect(state))
+            answer["nodes"] = [client.nodes.get(pk) for pk in state.nodes]
+        except NotFound:
+            answer["troubles"].append(NODES_GONE)
+        except (Unauthenticated, Forbidden) as error:
+            fails("credential", error.detail)
+        except BayplanError as error:
+            fails("server", error.detail)
+        try:
+            answer["engine"] = _engine(path, engine, None if answer["failing"] else client)
+        except BayplanError as error:
+            fails("engine", error.detail)
+        meanwhile()
+        try:
+            current_report = current(state, probing)
             body = current_report.body
             answer["changes"] = report.differences(state.reported, body)
-            answer["facts"] = fact_status.of(current_report.body, current_report.facts, current_report.measured)
+            answer["facts"] = fact_status.of(body, current_report.facts, current_report.measured)
             if "fault" in body:
                 fails("hardware", f"{body['fault'].rstrip('.')}.")
         except BayplanError as error:

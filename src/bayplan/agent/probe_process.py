@@ -7,6 +7,8 @@ import json
 import socket
 import subprocess
 import sys
+from types import TracebackType
+from typing import Self
 from urllib.parse import urlsplit
 
 from bayplan.agent.hardware import Machine, machine_of
@@ -24,38 +26,59 @@ class CannotProbe(BayplanError):
     code = "cannot_probe"
 
 
-def machine_in_new_process(*, without_gpu: bool, limit_seconds: float = _LIMIT_SECONDS) -> Machine:
-    """Gives the result of `probe.machine` in a process of its own; raises `CannotProbe`.
+class RunningProbe:
+    """`probe.machine` in a process of its own, from its start on; the end of a `with` block ends it.
 
     A process that has loaded a driver's library keeps it when the driver is replaced, and the agent runs for months. The 17 MB of
     the bindings are freed with that process too, and a library that crashes or hangs takes only that with it.
     """
-    # -P: no module of the folder that it is run in
-    command = [sys.executable, "-P", "-m", _MODULE, "--partial", *(["--no-gpu"] if without_gpu else [])]
-    _hanging[:] = [process for process in _hanging if process.poll() is None]
-    if _hanging:
-        raise CannotProbe("The driver has not answered the last probe yet.")
-    process = subprocess.Popen(  # noqa: S603  # ourselves
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8", errors="replace"
-    )
-    try:
-        output, errors = process.communicate(timeout=limit_seconds)
-    except BaseException as error:
-        process.kill()
-        for pipe in (process.stdout, process.stderr):
+
+    def __init__(self, *, without_gpu: bool) -> None:
+        """Starts the process; raises `CannotProbe` where an earlier one hangs."""
+        # -P: no module of the folder that it is run in
+        command = [sys.executable, "-P", "-m", _MODULE, "--partial", *(["--no-gpu"] if without_gpu else [])]
+        _hanging[:] = [process for process in _hanging if process.poll() is None]
+        if _hanging:
+            raise CannotProbe("The driver has not answered the last probe yet.")
+        self._process = subprocess.Popen(  # noqa: S603  # ourselves
+            command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8", errors="replace"
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        if self._process.returncode is None and self._process not in _hanging:
+            self._kill()
+
+    def _kill(self) -> None:
+        self._process.kill()
+        for pipe in (self._process.stdout, self._process.stderr):
             if pipe is not None:
                 pipe.close()
-        _hanging.append(process)
-        if isinstance(error, subprocess.TimeoutExpired):
-            raise CannotProbe(f"The driver did not answer within {limit_seconds:g} seconds.") from None
-        raise
-    if process.returncode != 0:
-        ended = f"The probe of the hardware ended with exit code {process.returncode}."
-        raise CannotProbe(errors.strip().rpartition("\n")[2] or ended)
-    try:
-        return machine_of(json.loads(output))
-    except (LookupError, TypeError, ValueError):
-        raise CannotProbe("The probe of the hardware ended without a result.") from None
+        _hanging.append(self._process)
+
+    def machine(self, *, limit_seconds: float = _LIMIT_SECONDS) -> Machine:
+        """Waits for the machine; raises `CannotProbe`."""
+        try:
+            output, errors = self._process.communicate(timeout=limit_seconds)
+        except BaseException as error:
+            self._kill()
+            if isinstance(error, subprocess.TimeoutExpired):
+                raise CannotProbe(f"The driver did not answer within {limit_seconds:g} seconds.") from None
+            raise
+        if self._process.returncode != 0:
+            ended = f"The probe of the hardware ended with exit code {self._process.returncode}."
+            raise CannotProbe(errors.strip().rpartition("\n")[2] or ended)
+        try:
+            return machine_of(json.loads(output))
+        except (LookupError, TypeError, ValueError):
+            raise CannotProbe("The probe of the hardware ended without a result.") from None
+
+
+def machine_in_new_process(*, without_gpu: bool, limit_seconds: float = _LIMIT_SECONDS) -> Machine:
+    """Gives the result of `probe.machine` in a process of its own; raises `CannotProbe`."""
+    return RunningProbe(without_gpu=without_gpu).machine(limit_seconds=limit_seconds)
 
 
 def address_towards(server: str) -> str:

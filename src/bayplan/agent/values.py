@@ -8,12 +8,14 @@ import re
 
 from bayplan.agent.hardware import brand as brand_of
 from bayplan.domain.names import canonical_name
-from bayplan.domain.versions import DriverVersion, read
+from bayplan.errors import Invalid
 
 _LONGEST_TEXT = 200  # of what the server takes
 _LEAST_MEMORY_BYTES, _MOST_MEMORY_BYTES = 64 * 1024**2, 16 * 1024**4
 _HIGHEST_MAJOR = 49  # 12 in 2026, at about one in a year
 _HIGHEST_BRANCH = 1999  # 610 in 2026, at about 35 in a year
+# As `domain.versions` reads it, which takes long to load; a test holds both against each other.
+_DRIVER = re.compile(r"([0-9]{1,6})(?:\.[0-9]{1,6}){0,3}")
 _CUDA = re.compile(r"(\d{1,2})\.\d{1,2}")
 _SLICE_UUID = re.compile(r"MIG-[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|MIG-GPU-[0-9a-f-]{36}/\d{1,2}/\d{1,2}")
 _PROFILE = re.compile(r"(?:\dc\.)?\dg\.\d{1,3}gb(?:[+-][a-z0-9.+-]{1,16})?")
@@ -56,8 +58,11 @@ def line(text: str | bytes | None) -> str | None:
     """Gives a name in its one form; None for one that the server does not take, and for one that is no UTF-8."""
     if isinstance(text, bytes):
         text = text.decode(errors="replace")
-    name = read(canonical_name, (text or "").strip())
-    return None if name is None or len(name) > _LONGEST_TEXT or _REPLACEMENT in name else name
+    try:
+        name = canonical_name((text or "").strip())
+    except Invalid:
+        return None
+    return None if len(name) > _LONGEST_TEXT or _REPLACEMENT in name else name
 
 
 def value(text: str | bytes | None) -> str | None:
@@ -75,8 +80,8 @@ def brand(text: str | None) -> str | None:
 def driver_version(text: str | bytes | None) -> str | None:
     """Gives a driver's version ("550.54.15")."""
     name = line(text)
-    version = read(DriverVersion.parse, name)
-    return name if version is not None and 0 < version.branch <= _HIGHEST_BRANCH else None
+    match = None if name is None else _DRIVER.fullmatch(name)
+    return name if match is not None and 0 < int(match.group(1)) <= _HIGHEST_BRANCH else None
 
 
 def memory_bytes(number: object) -> int | None:

@@ -28,9 +28,9 @@ def status(
     from bayplan.agent.credential import read
 
     path = worker_state(state)
-    current = membership.status(path, read(path), engine)
+    current = membership.status(path, read(path), engine, meanwhile=_load_views)
 
-    from bayplan.cli import output  # now: the probe's process was not to wait for it
+    from bayplan.cli import output
     from bayplan.cli.worker import _view as worker_view
 
     if as_json:
@@ -39,3 +39,9 @@ def status(
         worker_view.show_status(current)
     if current["failing"]:
         raise typer.Exit(min(EXIT_CODES[part] for part in current["failing"]))
+
+
+def _load_views() -> None:
+    """Loads what draws the output, while the probe's process works."""
+    from bayplan.cli import output  # noqa: F401  # it is loaded, and used when the status is there
+    from bayplan.cli.worker import _view  # noqa: F401  # as above
