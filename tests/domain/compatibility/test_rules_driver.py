@@ -53,7 +53,8 @@ def test_the_remedy_names_the_smallest_driver_and_the_cuda_releases_that_would_d
     actual = reason(CUDA_12_4, replace(A6000, driver_version="470.57.02"), "driver_too_old")
     assert (actual.grade, actual.needed, actual.found) == (Grade.NO, ">=525.60.13", "470.57.02")
     assert actual.remedy == (
-        "Upgrade the driver to 525.60.13 or later (550.54.15 or later for native), or use an image built with CUDA 11.0 to 11.8."
+        "Upgrade the driver to 525.60.13 or later (550.54.15 or later for native), "
+        "or use an image built with CUDA 11.8 (or as old as 11.0)."
     )
 
 
@@ -141,7 +142,8 @@ def test_compiling_at_run_time_needs_a_native_driver(node: Node, grade: Grade) -
 def test_not_knowing_whether_it_compiles_is_a_caveat_under_minor() -> None:
     actual = reason(CUDA_12_4, T4, "ptx_needs_newer_driver")
     assert actual.grade is Grade.CAVEAT
-    assert actual.remedy == "Upgrade the driver to 550.54.15 or later, or use an image built with CUDA 9.0 to 12.2.", (
-        "12.3 and 12.4 run on this driver, but it cannot read their PTX"
-    )
+    assert (
+        actual.remedy
+        == "Upgrade the driver to 550.54.15 or later, or use an image built with CUDA 12.2 (or as old as 9.0)."
+    ), "12.3 and 12.4 run on this driver, but it cannot read their PTX"
     assert verdict(CUDA_12_4, T4).grade is Grade.MINOR

@@ -35,10 +35,10 @@ REMEDIES: list[tuple[str, str, Image, Node, str]] = [
     ("wrong_accelerator", "wrong_accelerator", BUILT, MI300X, "Use an image for ROCm, or a worker with a GPU for CUDA."),
     ("wrong_accelerator", "wrong_accelerator", ROCM, A6000, "Use an image for CUDA, or a worker with a GPU for ROCm."),
     ("driver", "driver_too_old", BUILT, replace(A6000, driver_version="515.43.04"),
-     "Upgrade the driver to 525.60.13 or later (530.30.02 or later for native), or use an image built with CUDA 11.0 to 11.8."),
+     "Upgrade the driver to 525.60.13 or later (530.30.02 or later for native), or use an image built with CUDA 11.8 (or as old as 11.0)."),
     ("driver", "driver_too_old", BUILT, replace(A6000, driver_version="525.60.13"),
      "Nothing is needed; to be native, upgrade the driver to 530.30.02 or later."),
-    ("driver", "driver_too_old", BUILT, K80, "Use an image built with CUDA 7.0 to 11.8."),
+    ("driver", "driver_too_old", BUILT, K80, "Use an image built with CUDA 11.8 (or as old as 7.0)."),
     ("driver", "fact_missing", replace(BUILT, cuda=None), A6000, "Enter its CUDA version."),
     ("generation", "generation_too_old", replace(BUILT, min_generation="Hopper"), A6000,
      "Use an image that asks for less, or use a worker with a GPU of Hopper or newer."),
@@ -51,7 +51,7 @@ REMEDIES: list[tuple[str, str, Image, Node, str]] = [
      "Use an image built with CUDA 11.8 or earlier."),
     ("jit", "ptx_needs_newer_driver", replace(BUILT, kernel_architectures=framework_kernels("7.5+PTX")),
      replace(A6000, driver_version="525.60.13"),
-     ("Use an image built with CUDA 11.0 to 11.8, "
+     ("Use an image built with CUDA 11.8 (or as old as 11.0), "
      "or upgrade the driver to 530.30.02 or later; its kernels are then compiled at the first start (grade jit).")),
     ("jit", "ptx_needs_newer_driver", replace(BUILT, cuda="12.8.1", kernel_architectures=framework_kernels("7.5+PTX")),
      Node("525.60.13", "12.0", architecture="amd64"),
@@ -81,7 +81,8 @@ REMEDIES: list[tuple[str, str, Image, Node, str]] = [
     ("amd_target", "gpu_not_in_build", replace(ROCM, kernel_architectures=framework_kernels("gfx90a")), MI300X,
      "Use an image that was built for gfx942."),
     ("amd_driver", "driver_not_tested", ROCM, replace(MI300X, driver_version=None),
-     "Install AMD's amdgpu driver (amdgpu-dkms), and report its version from /sys/module/amdgpu/version."),
+     ("Install AMD's amdgpu driver (amdgpu-dkms), and report its version from /sys/module/amdgpu/version, "
+     "or use an image with an older ROCm release, of the time of the worker's kernel.")),
 ]  # fmt: skip
 
 

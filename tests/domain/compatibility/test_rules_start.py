@@ -49,7 +49,7 @@ def test_conditions_that_cannot_be_read_are_switched_off_only_where_the_image_wo
     image = replace(TORCH, requirements=(variable,))
     assert "NVIDIA_DISABLE_REQUIRE=1" in (reason(image, A6000, "start_condition").remedy or "")
     old = reason(image, replace(A6000, driver_version="470.57.02"), "start_condition")
-    assert old.remedy == "Use an image built with CUDA 11.0 to 11.8."
+    assert old.remedy == "Use an image built with CUDA 11.8 (or as old as 11.0)."
 
 
 LISTED = "cuda>=12.6 brand=tesla,driver>=470,driver<471 brand=tesla,driver>=535,driver<536 brand=nvidia,driver>=535,driver<536"
@@ -91,19 +91,19 @@ def test_no_remedy_asks_for_a_driver_that_does_not_support_the_gpu() -> None:
     k80 = Node("418.226.00", "3.7", gpu_name="Tesla K80", gpu_brand="Tesla", architecture="amd64")
     image = Image(cuda="11.8.0", kernel_architectures=framework_kernels("3.7"), compiles_at_runtime=False)
     assert reason(image, k80, "driver_too_old").remedy == (
-        "Upgrade the driver to 450.80.02 or later, or use an image built with CUDA 7.0 to 10.1."
+        "Upgrade the driver to 450.80.02 or later, or use an image built with CUDA 10.1 (or as old as 7.0)."
     )
     compiling = replace(image, compiles_at_runtime="ptx")
-    assert reason(compiling, k80, "driver_too_old").remedy == "Use an image built with CUDA 7.0 to 10.1."
+    assert reason(compiling, k80, "driver_too_old").remedy == "Use an image built with CUDA 10.1 (or as old as 7.0)."
     newest = replace(k80, driver_version="470.256.02")
     assert reason(compiling, newest, "driver_too_old").remedy == "Nothing is needed."
     last = "The last driver branch that supports Tesla K80 (compute capability 3.7) is 470."
     ptx = reason(compiling, newest, "ptx_needs_newer_driver")
-    assert ptx.remedy == "Use an image built with CUDA 7.0 to 11.4."
+    assert ptx.remedy == "Use an image built with CUDA 11.4 (or as old as 7.0)."
     assert ptx.detail.endswith(last)
     cuda_12 = replace(image, cuda="12.1.1", requirements=(("NVIDIA_REQUIRE_CUDA", "cuda>=12.1"),))
     for code in ("driver_too_old", "start_condition"):
-        assert reason(cuda_12, newest, code).remedy == "Use an image built with CUDA 7.0 to 11.8."
+        assert reason(cuda_12, newest, code).remedy == "Use an image built with CUDA 11.8 (or as old as 7.0)."
     assert reason(cuda_12, newest, "driver_too_old").detail.endswith(last)
     own = reason(replace(image, min_driver="550"), newest, "below_own_minimum")
     assert own.remedy == "No change of this worker is known to make it run: use a newer GPU."

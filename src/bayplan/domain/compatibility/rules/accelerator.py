@@ -187,6 +187,7 @@ def amd_driver(pairing: Pairing) -> Reason | None:
                 advice(
                     "install AMD's amdgpu driver (amdgpu-dkms), and report its version from /sys/module/amdgpu/version"
                 ),
+                advice("use an image with an older ROCm release, of the time of the worker's kernel"),
             ),
         )
     if rocm is None:

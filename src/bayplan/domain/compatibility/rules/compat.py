@@ -16,10 +16,10 @@ from bayplan.domain.compatibility.rules.reasons import (
 from bayplan.domain.compatibility.verdict import Grade, Reason, ReasonCode
 
 PUT_DRIVER_FIRST = (
-    "set LD_LIBRARY_PATH so that the driver's libraries come first, remove the image's compat folder, "
-    "or run it with cuda-compat-mode=disabled"
+    "put the driver's own libraries first (set LD_LIBRARY_PATH to their folder, remove the image's compat folder, or run it "
+    "with cuda-compat-mode=disabled)"
 )
-DRIVER_FIRST = change_image(f"to use the driver's own libraries, {PUT_DRIVER_FIRST}", compat_activation="never")
+DRIVER_FIRST = change_image(PUT_DRIVER_FIRST, compat_activation="never")
 
 
 def compat_libraries(pairing: Pairing) -> Reason | None:

@@ -117,8 +117,8 @@ def rebuilt(pairing: Pairing, *, native: bool = False) -> Remedy | None:
 
 @lru_cache(maxsize=1024)
 def _rebuilt(oldest: CudaVersion, newest: CudaVersion) -> Remedy:
-    releases = str(oldest) if oldest == newest else f"{oldest} to {newest}"
-    return other_image(f"use an image built with CUDA {releases}", **built_with(newest))
+    older = "" if oldest == newest else f" (or as old as {oldest})"
+    return other_image(f"use an image built with CUDA {newest}{older}", **built_with(newest))
 
 
 def built_with(cuda: CudaVersion | None) -> dict[str, Hashable]:
@@ -133,6 +133,7 @@ def built_with(cuda: CudaVersion | None) -> dict[str, Hashable]:
         "compat_activation": None,
         "kernel_architectures": None,
         "compiler_cuda": None,
+        "min_driver": None,
     }
 
 
