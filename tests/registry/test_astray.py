@@ -67,7 +67,7 @@ async def test_credentials_stay_behind_at_a_redirect() -> None:
 
         async with serving(handler) as server:
             assert (await inspected(server, credentials=LOGIN)).platforms
-            assert server.sent_credentials() == [LOGIN.basic] * 2
+            assert set(server.sent_credentials()) == {LOGIN.basic}
         assert len(elsewhere.asked) == 1
         assert elsewhere.sent_credentials() == []
 

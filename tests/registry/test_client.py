@@ -204,7 +204,7 @@ async def test_an_artifact_that_is_no_image_is_refused(open_registry: Registry) 
     }
     open_registry.manifest("ml/chart", "1", document)
     async with client_for(open_registry) as client:
-        with pytest.raises(ManifestInvalid, match="no container image"):
+        with pytest.raises(ManifestInvalid, match="is no image"):
             await inspect(client, reference(open_registry, "ml/chart:1"))
 
 

@@ -78,6 +78,9 @@ async def test_a_proxy_that_compresses_all_the_same(what: str) -> None:
     """Manifest and configuration, whose digests are of the documents."""
 
     async def handler(asked: Asked) -> None:
+        if asked.target not in IMAGE.documents:  # what may be attached
+            await asked.answer(404)
+            return
         kind, body = IMAGE.documents[asked.target]
         sent = gzip.compress(body) if what in asked.target else body
         coding = "gzip" if what in asked.target else "aws-chunked"

@@ -34,7 +34,8 @@ async def test_a_registry_is_read_through_a_proxy(registry: Registry, credential
         async with RegistryClient(AddressPolicy(), limits=QUICK, ca=registry.ca, proxy=url) as client:
             inspection = await inspect(client, reference)
             assert await client.digest(reference) == inspection.digest == pushed["digest"]
-        assert proxy.asked == [f"CONNECT {NAME}:{registry.port} HTTP/1.1"]
+        assert set(proxy.asked) == {f"CONNECT {NAME}:{registry.port} HTTP/1.1"}
+        assert len(proxy.asked) <= QUICK.connections
     assert inspection.platforms[0].facts["cuda_version"].value == "12.4.1"
 
 

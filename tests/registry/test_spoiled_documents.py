@@ -16,6 +16,8 @@ from bayplan.registry.contradictions import contradictions
 from bayplan.registry.diff import changes
 from bayplan.registry.errors import RegistryError
 from bayplan.registry.interpret import platform_facts
+from bayplan.registry.sbom import read_document
+from bayplan.registry.sbom_facts import merged
 from bayplan.registry.shell_commands import commands
 from bayplan.registry.shell_words import LONGEST_VALUE
 from tests.fuzz import examples
@@ -164,6 +166,68 @@ def test_spoiled_documents_are_read_or_refused_in_a_sentence(seed: int) -> None:
     facts = facts_from_inspection(stored, lambda *_: True)
     orjson.dumps([facts.facts, facts.by_architecture])
     assert changes(stored, stored) == []
+
+
+SBOMS: tuple[dict[str, Any], ...] = (
+    {
+        "spdxVersion": "SPDX-2.3",
+        "packages": [
+            {
+                "name": "torch",
+                "versionInfo": "2.9.1+cu130",
+                "externalRefs": [{"referenceType": "purl", "referenceLocator": "pkg:pypi/torch@7"}],
+            },
+            {"name": "libcudnn9-cuda-12", "versionInfo": "9.1.0.70-1"},
+            {"name": "cuda-compat-12-8", "versionInfo": "570.86.10-0ubuntu1"},
+        ],
+    },
+    {
+        "bomFormat": "CycloneDX",
+        "components": [
+            {
+                "name": "vllm",
+                "version": "0.10",
+                "components": [{"name": "nvidia-cuda-runtime-cu12", "version": "12.8.90"}],
+            }
+        ],
+    },
+    {
+        "@context": "https://spdx.org/rdf/3",
+        "@graph": [{"type": "software_Package", "name": "torch", "software_packageVersion": "2+rocm6.3"}],
+    },
+    {
+        "artifacts": [{"name": "tensorflow", "version": "2.17.0", "purl": "pkg:pypi/tensorflow@2.17.0"}],
+        "descriptor": {},
+    },
+    {
+        "_type": "https://in-toto.io/Statement/v1",
+        "predicateType": "https://slsa.dev/provenance/v1",
+        "subject": [{"digest": {"sha256": "0" * 64}}],
+        "predicate": {
+            "materials": [{"uri": "pkg:docker/rocm/dev@6.3?platform=linux%2Famd64"}],
+            "invocation": {"parameters": {"args": {"build-arg:TORCH_VERSION": "2.6.0"}}},
+        },
+    },
+    {"payloadType": "x", "payload": "e30="},
+)
+
+
+@settings(max_examples=examples(200))
+@given(st.integers(min_value=0))
+def test_spoiled_sboms_are_read_or_refused_in_a_sentence(seed: int) -> None:
+    chance = random.Random(seed)
+    document = chance.choice(SBOMS)
+    if chance.random() < 0.5:
+        document = {"_type": "https://in-toto.io/Statement/v1", "predicateType": "x", "predicate": document}
+    error = None
+    read = None
+    try:
+        read = read_document(spoiled(document, chance), "The document")
+    except RegistryError as refusal:
+        error = refusal
+    assert error is None or error.detail.isprintable()
+    facts = merged({}, [] if read is None else [read])
+    orjson.dumps({name: fact.value for name, fact in facts.items()})
 
 
 SHELL_PARTS = (

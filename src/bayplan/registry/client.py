@@ -4,6 +4,7 @@ Redirects are followed by hand: each target's address is checked like the regist
 host, and none leads out of TLS. Source: github.com/opencontainers/distribution-spec.
 """
 
+import asyncio
 import json
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -40,6 +41,7 @@ from bayplan.registry.errors import (
     RegistryNotAllowed,
     TokenRefused,
 )
+from bayplan.registry.remembered import Remembered
 from bayplan.registry.tokens import Purpose, TokenCache, denied
 
 MANIFEST_BYTES = 4 * 1024 * 1024
@@ -82,6 +84,10 @@ class RegistryClient:
         self._connections = Connections(access, limits or ConnectionLimits(), ca, proxy)
         self._tokens = TokenCache(self._connections, access)
         self._plain: set[str] = set()
+        self.without_referrers: Remembered[bool] = Remembered(3600.0, 1000)
+        """The registries that have no referrers API."""
+        self.reading = asyncio.Semaphore(1)
+        """Held while an attached document is read: the memory for them has a bound, whatever is asked."""
 
     async def __aenter__(self) -> Self:
         return self
@@ -135,11 +141,17 @@ class RegistryClient:
         is_plain = answer.status == 200 and reference.digest in (None, announced)
         return announced if is_plain else None, is_authenticated
 
-    async def manifest(self, reference: Reference, credentials: RegistryCredentials | None = None) -> RegistryDocument:
-        """Gives the manifest or index that a reference names, by its digest where it has one, else by its tag."""
+    async def manifest(
+        self, reference: Reference, credentials: RegistryCredentials | None = None, *, optional: bool = False
+    ) -> RegistryDocument:
+        """Gives the manifest or index that a reference names, by its digest where it has one, else by its tag.
+
+        `optional`: most registries have none there, so any 404 is an answer.
+        """
         name = _name(reference)
         what = f"The manifest of '{reference.repository}' ({name[:19]})"
-        answer = await self._get(reference, credentials, f"manifests/{name}", ACCEPT, MANIFEST_BYTES)
+        target = f"manifests/{name}"
+        answer = await self.get(reference, credentials, target, ACCEPT, MANIFEST_BYTES, optional=optional)
         digest = reference.digest or _announced_digest(answer) or sha256(answer.body)
         verify(answer.body, digest, what)
         media_type, content = parse_manifest(answer.body, answer.headers.get("Content-Type", ""), what)
@@ -152,17 +164,25 @@ class RegistryClient:
         what = f"The configuration of '{reference.repository}'"
         if descriptor.media_type not in CONFIGS | LEGACY_CONFIGS:
             kind = descriptor.media_type[:100]
-            raise ManifestInvalid(f"'{reference.repository}' is no container image: its configuration is {kind!r}.")
+            raise ManifestInvalid(f"'{reference.repository}' is no image: its configuration is {kind!r}.")
         if descriptor.size > CONFIG_BYTES:
             raise ManifestTooLarge(f"{what} has {descriptor.size} bytes; no more than {CONFIG_BYTES} are read.")
-        answer = await self._get(reference, credentials, f"blobs/{descriptor.digest}", "*/*", CONFIG_BYTES)
+        answer = await self.get(reference, credentials, f"blobs/{descriptor.digest}", "*/*", CONFIG_BYTES)
         verify(answer.body, descriptor.digest, what)
         return parse_config(answer.body, what)
 
-    async def _get(
-        self, reference: Reference, credentials: RegistryCredentials | None, target: str, accept: str, limit: int
+    async def get(
+        self,
+        reference: Reference,
+        credentials: RegistryCredentials | None,
+        target: str,
+        accept: str,
+        limit: int,
+        *,
+        optional: bool = False,
     ) -> RegistryResponse:
-        answer, _ = await self._send("GET", reference, credentials, target, accept, limit)
+        """Gives the response with status 200 at a target of the reference's repository; raises ImageNotFound after a 404."""
+        answer, _ = await self._send("GET", reference, credentials, target, accept, limit, optional=optional)
         if answer.status == 200:
             return answer
         if answer.status == 404:
@@ -179,6 +199,7 @@ class RegistryClient:
         limit: int,
         *,
         anew: bool = False,
+        optional: bool = False,
     ) -> tuple[RegistryResponse, bool]:
         """Gives the response about the reference's repository, and whether the request needed credentials.
 
@@ -190,16 +211,16 @@ class RegistryClient:
         endpoint = Endpoint.of_registry(reference.registry, "https" if secure else "http")
         try:
             purpose = Purpose(endpoint, reference.repository, credentials)
-            return await self._send_with_credentials(method, purpose, path, accept, limit, anew)
+            return await self._send_with_credentials(method, purpose, path, accept, limit, anew, optional)
         except NotTls:
             if not endpoint.names_loopback:
                 raise
             self._plain.add(reference.registry)
         purpose = Purpose(Endpoint.of_registry(reference.registry, "http"), reference.repository, credentials)
-        return await self._send_with_credentials(method, purpose, path, accept, limit, anew)
+        return await self._send_with_credentials(method, purpose, path, accept, limit, anew, optional)
 
     async def _send_with_credentials(
-        self, method: str, purpose: Purpose, path: str, accept: str, limit: int, anew: bool
+        self, method: str, purpose: Purpose, path: str, accept: str, limit: int, anew: bool, optional: bool
     ) -> tuple[RegistryResponse, bool]:
         if anew:
             self._tokens.forget(purpose)
@@ -211,7 +232,7 @@ class RegistryClient:
                     f"'{purpose.registry.authority}' leads to '{last.authority}', which has nothing there (404) and is no registry; "
                     "ask its operators."
                 )
-            if last != purpose.registry or answer.status not in (401, 403, 404):
+            if last != purpose.registry or answer.status not in (401, 403, 404) or (optional and answer.status == 404):
                 return answer, authorization is not None
             challenge = answer
             if method == "GET" and _is_open_question(answer, purpose, is_authorized=authorization is not None):

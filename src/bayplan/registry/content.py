@@ -7,6 +7,7 @@ Source: github.com/opencontainers/image-spec (descriptor, manifest, image-index,
 
 import hashlib
 import re
+from collections.abc import Iterator
 from typing import Annotated, Any, TypeVar
 
 from pydantic import Field, StringConstraints, ValidationError
@@ -29,6 +30,7 @@ ACCEPT = ", ".join((OCI_INDEX, OCI_MANIFEST, DOCKER_LIST, DOCKER_MANIFEST, "*/*"
 Registries answer 404 for a kind that is not named, and an image of another kind would seem to be missing.
 """
 
+_ARTIFACT_MANIFEST = "application/vnd.oci.artifact.manifest.v1+json"  # of a draft of OCI 1.1
 _IMAGE_KINDS = ("application/vnd.oci.image.", "application/vnd.docker.")
 _ALGORITHMS = {"sha256": 64, "sha512": 128}
 _PATH_LENGTH = 100
@@ -79,8 +81,20 @@ class Index(JsonObject):
     @property
     def images(self) -> tuple[Descriptor, ...]:
         """The entries that may be images or indexes of images; entries that cannot be read are none."""
-        entries = (_descriptor(entry) for entry in self.manifests)
-        return tuple(entry for entry in entries if entry is not None and entry.may_be_image)
+        return tuple(entry for entry in self._entries() if entry.may_be_image)
+
+    @property
+    def attestations(self) -> tuple[Descriptor, ...]:
+        """The entries that describe others, as BuildKit writes them."""
+        return tuple(entry for entry in self._entries() if entry.is_attestation and entry.media_type in MANIFESTS)
+
+    @property
+    def referrers(self) -> tuple[Descriptor, ...]:
+        """The manifests in a list of referrers."""
+        return tuple(entry for entry in self._entries() if entry.media_type in MANIFESTS | {""})
+
+    def _entries(self) -> Iterator[Descriptor]:
+        return (entry for entry in map(_descriptor, self.manifests) if entry is not None)
 
 
 class LayerDescriptor(JsonObject):
@@ -89,6 +103,7 @@ class LayerDescriptor(JsonObject):
     media_type: str = Field(default="", alias="mediaType")
     digest: str
     size: Size = 0
+    annotations: Any = None
 
     @property
     def may_be_files(self) -> bool:
@@ -204,6 +219,8 @@ def parse_manifest(body: bytes, content_type: str, what: str) -> tuple[str, Inde
     media_type = document.get("mediaType") or content_type.partition(";")[0].strip().lower()
     if document.get("schemaVersion") == 1:
         raise ManifestInvalid(f"{what} is of Docker's schema 1, which is no longer in use: build and push it again.")
+    if media_type == _ARTIFACT_MANIFEST:
+        raise ManifestInvalid(f"{what} is no image but an artifact (a signature, an SBOM or the like).")
     is_list, is_single = "manifests" in document, "config" in document or "layers" in document
     if is_list and is_single:
         raise ManifestInvalid(f"{what} is an index and a manifest at once, which is not allowed: push it again.")

@@ -12,9 +12,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from bayplan.domain.reference import Reference
+from bayplan.registry.attachments import AttachmentReader
 from bayplan.registry.auth import RegistryCredentials
 from bayplan.registry.client import RegistryClient, RegistryDocument
-from bayplan.registry.content import Descriptor, Index, Manifest, Platform
+from bayplan.registry.content import Config, Descriptor, Index, Manifest, Platform
 from bayplan.registry.errors import (
     ImageNotFound,
     ManifestInvalid,
@@ -81,26 +82,38 @@ async def _read_all(
     client: RegistryClient, reference: Reference, document: RegistryDocument, credentials: RegistryCredentials | None
 ) -> tuple[ImageInspection, list[RegistryError]]:
     """Gives the inspection of all images that can be read, and the reasons why others cannot."""
-    reader = _ImageReader(client, reference, credentials)
-    if isinstance(document.content, Index):
-        platforms = await reader.read_index(document.content)
-    else:
-        platforms = await reader.unless_odd(reader.read_image(document, document.content, ()))
+    attachments = AttachmentReader(client, reference, credentials, document.digest)
+    reader = _ImageReader(client, reference, credentials, attachments)
+    try:
+        if isinstance(document.content, Index):
+            platforms = await reader.read_index(document.content)
+        else:
+            platforms = await reader.unless_odd(reader.read_image(document, document.content, ()))
+    finally:
+        await attachments.close()
     return ImageInspection(reference, document.digest, document.media_type, tuple(platforms)), reader.left_out
 
 
 class _ImageReader:
     """Reads the images of an index, and of the indexes in it, as engines do; what is no image that can be read is left out."""
 
-    def __init__(self, client: RegistryClient, reference: Reference, credentials: RegistryCredentials | None) -> None:
+    def __init__(
+        self,
+        client: RegistryClient,
+        reference: Reference,
+        credentials: RegistryCredentials | None,
+        attachments: AttachmentReader,
+    ) -> None:
         self._client = client
         self._reference = reference
         self._credentials = credentials
+        self._attachments = attachments
         self._entries: set[tuple[str, Platform | None]] = set()
         self.left_out: list[RegistryError] = []
 
     async def read_index(self, index: Index, listed: tuple[Platform, ...] = (), level: int = 1) -> list[PlatformFacts]:
         """The images of an index, in its order; `listed` are the platforms of the entries that lead to it, the innermost first."""
+        self._attachments.add_index(index)
         # In an index each platform is there once, as engines take the first entry for it.
         entries = {(entry.digest, entry.platform): entry for entry in index.images}
         entries = {key: entry for key, entry in entries.items() if key not in self._entries}
@@ -134,13 +147,19 @@ class _ImageReader:
         self, document: RegistryDocument, manifest: Manifest, listed: tuple[Platform, ...]
     ) -> list[PlatformFacts]:
         """The image of a manifest."""
-        config = await self._client.config(self._reference, manifest.config, self._credentials)
-        platform = platform_facts(document.digest, manifest, config, listed, self._reference)
-        if manifest.is_artifact or "unknown" in (platform.os, platform.architecture):
-            raise ManifestInvalid(
-                f"'{self._reference.repository}' is no container image but an artifact (a signature, an attestation, an SBOM or the like)."
-            )
-        return [platform]
+        attaching = asyncio.create_task(self._attachments.of(document.digest))
+        try:
+            config = await self._client.config(self._reference, manifest.config, self._credentials)
+            named: list[Platform | Config] = [*listed, config]
+            system = next((platform.os for platform in named if platform.os), "")
+            architecture = next((platform.architecture for platform in named if platform.architecture), "")
+            if manifest.is_artifact or "unknown" in (system, architecture):
+                raise ManifestInvalid(
+                    f"'{self._reference.repository}' is no image but an artifact (a signature, an attestation, an SBOM or the like)."
+                )
+            return [platform_facts(document.digest, manifest, config, listed, self._reference, await attaching)]
+        finally:
+            attaching.cancel()
 
     async def _read_entry(self, entry: Descriptor, listed: tuple[Platform, ...], level: int) -> list[PlatformFacts]:
         by_digest = replace(self._reference, tag=None, digest=entry.digest)
@@ -166,6 +185,6 @@ def _no_image(reference: Reference, left_out: list[RegistryError]) -> RegistryEr
             "push the image again."
         )
     return ManifestInvalid(
-        f"The index of '{reference.repository}' names no container image (attestations, signatures, charts and the like "
+        f"The index of '{reference.repository}' names no image (attestations, signatures, charts and the like "
         "are none): push the image again."
     )

@@ -22,6 +22,8 @@ from bayplan.registry.errors import ManifestInvalid
 from bayplan.registry.evidence import Evidence, Facts, NamedFact, ObservedFact, stated
 from bayplan.registry.fact_sources import FACT_SOURCES
 from bayplan.registry.framework_facts import framework_facts
+from bayplan.registry.sbom import NOTHING_ATTACHED, Attached, Attachment
+from bayplan.registry.sbom_facts import merged
 from bayplan.registry.tag_facts import tag_facts
 
 _REQUIRE = re.compile(r"NVIDIA_REQUIRE_[A-Z0-9_]{1,100}", re.ASCII)
@@ -39,6 +41,8 @@ class PlatformFacts:
     size_bytes: int
     created: str | None
     facts: Facts
+    attached: tuple[Attachment, ...] = ()
+    """The documents that are attached to it."""
 
 
 def platform_facts(
@@ -47,8 +51,9 @@ def platform_facts(
     config: Config,
     listed: Iterable[Platform] = (),
     reference: Reference | None = None,
+    attached: Attached = NOTHING_ATTACHED,
 ) -> PlatformFacts:
-    """The facts of one manifest and its configuration, and of the reference's name.
+    """The facts of one manifest and its configuration, of the reference's name, and of what is attached to the image.
 
     `listed` are the platforms of its entries in indexes, the innermost first: what they name takes precedence over the
     configuration, and what nobody names is None. The variant is of whoever names the architecture. Raises ManifestInvalid
@@ -63,17 +68,21 @@ def platform_facts(
         digest=digest,
         size_bytes=manifest.size_bytes,
         created=_time(config.created),
-        facts=read_facts(
-            Evidence(
-                env=config.env,
-                label=config.labels,
-                annotation=manifest.annotations or {},
-                history=read_history(config.steps, config.env),
-                start=config.start,
-                repository="" if reference is None else f"{reference.registry}/{reference.repository}",
-                tag="" if reference is None else reference.tag or "",
-            )
+        facts=merged(
+            read_facts(
+                Evidence(
+                    env=config.env,
+                    label=config.labels,
+                    annotation=manifest.annotations or {},
+                    history=read_history(config.steps, config.env),
+                    start=config.start,
+                    repository="" if reference is None else f"{reference.registry}/{reference.repository}",
+                    tag="" if reference is None else reference.tag or "",
+                )
+            ),
+            attached.documents,
         ),
+        attached=attached.attachments,
     )
     try:
         orjson.dumps(platform)

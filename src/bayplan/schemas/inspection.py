@@ -1,6 +1,6 @@
 """Requests and answers about inspections; registries-and-workers.md has the shape."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NotRequired
 
 from pydantic import Field
 from typing_extensions import TypedDict
@@ -27,11 +27,22 @@ class InspectedFact(TypedDict):
     certainty: Literal["stated", "derived"]
 
 
+@answer()
+class AttachmentAnswer(TypedDict):
+    """A document that is attached to an image: an SBOM with the number of packages that it lists, provenance, or what is wrong with it."""
+
+    kind: Annotated[str, Field(examples=["SBOM (SPDX)"])]
+    digest: str
+    packages: int | None
+    problem: str | None
+
+
 @answer("ToldPlatform")
 class InspectedPlatform(TypedDict):
     """The image for one platform; its size is the download of a worker that has none of its layers.
 
-    `os` and `architecture` are null where neither an index nor the image's configuration names them.
+    `os` and `architecture` are null where neither an index nor the image's configuration names them. `attached` is
+    there where documents are attached to the image.
     """
 
     os: str | None
@@ -41,6 +52,7 @@ class InspectedPlatform(TypedDict):
     size_bytes: int
     created: str | None
     facts: dict[str, InspectedFact]
+    attached: NotRequired[list[AttachmentAnswer]]
 
 
 @answer()

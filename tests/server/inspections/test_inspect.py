@@ -2,6 +2,7 @@
 
 import logging
 
+import orjson
 import pytest
 
 from bayplan.registry import errors as registries
@@ -13,7 +14,7 @@ from tests.inprocess import Loop
 from tests.joining import joined
 from tests.registry.misbehaving import Asked
 from tests.registry.running import DOCKER_MANIFEST, LAYER, OCI_INDEX, OCI_MANIFEST, Registry, configuration
-from tests.server.inspections.conftest import TORCH, for_both, pushed, spoiled
+from tests.server.inspections.conftest import TORCH, facts, for_both, inspected, made, pushed, spoiled
 
 PATH = "/v1/docker/inspect"
 
@@ -57,6 +58,27 @@ def test_a_registry_is_asked_and_its_answer_is_in_the_specified_shape(service: S
         ],
         "contradictions": [],
     }
+
+
+def test_an_sbom_is_part_of_the_answer_and_of_what_is_stored(service: Service, registry: Registry) -> None:
+    """Its facts too; a broken one is named, and spoils nothing."""
+    image = made(service, pushed(registry, "ml/listed"))
+    digest = service.staff.post(PATH, json={"url": image["url"]}).json()["digest"]
+    sbom = {"spdxVersion": "SPDX-2.3", "packages": [{"name": "torch", "versionInfo": "2.4.1+cu118"}]}
+    for place, body in (("sbom", orjson.dumps(sbom)), ("att", b"{")):
+        kind = "application/spdx+json"
+        document = {
+            "schemaVersion": 2,
+            "mediaType": OCI_MANIFEST,
+            "config": {"mediaType": kind, **registry.blob("ml/listed", b"{}")},
+            "layers": [{"mediaType": kind, **registry.blob("ml/listed", body)}],
+        }
+        registry.manifest("ml/listed", f"{digest.replace(':', '-')}.{place}", document)
+    (platform,) = inspected(service, image)["platforms"]
+    assert [item["packages"] for item in platform["attached"]] == [1, None]
+    assert platform["attached"][1]["problem"].endswith("not JSON, or not all of it.")
+    assert platform["facts"]["framework_cuda"] == stated("11.8", "SBOM (SPDX) torch")
+    assert facts(service, image)["framework_cuda"] == ("11.8", "registry")
 
 
 def test_an_index_gives_its_platforms_and_not_its_attestations(service: Service, registry: Registry) -> None:

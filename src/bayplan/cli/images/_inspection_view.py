@@ -32,6 +32,8 @@ def show_inspection(inspection: InspectionAnswer, image: ExpandedImageAnswer | N
         Text(),
         _facts(inspection["platforms"]),
     ]
+    if attached := _attached(inspection["platforms"]):
+        parts += [Text(), *attached]
     for contradiction in inspection["contradictions"]:
         parts += [Text(), _contradiction(contradiction)]
     show(*parts)
@@ -72,6 +74,17 @@ def _facts(platforms: list[InspectedPlatform]) -> RenderableType:
         everywhere = "all" if len(on) == len(platforms) else ", ".join(on)
         rows.append((name, value, where, everywhere)[: len(columns)])
     return table(columns, rows)
+
+
+def _attached(platforms: list[InspectedPlatform]) -> list[Text]:
+    """A line for each attached document, with what is wrong with it."""
+    documents = {item["digest"] + item["kind"]: item for platform in platforms for item in platform.get("attached", [])}
+    lines = []
+    for document in documents.values():
+        count = "" if document["packages"] is None else f", {document['packages']:,} packages"
+        problem = "" if document["problem"] is None else f": {words(document['problem'])}"
+        lines.append(Text.assemble(("attached", MUTED), f"  {words(document['kind'])}{count}{problem}"))
+    return lines
 
 
 def _contradiction(contradiction: Contradiction) -> Text:

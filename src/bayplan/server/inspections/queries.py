@@ -73,8 +73,13 @@ def _content(inspection: "registry.ImageInspection") -> Object:
         "digest": inspection.digest,
         "media_type": inspection.media_type,
         "checked": now(),
-        "platforms": [asdict(platform) for platform in inspection.platforms],
+        "platforms": [_platform(asdict(platform)) for platform in inspection.platforms],
     }
+
+
+def _platform(platform: Object) -> Object:
+    """A platform on the wire; `attached` is there where something is attached."""
+    return platform if platform["attached"] else {name: platform[name] for name in platform if name != "attached"}
 
 
 def _contradictions(stored: inspection_store.StoredInspection) -> Iterable[Object]:
