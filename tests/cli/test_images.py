@@ -177,8 +177,12 @@ def test_facts_are_entered_and_forgotten(shell: Shell, image: str) -> None:
         "--min-driver 550.54.15 --min-compute-capability 8.0 --end-of-life 2031-01-31 --compat-package '12.4 550.54.15'"
     )
     printed = shell.run("images", "set-facts", image, *entered).out
-    assert rows(printed) == [
-        ["FACT", "FROM", "VALUE"],
+    note, titles, *shown = rows(printed)
+    assert note == ["1 fact differs between sources: the first line of each is used."]
+    assert titles == ["FACT", "FROM", "VALUE", "SOURCE"]
+    assert shown[0] == ["kernel_architectures", "staff", "8.0, 9.0+PTX"], "what differs comes first"
+    assert shown[1][0] == "table"
+    assert shown[2:] == [
         ["architectures", "staff", "amd64, arm64"],
         ["accelerator", "staff", "cuda"],
         ["rocm_version", "-", "not known"],
@@ -187,7 +191,6 @@ def test_facts_are_entered_and_forgotten(shell: Shell, image: str) -> None:
         ["compat_package", "staff", "cuda 12.4; driver 550.54.15"],
         ["compat_activation", "staff", "always"],
         ["framework_cuda", "staff", "13.0"],
-        ["kernel_architectures", "staff", "8.0, 9.0+PTX"],
         ["compiles_at_runtime", "staff", "no"],
         ["compiler_cuda", "staff", "12.8"],
         ["min_driver", "staff", "550.54.15"],

@@ -253,7 +253,12 @@ def registries(service: Service, registry: Registry, people: list[httpx2.Client]
     assert ok(service.staff.post(f"/v1/docker/{image}/checks"))["history"][0]["changes"]
     assert ok(service.staff.post(f"/v1/docker/{gone}/checks"))["state"] == "missing"
     ok(service.staff.post("/v1/docker/checks", json={"which": "not_ok"}))
+    digest = ok(service.staff.get(f"/v1/docker/{image}/inspection"))["platforms"][0]["digest"]
+    package = {"name": "torch", "version": "2.9.1", "source": "torch.dist-info/METADATA"}
+    scan = {"facts": {"min_gpus": {"value": 2, "source": "a file", "certainty": "derived"}}, "packages": [package]}
+    ok(service.staff.put(f"/v1/scans/{digest}", json=scan))
     for client in people:
+        assert ok(client.get(f"/v1/scans/{digest}"))["packages"]
         for pk in (image, gone, unchecked):
             ok(client.get(f"/v1/docker/{pk}/checks"))
         ok(client.get(f"/v1/docker/{image}/inspection"))

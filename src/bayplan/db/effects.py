@@ -11,6 +11,7 @@ import sqlalchemy as sa
 
 from bayplan.db import tables
 from bayplan.db.database import Transaction
+from bayplan.domain.facts import REGISTRY, SCAN
 from bayplan.domain.reference import located
 
 Row = dict[str, Any]
@@ -53,9 +54,9 @@ async def _after_image_change(tx: Transaction, row: Row, old: Row) -> None:
 async def forget_registry_facts(tx: Transaction, image: int) -> None:
     """Forgets inspection, checks and facts of an image that has another reference: they are true of the old one only."""
     facts = tables.image_facts
-    for table in (tables.inspections, tables.check_changes, tables.checks):
+    for table in (tables.inspections, tables.image_platforms, tables.check_changes, tables.checks, tables.scan_jobs):
         await tx.execute(sa.delete(table).where(table.c.image == image))
-    await tx.execute(sa.delete(facts).where(facts.c.image == image, facts.c.origin == "registry"))
+    await tx.execute(sa.delete(facts).where(facts.c.image == image, facts.c.origin.in_((SCAN, REGISTRY))))
 
 
 async def check_again_soon(tx: Transaction, image: int) -> None:

@@ -41,6 +41,30 @@ def by_precedence(values: Mapping[tuple[str, str], Any]) -> SourcedFacts:
     return facts
 
 
+def agree(value: Any, other: Any) -> bool:
+    """Whether two values of a fact say the same, one of them perhaps less: 12.8 and 12.8.1 agree, and lists in another order."""
+    if isinstance(value, list) and isinstance(other, list):
+        return set(value) == set(other)
+    if isinstance(value, dict) and isinstance(other, dict):
+        return all(agree(value[key], other[key]) for key in value.keys() & other.keys())
+    if isinstance(value, dict) and isinstance(other, list):  # of libraries, and the framework's
+        return any(agree(of_library, other) for of_library in value.values())
+    if isinstance(value, list) and isinstance(other, dict):
+        return agree(other, value)
+    if isinstance(value, str) and isinstance(other, str):
+        return f"{value}.".startswith(f"{other}.") or f"{other}.".startswith(f"{value}.")
+    return value is None or other is None or (value == other and isinstance(value, bool) == isinstance(other, bool))
+
+
+def on_architecture(
+    values: Mapping[tuple[str, str], Any], by_origin: Mapping[str, Mapping[str, Mapping[str, Any]]], name: str
+) -> dict[tuple[str, str], Any]:
+    """Gives the facts by (name, origin) on an architecture: an origin that has others there has those alone."""
+    replaced = {origin: of_origin[name] for origin, of_origin in by_origin.items() if name in of_origin}
+    kept = {key: value for key, value in values.items() if key[1] not in replaced or key[0] == ARCHITECTURES}
+    return kept | {(fact, origin): value for origin, facts in replaced.items() for fact, value in facts.items()}
+
+
 @dataclass(frozen=True, slots=True)
 class InspectionFacts:
     """The facts of an image, and the facts that replace them on each architecture where the image differs."""
@@ -60,10 +84,28 @@ def facts_from_inspection(platforms: Iterable[Platform], is_readable: IsReadable
     if not by_architecture:
         return InspectionFacts({}, {})
     named = {name: values for name, values in by_architecture.items() if name is not None}
-    first = by_architecture[_FIRST if _FIRST in named else next(iter(named), None)]
+    first = by_architecture[first_architecture(by_architecture)]
     is_complete = len(named) == len(by_architecture)
     facts = (_readable({ARCHITECTURES: list(named)}, is_readable) if is_complete else {}) | first
     return InspectionFacts(facts, {name: values for name, values in named.items() if values != first})
+
+
+def facts_from_scans(platforms: Iterable[tuple[str | None, Values]]) -> InspectionFacts:
+    """Gives the facts of an image from the scans of its platforms, each with its architecture; nothing for one without a scan."""
+    by_architecture: dict[str | None, Values] = {}
+    for name, values in platforms:
+        by_architecture.setdefault(name, values)
+    if not by_architecture:
+        return InspectionFacts({}, {})
+    named = {name: values for name, values in by_architecture.items() if name is not None}
+    first = by_architecture[first_architecture(by_architecture)]
+    return InspectionFacts(first, {name: values for name, values in named.items() if values != first})
+
+
+def first_architecture(architectures: Iterable[str | None]) -> str | None:
+    """Gives the architecture whose facts are the image's: amd64, else the first that is named."""
+    named = [name for name in architectures if name is not None]
+    return _FIRST if _FIRST in named else next(iter(named), None)
 
 
 def architecture(platform: Platform) -> str | None:

@@ -2,9 +2,9 @@
 
 import datetime
 import re
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NotRequired
 
-from pydantic import AfterValidator, AliasChoices, BeforeValidator, Field, PlainValidator, TypeAdapter
+from pydantic import AfterValidator, AliasChoices, BeforeValidator, Field, PlainValidator, TypeAdapter, ValidationError
 from pydantic_core import PydanticCustomError
 from typing_extensions import TypedDict
 
@@ -144,12 +144,48 @@ class FactsPatch(Body):
     end_of_life: Date | None = Field(None, examples=["2027-01-31"])
 
 
+def is_readable(name: str, value: Any) -> bool:
+    """Whether a value has the form that staff's entry of the fact of that name would have."""
+    try:
+        FactsPatch.model_validate({name: value})
+    except ValidationError:
+        return False
+    return True
+
+
 @answer()
-class FactAnswer(TypedDict):
-    """A fact and its origin: `staff`, a `scan`, the `registry`, or a `table` of bayplan's; null where it is not known."""
+class FactSource(TypedDict):
+    """What one origin says of a fact; `source` is the file, variable or table that says so."""
+
+    origin: str
+    value: Any
+    source: str | None
+    certainty: str | None
+
+
+@answer()
+class ArchitectureFact(TypedDict):
+    """A fact on an architecture where it is another than the image's."""
 
     value: Any
     origin: str | None
+    sources: list[FactSource]
+    disagree: bool
+
+
+@answer()
+class FactAnswer(TypedDict):
+    """A fact and its origin: `staff`, a `scan`, the `registry`, or a `table` of bayplan's; null where it is not known.
+
+    `sources` is there where more than staff say something: all sources side by side, the one that is used first. `disagree` is
+    whether two of them differ, and `by_architecture` has the fact for architectures where it is another.
+    """
+
+    value: Any
+    origin: str | None
+    sources: NotRequired[list[FactSource]]
+    disagree: NotRequired[bool]
+    by_architecture: NotRequired[dict[str, ArchitectureFact]]
 
 
 @answer()

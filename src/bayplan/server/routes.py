@@ -18,6 +18,7 @@ from bayplan.server.matching import routes as matching
 from bayplan.server.prefetch import routes as prefetch
 from bayplan.server.reference_data import routes as reference_data
 from bayplan.server.resources import RESOURCES
+from bayplan.server.scans import routes as scans
 from bayplan.server.sessions import routes as sessions
 
 API_ROUTES: tuple[Route, ...] = (
@@ -25,6 +26,7 @@ API_ROUTES: tuple[Route, ...] = (
     *images.ROUTES,
     *matching.ROUTES,
     *inspections.ROUTES,
+    *scans.ROUTES,
     *credentials.ROUTES,
     *audit.ROUTES,
     *history.ROUTES,

@@ -109,6 +109,8 @@ MAY = {
     ("GET", "/v1/docker/{pk}/docker-config"),
     ("GET", "/v1/prefetch/wanted"),
     ("PUT", "/v1/prefetch/holdings"),
+    ("GET", "/v1/scans/{digest}"),
+    ("PUT", "/v1/scans/{digest}"),
 }
 """All that the API lets a worker do."""
 

@@ -229,6 +229,13 @@ def test_what_registries_say_and_new_credentials(log: Log, guarded: Registry) ->
     assert what == ["docker", pk, "inspect"]
     assert fields["digest"][1].startswith("sha256:")
     assert fields["facts.architectures"] == [None, ["amd64"]]
+    (platform,) = log.service.staff.get(f"/v1/docker/{pk}/inspection").json()["platforms"]
+    scan = {"facts": {"min_gpus": {"value": 2, "source": "a file", "certainty": "stated"}}}
+    _, entries = log.write("PUT /v1/scans/{digest}", scan, digest=platform["digest"])
+    assert entries == [
+        ("scans", None, "scan", {"digest": [None, platform["digest"]]}),
+        ("docker", pk, "scan", {"facts.min_gpus": [None, 2]}),
+    ]
     body = {
         "registry": guarded.host,
         "registry_username": LOGIN.username,

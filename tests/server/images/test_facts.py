@@ -65,7 +65,7 @@ def facts_of(service: Service, pk: int) -> dict[str, Any]:
     facts: dict[str, Any] = answer.json()
     assert set(facts) == set(FACTS)
     for fact in facts.values():
-        assert set(fact) == {"value", "origin"}
+        assert set(fact) - {"sources", "disagree"} == {"value", "origin"}
         assert fact["origin"] in ("registry", "staff", "scan", "table", None)
         assert (fact["value"] is None) == (fact["origin"] is None)
     return facts
@@ -115,7 +115,12 @@ def test_a_fact_of_the_table_comes_back_when_staff_take_theirs_back(service: Ser
     fact = facts_of(service, pk)["kernel_architectures"]
     assert fact["origin"] in ("table", None)
     service.staff.patch(f"/v1/docker/{pk}/facts", json={"kernel_architectures": ["9.0"]})
-    assert facts_of(service, pk)["kernel_architectures"] == {"value": ["9.0"], "origin": "staff"}
+    replaced = facts_of(service, pk)["kernel_architectures"]
+    assert (replaced["value"], replaced["origin"], replaced["disagree"]) == (["9.0"], "staff", True)
+    assert [(source["origin"], source["value"]) for source in replaced["sources"]] == [
+        ("staff", ["9.0"]),
+        ("table", fact["value"]),
+    ]
     service.staff.patch(f"/v1/docker/{pk}/facts", json={"kernel_architectures": None})
     assert facts_of(service, pk)["kernel_architectures"] == fact
 

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from rich.console import RenderableType
 from rich.text import Text
 
-from bayplan.cli.images._view import fact_value, named
+from bayplan.cli.images._facts_view import fact_value
+from bayplan.cli.images._view import named
 from bayplan.cli.output import MUTED, Column, fields, moment, show, size, table, words
 
 if TYPE_CHECKING:

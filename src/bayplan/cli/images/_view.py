@@ -1,9 +1,9 @@
-"""Shows images, as a list or one with all its fields, and the facts about an image."""
+"""Shows images, as a list or one with all its fields."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, cast
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from rich.text import Text
 
@@ -11,7 +11,6 @@ from bayplan.cli.output import MUTED, Column, count, fields, moment, show, table
 
 if TYPE_CHECKING:
     from bayplan.schemas.docker import ExpandedImageAnswer
-    from bayplan.schemas.facts import FactAnswer, FactsAnswer
     from bayplan.schemas.frameworks import FrameworkAnswer
 
 
@@ -70,14 +69,6 @@ def show_one(image: ExpandedImageAnswer, state: Text) -> None:
     )
 
 
-def show_facts(facts: FactsAnswer) -> None:
-    """Prints the facts, also those without a value."""
-    by_name = cast("Mapping[str, FactAnswer]", facts)  # a type checker takes the values of a TypedDict for objects
-    columns = (Column("fact"), Column("from"), Column("value", gives_way=True))
-    rows = [(name, fact["origin"], fact_value(fact["value"])) for name, fact in by_name.items()]
-    show(table(columns, rows))
-
-
 def named(name: str, version: str) -> Text:
     """The name of an image, and its version in bold."""
     return Text.assemble(words(name), " ", (words(version), "bold"))
@@ -96,12 +87,3 @@ def cuda(image: ExpandedImageAnswer) -> str:
 def generation(image: ExpandedImageAnswer) -> str:
     """The oldest generation of GPUs that an image runs on."""
     return image["min_hardware_generation"]["generation"] if image["min_hardware_generation"] else "-"
-
-
-def fact_value(value: object) -> str:
-    """The value of a fact as text."""
-    if value is None:
-        return "not known"
-    if isinstance(value, dict):
-        return "; ".join(f"{name} {words(inner)}" for name, inner in value.items())
-    return words(value)

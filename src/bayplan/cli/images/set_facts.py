@@ -24,7 +24,7 @@ def set_facts(
     They go before what a scan, its registry and the tables say.
     """
     from bayplan.cli import connection, lookup, output
-    from bayplan.cli.images import _view as image_view
+    from bayplan.cli.images import _facts_view as facts_view
 
     values = entered(facts) | dict.fromkeys(name.replace("-", "_") for name in forget or ())
     if not values:
@@ -33,4 +33,4 @@ def set_facts(
         image_facts = client.images.set_facts(lookup.image(client, image)["pk"], values)
     if as_json:
         return output.show_json(image_facts)
-    return image_view.show_facts(image_facts)
+    return facts_view.show_facts(image_facts)

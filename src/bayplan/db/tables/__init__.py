@@ -15,7 +15,18 @@ from bayplan.db.tables.catalogue import (
 from bayplan.db.tables.columns import metadata
 from bayplan.db.tables.fleet import holdings, join_tokens, nodes, prefetch, worker_nodes, workers
 from bayplan.db.tables.history import changes
-from bayplan.db.tables.registries import audit, audit_images, audit_sets, check_changes, checks, inspections, login_uses
+from bayplan.db.tables.registries import (
+    audit,
+    audit_images,
+    audit_sets,
+    check_changes,
+    checks,
+    image_platforms,
+    inspections,
+    login_uses,
+    scan_jobs,
+    scans,
+)
 
 __all__ = [
     "audit",
@@ -31,6 +42,7 @@ __all__ = [
     "hardware",
     "holdings",
     "image_facts",
+    "image_platforms",
     "images",
     "inspections",
     "join_tokens",
@@ -40,6 +52,8 @@ __all__ = [
     "metadata",
     "nodes",
     "prefetch",
+    "scan_jobs",
+    "scans",
     "users",
     "worker_nodes",
     "workers",

@@ -14,8 +14,55 @@ inspections = sa.Table(
     sa.Column("media_type", Text, nullable=False),
     sa.Column("checked", Text, nullable=False),
     sa.Column("platforms", Json, nullable=False),
-    # Facts of the architectures for which the image says something else than `image_facts` has.
+    # Facts of the architectures for which the image says something else than `image_facts` has: of the registry, of scans.
     sa.Column("by_architecture", Json),
+    sa.Column("scanned_by_architecture", Json),
+    sa.Index("ix_inspections_digest", "digest"),
+)
+
+# The platforms of inspections once more, to find the images that a digest is in.
+image_platforms = sa.Table(
+    "image_platforms",
+    metadata,
+    sa.Column("image", Key, sa.ForeignKey("images.pk", ondelete="CASCADE"), primary_key=True, autoincrement=False),
+    sa.Column("position", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("digest", Text, nullable=False, index=True),
+    sa.Column("architecture", Text),  # as a node reports it; None where the image does not name it
+)
+
+# What the files of an image for one platform say, once for each digest. They stay when the image is gone.
+scans = sa.Table(
+    "scans",
+    metadata,
+    # Of the platform; of an index that no stored inspection has, together with the architecture.
+    sa.Column("digest", Text, primary_key=True),
+    sa.Column("architecture", Text, primary_key=True),  # "" where it is not named
+    sa.Column("reader", sa.Integer, nullable=False),
+    sa.Column("scanned", Text, nullable=False),
+    sa.Column("scanned_by", Text),  # the name of a worker or a user
+    sa.Column("by_worker", sa.Boolean, nullable=False),
+    sa.Column("facts", Json, nullable=False),
+    sa.Column("packages", Json, nullable=False),
+    sa.Column("notes", Json, nullable=False),
+    sa.Column("bytes_read", sa.BigInteger, nullable=False),
+)
+
+# The scan of an image that staff asked for last, made by the server.
+scan_jobs = sa.Table(
+    "scan_jobs",
+    metadata,
+    sa.Column("image", Key, sa.ForeignKey("images.pk", ondelete="CASCADE"), primary_key=True, autoincrement=False),
+    sa.Column("digest", Text, nullable=False),
+    sa.Column("architecture", Text),
+    sa.Column("state", Text, nullable=False, index=True),
+    sa.Column("asked", Text, nullable=False),
+    sa.Column("asked_by", Text, nullable=False),
+    sa.Column("leased", Text),  # until when a process has it
+    sa.Column("bytes_done", sa.BigInteger, nullable=False),
+    sa.Column("bytes_total", sa.BigInteger),
+    sa.Column("finished", Text),
+    sa.Column("code", Text),
+    sa.Column("detail", Text),
 )
 
 # How an image was found at the last look into its registry.

@@ -7,8 +7,8 @@ from bayplan.db.principal import Principal
 from bayplan.errors import Forbidden
 
 WORKERS_MAY = (
-    "A worker may read images with what is known of them, ask registries, match for, ping, load and update its own nodes, ask "
-    "what it is to hold and say what it holds; nothing else."
+    "A worker may read images with what is known of them, ask registries, report scans, match for, ping, load and update its "
+    "own nodes, ask what it is to hold and say what it holds; nothing else."
 )
 _STAFF_ONLY = "Only staff may do this: ask one of them, or log in as one."
 

@@ -9,12 +9,11 @@ from bayplan.db import crud, deletion
 from bayplan.db.principal import Principal
 from bayplan.db.projection import projection
 from bayplan.db.resource_types import RESOURCE_TYPES
-from bayplan.domain.compatibility.image import FACT_NAMES
-from bayplan.domain.compatibility.image_requirements import ImageRequirements
 from bayplan.errors import NotFound
 from bayplan.server.context import Context
 from bayplan.server.crud.queries import Sender, Written, expanded_tag
 from bayplan.server.http.responses import fingerprint
+from bayplan.server.images import fact_sources
 from bayplan.server.images.store import revision
 
 __all__ = ["change_facts", "erase", "load_facts", "reinstate", "revision"]
@@ -54,22 +53,13 @@ async def change_facts(
 
 
 async def load_facts(context: Context, pk: int) -> Written:
-    """Gives every fact of an image that the rules use, with its origin, and the tag; raises `NotFound`."""
+    """Gives every fact of an image that the rules use, with its sources, and the tag; raises `NotFound`."""
     # Read before the facts: were they newer than their tag, they would only be sent once more.
     of_image = await revision(context.db, pk)
     snapshot = await context.judge.snapshot()
     image = snapshot.images.get(pk)
     if image is None:
         raise NotFound(f"No docker image with pk {pk}.")
-    entries: Object = {name: {"value": None, "origin": None} for name in FACT_NAMES}
-    requirements = ImageRequirements(image, snapshot.tables)
-    of_framework = snapshot.tables.facts(image.framework, image.framework_version)
-    entries |= {name: {"value": value, "origin": "table"} for name, value in of_framework.items()}
-    builds = requirements.builds(None)
-    if builds:
-        # Where more is known than the table's list, it is a fact of the image and stands in its place below.
-        entries["kernel_architectures"] = {"value": builds[-1].texts, "origin": "table"}
-    for name, (value, origin) in snapshot.facts.get(pk, {}).items():
-        entries[name] = {"value": value, "origin": origin}
+    entries = fact_sources.entries(await fact_sources.stored_facts(context.db, pk), image, snapshot.tables)
     # Facts from tables depend on the image's references, which change without the image's revision.
     return Written(entries, f"{of_image}-{fingerprint(orjson.dumps(entries))}")

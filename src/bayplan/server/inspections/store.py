@@ -3,24 +3,24 @@
 The registry is asked before the transaction begins, so an inspection is compared with the image again when it is stored.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import sqlalchemy as sa
-from pydantic import ValidationError
 
 from bayplan.db import crud, image_facts, tables
 from bayplan.db.change_entry import ChangeEntry
 from bayplan.db.database import Database, Transaction, fetch_all
 from bayplan.db.keyring import Keyring
 from bayplan.db.resource_types import RESOURCE_TYPES
-from bayplan.domain.facts import REGISTRY, STAFF, facts_from_inspection
+from bayplan.domain.facts import REGISTRY, STAFF, architecture, facts_from_inspection
 from bayplan.domain.reference import Reference, check_agreement, located
 from bayplan.errors import Conflict, NotFound
-from bayplan.schemas.facts import FactsPatch
+from bayplan.schemas.facts import is_readable
 from bayplan.server.checks import queries as check_queries
 from bayplan.server.credentials.queries import CredentialKey
+from bayplan.server.scans import queries as scan_queries
 
 IMAGES = RESOURCE_TYPES["docker"]
 Object = dict[str, Any]
@@ -76,23 +76,29 @@ async def keep(
     crud.check_not_deleted(IMAGES, row)
     if located(row["url"], row["registry"]) != at.reference:
         raise Conflict(f"The image with pk {pk} was given another url while its registry was asked: inspect it again.")
-    new = facts_from_inspection(inspection["platforms"], _is_readable)
+    new = facts_from_inspection(inspection["platforms"], is_readable)
     table = tables.inspections
     old = await tx.fetch(sa.select(table.c.digest).where(table.c.image == pk))
     await tx.execute(sa.delete(table).where(table.c.image == pk))
     await tx.execute(sa.insert(table), {"image": pk, **inspection, "by_architecture": new.by_architecture or None})
+    await _enter_platforms(tx, pk, inspection["platforms"])
     digests = (old[0].digest if old else None, inspection["digest"])
     changes = {"digest": digests, **await image_facts.replace(tx, pk, REGISTRY, new.facts)}
+    changes |= await scan_queries.use_scans(tx, pk)
     tx.entries.append(ChangeEntry("docker", pk, "inspect", changes))
     await check_queries.accept_digest(tx, pk, row["url"], row["registry"], inspection["digest"], inspection["checked"])
 
 
-def _is_readable(name: str, value: Any) -> bool:
-    try:
-        FactsPatch.model_validate({name: value})
-    except ValidationError:
-        return False
-    return True
+async def _enter_platforms(tx: Transaction, pk: int, platforms: Sequence[Object]) -> None:
+    table = tables.image_platforms
+    await tx.execute(sa.delete(table).where(table.c.image == pk))
+    await tx.execute(
+        sa.insert(table),
+        [
+            {"image": pk, "position": position, "digest": platform["digest"], "architecture": architecture(platform)}
+            for position, platform in enumerate(platforms)
+        ],
+    )
 
 
 async def load(db: Database, pk: int) -> StoredInspection:

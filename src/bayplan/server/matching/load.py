@@ -20,7 +20,7 @@ from bayplan.domain.compatibility.index import CatalogueIndex
 from bayplan.domain.compatibility.node import Node
 from bayplan.domain.compatibility.order import CatalogueImage
 from bayplan.domain.compatibility.tables import Tables
-from bayplan.domain.facts import PLATFORM_FACTS, STAFF, SourcedFacts, by_precedence
+from bayplan.domain.facts import REGISTRY, SCAN, SourcedFacts, by_precedence, on_architecture
 from bayplan.server.matching.node_facts import node_from
 from bayplan.server.snapshot import MANY_IMAGES, spare_collector
 
@@ -116,6 +116,7 @@ _IMAGES = (
         tables.images.c.framework,
         tables.images.c.cuda_version,
         sa.type_coerce(tables.inspections.c.by_architecture, sa.Text),
+        sa.type_coerce(tables.inspections.c.scanned_by_architecture, sa.Text),
         # What all images without facts are made of.
         tables.images.c.cpu,
         tables.cuda.c.full_version,
@@ -133,7 +134,7 @@ _IMAGES = (
     .outerjoin(tables.inspections, tables.inspections.c.image == tables.images.c.pk)
     .outerjoin(tables.checks, tables.checks.c.image == tables.images.c.pk)
 )
-_PLAIN_AT = 8
+_PLAIN_AT = 9
 _AFTER = CompiledStatement(
     _IMAGES.where(tables.images.c.pk > sa.bindparam("after", type_=sa.BigInteger))
     .order_by(tables.images.c.pk)
@@ -180,10 +181,13 @@ class _Loaded:
     async def add(self, db: Database, rows: Rows) -> None:
         """Takes these rows in, with the facts of their images."""
         facts = await db.fetch(_FACTS, _facts, pks_parameter([row[0] for row in rows]))
-        self.facts |= facts
+        self.facts |= {pk: by_precedence(values) for pk, values in facts.items()}
         for row in rows:
-            pk, name, version, tasks, domain, framework, cuda, by_architecture = row[:_PLAIN_AT]
-            image = _image(row, facts.get(pk, {}), orjson.loads(by_architecture) if by_architecture else {})
+            pk, name, version, tasks, domain, framework, cuda, *others = row[:_PLAIN_AT]
+            by_origin = {
+                origin: orjson.loads(text) for origin, text in zip((REGISTRY, SCAN), others, strict=True) if text
+            }
+            image = _image(row, facts.get(pk, {}), by_origin)
             self.images[pk] = image
             self.candidates[pk] = CatalogueImage(
                 pk, version, image, _tasks(tasks), domain, framework, cuda, sys.intern(name)
@@ -195,11 +199,11 @@ def _tasks(text: str) -> tuple[str, ...]:
     return tuple(orjson.loads(text))
 
 
-def _facts(rows: Rows) -> dict[int, SourcedFacts]:
+def _facts(rows: Rows) -> dict[int, dict[tuple[str, str], Any]]:
     entries: dict[int, dict[tuple[str, str], Any]] = {}
     for image, name, origin, value in rows:
         entries.setdefault(image, {})[name, origin] = orjson.loads(value)
-    return {image: by_precedence(values) for image, values in entries.items()}
+    return entries
 
 
 @lru_cache(maxsize=8192)
@@ -224,16 +228,25 @@ def _plain_image(
     )
 
 
-def _image(row: Any, known: SourcedFacts, others: Mapping[str, Mapping[str, Any]]) -> Image:
+def _image(
+    row: Any, values: Mapping[tuple[str, str], Any], by_origin: Mapping[str, Mapping[str, Mapping[str, Any]]]
+) -> Image:
+    """The image with its facts by name and origin, and those that replace an origin's on an architecture."""
     plain = _plain_image(*row[_PLAIN_AT:])
-    image = _image_with(plain, {name: value for name, (value, _) in known.items()}) if known else plain
-    if not others:
+    image = _image_with(plain, _values(values)) if values else plain
+    names = sorted({name for of_origin in by_origin.values() for name in of_origin})
+    if not names:
         return image
-    kept = {name: value for name, (value, origin) in known.items() if origin == STAFF or name not in PLATFORM_FACTS}
     return replace(
         image,
-        by_architecture=tuple((name, _image_with(plain, {**facts, **kept})) for name, facts in sorted(others.items())),
+        by_architecture=tuple(
+            (name, _image_with(plain, _values(on_architecture(values, by_origin, name)))) for name in names
+        ),
     )
+
+
+def _values(values: Mapping[tuple[str, str], Any]) -> dict[str, Any]:
+    return {name: value for name, (value, _) in by_precedence(values).items()}
 
 
 def _image_with(plain: Image, values: Mapping[str, Any]) -> Image:

@@ -1,0 +1,66 @@
+"""The routes of scans."""
+
+from starlette.responses import Response
+
+from bayplan.schemas.scans import MOST_REPORT_BYTES, ScanAnswer, ScanReport
+from bayplan.server.auth.access import EVERYONE, STAFF_AND_WORKERS
+from bayplan.server.context import Context
+from bayplan.server.http.parameters import NoParameters
+from bayplan.server.http.responses import Json
+from bayplan.server.http.route import Call, Route
+from bayplan.server.scans import queries
+
+_TAGS = ("docker images",)
+_DIGEST = {
+    "schema": {"type": "string", "pattern": "^sha(256:[0-9a-f]{64}|512:[0-9a-f]{128})$"},
+    "description": "The digest of the image for one platform, or of an index.",
+    "example": "sha256:" + 64 * "0",
+}
+
+
+async def load(context: Context, call: Call[NoParameters, None]) -> Response:
+    """Answers with the scan of a digest."""
+    return Json(await queries.load(context, call.principal, call.request.path_params["digest"]))
+
+
+async def report(context: Context, call: Call[NoParameters, ScanReport]) -> Response:
+    """Stores a scan, and answers with what is stored of that digest."""
+    digest = call.request.path_params["digest"]
+    return Json(await queries.report(context, call.principal, digest, call.body))
+
+
+ROUTES = (
+    Route(
+        "GET",
+        "/v1/scans/{digest}",
+        load,
+        EVERYONE,
+        "What the files of an image say",
+        "Gives the scan of the image with that digest: facts, each with the file that says so, and packages. 404 with the code "
+        "`not_scanned` where nobody has scanned it.",
+        "load_scan",
+        _TAGS,
+        answer=ScanAnswer,
+        errors=(404,),
+        path_schema=_DIGEST,
+    ),
+    Route(
+        "PUT",
+        "/v1/scans/{digest}",
+        report,
+        STAFF_AND_WORKERS.saying("Only staff and workers may report scans: ask one of them, or log in as one."),
+        "Report what the files of an image say",
+        "Stores the scan of the image with that digest, once: another report of the same reader changes nothing, and is answered "
+        "with the one that is stored. Its facts are those of every image that has the digest. Workers may report digests that "
+        "images of the catalogue have. Staff and workers only.",
+        "report_scan",
+        _TAGS,
+        body=ScanReport,
+        body_limit=lambda most_bytes: min(most_bytes, MOST_REPORT_BYTES),
+        example={"architecture": "amd64", "facts": {}},
+        answer=ScanAnswer,
+        errors=(409,),
+        path_schema=_DIGEST,
+        most_at_once=8,
+    ),
+)
