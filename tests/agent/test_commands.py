@@ -2,6 +2,7 @@
 
 import json
 import stat
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import httpx2
 import pytest
 
+from bayplan.agent.scan_queue import QueuedScan, ScanQueue
 from tests.agent.box import Box
 from tests.agent.documents import A6000, T4
 from tests.process import Server, running_server
@@ -123,6 +125,21 @@ def test_leaving_a_server_that_has_revoked_the_worker(
     staff.delete(f"/v1/nodes/workers/{box.kept.worker}").raise_for_status()
     assert "did not know" in box.run("leave", "--yes").out
     assert not box.state.exists()
+
+
+def test_the_status_shows_how_far_scans_are(server: Server, box: Box, token: Token, address: str) -> None:
+    box.run("join", server.url, "--token", token(), "--ip", address)
+    queue = ScanQueue.beside(box.state)
+    references = [f"r.example/team/a@sha256:{letter * 64}" for letter in "abcd"]
+    queue.add(references[:2])
+    queue.set(QueuedScan(references[2], "scanning", time.time(), 3_200_000_000))
+    queue.set(QueuedScan(references[3], "failed", time.time(), detail="A layer is damaged."))
+    out = " ".join(box.run("status").out.split())
+    assert f"Scanning {references[2]}: 3.2 GB read." in out
+    assert f"Not scanned: {references[3]}. A layer is damaged." in out
+    assert "Images to be scanned: 2." in out
+    scans = json.loads(box.run("status", "--json").out)["scans"]
+    assert [scan["state"] for scan in scans] == ["waiting", "waiting", "scanning", "failed"]
 
 
 def test_the_exit_code_of_the_status_says_what_does_not_work(

@@ -1,10 +1,13 @@
 """The files of images, from layers and from engines' archives: what is hidden, what is kept, and the facts of it all."""
 
+import gzip
 import hashlib
+import struct
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
+import zstandard
 
 from bayplan.domain.compatibility.image import FACT_NAMES
 from bayplan.scan.errors import ScanFailed
@@ -211,8 +214,6 @@ def test_versions_of_an_image_without_packages() -> None:
 
 def test_images_of_other_accelerators() -> None:
     """ROCm by its files and its code objects; Ascend by its package; a framework for the CPU has none."""
-    import struct
-
     names = [
         b"host-x86_64-unknown-linux--",
         b"hipv4-amdgcn-amd-amdhsa--gfx90a:sramecc+:xnack-",
@@ -221,7 +222,7 @@ def test_images_of_other_accelerators() -> None:
     entries = b"".join(struct.pack("<QQQ", 4_096, 0, len(name)) + name for name in names)
     bundle = b"__CLANG_OFFLOAD_BUNDLE__" + struct.pack("<Q", len(names)) + entries
     bundle += bytes(4_096 - len(bundle))
-    packed = b"CCOB" + struct.pack("<HHIIQ", 2, 1, 24 + len(z := _zstd(bundle)), len(bundle), 0) + z
+    packed = b"CCOB" + struct.pack("<HHIIQ", 2, 1, 24 + len(z := zstandard.compress(bundle)), len(bundle), 0) + z
     version = (
         b"__version__ = '2.6.0+rocm6.2.4'\ncuda: Optional[str] = None\nhip: Optional[str] = '6.2.41134-65d174c3e'\n"
     )
@@ -250,12 +251,6 @@ def test_images_of_other_accelerators() -> None:
     )
 
 
-def _zstd(data: bytes) -> bytes:
-    import zstandard
-
-    return zstandard.ZstdCompressor().compress(data)
-
-
 @pytest.mark.parametrize("form", ["docker", "podman", "oci"])
 def test_archives_of_engines(form: str) -> None:
     """In whichever order the documents come; with the configuration of the image, without which the toolkit's activation is not known."""
@@ -270,6 +265,21 @@ def test_archives_of_engines(form: str) -> None:
     assert again is not None
     assert again.files == image.files.files
     assert stored_layers([*image.diff_ids, "sha256:0"], store) is None
+
+
+def test_layers_of_several_frames_are_read_whole() -> None:
+    """As pigz and eStargz pack them in gzip, and zstd:chunked after a frame that is skipped."""
+    plain = layer(TORCH, "plain")
+    half = len(plain) // 2
+    parts = (plain[:half], plain[half:])
+    skipped = b"\x5a\x2a\x4d\x18" + struct.pack("<I", 5) + b"12345"
+    for packed in (
+        b"".join(map(gzip.compress, parts)) + bytes(100),
+        skipped + b"".join(map(zstandard.compress, parts)) + skipped,
+    ):
+        for size in (7, 100_000):
+            chunks = (packed[at : at + size] for at in range(0, len(packed), size))
+            assert read_layer(chunks).files == read_layer([plain]).files
 
 
 def test_a_layer_is_read_once() -> None:
