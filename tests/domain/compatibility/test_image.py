@@ -1,4 +1,4 @@
-from dataclasses import fields
+from dataclasses import fields, replace
 
 from bayplan.domain.compatibility.image import FACT_NAMES, FACTS, CompatLibraries, Image, framework_kernels
 from bayplan.domain.compatibility.node import Node
@@ -39,3 +39,9 @@ def test_what_no_rule_reads_does_not_make_nodes_distinct() -> None:
     other = Node("535.104.05", "8.6", cpu_mem_bytes=4, kernel_version="6.8")
     assert RULES.kind(first) == RULES.kind(other)
     assert RULES.kind(first) != RULES.kind(Node("535.104.05", "8.9"))
+
+
+def test_the_kernel_counts_where_the_driver_has_no_version() -> None:
+    first, other = Node(target="gfx942", kernel_version="6.8"), Node(target="gfx942", kernel_version="6.14")
+    assert RULES.kind(first) != RULES.kind(other)
+    assert RULES.kind(replace(first, driver_version="6.12.12")) == RULES.kind(replace(other, driver_version="6.12.12"))

@@ -108,7 +108,9 @@ def test_the_driver_and_rocm_are_a_tested_pair(driver: str, rocm: str, tested: b
 
 
 def test_an_amdgpu_driver_of_a_linux_kernel_leaves_it_open() -> None:
-    assert reason(ROCM, replace(MI300X, driver_version=None), "driver_not_tested").grade is Grade.UNKNOWN
+    in_tree = replace(MI300X, driver_version=None, kernel_version="6.14")
+    assert reason(ROCM, in_tree, "driver_not_tested").grade is Grade.UNKNOWN
+    assert reason(ROCM, replace(in_tree, kernel_version=None), "driver_not_tested").grade is Grade.CAVEAT
     unstated = replace(ROCM, rocm_version=None, framework_version="2.9.1+rocm6.4")
     assert codes(unstated, MI300X) == []
     assert reason(replace(ROCM, rocm_version=None), MI300X, "driver_not_tested").grade is Grade.CAVEAT

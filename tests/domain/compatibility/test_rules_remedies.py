@@ -80,7 +80,7 @@ REMEDIES: list[tuple[str, str, Image, Node, str]] = [
      "Use an image for L4T, or install Jetson Linux 39 or later."),
     ("amd_target", "gpu_not_in_build", replace(ROCM, kernel_architectures=framework_kernels("gfx90a")), MI300X,
      "Use an image that was built for gfx942."),
-    ("amd_driver", "driver_not_tested", ROCM, replace(MI300X, driver_version=None),
+    ("amd_driver", "driver_not_tested", ROCM, replace(MI300X, driver_version=None, kernel_version="6.14"),
      ("Install AMD's amdgpu driver (amdgpu-dkms), and report its version from /sys/module/amdgpu/version, "
      "or use an image with an older ROCm release, of the time of the worker's kernel.")),
 ]  # fmt: skip

@@ -84,7 +84,7 @@ RULES = RuleSet(
         ),
         Rule(node_state.virtual_gpu, node=("gpu_name", "gpu_brand", "vgpu_licensed")),
         Rule(node_state.wsl, node=("wsl", "driver_version"), accelerator=None),
-        Rule(accelerator.amd_driver, image=("rocm",), node=("driver_version",), accelerator="rocm"),
+        Rule(accelerator.amd_driver, image=("rocm",), node=("driver_version", "kernel_version"), accelerator="rocm"),
         Rule(
             accelerator.amd_target,
             image=("kernel_architectures",),

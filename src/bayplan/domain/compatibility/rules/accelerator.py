@@ -174,22 +174,7 @@ def amd_driver(pairing: Pairing) -> Reason | None:
     """Rule 14: AMD supports the image's ROCm with the node's amdgpu driver."""
     driver, rocm = pairing.node.reported.driver_version, pairing.image.rocm
     if driver is None:
-        return Reason(
-            Grade.UNKNOWN,
-            ReasonCode.DRIVER_NOT_TESTED,
-            None if rocm is None else f"a driver for ROCm {_release(rocm)}",
-            None,
-            "The version of the worker's amdgpu driver is not known; the one of a Linux kernel has none, and which ROCm "
-            "it runs depends on the kernel.",
-            None,
-            DRIVERS,
-            (
-                advice(
-                    "install AMD's amdgpu driver (amdgpu-dkms), and report its version from /sys/module/amdgpu/version"
-                ),
-                advice("use an image with an older ROCm release, of the time of the worker's kernel"),
-            ),
-        )
+        return _driver_without_version(pairing)
     if rocm is None:
         return caveat(
             ReasonCode.DRIVER_NOT_TESTED,
@@ -210,6 +195,34 @@ def amd_driver(pairing: Pairing) -> Reason | None:
         detail=f"{known if rows else f'No table has the driver {driver}'}; driver and ROCm that are too far apart have failed.",
         remedy="Where it fails, use a driver that AMD supports with the image's ROCm.",
         source=DRIVERS,
+    )
+
+
+def _driver_without_version(pairing: Pairing) -> Reason:
+    """A driver whose kernel is known comes with that kernel and has no version; where neither is known, nobody looked."""
+    rocm, kernel = pairing.image.rocm, pairing.node.reported.kernel_version
+    needed = None if rocm is None else f"a driver for ROCm {_release(rocm)}"
+    if kernel is None:
+        return caveat(
+            ReasonCode.DRIVER_NOT_TESTED,
+            needed=needed,
+            detail="The version of the worker's amdgpu driver is not known; driver and ROCm that are too far apart have failed.",
+            remedy="Report the driver_version of /sys/module/amdgpu/version, or the kernel_version where there is none.",
+            source=DRIVERS,
+        )
+    return Reason(
+        Grade.UNKNOWN,
+        ReasonCode.DRIVER_NOT_TESTED,
+        needed,
+        f"the driver of Linux {kernel}",
+        f"The worker has the amdgpu driver of its kernel, Linux {kernel}, which has no version of its own: AMD does not say "
+        "which ROCm it runs.",
+        None,
+        DRIVERS,
+        (
+            advice("install AMD's amdgpu driver (amdgpu-dkms), and report its version from /sys/module/amdgpu/version"),
+            advice("use an image with an older ROCm release, of the time of the worker's kernel"),
+        ),
     )
 
 

@@ -40,6 +40,9 @@ MEMORY = ("gpu_mem_bytes", "mig_profile", "gpu_name")
 ACCELERATOR = ("driver_version", "compute_capability", "gpu_name", "gpu_brand", "target", "accelerator")
 """The node's facts that decide whether it has a GPU, and of which kind."""
 
+READ_WITHOUT_DRIVER = ("kernel_version",)
+"""The node's facts that rules read only where its driver has no version."""
+
 JUDGE_READS_OF_IMAGE = ("falls_back_to_cpu", "uses_gpu", "accelerator")
 JUDGE_READS_OF_NODE = ("driver_version", "architecture", *ACCELERATOR)
 """The facts that decide which rules apply: whether image and node use a GPU, and the image's own architecture."""
@@ -90,7 +93,11 @@ class RuleSet:
 
     def kind(self, node: Node) -> Node:
         """The node without the facts that no rule reads: nodes of one kind have the same verdicts."""
-        return replace(node, **self._unread)
+        return replace(node, **(self._unread if node.driver_version is None else self._unread_with_driver))
+
+    @cached_property
+    def _unread_with_driver(self) -> dict[str, Any]:
+        return self._unread | dict.fromkeys(READ_WITHOUT_DRIVER)
 
     @cached_property
     def _unread(self) -> dict[str, Any]:
