@@ -27,6 +27,7 @@ if [ -f "$here/failure" ]; then cat "$here/failure"; exit 9; fi
 code=$(cat "$here/code" 2>/dev/null || echo 0)
 case "$1" in
 -q) cat "$here/log.xml"; exit "$code" ;;
+-L) cat "$here/list"; exit "$code" ;;
 --query-gpu=index,compute_cap)
     if [ -f "$here/capabilities" ]; then cat "$here/capabilities"; exit "$code"; fi
     echo 'Field "compute_cap" is not a valid field to query.'
@@ -117,6 +118,22 @@ class Box:
         log = self._programs / "log.xml"
         log.write_text(log.read_text().replace(*replaced, 1) + after)
         (self._programs / "code").write_text(str(code))
+
+    def slices(self, *slices: tuple[int, str, str, str]) -> None:
+        """Slices the first GPU: for each slice its GPU instance, its profile, its memory and its UUID."""
+        devices = "".join(
+            f"<mig_device><index>{number}</index><gpu_instance_id>{instance}</gpu_instance_id>"
+            f"<compute_instance_id>0</compute_instance_id>"
+            f"<fb_memory_usage><total>{memory}</total></fb_memory_usage></mig_device>"
+            for number, (instance, _, memory, _) in enumerate(slices)
+        )
+        self.prints(replaced=("<current_mig>N/A<", "<current_mig>Enabled<"))
+        self.prints(replaced=("\t\t\tNone\n", devices))
+        lines = [
+            f"  MIG {profile}     Device  {number}: (UUID: {uuid})\n"
+            for number, (_, profile, _, uuid) in enumerate(slices)
+        ]
+        (self._programs / "list").write_text("GPU 0: NVIDIA (UUID: GPU-0)\n" + "".join(lines))
 
     def fails(self, sentence: str | None) -> None:
         """Makes nvidia-smi fail with that sentence, or work again."""

@@ -43,6 +43,38 @@ def test_joining_again_updates(server: Server, box: Box, token: Token, nodes: No
     assert box.kept.secret != first.secret
 
 
+def test_each_slice_of_a_gpu_is_a_node(server: Server, box: Box, token: Token, nodes: Nodes, address: str) -> None:
+    """The machine of before keeps its nodes; its first GPU is sliced, as DataDog/datadog-agent pull request 33120 lists it."""
+    box.run("join", server.url, "--token", token(), "--ip", address)
+    before = nodes()
+    uuids = ("MIG-feb88891-0321-5fef-9c87-d4af3b54259e", "MIG-a25704ba-3a06-5299-a795-fd7cf4d13973")
+    first, second = ((instance, "1g.10gb", "9728 MiB", uuid) for instance, uuid in zip((7, 8), uuids, strict=True))
+    box.slices(first, second)
+    box.run("join", server.url, "--token", token(), "--ip", address)
+    sliced = nodes()
+    assert [(node["index"], node["mig_profile"], node["gpu_mem"]) for node in sliced] == [
+        (0, "1g.10gb", 9728 * 2**20),
+        (1, None, 51527024640),
+        (10080, "1g.10gb", 9728 * 2**20),
+    ]
+    assert [node["pk"] for node in sliced[:2]] == [node["pk"] for node in before]
+    assert {index: device["slice"] for index, device in box.kept.devices.items()} == {
+        "0": uuids[0],
+        "1": None,
+        "10080": uuids[1],
+    }
+    facts = json.loads(box.run("status", "--json").out)["facts"]
+    profiles = {fact["gpu"]: fact["value"] for fact in facts if fact["fact"] == "mig_profile"}
+    assert profiles == {0: "1g.10gb", 1: None, 10080: "1g.10gb"}
+    assert all(fact["measured"] for fact in facts if fact["gpu"] is not None)
+    box.has("535.104.05", A6000, A6000)
+    box.slices(second)
+    with box.running() as worker:
+        worker.until_printed("GPU 0 (NVIDIA RTX A6000) is gone")
+        worker.until_printed("Reported")
+    assert [node["index"] for node in nodes()] == [1, 10080]
+
+
 def move(server: Server, box: Box) -> None:
     """Lets the machine's worker report from another network address, as after a move."""
     credential = {"worker": box.kept.worker, "secret": box.kept.secret}

@@ -63,7 +63,7 @@ def _nodes(nodes: Sequence[NodeAnswer]) -> Table:
         (
             node["pk"],
             f"{node['ip']}#{node['index']}",
-            node["gpu_name"] or ("none" if node["driver_version"] is None else "not known"),
+            _gpu(node),
             node["compute_capability"],
             node["driver_version"],
             memory(node["gpu_mem"]),
@@ -72,6 +72,13 @@ def _nodes(nodes: Sequence[NodeAnswer]) -> Table:
         for node in nodes
     ]
     return table(columns, rows)
+
+
+def _gpu(node: NodeAnswer) -> str:
+    """Gives what a node's GPU is called, with the profile of a slice."""
+    if node["gpu_name"]:
+        return " ".join(filter(None, (node["gpu_name"], node["mig_profile"])))
+    return node["target"] or ("none" if node["driver_version"] is None else "not known")
 
 
 def _facts(facts: Sequence[FactStatus]) -> Table:
