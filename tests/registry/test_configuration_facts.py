@@ -93,6 +93,21 @@ def test_commands_that_install_torch(history: list[str], env: dict[str, str], ex
 
 
 @pytest.mark.parametrize(
+    ("command", "cuda"),
+    [
+        ("pip install torch==2.15.0", "13.2"),
+        ("uv pip install torch==2.11.0 numpy", "13.0"),
+        ("pip install torch==2.9.1", None),  # PyPI's wheel for arm64 has no CUDA
+        ("pip install 'torch>=2.11'", None),
+        ("pip install --index-url https://mirror.example.org/simple torch==2.15.0", None),
+        ("pip install torch==2.15.0 && pip uninstall -y torch && pip install torch", None),
+    ],
+)
+def test_torch_by_version_alone_is_the_one_on_pypi(command: str, cuda: str | None) -> None:
+    assert values([f"RUN /bin/sh -c {command}"]).get("framework_cuda") == cuda
+
+
+@pytest.mark.parametrize(
     ("steps", "activation"),
     [
         (["RUN /bin/sh -c ldconfig /usr/local/cuda-12.4/compat/"], "always"),

@@ -15,7 +15,7 @@ from bayplan.scan.library_kernels import library_kernels
 CHUNK_BYTES = 1 << 22
 _SHARED_OBJECT = re.compile(r"[^/]+\.so(?:\.[0-9.]+)?", re.ASCII)
 _SMALLEST_BYTES = 20_000
-_FILE_OF_A_CUDA = re.compile(r"libbitsandbytes_cuda([0-9]{2})([0-9])\.so", re.ASCII)
+_FILE_OF_A_CUDA = re.compile(r"libbitsandbytes_cuda([0-9]{2})([0-9])(?:_nocublaslt)?\.so", re.ASCII)
 _CUDA_FILES: Mapping[str, str] = {
     "torch/version.py": r"^cuda\b[^=]*= '([0-9.]+)'",
     "tensorflow/python/platform/build_info.py": r"'cuda_version', '([0-9.]+)'",

@@ -7,6 +7,7 @@ Source: the published Dockerfiles of ROCm, vllm and vllm-ascend, and the configu
 import re
 from collections.abc import Iterator
 
+from bayplan.domain.compatibility.tables import load
 from bayplan.registry.cuda_facts import cuda_release
 from bayplan.registry.evidence import Certainty, Evidence, NamedFact, ObservedFact, derived, stated
 from bayplan.registry.fact_sources import architectures, targets
@@ -160,6 +161,22 @@ def kernel_facts(evidence: Evidence) -> Iterator[NamedFact]:
         yield "kernel_architectures", derived(by_library, "history, lists of commands")
 
 
+def _cuda_on_pypi(evidence: Evidence) -> Iterator[NamedFact]:
+    """The CUDA of the torch that pip installs by version alone, from PyPI; where its wheels for all machines are of the same."""
+    found = [
+        (installation, torch)
+        for installation in evidence.installations
+        if not installation.removes and (torch := installation.requirement("torch", "pytorch")) is not None
+    ]
+    if not found:
+        return
+    installation, torch = found[-1]
+    if installation.tool == "pip" and not installation.indexes and torch.version and not torch.url:
+        cuda = load().pypi_cuda("torch", torch.version)
+        if cuda is not None:
+            yield "framework_cuda", derived(cuda, f"history pip install torch=={torch.version}, as PyPI has it")
+
+
 def build_cuda_facts(evidence: Evidence) -> Iterator[NamedFact]:
     """The CUDA that the framework was built for, and that of the compiler that it calls at run time."""
     release = cuda_release(evidence.env.get("CUDA_VERSION"))
@@ -169,5 +186,7 @@ def build_cuda_facts(evidence: Evidence) -> Iterator[NamedFact]:
         yield "framework_cuda", ObservedFact(".".join(build[0].release.split(".")[:2]), build[1], build[2])
     elif build is None and minor is not None and is_of_ngc(evidence):
         yield "framework_cuda", stated(minor, "env CUDA_VERSION")
+    elif build is None:
+        yield from _cuda_on_pypi(evidence)
     if minor is not None and evidence.env.get("TRITON_PTXAS_PATH", "").startswith("/usr/local/cuda/"):
         yield "compiler_cuda", derived(minor, "env TRITON_PTXAS_PATH, CUDA_VERSION")

@@ -66,7 +66,8 @@ def test_a_release_could_make_what_its_builds_contain() -> None:
         name: (CudaVersion.parse(oldest).release, CudaVersion.parse(newest).release)
         for name, (oldest, newest) in RENAMED.items()
     }
-    for row in TABLES.arch_lists:
+    # A wheel has what was read; vLLM 0.9 was built with a newer CUDA than that of its torch, by which it is listed.
+    for row in (row for row in TABLES.arch_lists if not row.source.startswith("wheel ")):
         for kernel in row.kernel_architectures:
             name = re.sub(r"^compute_([0-9]+)([0-9])$", r"\1.\2", kernel.removesuffix("+PTX")).rstrip("af")
             first, last = spans[name]

@@ -1,13 +1,18 @@
 """The shipped tables, and what the loader says of wrong ones."""
 
 import csv
+import datetime
 import itertools
 from pathlib import Path
 
 import pytest
 
+from bayplan.domain.compatibility.image import Image
+from bayplan.domain.compatibility.judge import judge
+from bayplan.domain.compatibility.node import Node
 from bayplan.domain.compatibility.tables import load, read_rows
 from bayplan.domain.compatibility.tables.loader import SHIPPED
+from bayplan.domain.compatibility.verdict import Grade
 from bayplan.domain.versions import CudaVersion, DriverVersion
 from bayplan.errors import CannotStart
 
@@ -249,6 +254,22 @@ def test_a_folder_replaces_only_the_tables_that_it_has(tmp_path: Path) -> None:
     tables = load(tmp_path)
     assert str(tables.driver_cuda(DriverVersion.parse("605"))) == "13.3"
     assert tables.cuda == TABLES.cuda
+
+
+def test_newer_tables_judge_what_came_out_later(tmp_path: Path) -> None:
+    """What docs/operations.md recommends: two files, for a catalogue that was filled before."""
+    image = Image(cuda="13.9.0", requirements=(("NVIDIA_REQUIRE_CUDA", "cuda>=13.9"),))
+    node = Node(driver_version="660.10", compute_capability="9.0", gpu_name="NVIDIA H100 PCIe", architecture="amd64")
+    catalogue = [(row.version, row.full_version, row.min_driver) for row in TABLES.cuda]
+    ranges = [(row.name, float(row.min_cc), float(row.max_cc)) for row in TABLES.generations]
+
+    def grade(folder: Path | None) -> Grade:
+        return judge(image, node, load(folder).with_catalogue(catalogue, ranges), datetime.date(2026, 11, 29)).grade
+
+    assert grade(None) is Grade.UNKNOWN, "a branch and a release beyond every row: never refused"
+    write(tmp_path / "cuda.csv", GOOD["cuda.csv"], ["13.9", "13.9.0", "", "its release notes"])
+    write(tmp_path / "driver_branch_cuda.csv", GOOD["driver_branch_cuda.csv"], ["660", "13.9", "nvidia-smi"])
+    assert grade(tmp_path) is Grade.NATIVE
 
 
 def write(path: Path, *lines: list[str]) -> None:

@@ -82,6 +82,12 @@ class LibraryTables:
         rows = _of_version(self._pypi_builds.get(library_name(library), ()), parsed)
         return next((row for row in rows if row.architecture == (architecture or "amd64")), None)
 
+    def pypi_cuda(self, library: str, version: str) -> str | None:
+        """The CUDA release of what PyPI has of a version, where its wheels for amd64 and arm64 are known and of the same."""
+        releases = [self.pypi_build(library, version, architecture) for architecture in ("amd64", "arm64")]
+        named = {None if build is None else build.cuda for build in releases}
+        return next(iter(named)) if len(named) == 1 else None
+
     def runtime_compiler(self, library: str | None, version: str | None) -> RuntimeCompiler | None:
         """What a library compiles while it runs, and with which compiler; None where it is not listed."""
         return _first_of_version(self._runtime_compilers, library, version)
