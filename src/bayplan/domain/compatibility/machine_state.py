@@ -3,15 +3,13 @@
 from dataclasses import dataclass
 from functools import cached_property
 
+from bayplan.domain.compatibility.container_runtime import CDI_MODES, RuntimeMode
 from bayplan.domain.compatibility.gpu_memory import mig_profile
 from bayplan.domain.compatibility.node import Node
 from bayplan.domain.compatibility.tables import Tables, ToolkitFault
 from bayplan.domain.versions import ComputeCapability, DriverVersion, read, sort_key
 
-_JIT_CDI_BY_DEFAULT = sort_key("1.18.0")
-"""From this release of the toolkit on the mode auto is jit-cdi, before it legacy; on Tegra csv (its CHANGELOG.md)."""
 _THOR, _ORIN = ComputeCapability(11, 0), ComputeCapability(8, 7)
-_MODES = ("legacy", "csv", "cdi", "jit-cdi")
 
 
 @dataclass(frozen=True)
@@ -23,18 +21,13 @@ class MachineState:
     platform: str | None
     capability: ComputeCapability | None
     is_tegra: bool
+    modes: tuple[RuntimeMode, ...]
+    """The modes that its container runtime may have."""
 
     @cached_property
-    def mode(self) -> str | None:
-        """The mode of its container runtime, with auto resolved; None where unknown."""
-        mode = (self.reported.runtime_mode or "").strip().lower()
-        if mode != "auto":
-            return mode if mode in _MODES else None
-        if self.is_tegra:
-            return "csv"
-        if self.reported.toolkit_version is None:
-            return None
-        return "jit-cdi" if sort_key(self.reported.toolkit_version) >= _JIT_CDI_BY_DEFAULT else "legacy"
+    def mode(self) -> RuntimeMode | None:
+        """The mode of its container runtime; None where unknown, or where there may be several."""
+        return self.modes[0] if len(self.modes) == 1 else None
 
     @cached_property
     def cdi_driver(self) -> DriverVersion | None:
@@ -68,10 +61,11 @@ class MachineState:
 
     def _holds(self, condition: str) -> bool | None:
         """Whether a condition of the table of faults holds on this machine; None where that is not known."""
-        mode, gpu = self.mode, self.capability
-        if condition in _MODES:
-            cdi = condition == "cdi" and mode == "jit-cdi"
-            return None if mode is None else mode == condition or cdi
+        gpu = self.capability
+        if condition in set(RuntimeMode):
+            modes = CDI_MODES if condition == RuntimeMode.CDI else {RuntimeMode(condition)}
+            outcomes = {mode in modes for mode in self.modes}
+            return outcomes.pop() if len(outcomes) == 1 else None
         if condition.startswith("driver-"):
             driver = read(DriverVersion.parse, self.reported.driver_version)
             return None if driver is None else str(driver.branch) == condition.removeprefix("driver-")
