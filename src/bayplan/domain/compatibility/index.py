@@ -16,7 +16,6 @@ from bayplan.domain.compatibility.columns import GroupColumn
 from bayplan.domain.compatibility.fact_columns import FactColumns, FactLayout
 from bayplan.domain.compatibility.image import Image
 from bayplan.domain.compatibility.image_requirements import ImageRequirements, without_read_facts
-from bayplan.domain.compatibility.judge import Trials
 from bayplan.domain.compatibility.judge_all import NodeKind, Part, judge_all
 from bayplan.domain.compatibility.node import Node
 from bayplan.domain.compatibility.node_capabilities import NodeCapabilities
@@ -87,7 +86,7 @@ class CatalogueIndex:
             {name: FactColumns.build(layout, members, size) for name, members in others.items()},
             parsed,
             lru_cache(maxsize=KINDS_KEPT)(
-                lambda kind, today: NodeKind(Trials(NodeCapabilities(kind, tables), today, rules))
+                lambda kind, today: NodeKind.of(NodeCapabilities(kind, tables), today, rules)
             ),
         )
 

@@ -5,7 +5,7 @@ for the index, which judges a whole catalogue at once.
 """
 
 import datetime
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -16,7 +16,7 @@ from bayplan.domain.compatibility.node import Node
 from bayplan.domain.compatibility.node_capabilities import NodeCapabilities
 from bayplan.domain.compatibility.pairing import Pairing
 from bayplan.domain.compatibility.remedies import Outcome, Try, blocks, is_blocked, offer
-from bayplan.domain.compatibility.rules import RULES, RuleSet
+from bayplan.domain.compatibility.rules import RULES, Rule, RuleSet
 from bayplan.domain.compatibility.tables import Tables
 from bayplan.domain.compatibility.verdict import ORDER, SEVERITY, Facts, Grade, Reason, Remedy, Verdict
 
@@ -51,10 +51,41 @@ def judge_parsed(
 ) -> Verdict:
     """The verdict for an image and a kind of node that are parsed already, against the same tables."""
     requirements = requirements.on(capabilities.platform)
-    general, gpu = _reasons(requirements, capabilities, today, rules)
-    verdict = settle(general, gpu, requirements.falls_back_to_cpu)
-    trials = Trials(capabilities, today, rules).of(requirements)
+    results = _results(requirements, capabilities, today, rules)
+    verdict = results.verdict
+    trials = Trials(capabilities, today, rules).of(requirements, results)
     return offer(verdict, trials, sibling() if is_blocked(verdict) else None)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RuleResults:
+    """The reasons for an image on a node, by the numbers of their rules in `RuleSet.all`; `gpu` None where no GPU is used."""
+
+    general: Mapping[int, Reason]
+    gpu: Mapping[int, Reason] | None
+    works_on_cpu: bool
+
+    @property
+    def verdict(self) -> Verdict:
+        """The verdict for these reasons: the worst grade counts, and what works on the CPU falls back to it."""
+        if self.gpu is None:
+            grade, reasons = Grade.CPU, [*self.general.values()]
+        else:
+            grade, reasons = _worst(Grade.NATIVE, self.gpu.values()), [*self.general.values(), *self.gpu.values()]
+            if grade is Grade.NO and self.works_on_cpu:
+                grade = Grade.CPU
+        reasons.sort(key=lambda reason: SEVERITY[reason.grade])
+        return Verdict(_worst(grade, self.general.values()), tuple(reasons))
+
+    @property
+    def outcome(self) -> Outcome:
+        """The grade, and what stands in the way."""
+        blocking = {number: reason for number, reason in self.general.items() if blocks(reason)}
+        if self.gpu is not None and not (blocking and self.works_on_cpu):
+            # What works on the CPU needs no GPU once it may start.
+            blocking |= {number: reason for number, reason in self.gpu.items() if blocks(reason)}
+        refusing = frozenset(number for number, reason in blocking.items() if reason.grade is Grade.NO)
+        return Outcome(self.verdict.grade, frozenset(blocking), refusing)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -69,24 +100,31 @@ class Trials:
         default_factory=WeakKeyDictionary
     )
 
-    def of(self, requirements: ImageRequirements) -> Try:
-        """The outcome for an image, as it is on the node's platform, after changes of the two."""
+    def of(self, requirements: ImageRequirements, results: RuleResults) -> Try:
+        """The outcome for an image, as it is on the node's platform, after changes of the two; `results` are those before."""
         outcomes = self._outcomes.setdefault(requirements, {})
 
         def attempt(of_node: Facts, of_image: Facts) -> Outcome:
             outcome = outcomes.get((of_node, of_image))
             if outcome is None:
-                outcome = outcomes[of_node, of_image] = self._outcome(requirements, of_node, of_image)
+                outcome = outcomes[of_node, of_image] = self._after(requirements, results, of_node, of_image).outcome
             return outcome
 
         return attempt
 
-    def _outcome(self, requirements: ImageRequirements, of_node: Facts, of_image: Facts) -> Outcome:
+    def _after(
+        self, requirements: ImageRequirements, results: RuleResults, of_node: Facts, of_image: Facts
+    ) -> RuleResults:
+        """The results after changes: only the rules that read a changed fact are run again."""
+        changed, node = requirements, self._node(of_node)
         if of_image:
             facts: dict[str, Any] = dict(of_image)
-            requirements = ImageRequirements(replace(requirements.declared, **facts), requirements.tables)
-        general, gpu = _reasons(requirements, self._node(of_node), self.today, self.rules)
-        return _outcome(general, gpu, requirements.falls_back_to_cpu)
+            changed = ImageRequirements(replace(requirements.declared, **facts), requirements.tables)
+        if _kinds(changed, node) != _kinds(requirements, self.node):
+            return _results(changed, node, self.today, self.rules)
+        names = frozenset(name for name, _ in of_node), frozenset(name for name, _ in of_image)
+        again = self.rules.reading(*names)
+        return _results(changed, node, self.today, self.rules, results, again)
 
     def _node(self, changes: Facts) -> NodeCapabilities:
         if not changes:
@@ -99,39 +137,42 @@ class Trials:
         return node
 
 
-def _reasons(
-    requirements: ImageRequirements, capabilities: NodeCapabilities, today: datetime.date, rules: RuleSet
-) -> tuple[list[Reason], list[Reason] | None]:
-    """The reasons of the general rules, and of those for GPUs; None where no GPU is used."""
+def _kinds(image: ImageRequirements, node: NodeCapabilities) -> tuple[bool, str | None, str | None]:
+    """What decides which rules judge: whether a GPU is used, and the accelerators of the two."""
+    return image.uses_gpu and node.has_gpu, image.accelerator, node.accelerator
+
+
+def _results(
+    requirements: ImageRequirements,
+    capabilities: NodeCapabilities,
+    today: datetime.date,
+    rules: RuleSet,
+    before: RuleResults | None = None,
+    again: Collection[int] = (),
+) -> RuleResults:
+    """The results of the rules; of those alone that run `again`, where the others gave those of `before`."""
     pairing = Pairing(requirements, capabilities, today)
-    general = [reason for rule in rules.general if (reason := rule.check(pairing)) is not None]
-    if not requirements.uses_gpu or not capabilities.has_gpu:
-        return general, None
-    kinds = requirements.accelerator, capabilities.accelerator
-    return general, [
-        reason for rule in rules.gpu if rule.judges(*kinds) and (reason := rule.check(pairing)) is not None
-    ]
+    uses_gpu, image, node = _kinds(requirements, capabilities)
+    general = _checked(enumerate(rules.general), pairing, None if before is None else before.general, again)
+    gpu = None
+    if uses_gpu:
+        numbered = enumerate(rules.gpu, len(rules.general))
+        judging = (entry for entry in numbered if entry[1].judges(image, node))
+        gpu = _checked(judging, pairing, None if before is None else before.gpu, again)
+    return RuleResults(general, gpu, requirements.falls_back_to_cpu)
 
 
-def _outcome(general: Sequence[Reason], gpu: Sequence[Reason] | None, works_on_cpu: bool) -> Outcome:
-    grade = settle(general, gpu, works_on_cpu).grade
-    blocking = [reason for reason in general if blocks(reason)]
-    if gpu is not None and not (blocking and works_on_cpu):  # what works on the CPU needs no GPU once it may start
-        blocking += [reason for reason in gpu if blocks(reason)]
-    refusing = frozenset((reason.code, reason.source) for reason in blocking if reason.grade is Grade.NO)
-    return Outcome(grade, frozenset((reason.code, reason.source) for reason in blocking), refusing)
-
-
-def settle(general: Sequence[Reason], gpu: Sequence[Reason] | None, works_on_cpu: bool) -> Verdict:
-    """The verdict for these reasons; `gpu` has those of the rules for GPUs, None where no GPU is used."""
-    if gpu is None:
-        grade, reasons = Grade.CPU, [*general]
-    else:
-        grade, reasons = _worst(Grade.NATIVE, gpu), [*general, *gpu]
-        if grade is Grade.NO and works_on_cpu:
-            grade = Grade.CPU
-    reasons.sort(key=lambda reason: SEVERITY[reason.grade])
-    return Verdict(_worst(grade, general), tuple(reasons))
+def _checked(
+    numbered: Iterable[tuple[int, Rule]], pairing: Pairing, before: Mapping[int, Reason] | None, again: Collection[int]
+) -> dict[int, Reason]:
+    """The reasons of these rules by their numbers."""
+    if before is None:
+        return {number: reason for number, rule in numbered if (reason := rule.check(pairing)) is not None}
+    reasons = {number: reason for number, reason in before.items() if number not in again}
+    for number, rule in numbered:
+        if number in again and (reason := rule.check(pairing)) is not None:
+            reasons[number] = reason
+    return reasons
 
 
 def _worst(start: Grade, reasons: Iterable[Reason]) -> Grade:

@@ -3,6 +3,7 @@
 A rule's result for a group is kept for the kind of node, across changes of the catalogue; the rest is AND and OR.
 """
 
+import datetime
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,7 +17,7 @@ from bayplan.domain.compatibility.node_capabilities import NodeCapabilities
 from bayplan.domain.compatibility.node_verdicts import Block, NodeVerdicts
 from bayplan.domain.compatibility.order import ImageOrder
 from bayplan.domain.compatibility.pairing import Pairing
-from bayplan.domain.compatibility.rules import Rule
+from bayplan.domain.compatibility.rules import Rule, RuleSet
 from bayplan.domain.compatibility.siblings import Siblings
 from bayplan.domain.compatibility.verdict import ORDER, Grade
 
@@ -30,13 +31,14 @@ GradeSets = dict[Grade, Bits]
 class NodeKind:
     """A kind of node on one day, with the results of the rules for it so far, by the number of the group."""
 
+    node: NodeCapabilities
     trials: Trials
     results: dict[Hashable, list[Any]] = field(default_factory=dict)
 
-    @property
-    def node(self) -> NodeCapabilities:
-        """The node."""
-        return self.trials.node
+    @classmethod
+    def of(cls, node: NodeCapabilities, today: datetime.date, rules: RuleSet) -> "NodeKind":
+        """The kind of that node."""
+        return cls(node, Trials(node, today, rules))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -102,14 +104,15 @@ class _Run:
         """The reasons that a rule gives, each with its images; those of `judged` alone, where it is given."""
         members = self._part.members if judged is None else judged
         if rule.by_grades is None:
-            yield from self._blocks(rule, number, column, members if self._narrowed or judged is not None else None)
+            among = members if self._narrowed or judged is not None else None
+            yield from self._blocks(rule, number, number, column, among)
             return
         holds = self._images_with(rule.by_grades)
-        for answer, among in ((True, holds & members), (False, members & ~holds)):
-            if among:
-                yield from self._blocks(rule, (number, answer), column, among)
+        for answer, images in ((True, holds & members), (False, members & ~holds)):
+            if images:
+                yield from self._blocks(rule, number, (number, answer), column, images)
 
-    def _blocks(self, rule: Rule, key: Hashable, column: int, among: Bits | None) -> Iterator[Block]:
+    def _blocks(self, rule: Rule, number: int, key: Hashable, column: int, among: Bits | None) -> Iterator[Block]:
         facts = self._part.facts.columns[column]
         results = self._results(key, facts)
         for group, images in enumerate(facts.bits):
@@ -123,7 +126,7 @@ class _Run:
                 example = facts.examples[group] if rule.by_grades is None else self._image_at(lowest(images))
                 result = results[group] = rule.check(self._pairing(example))
             if result is not None:
-                yield result, images
+                yield result, images, number
 
     def _results(self, key: Hashable, facts: GroupColumn[ImageRequirements]) -> list[Any]:
         results = self._kind.results.setdefault((facts.numbering, key), [])
@@ -169,13 +172,13 @@ class _Run:
 
 def _by_grade(blocks: Sequence[Block]) -> GradeSets:
     sets = dict.fromkeys(Grade, 0)
-    for reason, images in blocks:
+    for reason, images, _ in blocks:
         sets[reason.grade] |= images
     return sets
 
 
 def _settle(every: Bits, general: GradeSets, gpu: GradeSets, uses_gpu: Bits, works_on_cpu: Bits) -> GradeSets:
-    """The images of each grade, by the same rule as `judge.settle` for a single image."""
+    """The images of each grade, by the same rule as `judge.RuleResults` for a single image."""
     on_gpu: GradeSets = {}
     left = uses_gpu
     for grade in _WORST_FIRST:

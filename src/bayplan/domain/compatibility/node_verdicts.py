@@ -6,14 +6,14 @@ from itertools import chain, islice
 
 from bayplan.domain.compatibility.bits import Bits, from_places, places
 from bayplan.domain.compatibility.image_requirements import ImageRequirements
-from bayplan.domain.compatibility.judge import Trials, settle
+from bayplan.domain.compatibility.judge import RuleResults, Trials
 from bayplan.domain.compatibility.order import ImageOrder
 from bayplan.domain.compatibility.remedies import Try, is_blocked, offer
 from bayplan.domain.compatibility.siblings import Siblings
 from bayplan.domain.compatibility.verdict import ORDER, Grade, Reason, Remedy, Verdict
 
-Block = tuple[Reason, Bits]
-"""A reason and the images that it is for."""
+Block = tuple[Reason, Bits, int]
+"""A reason, the images that it is for, and the number of its rule."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -31,7 +31,7 @@ class NodeVerdicts:
     uses_gpu: Bits
     general: list[Block]
     gpu: list[Block]
-    _settled: dict[ImageRequirements, Verdict] = field(default_factory=dict)
+    _results: dict[ImageRequirements, RuleResults] = field(default_factory=dict)
     _offered: dict[tuple[ImageRequirements, Remedy | None], Verdict] = field(default_factory=dict)
 
     def best(self, images: Bits, grades: frozenset[Grade], limit: int | None = None) -> list[int]:
@@ -75,35 +75,43 @@ class NodeVerdicts:
 
     def grade_after(self, place: int, remedy: Remedy) -> Grade:
         """The grade of the image at that place after a remedy's changes."""
-        return self._trials(self.order.entries[place][3])(remedy.node, remedy.image).grade
+        requirements = self.order.entries[place][3]
+        self._work_out([place])
+        return self._trials(requirements)(remedy.node, remedy.image).grade
 
     def _trials(self, requirements: ImageRequirements) -> Try:
-        return self.trials.of(requirements.on(self.trials.node.platform))
+        return self.trials.of(requirements.on(self.trials.node.platform), self._results[requirements])
 
     def _verdicts(self, chosen: Sequence[int]) -> dict[int, Verdict]:
         """The verdict of the image at each place, with remedies that were not tried."""
-        entries, settled = self.order.entries, self._settled
+        self._work_out(chosen)
+        verdicts: dict[ImageRequirements, Verdict] = {}
+        for place in chosen:
+            requirements = self.order.entries[place][3]
+            if requirements not in verdicts:
+                verdicts[requirements] = self._results[requirements].verdict
+        return {place: verdicts[self.order.entries[place][3]] for place in chosen}
+
+    def _work_out(self, chosen: Sequence[int]) -> None:
+        """Puts the reasons of these images together, where that was not done yet."""
+        entries = self.order.entries
         missing: dict[ImageRequirements, int] = {}
         for place in chosen:
-            if entries[place][3] not in settled:
+            if entries[place][3] not in self._results:
                 missing.setdefault(entries[place][3], place)
-        if missing:
-            self._settle(missing)
-        return {place: settled[entries[place][3]] for place in chosen}
-
-    def _settle(self, missing: dict[ImageRequirements, int]) -> None:
-        chosen = from_places(missing.values(), len(self.order.entries))
-        on_gpu = chosen & self.uses_gpu
-        general, gpu = _reasons(self.general, chosen), _reasons(self.gpu, on_gpu)
+        if not missing:
+            return
+        images = from_places(missing.values(), len(entries))
+        general, gpu = _reasons(self.general, images), _reasons(self.gpu, images & self.uses_gpu)
         for requirements, place in missing.items():
             image = requirements.on(self.trials.node.platform)
-            self._settled[requirements] = settle(general[place], gpu.get(place), image.falls_back_to_cpu)
+            self._results[requirements] = RuleResults(general[place], gpu.get(place), image.falls_back_to_cpu)
 
 
-def _reasons(blocks: list[Block], images: Bits) -> dict[int, list[Reason]]:
-    """The reasons of each of the images, by place."""
-    reasons: dict[int, list[Reason]] = {place: [] for place in places(images)}
-    for reason, blocked in blocks:
+def _reasons(blocks: list[Block], images: Bits) -> dict[int, dict[int, Reason]]:
+    """The reasons of each of the images, by place and by the number of their rule."""
+    reasons: dict[int, dict[int, Reason]] = {place: {} for place in places(images)}
+    for reason, blocked, number in blocks:
         for place in places(blocked & images):
-            reasons[place].append(reason)
+            reasons[place][number] = reason
     return reasons

@@ -10,7 +10,7 @@ from operator import itemgetter
 
 from bayplan.domain.compatibility.bits import Bits, lowest
 from bayplan.domain.compatibility.index import CatalogueIndex
-from bayplan.domain.compatibility.node_verdicts import Block, NodeVerdicts
+from bayplan.domain.compatibility.node_verdicts import NodeVerdicts
 from bayplan.domain.compatibility.question import MatchQuery, TaskImages
 from bayplan.domain.compatibility.verdict import SEVERITY, Grade, Reason, ReasonCode, Verdict
 from bayplan.domain.versions import DriverVersion, read, sort_key
@@ -58,10 +58,10 @@ def summarize(query: MatchQuery, verdicts: NodeVerdicts, images: Bits) -> tuple[
     return tuple(SummaryLine(code, blocked.bit_count(), remedies[code]) for code, blocked in order)
 
 
-def _blocking(verdicts: NodeVerdicts, grades: frozenset[Grade], rejected: Bits) -> Iterator[Block]:
+def _blocking(verdicts: NodeVerdicts, grades: frozenset[Grade], rejected: Bits) -> Iterator[tuple[Reason, Bits]]:
     """The reasons that keep images from being accepted, each with the rejected images that it blocks."""
     for blocks, images in ((verdicts.general, rejected), (verdicts.gpu, rejected & verdicts.uses_gpu)):
-        for reason, blocked in blocks:
+        for reason, blocked, _ in blocks:
             if reason.grade is not Grade.CAVEAT and reason.grade not in grades and (rest := blocked & images):
                 yield reason, rest
 

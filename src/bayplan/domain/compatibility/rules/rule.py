@@ -91,6 +91,21 @@ class RuleSet:
         """Every rule, in the order in which reasons of equal grade come."""
         return self.general + self.gpu
 
+    def reading(self, of_node: frozenset[str], of_image: frozenset[str]) -> frozenset[int]:
+        """The numbers, in `all`, of the rules that read any of these fields of `Node` or of `Image`."""
+        numbers = self._reading.get((of_node, of_image))
+        if numbers is None:
+            numbers = self._reading[of_node, of_image] = frozenset(
+                number
+                for number, rule in enumerate(self.all)
+                if rule.node_fields & of_node or rule.image_fields & of_image
+            )
+        return numbers
+
+    @cached_property
+    def _reading(self) -> dict[tuple[frozenset[str], frozenset[str]], frozenset[int]]:
+        return {}
+
     def kind(self, node: Node) -> Node:
         """The node without the facts that no rule reads: nodes of one kind have the same verdicts."""
         return replace(node, **(self._unread if node.driver_version is None else self._unread_with_driver))
