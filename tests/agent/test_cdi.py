@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from bayplan.agent import cdi
+from bayplan.agent import cdi, engine_runtimes
 from bayplan.agent.machine_fact import measured
 from tests.agent.roots import root_with
 
@@ -143,6 +143,15 @@ def test_that_of_the_running_system_takes_precedence(tmp_path: Path) -> None:
     assert [fault.split()[3] for fault in cdi.faults(readable)] == ["/var/run/cdi/nvidia.yaml"]
     root_with(tmp_path, dict.fromkeys(PATHS, ""))
     assert cdi.faults(cdi.specifications(tmp_path)[0]) == ()
+
+
+def test_the_folders_of_dockers_configuration(tmp_path: Path) -> None:
+    folders = '{"cdi-spec-dirs": ["/opt/a", "/opt/b/", 3, "relative"]}'
+    root_with(tmp_path, {"opt/a/n.yaml": OLD, "opt/b/n.yaml": OF_CTK, "etc/docker/daemon.json": folders})
+    configured = engine_runtimes.cdi_folders(tmp_path, {})
+    readable, _ = cdi.specifications(tmp_path, configured)
+    assert [specification.path for specification in readable] == ["/opt/b/n.yaml", "/opt/a/n.yaml"]
+    assert cdi.specifications(tmp_path) == ([], [])
 
 
 def test_specifications_for_other_devices_do_not_count(tmp_path: Path) -> None:

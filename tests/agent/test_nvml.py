@@ -317,6 +317,13 @@ def test_the_slices_of_a_gpu(nvml: dict[str, str], tmp_path: Path) -> None:
     assert without["gpus"]["gpus"][1]["slices"] == []
 
 
+def test_a_container_on_a_slice_need_not_see_the_memory_of_the_whole(nvml: dict[str, str], tmp_path: Path) -> None:
+    case = {"NVML_SLICES": "1", "NVML_FAILURES": "memory:1:4", "NVML_SLICE_NAME": "NVIDIA A100 MIG 1g.10gb"}
+    (answer,) = asked(nvml, [case], tmp_path)
+    assert answer["gpus"]["faults"] == []
+    assert [part["profile"] for part in answer["gpus"]["gpus"][1]["slices"]] == ["1g.10gb"] * 2
+
+
 def test_slices_that_fail_spoil_nothing(nvml: dict[str, str], tmp_path: Path) -> None:
     calls = ("mig", "most", "slice", "uuid", "instance", "virtualization", "licence", "cuda")
     failures = [f"{call}:1:{code} {call}:0:{code}" for call in calls for code in (3, 4, 13, 15, 999)]

@@ -6,7 +6,7 @@ argument of a hook. After an upgrade of the driver they name files that are gone
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -35,11 +35,14 @@ class CdiSpecification:
     missing: tuple[str, ...]
 
 
-def specifications(root: Path) -> tuple[list[CdiSpecification], list[str]]:
-    """Gives the specifications for NVIDIA GPUs, that which takes precedence first, and why others cannot be read."""
+def specifications(root: Path, configured: Sequence[str] = ()) -> tuple[list[CdiSpecification], list[str]]:
+    """Gives the specifications for NVIDIA GPUs, that which takes precedence first, and why others cannot be read.
+
+    `configured`: the folders of Docker's configuration, in its order, in which the last takes precedence.
+    """
     readable, failures = [], []
     seen: set[Path] = set()
-    for folder in FOLDERS:
+    for folder in [folder.strip("/") for folder in reversed(configured)] or FOLDERS:
         for name in files.names(root / folder)[:_MOST_FILES]:
             if not name.endswith((".yaml", ".yml", ".json")):
                 continue

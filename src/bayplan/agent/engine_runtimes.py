@@ -55,6 +55,13 @@ def docker_config(root: Path, environment: Mapping[str, str]) -> tuple[dict[str,
     return {}, "/etc/docker/daemon.json"
 
 
+def cdi_folders(root: Path, environment: Mapping[str, str]) -> list[str]:
+    """Gives the folders in which Docker reads CDI specifications, where its configuration names some (`cdi-spec-dirs`)."""
+    folders = (docker_config(root, environment)[0] or {}).get("cdi-spec-dirs")
+    names = folders if isinstance(folders, list) else []
+    return [name for name in names if isinstance(name, str) and name.startswith("/") and "\0" not in name]
+
+
 def _docker_files(root: Path, environment: Mapping[str, str]) -> Iterator[Path]:
     if environment.get("HOME") and os.geteuid() != 0:  # a dockerd of this user
         home = environment.get("XDG_CONFIG_HOME") or f"{environment['HOME']}/.config"

@@ -22,7 +22,7 @@ def read(
         no_gpu = absent("the machine has no NVIDIA GPU")
         return dict.fromkeys(OF_NVIDIA, no_gpu) | facts, ()
     version = toolkit.version(root, engine_runtimes.nvidia_runtime(root, environment))
-    specifications, failures = cdi.specifications(root)
+    specifications, failures = cdi.specifications(root, engine_runtimes.cdi_folders(root, environment))
     facts |= {
         "driver_cuda_version": _driver_cuda(gpus),
         "toolkit_version": version,

@@ -61,7 +61,7 @@ def gpus() -> Gpus | None:
 def _gpu(nvml: Nvml, index: int) -> tuple[GpuHardware | None, GpuFault | None]:
     """Gives a GPU, and its fault: a GPU answers that has a handle and a name, and no error but that it lacks or refuses a property.
 
-    A refused property is None, and a fault, except the memory of a GPU that has none of its own, and the state of the fabric.
+    A refused property is None, and a fault, except the memory of a GPU that has none of its own or is sliced, and the state of the fabric.
     """
     refusals: list[NvmlFailed] = []
     memory_refusals: list[NvmlFailed] = []
@@ -86,7 +86,7 @@ def _gpu(nvml: Nvml, index: int) -> tuple[GpuHardware | None, GpuFault | None]:
         )
     except NvmlFailed as error:
         return None, GpuFault(index, error.detail.rstrip("."))
-    if not integrated.is_without_memory(gpu):
+    if not integrated.is_without_memory(gpu) and not gpu.slices:  # a container on a slice may not ask for the whole
         refusals += memory_refusals
     return gpu, GpuFault(index, refusals[0].detail.rstrip(".")) if refusals else None
 
