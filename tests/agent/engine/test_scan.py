@@ -2,23 +2,28 @@
 
 import json
 import os
+import shutil
 import subprocess
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import httpx2
 import pytest
 
 from bayplan.agent.engine import Engine, connect
 from bayplan.agent.scan_process import ScanOptions, command
+from bayplan.agent.scan_queue import ScanQueue
 from bayplan.domain.reference import Reference
 from bayplan.schemas.scans import ScanReport
+from tests.agent.box import Box, until
+from tests.agent.engine.conftest import Body, Enter, Runs
 from tests.agent.engine.images import Pushed, push_layers
 from tests.agent.engine.running import Dockerd
 from tests.programs import FETCH_TIMEOUT_SECONDS
 from tests.registry.running import Registry
-from tests.scan.made import FATBINS, elf, elf_with_note, layer
+from tests.scan.made import container, elf, elf_with_note, entry, layer
 
 pytestmark = pytest.mark.timeout(FETCH_TIMEOUT_SECONDS + 120)
 SITE = "usr/lib/python3.11/site-packages"
@@ -27,7 +32,7 @@ SITE = "usr/lib/python3.11/site-packages"
 @pytest.fixture(scope="module")
 def scanned(registry: Registry) -> Pushed:
     """An image with a framework in one layer, which a later one replaces in part, and compat libraries."""
-    fatbin = (FATBINS / "compressed.fatbin").read_bytes()
+    fatbin = container(entry(2, 75), entry(2, 86), entry(2, 120), entry(1, 120))
     base = layer(
         {
             "usr/local/cuda": "/usr/local/cuda-12.8",
@@ -52,7 +57,7 @@ EXPECTED = {
     "framework": "PyTorch",
     "framework_version": "2.7.1+cu128",
     "framework_cuda": "12.8",
-    "kernel_architectures": {"torch": ["7.5", "9.0a", "10.0f", "12.0+PTX"]},
+    "kernel_architectures": {"torch": ["7.5", "8.6", "12.0+PTX"]},
     "compat_package": {"cuda": "12.8", "driver": "570.86.15"},
     "compat_activation": "toolkit",
     "python_version": "3.11",
@@ -112,3 +117,27 @@ def test_a_scan_ends_with_its_parent(engine: Dockerd, scanned: Pushed, tmp_path:
             assert process.stdout is not None
             process.stdout.close()
             assert process.wait(60) != 0
+
+
+def test_what_a_rule_names_is_pulled_scanned_and_reported_once(
+    engine: Dockerd, scanned: Pushed, enter: Enter, rule: Body, runs: Runs, machine: Box, staff: httpx2.Client
+) -> None:
+    """The image's facts have the scan's from then on; the agent that runs again reads nothing."""
+    image = enter(scanned)
+    with runs(scan_spread_seconds=0.0, scan_check_seconds=0.1) as worker:
+        until(lambda: staff.get(f"/v1/scans/{scanned.digest}").status_code == 200, lambda: worker.output)
+        worker.until_printed(f"Scanned {scanned.pinned}")
+    scan = staff.get(f"/v1/scans/{scanned.digest}").json()
+    assert {name: fact["value"] for name, fact in scan["facts"].items()} == EXPECTED
+    assert scan["scanned_by"] == machine.kept.worker
+    facts = staff.get(f"/v1/docker/{image['pk']}/facts").json()
+    assert facts["kernel_architectures"]["value"] == EXPECTED["kernel_architectures"]
+    assert facts["kernel_architectures"]["origin"] == "scan"
+    queue = ScanQueue.beside(machine.state)
+    shutil.rmtree(queue.folder)
+    with runs(scan_spread_seconds=0.0, scan_check_seconds=0.1) as worker:
+        until(
+            lambda: [entry.state for entry in queue.entries()] == ["done"], lambda: f"{queue.entries()} {worker.output}"
+        )
+        assert "Scanned" not in worker.output
+    assert not queue.layers.exists()
