@@ -62,7 +62,7 @@ class FileFact:
 
 
 @dataclass(frozen=True)
-class Scan:
+class ScannedImage:
     """The files of an image, and the variables of its configuration, None where that is not at hand."""
 
     image: ImageFiles
@@ -106,7 +106,7 @@ class Scan:
 
 def image_facts(image: ImageFiles, environment: Mapping[str, str] | None = None) -> dict[str, dict[str, Any]]:
     """Gives the facts of an image's files, by name."""
-    scan = Scan(image, environment)
+    scan = ScannedImage(image, environment)
     facts = {name: next(iter(read(scan)), None) for name, read in FACT_READERS.items()}
     return {name: fact.document() for name, fact in facts.items() if fact is not None}
 
@@ -119,7 +119,7 @@ def image_packages(image: ImageFiles) -> list[dict[str, str]]:
     ]
 
 
-def _accelerator(scan: Scan) -> Iterator[FileFact]:
+def _accelerator(scan: ScannedImage) -> Iterator[FileFact]:
     build = scan.torch_build
     if package := scan.by_name.get("torch_npu"):
         yield FileFact("ascend", package.source, "derived")
@@ -140,7 +140,7 @@ def _accelerator(scan: Scan) -> Iterator[FileFact]:
         yield FileFact("cuda", is_nvidia, "derived")
 
 
-def _rocm_version(scan: Scan) -> Iterator[FileFact]:
+def _rocm_version(scan: ScannedImage) -> Iterator[FileFact]:
     versions = {
         match[1]: path
         for path, finding in scan.image.of_kind("rocm")
@@ -154,7 +154,7 @@ def _rocm_version(scan: Scan) -> Iterator[FileFact]:
             yield FileFact(match[0], path, "derived")
 
 
-def _cuda_version(scan: Scan) -> Iterator[FileFact]:
+def _cuda_version(scan: ScannedImage) -> Iterator[FileFact]:
     """The CUDA of the base: of the toolkit that /usr/local/cuda leads to, else of the runtime's package, else of its folder."""
     toolkits = [
         (path, finding["versions"]) for path, finding in scan.image.of_kind("toolkit") if "cuda" in finding["versions"]
@@ -176,10 +176,10 @@ def _cuda_version(scan: Scan) -> Iterator[FileFact]:
         yield from (FileFact(release, path, "derived") for release, path in folders.items())
 
 
-def _version_of(name: str, packaged: re.Pattern[str]) -> Callable[[Scan], Iterator[FileFact]]:
+def _version_of(name: str, packaged: re.Pattern[str]) -> Callable[[ScannedImage], Iterator[FileFact]]:
     """Gives a reader of the version of cuDNN or NCCL: of its package in the system, else of its file, else of its wheel."""
 
-    def read(scan: Scan) -> Iterator[FileFact]:
+    def read(scan: ScannedImage) -> Iterator[FileFact]:
         listed = [package for package in scan.packages if packaged.fullmatch(package.name)]
         system = [package for package in listed if package.source.startswith("var/lib/dpkg/")]
         for group in (system, listed):
@@ -194,7 +194,7 @@ def _version_of(name: str, packaged: re.Pattern[str]) -> Callable[[Scan], Iterat
     return read
 
 
-def _framework_package(scan: Scan) -> Package | None:
+def _framework_package(scan: ScannedImage) -> Package | None:
     """The package of the image's framework; None where it has several that are not built on one another."""
     present = [scan.by_name[name] for name in FRAMEWORKS if name in scan.by_name]
     if any(package.name in _ON_TORCH for package in present):
@@ -202,12 +202,12 @@ def _framework_package(scan: Scan) -> Package | None:
     return present[0] if len(present) == 1 else None
 
 
-def _framework(scan: Scan) -> Iterator[FileFact]:
+def _framework(scan: ScannedImage) -> Iterator[FileFact]:
     if package := _framework_package(scan):
         yield FileFact(FRAMEWORKS[package.name], package.source, "derived")
 
 
-def _framework_version(scan: Scan) -> Iterator[FileFact]:
+def _framework_version(scan: ScannedImage) -> Iterator[FileFact]:
     package = _framework_package(scan)
     if package is None:
         return
@@ -218,7 +218,7 @@ def _framework_version(scan: Scan) -> Iterator[FileFact]:
     yield FileFact(package.version, package.source)
 
 
-def _framework_cuda(scan: Scan) -> Iterator[FileFact]:
+def _framework_cuda(scan: ScannedImage) -> Iterator[FileFact]:
     """In the words of the framework's own build, else of the version's label, else of conda's build."""
     torch = scan.by_name.get("torch")
     if scan.torch_build is not None:
@@ -241,13 +241,13 @@ def _framework_cuda(scan: Scan) -> Iterator[FileFact]:
             yield FileFact(match[1], package.source, "derived")
 
 
-def _kernels(scan: Scan) -> Iterator[FileFact]:
+def _kernels(scan: ScannedImage) -> Iterator[FileFact]:
     required = [library for library in scan.kernels if library.is_required]
     if required:
         yield FileFact({library.library: list(library.architectures) for library in required}, _sources(required))
 
 
-def _extension_kernels(scan: Scan) -> Iterator[FileFact]:
+def _extension_kernels(scan: ScannedImage) -> Iterator[FileFact]:
     """As a text for people: no rule reads it."""
     extensions = [library for library in scan.kernels if not library.is_required]
     if extensions:
@@ -259,17 +259,17 @@ def _sources(libraries: Sequence[LibraryKernels]) -> str:
     return ", ".join(library.sources[0] for library in libraries)
 
 
-def _compat_package(scan: Scan) -> Iterator[FileFact]:
+def _compat_package(scan: ScannedImage) -> Iterator[FileFact]:
     if scan.compat is not None:
         yield FileFact({"cuda": scan.compat.cuda, "driver": scan.compat.driver}, scan.compat.path)
 
 
-def _compat_activation(scan: Scan) -> Iterator[FileFact]:
+def _compat_activation(scan: ScannedImage) -> Iterator[FileFact]:
     if scan.compat is not None and (activation := compat_activation(scan.image, scan.compat, scan.environment)):
         yield FileFact(*activation, "derived")
 
 
-def _compilers(scan: Scan) -> tuple[list[tuple[str, Finding]], list[tuple[str, Finding]]]:
+def _compilers(scan: ScannedImage) -> tuple[list[tuple[str, Finding]], list[tuple[str, Finding]]]:
     """The compilers of Triton, and the others."""
     known = [(path, finding) for path, finding in scan.image.of_kind("compiler") if "release" in finding]
     return [entry for entry in known if _TRITON_COMPILER.fullmatch(entry[0])], [
@@ -277,7 +277,7 @@ def _compilers(scan: Scan) -> tuple[list[tuple[str, Finding]], list[tuple[str, F
     ]
 
 
-def _compiler_cuda(scan: Scan) -> Iterator[FileFact]:
+def _compiler_cuda(scan: ScannedImage) -> Iterator[FileFact]:
     """The newest of Triton's (3.3 and later have `ptxas-blackwell` for newer GPUs); XLA's, or the toolkit's, where there is no Triton."""
     triton, others = _compilers(scan)
     chosen = triton or others
@@ -286,7 +286,7 @@ def _compiler_cuda(scan: Scan) -> Iterator[FileFact]:
         yield FileFact(finding["release"], path)
 
 
-def _compiles_at_runtime(scan: Scan) -> Iterator[FileFact]:
+def _compiles_at_runtime(scan: ScannedImage) -> Iterator[FileFact]:
     """Only where the image's own purpose compiles always; torch compiles where it is asked to."""
     if any(name in scan.by_name for name in _WITH_TRITON) and _compilers(scan)[0] and _is_compiling_vllm(scan):
         yield FileFact("cubin", _compilers(scan)[0][0][0], "derived")
@@ -295,19 +295,19 @@ def _compiles_at_runtime(scan: Scan) -> Iterator[FileFact]:
         yield FileFact("cubin", plugin.source, "derived")
 
 
-def _is_compiling_vllm(scan: Scan) -> bool:
+def _is_compiling_vllm(scan: ScannedImage) -> bool:
     package = scan.by_name.get("vllm")
     match = re.match(r"0\.(\d{1,3})\D", f"{package.version}." if package else "")
     return match is None or int(match[1]) >= 8
 
 
-def _python_version(scan: Scan) -> Iterator[FileFact]:
+def _python_version(scan: ScannedImage) -> Iterator[FileFact]:
     package = _framework_package(scan)
     if package is not None and (match := _PYTHON.fullmatch(f"/{package.source}")):
         yield FileFact(match[1], package.source, "derived")
 
 
-FACT_READERS: Mapping[str, Callable[[Scan], Iterator[FileFact]]] = {
+FACT_READERS: Mapping[str, Callable[[ScannedImage], Iterator[FileFact]]] = {
     "accelerator": _accelerator,
     "rocm_version": _rocm_version,
     "cuda_version": _cuda_version,
