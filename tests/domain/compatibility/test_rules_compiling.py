@@ -31,7 +31,7 @@ TRITON = Image(
         ("12.8", replace(GB10, compute_capability="12.0"), Grade.NATIVE),
         ("13.0", V100, Grade.NO),  # the compiler has dropped it
         ("12.9", V100, Grade.NATIVE),
-        ("12.8", replace(GB10, compute_capability="12.9"), Grade.NATIVE),  # in no table
+        ("12.8", replace(GB10, compute_capability="12.9"), Grade.UNKNOWN),  # newer than every table
         ("12.4", replace(A6000, driver_version="535.104.05"), Grade.MINOR),
         ("12.4", replace(T4, driver_version="535.104.05"), Grade.MINOR),
     ],
@@ -73,10 +73,10 @@ def test_a_compiler_that_knows_the_gpu_is_the_remedy() -> None:
     )
 
 
-def test_a_gpu_newer_than_every_table_is_not_refused_for_its_compiler() -> None:
+def test_it_is_not_known_which_compilers_know_a_gpu_that_no_table_has() -> None:
     newest = f"{TABLES.newest_cuda.major}.{TABLES.newest_cuda.minor + 4}"
-    image = Image(
-        cuda=newest, kernel_architectures=framework_kernels("99.0"), compiles_at_runtime="cubin", compiler_cuda="12.8"
-    )
-    node = replace(V100, compute_capability="99.0", driver_version="999.1", driver_cuda_version=newest)
+    image = Image(cuda="12.8.0", kernel_architectures=framework_kernels("99.0"), compiles_at_runtime="cubin")
+    node = replace(V100, compute_capability="99.0", driver_version="999.1")
+    for compiler in ("12.8", newest):
+        assert verdict(replace(image, compiler_cuda=compiler), node).grade is Grade.UNKNOWN
     assert verdict(image, node).grade is Grade.NATIVE

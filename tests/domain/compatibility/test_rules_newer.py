@@ -21,8 +21,8 @@ H200 = Node(BEYOND, "9.0", gpu_name="NVIDIA H200", gpu_brand="Nvidia", architect
         (NEXT, BEYOND, None, Grade.MINOR),
         (f"{NEXT}.2", BEYOND, None, Grade.MINOR),
         (NEXT, "580.65.06", None, Grade.MINOR),
-        (NEXT, BEYOND, NEXT, Grade.NATIVE),
-        (f"{NEXT}.2", BEYOND, NEXT, Grade.MINOR),  # the driver may be that of an earlier patch
+        (NEXT, BEYOND, NEXT, Grade.MINOR),  # the driver may be that of an earlier patch
+        (NEXT, BEYOND, f"{NEWEST.major}.{NEWEST.minor + 5}", Grade.NATIVE),
         (NEXT, "575.51.03", None, Grade.NO),
         (str(NEWEST), BEYOND, None, Grade.NATIVE),
         ("13.0.99", "580.999", None, Grade.MINOR),  # a patch that no table has

@@ -233,10 +233,14 @@ class ImageRequirements:
 
     @cached_property
     def compat_driver(self) -> DriverVersion | None:
-        """The version of that package's libcuda, or its branch; that of its CUDA release where unnamed."""
+        """The version of that package's libcuda, or its branch; the branch of its CUDA release where neither is named.
+
+        A package is rebuilt with each patch of its release, so the release does not say which driver of the branch it has.
+        """
         package = self.declared.compat_package
         own = read(DriverVersion.parse, package.driver) if package is not None else None
-        return own or (self.tables.min_driver(self.compat_cuda) if self.compat_cuda is not None else None)
+        of_release = self.tables.min_driver(self.compat_cuda) if self.compat_cuda is not None else None
+        return own or (None if of_release is None else DriverVersion.parse(str(of_release.branch)))
 
     @cached_property
     def compat_reads_ptx(self) -> bool | None:

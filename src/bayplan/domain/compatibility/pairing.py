@@ -143,8 +143,7 @@ def _by_driver_alone(image: ImageRequirements, node: NodeCapabilities) -> Grade:
     if image.cuda is None:
         return _by_family(image.cuda_major, image, node)
     if ships_with is None:
-        later = node.driver_cuda is not None and node.driver_cuda.release > image.cuda.release
-        if later or (node.supports(image.cuda) and not image.cuda.patch):
+        if node.driver_cuda is not None and node.driver_cuda.release > image.cuda.release:
             return Grade.NATIVE
     elif driver >= ships_with:
         may_need_newer = image.has_newer_patch and driver.branch == ships_with.branch

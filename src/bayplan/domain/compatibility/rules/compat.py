@@ -25,8 +25,10 @@ DRIVER_FIRST = change_image(PUT_DRIVER_FIRST, compat_activation="never")
 def compat_libraries(pairing: Pairing) -> Reason | None:
     """Rule 9: forward-compatibility libraries that come first must be newer than the driver, and take the GPU."""
     order = pairing.compat_order
-    if order is None or order.first is False or order.age is Age.SAME:
+    if order is None or order.first is False:
         return None
+    if order.age is Age.SAME:
+        return _may_be_older_than_driver(pairing) if order.first else None
     if order.age is Age.OLDER:
         return _older_than_driver(pairing)
     if pairing.compat_dropped_gpu:
@@ -65,6 +67,22 @@ def _older_than_driver(pairing: Pairing) -> Reason | None:
         f"fails with error 803: {order.why_unknown}.",
         remedy=f"Where that happens: {PUT_DRIVER_FIRST}.",
         source=TOOLKIT,
+    )
+
+
+def _may_be_older_than_driver(pairing: Pairing) -> Reason | None:
+    """The caveat for a package of the driver's own branch of which no more is known."""
+    compat, installed = pairing.image.compat_driver, pairing.node.driver
+    if compat is None or installed is None or compat == installed:
+        return None
+    return caveat(
+        ReasonCode.COMPAT_OLDER_THAN_DRIVER,
+        needed=f"<={compat}",
+        found=installed,
+        detail=f"The image puts the libraries of a driver of branch {compat} first; where that is older than the worker's "
+        f"{installed}, CUDA fails with error 803.",
+        remedy=f"Where that happens: {PUT_DRIVER_FIRST}.",
+        source=COMPATIBILITY,
     )
 
 

@@ -4,12 +4,14 @@ from bayplan.domain.compatibility.pairing import Pairing
 from bayplan.domain.compatibility.rules.reasons import (
     COMPATIBILITY,
     MATRIX,
+    advice,
     caveat,
     change_image,
     last_driver,
     no,
     rebuilt,
     sentence,
+    unknown,
     upgrade_driver,
 )
 from bayplan.domain.compatibility.verdict import Grade, Reason, ReasonCode
@@ -110,7 +112,7 @@ def _machine_code(pairing: Pairing) -> Reason | None:
     spans = [pairing.tables.by_capability.get(gpu) for gpu in pairing.node.capabilities]
     known = [row for row in spans if row is not None]
     if not known or len(known) < len(spans):
-        return None
+        return _not_in_tables(pairing)
     first = min(row.first_cuda for row in known)
     if compiler is None:
         return _compiler_not_known(pairing, first)
@@ -122,6 +124,20 @@ def _machine_code(pairing: Pairing) -> Reason | None:
     if last is not None and compiler.release > last.release:
         return _compiler_does_not_know(pairing, ReasonCode.GPU_DROPPED_BY_CUDA, f"{last} or earlier", compiler)
     return None
+
+
+def _not_in_tables(pairing: Pairing) -> Reason | None:
+    """Of a capability that no table has, it is not known which compilers know it."""
+    compiler = pairing.image.compiler_cuda
+    if compiler is None or not pairing.node.capabilities:
+        return None
+    return unknown(
+        f"The image makes machine code while it runs with a compiler of CUDA {compiler}; no table says whether that knows "
+        f"{pairing.node.gpu}.",
+        needed="a compiler that knows the GPU",
+        remedies=(advice("try it, or use an image with a newer compiler"),),
+        source=MATRIX,
+    )
 
 
 def _compiler_does_not_know(pairing: Pairing, code: ReasonCode, needed: str, compiler: CudaVersion) -> Reason:
