@@ -19,6 +19,7 @@ NAMES = {
     "Quadro P4000": "6.1", "Quadro RTX 6000": "7.5", "NVIDIA RTX 6000 Ada Generation": "8.9", "NVIDIA TITAN V": "7.0",
     "NVIDIA TITAN X (Pascal)": "6.1", "NVIDIA GeForce GTX TITAN X": "5.2", "GeForce GTX 1080 Ti": "6.1", "1080ti": "6.1",
     "GeForce GTX 970": "5.2", "GeForce RTX 4060": "8.9", "4060 Ti": "8.9", "NVIDIA GeForce RTX 5090": "12.0", "MX150": "6.1",
+    "NVIDIA RTXA6000-48Q": "8.6", "RTX6000Ada": "8.9", "RTX 6000 Blackwell": "12.0", "Tesla M2090": "2.0", "Radeon RX 6800M": "gfx1031",
     "Orin (nvgpu)": "8.7", "NVIDIA Thor": "11.0", "Jetson AGX Xavier": "7.2", "NVIDIA Tegra X1": "5.3", "Tesla P100-PCIE-16GB": "6.0",
     "GRID A100-40C": "8.0", "NVIDIA L40S-48Q": "8.9", "GRID V100D-32C": "7.0", "GRID RTX6000-24Q": "7.5", "NVIDIA A10-24Q": "8.6",
     "NVIDIA DGX Spark": "12.1", "Tesla V100-SXM2-16GB": "7.0", "NVIDIA RTX 4000 SFF Ada Generation": "8.9", "3060 12GB": "8.6",

@@ -16,7 +16,9 @@ from bayplan.domain.versions import ComputeCapability
 T = TypeVar("T")
 
 _NO_WORD = re.compile(r"[^a-z0-9+]+")
-_JOINED = re.compile(r"(?<=[rg]tx)(?=[0-9])|(?<=[0-9]{3})(?=ti\b|super\b|xtx?\b|gre\b)|(?<=pro)(?=w[0-9])")
+_JOINED = re.compile(
+    r"(?<=[rg]tx)(?=a?[0-9])|(?<=[0-9]{4})(?=ada\b)|(?<=[0-9]{3})(?=ti\b|super\b|xtx?\b|gre\b)|(?<=pro)(?=w[0-9])"
+)
 _NUMBER = re.compile(r"[a-z]*[0-9]{3,}[a-z]*")
 _SIZE = re.compile(r"([0-9]{1,4})gb?")
 
@@ -72,13 +74,13 @@ class GpuNames:
             for words, model in rows.items()
             if model.is_board and (not vendors or model.accelerator in vendors)
         ]
-        found = _longest((words, model) for words, model in boards if _has(name, words)) or _longest(
-            (end, model) for words, model in boards for end in _ends(words) if _has(name, end)
-        )
-        of_generation = self._of_generation(name, found)
-        if of_generation is None:
-            return _told_by(family, (), name)
-        return _told_by(found or family, of_generation, name)
+        by_words = _longest((words, model) for words, model in boards if _has(name, words))
+        by_ends = _longest((end, model) for words, model in boards for end in _ends(words) if _has(name, end))
+        for found in (by_words, by_ends):
+            capabilities = self._of_generation(name, found)
+            if found and capabilities is not None:
+                return _told_by(found, capabilities, name)
+        return _told_by(family, (), name)
 
     def _of_generation(self, name: tuple[str, ...], models: Sequence[GpuModel]) -> tuple[ComputeCapability, ...] | None:
         """The models' capabilities that fit a generation that the name has; None where none of them does."""
