@@ -257,7 +257,9 @@ def registries(service: Service, registry: Registry, people: list[httpx2.Client]
     package = {"name": "torch", "version": "2.9.1", "source": "torch.dist-info/METADATA"}
     scan = {"facts": {"min_gpus": {"value": 2, "source": "a file", "certainty": "derived"}}, "packages": [package]}
     ok(service.staff.put(f"/v1/scans/{digest}", json=scan))
+    ok(service.staff.post(f"/v1/docker/{image}/scan"))
     for client in people:
+        ok(client.get(f"/v1/docker/{image}/scan"))
         assert ok(client.get(f"/v1/scans/{digest}"))["packages"]
         for pk in (image, gone, unchecked):
             ok(client.get(f"/v1/docker/{pk}/checks"))

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from bayplan.schemas.licences import LicenceAnswer
     from bayplan.schemas.match import ImageOnNodes, NodeForImages
     from bayplan.schemas.nodes import ExpandedNodeAnswer, NodeAnswer  # noqa: F401  # named in quotes
+    from bayplan.schemas.scans import ScanJobAnswer
     from bayplan.schemas.workers import JoinAnswer, NewJoinToken, WorkerAnswer
 
 Item = TypeVar("Item")
@@ -151,6 +152,16 @@ class Images(Collection["ImageAnswer", "ExpandedImageAnswer"]):
         """Enters facts; None removes an entry. Gives all facts of the image."""
         entered: FactsAnswer = self._request("PATCH", f"{self._path}/{pk}/facts", facts)
         return entered
+
+    def request_scan(self, pk: int, architecture: str | None = None) -> "ScanJobAnswer":
+        """Asks the server to read the image's files in its registry; gives the state of that scan. Raises `Conflict`."""
+        job: ScanJobAnswer = self._request("POST", f"{self._path}/{pk}/scan", {"architecture": architecture})
+        return job
+
+    def scan_job(self, pk: int) -> "ScanJobAnswer":
+        """How far the last scan of an image is that the server was asked for."""
+        job: ScanJobAnswer = self._request("GET", f"{self._path}/{pk}/scan")
+        return job
 
     def inspect(self, url: str, *, username: str | None = None, password: str | None = None) -> "InspectionAnswer":
         """Inspects `url` ("nvidia/cuda:12.4.1-base-ubuntu22.04") in its registry now; nothing is stored.

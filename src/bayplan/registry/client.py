@@ -6,6 +6,7 @@ host, and none leads out of TLS. Source: github.com/opencontainers/distribution-
 
 import asyncio
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
@@ -48,6 +49,8 @@ MANIFEST_BYTES = 4 * 1024 * 1024
 """The limit for registries themselves (distribution-spec, "Pushing Manifests")."""
 CONFIG_BYTES = 8 * 1024 * 1024
 REDIRECTS = 5
+_MANIFESTS = {"Accept": ACCEPT}
+Headers = Mapping[str, str]
 _BASE_BYTES = 64 * 1024
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
@@ -118,7 +121,7 @@ class RegistryClient:
         if digest is not None:
             return is_authenticated
         target = f"manifests/{_name(reference)}"
-        answer, is_authenticated = await self._send("GET", reference, credentials, target, ACCEPT, MANIFEST_BYTES)
+        answer, is_authenticated = await self._send("GET", reference, credentials, target, _MANIFESTS, MANIFEST_BYTES)
         if answer.status not in (200, 404):
             raise _failed(reference, answer)
         return is_authenticated
@@ -132,7 +135,9 @@ class RegistryClient:
         """
         target = f"manifests/{_name(reference)}"
         try:
-            answer, is_authenticated = await self._send("HEAD", reference, credentials, target, ACCEPT, 0, anew=anew)
+            answer, is_authenticated = await self._send(
+                "HEAD", reference, credentials, target, _MANIFESTS, 0, anew=anew
+            )
         except TokenRefused:
             raise
         except RegistryError:
@@ -180,10 +185,15 @@ class RegistryClient:
         limit: int,
         *,
         optional: bool = False,
+        part: str | None = None,
     ) -> RegistryResponse:
-        """Gives the response with status 200 at a target of the reference's repository; raises ImageNotFound after a 404."""
-        answer, _ = await self._send("GET", reference, credentials, target, accept, limit, optional=optional)
-        if answer.status == 200:
+        """Gives the response with status 200 at a target of the reference's repository; raises ImageNotFound after a 404.
+
+        With `part`, as in "bytes=0-99", it may be that part alone, with status 206.
+        """
+        headers = {"Accept": accept} | ({} if part is None else {"Range": part})
+        answer, _ = await self._send("GET", reference, credentials, target, headers, limit, optional=optional)
+        if answer.status == 200 or (answer.status == 206 and part is not None):
             return answer
         if answer.status == 404:
             raise _image_not_found(reference)
@@ -195,7 +205,7 @@ class RegistryClient:
         reference: Reference,
         credentials: RegistryCredentials | None,
         target: str,
-        accept: str,
+        headers: Headers,
         limit: int,
         *,
         anew: bool = False,
@@ -211,22 +221,22 @@ class RegistryClient:
         endpoint = Endpoint.of_registry(reference.registry, "https" if secure else "http")
         try:
             purpose = Purpose(endpoint, reference.repository, credentials)
-            return await self._send_with_credentials(method, purpose, path, accept, limit, anew, optional)
+            return await self._send_with_credentials(method, purpose, path, headers, limit, anew, optional)
         except NotTls:
             if not endpoint.names_loopback:
                 raise
             self._plain.add(reference.registry)
         purpose = Purpose(Endpoint.of_registry(reference.registry, "http"), reference.repository, credentials)
-        return await self._send_with_credentials(method, purpose, path, accept, limit, anew, optional)
+        return await self._send_with_credentials(method, purpose, path, headers, limit, anew, optional)
 
     async def _send_with_credentials(
-        self, method: str, purpose: Purpose, path: str, accept: str, limit: int, anew: bool, optional: bool
+        self, method: str, purpose: Purpose, path: str, headers: Headers, limit: int, anew: bool, optional: bool
     ) -> tuple[RegistryResponse, bool]:
         if anew:
             self._tokens.forget(purpose)
         authorization, is_new = self._tokens.get(purpose), False
         while True:
-            answer, last = await self._follow(method, purpose.registry, path, accept, authorization, limit)
+            answer, last = await self._follow(method, purpose.registry, path, headers, authorization, limit)
             if last != purpose.registry and answer.status == 404 and method == "GET" and not _is_of_registry(answer):
                 raise RegistryError(
                     f"'{purpose.registry.authority}' leads to '{last.authority}', which has nothing there (404) and is no registry; "
@@ -248,7 +258,7 @@ class RegistryClient:
 
     async def _base(self, purpose: Purpose, answer: RegistryResponse) -> RegistryResponse:
         """Gives the registry's answer at `/v2/`, which has its challenge; after a 404 raises RegistryError where that is none."""
-        base, _ = await self._follow("GET", purpose.registry, "/v2/", "*/*", None, _BASE_BYTES)
+        base, _ = await self._follow("GET", purpose.registry, "/v2/", {"Accept": "*/*"}, None, _BASE_BYTES)
         if answer.status == 404 and base.status not in (200, 401, 403):
             raise RegistryError(
                 f"'{purpose.registry.authority}' answers with status 404 for '{purpose.repository}', and with status "
@@ -257,15 +267,14 @@ class RegistryClient:
         return base
 
     async def _follow(
-        self, method: str, registry: Endpoint, path: str, accept: str, authorization: str | None, limit: int
+        self, method: str, registry: Endpoint, path: str, headers: Headers, authorization: str | None, limit: int
     ) -> tuple[RegistryResponse, Endpoint]:
         """Gives the response at the end of all redirects, and the host that sent it."""
         endpoint, target = registry, path
         for _ in range(REDIRECTS + 1):
-            headers = {"Accept": accept}
-            if authorization is not None and endpoint == registry:
-                headers["Authorization"] = authorization
-            answer = await self._connections.send(RegistryRequest(method, endpoint, target, headers, limit))
+            own = {"Authorization": authorization} if authorization is not None and endpoint == registry else {}
+            sent = {**headers, **own}
+            answer = await self._connections.send(RegistryRequest(method, endpoint, target, sent, limit))
             location = answer.headers.get("Location")
             if answer.status not in _REDIRECTS or location is None:
                 return answer, endpoint

@@ -98,7 +98,7 @@ class Index(JsonObject):
 
 
 class LayerDescriptor(JsonObject):
-    """A layer, which is never downloaded."""
+    """A layer: a scan alone downloads it."""
 
     media_type: str = Field(default="", alias="mediaType")
     digest: str

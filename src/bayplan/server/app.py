@@ -33,6 +33,7 @@ from bayplan.server.outages import Outages
 from bayplan.server.prefetch.planner import PrefetchPlanner
 from bayplan.server.registries import Registries
 from bayplan.server.routes import ROUTES
+from bayplan.server.scans.runner import ScanRunner
 from bayplan.server.snapshot import ImageSnapshots
 
 _SHORTEST_PASSWORD = 8  # as for every user
@@ -82,6 +83,7 @@ def open_context(
         ImageLists(db, images, judge),
         PrefetchPlanner(db, images, judge),
         CheckScheduler(settings, db, outages, keyring, registries, clock=clock, intervals=check_intervals),
+        ScanRunner(db, outages, keyring, registries, clock),
         GroupCommit(note_heartbeats, _MOST_HEARTBEATS),
         GroupCommit(count_failed_log_ins, _MOST_FAILED_LOG_INS),
         PasswordQueue(max(1, passwords.THREADS // settings.processes)),
@@ -123,10 +125,12 @@ def create_app(
         try:
             await prepare(context.db, settings)
             context.checks.start()
+            context.scans.start()
             retention.start()
             yield
         finally:
             await retention.stop()
+            await context.scans.stop()
             await context.checks.stop()
             await context.registries.close()
             await context.audit.close()

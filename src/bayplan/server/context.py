@@ -21,6 +21,7 @@ from bayplan.server.matching.queries import Judge
 from bayplan.server.outages import Outages
 from bayplan.server.prefetch.planner import PrefetchPlanner
 from bayplan.server.registries import Registries
+from bayplan.server.scans.runner import ScanRunner
 from bayplan.server.snapshot import ImageSnapshots
 
 
@@ -41,6 +42,7 @@ class Context:
     image_lists: ImageLists
     planner: PrefetchPlanner
     checks: CheckScheduler
+    scans: ScanRunner
     heartbeats: GroupCommit[int, str]
     failed_log_ins: GroupCommit[LogInAttempt, None]
     password_queue: PasswordQueue

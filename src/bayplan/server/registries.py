@@ -2,6 +2,8 @@
 
 import asyncio
 import logging
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import orjson
@@ -13,6 +15,7 @@ from bayplan.registry.errors import ManifestTooLarge
 if TYPE_CHECKING:
     from bayplan.registry.auth import RegistryCredentials
     from bayplan.registry.client import RegistryClient
+    from bayplan.registry.content import LayerDescriptor
     from bayplan.registry.inspect import ImageInspection
     from bayplan.registry.resolve import Resolution
 
@@ -20,6 +23,20 @@ _log = logging.getLogger("bayplan")
 
 MOST_BYTES = 1024 * 1024
 """The most bytes of the facts of all platforms of an image; real images need some thousand."""
+
+
+@dataclass(frozen=True, slots=True)
+class LayerAccess:
+    """The client of registries, and the credentials of an image."""
+
+    client: "RegistryClient"
+    credentials: "RegistryCredentials | None"
+
+    def parts(self, reference: Reference, layer: "LayerDescriptor") -> "AsyncGenerator[bytes]":
+        """Gives the bytes of a layer; raises the errors of `bayplan.registry.errors`."""
+        from bayplan.registry.blobs import blob_parts
+
+        return blob_parts(self.client, reference, layer, self.credentials)
 
 
 class Registries:
@@ -63,6 +80,10 @@ class Registries:
         from bayplan.registry.resolve import resolve_digest
 
         return await resolve_digest(client, reference, _credentials(username, password))
+
+    async def layers(self, username: str | None, password: str | None) -> "LayerAccess":
+        """Gives what reads manifests and layers, with these credentials."""
+        return LayerAccess(await self._opened(), _credentials(username, password))
 
     async def close(self) -> None:
         """Ends all connections."""

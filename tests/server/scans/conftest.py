@@ -1,5 +1,5 @@
 """The registries and the application of the tests of inspections: a scan is of what was inspected."""
 
-from tests.server.inspections.conftest import registry, service
+from tests.server.inspections.conftest import guarded, registry, service
 
-__all__ = ["registry", "service"]
+__all__ = ["guarded", "registry", "service"]

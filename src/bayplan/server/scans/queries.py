@@ -7,15 +7,18 @@ import sqlalchemy as sa
 
 from bayplan.clock import now
 from bayplan.db import tables
+from bayplan.db.crud import check_not_deleted
 from bayplan.db.database import fetch_all
 from bayplan.db.principal import Principal
+from bayplan.db.resource_types import RESOURCE_TYPES
+from bayplan.domain.facts import first_architecture
 from bayplan.errors import Conflict, Invalid, NotFound
 from bayplan.schemas.scans import ScanReport
 from bayplan.server.context import Context
-from bayplan.server.scans import store
-from bayplan.server.scans.store import Scan, ScanKey, scans_of, use_scans
+from bayplan.server.scans import jobs, store
+from bayplan.server.scans.store import Scan, scans_of, use_scans
 
-__all__ = ["load", "report", "scans_of", "use_scans"]
+__all__ = ["job", "load", "report", "request", "scans_of", "use_scans"]
 
 Object = dict[str, Any]
 
@@ -41,23 +44,45 @@ async def report(context: Context, principal: Principal, digest: str, body: Scan
         raise Conflict(f"No image of the catalogue is known to have the digest {digest[:19]}….", code="unknown_digest")
     key = await store.key_of(context.db, digest, body.architecture)
     content = body.model_dump(exclude={"architecture"})
-    return _answer(await keep(context, principal, key, Scan(content, now(), principal.name, by_worker)))
+    return _answer(
+        await store.keep_unless_there(context.db, principal, key, Scan(content, now(), principal.name, by_worker))
+    )
 
 
-async def keep(context: Context, principal: Principal, key: ScanKey, scan: Scan) -> Object:
-    """Stores a scan, unless there is one that need not give way; gives the one that is stored then."""
-    stored = await store.load(context.db, key)
-    if stored is None or _gives_way(stored, scan):
-        async with context.db.write(by=principal) as tx:
-            await store.keep(tx, key, scan)
-        stored = await store.load(context.db, key)
-        assert stored is not None, "scans are not removed"
-    return stored
+async def request(context: Context, principal: Principal, pk: int, architecture: str | None) -> Object:
+    """Asks for a scan of an image by the server, and gives its state; raises `NotFound`, `Conflict` or `Invalid`."""
+    rows = await fetch_all(context.db, sa.select(tables.images).where(tables.images.c.pk == pk))
+    if not rows:
+        raise NotFound(f"No docker image with pk {pk}.")
+    check_not_deleted(RESOURCE_TYPES["docker"], dict(rows[0]._mapping))
+    platforms = await store.platforms_of(context.db, pk)
+    if not platforms:
+        raise NotFound(
+            f"The docker image with pk {pk} was not inspected yet, or not since it got its url: "
+            f"POST /v1/docker/{pk}/inspection does it.",
+            code="not_inspected",
+        )
+    chosen = architecture or first_architecture(name for name, _ in platforms)
+    digests = [digest for name, digest in platforms if name == chosen]
+    if not digests:
+        names = ", ".join(name for name, _ in platforms if name) or "none that it names"
+        raise Invalid.at(
+            "architecture", "unknown_reference", f"The image is not built for '{chosen}': it is for {names}."
+        )
+    await jobs.request(context.db, pk, digests[0], chosen, now(), principal.name)
+    context.scans.wake()
+    return await job(context, pk)
 
 
-def _gives_way(stored: Mapping[str, Any], scan: Scan) -> bool:
-    """Whether a stored scan gives way: to a later reader's, and a worker's to one that staff asked for."""
-    return scan.content["reader"] > stored["reader"] or (bool(stored["by_worker"]) and not scan.by_worker)
+async def job(context: Context, pk: int) -> Object:
+    """Gives the state of the last scan of an image by the server; raises `NotFound`."""
+    last = await jobs.load(context.db, pk)
+    if last is None:
+        raise NotFound(
+            f"Nobody has asked for a scan of a docker image with pk {pk}: POST /v1/docker/{pk}/scan does it.",
+            code="not_scanned",
+        )
+    return last
 
 
 def _answer(stored: Mapping[str, Any]) -> Object:

@@ -2,8 +2,8 @@
 
 from starlette.responses import Response
 
-from bayplan.schemas.scans import MOST_REPORT_BYTES, ScanAnswer, ScanReport
-from bayplan.server.auth.access import EVERYONE, STAFF_AND_WORKERS
+from bayplan.schemas.scans import MOST_REPORT_BYTES, ScanAnswer, ScanJobAnswer, ScanReport, ScanRequest
+from bayplan.server.auth.access import EVERYONE, STAFF, STAFF_AND_WORKERS, USERS
 from bayplan.server.context import Context
 from bayplan.server.http.parameters import NoParameters
 from bayplan.server.http.responses import Json
@@ -29,7 +29,46 @@ async def report(context: Context, call: Call[NoParameters, ScanReport]) -> Resp
     return Json(await queries.report(context, call.principal, digest, call.body))
 
 
+async def request(context: Context, call: Call[NoParameters, ScanRequest]) -> Response:
+    """Asks for a scan by the server, and answers with its state."""
+    return Json(await queries.request(context, call.principal, call.pk, call.body.architecture), 202)
+
+
+async def job(context: Context, call: Call[NoParameters, None]) -> Response:
+    """Answers with the state of the last scan by the server."""
+    return Json(await queries.job(context, call.pk))
+
+
 ROUTES = (
+    Route(
+        "POST",
+        "/v1/docker/{pk}/scan",
+        request,
+        STAFF,
+        "Scan an image in its registry",
+        "Asks the server to read the files of an image, in its registry and with the image's credentials. It takes as long as "
+        "pulling the image: GET says how far it is. One that has not ended goes on. Staff only.",
+        "request_scan",
+        _TAGS,
+        body=ScanRequest,
+        body_required=False,
+        example={"architecture": "amd64"},
+        answer=ScanJobAnswer,
+        status=202,
+        errors=(404, 409),
+    ),
+    Route(
+        "GET",
+        "/v1/docker/{pk}/scan",
+        job,
+        USERS,
+        "How far the scan of an image is",
+        "Gives the state of the last scan of an image that staff asked for: `waiting`, `running`, `done` or `failed`.",
+        "load_scan_job",
+        _TAGS,
+        answer=ScanJobAnswer,
+        errors=(404,),
+    ),
     Route(
         "GET",
         "/v1/scans/{digest}",

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from bayplan.db import image_facts, tables
 from bayplan.db.change_entry import SCANS, ChangeEntry, FieldChanges
 from bayplan.db.database import Database, Transaction, fetch_all
+from bayplan.db.principal import Principal
 from bayplan.domain.facts import PLATFORM_FACTS, SCAN, facts_from_scans
 
 _SCANS, _PLATFORMS, _INSPECTIONS = tables.scans, tables.image_platforms, tables.inspections
@@ -56,6 +57,22 @@ async def load(db: Database, key: ScanKey) -> Object | None:
         statement = statement.where(_SCANS.c.architecture == key.architecture)
     rows = await fetch_all(db, statement.order_by(_SCANS.c.architecture).limit(1))
     return dict(rows[0]._mapping) if rows else None
+
+
+async def keep_unless_there(db: Database, by: Principal | None, key: ScanKey, scan: Scan) -> Object:
+    """Stores a scan, unless there is one that need not give way; gives the one that is stored then."""
+    stored = await load(db, key)
+    if stored is None or _gives_way(stored, scan):
+        async with db.write(by=by) as tx:
+            await keep(tx, key, scan)
+        stored = await load(db, key)
+        assert stored is not None, "scans are not removed"
+    return stored
+
+
+def _gives_way(stored: Mapping[str, Any], scan: Scan) -> bool:
+    """Whether a stored scan gives way: to a later reader's, and a worker's to one that staff asked for."""
+    return scan.content["reader"] > stored["reader"] or (bool(stored["by_worker"]) and not scan.by_worker)
 
 
 async def keep(tx: Transaction, key: ScanKey, scan: Scan) -> None:
@@ -123,6 +140,13 @@ async def scans_of(db: Database, image: int) -> Sequence[Object]:
     """Gives the platforms of an image in the order of its inspection, each with its scan's facts, None where it has none."""
     rows = await fetch_all(db, _SCANS_OF_IMAGES.where(_PLATFORMS.c.image == image))
     return [dict(row._mapping) for row in rows]
+
+
+async def platforms_of(db: Database, image: int) -> list[tuple[str | None, str]]:
+    """Gives architecture and digest of each platform of an image, in the order of its inspection."""
+    statement = sa.select(_PLATFORMS.c.architecture, _PLATFORMS.c.digest).where(_PLATFORMS.c.image == image)
+    rows = await fetch_all(db, statement.order_by(_PLATFORMS.c.position))
+    return [(row.architecture, row.digest) for row in rows]
 
 
 async def is_in_catalogue(db: Database, digest: str) -> bool:

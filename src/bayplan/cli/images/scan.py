@@ -1,0 +1,33 @@
+"""`bayplan images scan`: has the server read the files of an image in its registry."""
+
+from typing import Annotated
+
+import typer
+
+from bayplan.cli.options import AsJson, ImageWords, Server
+
+
+def scan(
+    image: ImageWords,
+    architecture: Annotated[
+        str | None, typer.Option(metavar="ARCH", help="Which platform of it [default: amd64, else its first]")
+    ] = None,
+    server: Server = None,
+    as_json: AsJson = False,
+) -> None:
+    """Have the server read the files of an image in its registry, and show its facts.
+
+    An image that was not inspected is inspected first. It takes as long as pulling the image, and goes on where the command is ended.
+    """
+    from bayplan.cli import connection, lookup, output
+    from bayplan.cli.images import _facts_view as facts_view
+    from bayplan.cli.images import _scan_progress as scan_progress
+
+    with connection.connect(server) as client:
+        found = lookup.image(client, image)
+        job = scan_progress.finished(client, found, architecture)
+        if as_json:
+            return output.show_json(job)
+        image_facts = client.images.facts(found["pk"])
+    scan_progress.show_result(found, job)
+    return facts_view.show_facts(image_facts)
