@@ -211,14 +211,10 @@ class Tables(LibraryTables):
     def driver_cuda(self, driver: DriverVersion) -> CudaVersion | None:
         """The newest CUDA that a driver supports; a branch that is not listed counts as the next lower one.
 
-        Where `is_beyond_branches`, the driver supports that CUDA at least.
+        A driver of a branch beyond `newest_branch` supports that CUDA at least.
         """
         branches = [row for row in self.driver_branches if row.branch <= driver.branch]
         return max(branches, key=lambda row: row.branch).max_cuda if branches else None
-
-    def is_beyond_branches(self, driver: DriverVersion) -> bool:
-        """Whether the driver's branch is newer than every listed one: it may support more than `driver_cuda` gives."""
-        return driver.branch > max((row.branch for row in self.driver_branches), default=0)
 
     def compat_accepts(self, cuda: CudaVersion) -> frozenset[int]:
         """The driver branches that the forward-compatibility package of a release accepts; empty where unknown."""
