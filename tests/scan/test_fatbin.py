@@ -88,3 +88,11 @@ def test_a_file_that_breaks_off_is_malformed() -> None:
     assert (contents.containers, contents.malformed) == (0, 1)
     reader = FatbinReader()
     assert reader.close().containers == 0
+
+
+def test_targets_without_end_are_counted_as_malformed() -> None:
+    """Memory is bounded also where each of many containers has hundreds of targets, no two the same."""
+    several = [container(*(entry(2, 10 + (first * 3 + at) % 980, b"") for at in range(900))) for first in range(250)]
+    contents = read_fatbins(several)
+    assert contents.malformed > 0
+    assert contents.containers + contents.malformed == len(several)

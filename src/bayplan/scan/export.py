@@ -17,9 +17,9 @@ from bayplan.scan.tar import Member, TarReader
 from bayplan.scan.unpack import LIMITS, UnpackLimits
 
 _DIGEST_IN_NAME = re.compile(r"(?:blobs/sha256/([0-9a-f]{64})|([0-9a-f]{64})\.tar)", re.ASCII)
-_MOST_DOCUMENT_BYTES = 4 << 20
+_MOST_DOCUMENT_BYTES = 1 << 20
 _MOST_DOCUMENTS = 1_000
-_MOST_DOCUMENT_BYTES_IN_ALL = 32 << 20
+_MOST_DOCUMENT_BYTES_IN_ALL = 4 << 20  # some twenty times as much in memory, should they be made for that
 _MOST_LAYERS = 1_000
 _MAGIC_AT, _MAGIC = 257, b"ustar"
 _COMPRESSED = (b"\x1f\x8b", b"\x28\xb5\x2f\xfd")

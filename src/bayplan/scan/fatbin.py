@@ -13,6 +13,7 @@ Payloads are skipped, so whether they are compressed makes no difference. Code t
 
 import re
 import struct
+import sys
 from array import array
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -32,6 +33,7 @@ _SUFFIXES = ((0x100000, "a"), (0x200000, "f"))
 _EXTENDED = 0x40  # at byte 20: more of the header follows, its length at byte 68
 _MOST_CONTAINERS = 1_000_000
 _MOST_CONTENTS = 60_000
+_MOST_TARGETS = 200_000  # of all contents together
 _UNLINKED = "__nv_relfatbin"
 _TARGET = re.compile(r"(sm|compute)_(\d{1,2})(\d)([af]?)", re.ASCII)
 
@@ -88,6 +90,7 @@ class FatbinReader:
         self._malformed = 0
         self._offsets, self._contents = array("Q"), array("H")
         self._keys: dict[frozenset[str], int] = {}
+        self._kept_targets = 0
 
     def feed(self, chunk: bytes) -> None:
         """Reads the next bytes."""
@@ -173,8 +176,9 @@ class FatbinReader:
 
     def _finish(self) -> None:
         key = self._keys.get(contents := frozenset(self._targets))
-        if key is None and len(self._keys) < _MOST_CONTENTS:
+        if key is None and len(self._keys) < _MOST_CONTENTS and self._kept_targets < _MOST_TARGETS:
             key = self._keys[contents] = len(self._keys)
+            self._kept_targets += len(contents)
         if key is None or len(self._offsets) >= _MOST_CONTAINERS:
             self._malformed += 1
         else:
@@ -195,7 +199,7 @@ def _target(header: bytes, offset: int) -> Iterable[str]:
     capability, flags = struct.unpack_from("<I8xQ", header, offset + 28)
     if kind in _KINDS and 10 <= capability < 1_000:
         suffix = next((letter for flag, letter in _SUFFIXES if flags & flag), "")
-        yield f"{_KINDS[kind]}{capability}{suffix}"
+        yield sys.intern(f"{_KINDS[kind]}{capability}{suffix}")
 
 
 def _concatenated(header: bytes) -> Iterable[str]:

@@ -14,7 +14,7 @@ from typing import Any, Self
 
 from bayplan.scan.probes import Finding
 from bayplan.scan.tar import Member, TarReader
-from bayplan.scan.telling import is_telling_link, kind_of
+from bayplan.scan.telling import is_telling_link, kind_of, may_tell
 from bayplan.scan.unpack import LIMITS, UnpackLimits, unpacked
 
 FORMAT = 2
@@ -23,6 +23,7 @@ FORMAT = 2
 _WHITEOUT, _OPAQUE = ".wh.", ".wh..wh..opq"
 _MOST_FINDINGS = 20_000
 _MOST_LINKS = 5_000
+_MOST_PATHS = 1_000_000
 _PATH_SETS = ("paths", "removed", "opaque")
 _CONTROL = re.compile(r"[^ -~]")
 
@@ -35,9 +36,10 @@ class PathSet:
         self._is_sorted = True
 
     def add(self, path: str) -> None:
-        """Adds a path."""
-        self._numbers.append(_number(path))
-        self._is_sorted = False
+        """Adds a path; beyond `_MOST_PATHS` they are too many to keep."""
+        if len(self._numbers) < _MOST_PATHS:
+            self._numbers.append(_number(path))
+            self._is_sorted = False
 
     def __contains__(self, path: str) -> bool:
         if not self._is_sorted:
@@ -153,7 +155,10 @@ def _read_member(tar: TarReader, member: Member, findings: LayerFindings) -> Non
     # A member that comes twice replaces the first, as it does where the layer is unpacked.
     findings.files.pop(member.name, None)
     findings.links.pop(member.name, None)
-    findings.paths.add(f"{member.name}/" if member.kind == "folder" else member.name)
+    if member.kind == "folder":
+        findings.paths.add(f"{member.name}/")
+    elif member.kind != "file" or may_tell(member.name):  # what may hide a file of a layer below, or a folder
+        findings.paths.add(member.name)
     if member.kind == "symlink":
         if is_telling_link(member.name) and len(findings.links) < _MOST_LINKS:
             findings.links[member.name] = member.link[:1_000]

@@ -12,10 +12,11 @@ BUNDLE = b"__CLANG_OFFLOAD_BUNDLE__"
 COMPRESSED = b"CCOB"
 _HEADER_BYTES = {1: 20, 2: 24, 3: 32}
 _TARGET = re.compile(
-    rb"amdgcn-amd-amdhsa-[a-z]*-(gfx[0-9a-f]{3,5}(?:-generic)?|gfx[0-9]{1,2}(?:-[0-9])?-generic)((?::[a-z]+[+-])*)"
+    rb"amdgcn-amd-amdhsa-[a-z]*-(gfx[0-9a-f]{3,5}(?:-generic)?|gfx[0-9]{1,2}(?:-[0-9])?-generic)((?::[a-z]{1,20}[+-]){0,4})"
 )
 _READ_BYTES = 1 << 17  # of a bundle, in which the list of its targets ends
 _MOST_ENTRIES = 1_000
+_MOST_TARGETS = 500
 _LONGEST_TARGET = 500
 _MOST_BUNDLE_BYTES = 1 << 33
 
@@ -60,6 +61,8 @@ class OffloadReader:
         end, targets = _read(data)
         self._skip = max(end, len(COMPRESSED))
         for target in targets:
+            if len(self.targets) >= _MOST_TARGETS and target not in self.targets:
+                continue
             self.targets[target] = self.targets.get(target, 0) + 1
         return True
 

@@ -97,6 +97,11 @@ def kind_of(path: str, size_bytes: int) -> FileKind | None:
     return _ELF
 
 
+def may_tell(path: str) -> bool:
+    """Whether a file of that path may tell something, whatever its size: another layer's file there may have."""
+    return _NEVER_ELF.fullmatch(path) is None or any(kind.pattern.fullmatch(path) for kind in FILE_KINDS)
+
+
 def is_telling_link(path: str) -> bool:
     """Whether it matters where a link of that path leads."""
     return _LINK.fullmatch(path) is not None
