@@ -31,7 +31,7 @@ class Answers(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         """Answers with the scan, or that there is none."""
-        self._answer(200 if SCANNED in self.path else 404, {"facts": {}, "code": "not_found", "detail": "No scan."})
+        self._answer(200 if SCANNED in self.path else 404, {"reader": 1_000, "code": "not_found", "detail": "No scan."})
 
     def do_POST(self) -> None:
         """Gives tokens."""

@@ -23,6 +23,7 @@ from bayplan.errors import BayplanError, fault_sentence
 from bayplan.scan.errors import ScanFailed
 from bayplan.scan.export import ExportedImage, scan_export, stored_layers
 from bayplan.scan.facts import image_facts, image_packages
+from bayplan.scan.layer import FORMAT
 
 NAME = "bayplan.agent.scan_process"
 PROGRESS_SECONDS = 1.0
@@ -64,6 +65,7 @@ def scan(engine: Engine, options: ScanOptions) -> dict[str, Any]:
         exported = scan_export(_reporting(engine.export(local)), store)
     return {
         "architecture": exported.architecture,
+        "reader": FORMAT,
         "facts": image_facts(exported.files, exported.environment),
         "packages": image_packages(exported.files)[:_MOST_PACKAGES],
         "notes": [printable(note, _MOST_DETAIL) for note in exported.files.notes][:_MOST_NOTES],

@@ -1,7 +1,7 @@
 """Scans the images that were pulled here, one after the other, in a thread of its own and each in a process of its own.
 
-The server is asked first: one scan for each digest is enough for a whole fleet, so each waits a random time before it begins. Heartbeats
-and pulls wait for no scan. The child process is ended with the agent.
+The server is asked first: one scan for each digest is enough for a whole fleet (until a later release reads more), so each waits a random
+time before it begins. Heartbeats and pulls wait for no scan. The child process is ended with the agent.
 """
 
 from __future__ import annotations
@@ -97,7 +97,10 @@ class Scanner:
     def _scan(self, client: Client, entry: QueuedScan) -> None:
         """Scans an image unless the server has its scan; a failure is tried again later, each time after a longer while."""
         try:
-            if client.scans.get(entry.digest) is not None:
+            from bayplan.scan.layer import FORMAT  # only where there is an image to scan: it takes memory
+
+            scan = client.scans.get(entry.digest)
+            if scan is not None and scan["reader"] >= FORMAT:
                 return self._set(entry, "done")
             self._set(entry, "scanning")
             began = time.monotonic()
