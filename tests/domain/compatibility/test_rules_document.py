@@ -84,6 +84,62 @@ def test_the_example_of_each_rule_about_machines_is_true(code: str) -> None:
     assert code in [reason.code for reason in verdict.reasons], verdict
 
 
+RTX5090 = Node("570.195.03", "12.0", gpu_name="NVIDIA GeForce RTX 5090", gpu_brand="GeForce", architecture="amd64")
+RTX3090 = replace(A6000, gpu_name="NVIDIA GeForce RTX 3090", gpu_brand="GeForce")
+CUDA_12_4 = Image(cuda="12.4.1", kernel_architectures=framework_kernels("8.0"), compiles_at_runtime=False)
+BY_TOOLKIT = replace(CUDA_12_4, compat_package=CompatLibraries("12.4", "550.54.15"), compat_activation="toolkit")
+MACHINE_CODE = Image(cuda="12.9.1", compiles_at_runtime="cubin", compiler_cuda="12.8")
+DRIVER_EXAMPLES = {
+    "3, two CUDAs": (
+        Image(cuda="12.8.1", framework="PyTorch", framework_version="2.9.1+cu130"),
+        replace(A6000, driver_version="570.195.03"),
+    ),
+    "3, newer than the tables": (replace(CUDA_12_4, cuda="99.9"), replace(A6000, driver_version="580.65.06")),
+    "3, newer patch": (replace(CUDA_12_4, cuda="13.0.99"), replace(A6000, driver_version="580.999")),
+    "3, a family": (replace(CUDA_12_4, cuda="13"), replace(A6000, driver_version="580.65.06")),
+    "5": (Image(cuda="12.6.0"), RTX5090),
+    "6, branch beyond the table": (
+        replace(CUDA_12_4, requirements=(("NVIDIA_REQUIRE_CUDA", "cuda>=99.9"),)),
+        replace(A6000, driver_version="999.1"),
+    ),
+    "6, a mode that checks nothing": (
+        replace(CUDA_12_4, cuda="12.1.1", requirements=(("NVIDIA_REQUIRE_CUDA", "cuda>=12.4"),)),
+        replace(A6000, runtime_mode="auto", toolkit_version="1.18.0"),
+    ),
+    "6, PTX": (replace(CUDA_12_4, kernel_architectures=framework_kernels("compute_80")), A6000),
+    "8": (
+        replace(CUDA_12_4, kernel_architectures=(("torch", ("8.0", "9.0+PTX")), ("vllm", ("8.0",)))),
+        RTX5090,
+    ),
+    "9, by the toolkit": (BY_TOOLKIT, RTX3090),
+    "9, toolkit 1.17.4": (BY_TOOLKIT, replace(RTX3090, toolkit_version="1.17.4")),
+    "9, older than the driver": (
+        replace(BY_TOOLKIT, compat_activation="always"),
+        replace(RTX3090, driver_version="580.65.06"),
+    ),
+    "9, by brand": (BY_TOOLKIT, replace(A6000, driver_version="470.57.02")),
+    "10, ptx": (replace(CUDA_12_4, compiles_at_runtime="ptx"), A6000),
+    "10, cubin": (
+        replace(MACHINE_CODE, kernel_architectures=framework_kernels("12.0")),
+        Node("580.65.06", "12.1", gpu_name="NVIDIA GB10", gpu_brand="Nvidia", architecture="arm64"),
+    ),
+    "10, a GPU that was dropped": (
+        replace(MACHINE_CODE, compiler_cuda="13.0", kernel_architectures=framework_kernels("7.0")),
+        Node("580.65.06", "7.0", gpu_name="Tesla V100", gpu_brand="Tesla", architecture="amd64"),
+    ),
+}
+
+
+@pytest.mark.parametrize("case", DRIVER_EXAMPLES)
+def test_the_example_of_each_rule_about_drivers_and_libraries_is_true(case: str) -> None:
+    _, _, table = DOCUMENT.partition("## Examples of the rules about drivers and libraries")
+    pattern = rf"^\| {re.escape(case)} \| .* \| `([a-z]+)` `([a-z_]+)` \|$"
+    ((grade, code),) = re.findall(pattern, table.partition("\n## ")[0], re.MULTILINE)
+    verdict = judge(*DRIVER_EXAMPLES[case], load(), datetime.date(2026, 3, 1))
+    assert verdict.grade == grade, verdict
+    assert code in [reason.code for reason in verdict.reasons], verdict
+
+
 @pytest.mark.parametrize("example", EXAMPLES)
 def test_the_example_of_each_grade_is_true(example: str) -> None:
     (row,) = re.findall(rf"^\| `{re.escape(example)}[`)]+ \| (?:CUDA|`cpu`).*\| (.*) \|$", DOCUMENT, re.MULTILINE)
