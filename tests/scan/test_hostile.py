@@ -9,16 +9,19 @@ import tarfile
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 import zstandard
 
 from bayplan.scan.errors import ScanFailed
 from bayplan.scan.export import scan_export
-from bayplan.scan.image import ImageFiles
+from bayplan.scan.facts import image_facts, image_packages
+from bayplan.scan.image import ImageFiles, LayerSource, scan_layers
 from bayplan.scan.layer import read_layer
 from bayplan.scan.unpack import UnpackLimits
-from tests.scan.made import FATBINS, elf, export, layer
+from bayplan.schemas.scans import ScanReport
+from tests.scan.made import FATBINS, container, elf, elf_with_note, entry, export, layer
 
 METADATA = b"Metadata-Version: 2.1\nName: torch\nVersion: 2.6.0\n\n"
 PATH = "usr/lib/python3/site-packages/torch-2.6.0.dist-info/METADATA"
@@ -173,6 +176,35 @@ def test_spoiled_layers_and_archives_raise_nothing_else(read: Callable[[bytes], 
     for _ in range(120):
         with contextlib.suppress(ScanFailed):
             read(spoiled(data, chance))
+
+
+def test_what_odd_files_say_is_a_report_that_the_server_takes() -> None:
+    """Control characters, lengths, numbers and lists beyond all bounds: the report of the rest is not refused for them."""
+    dpkg = "".join(
+        f"Package: {name}\nStatus: install ok installed\nVersion: {version}\n\n"
+        for name, version in (
+            ("cuda-compat-\x1b[2J", "1"), ("libcudnn9" + "x" * 900, "9.1"), ("cuda-cudart-12-4", "12.4.1\x07"),
+            ("libnccl2", "9" * 90), ("cuda-cudart-999-999", "1.0"),
+        )
+    )  # fmt: skip
+    many = container(*(entry(2, capability, b"") for capability in range(10, 990)))
+    files: dict[str, bytes | str | None] = {
+        "var/lib/dpkg/status": dpkg.encode(),
+        "usr/local/cuda/version.json": b'{"cuda": {"version": "999.999.99999"}, "x": {"version": "\\u0007"}}',
+        "usr/local/cuda/compat/libcuda.so.9999.9999": elf_with_note('{"CUDA Version": "new", "Driver": [-1]}'),
+        "opt/rocm/.info/version": b"6.2.41134-x",
+        "conda-meta/pytorch-" + "9" * 150 + "-cuda999.9_0.json": b"{}",
+        f"{'usr/lib/x' * 150}/torch-1.dist-info/METADATA": METADATA,
+        "usr/lib/libtorch_cuda.so": elf(((".nv_fatbin", many), (".text", bytes(5_000)))),
+    }
+    image = scan_layers([LayerSource(None, lambda: [layer(files)])])
+    report: dict[str, Any] = {
+        "facts": image_facts(image, {}),
+        "packages": image_packages(image),
+        "notes": list(image.notes),
+    }
+    ScanReport.model_validate(report)
+    assert len(report["facts"]["kernel_architectures"]["value"]["torch"]) == 200
 
 
 def test_links_in_a_circle_end() -> None:

@@ -18,12 +18,14 @@ from bayplan.agent.disk_budget import DiskBudget, DiskBudgetExceeded, DiskLimits
 from bayplan.agent.engine import Engine, connect
 from bayplan.agent.engine_errors import EngineFailed, printable
 from bayplan.agent.scan_store import FileStore
+from bayplan.domain.compatibility.image import FACT_NAMES
 from bayplan.domain.reference import Reference
 from bayplan.errors import BayplanError, fault_sentence
 from bayplan.scan.errors import ScanFailed
 from bayplan.scan.export import ExportedImage, scan_export, stored_layers
 from bayplan.scan.facts import image_facts, image_packages
 from bayplan.scan.layer import FORMAT
+from bayplan.schemas.facts import is_readable
 
 NAME = "bayplan.agent.scan_process"
 PROGRESS_SECONDS = 1.0
@@ -63,12 +65,19 @@ def scan(engine: Engine, options: ScanOptions) -> dict[str, Any]:
         limits = DiskLimits(None, options.free_bytes, options.free_share)
         DiskBudget.of(engine.data_root, limits, 0).require(local.size_bytes, None)
         exported = scan_export(_reporting(engine.export(local)), store)
+    facts = image_facts(exported.files, exported.environment)
+    # The server would refuse the report whole.
+    odd = [name for name in facts if name in FACT_NAMES and not is_readable(name, facts[name]["value"])]
+    notes = [
+        *(f"what the files say of {name} does not have the form of that fact" for name in odd),
+        *exported.files.notes,
+    ]
     return {
         "architecture": exported.architecture,
         "reader": FORMAT,
-        "facts": image_facts(exported.files, exported.environment),
+        "facts": {name: fact for name, fact in facts.items() if name not in odd},
         "packages": image_packages(exported.files)[:_MOST_PACKAGES],
-        "notes": [printable(note, _MOST_DETAIL) for note in exported.files.notes][:_MOST_NOTES],
+        "notes": [printable(note, _MOST_DETAIL) for note in notes][:_MOST_NOTES],
         "bytes_read": exported.files.bytes_read,
     }
 

@@ -18,6 +18,7 @@ from bayplan.scan.probes import Finding
 
 _MOST_TEXT = 2_000
 _RELEASE = re.compile(r"(\d{1,3}\.\d{1,3}(?:\.\d{1,5})?)(?:\D.*)?", re.ASCII)
+_ROCM_RELEASE = re.compile(r"(\d{1,3}\.\d{1,3}(?:\.\d{1,3})?)(?!\d)", re.ASCII)
 _CONDA_CUDA = re.compile(r"(?:.*_)?cuda_?(\d{1,3}\.\d{1,2})(?:_.*)?", re.ASCII)
 _JAX_PLUGIN = re.compile(r"jax_cuda(\d{2})_(?:plugin|pjrt)", re.ASCII)
 _CUDART_PACKAGE = re.compile(r"cuda_cudart_(\d{1,3})_(\d{1,3})", re.ASCII)
@@ -144,7 +145,7 @@ def _rocm_version(scan: ScannedImage) -> Iterator[FileFact]:
     versions = {
         match[1]: path
         for path, finding in scan.image.of_kind("rocm")
-        if (match := _RELEASE.fullmatch(str(finding["text"]).strip()))
+        if (match := _ROCM_RELEASE.match(str(finding["text"]).strip()))
     }
     if len(versions) == 1:
         yield from (FileFact(version, path) for version, path in versions.items())

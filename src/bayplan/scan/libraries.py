@@ -15,6 +15,7 @@ from bayplan.scan.library_kernels import library_kernels
 from bayplan.scan.probes import Finding
 
 _LEAST_SHARE_OF_BUNDLES = 0.1  # of those of the most frequent target: a target of single kernels is not the library's
+_MOST_ARCHITECTURES = 200
 _GFX_IN_NAME = re.compile(r"gfx[0-9a-f]{3,5}(?:-generic)?")
 
 
@@ -89,7 +90,7 @@ def _by_file(image: ImageFiles, framework_cuda: str | None) -> Iterator[LibraryK
         amd = Counter[str]()
         for path in paths:
             amd.update(with_code[path].get("gfx", {}))
-        architectures = (*library_kernels(nvidia), *_frequent(amd))
+        architectures = (*library_kernels(nvidia), *_frequent(amd))[:_MOST_ARCHITECTURES]
         if architectures:
             yield LibraryKernels(library.name, architectures, paths, library.is_required)
 
@@ -114,4 +115,9 @@ def _rocblas(image: ImageFiles) -> Iterator[LibraryKernels]:
     paths = [path for path, _ in image.of_kind("amdgpu") if _ROCBLAS.fullmatch(path)]
     targets = {match[0]: path for path in paths if (match := _GFX_IN_NAME.search(path.rpartition("/")[2]))}
     if targets:
-        yield LibraryKernels("rocblas", tuple(sorted(targets)), [targets[target] for target in sorted(targets)], True)
+        yield LibraryKernels(
+            "rocblas",
+            tuple(sorted(targets))[:_MOST_ARCHITECTURES],
+            [targets[target] for target in sorted(targets)],
+            True,
+        )

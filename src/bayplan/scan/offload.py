@@ -12,7 +12,7 @@ BUNDLE = b"__CLANG_OFFLOAD_BUNDLE__"
 COMPRESSED = b"CCOB"
 _HEADER_BYTES = {1: 20, 2: 24, 3: 32}
 _TARGET = re.compile(
-    rb"amdgcn-amd-amdhsa-[a-z]*-(gfx[0-9a-f]{3,5}(?:-generic)?|gfx[0-9]{1,2}(?:-[0-9])?-generic)((?::[a-z]{1,20}[+-]){0,4})"
+    rb"amdgcn-amd-amdhsa-[a-z]*-(gfx[0-9a-f]{3,5}(?:-generic)?|gfx[0-9]{1,2}(?:-[0-9])?-generic)((?::sramecc[+-])?(?::xnack[+-])?)"
 )
 _READ_BYTES = 1 << 17  # of a bundle, in which the list of its targets ends
 _MOST_ENTRIES = 1_000

@@ -14,8 +14,10 @@ _TELLING = re.compile(
     r"|deepspeed|apex|transformer_engine\w*|mamba_ssm|causal_conv1d|torchao|flashinfer\w*|ctranslate2|faster_whisper|mxnet\w*"
     r"|paddlepaddle\w*|mindspore\w*|megatron_core|auto_gptq|autoawq\w*|exllamav\w*|deep_gemm|deep_ep|torch_npu|intel_extension_for_pytorch"
     r"|llama_cpp_python|diffusers|transformers|accelerate|warp_lang|cudf\w*|cuml\w*|xgboost|lightgbm|dgl|torch_geometric|pyg_lib"
-    r"|torch_scatter|torch_sparse|spconv\w*|mmcv\w*|detectron2|rocm\w*|amd_smi|aiter|hipblaslt|miopen"
+    r"|torch_scatter|torch_sparse|spconv\w*|mmcv\w*|detectron2|rocm\w*|amd_smi|aiter|hipblaslt|miopen",
+    re.ASCII,
 )
+_MOST_LETTERS = 200
 _LOCAL_CUDA = re.compile(r"cu(\d{2,3})(?:\D.*)?", re.ASCII)
 _LOCAL_ROCM = re.compile(r"rocm(\d+(?:\.\d+){1,3}).*", re.ASCII)
 
@@ -54,7 +56,11 @@ def normalized(name: str) -> str:
 
 def packages(image: ImageFiles) -> Sequence[Package]:
     """Gives the packages that matter, each with its version, sorted by name; of one name in several places all versions."""
-    listed = {(package.name, package.version): package for package in _all(image)}
+    listed = {
+        (package.name, package.version): package
+        for package in _all(image)
+        if max(len(package.name), len(package.version)) <= _MOST_LETTERS
+    }
     return [listed[key] for key in sorted(listed)]
 
 

@@ -21,6 +21,7 @@ _ELF = b"\x7fELF"
 _NOTE = ".note.cuda.fwd_compatibility"
 _RELEASE = re.compile(rb"Cuda compilation tools, release (\d{1,3}\.\d{1,3}), V(\d{1,3}(?:\.\d{1,5}){1,3})")
 _RELEASE_TEXT = b"Cuda compilation tools, release "
+_CUDA = re.compile(r"\d{1,3}\.\d{1,3}", re.ASCII)
 _VERSION = re.compile(r"[0-9A-Za-z][0-9A-Za-z.+~:_-]{0,99}", re.ASCII)
 
 
@@ -242,7 +243,7 @@ def _fields_of_note(data: bytes, alignment: int) -> Iterator[tuple[str, Any]]:
     if not isinstance(document, dict):
         return
     cuda, drivers = document.get("CUDA Version"), document.get("Driver")
-    if isinstance(cuda, str) and _VERSION.fullmatch(cuda):
+    if isinstance(cuda, str) and _CUDA.fullmatch(cuda):
         yield "note_cuda", cuda
     if isinstance(drivers, list) and all(isinstance(branch, int) and 0 < branch < 10_000 for branch in drivers):
         yield "note_drivers", drivers[:100]

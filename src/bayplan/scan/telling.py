@@ -18,8 +18,8 @@ from bayplan.scan.probes import (
 )
 
 _DPKG_NAMES = re.compile(
-    r"cuda-(?:compat|cudart|nvcc|nvrtc|libraries|runtime|toolkit)\S*|lib(?:cudnn|nccl|cublas|nvinfer|nvonnxparsers)\S*"
-    r"|tensorrt\S*|rocm-(?:core|libs|dev|hip-\S+)|hip-runtime-amd|rocblas|miopen-hip|nvidia-l4t-\S+"
+    r"cuda-(?:compat|cudart|nvcc|nvrtc|libraries|runtime|toolkit)[a-z0-9+.-]*|lib(?:cudnn|nccl|cublas|nvinfer|nvonnxparsers)[a-z0-9+.-]*"
+    r"|tensorrt[a-z0-9+.-]*|rocm-(?:core|libs|dev|hip-[a-z0-9+.-]+)|hip-runtime-amd|rocblas|miopen-hip|nvidia-l4t-[a-z0-9+.-]+"
 )
 _SMALLEST_ELF_BYTES = 4_096
 
