@@ -4,6 +4,7 @@ import json
 import os
 import pty
 import re
+import shutil
 import signal
 import subprocess
 from contextlib import suppress
@@ -12,6 +13,7 @@ from pathlib import Path
 import httpx2
 import pytest
 
+from bayplan.agent.scan_queue import ScanQueue
 from tests.agent.box import Box, Ended
 from tests.agent.engine.between import between, in_front
 from tests.agent.engine.conftest import Body, Enter
@@ -46,7 +48,10 @@ def test_it_pulls_by_digest_from_every_kind_of_registry(
     assert f"Pulling {pushed.registry.host}/team/{name}" in ended.err
     assert "all 3 layers are here" in ended.err
     assert pushed.pinned in engine.everything()[0]
-    assert files(machine) == before, "nothing is kept: no credentials, no configuration"
+    queue = ScanQueue.beside(machine.state)
+    assert [(scan.reference, scan.state) for scan in queue.entries()] == [(pushed.pinned, "waiting")]
+    shutil.rmtree(queue.folder)
+    assert files(machine) == before, "nothing else is kept: no credentials, no configuration"
     assert LOGIN.password not in engine.log
 
 
