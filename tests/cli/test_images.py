@@ -173,7 +173,7 @@ def test_facts_are_entered_and_forgotten(shell: Shell, image: str) -> None:
     entered = shlex.split(
         "--architecture amd64 --architecture arm64 --requirement 'NVIDIA_REQUIRE_CUDA=cuda>=12.4' --no-disable-require "
         "--compat-on-loader-path --kernel-architecture 8.0 --kernel-architecture 9.0+PTX --no-compiles-at-runtime "
-        "--framework-cuda 13.0 --compiler-cuda 12.8 --min-gpus 2 --no-needs-driver --min-gpu-memory 24GiB --accelerator cuda "
+        "--framework-cuda 12.4 --compiler-cuda 12.8 --min-gpus 2 --no-needs-driver --min-gpu-memory 24GiB --accelerator cuda "
         "--min-driver 550.54.15 --min-compute-capability 8.0 --end-of-life 2031-01-31 --compat-package '12.4 550.54.15'"
     )
     printed = shell.run("images", "set-facts", image, *entered).out
@@ -190,7 +190,7 @@ def test_facts_are_entered_and_forgotten(shell: Shell, image: str) -> None:
         ["disable_require", "staff", "no"],
         ["compat_package", "staff", "cuda 12.4; driver 550.54.15"],
         ["compat_activation", "staff", "always"],
-        ["framework_cuda", "staff", "13.0"],
+        ["framework_cuda", "staff", "12.4"],
         ["compiles_at_runtime", "staff", "no"],
         ["compiler_cuda", "staff", "12.8"],
         ["min_driver", "staff", "550.54.15"],
