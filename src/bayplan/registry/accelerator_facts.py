@@ -11,7 +11,7 @@ from bayplan.domain.compatibility.tables import load
 from bayplan.registry.cuda_facts import cuda_release
 from bayplan.registry.evidence import Certainty, Evidence, NamedFact, ObservedFact, derived, stated
 from bayplan.registry.fact_sources import architectures, targets
-from bayplan.registry.framework_facts import build_facts
+from bayplan.registry.framework_cuda import build_facts
 from bayplan.registry.shell_substitution import UNKNOWN
 
 _ROCM = re.compile(r"([0-9]{1,2}\.[0-9]{1,2}(?:\.[0-9]{1,2})?)(?:[.-].*)?", re.ASCII)

@@ -7,6 +7,11 @@ PaddlePaddle's installation guide (packages/stable/cu126, 2.6.1.post120).
 import re
 from dataclasses import dataclass
 
+MXNET = re.compile(r"mxnet-cu([0-9]{2,3})(?:mkl)?", re.ASCII)
+"""MXNet's packages, which name their CUDA."""
+MMCV = re.compile(r"/mmcv/dist/(cu[0-9]{2,3}|cpu)/torch([0-9]+\.[0-9]+(?:\.[0-9]+)?)(?:/|$)", re.ASCII)
+"""The indexes of mmcv, each for one CUDA and one PyTorch."""
+
 _FOLDER = re.compile(
     r"(?:download\.pytorch\.org/whl|pytorch-wheels?|torch-backend|paddlepaddle\.org\.cn/packages/(?:stable|nightly))"
     r"(?:/(?:nightly|test))?/(cu[0-9]{2,4}|rocm[0-9]{1,2}(?:\.[0-9]{1,2}){0,3}|cpu|xpu)(?=$|[/?#\s'\"])",

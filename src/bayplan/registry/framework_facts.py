@@ -13,14 +13,7 @@ from dataclasses import dataclass
 
 from bayplan.registry.evidence import Certainty, Evidence, NamedFact, ObservedFact, Where
 from bayplan.registry.fact_sources import framework_version
-from bayplan.registry.framework_builds import (
-    PackageBuild,
-    build_of_index,
-    build_of_version,
-    build_of_word,
-    cuda_of_digits,
-)
-from bayplan.registry.installations import Installation
+from bayplan.registry.framework_builds import MMCV, MXNET
 
 Places = tuple[tuple[Where, str], ...]
 
@@ -71,7 +64,6 @@ _PACKAGES: Mapping[str, str] = {
     "mindspore-gpu": "MindSpore",
     "mindspore-ascend": "MindSpore",
 }
-_MXNET = re.compile(r"mxnet-cu([0-9]{2,3})(?:mkl)?", re.ASCII)
 _SERVER_PACKAGES: Mapping[str, str] = {"vllm": "vLLM", "sglang": "SGLang", "tensorrt-llm": "TensorRT-LLM"}
 _ARGUMENTS: Mapping[str, str] = {
     "TORCH_VERSION": "PyTorch",
@@ -97,7 +89,6 @@ _DLC_LABEL = re.compile(
     r"v?([0-9]+)-([0-9]+)(?:-([0-9]+))?",
     re.ASCII,
 )
-_MMCV = re.compile(r"/mmcv/dist/(cu[0-9]{2,3}|cpu)/torch([0-9]+\.[0-9]+(?:\.[0-9]+)?)(?:/|$)", re.ASCII)
 _CLONE = re.compile(r"(?:github\.com[/:])(?:vllm-project/(vllm)|sgl-project/(sglang))(?:\.git)?/?$", re.ASCII)
 _NAMES = {"pytorch": "PyTorch", "tensorflow": "TensorFlow", "mxnet": "MXNet", "vllm": "vLLM", "sglang": "SGLang"}
 
@@ -183,16 +174,18 @@ def _libraries_by_build(evidence: Evidence) -> Iterator[_Candidate]:
             continue
         for requirement in installation.requirements:
             framework = _PACKAGES.get(requirement.name)
-            if framework is None and _MXNET.fullmatch(requirement.name):
+            if framework is None and MXNET.fullmatch(requirement.name):
                 framework = "MXNet"
             if framework is None or (requirement.name == "pytorch" and installation.tool == "pip"):
                 continue
+            if requirement.version is None and framework != "PyTorch" and framework.lower() not in evidence.repository:
+                continue  # many images have TensorFlow or JAX for a small part of what they do
             source = f"history {installation.tool} install {requirement.name}"
             yield _Candidate(framework, requirement.version, installation.step, source, "derived")
         if installation.tool == "pip" and installation.requirement("torchvision", "torchaudio"):
             yield _Candidate("PyTorch", None, installation.step, "history pip install torchvision", "derived")
         for index in installation.indexes:
-            if named := _MMCV.search(index):
+            if named := MMCV.search(index):
                 yield _Candidate("PyTorch", named[2], -3, "history pip install, index of mmcv", "derived")
 
 
@@ -255,95 +248,3 @@ def _is_served(evidence: Evidence, framework: str) -> bool:
         for command in step.commands
     )
     return starts or signs or clones or key in repository
-
-
-def build_facts(evidence: Evidence) -> tuple[PackageBuild, str, Certainty] | None:
-    """The build of the framework (for CUDA, ROCm or no GPU), with its source."""
-    by_command = [*_builds_by_command(evidence)]
-    if by_command:
-        return by_command[-1]
-    for name, text in evidence.env.items():
-        build = None
-        if name.endswith("TORCH_CUDA_VERSION"):
-            build = build_of_word("cu" + text.strip().removeprefix("cu").replace(".", ""))
-        elif name == "PYTORCH_FLAVOR":
-            build = build_of_word(text.partition("-")[0])
-        if build is not None:
-            return build, f"env {name}", "stated"
-    build = build_of_word(evidence.label.get("cuda-version", "").strip())
-    if build is not None and build.accelerator == "cuda":
-        return build, "label cuda-version", "stated"
-    return _build_by_arguments(evidence)
-
-
-def _builds_by_command(evidence: Evidence) -> Iterator[tuple[PackageBuild, str, Certainty]]:
-    """The builds in the commands that install PyTorch; before them those of commands that install what goes with it."""
-    weak: list[tuple[PackageBuild, str, Certainty]] = []
-    strong: list[tuple[PackageBuild, str, Certainty]] = []
-    for installation in evidence.installations:
-        if installation.removes or installation.tool == "apt":
-            continue
-        torch = installation.requirement(*_LIBRARY_PACKAGES)
-        build = _build_of(installation)
-        if build is None:
-            continue
-        source = f"history {installation.tool} install"
-        (strong if torch else weak).append((build, f"{source} {torch.name}" if torch else source, "derived"))
-    yield from weak
-    yield from strong
-
-
-_LIBRARY_PACKAGES = (
-    "torch",
-    "pytorch",
-    "paddlepaddle-gpu",
-    *(f"mxnet-cu{digits}" for digits in (92, 100, 101, 102, 110, 112)),
-)
-_COMPANIONS = ("torchvision", "torchaudio", "xformers", "torch-geometric", "sglang", "vllm")
-
-
-def _build_of(installation: Installation) -> PackageBuild | None:
-    torch = installation.requirement(*_LIBRARY_PACKAGES)
-    if torch is not None and installation.tool == "pip":
-        named = build_of_version(torch.version or "") or build_of_index(torch.url)
-        if named is None and (with_cuda := _MXNET.fullmatch(torch.name)):
-            named = build_of_word(f"cu{with_cuda[1]}")
-        if named is not None:
-            return named
-    if installation.tool == "conda":
-        return _build_of_conda(installation, has_torch=torch is not None)
-    for index in installation.indexes:
-        if named_mmcv := _MMCV.search(index):
-            return build_of_word(named_mmcv[1])
-    builds = {build for index in installation.indexes if (build := build_of_index(index))}
-    words = installation.command.words
-    is_of_torch = torch is not None or installation.requirement(*_COMPANIONS) is not None
-    is_of_project = any(word in ("-e", "--editable", "-r", "--requirement", ".") for word in words)
-    return builds.pop() if len(builds) == 1 and (is_of_torch or is_of_project) else None
-
-
-def _build_of_conda(installation: Installation, *, has_torch: bool) -> PackageBuild | None:
-    toolkit = installation.requirement("pytorch-cuda", "cudatoolkit", "cuda-version")
-    if not has_torch or toolkit is None or toolkit.version is None:
-        return None
-    return PackageBuild("cuda", ".".join(toolkit.version.split(".")[:2]))
-
-
-def _build_by_arguments(evidence: Evidence) -> tuple[PackageBuild, str, Certainty] | None:
-    """The build by arguments, of images whose arguments name PyTorch too."""
-    arguments = evidence.history.arguments
-    if not any("TORCH" in name.upper() for name in arguments):
-        return None
-    for name, text in arguments.items():
-        word = text.strip().lower()
-        build = build_of_word(word) if word.startswith("cu") else None
-        if name == "WHEEL_SRC" and (release := cuda_of_digits(word)):
-            build = PackageBuild("cuda", release)
-        if build is not None:
-            return build, f"history ARG {name}", "derived"
-    for step in evidence.history.runs:
-        if {"CUDA_VERSION", "PYTORCH_VERSION"} <= set(step.settings):
-            release = step.settings["CUDA_VERSION"]
-            if re.fullmatch(r"[0-9]{1,2}\.[0-9]{1,2}(?:\.[0-9]{1,3})?", release):
-                return PackageBuild("cuda", release), "history ARG CUDA_VERSION, PYTORCH_VERSION", "derived"
-    return None

@@ -138,6 +138,19 @@ def test_an_image_is_added_with_all_that_it_says(shell: Shell, registry: Registr
     assert "contradiction" in shell.run("images", "inspect", "torch-again").out
 
 
+def test_an_image_for_another_accelerator_is_added_by_its_configuration(shell: Shell, registry: Registry) -> None:
+    """Neither CUDA nor a generation is asked for, and it is not said to run without a GPU."""
+    said = {"ROCM_VERSION": "6.3.2", "PYTORCH_ROCM_ARCH": "gfx90a;gfx942", "PYTORCH_VERSION": "2.6.0"}
+    url = pushed(registry, "cli/rocm", said)
+    shell.run("images", "add", url, "--domain", "od", "--task", "train", "--licence", "MIT", "--create-framework")
+    shown = rows(shell.run("images", "facts", "rocm").out)
+    assert any(line[0] == "accelerator" and line[2] == "rocm" for line in shown)
+    assert ["rocm_version", "registry", "6.3.2"] in shown
+    assert any(line[:2] == ["kernel_architectures", "registry"] and "gfx942" in line[2] for line in shown)
+    fields = dict(line[:2] for line in rows(shell.run("images", "show", "rocm").out))
+    assert fields["without gpu"] == "no"
+
+
 def test_a_person_is_asked_for_the_rest(shell: Shell, registry: Registry) -> None:
     url = pushed(registry, "cli/asked", CUDA | {"PYTORCH_VERSION": "2.5.0"})
     answers = ("y", "od", "train, predict", "MIT", "Ampere")
