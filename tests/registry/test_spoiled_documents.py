@@ -3,14 +3,17 @@
 import copy
 import json
 import random
+import time
 from dataclasses import asdict
 from typing import Any
 
 import orjson
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bayplan.domain.facts import facts_from_inspection
+from bayplan.registry.build_history import read_history
 from bayplan.registry.content import OCI_INDEX, Index, Manifest, parse_config, parse_manifest
 from bayplan.registry.contradictions import contradictions
 from bayplan.registry.diff import changes
@@ -291,3 +294,21 @@ def test_any_shell_text_is_read_or_left(parts: list[str], are_apart: bool) -> No
     """Nothing is executed, nothing is endless, and no word is longer than its bound."""
     for command in commands((" " if are_apart else "").join(parts), {"A": "1.2", "B": "$(rm -rf /)"}):
         assert all(len(word) <= LONGEST_VALUE for word in command.words)
+
+
+HOSTILE = {
+    "arguments": "RUN |999 " + "A=1 " * 15_000 + "/bin/sh -c x",
+    "conditions": "RUN /bin/sh -c " + "if [ $A = 1 ]; then " * 3000,
+    "cases": "RUN /bin/sh -c " + "case $A in a) " * 4000,
+    "tests": "RUN /bin/sh -c [ a " + "-o a " * 10_000 + "]",
+    "substitutions": "RUN /bin/sh -c " + "$(" * 20_000,
+    "shells": "/bin/" + "sh -a" * 12_000,
+}
+
+
+@pytest.mark.parametrize("kind", HOSTILE)
+def test_a_hostile_history_costs_little(kind: str) -> None:
+    """Half a megabyte of such steps takes less than two seconds of processor time; some took minutes."""
+    begun = time.process_time()
+    read_history([(HOSTILE[kind], "")] * 8, {"A": "1"})
+    assert time.process_time() - begun < 2

@@ -13,12 +13,14 @@ from dataclasses import dataclass, field
 from bayplan.registry.shell_commands import Command, commands
 
 MOST_STEPS = 1000
-MOST_CHARACTERS = 1024 * 1024
+MOST_CHARACTERS = 512 * 1024
 _LONGEST_STEP = 64 * 1024
 
 _NOP = re.compile(r"(?:\|[0-9]+ .*? )?/bin/sh -c #\(nop\)\s+", re.DOTALL)
 _INSTRUCTION = re.compile(r"(ENV|ARG|LABEL|RUN|COPY|ADD|ENTRYPOINT|CMD|SHELL|FROM)\s+", re.ASCII)
-_SHELL = re.compile(r"(?:/\S*/)?(?:ba|da|a|z|k)?sh(?: -[A-Za-z]+| pipefail| errexit| nounset)* -[a-z]*c ", re.ASCII)
+_SHELL = re.compile(
+    r"(?:/\S{0,100}/)?(?:ba|da|a|z|k)?sh(?: -[A-Za-z]{1,20}| pipefail| errexit| nounset){0,8} -[a-z]{0,20}c ", re.ASCII
+)
 _PAIR = re.compile(r"(?:^|(?<=\s))([A-Za-z_][A-Za-z0-9_.-]*)=(?!=)", re.ASCII)
 _COUNT = re.compile(r"\|([0-9]{1,3}) ", re.ASCII)
 _NO_CLOSING = "# buildkit"
@@ -124,31 +126,26 @@ def _run(number: int, text: str, variables: Mapping[str, str], declared: Mapping
 
 
 def _arguments(text: str, count: int, declared: Mapping[str, str]) -> tuple[dict[str, str], str]:
-    """The arguments of a command and the command itself; values have spaces in them and no quotes around them."""
+    """The arguments of a command and the command itself; values have spaces in them and no quotes around them.
+
+    Of more pairs than there are arguments, those that no ARG declares are part of the value before them.
+    """
+    shell = _SHELL.search(text)
+    pairs = list(_PAIR.finditer(text, 0, shell.start() if shell else len(text)))
+    surplus = max(0, len(pairs) - count)
     starts: list[re.Match[str]] = []
-    for pair in _PAIR.finditer(text):
-        if len(starts) == count:
-            break
-        is_first = not starts
-        if is_first or pair[1] in declared or not _is_surplus(text, pair, starts, count, declared):
+    for number, pair in enumerate(pairs):
+        if surplus and number and pair[1] not in declared:
+            surplus -= 1
+        else:
             starts.append(pair)
+    starts = starts[:count]
     if len(starts) < count:
         return {}, text
-    last = starts[-1].end() if starts else 0
-    shell = _SHELL.search(text, last)
-    end = shell.start() if shell else _find_space(text, last)
+    end = shell.start() if shell else _find_space(text, starts[-1].end() if starts else 0)
     ends = [*(pair.start() for pair in starts[1:]), end]
     values = {pair[1]: text[pair.end() : until].strip() for pair, until in zip(starts, ends, strict=True)}
     return values, text[shell.end() if shell else end :].strip()
-
-
-def _is_surplus(
-    text: str, pair: re.Match[str], starts: list[re.Match[str]], count: int, declared: Mapping[str, str]
-) -> bool:
-    """Whether a pair that no ARG declares is part of the value before it: the declared ones alone make up the number."""
-    shell = _SHELL.search(text, pair.end())
-    rest = list(_PAIR.finditer(text, pair.end(), shell.start() if shell else len(text)))
-    return len(starts) + sum(later[1] in declared for later in rest) >= count
 
 
 def _find_space(text: str, at: int) -> int:

@@ -21,11 +21,12 @@ LIBRARIES: Mapping[str, Places] = {
     "PyTorch": (
         ("env", "PYTORCH_VERSION"),
         ("env", "PYTORCH_BUILD_VERSION"),
+        ("env", "TORCH_VERSION"),
         ("label", "com.nvidia.pytorch.version"),
         ("label", "torch-version"),
         ("label", "pytorch-version"),
     ),
-    "TensorFlow": (("env", "TENSORFLOW_VERSION"), ("label", "com.nvidia.tensorflow.version")),
+    "TensorFlow": (("env", "TENSORFLOW_VERSION"), ("env", "TF_VERSION"), ("label", "com.nvidia.tensorflow.version")),
     "MXNet": (("env", "MXNET_VERSION"), ("label", "com.nvidia.mxnet.version")),
     "PaddlePaddle": (("env", "PADDLEPADDLE_VERSION"), ("label", "com.nvidia.paddlepaddle.version")),
     "JAX": (("env", "JAX_VERSION"), ("label", "com.nvidia.jax.version")),

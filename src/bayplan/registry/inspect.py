@@ -157,7 +157,13 @@ class _ImageReader:
                 raise ManifestInvalid(
                     f"'{self._reference.repository}' is no image but an artifact (a signature, an attestation, an SBOM or the like)."
                 )
-            return [platform_facts(document.digest, manifest, config, listed, self._reference, await attaching)]
+            # In a thread: a history may have half a megabyte of commands, and others wait for the loop.
+            attached = await attaching
+            return [
+                await asyncio.to_thread(
+                    platform_facts, document.digest, manifest, config, listed, self._reference, attached
+                )
+            ]
         finally:
             attaching.cancel()
 

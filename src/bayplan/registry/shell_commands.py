@@ -16,6 +16,8 @@ from bayplan.registry.shell_words import Token, text_of, tokens, words
 MOST_COMMANDS = 2000
 LONGEST_TEXT = 64 * 1024
 _DEEPEST = 3  # of shells within shells
+_MOST_BLOCKS = 40  # of conditions within conditions
+_LONGEST_TEST = 60  # words
 _ASSIGNMENT = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)=(?!=)", re.ASCII)
 _PREFIXES = frozenset({"sudo", "env", "time", "exec", "nice", "command", "builtin"})
 _DECLARING = frozenset({"export", "declare", "local", "readonly", "typeset"})
@@ -87,7 +89,7 @@ class _Walk:
         self._total = 0
 
     def run(self) -> Iterator[Command]:
-        while self._at < len(self._tokens) and self._total < MOST_COMMANDS:
+        while self._at < len(self._tokens) and self._total < MOST_COMMANDS and len(self._blocks) <= _MOST_BLOCKS:
             kind, raw = self._tokens[self._at]
             self._at += 1
             if kind == "operator":
@@ -307,6 +309,8 @@ def _outcome(expanded: list[str]) -> Outcome:
 
 
 def _test(arguments: list[str]) -> Outcome:
+    if len(arguments) > _LONGEST_TEST:
+        return None
     for operator, combine in (("-o", _or), ("||", _or), ("-a", _and), ("&&", _and)):
         if operator in arguments[1:-1]:
             at = arguments.index(operator, 1)

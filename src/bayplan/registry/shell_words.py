@@ -242,7 +242,7 @@ def _replaced(value: str | None, old: str, new: str, everywhere: bool) -> str:
 
 def _cut(value: str, pattern: str, sign: str) -> str:
     """The value without the part at its end (`%`) or its beginning (`#`) that the pattern matches."""
-    if len(value) > 256 or len(pattern) > 64:
+    if len(value) > 64 or len(pattern) > 32:
         return UNKNOWN
     lengths = range(len(value) + 1)
     if sign in ("%%", "##"):
