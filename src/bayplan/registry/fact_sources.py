@@ -105,7 +105,7 @@ def day(text: str) -> str | None:
 
 
 @dataclass(frozen=True, slots=True)
-class FactSource:
+class FactPlace:
     """A place that has a fact; `read` gives None for a text that it cannot read."""
 
     fact: str
@@ -116,23 +116,23 @@ class FactSource:
 
 
 FACT_SOURCES = (
-    FactSource("cudnn_version", "env", "CUDNN_VERSION", version),  # before the base's, which may be left behind
-    FactSource("cudnn_version", "env", "NV_CUDNN_VERSION", version),
-    FactSource("cudnn_version", "env", "NV_CUDNN_PACKAGE", packaged, "derived"),
-    FactSource("cudnn_version", "label", "com.nvidia.cudnn.version", version),
-    FactSource("nccl_version", "env", "NCCL_VERSION", version),
-    FactSource("nccl_version", "env", "NV_LIBNCCL_PACKAGE_VERSION", version),
-    FactSource("nccl_version", "env", "NV_LIBNCCL_PACKAGE", packaged, "derived"),
-    FactSource("nccl_version", "label", "com.nvidia.nccl.version", version),
-    FactSource("disable_require", "env", "NVIDIA_DISABLE_REQUIRE", truth),
-    FactSource("driver_capabilities", "env", "NVIDIA_DRIVER_CAPABILITIES", words),
-    FactSource("cuda_architectures", "env", "TORCH_CUDA_ARCH_LIST", architectures),
-    FactSource("cuda_architectures", "env", "CUDA_ARCH_LIST", architectures),
-    FactSource("cuda_architectures", "env", "CUDAARCHS", architectures),
-    FactSource("cuda_architectures", "env", "CUDA_ARCHITECTURES", architectures),
-    FactSource("python_version", "env", "PYTHON_VERSION", python),
-    FactSource("licence", "annotation", "org.opencontainers.image.licenses", spdx),
-    FactSource("licence", "label", "org.opencontainers.image.licenses", spdx),
-    FactSource("end_of_life", "annotation", "vnd.microsoft.artifact.lifecycle.end-of-life.date", day),
-    FactSource("end_of_life", "env", "NVIDIA_CUDA_END_OF_LIFE", past_end),
+    FactPlace("cudnn_version", "env", "CUDNN_VERSION", version),  # before the base's, which may be left behind
+    FactPlace("cudnn_version", "env", "NV_CUDNN_VERSION", version),
+    FactPlace("cudnn_version", "env", "NV_CUDNN_PACKAGE", packaged, "derived"),
+    FactPlace("cudnn_version", "label", "com.nvidia.cudnn.version", version),
+    FactPlace("nccl_version", "env", "NCCL_VERSION", version),
+    FactPlace("nccl_version", "env", "NV_LIBNCCL_PACKAGE_VERSION", version),
+    FactPlace("nccl_version", "env", "NV_LIBNCCL_PACKAGE", packaged, "derived"),
+    FactPlace("nccl_version", "label", "com.nvidia.nccl.version", version),
+    FactPlace("disable_require", "env", "NVIDIA_DISABLE_REQUIRE", truth),
+    FactPlace("driver_capabilities", "env", "NVIDIA_DRIVER_CAPABILITIES", words),
+    FactPlace("cuda_architectures", "env", "TORCH_CUDA_ARCH_LIST", architectures),
+    FactPlace("cuda_architectures", "env", "CUDA_ARCH_LIST", architectures),
+    FactPlace("cuda_architectures", "env", "CUDAARCHS", architectures),
+    FactPlace("cuda_architectures", "env", "CUDA_ARCHITECTURES", architectures),
+    FactPlace("python_version", "env", "PYTHON_VERSION", python),
+    FactPlace("licence", "annotation", "org.opencontainers.image.licenses", spdx),
+    FactPlace("licence", "label", "org.opencontainers.image.licenses", spdx),
+    FactPlace("end_of_life", "annotation", "vnd.microsoft.artifact.lifecycle.end-of-life.date", day),
+    FactPlace("end_of_life", "env", "NVIDIA_CUDA_END_OF_LIFE", past_end),
 )

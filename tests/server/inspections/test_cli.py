@@ -119,7 +119,7 @@ def test_an_image_is_added_with_all_that_it_says(shell: Shell, registry: Registr
     assert (fields["url"], fields["registry"]) == (url, registry.host)
     assert (fields["framework"], fields["cuda"], fields["oldest gpu"]) == ("PyTorch 2.4.1", "12.4.1", "Volta")
     assert fields["licence"].startswith("BSD 3-Clause")
-    assert ["architectures", "registry", "amd64"] in rows(shell.run("images", "facts", "torch").out)
+    assert ["architectures", "registry", "amd64", "manifest"] in rows(shell.run("images", "facts", "torch").out)
     # What was made once is found, and what is typed goes before what the image says.
     again = (
         *typed,
@@ -145,7 +145,7 @@ def test_an_image_for_another_accelerator_is_added_by_its_configuration(shell: S
     shell.run("images", "add", url, "--domain", "od", "--task", "train", "--licence", "MIT", "--create-framework")
     shown = rows(shell.run("images", "facts", "rocm").out)
     assert any(line[0] == "accelerator" and line[2] == "rocm" for line in shown)
-    assert ["rocm_version", "registry", "6.3.2"] in shown
+    assert ["rocm_version", "registry", "6.3.2", "env ROCM_VERSION"] in shown
     assert any(line[:2] == ["kernel_architectures", "registry"] and "gfx942" in line[2] for line in shown)
     fields = dict(line[:2] for line in rows(shell.run("images", "show", "rocm").out))
     assert fields["without gpu"] == "no"
