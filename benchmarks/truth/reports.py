@@ -18,7 +18,11 @@ from bayplan.domain.compatibility.kernels import grade_by_release
 from bayplan.domain.compatibility.node import Node
 from bayplan.domain.compatibility.tables import Tables
 from bayplan.domain.compatibility.verdict import Grade
+from bayplan.domain.reference import Reference
 from bayplan.domain.versions import ComputeCapability, CudaVersion, DriverVersion, read
+from bayplan.errors import Invalid
+from bayplan.registry.evidence import Evidence
+from bayplan.registry.tag_facts import tag_facts
 
 DATA = Path(__file__).resolve().parents[2].parent / "shared" / "data"
 REPORT_SETS = {"older": DATA / "reports.jsonl", "newer": DATA / "reports-2.jsonl"}
@@ -103,14 +107,28 @@ def facts_of(report: Report, facts: Facts) -> tuple[Fact, ...]:
 
 
 def image_of(report: Report, facts: Iterable[Fact]) -> Image:
-    """The image of a report."""
+    """The image of a report; its name is read as that of an image in the catalogue would be."""
     image = Image(
         cuda=report["cuda"],
+        **_named(report["image"] or ""),
         requirements=(("NVIDIA_REQUIRE_CUDA", report["require"]),) if report["require"] else None,
         compat_package=CompatLibraries(None, None) if report["compat_package"] else None,
         compat_activation="never" if report["compat_package"] is False else None,
     )
     return _with(image, facts, _IMAGE_FACTS)
+
+
+def _named(image: str) -> dict[str, Any]:
+    """What the repository and the tag say, where the report names an image in words that are a reference."""
+    try:
+        reference = Reference.parse(image.partition(" ")[0])
+    except Invalid:
+        return {}
+    evidence = Evidence(repository=f"{reference.registry}/{reference.repository}", tag=reference.tag or "")
+    return {name: fact.value for name, fact in tag_facts(evidence) if name in _OF_NAMES}
+
+
+_OF_NAMES = ("accelerator", "framework", "framework_cuda", "framework_version", "rocm_version")
 
 
 def machines_of(report: Report, facts: Iterable[Fact], image: Image, tables: Tables) -> list[Machine]:
