@@ -168,9 +168,9 @@ for the most part, the newer one of 2025 and 2026.
 * An image that ran agrees with `native`, `minor`, `forward` and `cpu`, and with `jit` where its build is known to embed
   PTX. One that failed, in whatever way, agrees with `no`, and with `jit` where the build is not known: it has no kernels
   for the GPU and is not matched. `unknown` never agrees.
-* *The report alone* is what its author wrote, and what the name of the image says. *Nothing typed* adds what an image's configuration and tag, a scan of its
-  files, bayplan's tables and the agent on the machine say. *All facts* adds what only a person knows, such as the driver
-  that an application asks for in its documentation.
+* *The report alone* is what its author wrote, and what the name of the image says. *Nothing typed* adds what an image's
+  configuration, a scan of its files, bayplan's tables and the agent on the machine say. *All facts* adds what only a
+  person knows, such as the driver that an application asks for in its documentation.
 * A fact was entered only where it is known from the image or the machine (its published configuration, the build list
   of its framework, the type of machine), never from what happened. Each is listed below: who finds it, and its source.
 * Where a report gives no driver, the driver is the one that the image's CUDA release ships with: then no rule about the
