@@ -12,7 +12,7 @@ pytestmark = pytest.mark.skipif(
     not all(path.is_file() for path in REPORT_SETS.values()), reason="the real reports are not here"
 )
 
-LEAST_SHARE = {("older", Knowledge.ALL): 0.80, ("newer", Knowledge.ALL): 0.50, ("newer", Knowledge.NOTHING_TYPED): 0.50}
+LEAST_SHARE = {("older", Knowledge.ALL): 0.85, ("newer", Knowledge.ALL): 0.70, ("newer", Knowledge.NOTHING_TYPED): 0.68}
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,9 @@ from functools import cached_property
 from bayplan.domain.compatibility.framework_label import FrameworkLabel, framework_label
 from bayplan.domain.compatibility.gfx import is_target
 from bayplan.domain.compatibility.image import FRAMEWORK, Image, RuntimeCompilation
-from bayplan.domain.compatibility.kernels import Kernel, parse_kernels
+from bayplan.domain.compatibility.kernels import parse_kernels
+from bayplan.domain.compatibility.library_build import Builds, LibraryBuild
+from bayplan.domain.compatibility.platform import platform
 from bayplan.domain.compatibility.start_conditions import StartCondition, conditions_of
 from bayplan.domain.compatibility.tables import Generation, LibraryMinimum, RuntimeCompiler, Tables
 from bayplan.domain.compatibility.tables.libraries import library_name
@@ -20,28 +22,6 @@ from bayplan.domain.compatibility.tables.machines import rocm_version
 from bayplan.domain.versions import ComputeCapability, CudaVersion, DriverVersion, parse_cuda_family, read
 
 _XLA = frozenset({"jax", "tensorflow", "xla"})
-_PLATFORMS = {"x86_64": "amd64", "x86-64": "amd64", "aarch64": "arm64"}
-
-
-def platform(text: str) -> str:
-    """The architecture in OCI's spelling, from that of OCI or of `uname -m`; "linux/arm64/v8" is arm64."""
-    parts = text.strip().lower().split("/")
-    name = parts[1] if len(parts) > 1 and parts[0] == "linux" else parts[0]
-    return _PLATFORMS.get(name, name)
-
-
-@dataclass(frozen=True)
-class LibraryBuild:
-    """The GPUs that a library in the image was compiled for, and the source of that; FRAMEWORK as `library` is the framework."""
-
-    library: str
-    texts: tuple[str, ...]
-    kernels: tuple[Kernel, ...]
-    source: str
-
-
-Builds = tuple[LibraryBuild, ...]
-"""Those of an image; empty where nothing is known of any."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -16,8 +16,8 @@ from bayplan.domain.compatibility.gpu_classes import (
     names_virtual_gpu,
 )
 from bayplan.domain.compatibility.gpu_memory import GpuMemory, gpu_memory, mig_profile, vgpu_series
-from bayplan.domain.compatibility.image_requirements import platform
 from bayplan.domain.compatibility.node import Node
+from bayplan.domain.compatibility.platform import platform
 from bayplan.domain.compatibility.tables import Generation, NamedGpu, Tables
 from bayplan.domain.versions import ComputeCapability, CudaVersion, DriverVersion, read
 

@@ -10,8 +10,9 @@ from functools import cached_property
 
 from bayplan.domain.compatibility.compat_order import Age, CompatOrder, compat_order
 from bayplan.domain.compatibility.gpu_classes import CompatAcceptance
-from bayplan.domain.compatibility.image_requirements import Builds, ImageRequirements, LibraryBuild
+from bayplan.domain.compatibility.image_requirements import ImageRequirements
 from bayplan.domain.compatibility.kernels import grade_in_build
+from bayplan.domain.compatibility.library_build import Builds, LibraryBuild
 from bayplan.domain.compatibility.node_capabilities import NodeCapabilities
 from bayplan.domain.compatibility.tables import Tables
 from bayplan.domain.compatibility.verdict import ORDER, Grade

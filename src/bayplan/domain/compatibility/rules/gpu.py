@@ -1,8 +1,8 @@
 """Rules 4, 5, 8, and the GPU's half of 11: the GPU against the code in the image and the image's own minimum."""
 
 from bayplan.domain.compatibility.image import framework_kernels
-from bayplan.domain.compatibility.image_requirements import LibraryBuild
 from bayplan.domain.compatibility.kernels import crosses_tegra, only_of_minor_zero, release_crosses_tegra
+from bayplan.domain.compatibility.library_build import LibraryBuild
 from bayplan.domain.compatibility.pairing import Pairing
 from bayplan.domain.compatibility.rules.reasons import (
     MATRIX,
