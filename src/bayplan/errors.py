@@ -36,7 +36,8 @@
     |-- NvmlFailed                  agent/nvml_calls.py             -  the driver's library is there and does not work
     |-- EngineFailed                agent/engine_errors.py          -  the container engine is not there, or fails
     |-- DiskBudgetExceeded          agent/disk_budget.py            -  an image does not fit the budget or the disk
-    `-- NothingRunsHere             agent/pull.py                   -  no image matches this machine
+    |-- NothingRunsHere             agent/pull.py                   -  no image matches this machine
+    `-- ScanEnded                   cli/images/_scan_progress.py    -  a scan has failed on the server
 
 The HTTP status is given in one place, `bayplan.server.http.errors.STATUS`; `-` is what no request raises. The command line
 ends with exit code 1 after any of them, with 70 after any other exception, and with 2 after a command that is typed wrongly:
