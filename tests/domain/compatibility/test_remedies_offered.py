@@ -11,8 +11,10 @@ from bayplan.domain.compatibility.judge import judge
 from bayplan.domain.compatibility.match import match
 from bayplan.domain.compatibility.node import Node
 from bayplan.domain.compatibility.node_capabilities import NodeCapabilities
+from bayplan.domain.compatibility.pairing import Pairing
 from bayplan.domain.compatibility.question import MatchQuery
 from bayplan.domain.compatibility.remedies import blocks
+from bayplan.domain.compatibility.rules import RULES
 from bayplan.domain.compatibility.verdict import MATCHED_BY_DEFAULT, ORDER, Grade, Reason, Remedy
 from tests.domain.compatibility.catalogues import TABLES, TODAY, random_entry, random_image, random_node
 
@@ -76,3 +78,12 @@ def test_every_sibling_runs() -> None:
                     assert ORDER[grade] < ORDER[verdict.grade]
                     named += 1
     assert named > 50
+
+
+def test_no_rule_has_a_remedy_of_what_stands_in_the_way_that_is_not_tried() -> None:
+    dice = random.Random(13)
+    for _ in range(300):
+        image, node = ImageRequirements(random_image(dice), TABLES), NodeCapabilities(random_node(dice), TABLES)
+        pairing = Pairing(image, node, TODAY)
+        for reason in (rule.check(pairing) for rule in RULES.all):
+            assert reason is None or not blocks(reason) or reason.remedy is None, reason

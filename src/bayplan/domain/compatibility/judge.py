@@ -16,7 +16,7 @@ from bayplan.domain.compatibility.node import Node
 from bayplan.domain.compatibility.node_capabilities import NodeCapabilities
 from bayplan.domain.compatibility.pairing import Pairing
 from bayplan.domain.compatibility.remedies import Outcome, Try, blocks, is_blocked, offer
-from bayplan.domain.compatibility.rules import RULES, Rule, RuleSet
+from bayplan.domain.compatibility.rules import RULES, RuleSet
 from bayplan.domain.compatibility.tables import Tables
 from bayplan.domain.compatibility.verdict import ORDER, SEVERITY, Facts, Grade, Reason, Remedy, Verdict
 
@@ -153,26 +153,24 @@ def _results(
     """The results of the rules; of those alone that run `again`, where the others gave those of `before`."""
     pairing = Pairing(requirements, capabilities, today)
     uses_gpu, image, node = _kinds(requirements, capabilities)
-    general = _checked(enumerate(rules.general), pairing, None if before is None else before.general, again)
-    gpu = None
-    if uses_gpu:
-        numbered = enumerate(rules.gpu, len(rules.general))
-        judging = (entry for entry in numbered if entry[1].judges(image, node))
-        gpu = _checked(judging, pairing, None if before is None else before.gpu, again)
+    general = _kept(None if before is None else before.general, again)
+    gpu = _kept(None if before is None else before.gpu, again) if uses_gpu else None
+    for number in range(len(rules.all)) if before is None else again:
+        rule = rules.all[number]
+        if number < len(rules.general):
+            reasons = general
+        elif gpu is not None and rule.judges(image, node):
+            reasons = gpu
+        else:
+            continue
+        reason = rule.check(pairing)
+        if reason is not None:
+            reasons[number] = reason
     return RuleResults(general, gpu, requirements.falls_back_to_cpu)
 
 
-def _checked(
-    numbered: Iterable[tuple[int, Rule]], pairing: Pairing, before: Mapping[int, Reason] | None, again: Collection[int]
-) -> dict[int, Reason]:
-    """The reasons of these rules by their numbers."""
-    if before is None:
-        return {number: reason for number, rule in numbered if (reason := rule.check(pairing)) is not None}
-    reasons = {number: reason for number, reason in before.items() if number not in again}
-    for number, rule in numbered:
-        if number in again and (reason := rule.check(pairing)) is not None:
-            reasons[number] = reason
-    return reasons
+def _kept(before: Mapping[int, Reason] | None, again: Collection[int]) -> dict[int, Reason]:
+    return {} if before is None else {number: reason for number, reason in before.items() if number not in again}
 
 
 def _worst(start: Grade, reasons: Iterable[Reason]) -> Grade:

@@ -110,6 +110,7 @@ def grade_by_release(cuda: CudaVersion, gpu: ComputeCapability, tables: Tables) 
     return Grade.NO if dropped or gpu.major < low else Grade.UNKNOWN
 
 
+@lru_cache(maxsize=4096)
 def release_crosses_tegra(cuda: CudaVersion, gpu: ComputeCapability, tables: Tables) -> bool:
     """Whether a CUDA release has no code for exactly this GPU, and the other minor that it has code for is not its family's."""
     made = {

@@ -5,6 +5,7 @@ A line counts the images that a reason blocks; its remedy is that of the image t
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from heapq import nsmallest
 from operator import itemgetter
 
@@ -48,7 +49,7 @@ def summarize(query: MatchQuery, verdicts: NodeVerdicts, images: Bits) -> tuple[
     for reason, blocked in blocking:
         # Sole reasons come first, then the smallest change, then the first image.
         alone = blocked & ~several
-        rank = (not alone, _effort(reason), lowest(alone or blocked), SEVERITY[reason.grade])
+        rank = (not alone, _effort(reason.needed), lowest(alone or blocked), SEVERITY[reason.grade])
         ranked[reason.code].append((rank, reason))
     if images & accepted:
         remedies = _remedies_beside_matches(verdicts, {code: min(some, key=_RANK) for code, some in ranked.items()})
@@ -98,9 +99,10 @@ def _tried(verdict: Verdict, reason: Reason) -> Reason:
     return next(tried for tried in verdict.reasons if (tried.code, tried.detail) == (reason.code, reason.detail))
 
 
-def _effort(reason: Reason) -> tuple[int, ...]:
+@lru_cache(maxsize=1024)
+def _effort(needed: str | None) -> tuple[int, ...]:
     """The driver version that a reason requires; empty where it requires something else."""
-    driver = read(DriverVersion.parse, (reason.needed or "").removeprefix(">="))
+    driver = read(DriverVersion.parse, (needed or "").removeprefix(">="))
     return () if driver is None else driver.parts
 
 

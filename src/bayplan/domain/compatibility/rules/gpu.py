@@ -14,6 +14,7 @@ from bayplan.domain.compatibility.rules.reasons import (
     no,
     other_gpu,
     other_image,
+    sentence,
     unknown,
 )
 from bayplan.domain.compatibility.verdict import Grade, Reason, ReasonCode
@@ -179,6 +180,8 @@ def tegra_kernels(pairing: Pairing) -> Reason | None:
         if pairing.node.is_tegra_server
         else (Grade.CAVEAT, ReasonCode.GPU_NOT_IN_BUILD)
     )
+    use = f"use an image built for compute capability {gpu}"
+    remedy = other_image(use, kernel_architectures=framework_kernels(str(gpu)))
     return Reason(
         grade,
         code,
@@ -186,8 +189,9 @@ def tegra_kernels(pairing: Pairing) -> Reason | None:
         " ".join(crossing[0].texts) if crossing else image.cuda_name,
         f"{made} has no code for exactly {pairing.node.gpu}. NVIDIA promises that code for another minor capability runs for "
         "desktop and server GPUs only, not on Tegra, nor between the two.",
-        f"Use an image built for compute capability {gpu}.",
+        sentence([remedy]) if grade is Grade.CAVEAT else None,
         PROGRAMMING_GUIDE,
+        () if grade is Grade.CAVEAT else (remedy,),
     )
 
 

@@ -141,15 +141,20 @@ def another_cuda(pairing: Pairing, cuda: CudaVersion | None, words: str) -> tupl
     """The remedies to use an image built with that CUDA release, and with it a driver that runs it where this one does not."""
     if cuda is None:
         return ()
-    use, facts = f"use an image built with CUDA {words}", built_with(cuda)
     driver, installed = pairing.tables.smallest_driver(cuda), pairing.node.driver
     if driver is None or installed is None or installed >= driver or not pairing.node.may_have(driver):
-        return (other_image(use, **facts),)
+        driver = None
+    return _another_cuda(cuda, words, driver)
+
+
+@lru_cache(maxsize=1024)
+def _another_cuda(cuda: CudaVersion, words: str, driver: DriverVersion | None) -> tuple[Remedy, ...]:
+    use = other_image(f"use an image built with CUDA {words}", **built_with(cuda))
+    if driver is None:
+        return (use,)
     upgrade = driver_facts(driver)
-    both = Remedy(
-        f"upgrade the driver to {driver} or later, and {use}", tuple(upgrade.items()), tuple(facts.items()), True
-    )
-    return other_image(use, **facts), both
+    text = f"upgrade the driver to {driver} or later, and {use.text}"
+    return use, Remedy(text, tuple(upgrade.items()), use.image, other_image=True)
 
 
 def other_gpu(

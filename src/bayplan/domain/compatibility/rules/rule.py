@@ -86,7 +86,7 @@ class RuleSet:
     general: tuple[Rule, ...]
     gpu: tuple[Rule, ...]
 
-    @property
+    @cached_property
     def all(self) -> tuple[Rule, ...]:
         """Every rule, in the order in which reasons of equal grade come."""
         return self.general + self.gpu
