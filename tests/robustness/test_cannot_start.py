@@ -170,7 +170,9 @@ def test_a_folder_of_tables_that_is_none_or_replaces_nothing_is_named(tmp_path: 
     tables.mkdir()
     (tables / "cuda-releases.csv").touch()
     message = fails({"home": home, "tables": str(tables)})
-    assert f"{tables / 'cuda-releases.csv'} replaces no table: there are arch_lists.csv, " in message
+    assert (
+        f"{tables / 'cuda-releases.csv'} replaces no table: there are amdgpu_drivers.csv, arch_lists.csv, " in message
+    )
 
 
 def test_a_first_password_that_is_too_short_is_refused_and_not_shown(tmp_path: Path) -> None:

@@ -20,7 +20,12 @@ from tests.documented import assert_documented
 from tests.fuzz import FACTOR, examples
 from tests.process import Server
 
-ASKING_REGISTRIES = ("/v1/docker/inspect", "/v1/docker/{pk}/inspection", "/v1/docker/{pk}/checks")
+ASKING_REGISTRIES = (
+    "/v1/docker/inspect",
+    "/v1/docker/{pk}/inspection",
+    "/v1/docker/{pk}/checks",
+    "/v1/docker/{pk}/scan",
+)
 """Paths whose answer is another server's, which is not there: tests/server/inspections has registries for them."""
 
 HELD = [

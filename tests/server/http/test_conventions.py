@@ -271,3 +271,8 @@ def test_a_page_that_cannot_be_is_refused(shared: Service, query: str) -> None:
 def test_an_unknown_parameter_is_refused_by_name(shared: Service, path: str) -> None:
     name = path.split("?")[1].split("=")[0]
     refused(shared.staff.post(f"/v1/{path}"), 422, field=name)
+
+
+@pytest.mark.parametrize("path", ["/v1/docker/{pk}", "/v1/docker/{pk}/scan", "/v1/nodes/%7Bpk%7D", "/v1/users/{pk}"])
+def test_the_template_of_a_path_is_no_path(shared: Service, path: str) -> None:
+    assert shared.staff.get(path).status_code == 404

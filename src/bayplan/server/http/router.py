@@ -44,7 +44,7 @@ class Router(Generic[T]):
 
     def _fitting(self, path: str) -> Iterator[tuple[Mapping[str, T], PathParameters]]:
         methods = self._exact.get(path)
-        if methods is not None:
+        if methods is not None and _PK not in path:
             yield methods, {}
         steps = path.split("/")
         if len(steps) > self._most_steps:
