@@ -54,12 +54,18 @@ def _lines(name: str, fact: FactAnswer) -> Iterator[_Line]:
         yield from _lines_of_sources(Text(f"  on {architecture}", style=style), there)
 
 
+def _short(source: str) -> str:
+    """A file by its name and its folder's, which tell what it is of."""
+    steps = source.split("/")
+    return source if " " in source or len(steps) < 4 else "/".join(("...", *steps[-2:]))
+
+
 def _lines_of_sources(title: Text, fact: FactAnswer | ArchitectureFact) -> Iterator[_Line]:
     own: FactSource = {"origin": fact["origin"] or "-", "value": fact["value"], "source": None, "certainty": None}
     sources: Sequence[FactSource] = fact.get("sources") or [own]
     for number, source in enumerate(sources):
         style = "" if number == 0 else MUTED
-        says = source["source"] or ""
+        says = _short(source["source"] or "")
         derived = " (derived)" if says and source["certainty"] == "derived" and source["origin"] != "table" else ""
         yield (
             title if number == 0 else Text(),
