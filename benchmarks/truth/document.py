@@ -179,4 +179,7 @@ for the most part, the newer one of 2025 and 2026.
 * Where a report names no GPU, it is judged on a data-centre GPU, a GeForce and a workstation GPU that the release supports. If
   the answer depends on which, the report is not decidable; it is listed and not counted. So is one where only the
   error tells the state of the machine, and one that ran nothing but nvidia-smi.
-* A remedy leads to the fix where it names what the report says has fixed it, whatever the verdict."""
+* A remedy leads to the fix where it names what the report says has fixed it, whatever the verdict. The patterns that
+  say so (`benchmarks/truth/fixes.csv`) and the words of the remedies were both written by us, with these reports known:
+  two remedies were reworded after they were held against them ("nearest CUDA" and "older ROCm"). The column says that
+  the remedies cover these fixes, and not how they do on others."""

@@ -1,11 +1,12 @@
 """The judge against the real reports: at least what is promised."""
 
 import csv
+from collections import Counter
 
 import pytest
-from benchmarks.truth.__main__ import compare_all
+from benchmarks.truth.__main__ import DOCUMENT, compare_all
 from benchmarks.truth.compare import read_fixes
-from benchmarks.truth.document import Compared, share
+from benchmarks.truth.document import WOULD_HAVE_TAKEN, Compared, document, key_of, share
 from benchmarks.truth.reports import FACTS, REPORT_SETS, FoundBy, Knowledge, read_reports
 
 pytestmark = pytest.mark.skipif(
@@ -24,6 +25,23 @@ def compared() -> Compared:
 @pytest.mark.parametrize(("name", "knowledge"), list(LEAST_SHARE))
 def test_verdicts_agree_with_what_happened(compared: Compared, name: str, knowledge: Knowledge) -> None:
     assert share(compared[name][knowledge]) >= LEAST_SHARE[name, knowledge]
+
+
+def test_every_disagreement_says_once_what_it_would_have_taken(compared: Compared) -> None:
+    disagreements = {
+        key_of(comparison)
+        for by_knowledge in compared.values()
+        for comparison in by_knowledge[Knowledge.ALL]
+        if comparison.undecidable is None and not comparison.agrees
+    }
+    with WOULD_HAVE_TAKEN.open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert Counter((row["source"], row["image"], row["gpu"]) for row in rows) == Counter(disagreements)
+    assert all(row["would_have_taken"] for row in rows)
+
+
+def test_the_page_is_what_was_measured(compared: Compared) -> None:
+    assert DOCUMENT.read_text(encoding="utf-8") == "\n".join(document(compared)) + "\n"
 
 
 def test_every_fact_is_for_a_report_and_says_where_it_is_known_from() -> None:
