@@ -148,6 +148,22 @@ def test_why_of_a_deleted_image(shell: Shell) -> None:
     assert "deleted" in shell.run("why", str(added["pk"]), "--cpu-only").out
 
 
+@pytest.mark.parametrize(
+    ("worker", "grade", "code"),
+    [
+        (("--driver", "580.126.20", "--cc", "8.9"), "native", 0),
+        (("--driver", "580.65.06", "--cc", "8.9"), "minor", 0),
+        (("--cc", "8.9"), "unknown", 4),
+        (("--driver", "470.57.02", "--cc", "6.0"), "no", 3),
+    ],
+)
+def test_the_exit_code_is_the_verdict_where_it_is_asked_for(
+    shell: Shell, worker: tuple[str, ...], grade: str, code: int
+) -> None:
+    printed = shell.run("why", "pytorch:2.9.1-cuda13.0-cudnn9-runtime", *worker, "--exit-code", "--json", code=code).out
+    assert json.loads(printed)["grade"] == grade
+
+
 def test_the_head_of_an_answer_fits_a_narrow_terminal(shell: Shell) -> None:
     command = ("why", "nvidia-cuda:12.4.1-cudnn-runtime-ubuntu22.04", "--node", "v100.example.org")
     printed = re.sub(r"\x1b\[[0-9;]*m", "", shell.at_terminal(*command).out)

@@ -1,7 +1,10 @@
 """`bayplan why`: shows whether an image runs on a node, with every reason."""
 
-from typing import Any
+from typing import Annotated, Any
 
+import typer
+
+from bayplan.cli import exit_codes
 from bayplan.cli.matching._described_node import described_node
 from bayplan.cli.node_facts import SIZES, takes_node_facts
 from bayplan.cli.options import (
@@ -21,6 +24,9 @@ def why(
     node: Node = None,
     *,
     cpu_only: CpuOnly = False,
+    exit_code: Annotated[
+        bool, typer.Option("--exit-code", help="Make the exit code the verdict: 0 runs, 3 does not, 4 not known.")
+    ] = False,
     server: Server = None,
     as_json: AsJson = False,
     **facts: Any,
@@ -45,6 +51,10 @@ def why(
             explain=True,
         )
     judged = [*answer["matches"], *answer.get("rejected", [])]
+    verdict = judged[0] if judged else None
     if as_json:
-        return output.show_json(judged[0] if judged else answer)
-    return match_view.show_verdict(existing, judged[0] if judged else None, answer["worker"], catalogue_node)
+        output.show_json(verdict or answer)
+    else:
+        match_view.show_verdict(existing, verdict, answer["worker"], catalogue_node)
+    if exit_code:
+        raise typer.Exit(exit_codes.of_grade(verdict["grade"]) if verdict else exit_codes.NO)
