@@ -1,5 +1,6 @@
 """All tables, as SQLAlchemy Core sees them; the migrations make them, and a test holds the two together."""
 
+from bayplan.db.tables.accounts import api_tokens
 from bayplan.db.tables.catalogue import (
     catalogue,
     cuda,
@@ -29,6 +30,7 @@ from bayplan.db.tables.registries import (
 )
 
 __all__ = [
+    "api_tokens",
     "audit",
     "audit_images",
     "audit_sets",

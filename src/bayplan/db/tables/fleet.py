@@ -37,6 +37,10 @@ nodes = sa.Table(
     sa.Column("vgpu_licensed", sa.Boolean),
     sa.Column("kernel_version", Text),
     sa.Column("shared_memory_bytes", sa.BigInteger),
+    # Its machine's own name, where `ip` is another or an address.
+    sa.Column("hostname", Text),
+    # A list of words, each alone or as `key=value`; None where nobody entered any.
+    sa.Column("labels", Json),
     revision(),
     sa.UniqueConstraint("ip", "index"),
     sqlite_autoincrement=True,
@@ -77,6 +81,7 @@ join_tokens = sa.Table(
     sa.Column("expires", Text, nullable=False),
     sa.Column("uses", sa.Integer, nullable=False),
     sa.Column("uses_left", sa.Integer, nullable=False),
+    sa.Column("last_used", Text),
     sqlite_autoincrement=True,
 )
 
