@@ -120,7 +120,7 @@ def rows(most_bytes: int, *, is_judged: bool) -> Iterator[Cells]:
         packed = packing.pack(plain)
         print(f"measuring: a layer of {len(plain) / 1e6:.0f} MB in {packing.name}", file=sys.stderr)
         bare = seconds(lambda packed=packed, packing=packing: packing.unpack(chunks(packed)))  # type: ignore[misc]  # mypy knows no defaults of lambdas
-        ours = seconds(lambda packed=packed: read_layer(chunks(packed)))  # type: ignore[misc]
+        ours = seconds(lambda packed=packed: read_layer(chunks(packed)))  # type: ignore[misc]  # the same
         rate = len(packed) / 1e6 / ours
         yield (
             packing.name,

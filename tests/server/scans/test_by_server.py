@@ -1,14 +1,22 @@
 """Scans by the server: the layers are read from a real registry, part by part, and the state can be asked for."""
 
+import asyncio
+import datetime
 import io
 import os
 import tarfile
 import time
+from contextlib import AbstractAsyncContextManager
 from typing import Any
 
+from bayplan.db.database import Database, DatabaseUnavailable, Outage, Transaction
 from bayplan.db.engines import open_database
+from bayplan.db.keyring import Keyring
 from bayplan.registry.blobs import PART_BYTES
+from bayplan.server.outages import Outages
+from bayplan.server.registries import Registries
 from bayplan.server.scans import jobs
+from bayplan.server.scans.runner import ScanRunner
 from tests.answers import refused
 from tests.conftest import Service
 from tests.registry.running import LOGIN, Registry, configuration, digest_of
@@ -120,3 +128,54 @@ def test_a_scan_whose_process_has_died_begins_anew(service: Service, registry: R
     service.staff.post(f"/v1/docker/{image['pk']}/scan").raise_for_status()  # the same one, which it does not wait for
     assert ended(service, image)["state"] == "done"
     assert state["asked"] == ended(service, image)["asked"]
+
+
+class Interrupted:
+    """A database that cannot store a scan the first time, and can again at once."""
+
+    def __init__(self, db: Database) -> None:
+        self._db = db
+        self.was_away = asyncio.Event()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._db, name)
+
+    def write(self, *, moves: bool = True, **options: Any) -> AbstractAsyncContextManager[Transaction]:
+        """Raises at the first write of what an image says."""
+        if moves and not self.was_away.is_set():
+            self.was_away.set()
+            raise DatabaseUnavailable("nobody answers", Outage.UNREACHABLE)
+        return self._db.write(moves=moves, **options)
+
+
+def test_a_scan_that_met_an_outage_begins_anew(service: Service, registry: Registry) -> None:
+    image = made(service, with_layer(registry, "scans/outage", layer(200)))
+    (platform,) = inspected(service, image)["platforms"]
+    path, ahead = f"/v1/docker/{image['pk']}/scan", datetime.datetime(2100, 1, 1, tzinfo=datetime.UTC)
+    db: Any = Interrupted(open_database(service.settings.database_url))
+    outages, registries = Outages(db), Registries(service.settings)
+    runner = ScanRunner(db, outages, Keyring(None, service.settings.home / "secrets.key"), registries, lambda: ahead)
+
+    async def start() -> None:
+        # Leased until the server's own clock is as far, so that its process leaves the scan to this one.
+        await jobs.request(db, image["pk"], platform["digest"], "amd64", "2020-01-01T00:00:00Z", "admin")
+        await jobs.claim(db, "2020-01-01T00:00:00Z", "2099-01-01T00:00:00Z")
+        runner.start()
+        await asyncio.wait_for(db.was_away.wait(), PATIENCE_SECONDS)
+
+    async def stop() -> None:
+        await runner.stop()
+        await outages.close()
+        await registries.close()
+        await db.close()
+
+    service.loop.run(start())
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while (state := service.user.get(path).json())["state"] == "running" and time.monotonic() < deadline:
+        time.sleep(0.02)
+    service.loop.run(stop())
+    assert state["state"] != "failed", state
+    service.staff.post(path).raise_for_status()  # the same one: it wakes the server
+    job = ended(service, image)
+    assert (job["state"], job["code"], job["asked"]) == ("done", None, "2020-01-01T00:00:00Z"), job
+    service.staff.get(f"/v1/scans/{platform['digest']}").raise_for_status()

@@ -95,7 +95,8 @@ class ScanRunner:
             end = {"state": "waiting", "bytes_done": 0}
             raise
         except DatabaseUnavailable:
-            raise  # its lease ends, and it begins anew
+            end = {"state": "waiting", "bytes_done": 0}  # as far as the database is back by then; else its lease ends
+            raise
         except BayplanError as error:
             if error.detail != error.public_detail:
                 _log.warning("The scan of the docker image with pk %d: %s", job.image, error.detail)
