@@ -1,7 +1,7 @@
 # Everything that a newcomer or a robot does here. `make` alone prints the list.
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test lint check fuzz-api fuzz-registry bench bench-registries bench-credentials bench-fleet bench-scans flood fuzz-index tables truth facts tour clean
+.PHONY: help install run test lint check fuzz-api fuzz-registry bench bench-registries bench-credentials bench-fleet bench-scans flood fuzz-index tables truth facts tour docs clean
 
 BIN := .venv/bin
 # Options for the command that a target runs: make run ARGS="--port 8080", make test ARGS="-k licences".
@@ -70,8 +70,12 @@ facts: .venv/.dev ## Hold the reading of configurations against images whose fac
 tour: .venv/.dev ## Run the tour of README.md on a fresh server and write its real output there
 	@$(BIN)/python -m tests.readme
 
+docs: .venv/.dev ## Build docs/ as a site with search, in build/docs; no internet is needed
+	$(BIN)/sphinx-build -q -W --keep-going -b html docs build/docs
+	@echo "Open build/docs/index.html"
+
 clean: ## Remove the environment and everything that tools left behind (never your data)
-	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv build .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .venv/.runtime: pyproject.toml uv.lock scripts/install

@@ -149,6 +149,27 @@ def test_every_reason_code_is_documented() -> None:
     assert [code for code in reasons if f"`{code}`" not in text] == []
 
 
+def test_every_reason_code_has_its_section_in_troubleshooting() -> None:
+    """docs/troubleshooting.md says for each reason code what to do, and for no other."""
+    reasons = set(importlib.import_module("bayplan.domain.compatibility.verdict").ReasonCode)
+    assert set(re.findall(r"^### (\w+)$", page("troubleshooting.md"), re.MULTILINE)) == reasons
+
+
+def test_the_pages_become_a_site_without_internet(tmp_path: Path) -> None:
+    """`make docs`: every page is in the navigation, every link leads somewhere, search is there, and nothing is loaded from elsewhere."""
+    subprocess.run(
+        [str(PROGRAM.with_name("sphinx-build")), "-q", "-W", "--keep-going", "-b", "html", str(DOCS), str(tmp_path)],
+        check=True,
+        timeout=100,
+    )
+    assert "compat_on_wrong_gpu" in (tmp_path / "searchindex.js").read_text(encoding="utf-8")
+    for site_page in tmp_path.glob("*.html"):
+        loaded = re.findall(
+            r"<(?:script|link|img|iframe)\b[^>]*\b(?:src|href)=\"(https?:|//)", site_page.read_text("utf-8")
+        )
+        assert loaded == [], site_page.name
+
+
 def error_codes() -> Iterator[tuple[str, str]]:
     """Every code that an error of the server can have, and the file that says so: from the sources, as they are written."""
     for module in sorted(PACKAGE.rglob("*.py")):

@@ -28,6 +28,7 @@ SERVER_PARTS = frozenset(
         "httptools",
         "jwt",
         "orjson",
+        "prometheus_client",
         "psycopg",
         "psycopg_pool",
         "sqlalchemy",

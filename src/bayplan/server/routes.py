@@ -15,6 +15,7 @@ from bayplan.server.http.route import Route
 from bayplan.server.images import routes as images
 from bayplan.server.inspections import routes as inspections
 from bayplan.server.matching import routes as matching
+from bayplan.server.metrics import routes as metrics
 from bayplan.server.prefetch import routes as prefetch
 from bayplan.server.reference_data import routes as reference_data
 from bayplan.server.resources import RESOURCES
@@ -37,6 +38,7 @@ API_ROUTES: tuple[Route, ...] = (
     *reference_data.ROUTES,
     *catalogue_file.ROUTES,
     *health.ROUTES,
+    *metrics.ROUTES,
 )
 """What the OpenAPI document describes."""
 

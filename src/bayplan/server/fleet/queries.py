@@ -94,6 +94,12 @@ async def list_workers(context: Context) -> Sequence[Object]:
     return await fleet_store.list_workers(context.db)
 
 
+async def states(context: Context) -> Object:
+    """Gives the numbers of nodes by their last heartbeat (`alive`, `silent`, `never`), and of workers (`ok`, `fault`)."""
+    alive_since = timestamp(datetime.now(UTC) - timedelta(seconds=fleet_store.ALIVE_SECONDS))
+    return await fleet_store.count_states(context.db, alive_since)
+
+
 async def revoke(context: Context, principal: Principal, name: str, *, with_nodes: bool) -> None:
     """Ends a worker's credential and its tokens: any worker's for staff, its own for a worker; raises `NotFound`."""
     async with context.db.write(by=principal) as tx:

@@ -217,3 +217,19 @@ async def revoke(tx: Transaction, name: str, *, with_nodes: bool, only: int | No
     await tx.execute(sa.delete(_WORKERS).where(_WORKERS.c.pk == rows[0].pk))
     fields = {"name": (name, None), "ip": (rows[0].ip, None), "secret": (SET, None)}
     tx.entries.append(ChangeEntry(WORKERS, rows[0].pk, "revoke", fields))
+
+
+async def count_states(db: Database, alive_since: str) -> dict[str, dict[str, int]]:
+    """Gives the numbers of nodes that are `alive`, `silent` and `never` seen, and of workers with and without a `fault`."""
+    last_seen, fault = tables.nodes.c.last_seen, _WORKERS.c.fault
+    seen = sa.select(sa.func.count(), sa.func.count(last_seen), _count_where(last_seen >= alive_since))
+    nodes, seen_once, alive = (await fetch_all(db, seen))[0]
+    workers, faults = (await fetch_all(db, sa.select(sa.func.count(_WORKERS.c.pk), sa.func.count(fault))))[0]
+    return {
+        "nodes": {"alive": alive, "silent": seen_once - alive, "never": nodes - seen_once},
+        "workers": {"ok": workers - faults, "fault": faults},
+    }
+
+
+def _count_where(condition: sa.ColumnElement[bool]) -> sa.ColumnElement[int]:
+    return sa.func.count(sa.case((condition, 1)))

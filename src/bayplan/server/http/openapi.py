@@ -116,7 +116,7 @@ def _responses(route: Route) -> Object:
     }
     if route.conditional:
         responses["304"] = {"description": "The sender has the answer already.", **_headers(TAGGED)}
-    content = {} if route.answer is None else {"content": {"application/json": {"schema": _schema(route.answer)}}}
+    content = {} if route.answer is None else {"content": {route.media_type: {"schema": _schema(route.answer)}}}
     content |= _headers(_answer_headers(route))
     responses[str(route.status)] = {"description": "Done." if route.answer is None else "The answer.", **content}
     for status, description in route.other_answers.items():

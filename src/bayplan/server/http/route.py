@@ -90,6 +90,8 @@ class Route:
     example: Any = None
     answer: Any = None
     """A type of the schemas, a list of a type, or a JSON schema."""
+    media_type: str = "application/json"
+    """The media type of the answer."""
     status: int = 200
     other_answers: Mapping[int, str] = field(default_factory=dict)
     """Other statuses with the same answer, each with its description."""
