@@ -7,7 +7,7 @@ import re
 from functools import cached_property
 from ipaddress import ip_network
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 import platformdirs
 from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
@@ -24,10 +24,73 @@ _HOST_WITH_PORT = re.compile(r"(?:[A-Za-z0-9._-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])
 _HOST = re.compile(r"[A-Za-z0-9._:\[\]-]{1,255}", re.ASCII)
 
 
-class Settings(BaseSettings):
-    """Every setting with its default; immutable. Each field is the variable `BAYPLAN_<FIELD>`."""
+class LocalSettings(BaseSettings):
+    """The settings of whatever asks registries and judges, on a server or without one. Each field is the variable `BAYPLAN_<FIELD>`."""
 
     model_config = SettingsConfigDict(env_prefix="BAYPLAN_", frozen=True, extra="ignore")
+
+    tables: Path | None = Field(
+        default=None,
+        description="Folder with newer CSV tables (CUDA, hardware, ...) that replace the shipped ones by name.",
+    )
+    registry_allow_private: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(),
+        description="Hosts and addresses (`registry.lan:5000`; without a port 443 and 80) and networks (`10.0.0.0/8`, at every "
+        "port), with commas between, that may be asked as registries although they are loopback, private or link-local.",
+    )
+    registry_insecure: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(), description="Registries as `host:port`, with commas between, that are asked in plain HTTP."
+    )
+    registry_ca: Path | None = Field(
+        default=None, description="File of certificates (PEM) that registries may have besides the system's."
+    )
+    registry_proxy: SecretStr | None = Field(
+        default=None,
+        description="HTTP proxy, `http://user:password@host:port`, through which registries are asked by CONNECT. Those "
+        "that `BAYPLAN_REGISTRY_ALLOW_PRIVATE` or `BAYPLAN_REGISTRY_INSECURE` names are asked without it.",
+    )
+    registry_concurrency: Annotated[int, Field(ge=1, le=100)] = Field(
+        default=8, description="Largest number of connections that one process holds to one registry."
+    )
+
+    @field_validator("registry_allow_private", "registry_insecure", mode="before")
+    @classmethod
+    def _listed(cls, value: object) -> object:
+        if isinstance(value, str):
+            return tuple(entry for part in value.split(",") if (entry := part.strip()))
+        return value
+
+    @field_validator("registry_allow_private")
+    @classmethod
+    def _hosts_and_networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for entry in value:
+            port = _HOST_WITH_PORT.fullmatch(entry)
+            is_host = port is not None and int(port[1] or 1) in range(1, _LARGEST_PORT + 1)
+            if not is_host and not _is_network(entry):
+                raise ValueError(
+                    "each entry must be a host or an address, with a port or not, or a network, with commas between"
+                )
+        return value
+
+    @field_validator("registry_proxy")
+    @classmethod
+    def _is_proxy(cls, value: SecretStr | None) -> SecretStr | None:
+        text = value.get_secret_value() if value is not None else ""
+        if text and (not _PROXY.fullmatch(text) or int(text.rstrip("/").rpartition(":")[2]) > _LARGEST_PORT):
+            raise ValueError("must be http://host:port, with user:password@ before the host where it wants credentials")
+        return value if text else None
+
+    @field_validator("registry_insecure")
+    @classmethod
+    def _hosts_with_ports(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for entry in value:
+            if not _HOST.fullmatch(entry) or not entry.rpartition(":")[2].isdigit():
+                raise ValueError("each entry must be host:port, with commas between")
+        return value
+
+
+class Settings(LocalSettings):
+    """Every setting with its default; immutable."""
 
     home: Path = Field(
         default_factory=lambda: _data_folder(),
@@ -74,29 +137,6 @@ class Settings(BaseSettings):
     )
     database_connections: Annotated[int, Field(ge=1, le=1000)] = Field(
         default=10, description="Largest number of connections that one server process holds to PostgreSQL."
-    )
-    tables: Path | None = Field(
-        default=None,
-        description="Folder with newer CSV tables (CUDA, hardware, ...) that replace the shipped ones by name.",
-    )
-    registry_allow_private: Annotated[tuple[str, ...], NoDecode] = Field(
-        default=(),
-        description="Hosts and addresses (`registry.lan:5000`; without a port 443 and 80) and networks (`10.0.0.0/8`, at every "
-        "port), with commas between, that may be asked as registries although they are loopback, private or link-local.",
-    )
-    registry_insecure: Annotated[tuple[str, ...], NoDecode] = Field(
-        default=(), description="Registries as `host:port`, with commas between, that are asked in plain HTTP."
-    )
-    registry_ca: Path | None = Field(
-        default=None, description="File of certificates (PEM) that registries may have besides the system's."
-    )
-    registry_proxy: SecretStr | None = Field(
-        default=None,
-        description="HTTP proxy, `http://user:password@host:port`, through which registries are asked by CONNECT. Those "
-        "that `BAYPLAN_REGISTRY_ALLOW_PRIVATE` or `BAYPLAN_REGISTRY_INSECURE` names are asked without it.",
-    )
-    registry_concurrency: Annotated[int, Field(ge=1, le=100)] = Field(
-        default=8, description="Largest number of connections that one process holds to one registry."
     )
     verify_interval: str = Field(
         default="6h",
@@ -167,41 +207,6 @@ class Settings(BaseSettings):
             raise ValueError(error.detail.rstrip(".")) from None
         return value
 
-    @field_validator("registry_allow_private", "registry_insecure", mode="before")
-    @classmethod
-    def _listed(cls, value: object) -> object:
-        if isinstance(value, str):
-            return tuple(entry for part in value.split(",") if (entry := part.strip()))
-        return value
-
-    @field_validator("registry_allow_private")
-    @classmethod
-    def _hosts_and_networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        for entry in value:
-            port = _HOST_WITH_PORT.fullmatch(entry)
-            is_host = port is not None and int(port[1] or 1) in range(1, _LARGEST_PORT + 1)
-            if not is_host and not _is_network(entry):
-                raise ValueError(
-                    "each entry must be a host or an address, with a port or not, or a network, with commas between"
-                )
-        return value
-
-    @field_validator("registry_proxy")
-    @classmethod
-    def _is_proxy(cls, value: SecretStr | None) -> SecretStr | None:
-        text = value.get_secret_value() if value is not None else ""
-        if text and (not _PROXY.fullmatch(text) or int(text.rstrip("/").rpartition(":")[2]) > _LARGEST_PORT):
-            raise ValueError("must be http://host:port, with user:password@ before the host where it wants credentials")
-        return value if text else None
-
-    @field_validator("registry_insecure")
-    @classmethod
-    def _hosts_with_ports(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        for entry in value:
-            if not _HOST.fullmatch(entry) or not entry.rpartition(":")[2].isdigit():
-                raise ValueError("each entry must be host:port, with commas between")
-        return value
-
     @cached_property
     def database_url(self) -> str:
         """The database's address, `sqlite:///...` or `postgresql://...`."""
@@ -234,13 +239,25 @@ def _is_network(text: str) -> bool:
     return True
 
 
+Loaded = TypeVar("Loaded", bound=LocalSettings)
+
+
 def load_settings(**overrides: object) -> Settings:
     """Gives the settings from the environment, with `overrides` first.
 
     Raises `CannotStart` naming the variable that is wrong, without its value.
     """
+    return _load(Settings, {key: value for key, value in overrides.items() if value is not None})
+
+
+def load_local_settings() -> LocalSettings:
+    """Gives the settings of what asks registries and judges; raises `CannotStart` as `load_settings` does."""
+    return _load(LocalSettings, {})
+
+
+def _load(kind: type[Loaded], overrides: dict[str, object]) -> Loaded:
     try:
-        return Settings(**{key: value for key, value in overrides.items() if value is not None})  # type: ignore[arg-type]  # overrides are validated here
+        return kind(**overrides)  # type: ignore[arg-type]  # overrides are validated here
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False)[0]
         name = "_".join(str(part) for part in first["loc"]).upper()

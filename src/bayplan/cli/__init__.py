@@ -27,7 +27,6 @@ SERVER_PARTS = frozenset(
         "cryptography",
         "httptools",
         "jwt",
-        "orjson",
         "prometheus_client",
         "psycopg",
         "psycopg_pool",

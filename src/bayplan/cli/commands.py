@@ -11,7 +11,7 @@ from pathlib import Path
 
 import typer
 
-TOP_LEVEL = ("server", "sessions", "matching", "catalogue_file", "reference_data", "audit")
+TOP_LEVEL = ("server", "sessions", "matching", "machine", "catalogue_file", "reference_data", "audit")
 """Folders whose commands have no group, in the order in which help lists them."""
 
 GROUPS = {
@@ -30,6 +30,9 @@ USED_MOST = (
         "serve",
         "login",
         "match",
+        "why",
+        "check",
+        "probe",
         "apply",
         "list",
         "show",

@@ -99,17 +99,9 @@ class Registries:
 
     def _new(self) -> "RegistryClient":
         # Imported here: a server that uses no registry need not wait for it.
-        from bayplan.registry.address import AddressPolicy
-        from bayplan.registry.client import RegistryClient
-        from bayplan.registry.connection import ConnectionLimits
+        from bayplan.registry.settings import registry_client
 
-        settings = self._settings
-        return RegistryClient(
-            AddressPolicy.of(settings.registry_allow_private, settings.registry_insecure),
-            limits=ConnectionLimits(connections=settings.registry_concurrency),
-            ca=settings.registry_ca,
-            proxy=proxy.get_secret_value() if (proxy := settings.registry_proxy) else None,
-        )
+        return registry_client(self._settings)
 
 
 def _credentials(username: str | None, password: str | None) -> "RegistryCredentials | None":

@@ -28,7 +28,7 @@ def show_status(status: Status) -> None:
     if status["nodes"]:
         show(_nodes(status["nodes"]))
     if status["facts"]:
-        show(_facts(status["facts"]))
+        show(facts_table(status["facts"]))
     for line in _scans(status["scans"]):
         show(Text(line))
     for trouble in status["troubles"]:
@@ -81,12 +81,12 @@ def _gpu(node: NodeAnswer) -> str:
     return node["target"] or ("none" if node["driver_version"] is None else "not known")
 
 
-def _facts(facts: Sequence[FactStatus]) -> Table:
-    """Gives a line for each fact; GPUs that have the same value are on one line."""
+def facts_table(facts: Sequence[FactStatus], *, is_new: bool = False) -> Table:
+    """Gives a line for each fact; GPUs that have the same value are on one line. Where all `is_new`, none says when it was measured."""
     columns = (
         Column("fact"),
         Column("value", gives_way=True),
-        Column("measured"),
+        *(() if is_new else (Column("measured"),)),
         Column("from, or why it is null", gives_way=True),
     )
     groups: dict[tuple[str, object, str | None, str | None, str | None], list[int]] = {}
@@ -97,7 +97,7 @@ def _facts(facts: Sequence[FactStatus]) -> Table:
         (
             name.replace("_", " ") + (f" of GPU {', '.join(map(str, gpus))}" if gpus else ""),
             _value(value),
-            ago(measured),
+            *(() if is_new else (ago(measured),)),
             "; ".join(filter(None, (source, reason))),
         )
         for (name, value, measured, source, reason), gpus in groups.items()

@@ -1,7 +1,6 @@
 """The catalogue as the judge sees it, brought up to a version by the change log; and the nodes."""
 
 import asyncio
-import datetime
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -15,13 +14,14 @@ from bayplan.db import tables
 from bayplan.db.change_log import ChangedObjects, changes_since
 from bayplan.db.compiled import CompiledStatement, is_one_of, pks_parameter
 from bayplan.db.database import Database, Rows, fetch_all
-from bayplan.domain.compatibility.image import CompatLibraries, Image, KernelArchitectures, framework_kernels
+from bayplan.domain.compatibility.image import Image
+from bayplan.domain.compatibility.image_facts import image_with_facts
 from bayplan.domain.compatibility.index import CatalogueIndex
 from bayplan.domain.compatibility.node import Node
+from bayplan.domain.compatibility.node_facts import node_from
 from bayplan.domain.compatibility.order import CatalogueImage
 from bayplan.domain.compatibility.tables import Tables
 from bayplan.domain.facts import REGISTRY, SCAN, SourcedFacts, by_precedence, on_architecture
-from bayplan.server.matching.node_facts import node_from
 from bayplan.server.snapshot import MANY_IMAGES, spare_collector
 
 # Rows that are read at once: more would hold the event loop, and cost hundreds of megabytes while they last.
@@ -233,57 +233,20 @@ def _image(
 ) -> Image:
     """The image with its facts by name and origin, and those that replace an origin's on an architecture."""
     plain = _plain_image(*row[_PLAIN_AT:])
-    image = _image_with(plain, _values(values)) if values else plain
+    image = image_with_facts(plain, _values(values)) if values else plain
     names = sorted({name for of_origin in by_origin.values() for name in of_origin})
     if not names:
         return image
     return replace(
         image,
         by_architecture=tuple(
-            (name, _image_with(plain, _values(on_architecture(values, by_origin, name)))) for name in names
+            (name, image_with_facts(plain, _values(on_architecture(values, by_origin, name)))) for name in names
         ),
     )
 
 
 def _values(values: Mapping[tuple[str, str], Any]) -> dict[str, Any]:
     return {name: value for name, (value, _) in by_precedence(values).items()}
-
-
-def _image_with(plain: Image, values: Mapping[str, Any]) -> Image:
-    compat = values.get("compat_package")
-    requirements = values.get("requirements")
-    end = values.get("end_of_life")
-    return replace(
-        plain,
-        architectures=_words(values.get("architectures")),
-        accelerator=values.get("accelerator"),
-        rocm_version=values.get("rocm_version"),
-        requirements=None if requirements is None else tuple(sorted(requirements.items())),
-        disable_require=values.get("disable_require"),
-        compat_package=None if compat is None else CompatLibraries(compat.get("cuda"), compat.get("driver")),
-        compat_activation=values.get("compat_activation"),
-        framework_cuda=values.get("framework_cuda"),
-        kernel_architectures=_kernel_architectures(values.get("kernel_architectures")),
-        compiles_at_runtime=values.get("compiles_at_runtime"),
-        compiler_cuda=values.get("compiler_cuda"),
-        min_driver=values.get("min_driver"),
-        min_compute_capability=values.get("min_compute_capability"),
-        min_gpu_memory_bytes=values.get("min_gpu_memory_bytes"),
-        min_shared_memory_bytes=values.get("min_shared_memory_bytes"),
-        min_gpus=values.get("min_gpus"),
-        needs_driver=values.get("needs_driver"),
-        end_of_life=None if end is None else datetime.date.fromisoformat(end),
-    )
-
-
-def _words(words: list[str] | None) -> tuple[str, ...] | None:
-    return None if words is None else tuple(words)
-
-
-def _kernel_architectures(value: list[str] | dict[str, list[str]] | None) -> KernelArchitectures | None:
-    if isinstance(value, dict):
-        return tuple((library, tuple(texts)) for library, texts in sorted(value.items()))
-    return None if value is None else framework_kernels(*value)
 
 
 _SAME_MACHINE = tables.nodes.alias()

@@ -20,6 +20,7 @@ from bayplan.db.projection import projection
 from bayplan.db.resource_types import RESOURCE_TYPES
 from bayplan.domain.compatibility.match import match, sibling_of, verdicts_for_nodes
 from bayplan.domain.compatibility.node import Node
+from bayplan.domain.compatibility.node_facts import facts_of, node_from
 from bayplan.domain.compatibility.question import MatchQuery
 from bayplan.domain.compatibility.tables import Tables, load
 from bayplan.domain.compatibility.verdict import ORDER, Grade, Verdict
@@ -28,7 +29,6 @@ from bayplan.schemas.match import MatchRequest, WorkerFacts
 from bayplan.server.http.responses import Parts
 from bayplan.server.matching.answers import PART_VERDICTS, Graded, GradedList, in_turn, json_object
 from bayplan.server.matching.load import CatalogueSnapshot, load_nodes, load_snapshot, update_snapshot
-from bayplan.server.matching.node_facts import facts_of, node_from
 from bayplan.server.snapshot import ImageSnapshots
 
 __all__ = ["CatalogueSnapshot", "Judge", "best_first", "load_nodes", "today"]

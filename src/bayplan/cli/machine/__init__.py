@@ -1,0 +1,1 @@
+"""Questions about this machine that need no server: `bayplan check` and `bayplan probe`."""

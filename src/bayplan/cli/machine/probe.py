@@ -1,0 +1,23 @@
+"""`bayplan probe`: shows the hardware of this machine, its driver, its container toolkit, and what cannot be read."""
+
+from bayplan.cli.options import AsJson
+
+
+def probe(*, as_json: AsJson = False) -> None:
+    """Show what this machine has: GPUs, driver, container toolkit, and what could not be read and why.
+
+    It needs no server and changes nothing. The exit code is 0 without a GPU, too.
+    The JSON has a `worker` that `bayplan check IMAGE -` and the API's match take.
+    """
+    from bayplan.agent import here
+    from bayplan.agent.probe_process import RunningProbe
+    from bayplan.clock import now
+
+    with RunningProbe(without_gpu=False) as probing:
+        from bayplan.cli import output
+        from bayplan.cli.machine import _probe_view as probe_view
+
+        machine = here.read(probing, now())
+    if as_json:
+        return output.show_json(probe_view.as_json(machine))
+    return probe_view.show_machine(machine)
