@@ -37,7 +37,7 @@ def image(shell: Shell, name: str) -> str:
 
 def test_a_list_in_a_pipe_is_a_line_for_each(shell: Shell) -> None:
     head, *lines, total = rows(shell.run("images", "list", "--name", "NVIDIA-cuda").out)
-    assert head == ["PK", "IMAGE", "FRAMEWORK", "CUDA", "FROM GPU", "DOMAIN", "TASKS"]
+    assert head == ["PK", "IMAGE", "FRAMEWORK", "CUDA", "FROM GPU", "DOMAIN", "TASKS", "REFERENCE"]
     assert "nvidia-cuda 9.0-cudnn7-runtime-ubuntu16.04" in [line[1] for line in lines]
     assert {line[1].split()[0] for line in lines} == {"nvidia-cuda"}
     assert total == [f"{len(lines)} images"]

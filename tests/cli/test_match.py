@@ -19,7 +19,7 @@ def test_by_node_best_first(shell: Shell) -> None:
     assert lines[0] == "Worker  t4.example.org#0, Tesla T4, compute capability 7.5, driver 525.147.05, amd64"
     assert re.fullmatch(r"Result  The best 4 that run here, of \d+ images considered:", lines[1])
     table = rows(printed)[3:8]
-    assert table[0] == ["GRADE", "IMAGE", "FRAMEWORK", "CUDA", "NOTES"]
+    assert table[0] == ["GRADE", "IMAGE", "FRAMEWORK", "CUDA", "NOTES", "REFERENCE"]
     assert len(table) == 5
     assert all(row[2].startswith("PyTorch 2.") for row in table[1:])
 
@@ -33,7 +33,7 @@ def test_by_a_node_that_options_describe(shell: Shell) -> None:
 def test_by_a_node_without_gpu(shell: Shell) -> None:
     printed = shell.run("match", "--cpu-only", "--task", "predict").out
     assert printed.startswith("Worker  no GPU\n")
-    assert {row[0] for row in rows(printed) if row[0] in ("native", "minor", "cpu")} == {"cpu"}
+    assert {row[1] for row in rows(printed) if len(row) > 4 and row[1] in ("native", "minor", "cpu")} == {"cpu"}
 
 
 def test_json_is_the_apis_own(server: Server, shell: Shell) -> None:
@@ -79,7 +79,7 @@ def test_where_nothing_runs_it_says_what_stands_in_the_way(shell: Shell) -> None
 def test_a_gpu_by_its_name(shell: Shell) -> None:
     by_name = shell.run("match", "--driver", "580.65.06", "--gpu", "4090", "--architecture", "amd64").out
     assert "4090, driver 580.65.06, amd64" in by_name
-    assert "native" in {row[0] for row in rows(by_name)}
+    assert "native" in {row[1] for row in rows(by_name) if len(row) > 4}
     alone = shell.run("match", "--gpu", "a100").out
     assert "a100, driver not known" in alone
     assert "cpu" not in {row[0] for row in rows(alone) if "cuda" in " ".join(row).lower()}
@@ -87,9 +87,43 @@ def test_a_gpu_by_its_name(shell: Shell) -> None:
 
 
 def test_a_task_that_no_image_has(shell: Shell) -> None:
-    printed = shell.run("match", "--cpu-only", "--task", "juggle").out
-    assert "no_such_task" in printed
-    assert "train" in printed
+    assert (
+        "tasks in the catalogue: export, predict, train."
+        in shell.run("match", "--cpu-only", "--task", "juggle", code=1).err
+    )
+    assert "did you mean predict?" in shell.run("match", *L4, "--task", "pedict", "--json", code=1).err
+
+
+@pytest.mark.parametrize("spec", ["torch", "PyTorch 2", "pytorch>=2,<3"])
+def test_a_framework_by_each_spelling(shell: Shell, spec: str) -> None:
+    answer = json.loads(shell.run("match", *L4, "--framework", spec, "--limit", "100", "--json").out)
+    names = {match["image"]["name"] for match in answer["matches"]}
+    assert "pytorch" in names
+    assert not names & {"nvidia-cuda", "vllm-openai"}
+
+
+def test_a_framework_that_there_is_not(shell: Shell) -> None:
+    assert "did you mean PyTorch?" in shell.run("match", *L4, "--framework", "pytroch>=2", code=1).err
+    error = shell.run("match", *L4, "--framework", "vllm>=99", code=1).err
+    assert (
+        error
+        == "No image in the catalogue has 'vllm>=99'; there are frameworks in the catalogue: vLLM 0.9.2, vLLM 0.11.0.\n"
+    )
+
+
+def test_without_a_framework_the_best_of_each(shell: Shell) -> None:
+    printed = shell.run("match", *L4, "--limit", "2").out
+    assert re.search(
+        r"^Result  The best 2 of each of \d+ frameworks, of \d+ images considered:$", printed, re.MULTILINE
+    )
+    head, *lines = rows(printed)[3 : rows(printed).index([""], 4)]
+    assert head[:3] == ["FRAMEWORK", "GRADE", "IMAGE"]
+    families = [line[0].split()[0] for line in lines]
+    assert families == sorted(families, key=families.index)  # grouped
+    assert max(families.count(family) for family in families) == 2
+    first = [lines[families.index(family)][1] for family in dict.fromkeys(families)]
+    assert first == sorted(first, key=["native", "minor", "forward", "cpu"].index)
+    assert all(re.fullmatch(r"\S+/\S+:\S+", line[-1]) for line in lines)
 
 
 def test_what_the_server_refuses_is_a_sentence(shell: Shell) -> None:
@@ -115,11 +149,15 @@ def test_why_an_image_does_not_run(shell: Shell) -> None:
     assert "  no  driver_too_old" in lines
     assert re.search(r"^  Needed: .*\. Found: 535\.183\.01\.$", printed, re.MULTILINE)
     assert re.search(r"^  -> ", printed, re.MULTILINE)
+    assert "docker run" not in printed
 
 
 def test_why_an_image_runs(shell: Shell) -> None:
     printed = shell.run("why", "pytorch", "2.4.1-cuda12.4-cudnn9-runtime", *L4).out
     assert "minor  It runs, by the minor-version compatibility of its CUDA family." in printed
+    assert printed.splitlines()[-1] == "docker run --rm -it --gpus all pytorch/pytorch:2.4.1-cuda12.4-cudnn9-runtime"
+    on_node = shell.run("why", "pytorch", "2.4.1-cuda12.4-cudnn9-runtime", "--node", "t4.example.org").out
+    assert "\ndocker run --rm -it --gpus device=0 pytorch/pytorch:2.4.1-cuda12.4-cudnn9-runtime\n" in on_node
 
 
 def test_why_as_json(shell: Shell) -> None:

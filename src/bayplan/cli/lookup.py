@@ -10,11 +10,14 @@ from bayplan.errors import Invalid, NotFound
 
 if TYPE_CHECKING:
     from bayplan.schemas.docker import ExpandedImageAnswer
+    from bayplan.schemas.match import MatchAnswer
     from bayplan.schemas.nodes import ExpandedNodeAnswer
     from bayplan.schemas.prefetch import ExpandedPrefetchRuleAnswer
 
 NAMED_AT_MOST = 8
 _MOST_DIGITS = 19
+NO_SUCH = frozenset(("no_such_task", "no_such_domain", "no_such_framework"))
+"""The codes of a match's summary for names that no image has."""
 
 
 def key(text: str) -> int | None:
@@ -70,6 +73,13 @@ def prefetch_rule(client: Client, text: str) -> ExpandedPrefetchRuleAnswer:
     if not rules:
         raise NotFound(f"There is no rule {text!r}; `bayplan prefetch list` shows those there are.")
     return rules[0]
+
+
+def require_names(answer: MatchAnswer) -> None:
+    """Raises `NotFound` where a match considered no image because of a task, domain or framework that no image has."""
+    lines = [line for line in answer["summary"] if line["code"] in NO_SUCH]
+    if not answer["considered"] and lines:
+        raise NotFound(" ".join(dict.fromkeys(line["remedy"] or "" for line in lines)))
 
 
 def splits(text: str) -> list[tuple[str, str]]:

@@ -106,7 +106,8 @@ NodeWord = Annotated[str, typer.Argument(metavar="NODE", help="Its key, or addre
 Task = Annotated[str | None, typer.Option(metavar="TASK", help="Only images for that task: train, predict, ...")]
 Domain = Annotated[str | None, typer.Option(metavar="DOMAIN", help="Only images of that domain: ic, od, ...")]
 Framework = Annotated[
-    str | None, typer.Option(metavar="SPEC", help="Only with that framework: PyTorch, or 'pytorch>=2.1,<3'.")
+    str | None,
+    typer.Option(metavar="SPEC", help="Only with that framework: pytorch, 'PyTorch 2.4', 'pytorch>=2.1,<3'."),
 ]
 Grades = Annotated[
     list[str] | None,

@@ -132,12 +132,13 @@ class Client:
         expressions: Sequence[Expression] | None = None,
         grades: Sequence[str] | None = None,
         limit: int | None = None,
+        limit_per_framework: int | None = None,
         explain: bool = False,
     ) -> "MatchAnswer":
         """The images that run on a node of the catalogue, or on a worker described here, best first.
 
-        `framework` may carry versions as pip writes them ("pytorch>=2.1,<3"); `explain` adds the images that do not
-        run there, each with every reason.
+        `framework` is a name ("torch"), a release with its patches ("PyTorch 2.4"), or has versions as pip writes them
+        ("pytorch>=2.1,<3"); `explain` adds the images that do not run there, each with every reason.
         """
         fields: dict[str, object] = {
             "node": node,
@@ -148,6 +149,7 @@ class Client:
             "filter": None if expressions is None else {"expressions": list(expressions)},
             "grades": None if grades is None else list(grades),
             "limit": limit,
+            "limit_per_framework": limit_per_framework,
             "explain": explain,
         }
         body = {name: value for name, value in fields.items() if value is not None}

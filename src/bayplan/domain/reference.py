@@ -67,6 +67,14 @@ class Reference:
         named = f"{self.registry}/{self.repository}"
         return named + (f":{tag}" if tag else "") + (f"@{self.digest}" if self.digest else "")
 
+    @property
+    def familiar(self) -> str:
+        """The reference as `docker` shows it: without the registry and the namespace that Docker Hub stands for."""
+        text = str(self)
+        if self.registry == DOCKER_HUB:
+            text = text.removeprefix(f"{DOCKER_HUB}/").removeprefix("library/")
+        return text
+
 
 def located(url: str, registry: str) -> Reference:
     """Gives the reference of an image of the catalogue: its `url`, within `registry` where the url has no registry; raises `Invalid`."""

@@ -25,10 +25,17 @@ class MatchRequest(Body, title="Question"):
     worker: WorkerFacts | None = None
     task: Name | None = None
     domain: Name | None = None
-    framework: Name | None = Field(default=None, examples=["pytorch>=2.1,<3"])
+    framework: Name | None = Field(
+        default=None,
+        examples=["pytorch>=2.1,<3"],
+        description="A name (`pytorch`, `torch`), a release with its patches (`PyTorch 2.4`), or versions as pip writes them.",
+    )
     filter: Filter | None = None
     grades: Annotated[list[GradeName], Field(min_length=1, max_length=7)] | None = None
     limit: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
+    limit_per_framework: Annotated[int, Field(ge=1, le=1_000_000)] | None = Field(
+        default=None, description="At most so many matches of each framework, whatever its version."
+    )
     explain: bool = False
 
 

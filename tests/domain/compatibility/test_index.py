@@ -2,12 +2,14 @@
 
 import os
 import random
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 
 import pytest
+from packaging.specifiers import SpecifierSet
 
 from bayplan.domain.compatibility.image import Image
 from bayplan.domain.compatibility.image_requirements import ImageRequirements
@@ -17,7 +19,7 @@ from bayplan.domain.compatibility.match import MatchResult, match
 from bayplan.domain.compatibility.node import Node
 from bayplan.domain.compatibility.node_capabilities import NodeCapabilities
 from bayplan.domain.compatibility.order import CatalogueImage
-from bayplan.domain.compatibility.question import MatchQuery, parse_framework
+from bayplan.domain.compatibility.question import MatchQuery
 from bayplan.domain.compatibility.remedies import blocks
 from bayplan.domain.compatibility.verdict import MATCHED_BY_DEFAULT, ORDER, Grade, Reason, Remedy, Verdict
 from bayplan.domain.versions import DriverVersion, read, sort_key
@@ -49,11 +51,13 @@ def is_for(image: CatalogueImage, query: MatchQuery) -> bool:
         return False
     if query.framework is None:
         return True
-    name, versions = parse_framework(query.framework)
-    version = image.image.framework_version
-    if image.image.framework is None or image.image.framework.casefold() != name:
+    name = re.split(r"[<>=!~]", query.framework)[0]
+    versions, version = query.framework.removeprefix(name), image.image.framework_version
+    if image.image.framework is None or image.image.framework.casefold() != name.casefold():
         return False
-    return versions is None or (version not in (None, "main") and versions.contains(version or "", prereleases=True))
+    if not versions:
+        return True
+    return version not in (None, "main") and SpecifierSet(versions).contains(version or "", prereleases=True)
 
 
 def expected(

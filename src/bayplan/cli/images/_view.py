@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING
 from rich.text import Text
 
 from bayplan.cli.output import MUTED, Column, count, fields, moment, show, table, words
+from bayplan.domain.reference import located
+from bayplan.errors import Invalid
 
 if TYPE_CHECKING:
-    from bayplan.schemas.docker import ExpandedImageAnswer
+    from bayplan.schemas.docker import ExpandedImageAnswer, ImageAnswer
     from bayplan.schemas.frameworks import FrameworkAnswer
 
 
@@ -21,9 +23,10 @@ def show_list(images: Sequence[ExpandedImageAnswer]) -> None:
         Column("image", gives_way=True),
         Column("framework", spare=1),
         Column("cuda"),
-        Column("from gpu", spare=4),
-        Column("domain", spare=3),
-        Column("tasks", spare=2),
+        Column("from gpu", spare=5),
+        Column("domain", spare=4),
+        Column("tasks", spare=3),
+        Column("reference", spare=2),
     )
     rows = [
         (
@@ -34,6 +37,7 @@ def show_list(images: Sequence[ExpandedImageAnswer]) -> None:
             generation(image),
             image["domain"],
             image["tasks"],
+            reference(image),
         )
         for image in images
     ]
@@ -72,6 +76,14 @@ def show_one(image: ExpandedImageAnswer, state: Text) -> None:
 def named(name: str, version: str) -> Text:
     """The name of an image, and its version in bold."""
     return Text.assemble(words(name), " ", (words(version), "bold"))
+
+
+def reference(image: ImageAnswer | ExpandedImageAnswer) -> str:
+    """What `docker pull` takes for an image; its url where that cannot be read."""
+    try:
+        return located(image["url"], image["registry"]).familiar
+    except Invalid:  # stored before such were refused
+        return words(image["url"])
 
 
 def framework(release: FrameworkAnswer | None) -> str:

@@ -16,6 +16,8 @@ from bayplan.cli.images import _view as image_view
 from bayplan.cli.nodes import _view as node_view
 from bayplan.cli.output import MUTED, Column, count, fields, grade, show, table, words
 from bayplan.client import Client
+from bayplan.domain.reference import located
+from bayplan.exports.docker_run import MIG_UUID, RUNS, docker_run
 
 if TYPE_CHECKING:
     from bayplan.schemas.docker import ExpandedImageAnswer, ImageAnswer
@@ -38,13 +40,17 @@ class Names:
     """The names of the frameworks and CUDA releases that images refer to by key."""
 
     frameworks: Mapping[int, str]
+    families: Mapping[int, str]
+    """The frameworks without their versions."""
     cuda: Mapping[int, str]
 
     @classmethod
     def of(cls, client: Client) -> Names:
         """The names in the server's catalogue."""
+        frameworks = client.frameworks.list()
         return cls(
-            {release["pk"]: f"{release['name']} {release['version']}" for release in client.frameworks.list()},
+            {release["pk"]: f"{release['name']} {release['version']}" for release in frameworks},
+            {release["pk"]: release["name"] for release in frameworks},
             {release["pk"]: release["full_version"] for release in client.cuda.list()},
         )
 
@@ -87,13 +93,23 @@ class Notes:
         return drawn
 
 
-def show_answer(answer: MatchAnswer, names: Names, node: ExpandedNodeAnswer | None, limit: int) -> None:
-    """Prints the images that run on the node, best first; where none does, what stands in the way."""
+def show_answer(
+    answer: MatchAnswer, names: Names, node: ExpandedNodeAnswer | None, limit: int, *, of_each: bool = False
+) -> None:
+    """Prints the images that run on the node, best first; where none does, what stands in the way.
+
+    `of_each`: the matches are so many of each framework, and are grouped by it, the framework with the best match first.
+    """
     matches, rejected = answer["matches"], answer.get("rejected", [])
-    head = fields([("Worker", _node_line(answer["worker"], node)), ("Result", _result(answer, limit))])
+    groups = _by_framework(matches, names) if of_each else {}
+    result = _result_of_each(answer, groups, limit) if groups else _result(answer, limit)
+    head = fields([("Worker", _node_line(answer["worker"], node)), ("Result", result)])
     parts: list[RenderableType] = [head]
     notes = Notes()
-    if matches:
+    if groups:
+        grouped = [judged for group in groups.values() for judged in group]
+        parts += [Text(), _images(grouped, names, notes, first="framework")]
+    elif matches:
         parts += [Text(), _images(matches, names, notes)]
     if rejected:
         left_out = Text(f"{count(len(rejected), 'image')} left out, and what decided it:")
@@ -106,9 +122,13 @@ def show_answer(answer: MatchAnswer, names: Names, node: ExpandedNodeAnswer | No
 
 
 def show_verdict(
-    image: ExpandedImageAnswer, judged: GradedImage | None, facts: Mapping[str, Any], node: ExpandedNodeAnswer | None
+    image: ExpandedImageAnswer,
+    judged: GradedImage | None,
+    facts: Mapping[str, Any],
+    node: ExpandedNodeAnswer | None,
+    shared_memory_bytes: int | None = None,
 ) -> None:
-    """Prints in sentences whether the image runs on the node."""
+    """Prints in sentences whether the image runs on the node, and where it does the command that runs it."""
     release = f"CUDA {image_view.cuda(image)}" if image["cuda_version"] else "no CUDA"
     inside = dict.fromkeys((image_view.framework(image["framework"]), release))  # a framework may be CUDA itself
     named = Text.assemble(image_view.named(image["name"], image["version"]), ", ", ", ".join(inside))
@@ -122,7 +142,26 @@ def show_verdict(
     parts: list[RenderableType] = [head, Text(), verdict]
     for reason in judged["reasons"]:
         parts += [Text(), Padding(_sentences(reason, at_length=True), (0, 0, 0, 2))]
+    if judged["grade"] in RUNS:
+        parts += [Text(), _command(image, judged["grade"], facts, node, shared_memory_bytes)]
     return show(*parts)
+
+
+def _command(
+    image: ExpandedImageAnswer,
+    graded: str,
+    facts: Mapping[str, Any],
+    node: ExpandedNodeAnswer | None,
+    shared_memory_bytes: int | None,
+) -> Text:
+    """The command that runs the image; never broken into lines, so that it can be copied."""
+    reference = located(image["url"], image["registry"])
+    index = None if node is None else node["index"]
+    command = docker_run(reference, graded, facts, index=index, shared_memory_bytes=shared_memory_bytes)
+    text = Text(words(command), no_wrap=True, overflow="ignore")
+    if MIG_UUID in command:
+        text.append(f"\n{MIG_UUID} is the slice's, as `nvidia-smi -L` shows it.", style=MUTED)
+    return text
 
 
 def _node_line(facts: Mapping[str, Any], node: ExpandedNodeAnswer | None) -> Text:
@@ -152,21 +191,38 @@ def _result(answer: MatchAnswer, limit: int) -> str:
     return sentence
 
 
+def _by_framework(matches: Sequence[GradedImage], names: Names) -> dict[str, list[GradedImage]]:
+    """The matches by the name of their framework, in the order of the first match of each."""
+    groups: dict[str, list[GradedImage]] = {}
+    for judged in matches:
+        groups.setdefault(names.families.get(judged["image"]["framework"], "-").casefold(), []).append(judged)
+    return groups
+
+
+def _result_of_each(answer: MatchAnswer, groups: Mapping[str, Sequence[GradedImage]], limit: int) -> str:
+    considered = count(answer["considered"], "image")
+    if all(len(group) < limit for group in groups.values()):  # no framework has more than are shown
+        shown = len(answer["matches"])
+        return f"{shown} of {considered} {'runs' if shown == 1 else 'run'} here, by framework:"
+    return f"The best {limit} of each of {count(len(groups), 'framework')}, of {considered} considered:"
+
+
 def _decisive(judged: GradedImage) -> GradedImage:
     """The verdict with those of its reasons that have its grade; `why` and the JSON have all of them."""
     reasons = [reason for reason in judged["reasons"] if reason["grade"] == judged["grade"]]
     return {**judged, "reasons": reasons or judged["reasons"]}
 
 
-def _images(judged: Sequence[GradedImage], names: Names, notes: Notes) -> Table:
-    columns = (
+def _images(judged: Sequence[GradedImage], names: Names, notes: Notes, *, first: str | None = None) -> Table:
+    columns = [
         Column("grade"),
         Column("image", gives_way=True),
-        Column("framework", spare=1),
+        Column("framework", spare=0 if first else 2),
         Column("cuda"),
         Column("notes", gives_way=True),
-    )
-    rows = []
+        Column("reference", spare=1),
+    ]
+    rows: list[tuple[object, ...]] = []
     for verdict in judged:
         image = verdict["image"]
         name = image_view.named(image["name"], image["version"])
@@ -176,9 +232,11 @@ def _images(judged: Sequence[GradedImage], names: Names, notes: Notes) -> Table:
             names.framework(image),
             names.release(image),
             notes.refer(verdict["reasons"]),
+            image_view.reference(image),
         )
         rows.append(cells)
-    return table(columns, rows)
+    order = sorted(range(len(columns)), key=lambda number: columns[number].title != first)
+    return table([columns[number] for number in order], [[cells[number] for number in order] for cells in rows])
 
 
 def _summary(summary: Sequence[SummaryLineAnswer]) -> list[RenderableType]:

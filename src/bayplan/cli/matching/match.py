@@ -17,6 +17,8 @@ from bayplan.cli.options import (
     Task,
 )
 
+LIMIT, OF_EACH = 10, 3
+
 
 @takes_node_facts(without=SIZES)
 def match(
@@ -27,7 +29,14 @@ def match(
     domain: Domain = None,
     framework: Framework = None,
     grade: Grades = None,
-    limit: Annotated[int, typer.Option(min=1, metavar="N", help="At most so many.")] = 10,
+    limit: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            metavar="N",
+            help="At most so many [default: 10; without --framework a table has 3 of each framework]",
+        ),
+    ] = None,
     explain: Annotated[bool, typer.Option("--explain", help="Also show why the other images do not run.")] = False,
     server: Server = None,
     as_json: AsJson = False,
@@ -36,12 +45,15 @@ def match(
     """Show which images run on a worker, best first.
 
     The worker is a node of the catalogue (--node), or what the options say of it.
+    Without --framework the result is grouped by framework, with so many of each (--limit); JSON is the API's flat list.
     Where none runs, it says what stands in the way and what would change that.
     """
     from bayplan.cli import connection, lookup, output
     from bayplan.cli.matching import _view as match_view
 
     described = described_node(node is not None, cpu_only, **facts)
+    of_each = framework is None and not as_json
+    limit = limit or (OF_EACH if of_each else LIMIT)
     with connection.connect(server) as client:
         catalogue_node = lookup.node(client, node) if node is not None else None
         answer = client.match(
@@ -51,10 +63,12 @@ def match(
             domain=domain,
             framework=framework,
             grades=grade,
-            limit=limit,
+            limit=None if of_each else limit,
+            limit_per_framework=limit if of_each else None,
             explain=explain,
         )
+        lookup.require_names(answer)
         if as_json:
             return output.show_json(answer)
         names = match_view.Names.of(client)
-    return match_view.show_answer(answer, names, catalogue_node, limit)
+    return match_view.show_answer(answer, names, catalogue_node, limit, of_each=of_each)

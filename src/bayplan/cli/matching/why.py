@@ -33,7 +33,7 @@ def why(
 ) -> None:
     """Show whether an image runs on a worker, and why.
 
-    Every reason is given, with what would change it.
+    Every reason is given, with what would change it, and for an image that runs the command that runs it.
     """
     from bayplan.cli import connection, lookup, output
     from bayplan.cli.matching import _view as match_view
@@ -50,11 +50,13 @@ def why(
             grades=ALL_GRADES,
             explain=True,
         )
-    judged = [*answer["matches"], *answer.get("rejected", [])]
-    verdict = judged[0] if judged else None
+        judged = [*answer["matches"], *answer.get("rejected", [])]
+        verdict = judged[0] if judged else None
+        needs = client.images.facts(existing["pk"]) if verdict and not as_json else None
     if as_json:
         output.show_json(verdict or answer)
     else:
-        match_view.show_verdict(existing, verdict, answer["worker"], catalogue_node)
+        shared_memory_bytes = needs["min_shared_memory_bytes"]["value"] if needs else None
+        match_view.show_verdict(existing, verdict, answer["worker"], catalogue_node, shared_memory_bytes)
     if exit_code:
         raise typer.Exit(exit_codes.of_grade(verdict["grade"]) if verdict else exit_codes.NO)

@@ -5,18 +5,20 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
 
-from bayplan.domain.compatibility.bits import Bits
+from bayplan.domain.compatibility.bits import Bits, from_places
 from bayplan.domain.compatibility.image import Image
 from bayplan.domain.compatibility.image_requirements import ImageRequirements
 from bayplan.domain.compatibility.index import CatalogueIndex
 from bayplan.domain.compatibility.judge import judge_parsed
 from bayplan.domain.compatibility.node import Node
 from bayplan.domain.compatibility.node_capabilities import NodeCapabilities
+from bayplan.domain.compatibility.node_verdicts import NodeVerdicts
 from bayplan.domain.compatibility.question import MatchQuery, TaskImages
 from bayplan.domain.compatibility.rules import RULES, RuleSet
 from bayplan.domain.compatibility.summary import SummaryLine, summarize, summarize_nothing
 from bayplan.domain.compatibility.tables import Tables
 from bayplan.domain.compatibility.verdict import ORDER, Remedy, Verdict
+from bayplan.domain.framework_spec import framework_key
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,12 +38,14 @@ def match(
     eligible: Bits | None = None,
     *,
     limit: int | None = None,
+    limit_per_framework: int | None = None,
     explain: bool = True,
 ) -> MatchResult:
     """The matches of a query among the eligible images; None: all images.
 
     Both lists are in the order of matches: by grade, then by `bayplan.domain.compatibility.order`. There are at most
-    `limit` matches; without `explain` the rejected images are in the summary alone.
+    `limit` matches, and `limit_per_framework` of each framework; without `explain` the rejected images are in the summary
+    alone.
     Raises Invalid at `framework` for a version specifier that pip would not take.
     """
     eligible = index.every if eligible is None else eligible
@@ -50,12 +54,26 @@ def match(
         return MatchResult(0, (), (), summarize_nothing(query, index, eligible))
     verdicts = index.verdicts(query.node, today)
     others = frozenset(ORDER) - query.grades
+    if limit_per_framework is None:
+        best = verdicts.best(images, query.grades, limit)
+    else:
+        best = verdicts.best(_best_of_each(verdicts, index, images, query, limit_per_framework), query.grades, limit)
     return MatchResult(
         images.bit_count(),
-        verdicts.explained(verdicts.best(images, query.grades, limit)),
+        verdicts.explained(best),
         verdicts.explained(verdicts.best(images, others)) if explain else (),
         summarize(query, verdicts, images),
     )
+
+
+def _best_of_each(verdicts: NodeVerdicts, index: CatalogueIndex, images: Bits, query: MatchQuery, most: int) -> Bits:
+    """The best matches of each framework, so many at most; whatever the spelling of its name."""
+    by_framework: dict[str, Bits] = {}
+    for (name, _), members in index.attributes["framework"].split(images):
+        key = framework_key(name or "")
+        by_framework[key] = by_framework.get(key, 0) | members
+    best = [place for members in by_framework.values() for place in verdicts.best(members, query.grades, most)]
+    return from_places(best, len(index))
 
 
 def verdicts_for_nodes(

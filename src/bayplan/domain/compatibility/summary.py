@@ -3,6 +3,7 @@
 A line counts the images that a reason blocks; its remedy is that of the image that needs the smallest change.
 """
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -14,11 +15,14 @@ from bayplan.domain.compatibility.index import CatalogueIndex
 from bayplan.domain.compatibility.node_verdicts import NodeVerdicts
 from bayplan.domain.compatibility.question import MatchQuery, TaskImages
 from bayplan.domain.compatibility.verdict import SEVERITY, Grade, Reason, ReasonCode, Verdict
+from bayplan.domain.framework_spec import FrameworkSpec, framework_key
+from bayplan.domain.nearest import did_you_mean
 from bayplan.domain.versions import DriverVersion, read, sort_key
 
 _RANKS = {code: rank for rank, code in enumerate(ReasonCode)}
 _MOST_NAMES = 10
 _MOST_TRIED = 3
+_VERSION = re.compile(r"[<>=!~:\d]")
 
 Rank = tuple[bool, tuple[int, ...], int, int]
 """The rank of a reason among those of its code: whether it is nowhere the only one, what it requires, its first image, its grade."""
@@ -131,22 +135,28 @@ def summarize_nothing(query: MatchQuery, index: CatalogueIndex, among: Bits) -> 
 
 
 def _instead(code: ReasonCode, query: MatchQuery, index: CatalogueIndex, images: Bits) -> SummaryLine:
-    if code is ReasonCode.NO_SUCH_TASK:
-        value, plural = query.task, "tasks"
-        names = set(index.attributes["task"].within(images))
-    elif code is ReasonCode.NO_SUCH_DOMAIN:
-        value, plural = query.domain, "domains"
-        names = set(index.attributes["domain"].within(images))
-    else:
-        value, plural = query.framework, "frameworks"
-        names = {
-            f"{name} {version or ''}".strip()
-            for name, version in index.attributes["framework"].within(images)
-            if name is not None
-        }
     others = query_without(query, code)
+    if code is ReasonCode.NO_SUCH_FRAMEWORK:
+        value, plural = query.framework or "", "frameworks"
+        frameworks = {pair for pair in index.attributes["framework"].within(images) if pair[0] is not None}
+        spec = FrameworkSpec.parse(value)
+        same = {pair for pair in frameworks if any(named.key == framework_key(pair[0]) for named in spec.alternatives)}
+        if not same:  # another name; versions do not make it nearer
+            near = did_you_mean(_VERSION.split(value)[0], sorted({str(name) for name, _ in frameworks}))
+        else:
+            near, frameworks = "", same
+        names = {f"{name} {version or ''}".strip() for name, version in frameworks}
+    else:
+        attribute, value, plural = (
+            ("task", query.task or "", "tasks")
+            if code is ReasonCode.NO_SUCH_TASK
+            else ("domain", query.domain or "", "domains")
+        )
+        names = set(index.attributes[attribute].within(images))
+        near = did_you_mean(value, sorted(names))
     existing = f"{plural} {others}: {_listed(names)}" if names else f"no image {others}"
-    return SummaryLine(code, images.bit_count(), f"No image {others} has {value!r}; there are {existing}.")
+    there_are = f"{near} There are" if near else "there are"
+    return SummaryLine(code, images.bit_count(), f"No image {others} has {value!r}; {there_are} {existing}.")
 
 
 def query_without(query: MatchQuery, code: ReasonCode) -> str:

@@ -84,7 +84,16 @@ class Judge:
         )
         size = len(catalogue.index) if request.explain or request.limit is None else request.limit
         result = await in_turn(
-            lambda: match(query, catalogue.index, today(), eligible, limit=request.limit, explain=request.explain), size
+            lambda: match(
+                query,
+                catalogue.index,
+                today(),
+                eligible,
+                limit=request.limit,
+                limit_per_framework=request.limit_per_framework,
+                explain=request.explain,
+            ),
+            size,
         )
         summary = [{"code": line.code, "images": line.images, "remedy": line.remedy} for line in result.summary]
         members: dict[str, bytes | GradedList] = {
