@@ -67,7 +67,7 @@ truth: .venv/.dev ## Hold the judge against real reports; prints how often it is
 facts: .venv/.dev ## Hold the reading of configurations against images whose facts are known; prints what is missed and wrong
 	@$(BIN)/python -m benchmarks.facts $(ARGS)
 
-tour: .venv/.dev ## Run the tour of README.md on a fresh server and write its real output there
+tour: .venv/.dev ## Run the commands of README.md and docs/tour.md on fresh servers and write their real output there
 	@$(BIN)/python -m tests.readme
 
 docs: .venv/.dev ## Build docs/ as a site with search, in build/docs; no internet is needed

@@ -1,4 +1,4 @@
-"""Writes README.md's tour anew (`make tour`): from a registry with an image in it to a container on a worker, all of it real.
+"""Writes the output in README.md and docs/tour.md anew (`make tour`): from a registry to a container on a worker, all of it real.
 
 The image is made here, byte by byte, so that it has the same digest on every machine: one program for x86-64 that greets.
 """
@@ -18,7 +18,8 @@ from tests.agent.engine.running import running_engine
 from tests.registry.running import CONFIG_OF, OCI_MANIFEST, Registry, configuration, digest_of, running_registry
 from tests.tour import ROOT, toured_on_a_fresh_server
 
-README = ROOT / "README.md"
+TOURED = (ROOT / "README.md", ROOT / "docs" / "tour.md")
+"""The pages whose commands are run, each on a fresh server of its own."""
 REGISTRY_SHOWN_AS = "reg.example.org"
 LAYER = "application/vnd.oci.image.layer.v1.tar"
 GREETING = b"Hello from the container. Your detector would start here.\n"
@@ -40,7 +41,7 @@ def surroundings() -> Iterator[tuple[dict[str, str], dict[str, str], dict[str, s
         yield {registry.host: REGISTRY_SHOWN_AS}, variables, {"registry_allow_private": "127.0.0.0/8"}
 
 
-def toured_readme(page: str) -> str:
+def toured_page(page: str) -> str:
     """The page with what its commands print now."""
     with surroundings() as (names, variables, settings):
         return toured_on_a_fresh_server(page, names=names, variables=variables, **settings)
@@ -86,11 +87,13 @@ def _program(text: bytes) -> bytes:
 
 
 def main() -> None:
-    """Writes README.md anew, and says whether it was as it should be."""
-    before = README.read_text(encoding="utf-8")
-    after = toured_readme(before)
-    README.write_text(after, encoding="utf-8")
-    print("README.md was as it should be." if before == after else "README.md has changed: read it, then commit it.")
+    """Writes the pages anew, and says of each whether it was as it should be."""
+    for path in TOURED:
+        before = path.read_text(encoding="utf-8")
+        after = toured_page(before)
+        path.write_text(after, encoding="utf-8")
+        name = path.relative_to(ROOT)
+        print(f"{name} was as it should be." if before == after else f"{name} has changed: read it, then commit it.")
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ import bayplan
 from bayplan.config import Settings
 from bayplan.domain.compatibility.rules import RULES
 from tests.process import ADMIN_PASSWORD, PROGRAM, environment, running_server
-from tests.readme import README, toured_readme
+from tests.readme import TOURED, toured_page
 from tests.test_imports import EVERYONE, FEATURE, MAY_IMPORT, SHARED_OF_A_FEATURE, WIRING
 from tests.tour import ROOT, SERVED_AT
 
@@ -219,10 +219,16 @@ def test_every_link_leads_somewhere(path: Path) -> None:
 
 
 @pytest.mark.timeout(400)  # two dozen commands, each a process of its own
-def test_the_readme_shows_what_is_printed() -> None:
-    """The README's tour, run on a fresh server, prints what the README shows; `make tour` writes it."""
-    readme = README.read_text(encoding="utf-8")
-    assert toured_readme(readme) == readme
+@pytest.mark.parametrize("path", TOURED, ids=lambda path: path.name)
+def test_a_toured_page_shows_what_is_printed(path: Path) -> None:
+    """The commands of the page, run on a fresh server, print what it shows; `make tour` writes it."""
+    shown = path.read_text(encoding="utf-8")
+    assert toured_page(shown) == shown
+
+
+def test_the_readme_is_short() -> None:
+    """At most 250 lines: what is longer belongs into docs/."""
+    assert len((ROOT / "README.md").read_text(encoding="utf-8").splitlines()) <= 250
 
 
 def test_make_install_brings_all_that_the_tour_needs() -> None:
