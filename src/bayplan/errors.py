@@ -50,6 +50,7 @@ These are no errors; each ends something from inside, and its own module catches
     Stopped                         agent/reconcile.py              -  the agent ends
     _Ended                          agent/prefetch.py               -  the same, for the thread that reconciles
     _NoScans                        agent/scanner.py                -  the server is older than scans
+    _NoParts                        registry/blobs.py               -  the registry gives no parts of files: the blob is read whole
     _HelperFailed                   agent/docker_logins.py          -  a credential helper gives no log-in
     Silence                         db/postgresql_connection.py     -  PostgreSQL owes an answer: becomes DatabaseUnavailable
     _RolledBack                     server/catalogue_file/apply.py  -  a dry run, whose changes are not to stay

@@ -1,24 +1,48 @@
-"""Reads large blobs of a registry part by part, each a request of its own: what breaks off is asked for again from where it was."""
+"""Reads large blobs of a registry in order, each byte once: what breaks off goes on from where it was.
+
+Each part is a request of its own. A registry that gives no parts of files sends the blob whole, and again from its start where that
+breaks off; what was read before is passed over then.
+"""
 
 import asyncio
 import hashlib
+import random
 from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from dataclasses import dataclass
 
+from bayplan.domain.backoff import Backoff
 from bayplan.domain.reference import Reference
 from bayplan.registry.auth import RegistryCredentials
 from bayplan.registry.client import RegistryClient
 from bayplan.registry.content import LayerDescriptor, is_digest
-from bayplan.registry.errors import DigestMismatch, ManifestInvalid, ManifestTooLarge, RegistryError
+from bayplan.registry.errors import (
+    DigestMismatch,
+    ManifestInvalid,
+    ManifestTooLarge,
+    RegistryError,
+    RegistryFailing,
+    RegistryTimeout,
+    RegistryUnreachable,
+)
 
 PART_BYTES = 4 * 1024 * 1024
+RESUME = Backoff(1.0, 30.0)
+MOST_FAILURES = 6
+"""How often in a row, without a byte between them, a blob breaks off before it is given up: after a minute or so."""
+_MAY_PASS = (RegistryFailing, RegistryTimeout, RegistryUnreachable)
 
 
 async def blob_parts(
-    client: RegistryClient, reference: Reference, layer: LayerDescriptor, credentials: RegistryCredentials | None
+    client: RegistryClient,
+    reference: Reference,
+    layer: LayerDescriptor,
+    credentials: RegistryCredentials | None,
+    resume: Backoff = RESUME,
 ) -> AsyncGenerator[bytes]:
-    """Gives a layer's bytes, 4 MiB at a time; the next part is asked for while one is worked on.
+    """Gives a layer's bytes, at most 4 MiB at a time; the next are asked for while these are worked on.
 
-    Raises the errors of `bayplan.registry.errors`; DigestMismatch after the last part.
+    Raises the errors of `bayplan.registry.errors`; DigestMismatch after the last byte.
     """
     if not is_digest(layer.digest):
         raise ManifestInvalid(
@@ -26,20 +50,22 @@ async def blob_parts(
         )
     algorithm, _, expected = layer.digest.partition(":")
     checksum = hashlib.new(algorithm)
-    starts = range(0, layer.size, PART_BYTES)
-    following: asyncio.Task[bytes] | None = None
-    try:
-        for start in starts:
-            body = await (following or _part(client, reference, layer, credentials, start))
-            following = None
-            if start + len(body) < layer.size:
-                following = asyncio.create_task(_part(client, reference, layer, credentials, start + len(body)))
-            checksum.update(body)
-            yield body
-    finally:
-        if following is not None:
-            following.cancel()
-            await asyncio.gather(following, return_exceptions=True)
+    blob = _Blob(client, reference, layer, credentials)
+    failures = 0
+    while blob.read_bytes < layer.size:
+        before = blob.read_bytes
+        try:
+            async with aclosing(blob.whole() if blob.is_whole else blob.parts()) as pieces:
+                async for piece in pieces:
+                    await asyncio.to_thread(checksum.update, piece)
+                    yield piece
+        except _NoParts:
+            blob.is_whole = True
+        except _MAY_PASS:
+            failures = 1 if blob.read_bytes > before else failures + 1
+            if blob.read_bytes == 0 or failures >= MOST_FAILURES:
+                raise
+            await asyncio.sleep(resume.wait_seconds(failures, random.random()))  # noqa: S311  # jitter, no secret
     if checksum.hexdigest() != expected:
         raise DigestMismatch(
             f"A layer of '{reference.repository}' is not what its digest says ({layer.digest[:19]}…): the registry, or something "
@@ -47,25 +73,93 @@ async def blob_parts(
         )
 
 
-async def _part(
-    client: RegistryClient,
-    reference: Reference,
-    layer: LayerDescriptor,
-    credentials: RegistryCredentials | None,
-    start: int,
-) -> bytes:
-    size_bytes = min(PART_BYTES, layer.size - start)
-    part = f"bytes={start}-{start + size_bytes - 1}"
-    try:
-        answer = await client.get(reference, credentials, f"blobs/{layer.digest}", "*/*", size_bytes, part=part)
-    except ManifestTooLarge:
-        raise _no_parts(reference) from None
-    if len(answer.body) != size_bytes or (answer.status == 200 and start > 0):
-        raise _no_parts(reference)
-    return answer.body
+class _NoParts(Exception):  # nothing went wrong
+    """The registry gives no parts of files."""
 
 
-def _no_parts(reference: Reference) -> RegistryError:
-    return RegistryError(
-        f"'{reference.registry}' does not give parts of files, or not those that it is asked for: layers are read part by part."
-    )
+@dataclass(slots=True)
+class _Blob:
+    """A blob, and how much of it was read."""
+
+    client: RegistryClient
+    reference: Reference
+    layer: LayerDescriptor
+    credentials: RegistryCredentials | None
+    read_bytes: int = 0
+    is_whole: bool = False
+
+    @property
+    def _target(self) -> str:
+        return f"blobs/{self.layer.digest}"
+
+    async def parts(self) -> AsyncGenerator[bytes]:
+        """Gives the rest, part by part; raises `_NoParts`."""
+        following: asyncio.Task[bytes] | None = None
+        try:
+            while self.read_bytes < self.layer.size:
+                body = await (following or self._part(self.read_bytes))
+                following = None
+                self.read_bytes += len(body)
+                if self.read_bytes < self.layer.size:
+                    following = asyncio.create_task(self._part(self.read_bytes))
+                yield body
+        finally:
+            if following is not None:
+                following.cancel()
+                await asyncio.gather(following, return_exceptions=True)
+
+    async def _part(self, start: int) -> bytes:
+        size_bytes = min(PART_BYTES, self.layer.size - start)
+        part = f"bytes={start}-{start + size_bytes - 1}"
+        try:
+            answer = await self.client.get(self.reference, self.credentials, self._target, "*/*", size_bytes, part=part)
+        except ManifestTooLarge:
+            raise _NoParts from None
+        if answer.status == 200 and (start > 0 or len(answer.body) != self.layer.size):
+            raise _NoParts
+        if len(answer.body) != size_bytes:
+            raise self._other_size()
+        return answer.body
+
+    async def whole(self) -> AsyncGenerator[bytes]:
+        """Gives the rest from a transfer of the whole blob."""
+        pieces, room, pending = asyncio.Queue[bytes](), asyncio.Semaphore(2), bytearray()
+
+        def pass_on() -> None:
+            self.read_bytes += len(pending)
+            pieces.put_nowait(bytes(pending))
+            pending.clear()
+
+        async def take(start: int, piece: bytes) -> None:
+            pending.extend(piece[max(0, self.read_bytes + len(pending) - start) :])
+            if len(pending) >= PART_BYTES:
+                await room.acquire()
+                pass_on()
+
+        async def transfer() -> None:
+            try:
+                await self.client.get(self.reference, self.credentials, self._target, "*/*", self.layer.size, take=take)
+                if self.read_bytes + len(pending) != self.layer.size:
+                    raise self._other_size()
+            except ManifestTooLarge:
+                raise self._other_size() from None
+            finally:
+                if pending:
+                    pass_on()
+                pieces.put_nowait(b"")  # the end
+
+        transferring = asyncio.create_task(transfer())
+        try:
+            while piece := await pieces.get():
+                yield piece
+                room.release()
+            await transferring
+        finally:
+            transferring.cancel()
+            await asyncio.gather(transferring, return_exceptions=True)
+
+    def _other_size(self) -> RegistryError:
+        return RegistryError(
+            f"'{self.reference.registry}' gives another number of bytes of a layer of '{self.reference.repository}' than its manifest "
+            f"says ({self.layer.size:,}): push the image again, or ask the registry's operators."
+        )

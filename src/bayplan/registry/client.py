@@ -17,7 +17,7 @@ from bayplan.domain.reference import Reference
 from bayplan.errors import Invalid
 from bayplan.registry.address import AddressPolicy, Endpoint
 from bayplan.registry.auth import RegistryCredentials
-from bayplan.registry.connection import ConnectionLimits, Connections, RegistryRequest, RegistryResponse
+from bayplan.registry.connection import ConnectionLimits, Connections, RegistryRequest, RegistryResponse, Take
 from bayplan.registry.content import (
     ACCEPT,
     CONFIGS,
@@ -186,13 +186,14 @@ class RegistryClient:
         *,
         optional: bool = False,
         part: str | None = None,
+        take: Take | None = None,
     ) -> RegistryResponse:
         """Gives the response with status 200 at a target of the reference's repository; raises ImageNotFound after a 404.
 
-        With `part`, as in "bytes=0-99", it may be that part alone, with status 206.
+        With `part`, as in "bytes=0-99", it may be that part alone, with status 206. `take` takes the body, which is not kept then.
         """
-        headers = {"Accept": accept} | ({} if part is None else {"Range": part})
-        answer, _ = await self._send("GET", reference, credentials, target, headers, limit, optional=optional)
+        asked = {"Accept": accept} | ({} if part is None else {"Range": part})
+        answer, _ = await self._send("GET", reference, credentials, target, asked, limit, optional=optional, take=take)
         if answer.status == 200 or (answer.status == 206 and part is not None):
             return answer
         if answer.status == 404:
@@ -210,34 +211,37 @@ class RegistryClient:
         *,
         anew: bool = False,
         optional: bool = False,
+        take: Take | None = None,
     ) -> tuple[RegistryResponse, bool]:
         """Gives the response about the reference's repository, and whether the request needed credentials.
 
         Raises RegistryDenied where the credentials are refused. `anew`: without a token from the cache.
         """
-        path = f"/v2/{quote(reference.repository)}/{target}"
         secure = reference.registry not in self._plain
         secure = secure and not self._access.is_insecure(Endpoint.of_registry(reference.registry, "http"))
         endpoint = Endpoint.of_registry(reference.registry, "https" if secure else "http")
+        path = f"/v2/{quote(reference.repository)}/{target}"
+        request = RegistryRequest(method, endpoint, path, headers, limit, take)
         try:
             purpose = Purpose(endpoint, reference.repository, credentials)
-            return await self._send_with_credentials(method, purpose, path, headers, limit, anew, optional)
+            return await self._send_with_credentials(purpose, request, anew, optional)
         except NotTls:
             if not endpoint.names_loopback:
                 raise
             self._plain.add(reference.registry)
-        purpose = Purpose(Endpoint.of_registry(reference.registry, "http"), reference.repository, credentials)
-        return await self._send_with_credentials(method, purpose, path, headers, limit, anew, optional)
+        request = replace(request, endpoint=Endpoint.of_registry(reference.registry, "http"))
+        purpose = Purpose(request.endpoint, reference.repository, credentials)
+        return await self._send_with_credentials(purpose, request, anew, optional)
 
     async def _send_with_credentials(
-        self, method: str, purpose: Purpose, path: str, headers: Headers, limit: int, anew: bool, optional: bool
+        self, purpose: Purpose, request: RegistryRequest, anew: bool, optional: bool
     ) -> tuple[RegistryResponse, bool]:
         if anew:
             self._tokens.forget(purpose)
-        authorization, is_new = self._tokens.get(purpose), False
+        authorization, is_new, is_get = self._tokens.get(purpose), False, request.method == "GET"
         while True:
-            answer, last = await self._follow(method, purpose.registry, path, headers, authorization, limit)
-            if last != purpose.registry and answer.status == 404 and method == "GET" and not _is_of_registry(answer):
+            answer, last = await self._follow(request, authorization)
+            if last != purpose.registry and answer.status == 404 and is_get and not _is_of_registry(answer):
                 raise RegistryError(
                     f"'{purpose.registry.authority}' leads to '{last.authority}', which has nothing there (404) and is no registry; "
                     "ask its operators."
@@ -245,7 +249,7 @@ class RegistryClient:
             if last != purpose.registry or answer.status not in (401, 403, 404) or (optional and answer.status == 404):
                 return answer, authorization is not None
             challenge = answer
-            if method == "GET" and _is_open_question(answer, purpose, is_authorized=authorization is not None):
+            if is_get and _is_open_question(answer, purpose, is_authorized=authorization is not None):
                 challenge = await self._base(purpose, answer)
             is_challenged = challenge.status == 401 and (challenge is answer or authorization is None)
             if is_challenged and not is_new:
@@ -258,7 +262,8 @@ class RegistryClient:
 
     async def _base(self, purpose: Purpose, answer: RegistryResponse) -> RegistryResponse:
         """Gives the registry's answer at `/v2/`, which has its challenge; after a 404 raises RegistryError where that is none."""
-        base, _ = await self._follow("GET", purpose.registry, "/v2/", {"Accept": "*/*"}, None, _BASE_BYTES)
+        request = RegistryRequest("GET", purpose.registry, "/v2/", {"Accept": "*/*"}, _BASE_BYTES)
+        base, _ = await self._follow(request, None)
         if answer.status == 404 and base.status not in (200, 401, 403):
             raise RegistryError(
                 f"'{purpose.registry.authority}' answers with status 404 for '{purpose.repository}', and with status "
@@ -266,15 +271,13 @@ class RegistryClient:
             )
         return base
 
-    async def _follow(
-        self, method: str, registry: Endpoint, path: str, headers: Headers, authorization: str | None, limit: int
-    ) -> tuple[RegistryResponse, Endpoint]:
+    async def _follow(self, request: RegistryRequest, authorization: str | None) -> tuple[RegistryResponse, Endpoint]:
         """Gives the response at the end of all redirects, and the host that sent it."""
-        endpoint, target = registry, path
+        registry, endpoint, target = request.endpoint, request.endpoint, request.target
         for _ in range(REDIRECTS + 1):
             own = {"Authorization": authorization} if authorization is not None and endpoint == registry else {}
-            sent = {**headers, **own}
-            answer = await self._connections.send(RegistryRequest(method, endpoint, target, sent, limit))
+            sent = replace(request, endpoint=endpoint, target=target, headers={**request.headers, **own})
+            answer = await self._connections.send(sent)
             location = answer.headers.get("Location")
             if answer.status not in _REDIRECTS or location is None:
                 return answer, endpoint

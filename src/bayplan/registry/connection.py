@@ -14,7 +14,7 @@ import logging
 import random
 import ssl
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -50,11 +50,16 @@ class ConnectionLimits:
     retry: RetryPolicy = field(default_factory=RetryPolicy)
 
 
+Take = Callable[[int, bytes], Awaitable[None]]
+"""Takes a piece of a body, and where in the body it begins: a request that is sent again begins at 0 again."""
+
+
 @dataclass(frozen=True, slots=True)
 class RegistryRequest:
     """A request without a body, and the most bytes of an answer that are read.
 
-    HEAD has half the time and one more attempt, and none after a failure of the server: GET follows anyway.
+    HEAD has half the time and one more attempt, and none after a failure of the server: GET follows anyway. With `take` the body of a
+    success is not kept but taken piece by piece, and the time is that for each piece.
     """
 
     method: str
@@ -62,6 +67,7 @@ class RegistryRequest:
     target: str
     headers: Mapping[str, str]
     limit_bytes: int
+    take: Take | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +182,9 @@ class Connections:
         where = request.endpoint.authority
         seconds = self._limits.answer_seconds / (2 if request.method == "HEAD" else 1)
         try:
-            async with asyncio.timeout(seconds), host.connection() as transport:
+            async with asyncio.timeout(seconds) as deadline, host.connection() as transport:
+                if request.take is not None:
+                    request = replace(request, take=_timed(request.take, deadline, seconds))
                 if host.proxy is not None:
                     return await self._send_by_proxy(transport, request)
                 return await self._send_to_addresses(host, transport, request)
@@ -244,9 +252,12 @@ class Connections:
         )
         response = await transport.handle_async_request(http_request)
         try:
-            body = await (
-                _no_body(response) if request.method == "HEAD" else _body(response, endpoint, request.limit_bytes)
-            )
+            if request.method == "HEAD":
+                body = await _no_body(response)
+            elif request.take is not None and response.status_code < 300:
+                body = await _passed_on(response, endpoint, request.limit_bytes, request.take)
+            else:
+                body = await _body(response, endpoint, request.limit_bytes)
         finally:
             await response.aclose()
         return RegistryResponse(response.status_code, response.headers, body)
@@ -268,6 +279,28 @@ async def _no_body(response: httpx2.Response) -> bytes:
     """Reads an answer without a body to its end; a connection with an unread answer would be closed."""
     async for _ in response.aiter_raw():
         pass
+    return b""
+
+
+def _timed(take: Take, deadline: asyncio.Timeout, seconds: float) -> Take:
+    """Has each piece be in time: the next has so many seconds from when this one was taken."""
+
+    async def timed(start: int, piece: bytes) -> None:
+        deadline.reschedule(None)
+        await take(start, piece)
+        deadline.reschedule(asyncio.get_running_loop().time() + seconds)
+
+    return timed
+
+
+async def _passed_on(response: httpx2.Response, endpoint: Endpoint, limit: int, take: Take) -> bytes:
+    """Passes the body on, up to `limit` bytes."""
+    size = 0
+    async for piece in response.aiter_raw():
+        if size + len(piece) > limit:
+            raise too_large(endpoint, limit)
+        await take(size, piece)
+        size += len(piece)
     return b""
 
 
