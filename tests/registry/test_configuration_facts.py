@@ -55,6 +55,7 @@ def values(history: list[str], env: dict[str, str] | None = None, image: str = "
     return {name: fact.value for name, fact in facts.items() if name != "requirements"}
 
 
+TORCH_NAMED = {"framework": "PyTorch"}
 TORCH = "RUN /bin/sh -c pip install torch==2.4.0"
 
 
@@ -133,18 +134,103 @@ def test_how_compat_libraries_come_into_use(steps: list[str], activation: str | 
     ("image", "expected"),
     [
         ("vllm/vllm-openai:v0.10.1.1", {"framework": "vLLM", "framework_version": "0.10.1.1"}),
-        ("runpod/pytorch:1.0.2-cu1281-torch260-ubuntu2204", {"cuda_version": "12.8.1"}),
+        ("runpod/pytorch:1.0.2-cu1281-torch260-ubuntu2204", {"cuda_version": "12.8.1", **TORCH_NAMED, "framework_version": "2.6.0"}),
         ("nvcr.io/nvidia/pytorch:25.10-py3", {}),
+        ("rocm/jax:rocm6.4.1-jax0.5.0-py3.12", {"accelerator": "rocm", "rocm_version": "6.4.1", "python_version": "3.12"}
+         | {"framework": "JAX", "framework_version": "0.5.0"}),
         ("rocm/vllm:rocm6.3.1_mi300_py3.12_vllm_0.6.6", {"accelerator": "rocm", "rocm_version": "6.3.1", "python_version": "3.12"}
          | {"framework": "vLLM", "framework_version": "0.6.6"}),
         ("example.org/x:2022-05-31_cuda11.1", {"cuda_version": "11.1"}),
         ("example.org/x:py310-cpu", {"python_version": "3.10"}),
         ("ollama/ollama:0.18.0-rocm", {"accelerator": "rocm"}),
+        ("example.org/x:rocm7-20260601", {"accelerator": "rocm"}),
+        ("example.org/x:v2-rocm-6.0-core", {"accelerator": "rocm", "rocm_version": "6.0"}),
+        ("example.org/x:v0.5.5-rocm700-mi35x", {"accelerator": "rocm", "rocm_version": "7.0.0"}),
+        ("example.org/x-rocm:1", {"accelerator": "rocm"}),
+        ("rocm/dev-ubuntu-24.04:6.4.3-complete", {"accelerator": "rocm"}),
+        ("example.org/x:rocm6.2-xpu", {}),
+        ("example.org/x:v3-gpu-intel", {"accelerator": "xpu"}),
+        ("example.org/x:latest-intel-cpu", {}),
+        ("example.org/x:2.6-gpu", {}),
+        ("example.org/procmon:1", {}),
     ],
 )  # fmt: skip
 def test_tags(image: str, expected: dict[str, str]) -> None:
     """The version at the beginning is the framework's in its makers' repositories alone."""
     assert values([], image=image) == expected
+
+
+@pytest.mark.parametrize(
+    ("image", "expected"),
+    [
+        ("kubeflownotebookswg/jupyter-tensorflow-cuda:v1.6.0", {"framework": "TensorFlow"}),
+        ("us-docker.pkg.dev/x/gcr.io/pytorch-cu121.2-2.py310:latest", {**TORCH_NAMED, "framework_version": "2.2"}),
+        ("nvcr.io/nvidia/pytorch:25.10-py3", TORCH_NAMED),
+        ("example.org/ml/pytorch-operator:v1.2.0", {}),
+        ("example.org/ml/vllm-torch:1.2", {}),
+    ],
+)
+def test_a_repository_that_is_named_after_a_framework(image: str, expected: dict[str, str]) -> None:
+    """It counts beside what the configuration says, and alone it proves nothing."""
+    facts = values([], {"CUDA_VERSION": "12.1.1"}, image)
+    assert {name: value for name, value in facts.items() if name.startswith("framework")} == expected
+    assert "framework" not in values([], image=image)
+
+
+@pytest.mark.parametrize(
+    ("env", "steps", "accelerator"),
+    [
+        ({"VLLM_TARGET_DEVICE": "hpu"}, [], "gaudi"),
+        ({"VLLM_TARGET_DEVICE": "cpu"}, [], None),
+        ({"ROCM_PATH": "/opt/dtk-25.04"}, [], "dcu"),
+        ({"ONEAPI_ROOT": "/opt/intel/oneapi"}, [], None),  # compilers for the CPU are there too
+        ({}, ["RUN /bin/sh -c apt-get install -y intel-level-zero-gpu"], None),  # video encoders have it
+        ({"ONEAPI_ROOT": "/opt/intel/oneapi"}, ["RUN /bin/sh -c apt-get install -y intel-level-zero-gpu"], "xpu"),
+        ({"BUILD_TYPE": "Release"}, [], None),
+        ({}, [f"{TORCH} --index-url https://rocm.nightlies.amd.com/v2/gfx1151/"], "rocm"),
+        ({}, [f"{TORCH} -f https://repo.radeon.com/rocm/manylinux/rocm-rel-6.4.2/"], "rocm"),
+    ],
+)
+def test_signs_of_another_kind_of_gpu(env: dict[str, str], steps: list[str], accelerator: str | None) -> None:
+    assert values(steps, env).get("accelerator") == accelerator
+
+
+@pytest.mark.parametrize(
+    ("index", "targets"),
+    [
+        ("https://rocm.nightlies.amd.com/v2/gfx1151/", ["gfx1151"]),
+        ("https://repo.amd.com/rocm/whl/gfx120X-all/", ["gfx1200", "gfx1201"]),
+        ("https://repo.amd.com/rocm/whl/gfx77X-all/", None),
+        ("https://repo.amd.com/rocm/whl-multi-arch/", None),
+        ("https://example.org/whl/gfx1151/", None),
+    ],
+)
+def test_the_targets_of_amds_indexes(index: str, targets: list[str] | None) -> None:
+    assert values([f"{TORCH} --index-url {index}"]).get("kernel_architectures") == targets
+
+
+VIDEO = {"NVIDIA_VISIBLE_DEVICES": "all", "NVIDIA_DRIVER_CAPABILITIES": "compute,video,utility"}
+
+
+@pytest.mark.parametrize(
+    ("env", "steps", "image", "needs"),
+    [
+        (VIDEO, [], "x/encoder:1", True),
+        (VIDEO | {"NVIDIA_VISIBLE_DEVICES": "void"}, [], "x/encoder:1", None),
+        ({"NVIDIA_DRIVER_CAPABILITIES": "compute,video"}, [], "x/encoder:1", None),  # it leaves GPUs to who starts it
+        (VIDEO | {"NVIDIA_DRIVER_CAPABILITIES": "compute,utility"}, [], "x/encoder:1", None),
+        (VIDEO | {"CUDA_VERSION": "12.4.1"}, [], "x/encoder:1", None),
+        (VIDEO, ["RUN /bin/sh -c pip install onnxruntime-gpu"], "x/encoder:1", None),
+        (VIDEO, ["RUN /bin/sh -c pip install /wheels/*.whl"], "x/encoder:1", None),
+        (VIDEO, [], "x/encoder:1-tensorrt", None),
+        (VIDEO, [], "x/encoder:1-rocm", None),
+    ],
+)
+def test_images_that_need_the_driver_alone(
+    env: dict[str, str], steps: list[str], image: str, needs: bool | None
+) -> None:
+    """Of an image that may compute with CUDA nothing is said."""
+    assert values(steps, env, image).get("needs_driver") is needs
 
 
 def platform(history: list[str], image: str, **env: str) -> PlatformFacts:

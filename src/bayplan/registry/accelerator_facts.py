@@ -8,9 +8,11 @@ import re
 from collections.abc import Iterator
 
 from bayplan.domain.compatibility.tables import load
+from bayplan.registry.accelerator_signs import by_variable, is_for_intel_gpus
 from bayplan.registry.cuda_facts import cuda_release
 from bayplan.registry.evidence import Certainty, Evidence, NamedFact, ObservedFact, derived, stated
 from bayplan.registry.fact_sources import architectures, targets
+from bayplan.registry.framework_builds import targets_of_index
 from bayplan.registry.framework_cuda import build_facts
 from bayplan.registry.shell_substitution import UNKNOWN
 
@@ -20,18 +22,16 @@ _REPOSITORY = re.compile(
     re.ASCII,
 )
 _REPOSITORY_HOST = "repo.radeon.com"
-_ROCM_BASE = re.compile(r"(?:[\w.-]+/)*rocm/[\w.-]+(?::([0-9]+\.[0-9]+(?:\.[0-9]+)?)?.*)?", re.ASCII)
+_ROCM_BASE = re.compile(
+    r"(?:[\w.-]+/)*rocm/[\w.-]+(?::(?:([0-9]+\.[0-9]+(?:\.[0-9]+)?)(?=$|[-_])|rocm([0-9]+\.[0-9]+(?:\.[0-9]+)?)(?=$|[-_]))?.*)?",
+    re.ASCII,
+)
+_FOLDER_VARIABLES = ("ROCM_PATH", "ROCM_HOME", "HIP_PATH", "LD_LIBRARY_PATH", "PATH")
+_FOLDER = re.compile(r"/opt/rocm-([0-9]{1,2}\.[0-9]{1,2}(?:\.[0-9]{1,2})?)(?=$|/)", re.ASCII)
 _ASCEND_BASE = re.compile(r"(?:[\w.-]+/)*ascend(?:ai)?/[\w.-]+.*", re.ASCII)
 _BASE_ARGUMENTS = ("BASE_IMAGE", "BASE", "BASE_DOCKER_FROM", "BASE_ROCM_DEV_CONTAINER")
 _BASE_LABEL = "org.opencontainers.image.base.name"
 _OF_ROCM = ("ROCM_VERSION", "ROCM_PATH", "PYTORCH_ROCM_ARCH", "npi.rocm_version")
-_OTHER = {
-    "SOC_VERSION": "ascend",
-    "ASCEND_TOOLKIT_HOME": "ascend",
-    "ASCEND_HOME_PATH": "ascend",
-    "HABANA_LOGS": "gaudi",
-    "NEURON_RT_NUM_CORES": "neuron",
-}
 _OTHER_BASES = ((_ASCEND_BASE, "ascend"), (re.compile(r"vault\.habana\.ai/.*", re.ASCII), "gaudi"))
 _NEURON_PACKAGES = ("torch-neuronx", "neuronx-cc", "tensorflow-neuronx", "aws-neuronx-runtime-lib")
 _NGC_PRODUCTS = (
@@ -45,10 +45,10 @@ _LIST_VARIABLES = ("TORCH_CUDA_ARCH_LIST", "CUDAARCHS", "CUDA_ARCHITECTURES")
 
 def accelerator_facts(evidence: Evidence) -> Iterator[NamedFact]:
     """The accelerator, unless it is CUDA, and the ROCm release."""
-    for name, accelerator in _OTHER.items():
-        if evidence.env.get(name):
-            yield "accelerator", stated(accelerator, f"env {name}")
-            return
+    named = by_variable(evidence)
+    if named is not None and named[0] != "rocm":
+        yield "accelerator", stated(named[0], f"env {named[1]}")
+        return
     for pattern, accelerator in _OTHER_BASES:
         if any(pattern.fullmatch(base) for base in bases(evidence)):
             yield "accelerator", derived(accelerator, "base image")
@@ -63,6 +63,8 @@ def accelerator_facts(evidence: Evidence) -> Iterator[NamedFact]:
         yield "accelerator", ObservedFact("xpu", build[1], build[2])
         return
     sign = _sign_of_rocm(evidence)
+    if sign is None and is_for_intel_gpus(evidence):
+        yield "accelerator", derived("xpu", "env ONEAPI_ROOT, and Intel's GPU driver")
     if sign is not None:
         yield "accelerator", sign
         release = _rocm_release(evidence)
@@ -76,6 +78,8 @@ def _sign_of_rocm(evidence: Evidence) -> ObservedFact | None:
         for where, texts in (("env", evidence.env), ("label", evidence.label)):
             if texts.get(name):
                 return stated("rocm", f"{where} {name}")
+    if (named := by_variable(evidence)) is not None and named[0] == "rocm":
+        return stated("rocm", f"env {named[1]}")
     if any(_names_repository(command.words) for step in evidence.history.runs for command in step.commands):
         return derived("rocm", "history, AMD's repository")
     if any(_ROCM_BASE.fullmatch(base) for base in bases(evidence)):
@@ -118,11 +122,19 @@ def _rocm_release(evidence: Evidence) -> ObservedFact | None:
         if uses and (named := _ROCM.fullmatch(step.settings.get("ROCM_VERSION", ""))):
             return derived(named[1], "history ARG ROCM_VERSION")
     for base in bases(evidence):
-        if (named := _ROCM_BASE.fullmatch(base)) and named[1]:
-            return derived(named[1], "base image")
+        if (named := _ROCM_BASE.fullmatch(base)) and (named[1] or named[2]):
+            return derived(named[1] or named[2], "base image")
+    for name in _FOLDER_VARIABLES:
+        folders = {named[1] for folder in evidence.env.get(name, "").split(":") if (named := _FOLDER.match(folder))}
+        if len(folders) == 1:
+            return derived(folders.pop(), f"env {name}")
     build = build_facts(evidence)
     if build is not None and build[0].accelerator == "rocm" and build[0].release:
         return derived(build[0].release, build[1])
+    for step in reversed(evidence.history.runs):
+        named = _ROCM.fullmatch(step.settings.get("ROCM_VERSION", ""))
+        if named and "rocm" in step.text.lower():
+            return derived(named[1], "history ARG ROCM_VERSION")
     return None
 
 
@@ -135,6 +147,11 @@ def _rocm_targets(evidence: Evidence) -> Iterator[NamedFact]:
         listed = targets(text)
         if listed is not None:
             yield "kernel_architectures", ObservedFact([*dict.fromkeys(listed)], source, certainty)
+            return
+    installed = [found for found in evidence.installations if found.requirement("torch") and not found.removes]
+    for index in installed[-1].indexes if installed else ():
+        if of_index := targets_of_index(index):
+            yield "kernel_architectures", derived([*of_index], "history pip install torch, AMD's index")
             return
 
 

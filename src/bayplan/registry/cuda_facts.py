@@ -20,7 +20,11 @@ CUDART = Path(__file__).parent / "cudart.csv"
 _FIRST_BUILD_NUMBER = 100
 _FIRST_WITH_PATCHES = 11  # before it a release's third part is a build number in the release's own name (10.1.243)
 _COMPAT = re.compile(r"cuda-compat-([0-9]{1,3})-([0-9]{1,3})(?:=([0-9]+(?:\.[0-9]+)+)(?:-[0-9A-Za-z]+)*)?", re.ASCII)
-_RUNTIME_PACKAGE = re.compile(r"cuda-(?:toolkit|runtime|libraries|cudart)-([0-9]{1,2})-([0-9]{1,2})", re.ASCII)
+_RUNTIME_PACKAGE = re.compile(
+    r"(?:cuda-(?:toolkit|runtime|libraries|cudart|nvcc|nvrtc|cupti|compiler|minimal-build|command-line-tools)"
+    r"|lib(?:cublas|cufft|curand|cusolver|cusparse|npp))(?:-dev)?-([0-9]{1,2})-([0-9]{1,2})",
+    re.ASCII,
+)
 _CUDNN_PACKAGE = re.compile(r"libcudnn[789](?:-cuda-[0-9]+)?", re.ASCII)
 _NCCL_RELEASE = re.compile(r"v([0-9]+\.[0-9]+\.[0-9]+)(?:-[0-9]+)?", re.ASCII)
 _COMPAT_FOLDER = re.compile(r"/usr/local/cuda[^/:\s]*/compat/?(?:lib\.real/?)?", re.ASCII)

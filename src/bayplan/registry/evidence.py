@@ -24,7 +24,7 @@ class ObservedFact:
     @property
     def is_of_tag(self) -> bool:
         """Whether the image's name alone has it: such a fact contradicts nothing."""
-        return self.source.startswith("tag ")
+        return self.source.startswith(("tag ", "repository "))
 
 
 Facts = dict[str, ObservedFact]

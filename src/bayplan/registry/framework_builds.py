@@ -1,6 +1,7 @@
 """Which CUDA or ROCm a build of a framework is for, by the names that builds and indexes have. Pure.
 
 Source: download.pytorch.org/whl (folders cu118, cu121, rocm6.2, cpu, xpu), and the local labels of its wheels;
+AMD's indexes (repo.radeon.com/rocm/manylinux, repo.amd.com/rocm/whl/gfx1151, rocm.nightlies.amd.com/v2/gfx1151);
 PaddlePaddle's installation guide (packages/stable/cu126, 2.6.1.post120).
 """
 
@@ -17,6 +18,25 @@ _FOLDER = re.compile(
     r"(?:/(?:nightly|test))?/(cu[0-9]{2,4}|rocm[0-9]{1,2}(?:\.[0-9]{1,2}){0,3}|cpu|xpu)(?=$|[/?#\s'\"])",
     re.ASCII,
 )
+_AMD = re.compile(r"repo\.radeon\.com/rocm/manylinux/rocm-rel-([0-9]{1,2}(?:\.[0-9]{1,2}){1,2})(?=$|/)", re.ASCII)
+_THE_ROCK = re.compile(
+    r"(?:repo\.amd\.com/rocm|rocm\.(?:nightlies|prereleases|devreleases)\.amd\.com)/(?:[\w-]+/)*?"
+    r"(?:whl(?:-multi-arch)?(?:/|$)|(?=gfx))(gfx[0-9A-Za-z-]+)?",
+    re.ASCII,
+)
+_OF_FAMILY = {
+    "gfx90x-dcgpu": ("gfx906", "gfx908", "gfx90a"),
+    "gfx94x-dcgpu": ("gfx942",),
+    "gfx94x-all": ("gfx942",),
+    "gfx950-dcgpu": ("gfx950",),
+    "gfx950-all": ("gfx950",),
+    "gfx101x-dgpu": ("gfx1010", "gfx1011", "gfx1012"),
+    "gfx110x-dgpu": ("gfx1100", "gfx1101", "gfx1102"),
+    "gfx110x-all": ("gfx1100", "gfx1101", "gfx1102", "gfx1103"),
+    "gfx120x-all": ("gfx1200", "gfx1201"),
+}
+"""The targets of AMD's indexes. Source: ROCm/TheRock, cmake/therock_amdgpu_targets.cmake; families that grew are left out."""
+_TARGET = re.compile(r"gfx[0-9a-f]{3,4}", re.ASCII)
 _POST = re.compile(r"\.post(1[0-9]{2})", re.ASCII)
 _LOCAL = re.compile(r"\+(cu[0-9]{2,4}|rocm[0-9]{1,2}(?:\.[0-9]{1,2}){0,3}|cpu|xpu)(?![0-9])", re.ASCII)
 _CUDA_WORD = re.compile(r"cu(?:da)?[-_]?([0-9]{2,4})", re.ASCII)
@@ -57,8 +77,19 @@ def build_of_word(word: str) -> PackageBuild | None:
 
 def build_of_index(url: str) -> PackageBuild | None:
     """The build that an index of PyTorch has, or the folder of a wheel."""
+    if (amd := _AMD.search(url)) is not None:
+        return PackageBuild("rocm", amd[1])
+    if _THE_ROCK.search(url) is not None:
+        return PackageBuild("rocm")
     named = _FOLDER.search(url)
     return None if named is None else build_of_word(named[1])
+
+
+def targets_of_index(url: str) -> tuple[str, ...]:
+    """The GPUs of one of AMD's indexes, each of which is for one target or a family; none where it does not say."""
+    named = _THE_ROCK.search(url)
+    word = "" if named is None or named[1] is None else named[1].lower()
+    return (word,) if _TARGET.fullmatch(word) else _OF_FAMILY.get(word, ())
 
 
 def build_of_version(version: str) -> PackageBuild | None:

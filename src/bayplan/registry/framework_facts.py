@@ -45,6 +45,12 @@ _SERVER_SIGNS: Mapping[str, tuple[str, ...]] = {
     "vLLM": ("VLLM_USAGE_SOURCE", "VLLM_IMAGE_TAG", "VLLM_BUILD_COMMIT"),
     "SGLang": ("SGLANG_VERSION",),
 }
+_LIBRARY_SIGNS: Mapping[str, str] = {
+    "NVIDIA_PYTORCH_VERSION": "PyTorch",
+    "NVIDIA_TENSORFLOW_VERSION": "TensorFlow",
+    "NVIDIA_JAX_VERSION": "JAX",
+}
+"""The variables of NVIDIA's images that name the framework, and the version of the image alone."""
 _SERVER_PROGRAMS: Mapping[str, re.Pattern[str]] = {
     "vLLM": re.compile(r"vllm(?:\.entrypoints\..*)?"),
     "SGLang": re.compile(r"sglang(?:\.launch_server)?"),
@@ -153,6 +159,9 @@ def _libraries_by_name(evidence: Evidence) -> Iterator[_Candidate]:
         version = _own_version(evidence.history.arguments.get(name, ""))
         if version is not None:
             yield _Candidate(framework, version, -2, f"history ARG {name}", "derived")
+    for name, framework in _LIBRARY_SIGNS.items():
+        if name in evidence.env and "CUDA_VERSION" in evidence.env:
+            yield _Candidate(framework, None, -3, f"env {name}", "stated")
     if "PYTORCH_BRANCH" in evidence.history.arguments:
         yield _Candidate("PyTorch", None, -2, "history ARG PYTORCH_BRANCH", "derived")
 

@@ -18,10 +18,11 @@ from bayplan.registry.accelerator_facts import accelerator_facts, build_cuda_fac
 from bayplan.registry.build_history import read_history
 from bayplan.registry.content import Config, Manifest, Platform
 from bayplan.registry.cuda_facts import compat_facts, cuda_facts, library_facts
+from bayplan.registry.driver_facts import needs_driver
 from bayplan.registry.errors import ManifestInvalid
-from bayplan.registry.evidence import Evidence, Facts, NamedFact, ObservedFact, stated
+from bayplan.registry.evidence import Evidence, Facts, NamedFact, ObservedFact, derived, stated
 from bayplan.registry.fact_sources import FACT_SOURCES
-from bayplan.registry.framework_facts import framework_facts
+from bayplan.registry.framework_facts import SERVERS, framework_facts
 from bayplan.registry.sbom import NOTHING_ATTACHED, Attached, Attachment
 from bayplan.registry.sbom_facts import merged
 from bayplan.registry.tag_facts import tag_facts
@@ -100,15 +101,23 @@ def read_facts(evidence: Evidence) -> Facts:
         for name, fact in read(evidence):
             facts.setdefault(name, fact)
     by_tag = dict(tag_facts(evidence))
-    framework = facts.get("framework")
-    if framework is not None and by_tag.get("framework", framework).value != framework.value:
-        by_tag.pop("framework_version", None)
+    if not facts:  # a repository's name alone proves nothing
+        by_tag = {name: fact for name, fact in by_tag.items() if not fact.source.startswith("repository ")}
+    framework, named = facts.get("framework"), by_tag.get("framework")
+    if framework is not None and named is not None and named.value != framework.value:
+        serves = named.value in SERVERS and framework.value not in SERVERS
+        if serves and ("framework_version" in by_tag or "framework_version" not in facts):
+            facts.pop("framework")  # what it serves with is built on that library
+            facts.pop("framework_version", None)
+        else:
+            by_tag.pop("framework_version", None)
     accelerator = facts.get("accelerator", by_tag.get("accelerator"))
-    is_for_cuda = "cuda_version" in facts or "requirements" in facts
-    if is_for_cuda and "accelerator" not in facts:
+    if "cuda_version" in facts and "accelerator" not in facts:
         by_tag = {name: fact for name, fact in by_tag.items() if name not in ("accelerator", "rocm_version")}
         accelerator = None
     facts = by_tag | facts
+    if (driver := needs_driver(evidence, facts)) is not None:
+        facts["needs_driver"] = driver
     if accelerator is not None:
         facts = {name: fact for name, fact in facts.items() if name not in _WITHOUT_CUDA}
     return dict(sorted(facts.items()))
@@ -132,6 +141,23 @@ def _requirements(evidence: Evidence) -> Iterator[NamedFact]:
         conditions["CUDA_VERSION"] = evidence.env["CUDA_VERSION"]
     if conditions:
         yield "requirements", stated(dict(sorted(conditions.items())), "env")
+
+
+def _python(evidence: Evidence) -> Iterator[NamedFact]:
+    """The release of Python that the build installs: by conda, or by the argument of a command that uses it."""
+    place = next(place for place in FACT_SOURCES if place.fact == "python_version")
+    if place.name in evidence.env:
+        return
+    for installation in reversed(evidence.installations):
+        requirement = installation.requirement("python") if installation.tool == "conda" else None
+        if requirement is not None and requirement.version and place.read(requirement.version):
+            yield "python_version", derived(requirement.version, "history conda install python")
+            return
+    for step in reversed(evidence.history.runs):
+        argument = step.settings.get(place.name, "")
+        if place.name in step.text and (release := place.read(argument)):
+            yield "python_version", derived(release, f"history ARG {place.name}")
+            return
 
 
 def _time(stamp: Any) -> str | None:
@@ -158,5 +184,6 @@ _READERS = (
     compat_facts,
     _requirements,
     library_facts,
+    _python,
     _table,
 )

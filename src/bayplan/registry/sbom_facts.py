@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from bayplan.registry.accelerator_facts import accelerator_facts
 from bayplan.registry.build_history import BuildHistory
 from bayplan.registry.cuda_facts import cuda_release
+from bayplan.registry.driver_facts import OF_COMPUTING
 from bayplan.registry.evidence import Evidence, Facts, NamedFact, ObservedFact, derived, stated
 from bayplan.registry.framework_builds import build_of_version
 from bayplan.registry.framework_facts import framework_facts
@@ -64,6 +65,8 @@ def merged(facts: Facts, documents: Iterable[AttachedDocument]) -> Facts:
         if document.kind == "provenance":
             for name, fact in _facts_of_provenance(document, result):
                 result.setdefault(name, fact)
+    if OF_COMPUTING & result.keys():
+        result.pop("needs_driver", None)  # that is of images without such facts
     return dict(sorted(result.items()))
 
 

@@ -7,17 +7,22 @@ image's own (runpod/pytorch:1.0.2-cu1281-torch260).
 import re
 from collections.abc import Iterator
 
+from bayplan.registry.accelerator_signs import by_name
 from bayplan.registry.evidence import Evidence, NamedFact, derived
 from bayplan.registry.framework_builds import cuda_of_digits
 
 _CUDA = re.compile(
     r"(?:^|[-_.])(?:cu|cuda)[-_]?([0-9]{2,4}|[0-9]{1,2}\.[0-9]{1,2}(?:\.[0-9]{1,3})?)(?=$|[-_.][A-Za-z]|[-_])", re.ASCII
 )
-_ROCM = re.compile(r"(?:^|[-_.])rocm-?([0-9]{1,2}\.[0-9]{1,2}(?:\.[0-9]{1,2})?)?(?=$|[-_.])", re.ASCII)
+_ROCM = re.compile(
+    r"(?:^|[-_.])rocm[-_]?v?(?:([0-9]{1,2}\.[0-9]{1,2}(?:\.[0-9]{1,2})?)|([0-9])([0-9])([0-9])?)(?=$|[-_])", re.ASCII
+)
 _PYTHON = re.compile(r"(?:^|[-_.])py(?:thon)?-?(2|3)\.?([0-9]{1,2})(?=$|[-_.])", re.ASCII)
 _VERSION = re.compile(r"v?([0-9]+\.[0-9]+(?:\.[0-9]+){0,2}(?:(?:a|b|rc|\.post)[0-9]+)?)(?=$|[-_+])", re.ASCII)
 _TORCH = re.compile(r"(?:^|[-_.])(?:py)?torch(?:_release)?[-_]?([0-9]+\.[0-9]+(?:\.[0-9]+)?)(?=$|[-_+])", re.ASCII)
+_TORCH_DIGITS = re.compile(r"(?:^|[-_.])torch([0-9])([0-9]{1,2})([0-9])(?=$|[-_+])", re.ASCII)
 _VLLM = re.compile(r"(?:^|[-_.])vllm[-_]?([0-9]+\.[0-9]+(?:\.[0-9]+)?)(?=$|[-_+])", re.ASCII)
+_JAX = re.compile(r"(?:^|[-_.])jax[-_]?([0-9]+\.[0-9]+(?:\.[0-9]+)?)(?=$|[-_+])", re.ASCII)
 _TENSORFLOW = re.compile(r"(?:^|[-_.])(?:tf|tensorflow)[-_]?([0-9]+\.[0-9]+(?:\.[0-9]+)?)(?=$|[-_+])", re.ASCII)
 _AWS = r"(?:[0-9]+\.dkr\.ecr\.[^/]+|public\.ecr\.aws/deep-learning-containers)/"
 _OF_AWS = r"(?:huggingface-)?(?:{name}-(?:training|inference|trcomp-training|server)|{name})(?:-(?:arm64|neuronx))?"
@@ -34,13 +39,32 @@ _OWN_REPOSITORIES = (
     ),
     (re.compile(r"docker\.io/pytorch/pytorch"), "PyTorch"),
     (re.compile(r"docker\.io/tensorflow/(?:tensorflow|serving)"), "TensorFlow"),
-    (re.compile(r"docker\.io/vllm/vllm-openai"), "vLLM"),
+    (re.compile(r"docker\.io/vllm/vllm-openai(?:-(?:rocm|xpu|cpu|tpu|hpu))?|docker\.io/intel/vllm"), "vLLM"),
+    (re.compile(r"public\.ecr\.aws/q9t5s3a7/vllm(?:-(?:cpu|arm64-cpu|neuron|hpu|ci|postmerge))?-release-repo"), "vLLM"),
     (re.compile(r"docker\.io/lmsysorg/sglang"), "SGLang"),
     (re.compile(r"(?:docker\.io|ccr-2vdh3abv-pub\.cnc\.bj\.baidubce\.com)/paddlepaddle/paddle"), "PaddlePaddle"),
     (re.compile(r"(?:docker\.io|swr\.cn-south-1\.myhuaweicloud\.com)/mindspore/mindspore-[a-z0-9.-]+"), "MindSpore"),
 )
 """The repositories of the frameworks' own makers, whose tags begin with the framework's version."""
-_NEURON = re.compile(r"neuronx?")
+
+
+_NAMES = {
+    "pytorch": "PyTorch",
+    "torch": "PyTorch",
+    "tensorflow": "TensorFlow",
+    "jax": "JAX",
+    "mxnet": "MXNet",
+    "paddle": "PaddlePaddle",
+    "paddlepaddle": "PaddlePaddle",
+    "mindspore": "MindSpore",
+    "vllm": "vLLM",
+    "sglang": "SGLang",
+}
+"""The frameworks by the word of a repository's name that says so, as in jupyter-pytorch-cuda."""
+_TOOLS = frozenset({"operator", "controller", "exporter", "router", "plugin", "gateway", "client", "docs", "proxy"})
+"""The words of repositories that have programs for a framework's users and not the framework."""
+_GOOGLE = re.compile(r"(?:pytorch|tf2)-(?:cu[0-9]+|cpu|gpu|xla)\.([0-9]+)-([0-9]+)(?:\.py[0-9]+)?", re.ASCII)
+"""Google's Deep Learning Containers: pytorch-cu121.2-2.py310."""
 
 
 def tag_facts(evidence: Evidence) -> Iterator[NamedFact]:
@@ -54,12 +78,12 @@ def tag_facts(evidence: Evidence) -> Iterator[NamedFact]:
         yield "cuda_version", derived(release, source)
         if repository == "docker.io/pytorch/pytorch":
             yield "framework_cuda", derived(".".join(release.split(".")[:2]), source)
-    if named := _ROCM.search(tag):
-        yield "accelerator", derived("rocm", source)
-        if named[1]:
-            yield "rocm_version", derived(named[1], source)
-    elif _NEURON.search(repository) or _NEURON.search(tag):
-        yield "accelerator", derived("neuron", source)
+    accelerator = by_name(evidence)
+    if accelerator is not None:
+        yield "accelerator", derived(accelerator, source)
+    if accelerator == "rocm" and (named := _ROCM.search(tag)):
+        digits = ".".join(part for part in named.groups()[1:] if part)
+        yield "rocm_version", derived(named[1] or digits, source)
     if named := _PYTHON.search(tag):
         yield "python_version", derived(f"{named[1]}.{named[2]}", source)
     yield from _framework(repository, tag, source)
@@ -70,14 +94,25 @@ def _release(text: str) -> str | None:
 
 
 def _framework(repository: str, tag: str, source: str) -> Iterator[NamedFact]:
-    for pattern, framework in ((_VLLM, "vLLM"), (_TORCH, "PyTorch"), (_TENSORFLOW, "TensorFlow")):
+    for pattern, framework in ((_VLLM, "vLLM"), (_TORCH, "PyTorch"), (_TENSORFLOW, "TensorFlow"), (_JAX, "JAX")):
         if named := pattern.search(tag):
             yield "framework", derived(framework, source)
             yield "framework_version", derived(named[1], source)
             return
+    if named := _TORCH_DIGITS.search(tag):  # torch260, torch2100
+        yield "framework", derived("PyTorch", source)
+        yield "framework_version", derived(".".join(named.groups()), source)
+        return
     for own, framework in _OWN_REPOSITORIES:
         if own.fullmatch(repository):
             yield "framework", derived(framework, source)
             if named := _VERSION.match(tag):
                 yield "framework_version", derived(named[1], source)
             return
+    last = repository.rpartition("/")[2].lower()
+    words = re.split(r"[-_.]", last)
+    by_word = {_NAMES[word] for word in words if word in _NAMES}
+    if len(by_word) == 1 and not _TOOLS & set(words):
+        yield "framework", derived(by_word.pop(), f"repository {last}")
+        if (named := _GOOGLE.fullmatch(last)) is not None:
+            yield "framework_version", derived(f"{named[1]}.{named[2]}", f"repository {last}")
