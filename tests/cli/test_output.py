@@ -4,10 +4,14 @@ import json
 from datetime import UTC, datetime, timedelta
 
 import pytest
+import yaml
 from rich.text import Text
 
 from bayplan.cli import output
+from bayplan.cli.options import OutputFormat
 from bayplan.cli.output import Column
+from bayplan.domain.reference import located
+from tests.cli.conftest import Shell
 
 COLUMNS = (Column("pk", right=True), Column("image", gives_way=True), Column("tasks", spare=2), Column("cuda", spare=1))
 ROWS = [
@@ -103,3 +107,61 @@ def test_a_terminal_that_is_too_narrow_cuts_nothing(
     text = capsys.readouterr().out
     assert "1234567  pytorch 2.4.1  a long" in text
     assert "".join(text.split()).endswith("serverhttp://127.0.0.1:8000workerw-12images")
+
+
+def test_wide_has_every_column_and_wraps_nothing(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "16")
+    columns = (*COLUMNS, Column("url", wide=True))
+    rows = [(*row, "docker.io/example/a-long-reference:1.0") for row in ROWS]
+    output.render(rows, OutputFormat.WIDE, view=lambda rows: output.show(output.table(columns, rows)))
+    head, first, _ = capsys.readouterr().out.splitlines()
+    assert head.split() == ["PK", "IMAGE", "TASKS", "CUDA", "URL"]
+    assert first.split("  ")[-1] == "docker.io/example/a-long-reference:1.0"
+    output.render(rows, OutputFormat.TABLE, view=lambda rows: output.show(output.table(columns, rows)))
+    assert capsys.readouterr().out.splitlines()[0] == "PK  IMAGE"
+
+
+NODE = "t4.example.org#0"
+
+
+def test_lists_have_each_format(shell: Shell) -> None:
+    rows = json.loads(shell.run("nodes", "list", "--json").out)
+    assert json.loads(shell.run("nodes", "list", "-o=JSON").out) == rows  # as people type it for kubectl
+    assert yaml.safe_load(shell.run("nodes", "list", "--output", "yaml").out) == rows
+    names = [f"{row['ip']}#{row['index']}" for row in rows]
+    assert shell.run("nodes", "list", "-o", "name").out.splitlines() == names
+    assert shell.run("nodes", "list", "-q").out.splitlines() == names
+    matches = json.loads(shell.run("match", "--node", NODE, "-o", "json").out)["matches"]
+    references = [located(match["image"]["url"], match["image"]["registry"]).familiar for match in matches]
+    assert shell.run("match", "--node", NODE, "--quiet").out.splitlines() == references
+    image = "pytorch:2.4.1-cuda12.4-cudnn9-runtime"
+    assert shell.run("images", "show", *image.split(":"), "-o", "name").out == f"{image}\n"
+
+
+def test_quiet_prints_nothing_where_nothing_is_listed(shell: Shell) -> None:
+    assert shell.run("nodes", "show", NODE, "-q").out == ""
+    assert shell.run("nodes", "add", "quiet.example.org", "--driver", "550.54.15", "-q").out == ""
+    assert (
+        shell.run("nodes", "edit", "quiet.example.org", "--driver", "none", "-o", "name").out == "quiet.example.org#0\n"
+    )
+    assert "There is no node" in shell.run("nodes", "show", "nowhere.example.org", "-q", code=1).err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        ("-o xml", "-o xml: choose table, wide, json, yaml or name."),
+        ("--output=jsonpath={.pk}", "-o jsonpath={.pk}: choose table, wide, json, yaml or name."),
+        ("-o quiet", "-o quiet: choose table, wide, json, yaml or name."),
+        ("--json -o yaml", "--json is -o json; leave out one of --json and -o yaml."),
+        ("-q -o wide", "--quiet prints names or nothing; leave out --quiet or -o wide."),
+    ],
+)
+def test_formats_that_there_are_not(stranger: Shell, arguments: str, sentence: str) -> None:
+    assert f"Error: {sentence}\n" in stranger.run("nodes", "list", *arguments.split(), code=2).err
+
+
+def test_what_has_no_names_says_so(shell: Shell) -> None:
+    assert "-o name prints names, and these have none" in shell.run("history", "-o", "name", code=2).err

@@ -197,8 +197,17 @@ def test_users_are_added_without_a_server(stranger: Shell) -> None:
 
 def test_users_are_shown_with_times_as_everywhere(capsys: pytest.CaptureFixture[str]) -> None:
     show_users(
-        b'[{"pk": 1, "username": "kim", "first_name": "Kim", "last_name": "", "is_active": true, "is_staff": false,'
-        b' "last_login": "2026-01-31T12:00:59.078196Z"}]'
+        [
+            {
+                "pk": 1,
+                "username": "kim",
+                "first_name": "Kim",
+                "last_name": "",
+                "is_active": True,
+                "is_staff": False,
+                "last_login": "2026-01-31T12:00:59.078196Z",
+            }
+        ]
     )
     assert "2026-01-31 12:00 UTC" in capsys.readouterr().out
 

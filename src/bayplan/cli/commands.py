@@ -11,6 +11,8 @@ from pathlib import Path
 
 import typer
 
+from bayplan.cli.options import takes_output
+
 TOP_LEVEL = ("server", "sessions", "matching", "machine", "catalogue_file", "reference_data", "audit")
 """Folders whose commands have no group, in the order in which help lists them."""
 
@@ -65,4 +67,4 @@ def _add(group: typer.Typer, folder: str) -> None:
         if not verb.startswith("_"):
             module = import_module(f"bayplan.cli.{folder}.{verb}")
             command = getattr(module, f"{verb}_", None) or getattr(module, verb)
-            group.command(verb.replace("_", "-"))(command)
+            group.command(verb.replace("_", "-"))(takes_output(command))

@@ -4,6 +4,7 @@ import functools
 import inspect
 import re
 from collections.abc import Callable, Mapping
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -55,6 +56,72 @@ def takes_options(options: Mapping[str, Any]) -> Callable[[Command], Command]:
     return decorate
 
 
+class OutputFormat(StrEnum):
+    """How a command prints its answer: the formats that `--output` takes, and what `--quiet` makes of them."""
+
+    TABLE = "table"
+    WIDE = "wide"
+    JSON = "json"
+    YAML = "yaml"
+    NAME = "name"
+    QUIET = "quiet"
+
+    @property
+    def is_data(self) -> bool:
+        """Whether the API's own answer is printed, with keys where tables have names."""
+        return self in (OutputFormat.JSON, OutputFormat.YAML)
+
+    @property
+    def is_for_people(self) -> bool:
+        """Whether sentences and tables are printed."""
+        return self in (OutputFormat.TABLE, OutputFormat.WIDE)
+
+
+TABLE = OutputFormat.TABLE
+"""The default of `Output`."""
+
+
+def output_format(text: str) -> OutputFormat:
+    """The format with that name, in any case; kubectl's `-o=json` works too. Raises `UsageError`."""
+    name = text.removeprefix("=").lower()
+    formats = {str(choice): choice for choice in OutputFormat if choice is not OutputFormat.QUIET}
+    if name not in formats:
+        raise UsageError(f"-o {text}: choose table, wide, json, yaml or name.")
+    return formats[name]
+
+
+def takes_output(command: Command) -> Command:
+    """Gives a command that has the parameter `output_format: Output` also `--json` and `--quiet`, which choose its value."""
+    signature = inspect.signature(command)
+    if "output_format" not in signature.parameters:
+        return command
+
+    @functools.wraps(command)
+    def with_output(*, as_json: bool, quiet: bool, output_format: OutputFormat, **arguments: Any) -> None:
+        command(output_format=_chosen(output_format, as_json=as_json, quiet=quiet), **arguments)
+
+    parameters: list[inspect.Parameter] = []
+    for parameter in signature.parameters.values():
+        parameters.append(parameter)
+        if parameter.name == "output_format":
+            added = (("as_json", _AsJson), ("quiet", _Quiet))
+            parameters += [parameter.replace(name=name, annotation=option, default=False) for name, option in added]
+    with_output.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]  # inspect reads it
+    return with_output
+
+
+def _chosen(output_format: OutputFormat, *, as_json: bool, quiet: bool) -> OutputFormat:
+    """The format that `--output`, `--json` and `--quiet` ask for together. Raises `UsageError` where they contradict."""
+    if as_json and output_format not in (OutputFormat.TABLE, OutputFormat.JSON):
+        raise UsageError(f"--json is -o json; leave out one of --json and -o {output_format}.")
+    if quiet and (as_json or output_format not in (OutputFormat.TABLE, OutputFormat.NAME)):
+        given = "--json" if as_json else f"-o {output_format}"
+        raise UsageError(f"--quiet prints names or nothing; leave out --quiet or {given}.")
+    if quiet:
+        return OutputFormat.QUIET
+    return OutputFormat.JSON if as_json else output_format
+
+
 def size(text: str) -> int:
     """The bytes in "51527024640", "48GiB" (of 1024) or "48GB" (of 1000). Raises `BadParameter`."""
     match = _SIZE.fullmatch(text.strip())
@@ -88,7 +155,19 @@ def worker_state(path: Path | None) -> Path:
 Server = Annotated[
     str | None, typer.Option(metavar="URL", help="The server to ask [default: BAYPLAN_SERVER, or this machine]")
 ]
-AsJson = Annotated[bool, typer.Option("--json", help="Print the API's JSON.")]
+Output = Annotated[
+    OutputFormat,
+    typer.Option(
+        "--output",
+        "-o",
+        parser=output_format,
+        metavar="FORMAT",
+        help="table, wide (all columns), json, yaml, or name (a name a line) [default: table]",
+        show_default=False,
+    ),
+]
+_AsJson = Annotated[bool, typer.Option("--json", help="The same as -o json.")]
+_Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Only the names of what is listed; else nothing.")]
 State = Annotated[
     Path | None,
     typer.Option(

@@ -1,4 +1,4 @@
-"""The output of all commands: tables that fit a terminal and stay plain in a pipe, colours by grade, JSON.
+"""The output of all commands: tables that fit a terminal and stay plain in a pipe, colours by grade, JSON, YAML, names.
 
 rich decides about colour (a terminal, NO_COLOR). In a pipe nothing is wrapped or cut, so that other programs can read
 every row as one line, unless COLUMNS asks for a width.
@@ -7,15 +7,18 @@ every row as one line, unless COLUMNS asks for a width.
 import json
 import os
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
 from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from bayplan.cli.options import OutputFormat, UsageError
 from bayplan.domain import units
 
 GRADE_STYLES = {
@@ -34,21 +37,66 @@ _PIPE_WIDTH = 100_000
 _GAP = 2
 _LEAST_WIDTH = 8  # of what wraps, however narrow the terminal is
 
+Name = Callable[[Any], str | list[str]]
+"""What names an object of an answer, for `-o name`; a list of names where the whole answer is one object with a list in it."""
+
+_is_wide: ContextVar[bool] = ContextVar("_is_wide", default=False)
+
 
 @dataclass(frozen=True, slots=True)
 class Column:
     """A column of a table. On a narrow terminal, columns that give way are wrapped, and those with the highest `spare`
-    are left out."""
+    are left out. Columns that are `wide` are shown by `-o wide` alone, which leaves out and wraps nothing."""
 
     title: str
     right: bool = False
     gives_way: bool = False
     spare: int = 0
+    wide: bool = False
+
+
+def render(
+    answer: object, output_format: OutputFormat, *, view: Callable[[Any], object] | str, name: Name | None = None
+) -> None:
+    """Prints an answer of the API in the format that was asked for.
+
+    For people: what `view` draws of it, or the sentence that `view` is. For programs: the answer as JSON or YAML, or the
+    name of each of its objects. `--quiet` prints the names of a list, and of anything else nothing.
+    Raises `UsageError` for the names of what has none.
+    """
+    match output_format:
+        case OutputFormat.JSON:
+            show_json(answer)
+        case OutputFormat.YAML:
+            from bayplan.cli.document.write import data_as_yaml
+
+            sys.stdout.write(data_as_yaml(answer))
+        case OutputFormat.NAME | OutputFormat.QUIET:
+            _show_names(answer, output_format, name)
+        case _ if isinstance(view, str):
+            sys.stdout.writelines(f"{words(line)}\n" for line in view.split("\n"))
+        case _:
+            token = _is_wide.set(output_format is OutputFormat.WIDE)
+            view(answer)
+            _is_wide.reset(token)
+
+
+def _show_names(answer: object, output_format: OutputFormat, name: Name | None) -> None:
+    is_list = isinstance(answer, (list, tuple))
+    if name is None:
+        if output_format is OutputFormat.QUIET and not is_list:
+            return
+        option = "--quiet" if output_format is OutputFormat.QUIET else "-o name"
+        raise UsageError(f"{option} prints names, and these have none; choose table, wide, json or yaml.")
+    names = [name(item) for item in answer] if isinstance(answer, (list, tuple)) else name(answer)
+    if isinstance(names, str):
+        names = [] if output_format is OutputFormat.QUIET else [names]
+    sys.stdout.write("".join(f"{words(text)}\n" for text in names))
 
 
 def _console() -> Console:
     console = Console(highlight=False, markup=False, emoji=False)
-    if not console.is_terminal and "COLUMNS" not in os.environ:
+    if _is_wide.get() or (not console.is_terminal and "COLUMNS" not in os.environ):
         console.width = _PIPE_WIDTH
     return console
 
@@ -102,13 +150,16 @@ def table(columns: Sequence[Column], rows: Iterable[Sequence[object]]) -> Table:
 
 def _with_room(columns: Sequence[Column], widths: Sequence[int]) -> list[int]:
     """The columns that fit beside each other, the least spare first. One that gives way counts with half of the room at most."""
+    if _is_wide.get():
+        return list(range(len(columns)))
     room = _console().width
     widths = [
         _GAP + (min(width, room // 2) if column.gives_way else width)
         for column, width in zip(columns, widths, strict=True)
     ]
     kept: list[int] = []
-    for number in sorted(range(len(columns)), key=lambda column: columns[column].spare):
+    usual = [number for number, column in enumerate(columns) if not column.wide]
+    for number in sorted(usual, key=lambda column: columns[column].spare):
         if not columns[number].spare or sum(widths[column] for column in (*kept, number)) - _GAP <= room:
             kept.append(number)
     return sorted(kept)

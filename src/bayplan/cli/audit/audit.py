@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from bayplan.cli.options import AsJson, Server, duration
+from bayplan.cli.options import TABLE, Output, Server, duration
 
 
 def audit(
@@ -18,7 +18,7 @@ def audit(
     ] = None,
     limit: Annotated[int, typer.Option(min=1, max=1000, metavar="N", help="At most so many.")] = 100,
     server: Server = None,
-    as_json: AsJson = False,
+    output_format: Output = TABLE,
 ) -> None:
     """Show who was given registry passwords, the latest first."""
     from datetime import UTC, datetime, timedelta
@@ -31,6 +31,4 @@ def audit(
         # The key of an image that is gone is still a key.
         pk = None if image is None else lookup.key(image) or lookup.image(client, [image])["pk"]
         entries = client.credentials.audit(image=pk, name=name, kind=kind, since=earliest, limit=limit)
-    if as_json:
-        return output.show_json(entries)
-    return audit_view.show_audit(entries)
+    return output.render(entries, output_format, view=audit_view.show_audit)

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from bayplan.cli.options import AsJson, Server, UsageError, duration
+from bayplan.cli.options import TABLE, Output, Server, UsageError, duration
 
 
 def history(
@@ -27,7 +27,7 @@ def history(
     ] = None,
     limit: Annotated[int, typer.Option(min=1, metavar="N", help="At most so many.")] = 100,
     server: Server = None,
-    as_json: AsJson = False,
+    output_format: Output = TABLE,
 ) -> None:
     """Show who changed what, the newest first.
 
@@ -56,7 +56,6 @@ def history(
         if node is not None:
             resource, pk = "nodes", int(node) if node.isdecimal() else lookup.node(client, node)["pk"]
         entries = list(client.history(resource=resource, pk=pk, user=user, since=earliest, until=latest, limit=limit))
-        if as_json:
-            return output.show_json(entries)
-        names = read_names(client, entries)
-    return history_view.show_history(entries, names)
+        return output.render(
+            entries, output_format, view=lambda entries: history_view.show_history(entries, read_names(client, entries))
+        )

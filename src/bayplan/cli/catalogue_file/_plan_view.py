@@ -32,6 +32,11 @@ def show_done(plan: PlanAnswer) -> None:
     show(Text(f"Done: {_totals(plan, DONE)}."))
 
 
+def changed_names(plan: PlanAnswer) -> list[str]:
+    """The names of what changes, each after its section."""
+    return [f"{change['resource']}/{words(change['key'])}" for change in plan["changes"]]
+
+
 def _lines(plan: PlanAnswer) -> Iterator[Text]:
     section = ""
     for change in plan["changes"]:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bayplan.cli.options import AsJson, Server, Yes
+from bayplan.cli.options import TABLE, Output, Server, Yes
 from bayplan.errors import BayplanError, Conflict, Invalid, PreconditionFailed
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ def apply(
     ] = False,
     yes: Yes = False,
     server: Server = None,
-    as_json: AsJson = False,
+    output_format: Output = TABLE,
 ) -> None:
     """Make the catalogue like a file, all of it or nothing.
 
@@ -41,14 +41,19 @@ def apply(
         with output.working(f"Comparing {document.name} with the catalogue"):
             plan = _plan(client, document, prune)
         if dry_run or not plan["changes"]:
-            return output.show_json(plan) if as_json else plan_view.show_plan(plan, dry_run=dry_run)
-        if not as_json:
+            return output.render(
+                plan,
+                output_format,
+                view=lambda plan: plan_view.show_plan(plan, dry_run=dry_run),
+                name=plan_view.changed_names,
+            )
+        if output_format.is_for_people:
             plan_view.show_plan(plan, dry_run=False)
         if not prompt.agreed(f"Apply {output.count(len(plan['changes']), 'change')}?", yes=yes):
             raise typer.Exit(1)
         with output.working("Applying"):
             applied = _apply(client, document, prune, plan["version"])
-    return output.show_json(applied) if as_json else plan_view.show_done(applied)
+    return output.render(applied, output_format, view=plan_view.show_done, name=plan_view.changed_names)
 
 
 def _text(file: str) -> tuple[str, str]:

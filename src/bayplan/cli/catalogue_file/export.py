@@ -6,7 +6,7 @@ from typing import Annotated, cast
 
 import typer
 
-from bayplan.cli.options import AsJson, Server
+from bayplan.cli.options import Server
 from bayplan.errors import Invalid
 
 
@@ -18,7 +18,7 @@ def export(
         bool, typer.Option("--secrets", help="With the registry credentials, passwords in clear.")
     ] = False,
     server: Server = None,
-    as_json: AsJson = False,
+    as_json: Annotated[bool, typer.Option("--json", help="As JSON [default: YAML]")] = False,
 ) -> None:
     """Write the catalogue as a file that `apply` takes."""
     import json

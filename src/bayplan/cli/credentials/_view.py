@@ -41,6 +41,11 @@ def show_credentials(credentials: Sequence[RegistryCredentialsAnswer]) -> None:
     return show(table(columns, rows), Text("1 entry" if len(rows) == 1 else f"{len(rows):,} entries", style=MUTED))
 
 
+def name(entry: RegistryCredentialsAnswer) -> str:
+    """The registry and the user name, as `credentials rotate` takes them."""
+    return f"{entry['registry']} {entry['username']}"
+
+
 def _is_refused(entry: RegistryCredentialsAnswer) -> bool:
     """Whether the registry refused the credentials after it last took them."""
     return entry["last_refused"] is not None and (entry["last_used"] or "") < entry["last_refused"]

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from bayplan.cli import prompt
-from bayplan.cli.options import AsJson, Server
+from bayplan.cli.options import TABLE, Output, Server
 from bayplan.errors import Invalid
 
 
@@ -23,7 +23,7 @@ def rotate(
         bool, typer.Option("--check/--no-check", help="Whether to ask the registry first if it takes it.")
     ] = True,
     server: Server = None,
-    as_json: AsJson = False,
+    output_format: Output = TABLE,
 ) -> None:
     """Give all images with these credentials another password.
 
@@ -35,12 +35,9 @@ def rotate(
         password = _password(new_username or username, registry, from_input=password_stdin, twice=not check)
         with output.working(f"Asking {registry}"):
             rotation = client.credentials.rotate(registry, username, password, new_username=new_username, check=check)
-    if as_json:
-        return output.show_json(rotation)
-    typer.echo(
-        f"{output.count(rotation['images'], 'image')} {'has' if rotation['images'] == 1 else 'have'} the new credentials."
-    )
-    return typer.echo(rotation["detail"])
+    have = "has" if rotation["images"] == 1 else "have"
+    sentence = f"{output.count(rotation['images'], 'image')} {have} the new credentials.\n{rotation['detail']}"
+    return output.render(rotation, output_format, view=sentence)
 
 
 def _password(username: str, registry: str, *, from_input: bool, twice: bool) -> str:

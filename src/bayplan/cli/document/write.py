@@ -1,4 +1,4 @@
-"""Writes a catalogue as a file that reads back as exactly that catalogue: texts that look like numbers get quotes."""
+"""Writes YAML that reads back as exactly what was written: texts that look like numbers get quotes."""
 
 from collections.abc import Mapping, Sequence
 
@@ -31,7 +31,12 @@ def as_yaml(catalogue: Mapping[str, Sequence[Mapping[str, object]]]) -> str:
 
 
 def _entry(entry: Mapping[str, object]) -> str:
+    return data_as_yaml([dict(entry)])
+
+
+def data_as_yaml(data: object) -> str:
+    """Any plain data as YAML."""
     text: str = yaml.dump(
-        [dict(entry)], Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=1_000_000, default_flow_style=False
+        data, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=1_000_000, default_flow_style=False
     )
     return text

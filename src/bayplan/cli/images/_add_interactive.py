@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import typer
-
 from bayplan.cli import output, prompt
+from bayplan.cli.images import _view as image_view
+from bayplan.cli.options import OutputFormat
 from bayplan.client import Client, exact
 from bayplan.domain.reference import Reference
 from bayplan.errors import BayplanError, Invalid
@@ -39,7 +39,7 @@ class MissingField:
     parse: Callable[[str], object] = str
 
 
-def add(client: Client, draft: ImageDraft, credentials: Mapping[str, str | None], *, as_json: bool) -> None:
+def add(client: Client, draft: ImageDraft, credentials: Mapping[str, str | None], output_format: OutputFormat) -> None:
     """Adds the image and stores its inspection.
 
     Raises `Invalid` naming every missing option where there is no terminal to ask at.
@@ -64,7 +64,7 @@ def add(client: Client, draft: ImageDraft, credentials: Mapping[str, str | None]
     if _is_without_cuda({"facts": without_cuda}):
         filled["facts"] = without_cuda | filled.get("facts", {})
     new_framework = _fill_framework(client, facts, filled)
-    if not as_json:
+    if output_format.is_for_people:
         _show_inspection(inspection, facts)
     if new_framework is not None and _confirms_framework(new_framework, draft):
         filled["framework"] = new_framework
@@ -86,9 +86,8 @@ def add(client: Client, draft: ImageDraft, credentials: Mapping[str, str | None]
                 f"The image was added as {added['pk']}, without what its registry says ({again}): {error.detail}"
             )
             raise
-    if as_json:
-        return output.show_json(added)
-    return typer.echo(f"Added {added['name']} {added['version']} as image {added['pk']}.")
+    sentence = f"Added {added['name']} {added['version']} as image {added['pk']}."
+    return output.render(added, output_format, view=sentence, name=image_view.name)
 
 
 def common_facts(inspection: InspectionAnswer) -> Body:

@@ -53,6 +53,11 @@ def show_all(requested: int, counts: CheckCounts, failing: Sequence[FailingImage
     return show(Text(f"Checked {count(requested, 'image')}. Of {counts['images']:,} in all: {summary}."))
 
 
+def name(image: FailingImage) -> str:
+    """The name of an image as one word, which every command takes."""
+    return f"{image['name']}:{image['version']}"
+
+
 def _table(images: Iterable[FailingImage]) -> RenderableType:
     columns = (
         Column("pk", right=True, spare=3),

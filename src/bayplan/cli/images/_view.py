@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from rich.text import Text
 
@@ -27,6 +27,9 @@ def show_list(images: Sequence[ExpandedImageAnswer]) -> None:
         Column("domain", spare=4),
         Column("tasks", spare=3),
         Column("reference", spare=2),
+        Column("without gpu", wide=True),
+        Column("licence", wide=True),
+        Column("added", wide=True),
     )
     rows = [
         (
@@ -38,6 +41,9 @@ def show_list(images: Sequence[ExpandedImageAnswer]) -> None:
             image["domain"],
             image["tasks"],
             reference(image),
+            image["cpu"],
+            image["licence"]["name"] if image["licence"] else None,
+            moment(image["creation_time"]),
         )
         for image in images
     ]
@@ -71,6 +77,11 @@ def show_one(image: ExpandedImageAnswer, state: Text) -> None:
             ]
         )
     )
+
+
+def name(image: Mapping[str, Any]) -> str:
+    """The name of an image as one word, which every command takes."""
+    return f"{image['name']}:{image['version']}"
 
 
 def named(name: str, version: str) -> Text:

@@ -20,7 +20,7 @@ from bayplan.cli.images._options import (
     body,
     registry_credentials,
 )
-from bayplan.cli.options import AsJson, Server, UsageError
+from bayplan.cli.options import TABLE, Output, Server, UsageError
 
 
 @takes_image_facts()
@@ -54,7 +54,7 @@ def add(
     registry_password_stdin: RegistryPasswordStdin = False,
     *,
     server: Server = None,
-    as_json: AsJson = False,
+    output_format: Output = TABLE,
     **facts: Any,
 ) -> None:
     """Add an image, by its reference or by name and version.
@@ -64,6 +64,7 @@ def add(
     """
     from bayplan.cli import connection, output
     from bayplan.cli.images import _add_interactive as add_interactive
+    from bayplan.cli.images import _view as image_view
     from bayplan.domain.reference import Reference
 
     options = {
@@ -84,7 +85,7 @@ def add(
         )
         credentials = registry_credentials(registry_username, registry_password_stdin)
         with connection.connect(server) as client:
-            return add_interactive.add(client, draft, credentials, as_json=as_json)
+            return add_interactive.add(client, draft, credentials, output_format)
     if named is not None or versioned is not None or create_framework:
         raise UsageError("--name, --version and --create-framework go with a reference alone.")
     needed = {"--url": url, "--framework": framework, "--domain": domain, "--task": task, "--licence": licence}
@@ -95,6 +96,5 @@ def add(
     credentials = registry_credentials(registry_username, registry_password_stdin)
     with connection.connect(server) as client:
         added = client.images.create(where | body(options) | credentials)
-    if as_json:
-        return output.show_json(added)
-    return typer.echo(f"Added {name} {version} as image {added['pk']}.")
+    sentence = f"Added {name} {version} as image {added['pk']}."
+    return output.render(added, output_format, view=sentence, name=image_view.name)

@@ -20,7 +20,7 @@ from bayplan.cli.images._options import (
     body,
     registry_credentials,
 )
-from bayplan.cli.options import AsJson, ImageWords, Server, UsageError
+from bayplan.cli.options import TABLE, ImageWords, Output, Server, UsageError
 
 
 @takes_image_facts()
@@ -41,11 +41,12 @@ def edit(
     registry_password_stdin: RegistryPasswordStdin = False,
     *,
     server: Server = None,
-    as_json: AsJson = False,
+    output_format: Output = TABLE,
     **facts: Any,
 ) -> None:
     """Change fields of an image, and facts about it: those that options name."""
     from bayplan.cli import connection, lookup, output
+    from bayplan.cli.images import _view as image_view
 
     options = {
         "name": name,
@@ -66,6 +67,5 @@ def edit(
         raise UsageError("Say what to change, as in `--cuda 12.4.1`; --help lists what there is.")
     with connection.connect(server) as client:
         changed = client.images.update(lookup.image(client, image)["pk"], changes)
-    if as_json:
-        return output.show_json(changed)
-    return typer.echo(f"Changed {', '.join(sorted(changes))} of {changed['name']} {changed['version']}.")
+    sentence = f"Changed {', '.join(sorted(changes))} of {changed['name']} {changed['version']}."
+    return output.render(changed, output_format, view=sentence, name=image_view.name)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from bayplan.cli.images._options import RegistryPasswordStdin, RegistryUser, registry_credentials
-from bayplan.cli.options import AsJson, Server, UsageError
+from bayplan.cli.options import TABLE, Output, Server, UsageError
 from bayplan.errors import BayplanError, Invalid, NotFound
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ def inspect(
     registry_username: RegistryUser = None,
     registry_password_stdin: RegistryPasswordStdin = False,
     server: Server = None,
-    as_json: AsJson = False,
+    output_format: Output = TABLE,
 ) -> None:
     """Show what an image says about itself in its registry.
 
@@ -66,9 +66,7 @@ def inspect(
                     f"The registry of {image['name']} {image['version']} was not asked yet; add --store to do it now.",
                     code=error.code,
                 ) from None
-    if as_json:
-        return output.show_json(inspection)
-    return inspection_view.show_inspection(inspection, image)
+    return output.render(inspection, output_format, view=lambda answer: inspection_view.show_inspection(answer, image))
 
 
 def _inspect(client: "Client", reference: str, credentials: Mapping[str, str | None]) -> "InspectionAnswer":

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from bayplan.cli.options import AsJson, Domain, Server, Task
+from bayplan.cli.options import TABLE, Domain, Output, Server, Task
 
 
 class StateFilter(StrEnum):
@@ -37,7 +37,7 @@ def list_(
     deleted: Annotated[bool, typer.Option("--deleted", help="The deleted ones.")] = False,
     limit: Annotated[int | None, typer.Option(min=1, metavar="N", help="At most so many.")] = None,
     server: Server = None,
-    as_json: AsJson = False,
+    output_format: Output = TABLE,
 ) -> None:
     """List images, by name and version."""
     from bayplan.cli import connection, output
@@ -68,9 +68,11 @@ def list_(
         expressions.append(is_null("deletion_time", invert=True))
     order = ("name", "version")
     with connection.connect(server) as client:
-        if as_json:
-            return output.show_json(
-                client.images.list(*expressions, order_by=order, include_inactive=deleted, limit=limit)
-            )
-        images = client.images.list(*expressions, order_by=order, include_inactive=deleted, limit=limit, expand=True)
-    return image_view.show_list(images)
+        images = client.images.list(
+            *expressions,
+            order_by=order,
+            include_inactive=deleted,
+            limit=limit,
+            expand=not output_format.is_data,  # type: ignore[call-overload]  # either type of image has a name
+        )
+    return output.render(images, output_format, view=image_view.show_list, name=image_view.reference)

@@ -1,10 +1,13 @@
 """`bayplan images scan`: has the server read the files of an image in its registry."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bayplan.cli.options import AsJson, ImageWords, Server
+from bayplan.cli.options import TABLE, ImageWords, Output, Server
+
+if TYPE_CHECKING:
+    from bayplan.schemas.scans import ScanJobAnswer
 
 
 def scan(
@@ -13,7 +16,7 @@ def scan(
         str | None, typer.Option(metavar="ARCH", help="Which platform of it [default: amd64, else its first]")
     ] = None,
     server: Server = None,
-    as_json: AsJson = False,
+    output_format: Output = TABLE,
 ) -> None:
     """Have the server read the files of an image in its registry, and show its facts.
 
@@ -26,8 +29,10 @@ def scan(
     with connection.connect(server) as client:
         found = lookup.image(client, image)
         job = scan_progress.finished(client, found, architecture)
-        if as_json:
-            return output.show_json(job)
-        image_facts = client.images.facts(found["pk"])
-    scan_progress.show_result(found, job)
-    return facts_view.show_facts(image_facts)
+
+        def view(job: "ScanJobAnswer") -> None:
+            image_facts = client.images.facts(found["pk"])
+            scan_progress.show_result(found, job)
+            facts_view.show_facts(image_facts)
+
+        return output.render(job, output_format, view=view)

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 import typer
 
 from bayplan.cli.images._fact_options import entered, takes_image_facts
-from bayplan.cli.options import AsJson, ImageWords, Server, UsageError
+from bayplan.cli.options import TABLE, ImageWords, Output, Server, UsageError
 
 
 @takes_image_facts()
@@ -16,7 +16,7 @@ def set_facts(
         list[str] | None, typer.Option(metavar="FACT", help="Take an entry back, as in min_driver; repeat it.")
     ] = None,
     server: Server = None,
-    as_json: AsJson = False,
+    output_format: Output = TABLE,
     **facts: Any,
 ) -> None:
     """Enter facts about an image by hand.
@@ -31,6 +31,4 @@ def set_facts(
         raise UsageError("Say what is known, as in `--min-driver 570.0`; --help lists what there is.")
     with connection.connect(server) as client:
         image_facts = client.images.set_facts(lookup.image(client, image)["pk"], values)
-    if as_json:
-        return output.show_json(image_facts)
-    return facts_view.show_facts(image_facts)
+    return output.render(image_facts, output_format, view=facts_view.show_facts)

@@ -1,9 +1,14 @@
 """`bayplan images show`: shows the fields of an image, its state in its registry, and the history of that."""
 
-from bayplan.cli.options import AsJson, ImageWords, Server
+from typing import TYPE_CHECKING
+
+from bayplan.cli.options import TABLE, ImageWords, Output, Server
+
+if TYPE_CHECKING:
+    from bayplan.schemas.docker import ExpandedImageAnswer
 
 
-def show(image: ImageWords, server: Server = None, as_json: AsJson = False) -> None:
+def show(image: ImageWords, server: Server = None, output_format: Output = TABLE) -> None:
     """Show everything about an image."""
     from bayplan.cli import connection, lookup, output
     from bayplan.cli.images import _check_view as check_view
@@ -11,8 +16,11 @@ def show(image: ImageWords, server: Server = None, as_json: AsJson = False) -> N
 
     with connection.connect(server) as client:
         existing = lookup.image(client, image)
-        if as_json:
-            return output.show_json(client.images.get(existing["pk"]))
-        checks = client.images.checks(existing["pk"])
-    image_view.show_one(existing, check_view.state_line(checks))
-    return check_view.show_history(checks)
+        answer = client.images.get(existing["pk"]) if output_format.is_data else existing
+
+        def view(image: "ExpandedImageAnswer") -> None:
+            checks = client.images.checks(image["pk"])
+            image_view.show_one(image, check_view.state_line(checks))
+            check_view.show_history(checks)
+
+        return output.render(answer, output_format, view=view, name=image_view.name)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bayplan.cli.options import AsJson, Server, UsageError
+from bayplan.cli.options import TABLE, Output, Server, UsageError
 from bayplan.errors import Unreachable
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def verify(
     ] = None,
     everything: Annotated[bool, typer.Option("--all", help="All images, also those that were ok.")] = False,
     server: Server = None,
-    as_json: AsJson = False,
+    output_format: Output = TABLE,
 ) -> None:
     """Check images in their registries, and list those that are not ok.
 
@@ -55,12 +55,21 @@ def verify(
     with connection.connect(server) as client:
         if images:
             answers, checked = _check_each(client, images)
-            return output.show_json(answers) if as_json else check_view.show_checks(checked)
+            return output.render(
+                answers if output_format.is_data else checked,
+                output_format,
+                view=check_view.show_checks,
+                name=check_view.name,
+            )
         requested, counts = check_images(client, everything=everything)
-        if as_json:
-            return output.show_json({**counts, "not_ok": client.checks.failing()})
-        failing = client.checks.failing(limit=check_view.SHOWN_AT_MOST)
-    return check_view.show_all(requested, counts, failing)
+        is_table = output_format is TABLE
+        failing = client.checks.failing(limit=check_view.SHOWN_AT_MOST if is_table else None)
+    return output.render(
+        {**counts, "not_ok": failing},
+        output_format,
+        view=lambda _answer: check_view.show_all(requested, counts, failing),
+        name=lambda answer: [check_view.name(image) for image in answer["not_ok"]],
+    )
 
 
 def _check_each(client: "Client", texts: list[str]) -> "tuple[list[ImageChecks], list[FailingImage]]":

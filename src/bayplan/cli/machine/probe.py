@@ -1,9 +1,9 @@
 """`bayplan probe`: shows the hardware of this machine, its driver, its container toolkit, and what cannot be read."""
 
-from bayplan.cli.options import AsJson
+from bayplan.cli.options import TABLE, Output
 
 
-def probe(*, as_json: AsJson = False) -> None:
+def probe(*, output_format: Output = TABLE) -> None:
     """Show what this machine has: GPUs, driver, container toolkit, and what could not be read and why.
 
     It needs no server and changes nothing. The exit code is 0 without a GPU, too.
@@ -18,6 +18,6 @@ def probe(*, as_json: AsJson = False) -> None:
         from bayplan.cli.machine import _probe_view as probe_view
 
         machine = here.read(probing, now())
-    if as_json:
-        return output.show_json(probe_view.as_json(machine))
-    return probe_view.show_machine(machine)
+    return output.render(
+        probe_view.as_json(machine), output_format, view=lambda _answer: probe_view.show_machine(machine)
+    )

@@ -121,6 +121,11 @@ def show_answer(
     show(*parts)
 
 
+def references(answer: MatchAnswer) -> list[str]:
+    """The references of the images that run, best first."""
+    return [image_view.reference(judged["image"]) for judged in answer["matches"]]
+
+
 def show_verdict(
     image: ExpandedImageAnswer,
     judged: GradedImage | None,

@@ -1,21 +1,25 @@
 """`bayplan match`: shows which images run on a node."""
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from bayplan.cli.matching._described_node import described_node
 from bayplan.cli.node_facts import SIZES, takes_node_facts
 from bayplan.cli.options import (
-    AsJson,
+    TABLE,
     CpuOnly,
     Domain,
     Framework,
     Grades,
     Node,
+    Output,
     Server,
     Task,
 )
+
+if TYPE_CHECKING:
+    from bayplan.schemas.match import MatchAnswer
 
 LIMIT, OF_EACH = 10, 3
 
@@ -39,7 +43,7 @@ def match(
     ] = None,
     explain: Annotated[bool, typer.Option("--explain", help="Also show why the other images do not run.")] = False,
     server: Server = None,
-    as_json: AsJson = False,
+    output_format: Output = TABLE,
     **facts: Any,
 ) -> None:
     """Show which images run on a worker, best first.
@@ -52,7 +56,7 @@ def match(
     from bayplan.cli.matching import _view as match_view
 
     described = described_node(node is not None, cpu_only, **facts)
-    of_each = framework is None and not as_json
+    of_each = framework is None and output_format.is_for_people
     limit = limit or (OF_EACH if of_each else LIMIT)
     with connection.connect(server) as client:
         catalogue_node = lookup.node(client, node) if node is not None else None
@@ -68,7 +72,8 @@ def match(
             explain=explain,
         )
         lookup.require_names(answer)
-        if as_json:
-            return output.show_json(answer)
-        names = match_view.Names.of(client)
-    return match_view.show_answer(answer, names, catalogue_node, limit, of_each=of_each)
+
+        def view(answer: "MatchAnswer") -> None:
+            match_view.show_answer(answer, match_view.Names.of(client), catalogue_node, limit, of_each=of_each)
+
+        return output.render(answer, output_format, view=view, name=match_view.references)

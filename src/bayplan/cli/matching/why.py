@@ -8,10 +8,11 @@ from bayplan.cli import exit_codes
 from bayplan.cli.matching._described_node import described_node
 from bayplan.cli.node_facts import SIZES, takes_node_facts
 from bayplan.cli.options import (
-    AsJson,
+    TABLE,
     CpuOnly,
     ImageWords,
     Node,
+    Output,
     Server,
 )
 
@@ -28,7 +29,7 @@ def why(
         bool, typer.Option("--exit-code", help="Make the exit code the verdict: 0 runs, 3 does not, 4 not known.")
     ] = False,
     server: Server = None,
-    as_json: AsJson = False,
+    output_format: Output = TABLE,
     **facts: Any,
 ) -> None:
     """Show whether an image runs on a worker, and why.
@@ -36,6 +37,7 @@ def why(
     Every reason is given, with what would change it, and for an image that runs the command that runs it.
     """
     from bayplan.cli import connection, lookup, output
+    from bayplan.cli.images import _view as image_view
     from bayplan.cli.matching import _view as match_view
     from bayplan.client import exact
 
@@ -52,11 +54,12 @@ def why(
         )
         judged = [*answer["matches"], *answer.get("rejected", [])]
         verdict = judged[0] if judged else None
-        needs = client.images.facts(existing["pk"]) if verdict and not as_json else None
-    if as_json:
-        output.show_json(verdict or answer)
-    else:
-        shared_memory_bytes = needs["min_shared_memory_bytes"]["value"] if needs else None
-        match_view.show_verdict(existing, verdict, answer["worker"], catalogue_node, shared_memory_bytes)
+
+        def view(_answer: object) -> None:
+            needs = client.images.facts(existing["pk"]) if verdict else None
+            shared_memory_bytes = needs["min_shared_memory_bytes"]["value"] if needs else None
+            match_view.show_verdict(existing, verdict, answer["worker"], catalogue_node, shared_memory_bytes)
+
+        output.render(verdict or answer, output_format, view=view, name=lambda _answer: image_view.name(existing))
     if exit_code:
         raise typer.Exit(exit_codes.of_grade(verdict["grade"]) if verdict else exit_codes.NO)

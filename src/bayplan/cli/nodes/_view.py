@@ -17,10 +17,12 @@ if TYPE_CHECKING:
 
 # By default a worker pings every minute: five missing pings are no jitter.
 SILENT_AFTER_SECONDS = 300
+_IN_TABLE = ("gpu_name", "compute_capability", "driver_version", "gpu_mem")
 
 
 def show_list(nodes: Sequence[ExpandedNodeAnswer]) -> None:
     """Prints the nodes as a table, a line for each."""
+    wide = [name for name in NODE_FACTS if name not in _IN_TABLE]
     columns = (
         Column("pk", right=True),
         Column("node", gives_way=True),
@@ -30,6 +32,7 @@ def show_list(nodes: Sequence[ExpandedNodeAnswer]) -> None:
         Column("driver"),
         Column("gpu mem", right=True, spare=2),
         Column("last seen", spare=1),
+        *(Column(NODE_FACTS[name].title, wide=True) for name in wide),
     )
     rows = [
         (
@@ -41,6 +44,7 @@ def show_list(nodes: Sequence[ExpandedNodeAnswer]) -> None:
             node["driver_version"],
             memory(node["gpu_mem"]),
             heartbeat(node["last_seen"]),
+            *(fact_value(node, name) for name in wide),
         )
         for node in nodes
     ]
@@ -70,12 +74,22 @@ def show_one(node: ExpandedNodeAnswer) -> None:
     }
     facts: list[tuple[str, Any]] = []
     for name, fact in NODE_FACTS.items():
-        is_size = fact.is_size and values[name] is not None
-        facts.append((fact.title, memory(values[name]) if is_size else values[name]))
+        facts.append((fact.title, fact_value(values, name)))
         if name == "compute_capability":
             facts.append(("generation", generation(node)))
     address = Text(f"{node['ip']}#{node['index']}", style="bold")
     show(fields([("node", address), ("pk", node["pk"]), *facts, ("last seen", heartbeat(node["last_seen"]))]))
+
+
+def name(node: Mapping[str, Any]) -> str:
+    """The name of a node: address#index."""
+    return f"{node['ip']}#{node['index']}"
+
+
+def fact_value(facts: Mapping[str, Any], name: str) -> Any:
+    """The value of a fact, sizes in words."""
+    value = facts[name]
+    return memory(value) if NODE_FACTS[name].is_size and value is not None else value
 
 
 def heartbeat(last_seen: str | None) -> Text:

@@ -7,7 +7,8 @@ import typer
 from bayplan.cli.node_facts import takes_node_facts
 from bayplan.cli.nodes._body import body
 from bayplan.cli.options import (
-    AsJson,
+    TABLE,
+    Output,
     Server,
 )
 
@@ -18,14 +19,14 @@ def add(
     index: Annotated[int, typer.Option(min=0, metavar="N", help="Which GPU of the machine it is.")] = 0,
     *,
     server: Server = None,
-    as_json: AsJson = False,
+    output_format: Output = TABLE,
     **facts: Any,
 ) -> None:
     """Add a node; without --driver and --gpu it has no GPU."""
     from bayplan.cli import connection, output
+    from bayplan.cli.nodes import _view as node_view
 
     with connection.connect(server) as client:
         added = client.nodes.create(body({"ip": ip, "index": index, **facts}))
-    if as_json:
-        return output.show_json(added)
-    return typer.echo(f"Added {added['ip']}#{added['index']} as node {added['pk']}.")
+    sentence = f"Added {node_view.name(added)} as node {added['pk']}."
+    return output.render(added, output_format, view=sentence, name=node_view.name)

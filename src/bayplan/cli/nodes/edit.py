@@ -7,8 +7,9 @@ import typer
 from bayplan.cli.node_facts import takes_node_facts
 from bayplan.cli.nodes._body import body
 from bayplan.cli.options import (
-    AsJson,
+    TABLE,
     NodeWord,
+    Output,
     Server,
     UsageError,
 )
@@ -21,7 +22,7 @@ def edit(
     index: Annotated[int | None, typer.Option(min=0, metavar="N", help="Which GPU of the machine it is.")] = None,
     *,
     server: Server = None,
-    as_json: AsJson = False,
+    output_format: Output = TABLE,
     **facts: Any,
 ) -> None:
     """Change fields of a node: those that options name.
@@ -29,12 +30,12 @@ def edit(
     The word none empties a field of text.
     """
     from bayplan.cli import connection, lookup, output
+    from bayplan.cli.nodes import _view as node_view
 
     changes = body({"ip": ip, "index": index, **facts})
     if not changes:
         raise UsageError("Say what to change, as in `--driver 550.54.15`; --help lists what there is.")
     with connection.connect(server) as client:
         changed = client.nodes.update(lookup.node(client, node)["pk"], changes)
-    if as_json:
-        return output.show_json(changed)
-    return typer.echo(f"Changed {', '.join(sorted(changes))} of {changed['ip']}#{changed['index']}.")
+    sentence = f"Changed {', '.join(sorted(changes))} of {node_view.name(changed)}."
+    return output.render(changed, output_format, view=sentence, name=node_view.name)

@@ -1,10 +1,13 @@
 """`bayplan nodes join-token`: makes a token with which machines join as workers."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bayplan.cli.options import AsJson, Server, duration
+from bayplan.cli.options import TABLE, Output, Server, duration
+
+if TYPE_CHECKING:
+    from bayplan.schemas.workers import NewJoinToken
 
 
 def join_token(
@@ -14,16 +17,20 @@ def join_token(
     ] = "1h",  # type: ignore[assignment]  # the parser reads the default too
     uses: Annotated[int, typer.Option(min=1, metavar="N", help="How many machines can join with it.")] = 1,
     server: Server = None,
-    as_json: AsJson = False,
+    output_format: Output = TABLE,
 ) -> None:
     """Make a token with which machines join as workers."""
     from bayplan.cli import connection, output
 
     with connection.connect(server) as client:
         join_token = client.nodes.make_join_token(expires_in=expires_in, uses=uses)
-        if as_json:
-            return output.show_json(join_token)
-        typer.echo(join_token["token"])
-        validity = f"Good for {output.count(uses, 'machine')} until {output.moment(join_token['expires'])}; it is not shown again."
+
+    def view(made: "NewJoinToken") -> None:
+        typer.echo(made["token"])
+        validity = (
+            f"Good for {output.count(uses, 'machine')} until {output.moment(made['expires'])}; it is not shown again."
+        )
         typer.echo(f"{validity} On each machine:", err=True)
-        return typer.echo(f"  bayplan worker join {client.server} --token {join_token['token']}", err=True)
+        typer.echo(f"  bayplan worker join {client.server} --token {made['token']}", err=True)
+
+    return output.render(join_token, output_format, view=view, name=lambda made: [made["token"]])

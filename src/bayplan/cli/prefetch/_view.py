@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from rich.text import Text
 
@@ -105,6 +105,21 @@ def show_image(inventory: ImageInventory) -> None:
     """Prints the nodes that have an image or are to have it, a line for each."""
     entries = [(f"{node['ip']}#{node['index']}", node) for node in inventory["nodes"]]
     _show_inventory("node", entries, "No node is to hold it, or does.")
+
+
+def name(rule: Mapping[str, Any]) -> str:
+    """The name of a rule."""
+    return str(rule["name"])
+
+
+def image_names(inventory: NodeInventory) -> list[str]:
+    """The names of the images of a node."""
+    return [f"{image['name']}:{image['version']}" for image in inventory["images"]]
+
+
+def node_names(inventory: ImageInventory) -> list[str]:
+    """The names of the nodes of an image."""
+    return [f"{node['ip']}#{node['index']}" for node in inventory["nodes"]]
 
 
 def _show_inventory(noun: str, entries: Sequence[tuple[str, ImageOfNode | NodeOfImage]], without_entries: str) -> None:

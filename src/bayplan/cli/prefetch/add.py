@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from bayplan.cli.options import AsJson, Server, UsageError
+from bayplan.cli.options import TABLE, Output, Server, UsageError
 from bayplan.errors import Invalid
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def add(
     ] = None,
     nodes_filter: Filter = None,
     server: Server = None,
-    as_json: AsJson = False,
+    output_format: Output = TABLE,
 ) -> None:
     """Add a rule: its images are desired on its nodes.
 
@@ -46,6 +46,7 @@ def add(
     """
     from bayplan.cli import connection, output
     from bayplan.cli.prefetch import _filters as filters
+    from bayplan.cli.prefetch import _view as prefetch_view
 
     image_options, node_options = (task, domain, framework, image), (node, generation)
     if images_filter is not None and any(image_options):
@@ -65,16 +66,14 @@ def add(
     }
     with connection.connect(server) as client:
         rule = client.prefetch.create(body)
-        if as_json:
-            return output.show_json(rule)
         matching = {
             "image": client.images.list(*rule["images"]["expressions"], limit=1),
             "node": client.nodes.list(*rule["nodes"]["expressions"], limit=1),
         }
-    typer.echo(f"Added the rule {rule['name']!r} ({rule['pk']}); `bayplan prefetch status` shows what comes of it.")
+    sentence = f"Added the rule {rule['name']!r} ({rule['pk']}); `bayplan prefetch status` shows what comes of it."
     if nothing := [kind for kind, objects in matching.items() if not objects]:
-        typer.echo(f"So far it lets no {' and no '.join(nothing)} through: is everything spelt right?")
-    return None
+        sentence += f"\nSo far it lets no {' and no '.join(nothing)} through: is everything spelt right?"
+    return output.render(rule, output_format, view=sentence, name=prefetch_view.name)
 
 
 def _parsed(option: str, text: str) -> "dict[str, list[Expression]]":

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from bayplan.cli.options import AsJson, Server, UsageError
+from bayplan.cli.options import TABLE, Output, Server, UsageError
 
 
 def status(
@@ -15,7 +15,7 @@ def status(
         str | None, typer.Option(metavar="IMAGE", help="The nodes of one image: its key, or name:version.")
     ] = None,
     server: Server = None,
-    as_json: AsJson = False,
+    output_format: Output = TABLE,
 ) -> None:
     """Show how many of its desired images each machine has.
 
@@ -29,9 +29,11 @@ def status(
     with connection.connect(server) as client:
         if node is not None:
             of_node = client.prefetch.node_inventory(lookup.node(client, node)["pk"])
-            return output.show_json(of_node) if as_json else prefetch_view.show_node(of_node)
+            return output.render(of_node, output_format, view=prefetch_view.show_node, name=prefetch_view.image_names)
         if image is not None:
             of_image = client.prefetch.image_inventory(lookup.image(client, [image])["pk"])
-            return output.show_json(of_image) if as_json else prefetch_view.show_image(of_image)
+            return output.render(of_image, output_format, view=prefetch_view.show_image, name=prefetch_view.node_names)
         inventories = client.prefetch.status()
-    return output.show_json(inventories) if as_json else prefetch_view.show_workers(inventories)
+    return output.render(
+        inventories, output_format, view=prefetch_view.show_workers, name=lambda inventory: inventory["ip"]
+    )

@@ -1,11 +1,13 @@
 """`bayplan list RESOURCE`: lists the reference data, with the names that options and catalogue files take."""
 
+from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum
+from operator import itemgetter
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from bayplan.cli.options import AsJson, Server
+from bayplan.cli.options import TABLE, Output, Server
 
 if TYPE_CHECKING:
     from bayplan.client.resources import Collection
@@ -36,6 +38,14 @@ ORDER: dict[str, tuple[str, ...]] = {
     "licences": ("name",),
 }
 
+NAMES: dict[str, Callable[[Mapping[str, Any]], str]] = {
+    "cuda": itemgetter("full_version"),
+    "hardware": itemgetter("generation"),
+    "frameworks": lambda release: f"{release['name']} {release['version']}",
+    "domains": itemgetter("name"),
+    "licences": itemgetter("name"),
+}
+
 WRAPPED = {"identifier": 0, "name": 0, "permissions": 1, "conditions": 2, "limitations": 3}
 """Columns that may be wrapped, and how soon each is left out where there is no room."""
 
@@ -46,7 +56,7 @@ def list_(
         typer.Argument(metavar="RESOURCE", help=f"What to list: {', '.join(ReferenceList)}.", show_default=False),
     ],
     server: Server = None,
-    as_json: AsJson = False,
+    output_format: Output = TABLE,
 ) -> None:
     """List what an image may refer to, such as CUDA releases."""
     from bayplan.cli import connection, output
@@ -60,15 +70,19 @@ def list_(
             "licences": client.licences,
         }
         rows = collections[resource].list(order_by=ORDER[resource])
-    if as_json:
-        return output.show_json(rows)
+    return output.render(rows, output_format, view=lambda rows: _show(resource, rows), name=NAMES[resource])
+
+
+def _show(resource: ReferenceList, rows: Sequence[Mapping[str, Any]]) -> None:
+    from bayplan.cli import output
+
     if resource is ReferenceList.licences:
         from bayplan.domain.compatibility.tables import read_rows
 
         identifiers = {row["name"]: row["spdx"] for row in read_rows("licences.csv")}
-        rows = [licence | {"identifier": identifiers.get(licence["name"])} for licence in rows]
+        rows = [{**licence, "identifier": identifiers.get(licence["name"])} for licence in rows]
     columns = [
         output.Column(name.replace("_", " "), right=name == "pk", gives_way=name in WRAPPED, spare=WRAPPED.get(name, 0))
         for name in COLUMNS[resource]
     ]
-    return output.show(output.table(columns, [[row[name] for name in COLUMNS[resource]] for row in rows]))
+    output.show(output.table(columns, [[row[name] for name in COLUMNS[resource]] for row in rows]))

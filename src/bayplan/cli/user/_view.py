@@ -1,15 +1,15 @@
 """Shows the users: a line for each, with rights and last log-in."""
 
-import json
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from rich.text import Text
 
 from bayplan.cli.output import MUTED, Column, count, moment, show, table
 
 
-def show_users(body: bytes) -> None:
-    """Prints the users, from JSON, as a table with a line for each."""
-    users = json.loads(body)
+def show_users(users: Sequence[Mapping[str, Any]]) -> None:
+    """Prints the users as a table with a line for each."""
     columns = (
         Column("pk", right=True),
         Column("user"),

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from bayplan.cli.options import AsJson, State, UsageError, worker_state
+from bayplan.cli.options import TABLE, Output, State, UsageError, worker_state
 from bayplan.errors import Invalid
 
 
@@ -19,7 +19,7 @@ def join(
     ] = None,
     no_gpu: Annotated[bool, typer.Option("--no-gpu", help="Leave its GPUs out, or do not look for any.")] = False,
     state: State = None,
-    as_json: AsJson = False,
+    output_format: Output = TABLE,
 ) -> None:
     """Join a server: each GPU of this machine becomes a node.
 
@@ -27,6 +27,7 @@ def join(
     """
     from bayplan.agent import membership
     from bayplan.cli import output
+    from bayplan.cli.nodes import _view as node_view
     from bayplan.cli.worker import _view as worker_view
     from bayplan.client.tokens import clean_token
 
@@ -47,6 +48,4 @@ def join(
         without_gpu=no_gpu,
         warn=lambda text: typer.echo(output.words(text), err=True),
     )
-    if as_json:
-        return output.show_json(nodes)
-    return worker_view.show_joined(nodes)
+    return output.render(nodes, output_format, view=worker_view.show_joined, name=node_view.name)

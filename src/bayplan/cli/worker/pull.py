@@ -5,7 +5,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from bayplan.cli.options import AsJson, Domain, Framework, Grades, State, Task, UsageError, worker_state
+from bayplan.cli.options import TABLE, Domain, Framework, Grades, Output, State, Task, UsageError, worker_state
 
 INTERRUPTED = 130  # 128 and SIGINT, as shells have it
 
@@ -35,7 +35,7 @@ def pull(
         ),
     ] = None,
     state: State = None,
-    as_json: AsJson = False,
+    output_format: Output = TABLE,
 ) -> None:
     """Pull the image that runs best on this machine.
 
@@ -52,8 +52,8 @@ def pull(
 
     if command and not run:
         raise UsageError("What stands after -- is run with --run alone; leave it out, or add --run.")
-    if run and as_json:
-        raise UsageError("With --run the output is the container's: leave out --json.")
+    if run and output_format is not TABLE:
+        raise UsageError(f"With --run the output is the container's: leave out -o {output_format}.")
     signal.signal(signal.SIGTERM, _end)
     agent_state = read(worker_state(state))
     node = pull_node_of(agent_state, gpu)
@@ -72,9 +72,8 @@ def pull(
     except SystemExit:
         pull_view.show_interrupted()
         raise
-    if as_json:
-        return output.show_json(pull_view.as_json(pulled))
-    return typer.echo(str(pulled.reference))
+    reference = str(pulled.reference)
+    return output.render(pull_view.as_json(pulled), output_format, view=reference, name=lambda _answer: [reference])
 
 
 def _end(number: int, _frame: object) -> NoReturn:

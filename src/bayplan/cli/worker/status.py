@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from bayplan.cli.options import AsJson, State, worker_state
+from bayplan.cli.options import TABLE, Output, State, worker_state
 
 # 1 is for a machine that has not joined, 2 for a command that is typed wrongly.
 EXIT_CODES = {"server": 3, "credential": 4, "engine": 5, "hardware": 6}
@@ -17,7 +17,7 @@ def status(
         typer.Option(metavar="URL", help="The container engine [default: as for bayplan worker run]"),
     ] = None,
     state: State = None,
-    as_json: AsJson = False,
+    output_format: Output = TABLE,
 ) -> None:
     """Show what this machine is to its server.
 
@@ -33,10 +33,7 @@ def status(
     from bayplan.cli import output
     from bayplan.cli.worker import _view as worker_view
 
-    if as_json:
-        output.show_json(current)
-    else:
-        worker_view.show_status(current)
+    output.render(current, output_format, view=worker_view.show_status, name=lambda status: str(status["worker"]))
     if current["failing"]:
         raise typer.Exit(min(EXIT_CODES[part] for part in current["failing"]))
 
