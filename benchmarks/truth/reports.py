@@ -25,8 +25,12 @@ from bayplan.registry.evidence import Evidence
 from bayplan.registry.tag_facts import tag_facts
 
 DATA = Path(__file__).resolve().parents[2].parent / "shared" / "data"
-REPORT_SETS = {"older": DATA / "reports.jsonl", "newer": DATA / "reports-2.jsonl"}
-"""Reports up to 2024 for the most part, and those of 2025 and 2026."""
+REPORT_SETS = {
+    "older": DATA / "reports.jsonl",
+    "newer": DATA / "reports-2.jsonl",
+    "fresh": Path(__file__).with_name("reports-3.jsonl"),
+}
+"""Reports up to 2024 for the most part, those of 2025 and 2026, and those of all years that no rule was written with."""
 FACTS = Path(__file__).with_name("facts.csv")
 
 Report = dict[str, Any]
