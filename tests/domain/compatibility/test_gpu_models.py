@@ -25,6 +25,8 @@ NAMES = {
     "NVIDIA DGX Spark": "12.1", "Tesla V100-SXM2-16GB": "7.0", "NVIDIA RTX 4000 SFF Ada Generation": "8.9", "3060 12GB": "8.6",
     "AMD Instinct MI300X OAM": "gfx942", "MI250X": "gfx90a", "AMD Radeon RX 7900 XTX": "gfx1100", "7900 xtx": "gfx1100",
     "Strix Halo": "gfx1151", "AMD Ryzen AI Max+ 395 w/ Radeon 8060S": "gfx1151", "AMD Radeon 890M": "gfx1150", "MI50": "gfx906",
+    "GT1030": "6.1", "teslaT4": "7.5", "4070TiSuper": "8.9", "RTX 4090D": "8.9", "5090D": "12.0", "H100x8": "9.0", "rx7900xt": "gfx1100",
+    "QuadroP400": "6.1", "GeForceRTX3090Ti": "8.6", "nvidiaa100": "8.0", "rtx3080ti": "8.6", "7900XTX": "gfx1100", "RX6600": "gfx1032",
     "AMD Radeon RX 6800 XT": "gfx1030", "RX 6700 XT": "gfx1031", "AMD Radeon AI PRO R9700": "gfx1201", "MI355X": "gfx950",
 }  # fmt: skip
 
@@ -95,3 +97,37 @@ def test_the_rows_fit_the_other_tables() -> None:
     assert all(
         row.tested_rocm <= releases and row.rocm in row.tested_rocm | {(10, 0)} for row in machines.amdgpu_drivers
     )
+
+
+@pytest.mark.parametrize(
+    ("name", "near"),
+    [
+        ("RTX 4909", "RTX 4090"),
+        ("GTX 309O", "RTX 3090"),
+        ("H1000", "H100"),
+        ("Tesla V10O", "V100"),
+        ("MI3000X", "MI300X"),
+    ],
+)
+def test_a_name_that_no_table_has_is_answered_with_the_names_like_it(name: str, near: str) -> None:
+    image = Image(cuda="12.1.1", kernel_architectures=framework_kernels("7.5"))
+    refused = verdict(image, Node("535.104.05", gpu_name=name, architecture="amd64"))
+    assert refused.grade is Grade.UNKNOWN
+    details = [item.detail for item in refused.reasons if item.grade is Grade.UNKNOWN]
+    assert any(repr(name) in detail and near in detail for detail in details), details
+
+
+def test_a_name_like_no_other_has_no_names_beside_it() -> None:
+    image = Image(cuda="12.1.1", kernel_architectures=framework_kernels("7.5"))
+    assert reason(image, Node("535.104.05", gpu_name="foo"), "fact_missing").detail == (
+        "No table has a GPU 'foo', so its compute capability is not known."
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "accelerator"), [("Gaudi2", "gaudi"), ("Habana Gaudi 3", "gaudi"), ("Arc A770", "xpu")]
+)
+def test_an_accelerator_by_its_name_runs_images_for_it_alone(name: str, accelerator: str) -> None:
+    node = Node(gpu_name=name, architecture="amd64")
+    assert verdict(Image(accelerator=accelerator), node).grade is not Grade.NO
+    assert "wrong_accelerator" in [item.code for item in verdict(Image(cuda="12.1.1"), node).reasons]

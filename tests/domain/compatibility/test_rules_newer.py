@@ -226,3 +226,40 @@ def test_another_minor_is_a_caveat_on_tegra_and_between_tegra_and_others(
     node = replace(H200, compute_capability=capability, architecture="arm64" if capability == "8.7" else "amd64")
     details = [item.detail for item in verdict(image, node).reasons if "exactly" in item.detail]
     assert bool(details) == is_caveat
+
+
+THOR = Node("640.10.01", "11.0", architecture="arm64", l4t_version="40.1")
+FOR_L4T = (("NVIDIA_REQUIRE_JETPACK", "csv-mounts=all"),)
+
+
+@pytest.mark.parametrize(
+    ("l4t", "cuda", "requirements", "grade"),
+    [
+        ("40.1", NEXT, (), Grade.MINOR),
+        ("40.1", "13.2", (), Grade.NATIVE),
+        ("40.1", f"{NEWEST.major + 1}.0", (), Grade.UNKNOWN),
+        ("40.1", NEXT, (("NVIDIA_REQUIRE_CUDA", f"cuda>={NEXT}"),), Grade.UNKNOWN),
+        ("40.1", f"{NEWEST.major + 1}.0", FOR_L4T, Grade.UNKNOWN),
+        ("39.9", NEXT, (("NVIDIA_REQUIRE_CUDA", f"cuda>={NEXT}"),), Grade.UNKNOWN),
+        ("39.2.4", "13.4", (("NVIDIA_REQUIRE_CUDA", "cuda>=13.4"),), Grade.NO),  # a patch has the CUDA of its release
+        ("38.4", "13.2", (("NVIDIA_REQUIRE_CUDA", "cuda>=13.2"),), Grade.NO),
+    ],
+)
+def test_a_jetson_linux_beyond_the_table_has_at_least_the_newest_cuda(
+    l4t: str, cuda: str, requirements: tuple[tuple[str, str], ...], grade: Grade
+) -> None:
+    image = Image(
+        cuda=cuda, requirements=requirements, architectures=("arm64",), kernel_architectures=framework_kernels("11.0")
+    )
+    assert verdict(image, replace(THOR, l4t_version=l4t)).grade is grade
+    measured = verdict(image, replace(THOR, l4t_version=l4t, driver_cuda_version=f"{cuda}.0"[:4]))
+    assert measured.grade is Grade.NATIVE, "what the driver says counts before the table"
+
+
+def test_a_jetson_board_that_no_table_has_is_judged_by_its_jetson_linux() -> None:
+    board = replace(THOR, compute_capability="15.1")
+    image = Image(cuda="13.0", architectures=("arm64",), kernel_architectures=framework_kernels("15.1"))
+    assert verdict(image, board).grade is Grade.NATIVE
+    assert verdict(replace(image, cuda=f"{NEWEST.major + 1}.0"), board).grade is Grade.UNKNOWN
+    assert verdict(replace(image, kernel_architectures=framework_kernels("9.0+PTX")), board).grade is Grade.JIT
+    assert verdict(replace(image, kernel_architectures=framework_kernels("9.0")), board).grade is Grade.NO

@@ -38,10 +38,12 @@ class NodeCapabilities(NodeGpu):
 
     @cached_property
     def driver_cuda_is_least(self) -> bool:
-        """Whether its driver may support a newer CUDA than that: its branch is newer than the tables, and nothing is measured."""
-        if self.measured_cuda is not None or self.driver is None or self.is_tegra:
+        """Whether its driver may support a newer CUDA than that: it is newer than the tables, and nothing is measured."""
+        if self.measured_cuda is not None:
             return False
-        return self.driver.branch > self.tables.newest_branch
+        if self.is_tegra:
+            return self.has_newer_l4t
+        return self.driver is not None and self.driver.branch > self.tables.newest_branch
 
     @cached_property
     def start_cuda(self) -> CudaVersion | None:

@@ -90,6 +90,12 @@ class NodeGpu:
         return self.measured_cuda or (None if l4t is None else self.tables.machines.l4t_cuda(l4t))
 
     @cached_property
+    def has_newer_l4t(self) -> bool:
+        """Whether its Jetson Linux is newer than the tables."""
+        l4t = self.reported.l4t_version
+        return l4t is not None and self.tables.machines.is_newer_l4t(l4t)
+
+    @cached_property
     def capability(self) -> ComputeCapability | None:
         """Its GPU's compute capability: as reported, else that of the GPU's name."""
         if self.reported.compute_capability is not None:
@@ -144,13 +150,19 @@ class NodeGpu:
 
     @cached_property
     def is_tegra(self) -> bool:
-        """Whether it is a Jetson board."""
-        return self.capability in self.tables.tegra and self.platform in (None, "arm64")
+        """Whether it is a Jetson board: by its capability, or by its Jetson Linux where no table has the capability."""
+        gpu = self.capability
+        newer = self.reported.l4t_version is not None and gpu is not None and gpu not in self.tables.by_capability
+        return (newer or gpu in self.tables.tegra) and self.platform in (None, "arm64")
 
     @cached_property
     def first_server_l4t(self) -> int | None:
         """The first major release of Jetson Linux with which its board runs as an arm64 server; None where there is none."""
-        return _SERVER_L4T.get(self.capability) if self.is_tegra and self.capability is not None else None
+        if not self.is_tegra or self.capability is None:
+            return None
+        if self.capability not in self.tables.by_capability:  # a board after Thor
+            return _SERVER_L4T[THOR]
+        return _SERVER_L4T.get(self.capability)
 
     @cached_property
     def is_tegra_server(self) -> bool:

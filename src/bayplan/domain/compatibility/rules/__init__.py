@@ -71,11 +71,18 @@ RULES = RuleSet(
         Rule(node_state.fabric, node=("fabric_ready",)),
         Rule(
             node_state.cdi_specification,
-            node=("driver_version", "cdi_driver_version", "runtime_mode", "toolkit_version", *CAPABILITY),
+            node=(
+                "driver_version",
+                "cdi_driver_version",
+                "runtime_mode",
+                "toolkit_version",
+                "l4t_version",
+                *CAPABILITY,
+            ),
         ),
         Rule(
             node_state.toolkit_fault,
-            node=("driver_version", "runtime_mode", "toolkit_version", "mig_profile", *CAPABILITY),
+            node=("driver_version", "runtime_mode", "toolkit_version", "l4t_version", "mig_profile", *CAPABILITY),
         ),
         Rule(
             tegra.tegra,

@@ -70,14 +70,32 @@ def _undecided(pairing: Pairing) -> Reason | None:
     if not pairing.builds and image.cuda_major is None:
         return None  # rule 3 gives the reason
     if pairing.node.capability is None:
-        return unknown(
-            "The GPU's compute capability is not known.", remedies=[REPORT_CAPABILITY], source=PROGRAMMING_GUIDE
-        )
+        return _capability_not_known(pairing)
     full = "" if image.cuda is not None else ", or its full CUDA release"
     return unknown(
         f"No table says whether CUDA {image.cuda_name} has code for compute capability {pairing.node.capability}.",
         remedies=[advice(f"enter the image's kernel_architectures{full}")],
         source=MATRIX,
+    )
+
+
+def _capability_not_known(pairing: Pairing) -> Reason:
+    """Of a GPU by its name, whether no table has it, and which names are written like it."""
+    node, name = pairing.node, pairing.node.reported.gpu_name
+    if node.capabilities:
+        may_be = " or ".join(map(str, node.capabilities))
+        named = f"{name} may be a GPU of compute capability {may_be}." if name else f"The GPU's may be {may_be}."
+        return unknown(named, remedies=[REPORT_CAPABILITY], source=PROGRAMMING_GUIDE)
+    if not name or node.reported.compute_capability is not None:
+        return unknown(
+            "The GPU's compute capability is not known.", remedies=[REPORT_CAPABILITY], source=PROGRAMMING_GUIDE
+        )
+    near = pairing.tables.machines.gpu_names.nearest(name)
+    like = f" (names like it: {', '.join(near)})" if near else ""
+    return unknown(
+        f"No table has a GPU {name!r}, so its compute capability is not known{like}.",
+        remedies=[advice("report the worker's compute_capability, or the GPU's name as nvidia-smi prints it")],
+        source=PROGRAMMING_GUIDE,
     )
 
 

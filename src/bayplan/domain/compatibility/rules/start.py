@@ -103,8 +103,9 @@ def _undecided(pairing: Pairing, condition: StartCondition) -> Reason:
         missing = "the worker's driver_cuda_version, as nvidia-smi -q -x prints it"
     else:
         missing = "the worker's gpu_brand, gpu_name and compute_capability"
+    has = f"Jetson Linux {node.reported.l4t_version} is" if node.is_tegra else f"driver {node.driver} is of a branch"
     newer = (
-        f" Its driver {node.driver} is of a newer branch than the tables have, and supports at least CUDA {node.driver_cuda}."
+        f" Its {has} newer than the tables, and supports at least CUDA {node.start_cuda}."
         if node.driver_cuda_is_least
         else ""
     )

@@ -102,6 +102,8 @@ def _by_l4t(pairing: Pairing) -> Reason | None:
     if cuda.release <= has.release:
         return None
     release = f"CUDA {has.major}.{has.minor}"
+    if node.driver_cuda_is_least:
+        return _newer_l4t(pairing, cuda, has)
     if cuda.major == has.major:
         return Reason(
             Grade.MINOR,
@@ -130,11 +132,36 @@ def _by_l4t(pairing: Pairing) -> Reason | None:
     )
 
 
+def _newer_l4t(pairing: Pairing, cuda: CudaVersion, has: CudaVersion) -> Reason:
+    """Of a Jetson Linux that is newer than the tables, at least the CUDA of the newest row is known."""
+    l4t, is_minor = pairing.node.reported.l4t_version, cuda.major == has.major
+    so = (
+        ", so minor-version compatibility runs the image at least" if is_minor else "; whether a newer one is not known"
+    )
+    return Reason(
+        Grade.MINOR if is_minor else Grade.UNKNOWN,
+        ReasonCode.FACT_MISSING,
+        f"CUDA {cuda.major}.{cuda.minor}",
+        f"L4T {l4t}",
+        f"The worker's Jetson Linux {l4t} is newer than the tables and has at least CUDA {has.major}.{has.minor}{so}.",
+        "Nothing is needed." if is_minor else None,
+        SERVER,
+        () if is_minor else (advice("report the worker's driver_cuda_version, as nvidia-smi -q -x prints it"),),
+    )
+
+
 def _other_jetpack(pairing: Pairing) -> Reason | None:
     """L4T has no minor-version compatibility across its major releases, each of which has one CUDA major version."""
     cuda, driver_cuda = pairing.image.cuda, pairing.node.driver_cuda
     found = f"L4T {pairing.node.reported.l4t_version}" if pairing.node.reported.l4t_version else pairing.node.driver
     other = cuda is not None and driver_cuda is not None and cuda.major != driver_cuda.major
+    if (
+        cuda is not None
+        and driver_cuda is not None
+        and cuda.major > driver_cuda.major
+        and pairing.node.driver_cuda_is_least
+    ):
+        return _newer_l4t(pairing, cuda, driver_cuda)
     if cuda is not None and driver_cuda is not None and other and not pairing.image.has_compat:
         return no(
             ReasonCode.TEGRA,

@@ -7,6 +7,7 @@ Where a name may mean several models, all of them are given: what they agree on 
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from functools import cached_property, lru_cache
 from typing import TypeVar
 
@@ -16,10 +17,14 @@ from bayplan.domain.versions import ComputeCapability
 T = TypeVar("T")
 
 _NO_WORD = re.compile(r"[^a-z0-9+]+")
+# Where people leave out a blank: "RTX4090", "GT710", "RX7900XT", "TeslaT4", "4070TiSuper", "4090D", "H100x8".
 _JOINED = re.compile(
-    r"(?<=[rg]tx)(?=a?[0-9])|(?<=[0-9]{4})(?=ada\b)|(?<=[0-9]{3})(?=ti\b|super\b|xtx?\b|gre\b)|(?<=pro)(?=w[0-9])"
+    r"(?<=[rg]tx)(?=a?[0-9])|(?<=\bgt)(?=[0-9])|(?<=\brx)(?=[0-9])|(?<=\btesla)(?=[a-z][0-9])|(?<=\bquadro)(?=[a-z])"
+    r"|(?<=\bgeforce)(?=[gr]tx?)|(?<=\bnvidia)(?=[a-z])|(?<=\bgaudi)(?=[0-9])|(?<=[0-9]{4})(?=ada\b|d\b)"
+    r"|(?<=[0-9]{3})(?=ti(?:super)?\b|super\b|xtx?\b|gre\b|x[0-9]{1,2}\b)|(?<=[0-9]ti)(?=super\b)|(?<=pro)(?=w[0-9])"
 )
 _NUMBER = re.compile(r"[a-z]*[0-9]{3,}[a-z]*")
+_VENDORS = frozenset({"nvidia", "geforce", "tesla", "amd", "instinct", "gpu"})
 _SIZE = re.compile(r"([0-9]{1,4})gb?")
 
 
@@ -49,6 +54,14 @@ class GpuNames:
     def find(self) -> Callable[[str], NamedGpu]:
         """The function that tells what a name says; it keeps its last answers."""
         return lru_cache(maxsize=1024)(lambda name: self._find(_words(name)))
+
+    @cached_property
+    def nearest(self) -> Callable[[str], tuple[str, ...]]:
+        """The function that gives the models whose names are written most like a name, nearest first; none for none alike."""
+        compact = {"".join(_words(model.words)): model.words for model in self.models if model.is_board}
+        return lru_cache(maxsize=256)(
+            lambda name: tuple(compact[near] for near in get_close_matches("".join(_own_words(name)), compact))
+        )
 
     @cached_property
     def _order(self) -> dict[str, int]:
@@ -108,6 +121,12 @@ def _told_by(models: Sequence[GpuModel], capabilities: tuple[ComputeCapability, 
 
 def _words(name: str) -> tuple[str, ...]:
     return tuple(_JOINED.sub(" ", _NO_WORD.sub(" ", name.casefold())).split())
+
+
+def _own_words(name: str) -> tuple[str, ...]:
+    """The words of a name without those of vendors, which say nothing of the model."""
+    words = _words(name)
+    return tuple(word for word in words if word not in _VENDORS) or words
 
 
 def _has(name: tuple[str, ...], words: tuple[str, ...]) -> bool:

@@ -84,13 +84,24 @@ class MachineTables:
     def l4t_cuda(self, l4t: str) -> CudaVersion | None:
         """The CUDA of a release of Jetson Linux: of its row, else of the newest older one of the same major release.
 
-        A major release above every row has at least the newest row's; None below every row.
+        A major release above every row has at least the newest row's (see `is_newer_l4t`); None below every row.
         """
         key, major = sort_key(l4t), l4t.strip().partition(".")[0]
         older = [row for row in self.l4t if sort_key(row.l4t) <= key]
         same = [row for row in older if row.l4t.partition(".")[0] == major]
         rows = same or (older if len(older) == len(self.l4t) else [])
         return max(rows, key=lambda row: sort_key(row.l4t)).cuda if rows else None
+
+    def is_newer_l4t(self, l4t: str) -> bool:
+        """Whether a release of Jetson Linux is newer than the rows of its major release: its CUDA may then be newer too.
+
+        Patches of a release (39.2.1) have its CUDA.
+        """
+        major, _, rest = l4t.strip().partition(".")
+        release = f"{major}.{rest.partition('.')[0] or 0}"
+        same = [row.l4t for row in self.l4t if row.l4t.partition(".")[0] == major]
+        known = same or [row.l4t for row in self.l4t]
+        return all(sort_key(release) > sort_key(row) for row in known)
 
 
 def _words_of(generation: str) -> frozenset[str]:
