@@ -127,6 +127,12 @@ class Settings(LocalSettings):
     refresh_token_days: Annotated[int, Field(ge=1, le=365)] = Field(
         default=14, description="How long a refresh token is good, in days."
     )
+    api_token_days: Annotated[int, Field(ge=1, le=3650)] = Field(
+        default=90, description="How long a token for a program is good, in days, where nobody says otherwise."
+    )
+    api_token_most_days: Annotated[int, Field(ge=1, le=3650)] = Field(
+        default=365, description="How long a token for a program can be good at most, in days."
+    )
     login_attempts: Annotated[int, Field(ge=1)] = Field(
         default=10,
         description="Failed log-ins allowed for one user from one address in five minutes; ten times as many for an address.",

@@ -45,6 +45,12 @@ COMMANDS_FOR_CALLS = (
     (re.compile(r"GET /v1/credentials\b"), "`bayplan credentials list`"),
     (re.compile(r"DELETE /v1/docker/(\d+)/reinstate\b"), r"`bayplan images reinstate \1`"),
     (re.compile(r"at /v1/nodes/join-tokens\b"), "with `bayplan nodes join-token`"),
+    (re.compile(r"at /v1/tokens/create\b"), "with `bayplan token create`"),
+    (re.compile(r"POST /v1/tokens/list\b"), "`bayplan token list`"),
+    (
+        re.compile(r"'expires_in' can be at most [\d,]+ seconds, which is (\d+) days"),
+        r"--expires-in can be at most \1d",
+    ),
     (re.compile(r"/v1/nodes/list\b"), "`bayplan nodes list`"),
     (re.compile(r"/v1/(cuda|hardware|frameworks|domains|licences)/list\b"), r"`bayplan list \1`"),
 )

@@ -22,6 +22,7 @@ GROUPS = {
     "worker": "This machine as a worker of a server.",
     "prefetch": "Rules for which nodes have which images before anybody asks.",
     "credentials": "The credentials of registries.",
+    "token": "Tokens with which programs act for you.",
     "user": "Users, in the database itself: also when nobody can log in.",
     "secrets": "The keys that encrypt registry passwords.",
 }

@@ -27,6 +27,8 @@ def connect(server: str | None) -> Iterator[Client]:
                 yield client
             except Unauthenticated as error:
                 detail = f"{url} does not take the access token in BAYPLAN_TOKEN, or no longer; put a new one there."
+                if settings.token.startswith("bpt_"):
+                    detail = f"{url} does not take the token in BAYPLAN_TOKEN. {error.detail}"
                 raise Unauthenticated(detail, code=error.code) from None
     elif settings.username is not None and settings.password is not None:
         with Client(url, username=settings.username, password=settings.password) as client:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
+from bayplan.client.accounts import ApiTokens, Users
 from bayplan.client.checks import Checks
 from bayplan.client.credentials import Credentials
 from bayplan.client.filters import Expression
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from bayplan.schemas.frameworks import FrameworkAnswer
     from bayplan.schemas.history import HistoryEntry
     from bayplan.schemas.match import MatchAnswer
-    from bayplan.schemas.users import UserAnswer
 
 Catalogue = dict[str, list[dict[str, Any]]]
 """The sections of a catalogue file (`frameworks`, `images`, `nodes`): create bodies with natural keys."""
@@ -74,7 +74,8 @@ class Client:
         self.frameworks: Collection[FrameworkAnswer, FrameworkAnswer] = Collection(self._transport, "/v1/frameworks")
         self.domains: Collection[DomainAnswer, DomainAnswer] = Collection(self._transport, "/v1/domains")
         self.licences = Licences(self._transport, "/v1/licences")
-        self.users: Collection[UserAnswer, UserAnswer] = Collection(self._transport, "/v1/users")
+        self.users = Users(self._transport, "/v1/users")
+        self.api_tokens = ApiTokens(self._transport)
         self.prefetch = Prefetch(self._transport, "/v1/prefetch", ("creator",))
         self.checks = Checks(self._transport)
         self.scans = Scans(self._transport)

@@ -29,8 +29,8 @@ Action = Literal[
 FieldChanges = Mapping[str, Sequence[Any]]
 """Fields that changed, each with its value before and after; a reference is a pk."""
 
-WORKERS, SECRETS, SCANS = "workers", "secrets", "scans"
-"""What the log names beside the resources of the API: machines that joined, all registry passwords at once, and scans."""
+WORKERS, SECRETS, SCANS, API_TOKENS = "workers", "secrets", "scans", "tokens"
+"""What the log names beside the resources of the API: machines that joined, all registry passwords at once, scans, tokens."""
 
 SET, REPLACED = "(set)", "(changed)"
 """What stands in the log for a secret: that there is one, and that it is another than before."""

@@ -107,6 +107,8 @@ class Transaction(Protocol):
     entries: list[ChangeEntry]
     names: dict[ReferenceKey, int]
     """The pks of references that were looked up and are still those, to be added to."""
+    by_token: bool
+    """Whether a program writes by a token of a user, who may send no registry's credentials elsewhere."""
 
     def log(self, entry: ChangeEntry) -> None:
         """Adds an entry to the change log."""

@@ -9,7 +9,9 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from bayplan.clock import now
 from bayplan.db import tables
+from bayplan.db.change_entry import API_TOKENS, SET, ChangeEntry
 from bayplan.db.database import Transaction
 from bayplan.domain.facts import REGISTRY, SCAN
 from bayplan.domain.reference import located
@@ -51,6 +53,16 @@ async def _after_image_change(tx: Transaction, row: Row, old: Row) -> None:
         await check_again_soon(tx, row["pk"])
 
 
+async def _after_user_change(tx: Transaction, row: Row, old: Row) -> None:
+    """What ends the sessions of a user ends their tokens for programs too."""
+    if row["token_epoch"] != old["token_epoch"]:
+        tokens = tables.api_tokens
+        live = (tokens.c.owner == row["pk"], tokens.c.revoked.is_(None))
+        statement = sa.update(tokens).where(*live).values(revoked=now()).returning(tokens.c.pk, tokens.c.name)
+        for pk, name in sorted(await tx.fetch(statement)):
+            tx.log(ChangeEntry(API_TOKENS, pk, "revoke", {"name": (name, None), "secret": (SET, None)}))
+
+
 async def forget_registry_facts(tx: Transaction, image: int) -> None:
     """Forgets inspection, checks and facts of an image that has another reference: they are true of the old one only."""
     facts = tables.image_facts
@@ -67,4 +79,4 @@ async def check_again_soon(tx: Transaction, image: int) -> None:
 
 
 DERIVED: Mapping[str, Derive] = {"users": _token_epoch, "nodes": _hardware_generation}
-EFFECTS: Mapping[str, Effect] = {"docker": _after_image_change}
+EFFECTS: Mapping[str, Effect] = {"docker": _after_image_change, "users": _after_user_change}

@@ -1,4 +1,4 @@
-"""Who asks: a user or a worker. What is shown, what may be filtered by and what may be done depends on it."""
+"""Who asks: a user, perhaps by a token of theirs, or a worker. What they see, filter by and do depends on it."""
 
 from dataclasses import dataclass, field
 
@@ -13,6 +13,8 @@ class Principal:
     worker: int | None = None
     is_staff: bool = False
     name: str = ""
+    token: int | None = None
+    """The pk of the token by which a program acts for the user; it sees no registry's credentials, whoever the user is."""
     epoch: int = field(default=0, compare=False, repr=False)
     """The epoch of its tokens, whose change ends all earlier ones."""
     as_of: int = field(default=0, compare=False, repr=False)
@@ -20,14 +22,16 @@ class Principal:
 
     @property
     def sees_credentials(self) -> bool:
-        """Whether the principal may be given the registries' credentials: staff and workers may."""
-        return self.is_staff or self.worker is not None
+        """Whether the principal may be given the registries' credentials: staff who logged in and workers may."""
+        return self.worker is not None or (self.is_staff and self.token is None)
 
     @property
     def kind(self) -> "Principal":
-        """The same without who exactly it is: one of three principals, for what all of a kind may share."""
+        """The same without who exactly it is: one of four principals, for what all of a kind may share."""
         if self.worker is not None:
             return _ANY_WORKER
+        if self.token is not None and self.is_staff:
+            return _ANY_STAFF_TOKEN
         return _ANY_STAFF if self.is_staff else EVERYBODY
 
     def sees(self, shown: Field, *, through_reference: bool = False) -> bool:
@@ -39,4 +43,5 @@ class Principal:
 
 EVERYBODY = Principal()
 _ANY_STAFF = Principal(is_staff=True)
+_ANY_STAFF_TOKEN = Principal(is_staff=True, token=0)
 _ANY_WORKER = Principal(worker=0)

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from bayplan.db import image_facts, tables
 from bayplan.db.database import Transaction
 from bayplan.domain.facts import STAFF
-from bayplan.domain.reference import check_agreement
+from bayplan.domain.reference import check_agreement, located
 from bayplan.errors import Conflict, Invalid, Problem
 
 Row = dict[str, Any]
@@ -31,6 +31,8 @@ _WITHOUT_CUDA = "'cpu' is true, or the image's facts have another 'accelerator' 
 async def _image(tx: Transaction, row: Row, old: Row | None, facts: Facts) -> None:
     if old is None or any(row[name] != old[name] for name in ("url", "registry")):
         check_agreement(row["url"], row["registry"])
+    if old is not None and tx.by_token:
+        _check_credentials_stay(row, old)
     if (row["registry_username"] is None) != (row["registry_password"] is None):
         missing = "registry_password" if row["registry_password"] is None else "registry_username"
         raise Invalid.at(
@@ -44,6 +46,18 @@ async def _image(tx: Transaction, row: Row, old: Row | None, facts: Facts) -> No
         ]
         if problems and not await _is_without_cuda(tx, old, facts):
             raise Invalid(" ".join(p.detail for p in problems), code="required_for_gpu", problems=problems)
+
+
+def _check_credentials_stay(row: Row, old: Row) -> None:
+    """Raises `Invalid` where a program would send a stored password, which it cannot see, to another registry."""
+    is_kept = old["registry_password"] is not None and row["registry_password"] == old["registry_password"]
+    if is_kept and located(row["url"], row["registry"]).registry != located(old["url"], old["registry"]).registry:
+        raise Invalid.at(
+            "registry_password",
+            "credentials_of_another_registry",
+            "By a token, an image with credentials moves to another registry only with its credentials there: give "
+            "'registry_username' and 'registry_password', or null for both.",
+        )
 
 
 async def _is_without_cuda(tx: Transaction, old: Row | None, facts: Facts) -> bool:

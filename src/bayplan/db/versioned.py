@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from bayplan.clock import now
 from bayplan.db import tables
-from bayplan.db.change_entry import REFERENCED, WORKERS, ChangeEntry, rows_of_entries
+from bayplan.db.change_entry import API_TOKENS, REFERENCED, WORKERS, ChangeEntry, rows_of_entries
 from bayplan.db.compiled import CompiledStatement
 from bayplan.db.database import ReferenceKey, Transaction
 
@@ -51,8 +51,8 @@ class ReferenceNames:
 
 
 def _ends_tokens(entry: ChangeEntry) -> bool:
-    """Whether a worker's credential has ended; users are among the resources that others refer to."""
-    return entry.resource == WORKERS and entry.action in ("join", "revoke")
+    """Whether a worker's credential or a program's token has ended; users are among the resources that others refer to."""
+    return entry.resource in (WORKERS, API_TOKENS) and entry.action in ("join", "revoke")
 
 
 @dataclass(slots=True)
@@ -64,6 +64,7 @@ class VersionLog:
     reference_version: int = 0
     entries: list[ChangeEntry] = field(default_factory=list)
     names: dict[ReferenceKey, int] = field(default_factory=dict)
+    by_token: bool = False
 
     def log(self, entry: ChangeEntry) -> None:
         """See `Transaction.log`."""

@@ -7,6 +7,7 @@ from typing_extensions import TypedDict
 
 from bayplan.schemas.common import Body, Line, Name, Timestamp, partial
 from bayplan.schemas.components import answer
+from bayplan.schemas.tokens import ApiTokenAnswer
 
 Password = Annotated[str, Field(min_length=8, max_length=1_000, examples=["correct horse battery staple"])]
 
@@ -32,6 +33,13 @@ class UserCreate(UserReplace):
 UserPatch = partial(UserReplace, "UserPatch", "Any of the fields of a user.")
 
 
+class OwnPassword(Body):
+    """A new password for oneself, with the old one."""
+
+    old_password: Annotated[str, Field(max_length=1_000)]
+    password: Password
+
+
 @answer()
 class UserAnswer(TypedDict):
     """A user. All but `pk` and `username` is null where it is somebody else's and the principal is not staff."""
@@ -45,3 +53,12 @@ class UserAnswer(TypedDict):
     is_staff: bool | None
     date_joined: Timestamp | None
     last_login: Timestamp | None
+
+
+@answer("WhoAmI")
+class WhoAmIAnswer(TypedDict):
+    """The user who asks; `token` is the token for programs that they ask by, or null. `expires` is when the request's token ends."""
+
+    user: UserAnswer
+    token: ApiTokenAnswer | None
+    expires: Timestamp

@@ -134,6 +134,7 @@ def create_app(
             await context.checks.stop()
             await context.registries.close()
             await context.audit.close()
+            await context.authenticator.close()
             await context.outages.close()
             await context.db.close()
 

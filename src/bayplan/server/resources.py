@@ -131,6 +131,7 @@ RESOURCES: tuple[Resource, ...] = (
         remove=_deactivate,
         removal="Deactivates the user and ends their tokens. The last active staff user stays.",
         readable=_own_user,
+        only_sessions_write=True,
     ),
     Resource(
         RESOURCE_TYPES["nodes"],

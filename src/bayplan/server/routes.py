@@ -21,6 +21,8 @@ from bayplan.server.reference_data import routes as reference_data
 from bayplan.server.resources import RESOURCES
 from bayplan.server.scans import routes as scans
 from bayplan.server.sessions import routes as sessions
+from bayplan.server.tokens import routes as tokens
+from bayplan.server.users import routes as users
 
 API_ROUTES: tuple[Route, ...] = (
     *chain.from_iterable(crud_routes(resource) for resource in RESOURCES),
@@ -35,6 +37,8 @@ API_ROUTES: tuple[Route, ...] = (
     *prefetch.ROUTES,
     *fleet.ROUTES,
     *sessions.ROUTES,
+    *tokens.ROUTES,
+    *users.ROUTES,
     *reference_data.ROUTES,
     *catalogue_file.ROUTES,
     *health.ROUTES,

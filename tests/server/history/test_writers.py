@@ -13,12 +13,13 @@ from bayplan.db import tables
 from bayplan.db.database import fetch_all
 from bayplan.db.engines import open_database
 from tests import catalogue
-from tests.conftest import Service, Template, serving
+from tests.conftest import USER, Service, Template, serving
 from tests.inprocess import Loop
 from tests.joining import join_token, joined
 from tests.process import PROGRAM
 from tests.registry.running import LOGIN, Registry
 from tests.server.inspections.conftest import guarded, made, pushed, registry
+from tests.tokens import made as made_token
 
 __all__ = ["guarded", "registry"]
 Row = dict[str, Any]
@@ -215,6 +216,21 @@ def test_machines_that_join_report_and_are_revoked(log: Log) -> None:
     assert [(resource, action) for resource, _, action, _ in entries] == [("nodes", "delete"), ("workers", "revoke")]
 
 
+def test_tokens_for_programs_and_ones_own_password(log: Log) -> None:
+    body = {"name": "ci", "scopes": ["apply"], "expires_in": 60}
+    new, entries = log.write("POST /v1/tokens/create", body)
+    fields = {"name": [None, "ci"], "owner": [None, 1], "scopes": [None, ["apply"]], "expires": [None, new["expires"]]}
+    assert entries == [("tokens", new["pk"], "create", fields | {"secret": [None, "(set)"]})]
+    revoked = {"name": ["ci", None], "secret": ["(set)", None]}
+    _, entries = log.write("DELETE /v1/tokens/{pk}", pk=new["pk"])
+    assert entries == [("tokens", new["pk"], "revoke", revoked)]
+    new = made_token(log.service.user, "mine")
+    passwords = {"old_password": USER[1], "password": NEXT_PASSWORD}
+    _, (first, second) = log.write("POST /v1/users/me/password", passwords, client=log.service.user, author=USER[0])
+    assert first == ("tokens", new["pk"], "revoke", {"name": ["mine", None], "secret": ["(set)", None]})
+    assert (second[0], second[3]) == ("users", {"password": ["(set)", "(changed)"]})
+
+
 def test_what_registries_say_and_new_credentials(log: Log, guarded: Registry) -> None:
     image = made(log.service, pushed(guarded, "team/logged"), LOGIN)
     pk = image["pk"]
@@ -301,6 +317,7 @@ def test_every_route_that_may_write_is_tried_here(log: Log, guarded: Registry) -
         test_what_only_images_have,
         test_licences_subdescriptors_and_apply,
         test_machines_that_join_report_and_are_revoked,
+        test_tokens_for_programs_and_ones_own_password,
     ):
         test(log)
     test_what_registries_say_and_new_credentials(log, guarded)

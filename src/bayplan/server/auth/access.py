@@ -5,6 +5,7 @@ from enum import Enum, auto
 
 from bayplan.db.principal import Principal
 from bayplan.errors import Forbidden
+from bayplan.schemas.tokens import Scope
 
 WORKERS_MAY = (
     "A worker may read images with what is known of them, ask registries, report scans, match for, ping, load and update its "
@@ -22,11 +23,15 @@ class WorkerAccess(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """The principals that may use a route: users, staff among them, and workers. All others are refused."""
+    """The principals that may use a route: users, staff among them, and workers. All others are refused.
+
+    `scope`: what a user's token for a program must be good for; no such token may use a route without.
+    """
 
     users: bool = False
     staff: bool = False
     workers: WorkerAccess | None = None
+    scope: Scope | None = None
     is_public: bool = False
     """Without authentication."""
     takes_other_tokens: bool = False
@@ -48,13 +53,20 @@ class Access:
         """Gives the rule with another sentence for users who are refused."""
         return replace(self, refusal=refusal)
 
+    def within(self, scope: Scope) -> "Access":
+        """Gives the rule for tokens that are good for `scope` as well."""
+        return replace(self, scope=scope)
+
 
 PUBLIC = Access(is_public=True)
 JOINING = Access(workers=WorkerAccess.ALL, takes_other_tokens=True)
 STAFF = Access(staff=True)
-USERS = Access(users=True, staff=True)
-EVERYONE = Access(users=True, staff=True, workers=WorkerAccess.ALL)
+CATALOGUE_STAFF = Access(staff=True, scope="apply")
+FLEET_STAFF = Access(staff=True, scope="workers")
+ANY_USER = Access(users=True, staff=True)
+USERS = Access(users=True, staff=True, scope="read")
+EVERYONE = Access(users=True, staff=True, workers=WorkerAccess.ALL, scope="read")
 STAFF_AND_WORKERS = Access(staff=True, workers=WorkerAccess.ALL)
 WORKERS = Access(workers=WorkerAccess.ALL, refuses_after_body=True)
-USERS_AND_OWN_WORKERS = Access(users=True, staff=True, workers=WorkerAccess.OWN_NODE)
+USERS_AND_OWN_WORKERS = Access(users=True, staff=True, workers=WorkerAccess.OWN_NODE, scope="read")
 STAFF_AND_OWN_WORKERS = Access(staff=True, workers=WorkerAccess.OWN_NODE)

@@ -1,13 +1,18 @@
-"""The principal of a token, read once for each version of the catalogue: deactivation and revocation move that version."""
+"""The principal of a token, a session's or a program's, read once for each version of the catalogue, which revocation moves."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import NoReturn
 
 from bayplan.db.as_of import AsOf, emptied_by_writes
 from bayplan.db.database import Database
 from bayplan.db.principal import Principal
 from bayplan.errors import Forbidden, Malformed, Unauthenticated
-from bayplan.server.auth import accounts
-from bayplan.server.auth.access import WORKERS_MAY
+from bayplan.schemas.tokens import SCOPES, STAFF_SCOPES
+from bayplan.server.auth import accounts, api_tokens
+from bayplan.server.auth.access import WORKERS_MAY, Access
+from bayplan.server.auth.password_queue import RefusalPace
+from bayplan.server.auth.token_uses import TokenUses
 from bayplan.server.auth.tokens import TokenClaims, TokenIssuer, Use
 
 _MOST_KEPT = 10_000
@@ -20,6 +25,28 @@ class Authentication:
     principal: Principal
     version: int
     expires: float  # seconds since 1970
+    scopes: frozenset[str] = frozenset()
+    """What a token of a program is good for."""
+    reader: Principal | None = None
+    """The owner of such a token without the rights of staff, which each route gives back that takes a scope of staff."""
+
+    def principal_for(self, access: Access) -> Principal:
+        """Gives the principal as a route lets it act; raises `Forbidden` where its token is not good for that."""
+        if self.reader is None:
+            return self.principal
+        if access.scope not in self.scopes:
+            _refuse(access, self.scopes)
+        return self.principal if access.scope in STAFF_SCOPES else self.reader
+
+
+def _refuse(access: Access, scopes: frozenset[str]) -> NoReturn:
+    if access.scope is None:
+        raise Forbidden("No token for programs may do this, whatever it is good for: log in.", code="not_by_token")
+    has = ", ".join(scope for scope in SCOPES if scope in scopes)
+    raise Forbidden(
+        f"This takes a token with the scope '{access.scope}', and this one has {has}: make another at /v1/tokens/create.",
+        code="missing_scope",
+    )
 
 
 class Authenticator:
@@ -27,25 +54,37 @@ class Authenticator:
 
     def __init__(self, db: Database, tokens: TokenIssuer) -> None:
         self._db, self._tokens = db, tokens
+        self._uses, self._refusals = TokenUses(db), RefusalPace()
         self._kept: AsOf[dict[str, Authentication]] = emptied_by_writes(db)
         # A signature stays valid: it is checked once, and the account at each version of the catalogue.
         self._claims: dict[str, TokenClaims] = {}
 
     async def authenticate(self, token: str) -> Authentication:
-        """Gives the principal of an access token; raises `Unauthenticated`."""
+        """Gives the principal of an access token, or of a token of a program; raises `Unauthenticated`."""
         version = await self._db.version()
         kept = await self._kept.at(version)
         cached = kept.get(token)
-        if cached is not None and cached.expires > self._tokens.clock().timestamp() and cached.version == version:
+        second = self._tokens.clock().timestamp()
+        if cached is not None and cached.expires > second and cached.version == version:
+            if cached.principal.token is not None:
+                self._uses.note(cached.principal.token, second)
             return cached
         fresh = await self.check(token, "access")
         if len(kept) >= _MOST_KEPT:
             kept.clear()
         kept[token] = fresh
+        if fresh.principal.token is not None:
+            self._uses.note(fresh.principal.token, second)
         return fresh
+
+    async def close(self) -> None:
+        """Waits a moment for the last uses of tokens that are being written."""
+        await self._uses.close()
 
     async def check(self, token: str, *uses: Use) -> Authentication:
         """Gives the principal of a token by the database; raises `Unauthenticated` unless the token is valid for one of the `uses`."""
+        if api_tokens.is_api_token(token) and "access" in uses:
+            return await self._of_program(token)
         claims = self._read(token)
         if claims.use not in uses:
             raise Unauthenticated(f"This is a token for '{claims.use}': use the {' or '.join(uses)} token here.")
@@ -59,6 +98,33 @@ class Authenticator:
                 user=claims.pk, is_staff=account.is_staff, name=account.name, epoch=claims.epoch, as_of=version
             )
         return Authentication(principal, version, claims.expires)
+
+    async def _of_program(self, token: str) -> Authentication:
+        stored, version = None, 0
+        if api_tokens.is_well_formed(token):
+            stored, version = await api_tokens.token_and_version(self._db, token)
+        expires = 0.0 if stored is None else datetime.fromisoformat(stored.expires).timestamp()
+        if stored is None:
+            reason = "The token is not known: make another at /v1/tokens/create."
+        elif stored.revoked is not None:
+            reason = "The token was revoked: make another at /v1/tokens/create."
+        elif expires <= self._tokens.clock().timestamp():
+            reason = "The token has expired: make another at /v1/tokens/create."
+        elif not stored.is_active:
+            reason = "The token is that of a user who was deactivated."
+        else:
+            principal = Principal(
+                user=stored.owner,
+                is_staff=stored.is_staff,
+                name=stored.username,
+                token=stored.pk,
+                epoch=stored.epoch,
+                as_of=version,
+            )
+            reader = replace(principal, is_staff=False)
+            return Authentication(principal, version, expires, stored.scopes, reader)
+        await self._refusals.wait()
+        raise Unauthenticated(reason)
 
     def _read(self, token: str) -> TokenClaims:
         claims = self._claims.get(token)

@@ -3,8 +3,9 @@
 from pydantic import Field
 from starlette.responses import Response
 
+from bayplan.errors import Forbidden
 from bayplan.schemas.catalogue import Document, PlanAnswer
-from bayplan.server.auth.access import STAFF
+from bayplan.server.auth.access import CATALOGUE_STAFF
 from bayplan.server.catalogue_file import queries
 from bayplan.server.context import Context
 from bayplan.server.disclosing import disclosing
@@ -44,6 +45,8 @@ async def apply(context: Context, call: Call[ApplyParameters, Document]) -> Resp
 
 async def export(context: Context, call: Call[ExportParameters, None]) -> Response:
     """Answers with the document."""
+    if call.query.secrets and not call.principal.sees_credentials:
+        raise Forbidden("A token for a program is given no registry credentials: log in, and export them as yourself.")
     disclosure = context.disclosure()
     answer = Json(await queries.export_document(context, disclosure, secrets=call.query.secrets))
     return await disclosing(context, call, "export", disclosure, answer)
@@ -54,7 +57,7 @@ ROUTES = (
         "POST",
         "/v1/catalogue/apply",
         apply,
-        STAFF,
+        CATALOGUE_STAFF,
         "Make the catalogue what a document says",
         "Adds and changes what the document names and, with `prune`, removes what it does not; all of it or nothing. A "
         "field that an entry does not mention is left as it is. Staff only.",
@@ -73,7 +76,7 @@ ROUTES = (
         "GET",
         "/v1/catalogue/export",
         export,
-        STAFF,
+        CATALOGUE_STAFF,
         "Read the catalogue out as a document",
         "Gives all frameworks, images and nodes in create bodies with natural keys: applying it again changes nothing. "
         "Staff only.",

@@ -7,7 +7,7 @@ from starlette.responses import Response
 
 from bayplan.schemas.checks import CheckCounts, ChecksRequest, FailingImage, ImageChecks, RequestedChecks
 from bayplan.schemas.common import NoFields
-from bayplan.server.auth.access import EVERYONE, STAFF, USERS
+from bayplan.server.auth.access import CATALOGUE_STAFF, EVERYONE, USERS
 from bayplan.server.checks import queries
 from bayplan.server.context import Context
 from bayplan.server.http.openapi import TAGGED
@@ -77,7 +77,7 @@ ROUTES = (
         "POST",
         "/v1/docker/{pk}/checks",
         check,
-        STAFF,
+        CATALOGUE_STAFF,
         "Look at an image in its registry now",
         "Asks the registry, with the image's own log-in, which digest its reference points to now; only where that is another "
         "one, the image is read. What stood in the way is an answer too. Staff only.",
@@ -94,7 +94,7 @@ ROUTES = (
         "POST",
         "/v1/docker/checks",
         request_checks,
-        STAFF,
+        CATALOGUE_STAFF,
         "Have images looked at in their registries",
         "Makes images due for a look, all or those not known to be ok, and does not wait for it: the answer's `asked` is the "
         "`since` of `GET /v1/docker/checks`. Staff only.",
@@ -109,7 +109,7 @@ ROUTES = (
         "GET",
         "/v1/docker/checks",
         count,
-        STAFF,
+        CATALOGUE_STAFF,
         "How many images stand how with their registries",
         operation_id="count_checks",
         tags=_TAGS,

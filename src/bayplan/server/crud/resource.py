@@ -50,6 +50,8 @@ class Resource:
     # The actions of workers, their objects, and the fields that they cannot change; all other actions are for users.
     workers_may: Mapping[str, WorkerAccess] = field(default_factory=dict)
     fixed_for_workers: tuple[str, ...] = ()
+    # Whether tokens of programs write none of its objects, whatever they are good for.
+    only_sessions_write: bool = False
 
     @property
     def name(self) -> str:

@@ -1,5 +1,6 @@
 """The routes of a resource: list, load, create, replace, change and delete."""
 
+from dataclasses import replace
 from typing import Any
 
 from starlette.responses import Response
@@ -7,7 +8,7 @@ from starlette.responses import Response
 from bayplan.db.projection import projection
 from bayplan.schemas.common import Body
 from bayplan.schemas.filters import Filter
-from bayplan.server.auth.access import STAFF, USERS, Access
+from bayplan.server.auth.access import CATALOGUE_STAFF, USERS, Access
 from bayplan.server.context import Context
 from bayplan.server.crud import queries
 from bayplan.server.crud.resource import Resource
@@ -52,7 +53,7 @@ def crud_routes(resource: Resource) -> tuple[Route, ...]:
             "POST",
             f"{path}/create",
             _create(resource),
-            STAFF,
+            _access(resource, "create", CATALOGUE_STAFF),
             f"Add a {singular}",
             f"Adds a {singular}; staff only. References are pks or natural keys.",
             f"create_{name}",
@@ -83,7 +84,7 @@ def crud_routes(resource: Resource) -> tuple[Route, ...]:
             "PUT",
             f"{path}/{{pk}}",
             _write(resource, "replace"),
-            _access(resource, "replace", STAFF),
+            _access(resource, "replace", CATALOGUE_STAFF),
             f"Update a {singular}",
             f"Replaces all fields of a {singular}; {_writers(resource, 'replace')}.",
             f"update_{name}",
@@ -100,7 +101,7 @@ def crud_routes(resource: Resource) -> tuple[Route, ...]:
             "PATCH",
             f"{path}/{{pk}}",
             _write(resource, "change"),
-            _access(resource, "change", STAFF),
+            _access(resource, "change", CATALOGUE_STAFF),
             f"Partially update a {singular}",
             f"Changes the fields of a {singular} that the body names; {_writers(resource, 'change')}.",
             f"patch_{name}",
@@ -117,7 +118,7 @@ def crud_routes(resource: Resource) -> tuple[Route, ...]:
             "DELETE",
             f"{path}/{{pk}}",
             _delete(resource),
-            STAFF,
+            _access(resource, "delete", CATALOGUE_STAFF),
             f"Delete a {singular}",
             f"{resource.removal} Staff only.",
             f"delete_{name}",
@@ -130,7 +131,9 @@ def crud_routes(resource: Resource) -> tuple[Route, ...]:
 
 
 def _access(resource: Resource, action: str, of_users: Access) -> Access:
-    return Access(of_users.users, of_users.staff, resource.workers_may.get(action))
+    is_for_sessions = resource.only_sessions_write and action not in ("list", "load")
+    scope = None if is_for_sessions else of_users.scope
+    return replace(of_users, workers=resource.workers_may.get(action), scope=scope)
 
 
 def _writers(resource: Resource, action: str) -> str:

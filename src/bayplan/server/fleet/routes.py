@@ -13,7 +13,7 @@ from bayplan.schemas.workers import (
     NewJoinToken,
     WorkerAnswer,
 )
-from bayplan.server.auth.access import EVERYONE, JOINING, STAFF, STAFF_AND_WORKERS
+from bayplan.server.auth.access import EVERYONE, FLEET_STAFF, JOINING, STAFF_AND_WORKERS
 from bayplan.server.context import Context
 from bayplan.server.fleet import queries
 from bayplan.server.http.endpoint import bearer, read_in_time
@@ -84,8 +84,9 @@ async def join(context: Context, call: Call[NoParameters, None]) -> Response:
 
 
 async def _report(context: Context, call: Call[NoParameters, None], token: str) -> Response:
-    principal = (await context.authenticator.authenticate(token)).principal
-    body = await read_in_time(call.request, principal, context.authenticator, context.settings.max_body_bytes)
+    principal = (await context.authenticator.authenticate(token)).principal_for(JOINING)
+    limit_bytes = context.settings.max_body_bytes
+    body = await read_in_time(call.request, principal, context.authenticator, JOINING, limit_bytes)
     machine = await parsed(body, JoinRequest)
     if principal.worker is None:
         raise Forbidden("Joining takes a join token as the bearer: staff make one at /v1/nodes/join-tokens.")
@@ -120,7 +121,7 @@ ROUTES = (
         "GET",
         "/v1/nodes/ping",
         ping,
-        EVERYONE,
+        EVERYONE.within("workers"),
         "Say that a node is alive",
         "Sets the node's `last_seen`. The header `Node-Id` says which: one of its own for a worker, any for staff.",
         "ping",
@@ -133,7 +134,7 @@ ROUTES = (
         "POST",
         "/v1/nodes/join-tokens",
         make_join_token,
-        STAFF,
+        FLEET_STAFF,
         "Make a join token",
         "Gives a token with which machines can join, for a time and a number of uses; shown once. Staff only.",
         "make_join_token",
@@ -148,7 +149,7 @@ ROUTES = (
         "POST",
         "/v1/nodes/join-tokens/list",
         list_join_tokens,
-        STAFF,
+        FLEET_STAFF,
         "List the join tokens",
         "Gives all join tokens that have not expired long ago, without the tokens themselves. Staff only.",
         "list_join_tokens",
@@ -164,7 +165,7 @@ ROUTES = (
         "DELETE",
         "/v1/nodes/join-tokens/{pk}",
         delete_join_token,
-        STAFF,
+        FLEET_STAFF,
         "Take a join token back",
         "Ends a join token; who has joined with it stays. Staff only.",
         "delete_join_token",
@@ -197,7 +198,7 @@ ROUTES = (
         "POST",
         "/v1/nodes/workers/list",
         list_workers,
-        STAFF,
+        FLEET_STAFF,
         "List the workers",
         "Gives every machine that has joined, by address, with the pks of its nodes. Staff only.",
         "list_workers",
@@ -213,7 +214,7 @@ ROUTES = (
         "DELETE",
         "/v1/nodes/workers/{worker}",
         revoke,
-        STAFF_AND_WORKERS,
+        STAFF_AND_WORKERS.within("workers"),
         "Revoke a worker",
         "Ends a worker's secret and all of its tokens at once; its nodes stay unless `nodes` is true. For staff, and "
         "for the worker itself when it leaves.",

@@ -7,7 +7,7 @@ from pydantic import Field
 from pydantic_core import PydanticCustomError
 from starlette.responses import Response
 
-from bayplan.db.change_entry import SCANS, SECRETS, WORKERS
+from bayplan.db.change_entry import API_TOKENS, SCANS, SECRETS, WORKERS
 from bayplan.db.resource_types import RESOURCE_TYPES
 from bayplan.schemas.common import MAX_INTEGER
 from bayplan.schemas.history import HistoryEntry
@@ -34,7 +34,7 @@ def _read_cursor(text: str) -> Cursor:
 class HistoryParameters(Parameters):
     """Which entries, and which of them are on the page."""
 
-    resource: Annotated[str | None, one_of(*RESOURCE_TYPES, WORKERS, SECRETS, SCANS)] = Field(
+    resource: Annotated[str | None, one_of(*RESOURCE_TYPES, WORKERS, SECRETS, SCANS, API_TOKENS)] = Field(
         None, description="Of objects of this resource."
     )
     pk: Annotated[int | None, _PK] = Field(None, description="Of the object with this pk.")

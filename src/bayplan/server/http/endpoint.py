@@ -10,7 +10,7 @@ from starlette.responses import Response
 from bayplan.db.principal import EVERYBODY, Principal
 from bayplan.errors import Forbidden, Unauthenticated
 from bayplan.schemas.common import Body
-from bayplan.server.auth.access import WorkerAccess
+from bayplan.server.auth.access import Access, WorkerAccess
 from bayplan.server.auth.authentication import Authenticator
 from bayplan.server.http.parameters import NoParameters, parse_query
 from bayplan.server.http.parsing import parsed, read_body
@@ -34,7 +34,9 @@ def bearer(request: Request) -> str:
     return token.strip()
 
 
-async def read_in_time(request: Request, principal: Principal, authenticator: Authenticator, limit_bytes: int) -> bytes:
+async def read_in_time(
+    request: Request, principal: Principal, authenticator: Authenticator, access: Access, limit_bytes: int
+) -> bytes:
     """Gives the whole body; raises `TooLarge`.
 
     Raises `Unauthenticated` or `Forbidden` where it came late, and the principal's rights have ended or changed by then.
@@ -42,7 +44,7 @@ async def read_in_time(request: Request, principal: Principal, authenticator: Au
     begun = time.monotonic()
     body = await read_body(request, limit_bytes)
     if time.monotonic() - begun > _LATE_SECONDS:
-        current = (await authenticator.check(bearer(request), "access")).principal
+        current = (await authenticator.check(bearer(request), "access")).principal_for(access)
         if (current.user, current.worker, current.is_staff) != (principal.user, principal.worker, principal.is_staff):
             raise Forbidden("What you may do was changed before the body had come: ask again.")
     return body
@@ -66,7 +68,7 @@ def endpoint(route: Route, context: Any, authenticator: Authenticator, max_body_
         principal, version, node = EVERYBODY, 0, None
         if authenticates:
             authentication = await authenticator.authenticate(bearer(request))
-            principal, version = authentication.principal, authentication.version
+            principal, version = authentication.principal_for(access), authentication.version
             if not access.refuses_after_body:
                 access.check(principal)
             node_id = request.headers.get("node-id")
@@ -90,7 +92,7 @@ def endpoint(route: Route, context: Any, authenticator: Authenticator, max_body_
         if body_model is None or route.body_as is BodyAs.UNREAD:
             return None
         if authenticates:
-            body = await read_in_time(request, principal, authenticator, limit_bytes)
+            body = await read_in_time(request, principal, authenticator, access, limit_bytes)
         else:
             body = await read_body(request, limit_bytes)
         if route.body_as is BodyAs.BYTES:

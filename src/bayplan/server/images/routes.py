@@ -4,7 +4,7 @@ from starlette.responses import Response
 
 from bayplan.schemas.docker import ImageAnswer
 from bayplan.schemas.facts import FactsAnswer, FactsPatch
-from bayplan.server.auth.access import STAFF, USERS
+from bayplan.server.auth.access import CATALOGUE_STAFF, USERS
 from bayplan.server.context import Context
 from bayplan.server.crud.queries import Sender
 from bayplan.server.http.openapi import IF_MATCH, TAGGED
@@ -62,7 +62,7 @@ ROUTES = (
         "PATCH",
         "/v1/docker/{pk}/facts",
         patch_facts,
-        STAFF,
+        CATALOGUE_STAFF,
         "Enter facts about an image",
         "Enters what staff know of an image; null takes an entry back. Staff only.",
         "patch_facts",
@@ -78,7 +78,7 @@ ROUTES = (
         "DELETE",
         "/v1/docker/{pk}/reinstate",
         reinstate,
-        STAFF,
+        CATALOGUE_STAFF,
         "Bring a deleted docker image back",
         "Reinstates an image that was deleted softly; staff only. 409 if its name and version were taken.",
         "reinstate_docker",
@@ -93,7 +93,7 @@ ROUTES = (
         "DELETE",
         "/v1/docker/{pk}/hard",
         erase,
-        STAFF,
+        CATALOGUE_STAFF,
         "Remove a docker image for good",
         "Removes an image, deleted or not, with all that is known of it. It answers with it for the last time. Staff only.",
         "hard_delete_docker",

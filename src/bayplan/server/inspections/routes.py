@@ -6,7 +6,7 @@ from starlette.responses import Response
 
 from bayplan.schemas.common import NoFields
 from bayplan.schemas.inspection import InspectionAnswer, InspectionRequest
-from bayplan.server.auth.access import EVERYONE, STAFF, STAFF_AND_WORKERS
+from bayplan.server.auth.access import CATALOGUE_STAFF, EVERYONE, STAFF_AND_WORKERS
 from bayplan.server.context import Context
 from bayplan.server.http.openapi import IF_MATCH, TAGGED
 from bayplan.server.http.parameters import NoParameters
@@ -38,7 +38,9 @@ ROUTES = (
         "POST",
         "/v1/docker/inspect",
         inspect,
-        STAFF_AND_WORKERS.saying("Only staff and workers may ask registries: ask one of them, or log in as one."),
+        STAFF_AND_WORKERS.within("match").saying(
+            "Only staff and workers may ask registries: ask one of them, or log in as one."
+        ),
         "What a registry says of an image",
         "Reads the manifest and the configuration of an image in its registry, and gives what they tell; nothing is stored. "
         "Staff and workers only. docs/registries.md says what is read, and from where.",
@@ -67,7 +69,7 @@ ROUTES = (
         "POST",
         "/v1/docker/{pk}/inspection",
         store,
-        STAFF,
+        CATALOGUE_STAFF,
         "Inspect an image and store what its registry says",
         "Reads the image in its registry with its own log-in, and stores what it says of itself, as facts with the origin "
         "`registry` too. Fields and staff's entries stay as they are. Staff only.",

@@ -69,7 +69,7 @@ ROUTES = (
         "GET",
         "/v1/prefetch/wanted",
         desired_images,
-        STAFF_AND_WORKERS.saying("Only workers ask what they are to hold; staff may by 'Node-Id'."),
+        STAFF_AND_WORKERS.within("workers").saying("Only workers ask what they are to hold; staff may by 'Node-Id'."),
         "What a machine is to hold",
         "Gives the images that the rules name for the nodes of the worker that asks, as far as they run there, with their "
         "log-ins and digests. Staff ask for the machine of a node by `Node-Id`.",

@@ -4,7 +4,7 @@ from starlette.responses import Response
 
 from bayplan.schemas.hardware import HardwareAnswer
 from bayplan.schemas.licences import LicenceAnswer, SubDescriptors
-from bayplan.server.auth.access import STAFF, USERS
+from bayplan.server.auth.access import CATALOGUE_STAFF, USERS
 from bayplan.server.context import Context
 from bayplan.server.http.openapi import IF_MATCH, TAGGED
 from bayplan.server.http.parameters import NoParameters
@@ -30,7 +30,7 @@ ROUTES = (
         "PATCH",
         "/v1/licences/{pk}/subdescriptors",
         subdescriptors,
-        STAFF,
+        CATALOGUE_STAFF,
         "Add or remove sub-descriptors of a licence",
         "Adds names to one of a licence's lists, or removes them; staff only.",
         "subdescriptors",

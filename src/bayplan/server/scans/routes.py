@@ -3,7 +3,7 @@
 from starlette.responses import Response
 
 from bayplan.schemas.scans import MOST_REPORT_BYTES, ScanAnswer, ScanJobAnswer, ScanReport, ScanRequest
-from bayplan.server.auth.access import EVERYONE, STAFF, STAFF_AND_WORKERS, USERS
+from bayplan.server.auth.access import CATALOGUE_STAFF, EVERYONE, STAFF_AND_WORKERS, USERS
 from bayplan.server.context import Context
 from bayplan.server.http.parameters import NoParameters
 from bayplan.server.http.responses import Json
@@ -44,7 +44,7 @@ ROUTES = (
         "POST",
         "/v1/docker/{pk}/scan",
         request,
-        STAFF,
+        CATALOGUE_STAFF,
         "Scan an image in its registry",
         "Asks the server to read the files of an image, in its registry and with the image's credentials. It takes as long as "
         "pulling the image: GET says how far it is. One that has not ended goes on. Staff only.",
@@ -87,7 +87,9 @@ ROUTES = (
         "PUT",
         "/v1/scans/{digest}",
         report,
-        STAFF_AND_WORKERS.saying("Only staff and workers may report scans: ask one of them, or log in as one."),
+        STAFF_AND_WORKERS.within("apply").saying(
+            "Only staff and workers may report scans: ask one of them, or log in as one."
+        ),
         "Report what the files of an image say",
         "Stores the scan of the image with that digest, once: another report of the same reader changes nothing, and is answered "
         "with the one that is stored. Its facts are those of every image that has the digest. Workers may report digests that "

@@ -14,15 +14,27 @@ Tokens = dict[str, str]
 
 async def tokens_for_user(context: Context, credentials: UserCredentials, address: str) -> Tokens:
     """Gives a user's tokens; raises `Unauthenticated`, and `TooManyAttempts` after many failed ones from that address, or at once."""
+    return _tokens(context, "user", await account_of(context, credentials, address))
+
+
+async def account_of(context: Context, credentials: UserCredentials, address: str) -> accounts.Account:
+    """Gives the user whose name and password these are, as `tokens_for_user` does, and notes the log-in."""
     attempt = login_limits.attempt(credentials.username, address)
     turn = context.log_in_turns.setdefault(attempt.pair, LogInTurn())
     # One after the other, so that many guesses at once are all counted.
     try:
         async with turn.taken(2 * context.settings.login_attempts):
-            account = await _logged_in(context, credentials, attempt)
+            return await _logged_in(context, credentials, attempt)
     except TooManyAttempts:
         await context.refusal_pace.wait()
         raise
+
+
+async def renewed_tokens(context: Context, username: str) -> Tokens:
+    """Gives tokens for a user whose earlier ones have just ended by a new password; raises `Unauthenticated`."""
+    account = await accounts.active_user(context.db, username)
+    if account is None:
+        raise Unauthenticated("The user was deactivated or renamed meanwhile: log in again at /v1/auth/obtain.")
     return _tokens(context, "user", account)
 
 

@@ -1,0 +1,27 @@
+"""`bayplan token list`: lists the tokens of programs."""
+
+from typing import Annotated
+
+import typer
+
+from bayplan.cli.options import TABLE, Output, Server
+
+
+def list_(
+    everyone: Annotated[bool, typer.Option("--everyone", help="The tokens of all users, for staff.")] = False,
+    ended: Annotated[bool, typer.Option("--ended", help="Also those that have expired or were revoked.")] = False,
+    server: Server = None,
+    output_format: Output = TABLE,
+) -> None:
+    """List your tokens."""
+    from bayplan.cli import connection, output
+    from bayplan.cli.token import _view as view
+
+    with connection.connect(server) as client:
+        tokens = client.api_tokens.list(everyone=everyone, include_inactive=ended)
+    return output.render(
+        tokens,
+        output_format,
+        view=lambda tokens: view.show_tokens(tokens, with_owners=everyone),
+        name=lambda token: token["name"],
+    )

@@ -1,0 +1,1 @@
+"""Tokens of users for programs: made, listed and revoked."""

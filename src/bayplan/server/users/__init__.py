@@ -1,0 +1,1 @@
+"""The user who asks: who they are, and their own password. The resource `users` has the rest."""

@@ -1,0 +1,52 @@
+"""`bayplan token`: made, used by a program in BAYPLAN_TOKEN, listed and revoked, as a person does it."""
+
+import json
+import re
+
+from tests.cli.conftest import Shell
+from tests.process import Server
+
+
+def test_a_token_is_made_used_listed_and_revoked(server: Server, shell: Shell) -> None:
+    made = shell.run("token", "create", "ci", "--scope", "match", "--expires-in", "90d")
+    token = made.out.strip()
+    assert re.fullmatch(r"bpt_[0-9A-Za-z]{49}", token)
+    assert re.fullmatch(
+        r"Good for match until \d{4}-\d\d-\d\d \d\d:\d\d UTC; it is not shown again. .*BAYPLAN_TOKEN\.\n", made.err
+    )
+    program = shell.with_settings(server=server.url, token=token)
+    assert "pytorch" in program.run("images", "list").out
+    assert program.run("match", "--gpu", "a100", "--driver", "550.54.15").out
+    error = program.run("images", "rm", "1", "--yes", code=1).err
+    assert "the scope 'apply'" in error
+    assert "`bayplan token create`" in error
+    assert "log in" in program.run("token", "create", "other", code=1).err
+    listed = shell.run("token", "list").out
+    assert re.search(r"ci +match +\d{4}-\d\d-\d\d \d\d:\d\d UTC +", listed)
+    assert token not in listed
+    refused = shell.run("token", "revoke", "ci", code=1).err
+    assert "Revoke ci (last use " in refused
+    assert shell.run("token", "revoke", "ci", "--yes").out == "Revoked ci.\n"
+    (line,) = program.run("images", "list", code=1).err.splitlines()
+    assert line.startswith(f"{server.url} does not take the token in BAYPLAN_TOKEN. The token was revoked")
+    assert token not in line
+    assert re.search(r"ci +match +revoked", shell.run("token", "list", "--ended").out)
+
+
+def test_what_a_token_can_be_is_said_in_words_of_the_command_line(shell: Shell) -> None:
+    error = shell.run("token", "create", "long", "--expires-in", "400d", code=1).err
+    assert error.startswith("--expires-in can be at most 365d")
+    error = shell.run("token", "create", "odd", "--scope", "root", code=1).err
+    assert "read" in error
+    assert "workers" in error
+    assert "token 'none-such'" in shell.run("token", "revoke", "none-such", "--yes", code=1).err
+
+
+def test_several_scopes_and_tokens_as_json(shell: Shell) -> None:
+    made = json.loads(shell.run("token", "create", "a", "--scope", "read,match", "--scope", "apply", "--json").out)
+    assert made["scopes"] == ["read", "match", "apply"]
+    json.loads(shell.run("token", "create", "b", "--json").out)
+    every = json.loads(shell.run("token", "list", "--everyone", "--json").out)
+    assert {"a", "b"} <= {token["name"] for token in every}
+    assert all(token["owner"] == "admin" for token in every)
+    assert shell.run("token", "revoke", "a", str(every[-1]["pk"]), "--yes").out == "Revoked a.\nRevoked b.\n"
