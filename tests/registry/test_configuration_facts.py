@@ -153,6 +153,9 @@ def test_how_compat_libraries_come_into_use(steps: list[str], activation: str | 
         ("example.org/x:latest-intel-cpu", {}),
         ("example.org/x:2.6-gpu", {}),
         ("example.org/procmon:1", {}),
+        ("example.org/vllm-gfx906:v1", {"accelerator": "rocm", "kernel_architectures": ["gfx906"]}),
+        ("example.org/llama:vulkan-gfx1151", {}),
+        ("example.org/llama:gfx1151-rocm-7.2", {"accelerator": "rocm", "rocm_version": "7.2", "kernel_architectures": ["gfx1151"]}),
     ],
 )  # fmt: skip
 def test_tags(image: str, expected: dict[str, str]) -> None:
@@ -203,6 +206,11 @@ def test_signs_of_another_kind_of_gpu(env: dict[str, str], steps: list[str], acc
         ("https://repo.amd.com/rocm/whl/gfx77X-all/", None),
         ("https://repo.amd.com/rocm/whl-multi-arch/", None),
         ("https://example.org/whl/gfx1151/", None),
+        (
+            "https://download.pytorch.org/whl/rocm6.0",
+            ["gfx900", "gfx906", "gfx908", "gfx90a", "gfx1030", "gfx1100", "gfx942"],
+        ),
+        ("https://download.pytorch.org/whl/rocm9.9", None),
     ],
 )
 def test_the_targets_of_amds_indexes(index: str, targets: list[str] | None) -> None:

@@ -12,7 +12,7 @@ from bayplan.registry.accelerator_signs import by_variable, is_for_intel_gpus
 from bayplan.registry.cuda_facts import cuda_release
 from bayplan.registry.evidence import Certainty, Evidence, NamedFact, ObservedFact, derived, stated
 from bayplan.registry.fact_sources import architectures, targets
-from bayplan.registry.framework_builds import targets_of_index
+from bayplan.registry.framework_builds import build_of_index, targets_of_index
 from bayplan.registry.framework_cuda import build_facts
 from bayplan.registry.shell_substitution import UNKNOWN
 
@@ -148,11 +148,29 @@ def _rocm_targets(evidence: Evidence) -> Iterator[NamedFact]:
         if listed is not None:
             yield "kernel_architectures", ObservedFact([*dict.fromkeys(listed)], source, certainty)
             return
-    installed = [found for found in evidence.installations if found.requirement("torch") and not found.removes]
-    for index in installed[-1].indexes if installed else ():
+    torch = next(
+        (
+            (found, requirement)
+            for found in reversed(evidence.installations)
+            if not found.removes and (requirement := found.requirement("torch"))
+        ),
+        None,
+    )
+    if torch is None:
+        return
+    for index in torch[0].indexes:
         if of_index := targets_of_index(index):
             yield "kernel_architectures", derived([*of_index], "history pip install torch, AMD's index")
             return
+        named = build_of_index(index) if "download.pytorch.org" in index else None
+        if named is not None and named.accelerator == "rocm" and torch[1].version and "+" not in torch[1].version:
+            row = load().arch_list("PyTorch", f"{torch[1].version}+rocm{named.release}", None)
+            if row is not None:
+                yield (
+                    "kernel_architectures",
+                    derived([*row.kernel_architectures], "history pip install torch, its index"),
+                )
+                return
 
 
 def is_of_ngc(evidence: Evidence) -> bool:

@@ -56,6 +56,7 @@ _WORDS = (
     (re.compile(r"cann|ascend", re.ASCII), "ascend"),
     (re.compile(r"tpu(?:vm)?", re.ASCII), "tpu"),
 )
+_TARGET = re.compile(r"gfx[0-9]{2,3}[0-9a-f]", re.ASCII)
 _PAIRS = {("gpu", "intel"): "xpu", ("intel", "gpu"): "xpu"}
 _INTEL_DRIVERS = re.compile(r"(?:lib)?(?:intel-level-zero-gpu|ze-intel-gpu1?)(?:[_=].*)?", re.ASCII)
 
@@ -98,4 +99,11 @@ def by_name(evidence: Evidence) -> str | None:
     words = list(words_of_name(evidence))
     named = {accelerator for word in words for pattern, accelerator in _WORDS if pattern.fullmatch(word)}
     named |= {accelerator for pair, accelerator in _PAIRS.items() if pair in itertools.pairwise(words)}
+    named |= {"rocm"} if targets_of_name(evidence) else set()
     return named.pop() if len(named) == 1 else None
+
+
+def targets_of_name(evidence: Evidence) -> list[str]:
+    """The targets of AMD GPUs that the image is named after; none for one that uses them by Vulkan."""
+    words = list(words_of_name(evidence))
+    return [] if "vulkan" in words else [*dict.fromkeys(word for word in words if _TARGET.fullmatch(word))]

@@ -28,6 +28,7 @@ from bayplan.registry.sbom_facts import merged
 from bayplan.registry.tag_facts import tag_facts
 
 _REQUIRE = re.compile(r"NVIDIA_REQUIRE_[A-Z0-9_]{1,100}", re.ASCII)
+_OF_ROCM = frozenset({"accelerator", "rocm_version", "kernel_architectures"})
 _WITHOUT_CUDA = frozenset({"cuda_version", "framework_cuda", "compiler_cuda", "cuda_architectures"})
 
 
@@ -113,7 +114,7 @@ def read_facts(evidence: Evidence) -> Facts:
             by_tag.pop("framework_version", None)
     accelerator = facts.get("accelerator", by_tag.get("accelerator"))
     if "cuda_version" in facts and "accelerator" not in facts:
-        by_tag = {name: fact for name, fact in by_tag.items() if name not in ("accelerator", "rocm_version")}
+        by_tag = {name: fact for name, fact in by_tag.items() if name not in _OF_ROCM}
         accelerator = None
     facts = by_tag | facts
     if (driver := needs_driver(evidence, facts)) is not None:

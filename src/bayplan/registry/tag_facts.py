@@ -7,7 +7,7 @@ image's own (runpod/pytorch:1.0.2-cu1281-torch260).
 import re
 from collections.abc import Iterator
 
-from bayplan.registry.accelerator_signs import by_name
+from bayplan.registry.accelerator_signs import by_name, targets_of_name
 from bayplan.registry.evidence import Evidence, NamedFact, derived
 from bayplan.registry.framework_builds import cuda_of_digits
 
@@ -81,6 +81,8 @@ def tag_facts(evidence: Evidence) -> Iterator[NamedFact]:
     accelerator = by_name(evidence)
     if accelerator is not None:
         yield "accelerator", derived(accelerator, source)
+    if accelerator == "rocm" and (targets := targets_of_name(evidence)):
+        yield "kernel_architectures", derived(targets, source)
     if accelerator == "rocm" and (named := _ROCM.search(tag)):
         digits = ".".join(part for part in named.groups()[1:] if part)
         yield "rocm_version", derived(named[1] or digits, source)

@@ -67,12 +67,17 @@ def test_a_release_could_make_what_its_builds_contain() -> None:
         for name, (oldest, newest) in RENAMED.items()
     }
     # A wheel has what was read; vLLM 0.9 was built with a newer CUDA than that of its torch, by which it is listed.
-    for row in (row for row in TABLES.arch_lists if not row.source.startswith("wheel ")):
+    by_hand = [row for row in TABLES.arch_lists if not row.source.startswith("wheel ")]
+    for row in (row for row in by_hand if not row.library.endswith("+rocm")):
         for kernel in row.kernel_architectures:
             name = re.sub(r"^compute_([0-9]+)([0-9])$", r"\1.\2", kernel.removesuffix("+PTX")).rstrip("af")
             first, last = spans[name]
             assert first[: len(row.cuda)] <= row.cuda, (row, kernel)
             assert last is None or row.cuda <= last, (row, kernel)
+    machines = TABLES.machines
+    for row in (row for row in by_hand if row.library.endswith("+rocm")):
+        assert set(row.kernel_architectures) <= machines.gfx.keys(), row
+        assert row.cuda in {release.release for release in machines.rocm}, row
 
 
 @pytest.mark.parametrize(

@@ -116,6 +116,63 @@ def test_an_amdgpu_driver_of_a_linux_kernel_leaves_it_open() -> None:
     assert reason(replace(ROCM, rocm_version=None), MI300X, "driver_not_tested").grade is Grade.CAVEAT
 
 
+STRIX_HALO = Node(target="gfx1151", accelerator="rocm", architecture="amd64")
+
+
+@pytest.mark.parametrize(
+    ("kernel", "rocm", "grade"),
+    [
+        ("6.18.4-200.fc43.x86_64", "7.1.1", Grade.NO),
+        ("7.0.0-27-generic", "6.4.4", Grade.NO),
+        ("6.14.0-1018-oem", "7.0.2", Grade.NO),
+        ("6.18.4", "7.10", Grade.NO),
+        ("6.18.4", "7.2", Grade.UNKNOWN),
+        ("6.18.4", "7.11.0", Grade.UNKNOWN),
+        ("6.18.3", "7.1.1", Grade.UNKNOWN),
+        ("6.14.0-37-generic", "7.1.1", Grade.UNKNOWN),
+    ],
+)
+def test_a_kernel_with_the_right_sizes_of_queues_refuses_older_releases_on_gfx1151(
+    kernel: str, rocm: str, grade: Grade
+) -> None:
+    image = replace(ROCM, rocm_version=rocm, kernel_architectures=framework_kernels("gfx1151", "gfx1100"))
+    node = replace(STRIX_HALO, kernel_version=kernel)
+    assert reason(image, node, "driver_not_tested").grade is grade
+    assert reason(image, replace(node, target="gfx1100"), "driver_not_tested").grade is Grade.UNKNOWN
+
+
+@pytest.mark.parametrize(
+    ("version", "target", "grade"),
+    [
+        ("2.7.1+rocm6.3", "gfx1101", Grade.NATIVE),
+        ("2.7.1+rocm6.3", "gfx1103", Grade.NO),
+        ("2.5.1+rocm6.2", "gfx1010", Grade.NO),
+        ("2.5.1+rocm6.2", "gfx942:sramecc+:xnack-", Grade.NATIVE),
+        ("2.11.0+rocm7.2", "gfx1151", Grade.NATIVE),
+    ],
+)
+def test_the_targets_of_pytorchs_own_builds(version: str, target: str, grade: Grade) -> None:
+    image = Image(framework="PyTorch", framework_version=version)
+    node = Node("30.20", target=target, accelerator="rocm", architecture="amd64")
+    assert verdict(image, node).grade is grade
+    assert "arch_list_unknown" not in codes(image, node)
+    own = replace(image, kernel_architectures=(("flash_attn", ("gfx90a",)),))
+    assert verdict(own, node).grade is Grade.NO
+
+
+@pytest.mark.parametrize(
+    "version", ["2.7.1+rocm6.3.4", "2.9.1+rocm7.2.3.lw.git1", "2.10.0.dev20250929+rocm7.0", "2.99.0+rocm9.9"]
+)
+def test_builds_of_other_makers_and_of_the_night_are_not_pytorchs_own(version: str) -> None:
+    node = Node("30.20", target="gfx1151", accelerator="rocm", architecture="amd64")
+    found = reason(Image(framework="PyTorch", framework_version=version), node, "arch_list_unknown")
+    assert found.grade is Grade.CAVEAT
+
+
+def test_rocm_in_wsl_needs_a_runtime_that_images_do_not_have() -> None:
+    assert reason(ROCM, replace(MI300X, wsl=True), "wsl").grade is Grade.UNKNOWN
+
+
 # 11. Sizes
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass
 from operator import attrgetter
 
+from bayplan.domain.compatibility.gfx import amd_code
 from bayplan.domain.compatibility.image_requirements import ImageRequirements
 
 _OF_CPU_BUILD = (
@@ -49,6 +50,10 @@ DERIVED_FACTS: Mapping[str, DerivedFact] = {
         lambda requirements: requirements.needs_driver_only,
     ),
     "rocm": DerivedFact(("rocm_version", "framework_version"), lambda requirements: requirements.rocm),
+    "amd_code": DerivedFact(
+        ("kernel_architectures", "framework", "framework_version"),
+        lambda requirements: amd_code(requirements.declared, requirements.tables),
+    ),
     "accelerator": DerivedFact(_ACCELERATOR_FIELDS, lambda requirements: requirements.accelerator),
     "framework_accelerator": DerivedFact(
         ("framework_version", "framework_cuda"), lambda requirements: requirements.framework_accelerator

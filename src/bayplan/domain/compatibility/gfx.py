@@ -12,7 +12,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 from itertools import product
 
+from bayplan.domain.compatibility.image import FRAMEWORK, Image, KernelArchitectures
 from bayplan.domain.compatibility.tables import GfxTarget, Tables
+from bayplan.domain.compatibility.tables.libraries import library_name
 from bayplan.domain.compatibility.verdict import Grade
 
 _TARGET = re.compile(r"(gfx[0-9a-f]{3,5}|gfx[0-9]{1,2}(?:-[0-9])?-generic)((?::[a-z]+[+-])*)", re.ASCII)
@@ -39,6 +41,17 @@ def parse_target(text: str) -> TargetId | None:
 def is_target(text: str) -> bool:
     """Whether an entry of an architecture list is one of AMD's."""
     return parse_target(text) is not None
+
+
+def amd_code(image: Image, tables: Tables) -> KernelArchitectures | None:
+    """The targets that an image's libraries were built for: its own facts, and the table's for its framework's build."""
+    own = image.kernel_architectures or ()
+    names = {FRAMEWORK, library_name(image.framework or FRAMEWORK)}
+    if not any(library_name(library) in names for library, _ in own):
+        row = tables.arch_list(image.framework, image.framework_version, None, "amd64")
+        if row is not None and all(map(is_target, row.kernel_architectures)):
+            return (*own, (FRAMEWORK, row.kernel_architectures))
+    return image.kernel_architectures
 
 
 def grade_on_targets(code: Iterable[str], targets: Iterable[str], tables: Tables) -> Grade:

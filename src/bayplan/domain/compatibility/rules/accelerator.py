@@ -1,6 +1,8 @@
 """Rules 2 and 14: a node without GPU, an image for another kind of GPU, and AMD's driver and targets."""
 
-from bayplan.domain.compatibility.gfx import grade_on_targets, parse_target
+import re
+
+from bayplan.domain.compatibility.gfx import amd_code, grade_on_targets, parse_target
 from bayplan.domain.compatibility.image import framework_kernels
 from bayplan.domain.compatibility.pairing import Pairing
 from bayplan.domain.compatibility.rules.reasons import CATALOGUE, advice, built_with, caveat, no, other_image, unknown
@@ -12,6 +14,11 @@ TARGETS = "LLVM, User Guide for AMDGPU Backend, Target ID and Generic processors
 DRIVERS = "AMD, User and AMD GPU Driver (amdgpu) support matrix"
 JUDGED = {"cuda": "CUDA", "rocm": "ROCm"}
 """The accelerators that there are rules for, as people write them."""
+QUEUE_SIZES = "ROCm/TheRock issue 2991; Linux, drm/amdkfd: Export the cwsr_size and ctl_stack_size to userspace"
+_KERNEL = re.compile(r"([0-9]+)\.([0-9]+)(?:\.([0-9]+))?", re.ASCII)
+_KERNEL_WITH_SIZES = "6.18.4"
+_UBUNTU_OEM = re.compile(r"6\.14\.0-([0-9]+)-oem", re.ASCII)
+_OEM_WITH_SIZES = 1018
 _YEAR = 365
 _FIRST_WITH_A_YEAR: RocmVersion = (6, 4)
 _RELEASES_BEFORE = 2
@@ -100,7 +107,7 @@ def _words(accelerator: str) -> str:
 
 def amd_target(pairing: Pairing) -> Reason | None:
     """Rule 14: the image has code for the node's target, or for the generic target of LLVM that lists it."""
-    node, libraries = pairing.node, pairing.image.declared.kernel_architectures
+    node, libraries = pairing.node, amd_code(pairing.image.declared, pairing.tables)
     if not node.targets:
         name = f" of {node.reported.gpu_name!r}" if node.reported.gpu_name else ""
         return unknown(
@@ -161,7 +168,7 @@ def _override(pairing: Pairing) -> str:
         for target in pairing.node.targets
         if (parsed := parse_target(target)) is not None and (row := families.get(parsed.processor)) is not None
     }
-    for _, code in pairing.image.declared.kernel_architectures or ():
+    for _, code in amd_code(pairing.image.declared, pairing.tables) or ():
         for text in code:
             parsed = parse_target(text)
             row = None if parsed is None else families.get(parsed.processor)
@@ -201,6 +208,16 @@ def amd_driver(pairing: Pairing) -> Reason | None:
 def _driver_without_version(pairing: Pairing) -> Reason:
     """A driver whose kernel is known comes with that kernel and has no version; where neither is known, nobody looked."""
     rocm, kernel = pairing.image.rocm, pairing.node.reported.kernel_version
+    if rocm is not None and kernel is not None and _kernel_refuses(pairing.node.targets, kernel, rocm):
+        return no(
+            ReasonCode.DRIVER_NOT_TESTED,
+            needed="ROCm 7.2 or later",
+            found=f"ROCm {_release(rocm)} with Linux {kernel}",
+            detail=f"From {_KERNEL_WITH_SIZES} on Linux takes queues of gfx1151 in their right size alone, and ROCm before 7.2 "
+            "(of the previews, before 7.11) asks for a wrong one: no queue is made, and nothing runs on the GPU.",
+            remedies=[other_image("use an image with ROCm 7.2 or later", rocm_version="7.2")],
+            source=QUEUE_SIZES,
+        )
     needed = None if rocm is None else f"a driver for ROCm {_release(rocm)}"
     if kernel is None:
         return caveat(
@@ -224,6 +241,16 @@ def _driver_without_version(pairing: Pairing) -> Reason:
             advice("use an image with an older ROCm release, of the time of the worker's kernel"),
         ),
     )
+
+
+def _kernel_refuses(targets: tuple[str, ...], kernel: str, rocm: RocmVersion) -> bool:
+    """Whether a kernel has the right sizes of queues for gfx1151, and a ROCm release the wrong ones."""
+    if not targets or any(target.partition(":")[0] != "gfx1151" for target in targets):
+        return False
+    numbers, oem = _KERNEL.match(kernel), _UBUNTU_OEM.match(kernel)
+    has_sizes = numbers is not None and tuple(int(number or 0) for number in numbers.groups()) >= (6, 18, 4)
+    has_sizes = has_sizes or (oem is not None and int(oem[1]) >= _OEM_WITH_SIZES)
+    return has_sizes and (rocm < (7, 2) or (7, 9) <= rocm < (7, 11))
 
 
 def _supported(pairing: Pairing, row: AmdgpuDriver, rocm: RocmVersion) -> bool:

@@ -2,7 +2,7 @@
 
 from bayplan.domain.compatibility.pairing import Pairing
 from bayplan.domain.compatibility.rules.reasons import advice, caveat, change_node, no
-from bayplan.domain.compatibility.verdict import Reason, ReasonCode
+from bayplan.domain.compatibility.verdict import Grade, Reason, ReasonCode
 
 VIRTUAL_GPUS = "NVIDIA Virtual GPU Software documentation, CUDA and unified memory"
 VGPU_TYPES = "NVIDIA Virtual GPU Software User Guide, OpenCL and CUDA Application Support: Q-series and C-series types"
@@ -10,6 +10,7 @@ LICENCE = (
     "CUDA Runtime API, error 102 (the device has no valid Grid license); NVIDIA Virtual GPU Client Licensing User Guide"
 )
 WSL = "NVIDIA CUDA on WSL User Guide, known limitations"
+WSL_AMD = "AMD, Use ROCm on Radeon GPUs, WSL: install PyTorch for ROCm (Docker)"
 FABRIC = "NVIDIA Fabric Manager for NVSwitch documentation"
 CDI = (
     "NVIDIA Container Toolkit documentation, Support for Container Device Interface: regenerate after a driver upgrade"
@@ -126,9 +127,21 @@ def virtual_gpu(pairing: Pairing) -> Reason | None:
 
 
 def wsl(pairing: Pairing) -> Reason | None:
-    """The caveat of rule 12 for WSL 2, where the driver is that of Windows."""
+    """Rule 12: WSL 2, where the driver is that of Windows; ROCm needs a runtime of its own there."""
     if not pairing.node.reported.wsl:
         return None
+    if pairing.node.accelerator == "rocm":
+        return Reason(
+            Grade.UNKNOWN,
+            ReasonCode.WSL,
+            "a ROCm runtime for WSL",
+            None,
+            "The machine is a Windows Subsystem for Linux, where AMD's GPUs have no /dev/kfd: ROCm reaches them through "
+            "/dev/dxg, with a runtime of its own that images do not have.",
+            None,
+            WSL_AMD,
+            (advice("give the container /dev/dxg, and the machine's libdxcore and ROCm runtime, as AMD's guide says"),),
+        )
     return caveat(
         ReasonCode.WSL,
         found=pairing.node.reported.driver_version,

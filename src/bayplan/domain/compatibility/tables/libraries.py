@@ -16,6 +16,8 @@ LibraryRow = TypeVar("LibraryRow", ArchList, PypiBuild, RuntimeCompiler, Library
 
 _LOCAL_CUDA = re.compile(r"cu(?:da)?([0-9]{2})([0-9])?", re.ASCII)
 _OLD_LOCAL_CUDA = re.compile(r"cu([0-9])([0-9])", re.ASCII)
+_LOCAL_ROCM = re.compile(r"rocm(?:([0-9]{1,2}\.[0-9]{1,2})|(6\.2)\.4)", re.ASCII)
+"""The label of PyTorch's own builds; those of AMD name a patch of ROCm and mostly a commit, and have other targets."""
 _CUDA = re.compile(r"([0-9]{1,4})(?:\.([0-9]{1,4})(?:\..*)?)?", re.ASCII)
 _NGC_RELEASE = re.compile(r"(?:^|\.)nv([0-9]{2}\.[0-9]{1,2})(?:\.|$)", re.ASCII)
 _ALIASES = {
@@ -53,7 +55,8 @@ class LibraryTables:
         """The capabilities that the published build of a library was compiled for; None where it is not listed.
 
         A local version such as "2.4.0+cu121" names the build's own CUDA, which need not be the image's; builds with
-        such a label that differ from the one on PyPI are listed under "PyTorch +cu". One such as
+        such a label that differ from the one on PyPI are listed under "PyTorch +cu", those for ROCm under
+        "PyTorch +rocm" with its release in the place of the CUDA's. One such as
         "2.6.0a0+ecf3bae40a.nv25.01" is NVIDIA's own build, "NGC PyTorch". Where nothing names a CUDA, there is a result
         only if all builds of the version agree.
         """
@@ -65,6 +68,12 @@ class LibraryTables:
         if ngc is not None:
             # NVIDIA's own build is listed by the release of its image, which has one CUDA.
             return _agreed(self._builds(f"ngc_{name}", Version(ngc[1]), architecture), _cuda_numbers(cuda))
+        if (parsed.local or "").startswith("rocm"):
+            label = _LOCAL_ROCM.fullmatch(parsed.local or "")
+            if label is None or parsed.is_devrelease:
+                return None
+            builds = self._builds(f"{name}_+rocm", _released(parsed), architecture)
+            return _agreed(builds, _cuda_numbers(label[1] or label[2]))
         public = _released(parsed)
         labelled = self._builds(f"{name}_+cu", public, architecture) if release is not None else []
         release = release or _cuda_numbers(cuda)
