@@ -7,8 +7,16 @@ from bayplan.domain.compatibility.judge import judge
 from bayplan.domain.compatibility.node import Node
 from bayplan.domain.compatibility.pairing import Pairing
 from bayplan.domain.compatibility.rules import Rule, RuleSet
-from bayplan.domain.compatibility.rules.reasons import advice, change_image, change_node, no, unknown, upgrade_driver
-from bayplan.domain.compatibility.verdict import Grade, Reason, ReasonCode, Verdict
+from bayplan.domain.compatibility.rules.reasons import (
+    advice,
+    change_image,
+    change_node,
+    no,
+    other_image,
+    unknown,
+    upgrade_driver,
+)
+from bayplan.domain.compatibility.verdict import Grade, Reason, ReasonCode, Remedy, Verdict
 from bayplan.domain.versions import DriverVersion
 from tests.domain.compatibility.examples import TABLES, TODAY
 
@@ -67,6 +75,34 @@ def test_each_remedy_that_makes_the_image_run_is_offered_in_the_rules_order() ->
     assert remedies(DRIVER) == ["Ignore it, or upgrade the driver to 550.54.15 or later."]
     (reason,) = verdict(DRIVER).reasons
     assert [remedy.text for remedy in reason.remedies] == ["ignore it", "upgrade the driver to 550.54.15 or later"]
+
+
+def test_a_remedy_that_does_more_than_an_earlier_one_is_not_offered() -> None:
+    newest = replace(IMAGE, cuda="12.8.1", min_driver=None)
+    newer, more = Image(cuda="12.9.1"), Node("575.57.08", "8.6", architecture="amd64")
+
+    def needs_129(pairing: Pairing) -> Reason | None:
+        if pairing.image.declared.cuda == newer.cuda:
+            return None
+        use = other_image("use CUDA 12.9", cuda=newer.cuda)
+        both = Remedy(
+            "upgrade, and use CUDA 12.9", (("driver_version", more.driver_version),), use.image, other_image=True
+        )
+        toolkit = Remedy(
+            "install toolkit 2, and use CUDA 12.9", (("toolkit_version", "2"),), use.image, other_image=True
+        )
+        return no(ReasonCode.GPU_NEWER_THAN_CUDA, detail="12.9.", remedies=[use, both, toolkit], source="a test")
+
+    rule = Rule(needs_129, image=("cuda_text",), node=("driver_version", "toolkit_version"))
+    assert remedies(rule, image=newest) == ["Use CUDA 12.9."]
+    # Where the first does not help alone, each that does is one alternative.
+    again = Rule(
+        lambda pairing: None if pairing.node.driver == DriverVersion.parse("575.57.08") else needs_toolkit(pairing),
+        node=("driver_version", "toolkit_version"),
+    )
+    assert remedies(rule, again, image=newest)[0] == (
+        "Upgrade, and use CUDA 12.9; or install toolkit 2, and use CUDA 12.9."
+    )
 
 
 def test_remedies_that_mend_their_own_reason_alone_are_offered_together() -> None:

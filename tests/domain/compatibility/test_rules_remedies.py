@@ -5,10 +5,10 @@ from dataclasses import replace
 
 import pytest
 
-from bayplan.domain.compatibility.image import Image, framework_kernels
+from bayplan.domain.compatibility.image import CompatLibraries, Image, framework_kernels
 from bayplan.domain.compatibility.node import Node
 from bayplan.domain.compatibility.rules import RULES
-from tests.domain.compatibility.examples import A6000, TODAY, reason
+from tests.domain.compatibility.examples import A6000, RTX3090, TODAY, reason
 
 BUILT = Image(cuda="12.1.1", kernel_architectures=framework_kernels("7.5", "8.0", "9.0"), compiles_at_runtime=False)
 ROCM = Image(accelerator="rocm", rocm_version="6.4.1", kernel_architectures=framework_kernels("gfx90a", "gfx942"))
@@ -18,6 +18,35 @@ ORIN = Node("540.4.0", "8.7", gpu_name="Orin", architecture="arm64", l4t_version
 THOR = Node("580.00", "11.0", gpu_name="NVIDIA Thor", architecture="arm64", l4t_version="38.2")
 GIB = 1 << 30
 NOTHING = "No change of this worker is known to make it run: "
+
+DRIVER_FIRST = (
+    "Put the driver's own libraries first (set LD_LIBRARY_PATH to their folder, remove the image's compat folder, or run it with "
+    "cuda-compat-mode=disabled)"
+)
+TRITON = "(for Triton: TRITON_PTXAS_PATH)"
+FOR_L4T = Image(
+    cuda="12.6",
+    architectures=("arm64",),
+    requirements=(("NVIDIA_REQUIRE_JETPACK", "csv-mounts=all"),),
+    kernel_architectures=framework_kernels("8.7"),
+)
+
+
+def needs(condition: str) -> tuple[tuple[str, str], ...]:
+    """The variables of an image with a start condition."""
+    return (("NVIDIA_REQUIRE_CUDA", condition),)
+
+
+def compat(cuda: str, driver: str) -> Image:
+    """An image whose forward-compatibility libraries come first always."""
+    return replace(BUILT, cuda=cuda, compat_package=CompatLibraries(cuda, driver), compat_activation="always")
+
+
+def makes_code(compiler: str, gpu: str) -> Image:
+    """An image that makes machine code while it runs, and else has code for that GPU alone."""
+    image = replace(BUILT, cuda="12.8.1", kernel_architectures=framework_kernels(gpu))
+    return replace(image, compiles_at_runtime="cubin", compiler_cuda=compiler)
+
 
 REMEDIES: list[tuple[str, str, Image, Node, str]] = [
     ("withdrawn", "withdrawn", replace(BUILT, deleted=True), A6000, "Reinstate it."),
@@ -69,11 +98,44 @@ REMEDIES: list[tuple[str, str, Image, Node, str]] = [
      "Start nvidia-fabricmanager, of exactly the driver's version."),
     ("cdi_specification", "toolkit_fault", BUILT,
      replace(A6000, runtime_mode="cdi", cdi_driver_version="535.54.03"),
-     "Make it anew (nvidia-ctk cdi generate, or restart nvidia-cdi-refresh)."),
+     "Make the CDI specification anew (nvidia-ctk cdi generate, or restart nvidia-cdi-refresh)."),
     ("virtual_gpu", "virtual_gpu", BUILT, replace(A6000, gpu_name="NVIDIA A40-8B", gpu_brand="NvidiaVPC"),
      f"{NOTHING}give the machine a vGPU of the Q or C series, or a whole GPU."),
     ("virtual_gpu", "virtual_gpu", BUILT,
      replace(A6000, gpu_name="NVIDIA A40-8Q", gpu_brand="NvidiaVWS", vgpu_licensed=False), "Give the virtual GPU its licence."),
+    ("toolkit_fault", "toolkit_fault", FOR_L4T, replace(ORIN, toolkit_version="1.17.0"),
+     "Upgrade the container toolkit to 1.17.8 or later."),
+    ("start_condition", "start_condition", replace(BUILT, requirements=needs("cuda>=12.8")), A6000,
+     "Start the container with NVIDIA_DISABLE_REQUIRE=1, or upgrade the driver to 570.26 or later."),
+    ("start_condition", "start_condition", replace(BUILT, requirements=needs("cuda>=12.8")), replace(A6000, toolkit_version="1.18.0"),
+     ("Give the container its GPU by CDI (--device nvidia.com/gpu=all, or the nvidia runtime in mode jit-cdi), "
+     "or start the container with NVIDIA_DISABLE_REQUIRE=1, or upgrade the driver to 570.26 or later.")),
+    ("start_condition", "start_condition", replace(BUILT, requirements=needs("cuda>>12")), A6000,
+     "Start the container with NVIDIA_DISABLE_REQUIRE=1, or correct the condition in the image."),
+    ("start_condition", "start_condition", replace(BUILT, requirements=(("CUDA_VERSION", "cu12.1"),)), A6000,
+     "Start the container with NVIDIA_DISABLE_REQUIRE=1, or correct CUDA_VERSION in the image."),
+    ("start_condition", "fact_missing", replace(BUILT, requirements=needs("brand=tesla")),
+     replace(A6000, gpu_name=None, gpu_brand=None), "Report the worker's gpu_brand, gpu_name and compute_capability."),
+    ("compat_libraries", "compat_on_wrong_gpu", compat("12.4", "550.54.15"), replace(RTX3090, driver_version="535.104.05"),
+     f"{DRIVER_FIRST}, or upgrade the driver to 550.54.15 or later."),
+    ("compat_libraries", "compat_older_than_driver", compat("12.1", "530.30.02"), A6000, f"{DRIVER_FIRST}."),
+    ("compat_libraries", "fact_missing", compat("12.4", "550.54.15"), Node("535.104.05", "8.6", architecture="amd64"),
+     f"Report the worker's gpu_name and gpu_brand, or p{DRIVER_FIRST[1:]}, or upgrade the driver to 550.54.15 or later."),
+    ("compiles_at_runtime", "ptx_needs_newer_driver", replace(BUILT, compiles_at_runtime="ptx", cuda="12.4.1"), A6000,
+     "Upgrade the driver to 550.54.15 or later, or use an image built with CUDA 12.2 (or as old as 11.0)."),
+    ("compiles_at_runtime", "gpu_newer_than_cuda", makes_code("12.4", "12.0"), Node("570.124.06", "12.0", architecture="amd64"),
+     f"Let it use a compiler of CUDA 12.8 or later {TRITON}, or use an image built with CUDA 12.9 (or as old as 12.8)."),
+    ("compiles_at_runtime", "gpu_dropped_by_cuda", makes_code("13.0", "7.0"), Node("580.65.06", "7.0", architecture="amd64"),
+     f"Let it use a compiler of CUDA 12.9 or earlier {TRITON}, or use an image built with CUDA 12.9 (or as old as 9.0)."),
+    ("compiles_at_runtime", "fact_missing", makes_code("13.0", "15.0"), Node("580.65.06", "15.0", architecture="amd64"),
+     "Try it, or use an image with a newer compiler."),
+    ("tegra_kernels", "tegra", replace(BUILT, cuda="13.0", architectures=("arm64",), kernel_architectures=framework_kernels("8.0")),
+     replace(ORIN, l4t_version="39.2"), "Use an image built for compute capability 8.7."),
+    ("driver", "driver_too_old", replace(BUILT, compiles_at_runtime="ptx", kernel_architectures=framework_kernels("3.7")), K80,
+     "Use an image built with CUDA 11.4 (or as old as 7.0)."),
+    ("kernels", "gpu_newer_than_cuda", Image(cuda="12.4.1", compiles_at_runtime="ptx"),
+     Node("550.54.15", "12.0", architecture="amd64"),
+     "Upgrade the driver to 570.211.01 or later, and use an image built with CUDA 12.8 or later."),
     ("tegra", "tegra", replace(BUILT, requirements=(("NVIDIA_REQUIRE_JETPACK", "csv-mounts=all"),)), A6000,
      "Use an image for desktop and server GPUs."),
     ("tegra", "tegra", replace(BUILT, kernel_architectures=framework_kernels("8.0", "8.7")), ORIN,
@@ -90,3 +152,12 @@ REMEDIES: list[tuple[str, str, Image, Node, str]] = [
 def test_the_remedies_of_each_rule(rule: str, code: str, image: Image, node: Node, remedy: str) -> None:
     assert rule in {checked.check.__name__ for checked in RULES.all}
     assert reason(image, node, code).remedy == remedy
+
+
+def test_each_rule_that_may_block_has_its_remedies_here() -> None:
+    caveats_alone = {
+        "cpu_build", "wsl", "native_unknown", "compat_activation", "compat_by_brand", "compat_branch", "narrow_kernels",
+        "arch_list",
+    }  # fmt: skip
+    rules = {rule.check.__name__ for rule in RULES.all}
+    assert {rule for rule, *_ in REMEDIES} == rules - caveats_alone

@@ -88,9 +88,8 @@ class _Trials:
         if reason.grade is Grade.UNKNOWN and advised:
             return _offering(reason, (*advised, *_before_nodes(self._sibling, helping)))
         helping = helping or self._of_all_reasons
-        changed = {_changed(remedy) for remedy in helping}
-        compiled = self._leading_to(Grade.JIT, (remedy for remedy in changes if _changed(remedy) not in changed))
-        offered = tuple(dict.fromkeys(_before_nodes(self._sibling, (*helping, *compiled))))
+        compiled = self._leading_to(Grade.JIT, changes)
+        offered = _least(dict.fromkeys(_before_nodes(self._sibling, (*helping, *compiled))))
         return _offering(reason, offered or advised or (_LAST_RESORT,))
 
     def _changes(self, reason: Reason) -> list[Remedy]:
@@ -142,12 +141,8 @@ class _Trials:
         return list(islice(joined, _MOST_TRIALS))
 
     def _helping(self, remedies: Iterable[Remedy]) -> tuple[Remedy, ...]:
-        """The remedies that help, and of those that change the same facts the first one."""
-        first: dict[tuple[frozenset[str], frozenset[str]], Remedy] = {}
-        for remedy in remedies:
-            if _changed(remedy) not in first and self._runs(remedy):
-                first[_changed(remedy)] = remedy
-        return tuple(first.values())
+        """The remedies that help."""
+        return _least(remedies, self._runs)
 
     def _runs(self, remedy: Remedy) -> bool:
         grade = self._after(remedy).grade
@@ -157,9 +152,25 @@ class _Trials:
         return self._try(remedy.node, remedy.image)
 
 
-def _changed(remedy: Remedy) -> tuple[frozenset[str], frozenset[str]]:
-    """The names of the facts that a remedy changes, of the node and of the image."""
-    return frozenset(name for name, _ in remedy.node), frozenset(name for name, _ in remedy.image)
+def _least(remedies: Iterable[Remedy], helps: Callable[[Remedy], bool] = lambda _: True) -> tuple[Remedy, ...]:
+    """The remedies that help, without those that include an earlier one, and do more."""
+    kept: list[Remedy] = []
+    for remedy in remedies:
+        if not any(_includes(remedy, other) for other in kept) and helps(remedy):
+            kept.append(remedy)
+    return tuple(kept)
+
+
+def _includes(remedy: Remedy, other: Remedy) -> bool:
+    """Whether a remedy changes what another one changes: the same of the image or more than nothing, and as much of the node."""
+    if not (other.node or other.image):
+        return False  # a sibling, or advice
+    same_image = not other.image or _names(remedy.image) == _names(other.image)
+    return same_image and _names(other.node) <= _names(remedy.node)
+
+
+def _names(facts: Facts) -> frozenset[str]:
+    return frozenset(name for name, _ in facts)
 
 
 def _before_nodes(sibling: Remedy | None, remedies: tuple[Remedy, ...]) -> tuple[Remedy, ...]:
@@ -173,7 +184,8 @@ def _before_nodes(sibling: Remedy | None, remedies: tuple[Remedy, ...]) -> tuple
 def _offering(reason: Reason, remedies: tuple[Remedy, ...]) -> Reason:
     """The reason with the first of these remedies as its sentence."""
     offered = remedies[:_MOST_OFFERED]
-    text = ", or ".join(remedy.text for remedy in offered)
+    joined = any(", and " in remedy.text for remedy in offered if not remedy.is_advice)
+    text = ("; or " if joined else ", or ").join(remedy.text for remedy in offered)
     if reason.grade is not Grade.UNKNOWN and all(remedy.is_advice for remedy in offered):
         text = f"{_NOTHING_HELPS}: {text}"
     return replace(reason, remedy=_as_sentence(text), remedies=offered)

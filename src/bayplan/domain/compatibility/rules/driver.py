@@ -110,6 +110,7 @@ def _too_old(pairing: Pairing) -> Reason:
             upgrade_driver(pairing, smallest, words=f"{smallest} or later{native}"),
             upgrade_driver(pairing, ships_with),
             rebuilt(pairing),
+            rebuilt(pairing, native=True),
         ),
         source=RELEASE_NOTES,
     )

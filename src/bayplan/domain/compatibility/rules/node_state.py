@@ -40,7 +40,7 @@ def cdi_specification(pairing: Pairing) -> Reason | None:
         f"The machine's CDI specification was made for driver {made_for}, and {installed} is installed: the files that it "
         "names are gone, and a container that uses it fails to start"
     )
-    again = "make it anew (nvidia-ctk cdi generate, or restart nvidia-cdi-refresh)"
+    again = "make the CDI specification anew (nvidia-ctk cdi generate, or restart nvidia-cdi-refresh)"
     if pairing.node.machine.mode != "cdi":
         return caveat(
             ReasonCode.TOOLKIT_FAULT,

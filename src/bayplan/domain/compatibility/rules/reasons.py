@@ -138,23 +138,32 @@ def built_with(cuda: CudaVersion | None) -> dict[str, Hashable]:
 
 
 def another_cuda(pairing: Pairing, cuda: CudaVersion | None, words: str) -> tuple[Remedy, ...]:
-    """The remedies to use an image built with that CUDA release, and with it a driver that runs it where this one does not."""
+    """The remedies to use an image built with that CUDA release, and with it a driver that runs it, or runs it natively."""
     if cuda is None:
         return ()
-    driver, installed = pairing.tables.smallest_driver(cuda), pairing.node.driver
-    if driver is None or installed is None or installed >= driver or not pairing.node.may_have(driver):
-        driver = None
-    return _another_cuda(cuda, words, driver)
+    tables, installed = pairing.tables, pairing.node.driver
+    drivers = dict.fromkeys((tables.smallest_driver(cuda), tables.min_driver(cuda)))
+    newer = tuple(
+        driver
+        for driver in drivers
+        if driver is not None and installed is not None and installed < driver and pairing.node.may_have(driver)
+    )
+    return _another_cuda(cuda, words, newer)
 
 
 @lru_cache(maxsize=1024)
-def _another_cuda(cuda: CudaVersion, words: str, driver: DriverVersion | None) -> tuple[Remedy, ...]:
+def _another_cuda(cuda: CudaVersion, words: str, drivers: tuple[DriverVersion, ...]) -> tuple[Remedy, ...]:
     use = other_image(f"use an image built with CUDA {words}", **built_with(cuda))
-    if driver is None:
-        return (use,)
-    upgrade = driver_facts(driver)
-    text = f"upgrade the driver to {driver} or later, and {use.text}"
-    return use, Remedy(text, tuple(upgrade.items()), use.image, other_image=True)
+    upgrades = (
+        Remedy(
+            f"upgrade the driver to {driver} or later, and {use.text}",
+            tuple(driver_facts(driver).items()),
+            use.image,
+            other_image=True,
+        )
+        for driver in drivers
+    )
+    return use, *upgrades
 
 
 def other_gpu(

@@ -71,8 +71,8 @@ def _refused(pairing: Pairing) -> Reason | None:
             found=bad_version,
             detail=f"The image's CUDA_VERSION {bad_version!r} is not a version, and the runtime stops at it{_which_start(pairing)}.",
             remedies=(
-                _corrected(pairing, "correct CUDA_VERSION in the image", bad_version),
                 *_unchecked_starts(pairing),
+                _corrected(pairing, "correct CUDA_VERSION in the image", bad_version),
             ),
             source=TOOLKIT,
         )
@@ -85,7 +85,10 @@ def _refused(pairing: Pairing) -> Reason | None:
                 needed=condition.text,
                 detail=f"The runtime cannot read the image's condition {_shown(condition)} and stops with "
                 f"'requirement error: invalid expression'{_which_start(pairing)}.",
-                remedies=(_corrected(pairing, "correct it in the image", condition.text), *_unchecked_starts(pairing)),
+                remedies=(
+                    *_unchecked_starts(pairing),
+                    _corrected(pairing, "correct the condition in the image", condition.text),
+                ),
                 source=TOOLKIT,
             )
         if outcome is ConditionOutcome.UNMET:
