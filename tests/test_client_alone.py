@@ -62,7 +62,7 @@ def test_a_text_that_is_no_address(text: str) -> None:
 
 
 def test_no_server_answers() -> None:
-    reason = r"No server answers at http://127.0.0.1:9 \(Connection refused\); start it with `bayplan serve`, or check the address."
+    reason = r"Nothing answers at http://127.0.0.1:9 \(Connection refused\): is `bayplan serve` running there\?"
     with Client("http://127.0.0.1:9", token="x") as client, pytest.raises(Unreachable, match=reason):
         client.images.list()
 

@@ -149,7 +149,7 @@ def test_an_answer_that_grows_when_it_is_decompressed_is_not_read_to_its_end(scr
 
 
 def test_nobody_has_that_name() -> None:
-    reason = r"^No server answers at http://catalogue\.invalid \(Name or service not known\); start it"
+    reason = r"^Nothing answers at http://catalogue\.invalid \(Name or service not known\): is"
     with Client("http://catalogue.invalid", token=TOKEN) as client, pytest.raises(Unreachable, match=reason):
         client.domains.list()
 

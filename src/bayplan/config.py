@@ -162,8 +162,13 @@ class Settings(LocalSettings):
         default="http://127.0.0.1:8000",
         description="The server that the command line talks to, unless `--server` is given.",
     )
+    context: str | None = Field(
+        default=None,
+        description="The context whose server the command line talks to, unless `--server`, `--context` or `BAYPLAN_SERVER` is given.",
+    )
     token: SecretStr | None = Field(
-        default=None, description="Access token that the command line uses in place of its stored session."
+        default=None,
+        description="Token for a program, or access token, that the command line uses in place of its stored session.",
     )
     username: str | None = Field(
         default=None,
@@ -180,7 +185,7 @@ class Settings(LocalSettings):
         description="With any value, a command that ends by a fault of bayplan itself prints its traceback.",
     )
 
-    @field_validator("server", "token", "username", "traceback", mode="before")
+    @field_validator("server", "context", "token", "username", "traceback", mode="before")
     @classmethod
     def _without_white_space(cls, value: object, info: ValidationInfo) -> object:
         """Values from files have a line end, and an empty one is none."""

@@ -204,8 +204,8 @@ def test_leaving_a_server_that_is_away(tmp_path: Path, box: Box) -> None:
             f"{away.url}/v1/nodes/join-tokens", json={}, headers={"Authorization": f"Bearer {away.token()}"}
         )
         box.run("join", away.url, "--token", made.json()["token"])
-    assert "No server answers" in box.run("leave", "--yes", code=1).err
-    assert "No server answers" in box.run("status", code=3).out
+    assert "Nothing answers" in box.run("leave", "--yes", code=1).err
+    assert "Nothing answers" in box.run("status", code=3).out
     assert box.state.exists()
     box.run("leave", "--yes", "--force")
     assert not box.state.exists()
@@ -235,7 +235,7 @@ def test_what_cannot_be_joined_is_a_sentence(
 
 
 def test_a_server_that_is_not_there(box: Box) -> None:
-    assert "No server answers" in box.run("join", "http://127.0.0.1:9", "--token", "join_x", code=1).err
+    assert "Nothing answers" in box.run("join", "http://127.0.0.1:9", "--token", "join_x", code=1).err
 
 
 def test_a_driver_that_does_not_answer_uses_no_token_up(

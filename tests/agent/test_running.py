@@ -254,7 +254,7 @@ def test_it_outlives_its_server(tmp_path: Path, box: Box) -> None:
         made = client.post("/v1/nodes/join-tokens", json={}).json()["token"]
         box.run("join", server.url, "--token", made)
     with box.running() as worker:
-        worker.until_printed("No server answers")
+        worker.until_printed("Nothing answers")
         box.has("570.86.10", A6000, A6000)
         with running_server(home, "--port", port) as server:
             worker.until_printed("answers again")
@@ -265,9 +265,7 @@ def test_it_outlives_its_server(tmp_path: Path, box: Box) -> None:
             before = last_seen(server)
             until(lambda: last_seen(server) > before, lambda: worker.output)
         # While it waits for a server that is away, too.
-        until(
-            lambda: worker.output.count("No server answers") + worker.output.count("broke") >= 2, lambda: worker.output
-        )
+        until(lambda: worker.output.count("Nothing answers") + worker.output.count("broke") >= 2, lambda: worker.output)
         worker.process.terminate()
         assert worker.process.wait(5) == 0
 

@@ -24,7 +24,7 @@ def test_logging_in_is_kept_for_its_owner_alone(server: Server, stranger: Shell,
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     assert stat.S_IMODE(file.parent.stat().st_mode) == 0o700
     assert password not in file.read_text()
-    assert [path.name for path in file.parent.iterdir()] == ["logins.json"]
+    assert sorted(path.name for path in file.parent.iterdir()) == ["contexts.json", "logins.json"]
 
     assert "Object Detection" in stranger.run("list", "domains", "--server", server.url).out
     assert stranger.run("logout", "--server", server.url).out == f"admin left {server.url}.\n"

@@ -150,8 +150,8 @@ def test_a_missing_option_is_not_called_an_invalid_value(stranger: Shell, argume
 def test_a_server_that_does_not_answer(stranger: Shell) -> None:
     nowhere = stranger.with_settings(server="http://127.0.0.1:9", token="x")
     (line,) = nowhere.run("images", "list", code=1).err.splitlines()
-    assert line.startswith("No server answers at http://127.0.0.1:9 (")
-    assert line.endswith("); start it with `bayplan serve`, or check the address.")
+    assert line.startswith("Nothing answers at http://127.0.0.1:9 (")
+    assert line.endswith("): is `bayplan serve` running there? `bayplan context list` shows the servers that you use.")
 
 
 def test_an_address_that_is_none(stranger: Shell) -> None:

@@ -15,9 +15,10 @@ _PREFIX = "bayplan_"  # in any case, as Pydantic reads them
 
 @dataclass(frozen=True, slots=True)
 class ClientSettings:
-    """The server's address, the user's credentials or token, the file of the agent's state, and whether faults show a traceback."""
+    """The server or the context, the user's credentials or token, the file of the agent's state, and whether faults show a traceback."""
 
     server: str = "http://127.0.0.1:8000"
+    context: str | None = None
     token: str | None = field(default=None, repr=False)
     username: str | None = None
     password: str | None = field(default=None, repr=False)
@@ -39,12 +40,18 @@ def client_settings(variables: Mapping[str, str] = os.environ) -> ClientSettings
     state = values.get(f"{_PREFIX}worker_state", "").rstrip("\r\n")
     return ClientSettings(
         server=value_of("server") or ClientSettings().server,
+        context=value_of("context"),
         token=value_of("token"),
         username=value_of("username"),
         password=None if password is None else password.rstrip("\r\n"),
         worker_state=Path(state) if state else None,
         traceback=value_of("traceback"),
     )
+
+
+def names_server(variables: Mapping[str, str] = os.environ) -> bool:
+    """Whether BAYPLAN_SERVER names a server."""
+    return any(name.lower() == f"{_PREFIX}server" and value.strip() for name, value in variables.items())
 
 
 def config_folder() -> Path:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import typer
 
-from bayplan.cli.options import takes_output
+from bayplan.cli.options import takes_context, takes_output
 
 TOP_LEVEL = ("server", "sessions", "matching", "machine", "catalogue_file", "reference_data", "audit")
 """Folders whose commands have no group, in the order in which help lists them."""
@@ -22,6 +22,7 @@ GROUPS = {
     "worker": "This machine as a worker of a server.",
     "prefetch": "Rules for which nodes have which images before anybody asks.",
     "credentials": "The credentials of registries.",
+    "context": "The servers that you use, by name.",
     "token": "Tokens with which programs act for you.",
     "user": "Users, in the database itself: also when nobody can log in.",
     "secrets": "The keys that encrypt registry passwords.",
@@ -68,4 +69,4 @@ def _add(group: typer.Typer, folder: str) -> None:
         if not verb.startswith("_"):
             module = import_module(f"bayplan.cli.{folder}.{verb}")
             command = getattr(module, f"{verb}_", None) or getattr(module, verb)
-            group.command(verb.replace("_", "-"))(takes_output(command))
+            group.command(verb.replace("_", "-"))(takes_context(takes_output(command)))

@@ -1,24 +1,87 @@
 """The connection of a command to its server: which server it is, and how the command authenticates there."""
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 
-from bayplan.cli import stored_sessions
-from bayplan.cli.client_settings import client_settings
+from bayplan.cli import contexts, stored_sessions
+from bayplan.cli.client_settings import client_settings, names_server
 from bayplan.client import Client, Tokens
 from bayplan.client.tokens import clean_token
 from bayplan.client.transport import server_address
-from bayplan.errors import Unauthenticated
+from bayplan.clock import timestamp
+from bayplan.errors import Unauthenticated, Unreachable
+
+
+@dataclass(frozen=True, slots=True)
+class NamedServer:
+    """The server that a command talks to, and what names it: an option, a variable, a context, or nothing."""
+
+    url: str
+    named_by: str
+
+
+def named_server(server: str | None = None) -> NamedServer:
+    """Gives the server of `--server`, of BAYPLAN_SERVER, of the context in BAYPLAN_CONTEXT, of the current context, or else this machine's.
+
+    Raises `NotFound` for a context that there is not, and `Invalid`.
+    """
+    settings = client_settings()
+    if server is not None:
+        return NamedServer(server_address(server), "--server")
+    if names_server():
+        return NamedServer(server_address(settings.server), "BAYPLAN_SERVER")
+    if settings.context is not None:
+        return NamedServer(contexts.load().server_of(settings.context), f"BAYPLAN_CONTEXT, {settings.context}")
+    known = contexts.load()
+    if known.current is not None:
+        return NamedServer(known.server_of(known.current), f"the context {known.current}")
+    return NamedServer(server_address(settings.server), "no setting and no context")
 
 
 def address(server: str | None) -> str:
-    """The server's address: `--server`, or else the setting."""
-    return server_address(client_settings().server if server is None else server)
+    """The address of the server that a command talks to, see `named_server`."""
+    return named_server(server).url
 
 
 @contextmanager
 def connect(server: str | None) -> Iterator[Client]:
     """An authenticated client: by BAYPLAN_TOKEN, by BAYPLAN_USERNAME and BAYPLAN_PASSWORD, or by the session of `bayplan login`."""
+    with where_to_look(), _connected(server) as client:
+        yield client
+
+
+def warn_unless_asked(url: str) -> None:
+    """Says on the error output that commands ask another server than `url`, where a variable names one."""
+    named = named_server()
+    if named.url != url:
+        sys.stderr.write(f"{named.named_by} goes before it: commands ask {named.url}.\n")
+
+
+def session_end(url: str) -> str | None:
+    """When the session that is kept at the server ends, None where commands do not authenticate by one."""
+    settings = client_settings()
+    if settings.token is not None or (settings.username is not None and settings.password is not None):
+        return None
+    session = stored_sessions.find(url)
+    return None if session is None or session.ends is None else timestamp(session.ends)
+
+
+@contextmanager
+def where_to_look() -> Iterator[None]:
+    """Adds to the error of a server that does not answer where the others are."""
+    try:
+        yield
+    except Unreachable as error:
+        if error.code != Unreachable.code:  # a server's own answer
+            raise
+        detail = f"{error.detail} `bayplan context list` shows the servers that you use."
+        raise Unreachable(detail, code=error.code) from None
+
+
+@contextmanager
+def _connected(server: str | None) -> Iterator[Client]:
     settings = client_settings()
     url = address(server)
     if settings.token is not None:
@@ -57,5 +120,5 @@ def _with_stored_session(url: str) -> Iterator[Client]:
 
 
 def _at(url: str) -> str:
-    """The option that names the server in a command; empty where the setting names it already."""
-    return "" if url == server_address(client_settings().server) else f" --server {url}"
+    """The option that names the server in a command; empty where the command asks it anyway."""
+    return "" if url == address(None) else f" --server {url}"

@@ -110,6 +110,31 @@ def takes_output(command: Command) -> Command:
     return with_output
 
 
+def takes_context(command: Command) -> Command:
+    """Gives a command that has the option `server` also `--context`, which names the server."""
+    signature = inspect.signature(command)
+    if "server" not in signature.parameters:
+        return command
+
+    @functools.wraps(command)
+    def with_context(*, context: str | None, server: str | None, **arguments: Any) -> None:
+        if context is not None:
+            if server is not None:
+                raise UsageError("--server and --context both name a server; leave one of them out.")
+            from bayplan.cli import contexts
+
+            server = contexts.load().server_of(context)
+        command(server=server, **arguments)
+
+    parameters: list[inspect.Parameter] = []
+    for parameter in signature.parameters.values():
+        parameters.append(parameter)
+        if parameter.name == "server":
+            parameters.append(parameter.replace(name="context", annotation=_Context, default=None))
+    with_context.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]  # inspect reads it
+    return with_context
+
+
 def _chosen(output_format: OutputFormat, *, as_json: bool, quiet: bool) -> OutputFormat:
     """The format that `--output`, `--json` and `--quiet` ask for together. Raises `UsageError` where they contradict."""
     if as_json and output_format not in (OutputFormat.TABLE, OutputFormat.JSON):
@@ -153,7 +178,10 @@ def worker_state(path: Path | None) -> Path:
 
 
 Server = Annotated[
-    str | None, typer.Option(metavar="URL", help="The server to ask [default: BAYPLAN_SERVER, or this machine]")
+    str | None,
+    typer.Option(
+        metavar="URL", help="The server to ask [default: BAYPLAN_SERVER, or the current context's, or this machine]"
+    ),
 ]
 Output = Annotated[
     OutputFormat,
@@ -168,6 +196,10 @@ Output = Annotated[
 ]
 _AsJson = Annotated[bool, typer.Option("--json", help="The same as -o json.")]
 _Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Only the names of what is listed; else nothing.")]
+_Context = Annotated[
+    str | None,
+    typer.Option("--context", metavar="NAME", help="The context whose server to ask [default: BAYPLAN_CONTEXT]"),
+]
 State = Annotated[
     Path | None,
     typer.Option(

@@ -1,15 +1,18 @@
 """The sessions of this person on this machine, one for each server, in a file that nobody else may read."""
 
+import base64
 import json
-import os
-import tempfile
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from bayplan.cli import private_file
 from bayplan.cli.client_settings import config_folder
 from bayplan.client.tokens import Tokens, clean_token
 from bayplan.errors import Invalid
+
+_REMEDY = "remove it and log in again"
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +27,16 @@ class StoredSession:
     def tokens(self) -> Tokens:
         """The tokens as the client takes them."""
         return Tokens(access=self.access, refresh=self.refresh)
+
+    @property
+    def ends(self) -> datetime | None:
+        """When the session ends unless the server ends it before, None where its tokens do not say."""
+        try:
+            claims = (self.refresh or "").split(".")[1]
+            content = json.loads(base64.urlsafe_b64decode(claims + "=" * (-len(claims) % 4)))
+            return datetime.fromtimestamp(content["exp"], UTC)
+        except (ValueError, IndexError, KeyError, TypeError, OverflowError, OSError):
+            return None
 
 
 def path() -> Path:
@@ -40,6 +53,15 @@ def find(server: str) -> StoredSession | None:
         return _session(fields)
     except (Invalid, ValueError, TypeError, KeyError):
         raise _unreadable() from None
+
+
+def user_at(server: str) -> str | None:
+    """Gives the user whose session at that server is kept, None where there is none or it cannot be read."""
+    try:
+        session = find(server)
+    except Invalid:
+        return None
+    return None if session is None else session.username
 
 
 def keep(server: str, session: StoredSession) -> None:
@@ -65,30 +87,12 @@ def _session(fields: Any) -> StoredSession:
 
 def _read() -> dict[str, Any]:
     """The entries of the file as they are: one that is odd spoils no session at another server."""
-    try:
-        entries = json.loads(path().read_bytes())
-    except FileNotFoundError:
-        return {}
-    except (OSError, ValueError, RecursionError):
-        raise _unreadable() from None
-    if not isinstance(entries, dict):
-        raise _unreadable()
-    return entries
+    return private_file.read(path(), _REMEDY)
 
 
 def _unreadable() -> Invalid:
-    return Invalid(f"{path()} cannot be read; remove it and log in again.")
+    return private_file.unreadable(path(), _REMEDY)
 
 
 def _write(entries: dict[str, Any]) -> None:
-    """Writes the file whole or not at all; from its first byte only its owner can read it."""
-    folder = path().parent
-    text = json.dumps(entries, indent=2)
-    try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        descriptor, name = tempfile.mkstemp(dir=folder, prefix=".logins-")  # mode 0600
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write(text)
-        Path(name).replace(path())
-    except OSError as error:
-        raise Invalid(f"The session cannot be stored in {folder}: {error.strerror}.") from None
+    private_file.write(path(), entries, "session")

@@ -56,7 +56,7 @@ def _why_not_connected(error: httpx2.ConnectError, server: str, proxy: ServerPro
             f"The proxy in {proxy.variable} does not answer ({_reason(error)}); "
             f"correct it, or name the host of {server} in NO_PROXY."
         )
-    return f"No server answers at {server} ({_reason(error)}); start it with `bayplan serve`, or check the address."
+    return f"Nothing answers at {server} ({_reason(error)}): is `bayplan serve` running there?"
 
 
 def _why_not_secure(error: ssl.SSLError, server: str) -> str:

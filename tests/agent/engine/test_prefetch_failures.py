@@ -209,7 +209,7 @@ def test_it_outlives_its_server(tmp_path: Path, engine: Dockerd, registry: Regis
         box.run("join", server.url, "--token", token)
         enter(server, pushed[0])
     with box.running(prefetch_seconds=PREFETCH_SECONDS, engine=engine.address) as worker:
-        worker.until_printed("No server answers")
+        worker.until_printed("Nothing answers")
         with running_server(tmp_path / "home", "--port", port) as server:
             until(lambda: pushed[0].pinned in here(engine), lambda: worker.output)
         with engine.api() as api:

@@ -15,16 +15,18 @@ def login(
     username: Annotated[str | None, typer.Option("--username", "-u", metavar="NAME", help="Who logs in.")] = None,
     password_stdin: Annotated[bool, typer.Option("--password-stdin", help="Read the password from the input.")] = False,
 ) -> None:
-    """Log in to a server; the session lasts for days."""
-    from bayplan.cli import connection, stored_sessions
+    """Log in to a server, and have commands ask it; the session lasts for days."""
+    from bayplan.cli import connection, contexts, stored_sessions
     from bayplan.client import Client
 
-    with Client(connection.address(server)) as client:
+    with connection.where_to_look(), Client(connection.address(server)) as client:
         name = username or _ask("User", "--username")
         password = prompt.password_from_input() if password_stdin else _ask("Password", "--password-stdin")
         tokens = client.log_in(name, password)
         stored_sessions.keep(client.server, stored_sessions.StoredSession(name, tokens.access, tokens.refresh))
         typer.echo(f"Logged in to {client.server} as {name}.")
+        contexts.use_server(client.server)
+        connection.warn_unless_asked(client.server)
 
 
 def _ask(field: str, option: str) -> str:

@@ -1,0 +1,1 @@
+"""The servers that you use, by name: `bayplan context`."""

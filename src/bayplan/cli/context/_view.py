@@ -1,0 +1,48 @@
+"""Shows contexts: a line for each, with who is logged in there."""
+
+from collections.abc import Sequence
+from typing import TypedDict
+
+from rich.text import Text
+
+from bayplan.cli.output import MUTED, Column, count, fields, show, table
+
+
+class ContextEntry(TypedDict):
+    """A context as programs get it: its name, its server, whether it is the current one, and the user whose session is kept."""
+
+    name: str
+    server: str
+    current: bool
+    user: str | None
+
+
+class NamedServerEntry(TypedDict):
+    """The server that commands ask, what names it, and the user whose session is kept there."""
+
+    server: str
+    named_by: str
+    user: str | None
+
+
+def show_list(contexts: Sequence[ContextEntry]) -> None:
+    """Prints the contexts, the current one with a star."""
+    if not contexts:
+        return show(Text("No contexts; `bayplan login --server URL` adds one.", style=MUTED))
+    columns = (Column(""), Column("name"), Column("server", gives_way=True), Column("user"))
+    rows = [
+        (
+            Text("*" if context["current"] else "", style="bold green"),
+            context["name"],
+            context["server"],
+            context["user"],
+        )
+        for context in contexts
+    ]
+    return show(table(columns, rows), Text(count(len(rows), "context"), style=MUTED))
+
+
+def show_server(entry: NamedServerEntry) -> None:
+    """Prints which server commands ask, and why."""
+    user = entry["user"] or "nobody is logged in"
+    show(fields([("server", entry["server"]), ("named by", entry["named_by"]), ("user", user)]))

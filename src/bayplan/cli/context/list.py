@@ -1,0 +1,17 @@
+"""`bayplan context list`: lists the contexts."""
+
+from bayplan.cli.options import TABLE, Output
+
+
+def list_(output_format: Output = TABLE) -> None:
+    """List the servers that you use."""
+    from bayplan.cli import contexts, output, stored_sessions
+    from bayplan.cli.context import _view as view
+
+    known = contexts.load()
+    users = {server: stored_sessions.user_at(server) for server in known.servers.values()}
+    entries: list[view.ContextEntry] = [
+        {"name": name, "server": server, "current": name == known.current, "user": users[server]}
+        for name, server in sorted(known.servers.items())
+    ]
+    return output.render(entries, output_format, view=view.show_list, name=lambda context: context["name"])

@@ -1,0 +1,14 @@
+"""`bayplan context use`: makes a context the current one."""
+
+from typing import Annotated
+
+import typer
+
+
+def use(name: Annotated[str, typer.Argument(metavar="NAME", help="Its name.", show_default=False)]) -> None:
+    """Have commands ask the server of this context."""
+    from bayplan.cli import connection, contexts
+
+    server = contexts.use(name)
+    typer.echo(f"Commands ask {name} ({server}) from now on.")
+    connection.warn_unless_asked(server)

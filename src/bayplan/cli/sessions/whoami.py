@@ -1,0 +1,20 @@
+"""`bayplan whoami`: says who you are at which server, and until when."""
+
+from bayplan.cli.options import TABLE, Output, Server
+
+
+def whoami(server: Server = None, output_format: Output = TABLE) -> None:
+    """Say who you are, at which server, and until when."""
+    from bayplan.cli import connection, output
+    from bayplan.cli.sessions import _view as view
+
+    named = connection.named_server(server)
+    with connection.connect(server) as client:
+        me = client.users.me()
+    answer: view.WhoAmI = {
+        **me,
+        "server": named.url,
+        "named_by": named.named_by,
+        "session_ends": connection.session_end(named.url),
+    }
+    return output.render(answer, output_format, view=view.show_who, name=lambda answer: answer["user"]["username"])
