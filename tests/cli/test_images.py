@@ -106,10 +106,51 @@ def test_an_image_is_found_by_key_name_and_version(shell: Shell, image: str) -> 
     }
 
 
+REFERENCES = (
+    "pytorch/pytorch:2.4.1-cuda12.4-cudnn9-runtime",
+    "docker.io/pytorch/pytorch:2.4.1-cuda12.4-cudnn9-runtime",
+    "index.docker.io/pytorch/pytorch:2.4.1-cuda12.4-cudnn9-runtime",
+    "docker://pytorch/pytorch:2.4.1-cuda12.4-cudnn9-runtime",
+    "pytorch:2.4.1-cuda12.4-cudnn9-runtime",
+)
+
+
+@pytest.mark.parametrize("text", REFERENCES)
+def test_any_reference_names_an_image(shell: Shell, text: str) -> None:
+    image = json.loads(shell.run("images", "show", text, "--json").out)
+    assert (image["name"], image["version"]) == ("pytorch", "2.4.1-cuda12.4-cudnn9-runtime")
+
+
+def test_a_reference_by_its_default_tag_its_digest_or_its_registry(shell: Shell, name: str) -> None:
+    digest = f"sha256:{'5' * 64}"
+    facts = ["--cpu", "--framework", "PyTorch 2.4.1", "--domain", "od", "--task", "train", "--licence", "MIT"]
+
+    def add(version: str, url: str, registry: str) -> None:
+        shell.run("images", "add", name, version, "--url", url, "--registry", registry, *facts)
+
+    def is_version(text: str, version: str) -> bool:
+        return bool(json.loads(shell.run("images", "show", text, "--json").out)["version"] == version)
+
+    add("1", f"{name}", "docker.io")
+    assert all(is_version(text, "1") for text in (f"library/{name}", f"docker.io/library/{name}:latest"))
+    add("2", f"team/{name}:2", "https://registry.example.org:5000")
+    assert is_version(f"registry.example.org:5000/team/{name}:2", "2")
+    add("3", f"ghcr.io/team/{name}:3@{digest}", "ghcr.io")
+    assert all(is_version(f"ghcr.io/team/{name}{end}", "3") for end in (f"@{digest}", f":3@{digest}", ":3"))
+    missing = shell.run("images", "show", f"ghcr.io/team/{name}:4", code=1).err
+    assert f"did you mean {name}:" in missing
+    assert "may be any of" in shell.run("images", "show", name, code=1).err
+
+
+def test_a_near_miss_names_the_nearest(shell: Shell) -> None:
+    error = shell.run("why", "pytroch:2.4.1-cuda12.4-cudnn9-runtime", "--cpu-only", code=1).err
+    assert "did you mean pytorch:2.4.1-cuda12.4-cudnn9-runtime" in error
+
+
 def test_a_name_that_is_not_found_gives_names_that_there_are(shell: Shell) -> None:
     assert shell.run("images", "show", "999999", code=1).err.startswith("No ")
     printed = shell.run("images", "show", "vllm-openai:v9", code=1).err
-    assert printed == "There is no image 'vllm-openai:v9'; there are vllm-openai v0.9.2, vllm-openai v0.11.0.\n"
+    assert printed == "There is no image 'vllm-openai:v9'; did you mean vllm-openai:v0.9.2 or vllm-openai:v0.11.0?\n"
     printed = shell.run("images", "show", "nothing", code=1).err
     assert printed == "There is no image 'nothing'; `bayplan images list` shows those there are.\n"
     printed = shell.run("images", "show", "vllm-openai", code=1).err

@@ -1,11 +1,14 @@
-"""Looks up the object that a person names: an image by `pytorch:2.4`, `pytorch 2.4` or `17`, a node by `10.0.0.7#1` or `3`."""
+"""Looks up the object that a person names: an image by `pytorch:2.4`, `pytorch 2.4`, `17` or what `docker pull` takes, a node
+by `10.0.0.7#1` or `3`.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from bayplan.client import Client, any_of, both, exact
+from bayplan.cli.image_lookup import images_named, similar
+from bayplan.client import Client, exact
 from bayplan.errors import Invalid, NotFound
 
 if TYPE_CHECKING:
@@ -26,23 +29,28 @@ def key(text: str) -> int | None:
 
 
 def image(client: Client, words: Sequence[str], *, deleted: bool = False) -> ExpandedImageAnswer:
-    """The image with that key or name; with `deleted`, a deleted one. Raises `NotFound`, and `Invalid` where there are several."""
+    """The image with that key, name or reference; with `deleted`, a deleted one.
+
+    Raises `NotFound`, which names the nearest images, and `Invalid` where there are several.
+    """
     text = " ".join(words).strip()
     pk = key(text)
     if pk is not None:
         return client.images.get(pk, expand=True)
-    name_and_version = [both(exact("name", name), exact("version", version)) for name, version in splits(text)]
-    images = client.images.list(any_of(exact("name", text), *name_and_version), include_inactive=deleted, expand=True)
-    if deleted:
-        images = [image for image in images if image["deletion_time"] is not None]
+    images = images_named(client, text, deleted=deleted)
     match images:
         case [single]:
             return single
         case []:
-            raise NotFound(f"There is no {'deleted ' if deleted else ''}image {text!r}{_similar(client, text)}.")
-    listed = ", ".join(f"{image['version']} ({image['pk']})" for image in images[:NAMED_AT_MOST])
+            raise NotFound(f"There is no {'deleted ' if deleted else ''}image {text!r}{similar(client, text)}")
+    one_name = len({image["name"] for image in images}) == 1
+    listed = ", ".join(
+        f"{image['version'] if one_name else image['name'] + ':' + image['version']} ({image['pk']})"
+        for image in images[:NAMED_AT_MOST]
+    )
     more = " and more" if len(images) > NAMED_AT_MOST else ""
-    raise Invalid(f"{text!r} may be any of {len(images)} images; say which version (or key): {listed}{more}.")
+    which = "version" if one_name else "name"
+    raise Invalid(f"{text!r} may be any of {len(images)} images; say which {which} (or key): {listed}{more}.")
 
 
 def node(client: Client, text: str) -> ExpandedNodeAnswer:
@@ -80,18 +88,3 @@ def require_names(answer: MatchAnswer) -> None:
     lines = [line for line in answer["summary"] if line["code"] in NO_SUCH]
     if not answer["considered"] and lines:
         raise NotFound(" ".join(dict.fromkeys(line["remedy"] or "" for line in lines)))
-
-
-def splits(text: str) -> list[tuple[str, str]]:
-    """Every pair of a name and a version that the text can be split into, at a colon or a space."""
-    cuts = [at for at, letter in enumerate(text) if letter in ": "]
-    return [(text[:at].strip(), text[at + 1 :].strip()) for at in cuts if text[:at].strip() and text[at + 1 :].strip()]
-
-
-def _similar(client: Client, text: str) -> str:
-    """The end of a sentence that names a few images with the same name."""
-    names = [exact("name", name, case_insensitive=True) for name in {name for name, _ in splits(text)} | {text}]
-    similar = client.images.list(any_of(*names), limit=NAMED_AT_MOST)
-    if not similar:
-        return "; `bayplan images list` shows those there are"
-    return "; there are " + ", ".join(f"{image['name']} {image['version']}" for image in similar)

@@ -210,7 +210,7 @@ State = Annotated[
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 
 ImageWords = Annotated[
-    list[str], typer.Argument(metavar="IMAGE", help="Its key, name:version, or name and version.", show_default=False)
+    list[str], typer.Argument(metavar="IMAGE", help="Its key, name:version, or what docker pulls.", show_default=False)
 ]
 NodeWord = Annotated[str, typer.Argument(metavar="NODE", help="Its key, or address#index.", show_default=False)]
 

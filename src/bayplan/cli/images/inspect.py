@@ -88,13 +88,9 @@ def _image_in_catalogue(client: "Client", words: Sequence[str]) -> "ExpandedImag
     Raises `NotFound`, and `Invalid` where they are no reference either.
     """
     from bayplan.cli import lookup
-    from bayplan.client import exact
     from bayplan.domain.reference import Reference
 
     text = " ".join(words).strip()
-    images = client.images.list(exact("url", text), expand=True)
-    if len(images) == 1:
-        return images[0]
     try:
         return lookup.image(client, words)
     except NotFound:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from bayplan.cli.lookup import splits
+from bayplan.cli.image_lookup import splits
 from bayplan.client import any_of, both, exact
 from bayplan.client.filters import Expression
 from bayplan.errors import Invalid

@@ -1,0 +1,163 @@
+"""The images of the catalogue that a text names: by name and version, or by a reference as `docker pull` takes it.
+
+The server is asked with filters; however large the catalogue is, a few images are read.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from bayplan.client import Client, any_of, both, contains, exact
+from bayplan.domain.names import composed
+from bayplan.domain.nearest import did_you_mean
+from bayplan.errors import Invalid, NotFound
+
+if TYPE_CHECKING:
+    from bayplan.client.filters import Expression
+    from bayplan.domain.reference import Reference
+    from bayplan.schemas.docker import ExpandedImageAnswer, ImageAnswer
+
+SIMILAR_AT_MOST = 1_000
+"""Images that are compared with a text that names none."""
+_DIGESTS_AT_MOST = 20
+_SCHEMES = ("docker://", "https://", "http://")
+_GRAM = 3
+_NUMBERS = re.compile(r"[0-9]+(?:\.[0-9]+)+")
+
+
+def images_named(client: Client, text: str, *, deleted: bool = False) -> list[ExpandedImageAnswer]:
+    """The images with that name, or that name and version; where there are none, those with that reference."""
+    reference = reference_of(text)
+    by_name = [
+        exact("name", text),
+        *(both(exact("name", name), exact("version", version)) for name, version in splits(text)),
+    ]
+    by_url = [] if reference is None else [*(exact("url", url) for url in _urls(reference, text)), _pinned(reference)]
+    images = client.images.list(any_of(*by_name, *by_url), include_inactive=deleted, expand=True)
+    if deleted:
+        images = [image for image in images if image["deletion_time"] is not None]
+    pairs = {(composed(name), composed(version)) for name, version in splits(text)}
+    named = [image for image in images if image["name"] == composed(text) or (image["name"], image["version"]) in pairs]
+    if named or reference is None:
+        return named
+    return _with_reference(images, text, reference) or _with_digest(client, reference)
+
+
+def reference_of(text: str) -> Reference | None:
+    """The reference that a text is, with the tag `latest` where it has neither tag nor digest; None for a text that is none."""
+    from dataclasses import replace
+
+    from bayplan.domain.reference import Reference
+
+    for scheme in _SCHEMES:
+        text = text.removeprefix(scheme)
+    try:
+        reference = Reference.parse(text)
+    except Invalid:
+        return None
+    return reference if reference.tag or reference.digest else replace(reference, tag="latest")
+
+
+def _urls(reference: Reference, text: str) -> list[str]:
+    """The spellings of a reference that an image's url may have."""
+    from bayplan.domain.reference import DOCKER_HUB, DOCKER_HUB_NAMES
+
+    on_hub = reference.registry == DOCKER_HUB
+    hosts = ["", *(f"{host}/" for host in sorted(DOCKER_HUB_NAMES))] if on_hub else ["", f"{reference.registry}/"]
+    paths = [reference.repository]
+    if on_hub and reference.repository.startswith("library/"):
+        paths.append(reference.repository.removeprefix("library/"))
+    tag = f":{reference.tag}" if reference.tag else ""
+    digest = f"@{reference.digest}" if reference.digest else ""
+    ends = {tag + digest, digest or tag, tag}
+    if reference.tag == "latest":
+        ends.add(digest)
+    return list(
+        dict.fromkeys([text, *(f"{host}{path}{end}" for host in hosts for path in paths for end in sorted(ends))])
+    )
+
+
+def _pinned(reference: Reference) -> Expression:
+    """The images whose url has a digest beside what the reference has."""
+    if reference.digest is not None:
+        return contains("url", f"@{reference.digest}")
+    return contains("url", f"{reference.repository.rpartition('/')[2]}:{reference.tag}@")
+
+
+def _with_reference(
+    images: Iterable[ExpandedImageAnswer], text: str, reference: Reference
+) -> list[ExpandedImageAnswer]:
+    """Those of the images that a reference means; a url that is the very text is enough."""
+    meant = [image for image in images if (own := _located(image)) is not None and _is_same(own, reference)]
+    return meant or [image for image in images if image["url"] == text]
+
+
+def _located(image: ExpandedImageAnswer) -> Reference | None:
+    from bayplan.domain.reference import located
+
+    try:
+        return located(image["url"], image["registry"])
+    except Invalid:  # stored before such were refused
+        return None
+
+
+def _is_same(own: Reference, typed: Reference) -> bool:
+    if (own.registry, own.repository) != (typed.registry, typed.repository):
+        return False
+    if typed.digest is not None and own.digest is not None:
+        return typed.digest == own.digest
+    if typed.digest is not None and typed.tag is None:
+        return False
+    return (own.tag or (None if own.digest else "latest")) == typed.tag
+
+
+def _with_digest(client: Client, reference: Reference) -> list[ExpandedImageAnswer]:
+    """The images of the reference's repository whose inspection has its digest."""
+    if reference.digest is None:
+        return []
+    path = reference.repository.removeprefix("library/")
+    images = client.images.list(contains("url", path), limit=_DIGESTS_AT_MOST, expand=True)
+    return [
+        image
+        for image in images
+        if (own := _located(image)) is not None
+        and (own.registry, own.repository) == (reference.registry, reference.repository)
+        and _has_digest(client, image["pk"], reference.digest)
+    ]
+
+
+def _has_digest(client: Client, pk: int, digest: str) -> bool:
+    try:
+        inspection = client.images.inspection(pk)
+    except NotFound:
+        return False
+    return digest in (inspection["digest"], *(platform["digest"] for platform in inspection["platforms"]))
+
+
+def similar(client: Client, text: str) -> str:
+    """The end of a sentence that names the images nearest to a text that names none."""
+    name, version = next(iter(splits(text)), (text, ""))
+    name = name.rpartition("/")[2]
+    grams = {name[at : at + _GRAM] for at in range(max(1, len(name) - _GRAM + 1))}
+    of_name: Expression = any_of(*(contains("name", gram, case_insensitive=True) for gram in sorted(grams)))
+    of_url: Expression = contains("url", name, case_insensitive=True)
+    release = _NUMBERS.search(version)
+    narrower = [contains("version", release[0])] if release else []
+    images = client.images.list(any_of(of_name, of_url), *narrower, limit=SIMILAR_AT_MOST)
+    if not images and narrower:
+        images = client.images.list(any_of(of_name, of_url), limit=SIMILAR_AT_MOST)
+    near = did_you_mean(f"{name}:{version}" if version else name, _names(images, with_version=bool(version)))
+    near = near or did_you_mean(name, _names(images, with_version=False))
+    return f"; {near}" if near else "; `bayplan images list` shows those there are."
+
+
+def _names(images: Iterable[ImageAnswer], *, with_version: bool) -> list[str]:
+    return sorted({f"{image['name']}:{image['version']}" if with_version else image["name"] for image in images})
+
+
+def splits(text: str) -> list[tuple[str, str]]:
+    """Every pair of a name and a version that the text can be split into, at a colon or a space."""
+    cuts = [at for at, letter in enumerate(text) if letter in ": "]
+    return [(text[:at].strip(), text[at + 1 :].strip()) for at in cuts if text[:at].strip() and text[at + 1 :].strip()]
