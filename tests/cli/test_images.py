@@ -281,3 +281,13 @@ def test_licences_are_listed_with_what_the_option_takes(shell: Shell) -> None:
     listed = {row[2]: row[1] for row in rows(shell.run("list", "licences").out)}
     assert listed["MIT License"] == "MIT"
     assert listed['BSD 3-Clause "New" or "Revised" License'] == "BSD-3-Clause"
+
+
+def test_the_floor_of_an_image(shell: Shell, image: str) -> None:
+    shell.run("images", "set-facts", image, "--kernel-architecture", "8.0", "--min-gpu-memory", "16GiB")
+    printed = shell.run("images", "floor", image).out
+    assert "smallest driver     550.54.15 (native), 525.60.13 (minor)" in printed
+    assert "GPU memory          16 GiB" in printed
+    assert ["8.6, 8.9", "all", "native from 550.54.15; minor from 525.60.13 below 550.54.15"] in rows(printed)
+    floor = json.loads(shell.run("images", "floor", image, "-o", "json").out)
+    assert floor["platforms"][0]["cuda"] == "12.0"

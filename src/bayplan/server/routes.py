@@ -10,6 +10,7 @@ from bayplan.server.credentials import routes as credentials
 from bayplan.server.crud.routes import crud_routes
 from bayplan.server.documentation import documentation_routes
 from bayplan.server.fleet import routes as fleet
+from bayplan.server.floors import routes as floors
 from bayplan.server.history import routes as history
 from bayplan.server.http.route import Route
 from bayplan.server.images import routes as images
@@ -28,6 +29,7 @@ API_ROUTES: tuple[Route, ...] = (
     *chain.from_iterable(crud_routes(resource) for resource in RESOURCES),
     *images.ROUTES,
     *matching.ROUTES,
+    *floors.ROUTES,
     *inspections.ROUTES,
     *scans.ROUTES,
     *credentials.ROUTES,

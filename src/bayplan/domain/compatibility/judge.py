@@ -57,6 +57,34 @@ def judge_parsed(
     return offer(verdict, trials, sibling() if is_blocked(verdict) else None)
 
 
+def judge_without_remedies(
+    requirements: ImageRequirements, capabilities: NodeCapabilities, today: datetime.date, rules: RuleSet = RULES
+) -> Verdict:
+    """The verdict of `judge_parsed`, whose reasons have no remedies: nothing is tried, so that many can be judged at once."""
+    return _results(requirements.on(capabilities.platform), capabilities, today, rules).verdict
+
+
+def grade_on_gpu(
+    requirements: ImageRequirements, capabilities: NodeCapabilities, today: datetime.date, rules: RuleSet = RULES
+) -> Grade:
+    """The grade by which an image uses a node's GPU: that of the verdict, and NO where it falls back to the CPU.
+
+    It stops at the first reason that says `no`, so that an image can be judged on hundreds of nodes at once.
+    """
+    requirements = requirements.on(capabilities.platform)
+    uses_gpu, image, node = _kinds(requirements, capabilities)
+    if not uses_gpu:
+        return Grade.NO
+    pairing, worst = Pairing(requirements, capabilities, today), Grade.NATIVE
+    for rule in rules.judging(image, node):
+        reason = rule.check(pairing)
+        if reason is not None and reason.grade is not Grade.CAVEAT and ORDER[reason.grade] > ORDER[worst]:
+            if reason.grade is Grade.NO:
+                return Grade.NO
+            worst = reason.grade
+    return worst
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class RuleResults:
     """The reasons for an image on a node, by the numbers of their rules in `RuleSet.all`; `gpu` None where no GPU is used."""

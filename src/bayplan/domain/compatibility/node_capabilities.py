@@ -17,7 +17,8 @@ from bayplan.domain.compatibility.start_conditions import ConditionOutcome, Node
 from bayplan.domain.compatibility.verdict import Grade
 from bayplan.domain.versions import CudaVersion, DriverVersion
 
-_BEFORE_NVIDIA_BRAND = 470  # older drivers call every data-centre GPU Tesla
+BEFORE_NVIDIA_BRAND = 470
+"""The first driver branch that does not call every data-centre GPU Tesla."""
 
 
 @dataclass(frozen=True)
@@ -166,5 +167,5 @@ class NodeCapabilities(NodeGpu):
     def _brands_by_name(self) -> tuple[str, ...]:
         if self.is_virtual:
             return ()
-        old = self.driver is not None and self.driver.branch < _BEFORE_NVIDIA_BRAND
+        old = self.driver is not None and self.driver.branch < BEFORE_NVIDIA_BRAND
         return ("tesla",) if old and "tesla" in self.named.brands else self.named.brands

@@ -31,7 +31,7 @@ from bayplan.server.matching.answers import PART_VERDICTS, Graded, GradedList, i
 from bayplan.server.matching.load import CatalogueSnapshot, load_nodes, load_snapshot, update_snapshot
 from bayplan.server.snapshot import ImageSnapshots
 
-__all__ = ["CatalogueSnapshot", "Judge", "best_first", "load_nodes", "today"]
+__all__ = ["CatalogueSnapshot", "Judge", "best_first", "in_turn", "load_nodes", "today"]
 
 IMAGES, NODES = RESOURCE_TYPES["docker"], RESOURCE_TYPES["nodes"]
 

@@ -106,6 +106,18 @@ class RuleSet:
     def _reading(self) -> dict[tuple[frozenset[str], frozenset[str]], frozenset[int]]:
         return {}
 
+    def judging(self, image: str | None, node: str | None) -> tuple[Rule, ...]:
+        """The rules for an image that uses the GPU of its node, of these accelerators; those about the GPU first."""
+        rules = self._judging.get((image, node))
+        if rules is None:
+            of_gpu = (rule for rule in self.gpu if rule.judges(image, node))
+            rules = self._judging[image, node] = (*of_gpu, *self.general)
+        return rules
+
+    @cached_property
+    def _judging(self) -> dict[tuple[str | None, str | None], tuple[Rule, ...]]:
+        return {}
+
     def kind(self, node: Node) -> Node:
         """The node without the facts that no rule reads: nodes of one kind have the same verdicts."""
         return replace(node, **(self._unread if node.driver_version is None else self._unread_with_driver))

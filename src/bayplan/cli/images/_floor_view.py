@@ -1,0 +1,80 @@
+"""Shows what an image needs of a node: a block for each architecture, and a line for all GPUs that need the same drivers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import groupby
+from typing import TYPE_CHECKING, cast
+
+from rich.text import Text
+
+from bayplan.cli.output import MUTED, Column, fields, memory, show, table
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from rich.console import RenderableType
+
+    from bayplan.schemas.floors import DriverRangeAnswer, FloorAnswer, GpuFloorAnswer, PlatformFloorAnswer
+
+_ALL_CLASSES = 3
+_ACCELERATORS = {"cuda": "CUDA", "rocm": "ROCm"}
+
+
+def show_floor(floor: FloorAnswer) -> None:
+    """Prints the floor of an image."""
+    show(Text(f"{floor['name']} {floor['version']}"), Text(floor["reference"], style=MUTED))
+    for platform in floor["platforms"]:
+        show(Text(), *_parts(platform))
+
+
+def _parts(platform: PlatformFloorAnswer) -> Iterator[RenderableType]:
+    taken_for = "" if platform["is_architecture_known"] else " (not known, so taken for it)"
+    smallest = cast("Mapping[str, str | None]", platform["drivers"])
+    accelerator = platform["accelerator"]
+    rocm = platform["rocm"]
+    yield fields(
+        (
+            ("architecture", platform["architecture"] + taken_for),
+            ("GPU for", accelerator and _ACCELERATORS.get(accelerator, accelerator)),
+            ("runs without a GPU", platform["runs_on_cpu"]),
+            ("smallest driver", [f"{driver} ({grade})" for grade, driver in smallest.items() if driver is not None]),
+            ("CUDA of the host", platform["cuda"]),
+            ("targets", rocm and rocm["targets"]),
+            ("amdgpu drivers", rocm and rocm["drivers"]),
+            ("GPU memory", platform["gpu_memory_bytes"] and memory(platform["gpu_memory_bytes"])),
+            ("shared memory", platform["shared_memory_bytes"] and memory(platform["shared_memory_bytes"])),
+            ("GPUs", platform["gpu_count"]),
+        )
+    )
+    if platform["gpus"]:
+        columns = (Column("compute capability", gives_way=True), Column("GPUs"), Column("drivers", gives_way=True))
+        yield table(columns, list(_rows(platform["gpus"])))
+    for reason in platform["out_of_use"]:
+        yield Text(f"Not used: {reason['detail']}")
+    for reason in platform["missing"]:
+        yield Text(f"Not known: {reason['detail']}")
+
+
+def _rows(gpus: Sequence[GpuFloorAnswer]) -> Iterator[tuple[str, str, str]]:
+    by_drivers = sorted(gpus, key=_needs)
+    for (classes, drivers), equal in groupby(by_drivers, key=_needs):
+        capabilities = sorted((each["compute_capability"] for each in equal), key=_numbers)
+        yield ", ".join(capabilities), classes, drivers
+
+
+def _needs(gpu: GpuFloorAnswer) -> tuple[str, str]:
+    classes = gpu["classes"]
+    named = "all" if len(classes) == _ALL_CLASSES else ", ".join(each.replace("_", " ") for each in classes)
+    return named, "; ".join(map(_drivers, reversed(gpu["drivers"])))
+
+
+def _drivers(span: DriverRangeAnswer) -> str:
+    first, below = span["first"], span["below"]
+    start = "any" if first is None and below is None else f"from {first}" if first is not None else ""
+    end = "" if below is None else f"below {below}"
+    return f"{span['grade']} {' '.join(part for part in (start, end) if part)}"
+
+
+def _numbers(capability: str) -> tuple[int, ...]:
+    return tuple(map(int, capability.split(".")))
