@@ -8,12 +8,22 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 Bits = int
 
 _SET = [tuple(bit for bit in range(8) if byte >> bit & 1) for byte in range(256)]
+_BYTES_A_STEP = (
+    64  # in a set with fewer places than one in so many bytes, going from place to place is faster than byte by byte
+)
 _MOST_SINGLE_STEPS = 24  # up to here a shift for each change is faster than the way through text
 
 
 def places(bits: Bits) -> Iterator[int]:
     """The places in a set, the lowest first."""
-    data = bits.to_bytes((bits.bit_length() + 7) // 8, "little")
+    size = (bits.bit_length() + 7) // 8
+    if bits.bit_count() * _BYTES_A_STEP < size:
+        while bits:
+            bit = bits & -bits
+            yield bit.bit_length() - 1
+            bits ^= bit
+        return
+    data = bits.to_bytes(size, "little")
     for start, byte in enumerate(data):
         if byte:
             for bit in _SET[byte]:

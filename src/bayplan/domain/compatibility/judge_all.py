@@ -115,12 +115,14 @@ class _Run:
     def _blocks(self, rule: Rule, number: int, key: Hashable, column: int, among: Bits | None) -> Iterator[Block]:
         facts = self._part.facts.columns[column]
         results = self._results(key, facts)
-        for group, images in enumerate(facts.bits):
+        # A group that is known to have no reason needs no comparison of sets, which is what costs here.
+        for group, (images, result) in enumerate(zip(facts.bits, results, strict=False)):
+            if result is None:
+                continue
             if among is not None:
                 images &= among
             if not images:
                 continue
-            result = results[group]
             if result is _NOT_YET:
                 # By the grades an example of the whole group may be another than these images.
                 example = facts.examples[group] if rule.by_grades is None else self._image_at(lowest(images))

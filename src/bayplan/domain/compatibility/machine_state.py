@@ -1,12 +1,12 @@
 """The state of a node's machine: how its runtime starts containers, and which faults of the container toolkit show there."""
 
 from dataclasses import dataclass
-from functools import cached_property
 
 from bayplan.domain.compatibility.container_runtime import CDI_MODES, RuntimeMode
 from bayplan.domain.compatibility.gpu_memory import mig_profile
 from bayplan.domain.compatibility.node import Node
 from bayplan.domain.compatibility.tables import Tables, ToolkitFault
+from bayplan.domain.once import once
 from bayplan.domain.versions import ComputeCapability, DriverVersion, read, sort_key
 
 _THOR, _ORIN = ComputeCapability(11, 0), ComputeCapability(8, 7)
@@ -24,17 +24,17 @@ class MachineState:
     modes: tuple[RuntimeMode, ...]
     """The modes that its container runtime may have."""
 
-    @cached_property
+    @once
     def mode(self) -> RuntimeMode | None:
         """The mode of its container runtime; None where unknown, or where there may be several."""
         return self.modes[0] if len(self.modes) == 1 else None
 
-    @cached_property
+    @once
     def cdi_driver(self) -> DriverVersion | None:
         """The driver that its CDI specification was made for."""
         return read(DriverVersion.parse, self.reported.cdi_driver_version)
 
-    @cached_property
+    @once
     def toolkit_faults(self) -> tuple[tuple[ToolkitFault, bool], ...]:
         """The faults of its toolkit's release that show, or may show, on it; with each whether it surely does."""
         version = self.reported.toolkit_version
@@ -48,7 +48,7 @@ class MachineState:
         ]
         return tuple((fault, shows is True) for fault, shows in faults if shows is not False)
 
-    @cached_property
+    @once
     def toolkit_without_faults(self) -> str | None:
         """The first release that has none of these faults; None where one is not mended yet."""
         fixed = [fault.fixed for fault, _ in self.toolkit_faults]

@@ -6,7 +6,6 @@ driver, the CUDA releases that run on it. A property that the node's facts do no
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from functools import cached_property
 
 from bayplan.domain.compatibility.container_runtime import Release, RuntimeMode, runtime_modes, toolkit_release
 from bayplan.domain.compatibility.csv_conditions import evaluate_csv, parse_csv
@@ -15,6 +14,7 @@ from bayplan.domain.compatibility.machine_state import MachineState
 from bayplan.domain.compatibility.node_gpu import THOR, NodeGpu
 from bayplan.domain.compatibility.start_conditions import ConditionOutcome, NodeProperties, StartCondition, evaluate
 from bayplan.domain.compatibility.verdict import Grade
+from bayplan.domain.once import once
 from bayplan.domain.versions import CudaVersion, DriverVersion
 
 BEFORE_NVIDIA_BRAND = 470
@@ -28,7 +28,7 @@ class NodeCapabilities(NodeGpu):
     _outcomes: dict[str, ConditionOutcome] = field(default_factory=dict, compare=False)
     _with_drivers: dict[DriverVersion, "NodeCapabilities"] = field(default_factory=dict, compare=False)
 
-    @cached_property
+    @once
     def driver_cuda(self) -> CudaVersion | None:
         """The newest CUDA that its driver supports, as measured, else by the tables; see `driver_cuda_is_least`."""
         if self.is_tegra and self.l4t_cuda is not None:
@@ -37,7 +37,7 @@ class NodeCapabilities(NodeGpu):
             return self.measured_cuda
         return self.tables.driver_cuda(self.driver)
 
-    @cached_property
+    @once
     def driver_cuda_is_least(self) -> bool:
         """Whether its driver may support a newer CUDA than that: it is newer than the tables, and nothing is measured."""
         if self.measured_cuda is not None:
@@ -46,7 +46,7 @@ class NodeCapabilities(NodeGpu):
             return self.has_newer_l4t
         return self.driver is not None and self.driver.branch > self.tables.newest_branch
 
-    @cached_property
+    @once
     def start_cuda(self) -> CudaVersion | None:
         """The CUDA that start conditions are compared with: the number of a Tegra's driver says nothing."""
         return self.l4t_cuda if self.is_tegra else self.driver_cuda
@@ -59,24 +59,24 @@ class NodeCapabilities(NodeGpu):
             return True
         return None if self.driver_cuda_is_least else False
 
-    @cached_property
+    @once
     def toolkit(self) -> Release | None:
         """The release of its container toolkit."""
         return toolkit_release(self.reported.toolkit_version)
 
-    @cached_property
+    @once
     def runtime_modes(self) -> tuple[RuntimeMode, ...]:
         """The modes of its container runtime; empty where that is not known."""
         return runtime_modes(
             self.reported.runtime_mode, self.toolkit, is_jetson=self.is_tegra, is_thor=self.capability == THOR
         )
 
-    @cached_property
+    @once
     def checks_conditions_as_csv(self) -> bool:
         """Whether its container runtime checks start conditions as it does in csv mode."""
         return self.runtime_modes == (RuntimeMode.CSV,)
 
-    @cached_property
+    @once
     def machine(self) -> MachineState:
         """The state of its machine."""
         return MachineState(
@@ -92,7 +92,7 @@ class NodeCapabilities(NodeGpu):
             grade = grades[key] = possible.pop() if len(possible) == 1 else Grade.UNKNOWN
         return grade
 
-    @cached_property
+    @once
     def releases_with_code(self) -> tuple[CudaVersion, ...]:
         """The CUDA releases that have code for its GPU, newest first."""
         releases = self.tables.releases_with_code.get(self.capabilities)
@@ -101,12 +101,12 @@ class NodeCapabilities(NodeGpu):
             self.tables.releases_with_code[self.capabilities] = releases
         return releases
 
-    @cached_property
+    @once
     def cuda_range(self) -> tuple[CudaVersion, CudaVersion] | None:
         """The oldest and the newest CUDA release that has code for its GPU and runs on its driver; None for none."""
         return self._range(self.tables.smallest_driver)
 
-    @cached_property
+    @once
     def native_cuda_range(self) -> tuple[CudaVersion, CudaVersion] | None:
         """The same, of the releases for which its driver is native."""
         return self._range(self.tables.min_driver)
@@ -148,7 +148,7 @@ class NodeCapabilities(NodeGpu):
             self._with_drivers[driver] = upgraded
         return upgraded.meets(condition) is ConditionOutcome.MET
 
-    @cached_property
+    @once
     def _properties(self) -> tuple[NodeProperties, ...]:
         # On Tegra driver numbers are those of L4T, which the tables do not have.
         cuda, driver = self.start_cuda, None if self.is_tegra else self.driver
@@ -163,7 +163,7 @@ class NodeCapabilities(NodeGpu):
             return (properties,)
         return tuple(replace(properties, brand=brand) for brand in self._brands_by_name) or (properties,)
 
-    @cached_property
+    @once
     def _brands_by_name(self) -> tuple[str, ...]:
         if self.is_virtual:
             return ()

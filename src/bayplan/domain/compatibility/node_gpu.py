@@ -4,7 +4,6 @@ A property that the node's facts do not decide is None, never a guess.
 """
 
 from dataclasses import dataclass
-from functools import cached_property
 
 from bayplan.domain.compatibility.gpu_classes import (
     DATA_CENTRE_BRANDS,
@@ -19,6 +18,7 @@ from bayplan.domain.compatibility.gpu_memory import GpuMemory, gpu_memory, mig_p
 from bayplan.domain.compatibility.node import Node
 from bayplan.domain.compatibility.platform import platform
 from bayplan.domain.compatibility.tables import Generation, NamedGpu, Tables
+from bayplan.domain.once import once
 from bayplan.domain.versions import ComputeCapability, CudaVersion, DriverVersion, read
 
 THOR = ComputeCapability(11, 0)
@@ -33,7 +33,7 @@ class NodeGpu:
     reported: Node
     tables: Tables
 
-    @cached_property
+    @once
     def has_gpu(self) -> bool:
         """Whether there is a GPU: a fact of one is reported."""
         node = self.reported
@@ -41,7 +41,7 @@ class NodeGpu:
             fact is not None for fact in (node.driver_version, node.gpu_name, node.compute_capability, node.target)
         )
 
-    @cached_property
+    @once
     def accelerator(self) -> str | None:
         """The kind of its GPU: as reported, else what its other facts say; None where they leave it open."""
         node = self.reported
@@ -58,51 +58,51 @@ class NodeGpu:
         # Drivers of NVIDIA have numbers above 300, those of AMD below 100.
         return "cuda" if node.driver_version is not None and (self.driver is None or self.driver.branch > 100) else None
 
-    @cached_property
+    @once
     def named(self) -> NamedGpu:
         """What the name of its GPU tells."""
         return NamedGpu() if self.reported.gpu_name is None else self.tables.machines.named_gpu(self.reported.gpu_name)
 
-    @cached_property
+    @once
     def targets(self) -> tuple[str, ...]:
         """The gfx targets that its AMD GPU may have: the one reported, else those of its name; empty: unknown."""
         return self.named.targets if self.reported.target is None else (self.reported.target,)
 
-    @cached_property
+    @once
     def platform(self) -> str | None:
         """Its architecture as OCI writes it."""
         return None if self.reported.architecture is None else platform(self.reported.architecture)
 
-    @cached_property
+    @once
     def driver(self) -> DriverVersion | None:
         """Its driver."""
         return read(DriverVersion.parse, self.reported.driver_version)
 
-    @cached_property
+    @once
     def measured_cuda(self) -> CudaVersion | None:
         """The newest CUDA that its driver supports, as the driver reports it."""
         return read(CudaVersion.parse, self.reported.driver_cuda_version)
 
-    @cached_property
+    @once
     def l4t_cuda(self) -> CudaVersion | None:
         """The CUDA of a Tegra's driver: as measured, else that of its release of Jetson Linux."""
         l4t = self.reported.l4t_version
         return self.measured_cuda or (None if l4t is None else self.tables.machines.l4t_cuda(l4t))
 
-    @cached_property
+    @once
     def has_newer_l4t(self) -> bool:
         """Whether its Jetson Linux is newer than the tables."""
         l4t = self.reported.l4t_version
         return l4t is not None and self.tables.machines.is_newer_l4t(l4t)
 
-    @cached_property
+    @once
     def capability(self) -> ComputeCapability | None:
         """Its GPU's compute capability: as reported, else that of the GPU's name."""
         if self.reported.compute_capability is not None:
             return read(ComputeCapability.parse, self.reported.compute_capability)
         return self._named_capabilities[0] if len(self._named_capabilities) == 1 else None
 
-    @cached_property
+    @once
     def _named_capabilities(self) -> tuple[ComputeCapability, ...]:
         """The capabilities that the GPU's name allows, those of the reported generation where it has any."""
         name = self.reported.hardware_generation
@@ -112,7 +112,7 @@ class NodeGpu:
         )
         return fitting or self.named.capabilities
 
-    @cached_property
+    @once
     def capabilities(self) -> tuple[ComputeCapability, ...]:
         """The capabilities that its GPU may have: one where it is known, else all of its name or generation; empty: unknown."""
         if self.capability is not None:
@@ -129,13 +129,13 @@ class NodeGpu:
             if low <= row.capability < high and (arm or not row.tegra)
         )
 
-    @cached_property
+    @once
     def generation(self) -> Generation | None:
         """Its GPU's generation: by its capability, else as reported."""
         name = self.tables.generation_of(str(self.capability)) if self.capability else self.reported.hardware_generation
         return None if name is None else self.tables.generation(name)
 
-    @cached_property
+    @once
     def last_driver_branch(self) -> int | None:
         """The last driver branch that supports its GPU; None where newer ones still do, or where unknown."""
         rows = [self.tables.by_capability.get(gpu) for gpu in self.capabilities]
@@ -148,14 +148,14 @@ class NodeGpu:
         """Whether a driver still supports its GPU."""
         return self.last_driver_branch is None or driver.branch <= self.last_driver_branch
 
-    @cached_property
+    @once
     def is_tegra(self) -> bool:
         """Whether it is a Jetson board: by its capability, or by its Jetson Linux where no table has the capability."""
         gpu = self.capability
         newer = self.reported.l4t_version is not None and gpu is not None and gpu not in self.tables.by_capability
         return (newer or gpu in self.tables.tegra) and self.platform in (None, "arm64")
 
-    @cached_property
+    @once
     def first_server_l4t(self) -> int | None:
         """The first major release of Jetson Linux with which its board runs as an arm64 server; None where there is none."""
         if not self.is_tegra or self.capability is None:
@@ -164,7 +164,7 @@ class NodeGpu:
             return _SERVER_L4T[THOR]
         return _SERVER_L4T.get(self.capability)
 
-    @cached_property
+    @once
     def is_tegra_server(self) -> bool:
         """Whether it is a Tegra that runs images for arm64 servers: Thor, which has no older L4T, and Orin with L4T 39."""
         first, l4t = self.first_server_l4t, self.reported.l4t_version
@@ -173,32 +173,32 @@ class NodeGpu:
         major = (l4t or "").strip().partition(".")[0]
         return int(major) >= first if major.isascii() and major.isdigit() else self.capability == THOR
 
-    @cached_property
+    @once
     def memory(self) -> GpuMemory | None:
         """The memory of its GPU, or of its slice of one."""
         return gpu_memory(self.reported, self.named)
 
-    @cached_property
+    @once
     def mig_profile(self) -> str | None:
         """The profile of the slice that it is; None for a whole GPU."""
         return mig_profile(self.reported)
 
-    @cached_property
+    @once
     def vgpu_series(self) -> str | None:
         """The series of its vGPU type: "a", "b", "c" or "q"; None for other GPUs."""
         return vgpu_series(self.reported)
 
-    @cached_property
+    @once
     def is_virtual(self) -> bool:
         """Whether its GPU is a virtual one, by brand or name."""
         return self.brand in VIRTUAL_BRANDS or names_virtual_gpu(self.reported.gpu_name)
 
-    @cached_property
+    @once
     def brand(self) -> str | None:
         """Its brand as a start condition's word."""
         return brand_word(self.reported.gpu_brand)
 
-    @cached_property
+    @once
     def data_centre(self) -> bool | None:
         """Whether its GPU is of the data-centre class, by name, else by brand; None where neither decides it."""
         if self.named.data_centre is not None:
@@ -214,7 +214,7 @@ class NodeGpu:
             listed=self.tables.compat_lists(cuda),
         )
 
-    @cached_property
+    @once
     def gpu(self) -> str:
         """Its GPU, for a sentence."""
         name = self.reported.gpu_name or "the GPU"

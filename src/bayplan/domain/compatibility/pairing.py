@@ -6,7 +6,6 @@ has code for the GPU.
 
 import datetime
 from dataclasses import dataclass
-from functools import cached_property
 
 from bayplan.domain.compatibility.compat_order import Age, CompatOrder, compat_order
 from bayplan.domain.compatibility.gpu_classes import CompatAcceptance
@@ -16,6 +15,7 @@ from bayplan.domain.compatibility.library_build import Builds, LibraryBuild
 from bayplan.domain.compatibility.node_capabilities import NodeCapabilities
 from bayplan.domain.compatibility.tables import Tables
 from bayplan.domain.compatibility.verdict import ORDER, Grade
+from bayplan.domain.once import once
 from bayplan.domain.versions import ComputeCapability
 
 
@@ -32,33 +32,33 @@ class Pairing:
         """The tables that both were parsed against."""
         return self.image.tables
 
-    @cached_property
+    @once
     def builds(self) -> Builds:
         """The GPUs that the image's libraries were built for; empty where unknown."""
         return self.image.builds(self.node.platform)
 
-    @cached_property
+    @once
     def compat_order(self) -> CompatOrder | None:
         """Whether its forward-compatibility libraries come before the driver's; None where it has none."""
         return compat_order(self.image, self.node)
 
-    @cached_property
+    @once
     def compat_acceptance(self) -> CompatAcceptance:
         """Whether those libraries accept the GPU."""
         return self.node.accepted_by_compat(self.image.compat_cuda)
 
-    @cached_property
+    @once
     def compat_dropped_gpu(self) -> bool:
         """Whether the driver branch of those libraries no longer supports the GPU."""
         return self.image.compat_driver is not None and not self.node.may_have(self.image.compat_driver)
 
-    @cached_property
+    @once
     def by_driver(self) -> Grade:
         """How the driver runs the image's CUDA: NATIVE, MINOR, FORWARD, UNKNOWN or NO."""
         grade = _by_driver_alone(self.image, self.node)
         return _by_compat_package(self) if grade is Grade.NO else grade
 
-    @cached_property
+    @once
     def is_native_unknown(self) -> bool:
         """Whether the driver runs the image's CUDA at least by minor-version compatibility, and perhaps natively."""
         image, driver = self.image, self.node.driver
@@ -66,7 +66,7 @@ class Pairing:
             return False
         return image.ships_with is None or driver >= image.ships_with
 
-    @cached_property
+    @once
     def reads_ptx(self) -> bool | None:
         """Whether a compiler at hand takes PTX of the image's CUDA: the driver's, or that of its forward-compatibility package.
 
@@ -87,7 +87,7 @@ class Pairing:
         is_certain = order.first and self.compat_acceptance is not CompatAcceptance.UNKNOWN
         return image.compat_reads_ptx if is_certain else None
 
-    @cached_property
+    @once
     def by_kernels(self) -> Grade:
         """Whether the image has code for the GPU: NATIVE, JIT, UNKNOWN or NO."""
         if self.image.needs_driver_only:
@@ -97,7 +97,7 @@ class Pairing:
         grades = {grade_of_weakest(self.builds, gpu, self.tables) for gpu in self.node.capabilities}
         return grades.pop() if len(grades) == 1 else Grade.UNKNOWN
 
-    @cached_property
+    @once
     def weakest_builds(self) -> tuple[LibraryBuild, ...]:
         """The builds whose grade on the GPU is the worst of all."""
         return tuple(
@@ -106,12 +106,12 @@ class Pairing:
             if {grade_in_build(build.kernels, gpu, self.tables) for gpu in self.node.capabilities} == {self.by_kernels}
         )
 
-    @cached_property
+    @once
     def runs_by_driver_and_kernels(self) -> bool:
         """Whether the driver runs the image's CUDA and the image has code for the GPU."""
         return runs(self.by_driver, self.by_kernels)
 
-    @cached_property
+    @once
     def needs_jit_on_older_driver(self) -> bool:
         """Whether PTX has to be compiled by a driver that is older than the one of the image's CUDA."""
         return needs_jit_on_older_driver(self.by_driver, self.by_kernels)
