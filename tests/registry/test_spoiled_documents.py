@@ -20,7 +20,7 @@ from bayplan.registry.diff import changes
 from bayplan.registry.errors import RegistryError
 from bayplan.registry.interpret import platform_facts
 from bayplan.registry.sbom import read_document
-from bayplan.registry.sbom_facts import merged
+from bayplan.registry.sbom_facts import is_telling, merged
 from bayplan.registry.shell_commands import commands
 from bayplan.registry.shell_words import LONGEST_VALUE
 from tests.fuzz import examples
@@ -225,7 +225,7 @@ def test_spoiled_sboms_are_read_or_refused_in_a_sentence(seed: int) -> None:
     error = None
     read = None
     try:
-        read = read_document(spoiled(document, chance), "The document")
+        read = read_document(spoiled(document, chance), "The document", is_telling)
     except RegistryError as refusal:
         error = refusal
     assert error is None or error.detail.isprintable()

@@ -25,6 +25,7 @@ from bayplan.registry.content import (
 from bayplan.registry.errors import ImageNotFound, ManifestInvalid, RegistryError
 from bayplan.registry.json_document import parse_document
 from bayplan.registry.sbom import Attached, AttachedDocument, Attachment, read_document
+from bayplan.registry.sbom_facts import is_telling
 
 DOCUMENT_BYTES = 16 * 1024 * 1024
 MOST_DOCUMENTS = 8
@@ -59,10 +60,12 @@ class AttachmentReader:
         self._of_top: asyncio.Task[list[Descriptor]] | None = None
         self._tags: asyncio.Task[frozenset[str] | None] | None = None
         self._manifests = 0
+        self._images = 0
         self._read: dict[str, tuple[AttachedDocument | None, Attachment] | None] = {}
 
     def add_index(self, index: Index) -> None:
         """Takes the attestations of an index, each of which names the image that it is about."""
+        self._images += len(index.images)
         for entry in index.attestations:
             self._listed.setdefault((entry.annotations or {}).get(_REFERENCE, ""), []).append(entry)
 
@@ -88,14 +91,17 @@ class AttachmentReader:
         if self._of_top is None:
             self._of_top = asyncio.create_task(self._referrers(self._top))
         own = [] if digest == self._top else await self._referrers(digest)
-        entries = {
-            entry.digest: entry for entry in (*self._listed.get(digest, ()), *own, *await asyncio.shield(self._of_top))
-        }
+        entries = {entry.digest: (entry, False) for entry in (*self._listed.get(digest, ()), *own)}
+        for entry in await asyncio.shield(self._of_top):
+            entries.setdefault(entry.digest, (entry, self._images > 1))
         layers: list[LayerDescriptor] = []
+        of_index: set[str] = set()
         attachments: list[Attachment] = []
-        for entry in list(entries.values())[:MOST_MANIFESTS]:
+        for entry, is_of_index in list(entries.values())[:MOST_MANIFESTS]:
             try:
-                layers += await self._layers(entry)
+                attached = await self._layers(entry)
+                of_index |= {layer.digest for layer in attached if is_of_index} - {layer.digest for layer in layers}
+                layers += attached
             except (BayplanError, ValueError) as error:
                 attachments.append(Attachment(_kind_of(entry), entry.digest, problem=_sentence(error)))
         documents: list[AttachedDocument] = []
@@ -111,7 +117,8 @@ class AttachmentReader:
             if document is not None and document.subjects and not {digest, self._top} & set(document.subjects):
                 document, attachment = None, replace(attachment, packages=None, problem="is about another image")
             attachments.append(attachment)
-            documents += [] if document is None else [document]
+            if document is not None:
+                documents.append(replace(document, is_of_index=layer.digest in of_index))
         return Attached(tuple(documents), tuple(attachments))
 
     async def _referrers(self, digest: str) -> list[Descriptor]:
@@ -201,13 +208,13 @@ class AttachmentReader:
             return None, Attachment(_shown(layer.media_type), _shown(layer.digest), problem=_sentence(error))
         if document is None:
             return None
-        packages = len(document.packages) if document.kind != "provenance" else None
-        return document, Attachment(document.kind, layer.digest, packages)
+        packages = document.listed if document.kind != "provenance" else None
+        return replace(document, digest=layer.digest), Attachment(document.kind, layer.digest, packages)
 
 
 def _parse(body: bytes, digest: str) -> AttachedDocument | None:
     verify(body, digest, "The attached document")
-    return read_document(body, "The document")
+    return read_document(body, "The document", is_telling)
 
 
 def _documents_of(index: Index) -> list[Descriptor]:

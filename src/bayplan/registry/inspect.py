@@ -158,7 +158,7 @@ class _ImageReader:
                     f"'{self._reference.repository}' is no image but an artifact (a signature, an attestation, an SBOM or the like)."
                 )
             # In a thread: a history may have half a megabyte of commands, and others wait for the loop.
-            attached = await attaching
+            attached = (await attaching).on(architecture)
             return [
                 await asyncio.to_thread(
                     platform_facts, document.digest, manifest, config, listed, self._reference, attached

@@ -51,13 +51,26 @@ _CUDART = re.compile(r"cuda-cudart-([0-9]{1,2})-([0-9]{1,2})", re.ASCII)
 _COMPAT = re.compile(r"cuda-compat-([0-9]{1,2})-([0-9]{1,2})", re.ASCII)
 
 
+_OF_PYTHON = frozenset({"", "pypi", "conda"})
+_ALWAYS = frozenset({*LIBRARIES, *SERVERS, *SHOWN})
+
+
+def is_telling(name: str) -> bool:
+    """Whether facts are made of a package of that name."""
+    key = normalised(name)
+    return key in _ALWAYS or any(pattern.fullmatch(key) for pattern in (_CUDNN, _NCCL, _RUNTIME, _CUDART, _COMPAT))
+
+
 def merged(facts: Facts, documents: Iterable[AttachedDocument]) -> Facts:
     """The facts of the configuration with those of the documents."""
     documents = tuple(documents)
     result = dict(facts)
-    for document in documents:
-        if document.packages:
-            for name, fact in _facts_of_packages(document, result):
+    listed = [(document, _versions(document)) for document in documents]
+    contested = _contested(versions for _, versions in listed)
+    for document, versions in listed:
+        undisputed = {name: version for name, version in versions.items() if name not in contested}
+        if undisputed:
+            for name, fact in _facts_of_packages(document.kind, undisputed, result):
                 existing = result.get(name)
                 if existing is None or existing.certainty == "derived":
                     result[name] = fact
@@ -70,10 +83,18 @@ def merged(facts: Facts, documents: Iterable[AttachedDocument]) -> Facts:
     return dict(sorted(result.items()))
 
 
-def _facts_of_packages(document: AttachedDocument, facts: Mapping[str, ObservedFact]) -> Iterator[NamedFact]:
-    versions = _versions(document)
-    source = document.kind
+def _contested(documents: Iterable[Mapping[str, str]]) -> set[str]:
+    """The packages that documents have in different releases: one of them is about another build of the image."""
+    releases: dict[str, set[str]] = {}
+    for versions in documents:
+        for name, version in versions.items():
+            releases.setdefault(name, set()).add(version.partition("+")[0])
+    return {name for name, different in releases.items() if len(different) > 1}
 
+
+def _facts_of_packages(
+    source: str, versions: Mapping[str, str], facts: Mapping[str, ObservedFact]
+) -> Iterator[NamedFact]:
     def of(name: str) -> str:
         return f"{source} {name}"
 
@@ -121,6 +142,8 @@ def _versions(document: AttachedDocument) -> dict[str, str]:
         if kind not in ("", "pypi", "deb", "rpm", "conda") or not _VERSION.fullmatch(version):
             continue
         key = normalised(name)
+        if key in _ALWAYS and kind not in _OF_PYTHON:  # Debian has others of these names
+            continue
         versions[key] = version if versions.get(key, version) == version else None
     return {name: version for name, version in versions.items() if version is not None}
 
