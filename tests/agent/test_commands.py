@@ -250,6 +250,7 @@ def test_a_driver_that_does_not_answer_uses_no_token_up(
 
 def test_staff_make_tokens_see_workers_and_revoke_them(server: Server, box: Box, address: str) -> None:
     from tests.cli.conftest import Shell
+    from tests.cli.test_images import rows
 
     shell = Shell(box.folder / "staff", {"server": server.url, "token": server.token()})
     made = shell.run("nodes", "join-token", "--expires-in", "15m", "--uses", "2")
@@ -257,7 +258,18 @@ def test_staff_make_tokens_see_workers_and_revoke_them(server: Server, box: Box,
     box.run("join", server.url, "--token", made.out.strip(), "--ip", address)
     listed = shell.run("nodes", "workers").out
     assert box.kept.worker in listed
-    assert address in listed
+    (line,) = [line for line in rows(listed) if address in line]
+    assert line[2] == "2"
+    assert all(moment == "just now" or moment.endswith(" ago") for moment in line[3:])
+    key = shell.run("nodes", "join-tokens", "-o", "name").out.split()[-1]
+    (line,) = [line for line in rows(shell.run("nodes", "join-tokens").out) if line[0] == key]
+    assert (line[1], line[4]) == ("1 of 2", "admin")
+    assert line[3] != "never"
+    asked = shell.run("nodes", "revoke-join-token", key, code=1).err
+    assert asked.startswith(f"Revoke the join token {key} (for 1 machine more)?")
+    assert shell.run("nodes", "revoke-join-token", key, "--yes").out == f"Revoked the join token {key}.\n"
+    assert "join-tokens` shows" in shell.run("nodes", "revoke-join-token", key, "--yes", code=1).err
+    assert "was taken back" in box.run("join", server.url, "--token", made.out.strip(), "--ip", address, code=1).err
     assert shell.run("nodes", "revoke", box.kept.worker, "--nodes").out == (
         f"Revoked {box.kept.worker} and removed its nodes.\n"
     )

@@ -29,8 +29,8 @@ def test_a_node_that_never_pinged_is_not_called_silent() -> None:
 def test_a_worker_that_cannot_probe_its_hardware_is_named_with_its_error(capsys: pytest.CaptureFixture[str]) -> None:
     joined = timestamp(datetime.now(UTC))
     failing = WorkerAnswer(
-        worker="w-1", ip="192.0.2.1", joined=joined, nodes=[1, 2], fault="GPU 1 does not answer \x1b"
+        worker="w-1", ip="192.0.2.1", joined=joined, last_seen=joined, nodes=[1, 2], fault="GPU 1 does not answer \x1b"
     )
-    show_workers([failing, WorkerAnswer(worker="w-2", ip="192.0.2.2", joined=joined, nodes=[3])])
+    show_workers([failing, WorkerAnswer(worker="w-2", ip="192.0.2.2", joined=joined, last_seen=None, nodes=[])])
     lines = capsys.readouterr().out.splitlines()
     assert lines[-2:] == ["2 workers", "192.0.2.1: GPU 1 does not answer \N{REPLACEMENT CHARACTER}"]

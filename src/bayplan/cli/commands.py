@@ -48,7 +48,7 @@ USED_MOST = (
         "verify",
         "facts",
     ),
-    *("set_facts", "join", "status", "run", "pull", "join_token", "workers"),
+    *("set_facts", "join", "status", "run", "pull", "join_token", "join_tokens", "workers"),
 )
 """Commands that help lists first in their group, in this order; it lists the others after them, by name."""
 

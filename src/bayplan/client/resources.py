@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from bayplan.schemas.match import ImageOnNodes, NodeForImages
     from bayplan.schemas.nodes import ExpandedNodeAnswer, NodeAnswer  # noqa: F401  # named in quotes
     from bayplan.schemas.scans import ScanJobAnswer
-    from bayplan.schemas.workers import JoinAnswer, NewJoinToken, WorkerAnswer
+    from bayplan.schemas.workers import JoinAnswer, JoinTokenAnswer, NewJoinToken, WorkerAnswer
 
 Item = TypeVar("Item")
 Expanded = TypeVar("Expanded")
@@ -231,6 +231,15 @@ class Nodes(Collection["NodeAnswer", "ExpandedNodeAnswer"]):
         body = {"expires_in": expires_in, "uses": uses}
         join_token: NewJoinToken = self._request("POST", f"{self._path}/join-tokens", body)
         return join_token
+
+    def join_tokens(self) -> "builtins.list[JoinTokenAnswer]":
+        """The join tokens that have not expired long ago, without the tokens themselves."""
+        join_tokens: builtins.list[JoinTokenAnswer] = self._request("POST", f"{self._path}/join-tokens/list")
+        return join_tokens
+
+    def revoke_join_token(self, pk: int) -> None:
+        """Ends a join token; the workers that joined with it stay."""
+        self._request("DELETE", f"{self._path}/join-tokens/{pk}")
 
     def workers(self) -> "builtins.list[WorkerAnswer]":
         """The workers, by address."""

@@ -42,6 +42,8 @@ class JoinTokenAnswer(TypedDict):
     uses: int
     uses_left: int
     creator: int
+    creator_name: str
+    last_used: Timestamp | None
 
 
 class Gpu(Body):
@@ -137,10 +139,11 @@ class JoinAnswer(TypedDict):
 
 @answer()
 class WorkerAnswer(TypedDict):
-    """A machine that joined, with the pks of its nodes; `fault` only where its agent cannot probe all of its hardware."""
+    """A machine that joined, the last heartbeat of one of its nodes, and their pks; `fault` only where its agent cannot probe all."""
 
     worker: str
     ip: str
     joined: Timestamp
+    last_seen: Timestamp | None
     nodes: list[int]
     fault: NotRequired[str]

@@ -30,6 +30,7 @@ def test_a_join_token_is_shown_once_and_says_how_long_it_is_good(service: Servic
     assert [(token["pk"], token["uses"], token["uses_left"], token["expires"]) for token in listed.json()] == [
         (made["pk"], 100, 100, made["expires"])
     ]
+    assert listed.json()[0]["last_used"] is None
 
 
 def test_a_join_token_is_good_for_one_machine_and_an_hour_unless_more_is_asked_for(service: Service) -> None:
@@ -186,7 +187,9 @@ def test_a_join_token_is_used_so_often_and_no_more(service: Service) -> None:
     machines = [catalogue.machine() for _ in range(3)]
     assert [join(service, machine, token).status_code for machine in machines] == [201, 201, 401]
     assert "as often as it may be" in join(service, machines[2], token).json()["detail"]
-    assert service.staff.post("/v1/nodes/join-tokens/list").json()[0]["uses_left"] == 0
+    (listed,) = service.staff.post("/v1/nodes/join-tokens/list").json()
+    assert (listed["uses_left"], listed["creator_name"]) == (0, "admin")
+    assert listed["created"] < listed["last_used"] < listed["expires"]
 
 
 def test_many_machines_at_once_use_a_join_token_no_more_often(service: Service) -> None:

@@ -162,7 +162,9 @@ def test_a_worker_leaves_with_its_nodes(service: Service, worker: Joined) -> Non
 
 def test_only_staff_list_and_revoke_workers(service: Service, worker: Joined) -> None:
     (listed,) = service.staff.post("/v1/nodes/workers/list").json()
-    timestamp(listed.pop("joined"))
+    assert timestamp(listed.pop("last_seen")) >= timestamp(listed.pop("joined"))
+    seen = worker.client.get("/v1/nodes/ping", headers=worker.as_node()).json()["last_seen"]
+    assert service.staff.post("/v1/nodes/workers/list").json()[0]["last_seen"] == seen
     assert listed == {"worker": worker.answer["worker"], "ip": worker.body["ip"], "nodes": worker.nodes}
     for client, status in ((service.user, 403), (service.anonymous, 401)):
         refused(client.post("/v1/nodes/workers/list"), status)

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 from rich.text import Text
 
 from bayplan.cli.node_facts import NODE_FACTS
-from bayplan.cli.output import MUTED, Column, ago, count, fields, memory, show, table, words
+from bayplan.cli.output import MUTED, Column, ago, count, fields, memory, moment, show, table, words
 
 if TYPE_CHECKING:
     from bayplan.schemas.nodes import ExpandedNodeAnswer
-    from bayplan.schemas.workers import WorkerAnswer
+    from bayplan.schemas.workers import JoinTokenAnswer, WorkerAnswer
 
 # By default a worker pings every minute: five missing pings are no jitter.
 SILENT_AFTER_SECONDS = 300
@@ -55,14 +55,53 @@ def show_list(nodes: Sequence[ExpandedNodeAnswer]) -> None:
 
 def show_workers(workers: Sequence[WorkerAnswer]) -> None:
     """Prints the workers, a line for each."""
-    columns = (Column("worker"), Column("address", gives_way=True), Column("nodes", right=True), Column("joined"))
-    rows = [(worker["worker"], worker["ip"], len(worker["nodes"]), ago(worker["joined"])) for worker in workers]
+    columns = (
+        Column("worker"),
+        Column("address", gives_way=True),
+        Column("nodes", right=True),
+        Column("last seen"),
+        Column("joined", spare=1),
+    )
+    rows = [
+        (
+            worker["worker"],
+            worker["ip"],
+            len(worker["nodes"]),
+            heartbeat(worker["last_seen"]),
+            ago(worker["joined"]),
+        )
+        for worker in workers
+    ]
     if not rows:
         return show(Text("No workers.", style=MUTED))
     faults = [
         Text(f"{worker['ip']}: {words(worker['fault'])}", style="yellow") for worker in workers if "fault" in worker
     ]
     return show(table(columns, rows), Text(count(len(rows), "worker"), style=MUTED), *faults)
+
+
+def show_join_tokens(join_tokens: Sequence[JoinTokenAnswer]) -> None:
+    """Prints the join tokens, a line for each."""
+    columns = (
+        Column("pk", right=True),
+        Column("machines left", right=True),
+        Column("until"),
+        Column("last use"),
+        Column("by", gives_way=True, spare=1),
+    )
+    rows = [
+        (
+            join_token["pk"],
+            f"{join_token['uses_left']:,} of {join_token['uses']:,}",
+            moment(join_token["expires"]),
+            ago(join_token["last_used"]),
+            join_token["creator_name"],
+        )
+        for join_token in join_tokens
+    ]
+    if not rows:
+        return show(Text("No join tokens.", style=MUTED))
+    return show(table(columns, rows), Text(count(len(rows), "join token"), style=MUTED))
 
 
 def show_one(node: ExpandedNodeAnswer) -> None:

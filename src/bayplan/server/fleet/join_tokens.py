@@ -9,9 +9,9 @@ from bayplan.db.database import Database, Transaction, fetch_all
 from bayplan.db.principal import Principal
 from bayplan.errors import NotFound, Unauthenticated
 
-_TOKENS = tables.join_tokens
-_NAMES = ("pk", "created", "expires", "uses", "uses_left", "creator")
-_SHOWN = tuple(_TOKENS.c[name] for name in _NAMES)
+_TOKENS, _USERS = tables.join_tokens, tables.users
+_NAMES = ("pk", "created", "expires", "uses", "uses_left", "creator", "creator_name", "last_used")
+_SHOWN = tuple(_USERS.c.username if name == "creator_name" else _TOKENS.c[name] for name in _NAMES)
 
 
 async def add(db: Database, token_hash: str, *, creator: Principal, created: str, expires: str, uses: int) -> int:
@@ -31,7 +31,7 @@ async def add(db: Database, token_hash: str, *, creator: Principal, created: str
 
 async def list_tokens(db: Database) -> list[dict[str, Any]]:
     """Gives every join token without its text, by pk."""
-    rows = await fetch_all(db, sa.select(*_SHOWN).order_by(_TOKENS.c.pk))
+    rows = await fetch_all(db, sa.select(*_SHOWN).join(_USERS, _USERS.c.pk == _TOKENS.c.creator).order_by(_TOKENS.c.pk))
     return [dict(zip(_NAMES, row, strict=True)) for row in rows]
 
 
@@ -57,6 +57,7 @@ async def check(db: Database, token_hash: str, now: str) -> None:
 async def spend(tx: Transaction, token_hash: str, now: str) -> None:
     """Counts a use, in the transaction that it is for; raises `Unauthenticated` where there is none left."""
     conditions = (_TOKENS.c.token_hash == token_hash, _TOKENS.c.expires > now, _TOKENS.c.uses_left > 0)
+    fresh = {"uses_left": _TOKENS.c.uses_left - 1, "last_used": now}
     # A single statement checks and counts: a transaction that waits for the row sees the count of the one before.
-    if not await tx.execute(sa.update(_TOKENS).where(*conditions).values(uses_left=_TOKENS.c.uses_left - 1)):
+    if not await tx.execute(sa.update(_TOKENS).where(*conditions).values(fresh)):
         raise Unauthenticated("The join token is used up, has expired, or was taken back: ask staff for a new one.")

@@ -183,17 +183,25 @@ async def _update(tx: Transaction, old: dict[str, Any] | None, values: dict[str,
 
 
 async def list_workers(db: Database) -> list[dict[str, Any]]:
-    """Gives every worker, by address, with the pks of its nodes."""
+    """Gives every worker, by address, with the pks of its nodes and the last heartbeat of one of them."""
     statement = (
-        sa.select(_WORKERS.c.name, _WORKERS.c.ip, _WORKERS.c.joined, _WORKERS.c.fault, _HELD.c.node)
-        .select_from(_WORKERS.outerjoin(_HELD))
+        sa.select(
+            _WORKERS.c.name,
+            _WORKERS.c.ip,
+            _WORKERS.c.joined,
+            _WORKERS.c.fault,
+            _HELD.c.node,
+            tables.nodes.c.last_seen,
+        )
+        .select_from(_WORKERS.outerjoin(_HELD).outerjoin(tables.nodes, tables.nodes.c.pk == _HELD.c.node))
         .order_by(_WORKERS.c.ip, _HELD.c.node)
     )
     shown: dict[str, dict[str, Any]] = {}
-    for name, ip, joined, fault, node in await fetch_all(db, statement):
-        worker = {"worker": name, "ip": ip, "joined": joined, "nodes": []}
+    for name, ip, joined, fault, node, last_seen in await fetch_all(db, statement):
+        worker = {"worker": name, "ip": ip, "joined": joined, "last_seen": None, "nodes": []}
         entry = shown.setdefault(name, worker if fault is None else {**worker, "fault": fault})
         entry["nodes"] += [] if node is None else [node]
+        entry["last_seen"] = max(entry["last_seen"] or "", last_seen or "") or None
     return list(shown.values())
 
 
