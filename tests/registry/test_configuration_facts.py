@@ -134,6 +134,7 @@ def test_how_compat_libraries_come_into_use(steps: list[str], activation: str | 
     ("image", "expected"),
     [
         ("vllm/vllm-openai:v0.10.1.1", {"framework": "vLLM", "framework_version": "0.10.1.1"}),
+        ("harbor.example.org/hub/vllm/vllm-openai:v0.11.0", {"framework": "vLLM", "framework_version": "0.11.0"}),  # a mirror
         ("runpod/pytorch:1.0.2-cu1281-torch260-ubuntu2204", {"cuda_version": "12.8.1", **TORCH_NAMED, "framework_version": "2.6.0"}),
         ("nvcr.io/nvidia/pytorch:25.10-py3", {}),
         ("rocm/jax:rocm6.4.1-jax0.5.0-py3.12", {"accelerator": "rocm", "rocm_version": "6.4.1", "python_version": "3.12"}

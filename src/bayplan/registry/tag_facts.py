@@ -26,6 +26,9 @@ _JAX = re.compile(r"(?:^|[-_.])jax[-_]?([0-9]+\.[0-9]+(?:\.[0-9]+)?)(?=$|[-_+])"
 _TENSORFLOW = re.compile(r"(?:^|[-_.])(?:tf|tensorflow)[-_]?([0-9]+\.[0-9]+(?:\.[0-9]+)?)(?=$|[-_+])", re.ASCII)
 _AWS = r"(?:[0-9]+\.dkr\.ecr\.[^/]+|public\.ecr\.aws/deep-learning-containers)/"
 _OF_AWS = r"(?:huggingface-)?(?:{name}-(?:training|inference|trcomp-training|server)|{name})(?:-(?:arm64|neuronx))?"
+_HUB = (
+    r"(?:[^/]+/)+"  # mirrors and pull-through caches keep the path and have a host, and mostly a folder, of their own
+)
 _OWN_REPOSITORIES = (
     *(
         (re.compile(_AWS + _OF_AWS.format(name=name), re.ASCII), framework)
@@ -37,13 +40,13 @@ _OWN_REPOSITORIES = (
             ("sglang", "SGLang"),
         )
     ),
-    (re.compile(r"docker\.io/pytorch/pytorch"), "PyTorch"),
-    (re.compile(r"docker\.io/tensorflow/(?:tensorflow|serving)"), "TensorFlow"),
-    (re.compile(r"docker\.io/vllm/vllm-openai(?:-(?:rocm|xpu|cpu|tpu|hpu))?|docker\.io/intel/vllm"), "vLLM"),
+    (re.compile(_HUB + r"pytorch/pytorch", re.ASCII), "PyTorch"),
+    (re.compile(_HUB + r"tensorflow/(?:tensorflow|serving)", re.ASCII), "TensorFlow"),
+    (re.compile(_HUB + r"(?:vllm/vllm-(?:openai(?:-(?:rocm|xpu|cpu|tpu|hpu))?|tpu)|intel/vllm)", re.ASCII), "vLLM"),
     (re.compile(r"public\.ecr\.aws/q9t5s3a7/vllm(?:-(?:cpu|arm64-cpu|neuron|hpu|ci|postmerge))?-release-repo"), "vLLM"),
-    (re.compile(r"docker\.io/lmsysorg/sglang"), "SGLang"),
-    (re.compile(r"(?:docker\.io|ccr-2vdh3abv-pub\.cnc\.bj\.baidubce\.com)/paddlepaddle/paddle"), "PaddlePaddle"),
-    (re.compile(r"(?:docker\.io|swr\.cn-south-1\.myhuaweicloud\.com)/mindspore/mindspore-[a-z0-9.-]+"), "MindSpore"),
+    (re.compile(_HUB + r"lmsysorg/sglang", re.ASCII), "SGLang"),
+    (re.compile(_HUB + r"paddlepaddle/paddle", re.ASCII), "PaddlePaddle"),
+    (re.compile(_HUB + r"mindspore/mindspore-[a-z0-9.-]+", re.ASCII), "MindSpore"),
 )
 """The repositories of the frameworks' own makers, whose tags begin with the framework's version."""
 
@@ -76,7 +79,7 @@ def tag_facts(evidence: Evidence) -> Iterator[NamedFact]:
     repository = evidence.repository
     if (named := _CUDA.search(tag)) and (release := _release(named[1])):
         yield "cuda_version", derived(release, source)
-        if repository == "docker.io/pytorch/pytorch":
+        if repository.endswith("/pytorch/pytorch"):
             yield "framework_cuda", derived(".".join(release.split(".")[:2]), source)
     accelerator = by_name(evidence)
     if accelerator is not None:
