@@ -263,3 +263,11 @@ def test_a_jetson_board_that_no_table_has_is_judged_by_its_jetson_linux() -> Non
     assert verdict(replace(image, cuda=f"{NEWEST.major + 1}.0"), board).grade is Grade.UNKNOWN
     assert verdict(replace(image, kernel_architectures=framework_kernels("9.0+PTX")), board).grade is Grade.JIT
     assert verdict(replace(image, kernel_architectures=framework_kernels("9.0")), board).grade is Grade.NO
+
+
+@pytest.mark.parametrize("version", ["2.20.0a0+0cf2a3d.nv27.02", "2.40.0+cu136", "3.1.0", "2.31.0+cu140"])
+@pytest.mark.parametrize("cuda", ["13.2.1", NEXT])
+def test_a_build_of_a_framework_that_no_table_has_is_not_taken_for_an_older_one(version: str, cuda: str) -> None:
+    image = Image(cuda=cuda, framework="PyTorch", framework_version=version)
+    assert "arch_list_unknown" in codes(image, H200)
+    assert verdict(image, H200).grade is not Grade.NO
