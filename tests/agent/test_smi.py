@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from bayplan.agent import smi, values
 from bayplan.agent.hardware import GpuHardware, Gpus, brand
+from bayplan.domain.nvidia_smi_forms import decoded
 from bayplan.domain.versions import DriverVersion, read
 from bayplan.errors import Invalid
 from tests.agent import documents
@@ -129,7 +130,7 @@ def test_elements_that_are_never_closed_or_never_opened_do_not_count() -> None:
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "latin-1", "cp932"])
 def test_the_encoding_does_not_count(encoding: str) -> None:
     log = documents.log("550.54.15", A6000, T4).replace("<processes>", "<processes>" + PROCESS.format("\xb5"), 1)
-    assert smi.parse(smi.decoded(log.encode(encoding, errors="replace"))) == smi.parse(log)
+    assert smi.parse(decoded(log.encode(encoding, errors="replace"))) == smi.parse(log)
 
 
 def test_fewer_gpus_than_are_attached_are_an_error() -> None:

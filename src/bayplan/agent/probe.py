@@ -35,6 +35,7 @@ from bayplan.agent import integrated, kfd, machine_facts, nvml, signs, smi, valu
 from bayplan.agent.hardware import GpuFault, Gpus, Machine, machine_as_json
 from bayplan.agent.nvml_calls import NvmlFailed
 from bayplan.agent.probe_process import CannotProbe
+from bayplan.domain.nvidia_smi_forms import decoded
 from bayplan.errors import Invalid
 
 _SMI_TIMEOUT_SECONDS = 60  # without the persistence daemon a driver may take long to wake every GPU
@@ -136,7 +137,7 @@ def from_smi(program: str) -> Gpus:
     """
     log = _run(program, "-q", "-x")
     try:
-        hardware = smi.parse(smi.decoded(log.stdout))
+        hardware = smi.parse(decoded(log.stdout))
     except Invalid:
         if log.returncode != 0:
             raise _failure(log) from None
@@ -146,7 +147,7 @@ def from_smi(program: str) -> Gpus:
             raise _failure(log)
         return hardware
     try:
-        lines = smi.decoded(_run(program, "--query-gpu=index,compute_cap", "--format=csv,noheader").stdout)
+        lines = decoded(_run(program, "--query-gpu=index,compute_cap", "--format=csv,noheader").stdout)
     except Invalid:
         lines = ""
     # A driver before 510 does not have that field: the capability stays unknown.
@@ -154,7 +155,7 @@ def from_smi(program: str) -> Gpus:
     if not any(gpu.slices for gpu in hardware.gpus):
         return hardware
     try:
-        return smi.with_slices(hardware, smi.decoded(_run(program, "-L").stdout))
+        return smi.with_slices(hardware, decoded(_run(program, "-L").stdout))
     except Invalid:
         return smi.with_slices(hardware, "")
 
@@ -175,7 +176,7 @@ def _run(program: str, *arguments: str) -> "subprocess.CompletedProcess[bytes]":
 
 
 def _failure(done: "subprocess.CompletedProcess[bytes]") -> Invalid:
-    output = values.printable(smi.decoded(done.stdout) + smi.decoded(done.stderr))
+    output = values.printable(decoded(done.stdout) + decoded(done.stderr))
     return Invalid(f"nvidia-smi failed: {output or f'exit code {done.returncode}'}.")
 
 

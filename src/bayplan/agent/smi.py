@@ -10,7 +10,6 @@ No XML parser reads it, since drivers do not always print XML: warnings stand ar
 and some elements are never closed. Only the tags that lead to what is read count.
 """
 
-import codecs
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -37,18 +36,6 @@ _LISTED_SLICE = re.compile(r"\s+MIG (\S{1,24})\s+Device\s+(\d{1,3}): \(UUID: (\S
 _MEMORY = re.compile(r"(\d{1,9}) MiB")
 _CAPABILITY = re.compile(r"\s*(\d{1,4})\s*,\s*(\d{1,4})\.(\d{1,4})\s*")
 _FABRIC_READY = {"completed": True, "in progress": False, "not started": False}
-_BYTE_ORDER_MARKS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"))
-
-
-def decoded(output: bytes) -> str:
-    """Gives what nvidia-smi printed as text, in UTF-8 or UTF-16; what cannot be decoded is marked in it."""
-    for mark, encoding in _BYTE_ORDER_MARKS:
-        if output.startswith(mark):
-            return output.removeprefix(mark).decode(encoding, errors="replace")
-    for encoding, high_bytes in (("utf-16-le", output[1::2]), ("utf-16-be", output[::2])):
-        if 2 * high_bytes.count(0) > len(high_bytes):
-            return output.decode(encoding, errors="replace")
-    return output.decode("utf-8", errors="replace")
 
 
 def parse(output: str) -> Gpus:

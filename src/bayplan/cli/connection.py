@@ -11,7 +11,7 @@ from bayplan.client import Client, Tokens
 from bayplan.client.tokens import clean_token
 from bayplan.client.transport import server_address
 from bayplan.clock import timestamp
-from bayplan.errors import Unauthenticated, Unreachable
+from bayplan.errors import BayplanError, Unauthenticated, Unreachable
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,10 +45,26 @@ def address(server: str | None) -> str:
     return named_server(server).url
 
 
+def is_logged_in(server: str | None) -> bool:
+    """Whether there is something to authenticate with at the server; the server is not asked.
+
+    Raises for a `server` that cannot be one.
+    """
+    settings = client_settings()
+    if settings.token is not None or (settings.username is not None and settings.password is not None):
+        return True
+    try:
+        return stored_sessions.find(address(server)) is not None
+    except BayplanError:  # there is no folder for sessions, or no such context
+        if server is not None:
+            raise
+        return False
+
+
 @contextmanager
-def connect(server: str | None) -> Iterator[Client]:
+def connect(server: str | None, *, timeout_seconds: float = 30) -> Iterator[Client]:
     """An authenticated client: by BAYPLAN_TOKEN, by BAYPLAN_USERNAME and BAYPLAN_PASSWORD, or by the session of `bayplan login`."""
-    with where_to_look(), _connected(server) as client:
+    with where_to_look(), _connected(server, timeout_seconds) as client:
         yield client
 
 
@@ -81,11 +97,15 @@ def where_to_look() -> Iterator[None]:
 
 
 @contextmanager
-def _connected(server: str | None) -> Iterator[Client]:
+def _connected(server: str | None, timeout_seconds: float) -> Iterator[Client]:
     settings = client_settings()
     url = address(server)
     if settings.token is not None:
-        with Client(url, token=clean_token(settings.token, "BAYPLAN_TOKEN holds no access token")) as client:
+        with Client(
+            url,
+            token=clean_token(settings.token, "BAYPLAN_TOKEN holds no access token"),
+            timeout_seconds=timeout_seconds,
+        ) as client:
             try:
                 yield client
             except Unauthenticated as error:
@@ -94,15 +114,17 @@ def _connected(server: str | None) -> Iterator[Client]:
                     detail = f"{url} does not take the token in BAYPLAN_TOKEN. {error.detail}"
                 raise Unauthenticated(detail, code=error.code) from None
     elif settings.username is not None and settings.password is not None:
-        with Client(url, username=settings.username, password=settings.password) as client:
+        with Client(
+            url, username=settings.username, password=settings.password, timeout_seconds=timeout_seconds
+        ) as client:
             yield client
     else:
-        with _with_stored_session(url) as client:
+        with _with_stored_session(url, timeout_seconds) as client:
             yield client
 
 
 @contextmanager
-def _with_stored_session(url: str) -> Iterator[Client]:
+def _with_stored_session(url: str, timeout_seconds: float) -> Iterator[Client]:
     session = stored_sessions.find(url)
     if session is None:
         raise Unauthenticated(f"Nobody is logged in to {url}; run `bayplan login{_at(url)}` first.")
@@ -111,7 +133,7 @@ def _with_stored_session(url: str) -> Iterator[Client]:
     def keep(tokens: Tokens) -> None:
         stored_sessions.keep(url, stored_sessions.StoredSession(username, tokens.access, tokens.refresh))
 
-    with Client(url, tokens=session.tokens, on_tokens=keep) as client:
+    with Client(url, tokens=session.tokens, on_tokens=keep, timeout_seconds=timeout_seconds) as client:
         try:
             yield client
         except Unauthenticated as error:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 
 import typer
+from typer.models import OptionInfo
 
 from bayplan.cli.options import Command, size, takes_options
 
@@ -143,3 +144,12 @@ SIZES = frozenset(name for name, fact in NODE_FACTS.items() if fact.is_size)
 def takes_node_facts(without: Collection[str] = ()) -> Callable[[Command], Command]:
     """Gives a command an option for each fact; the command's `**facts` get their values."""
     return takes_options({name: fact.option for name, fact in NODE_FACTS.items() if name not in without})
+
+
+def option_of(name: str) -> str:
+    """The option of a fact: "--driver" of driver_version; the name itself where there is none."""
+    fact = NODE_FACTS.get(name)
+    if fact is None:
+        return name
+    names = next((part.param_decls for part in fact.option.__metadata__ if isinstance(part, OptionInfo)), None)
+    return names[0].partition("/")[0] if names else f"--{name.replace('_', '-')}"

@@ -1,13 +1,16 @@
 """A machine without a server, and what is run on it."""
 
+import base64
+import json
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.agent.box import Box, has_nvml
 from tests.process import PROGRAM
+from tests.registry.running import LOGIN, Registry, configuration, running_registry
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -39,3 +42,33 @@ def run(box: Box) -> Run:
         return done
 
     return ran
+
+
+@pytest.fixture(scope="session")
+def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registry]:
+    """A registry with an image of CUDA 12.8, one whose CUDA and GPU nothing says, and one for two architectures."""
+    with running_registry("basic", tmp_path_factory.mktemp("registry")) as registry:
+        registry.image("ml/cuda", "12.8", CUDA)
+        registry.image("ml/plain", "1", configuration({"PATH": "/bin"}))
+        arm = registry.image("ml/both", "arm64", configuration({"PATH": "/bin"}, architecture="arm64"))
+        registry.index("ml/both", "1", [registry.image("ml/both", "amd64", CUDA), arm])
+        yield registry
+
+
+CUDA = configuration(
+    {
+        "NVIDIA_VISIBLE_DEVICES": "all",
+        "NVIDIA_DRIVER_CAPABILITIES": "compute,utility",
+        "NVIDIA_REQUIRE_CUDA": "cuda>=11.0",
+        "CUDA_VERSION": "12.8.1",
+    }
+)
+
+
+@pytest.fixture
+def logged_in(box: Box, registry: Registry) -> Box:
+    """The machine after `docker login` at the registry."""
+    auth = base64.b64encode(f"{LOGIN.username}:{LOGIN.password}".encode()).decode()
+    (box.folder / ".docker").mkdir()
+    (box.folder / ".docker" / "config.json").write_text(json.dumps({"auths": {registry.host: {"auth": auth}}}))
+    return box

@@ -30,7 +30,7 @@ MEANINGS = {
     "forward": "It runs, by the forward-compatibility package in it.",
     "cpu": "It runs, without using a GPU.",
     "jit": "It has no kernels for this GPU; the driver must compile them at start, and nobody can promise that it can.",
-    "unknown": "Whether it runs cannot be sentence: a fact that decides it is missing.",
+    "unknown": "Whether it runs is not known: a fact that decides it is missing.",
     "no": "It will not run.",
 }
 
@@ -89,7 +89,7 @@ class Notes:
         drawn.add_column(justify="right", style=MUTED, min_width=len(str(len(self.reasons))))
         drawn.add_column(overflow="fold")
         for number, reason in enumerate(self.reasons, 1):
-            drawn.add_row(str(number), _sentences(reason, f" ({count(self.images[number], 'image')})"))
+            drawn.add_row(str(number), sentences(reason, f" ({count(self.images[number], 'image')})"))
         return drawn
 
 
@@ -146,7 +146,7 @@ def show_verdict(
     verdict = Text.assemble(grade(judged["grade"]), "  ", MEANINGS.get(judged["grade"], ""))
     parts: list[RenderableType] = [head, Text(), verdict]
     for reason in judged["reasons"]:
-        parts += [Text(), Padding(_sentences(reason, at_length=True), (0, 0, 0, 2))]
+        parts += [Text(), Padding(sentences(reason, at_length=True), (0, 0, 0, 2))]
     if judged["grade"] in RUNS:
         parts += [Text(), _command(image, judged["grade"], facts, node, shared_memory_bytes)]
     return show(*parts)
@@ -250,7 +250,7 @@ def _summary(summary: Sequence[SummaryLineAnswer]) -> list[RenderableType]:
     return [table(columns, rows)]
 
 
-def _sentences(reason: ReasonAnswer, after: str = "", *, at_length: bool = False) -> Text:
+def sentences(reason: ReasonAnswer, after: str = "", *, at_length: bool = False) -> Text:
     """A reason in sentences: its grade and code, its detail, and its remedy."""
     text = Text.assemble(grade(reason["grade"]), "  ", (reason["code"], "bold"), (after, MUTED))
     text.append(f"\n{words(reason['detail'])}")

@@ -1,0 +1,161 @@
+"""Shows a check: the verdict in sentences with every reason, or as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from rich.console import RenderableType
+from rich.padding import Padding
+from rich.text import Text
+
+from bayplan.cli.images import _view as image_view
+from bayplan.cli.machine._check import Answer
+from bayplan.cli.machine._image_source import Inspected
+from bayplan.cli.machine._verdicts import Judged, missing
+from bayplan.cli.machine._workers import GpuKind
+from bayplan.cli.matching._view import MEANINGS, sentences
+from bayplan.cli.nodes import _view as node_view
+from bayplan.cli.output import MUTED, fields, grade, show, words
+from bayplan.domain.compatibility.platform import platform
+from bayplan.domain.facts import architecture
+from bayplan.domain.reference import Reference, located
+from bayplan.exports.docker_run import RUNS, docker_run
+
+if TYPE_CHECKING:
+    from bayplan.schemas.match import ReasonAnswer
+
+_ORIGINS = {
+    "registry": "its registry",
+    "cache": "what was read of it before",
+    "folder": "the folder or archive",
+    "catalogue": "the catalogue of the server",
+}
+
+
+def as_json(answer: Answer) -> dict[str, Any]:
+    """The check as JSON: the verdict on the GPU where the image runs best, and all verdicts in `workers`."""
+    best = answer.judged[0]
+    inspected = answer.inspected
+    facts = {} if inspected is None else _platform_on(inspected, best.worker).get("facts", {})
+    return {
+        "reference": str(_reference(answer)),
+        "digest": None if inspected is None else inspected.digest,
+        "origin": "catalogue" if inspected is None else inspected.origin,
+        "grade": best.grade,
+        "reasons": list(best.reasons),
+        "remedies": _remedies(best.reasons),
+        "missing": missing(best.reasons),
+        "worker": best.worker,
+        "workers": [
+            {"gpus": list(each.kind.indices), "worker": each.worker, "grade": each.grade, "reasons": list(each.reasons)}
+            for each in answer.judged
+        ],
+        "facts": facts,
+        "faults": list(answer.workers.faults),
+    }
+
+
+def show_answer(answer: Answer) -> None:
+    """Prints the image, the worker and the verdict; of several kinds of GPU one after another, best first."""
+    parts: list[RenderableType] = []
+    several = len(answer.judged) > 1
+    for number, judged in enumerate(answer.judged):
+        head: list[tuple[str, object]] = (
+            [] if number else [("Image", _named(answer)), ("Read from", _read_from(answer))]
+        )
+        head.append(("Worker", _worker_line(judged, several=several)))
+        parts += [Text()] * bool(number) + [fields(head), Text(), *_verdict(judged)]
+    best = answer.judged[0]
+    if several:
+        parts += [Text(), Text(_summary(answer.judged))]
+    parts += [
+        part
+        for fault in answer.workers.faults
+        if answer.workers.kinds
+        for part in (Text(), Text(words(fault), style="yellow"))
+    ]
+    if options := missing(best.reasons):
+        given = ", ".join(f"{option} ({name})" for name, option in options.items())
+        parts += [Text(), Text(f"To get an answer, give what is missing: {given}.")]
+    if best.grade in RUNS and (answer.inspected is None or answer.inspected.origin != "folder"):
+        parts += [Text(), _command(answer, best)]
+    show(*parts)
+
+
+def _verdict(judged: Judged) -> list[RenderableType]:
+    parts: list[RenderableType] = [Text.assemble(grade(judged.grade), "  ", MEANINGS.get(judged.grade, ""))]
+    for reason in judged.reasons:
+        parts += [Text(), Padding(sentences(reason, at_length=True), (0, 0, 0, 2))]
+    return parts
+
+
+def _summary(judged: Sequence[Judged]) -> str:
+    """Which GPUs of a machine run the image, in a sentence."""
+    running = [each.kind for each in judged if each.grade in RUNS]
+    others = [each.kind for each in judged if each.grade not in RUNS]
+    if not running:
+        return "None of the GPUs of this machine is known to run it."
+    runs = f"The machine runs it, on {_gpus(running)}"
+    return f"{runs}; not on {_gpus(others)}." if others else f"{runs}."
+
+
+def _gpus(kinds: Iterable[GpuKind]) -> str:
+    indices = [str(index) for kind in kinds for index in kind.indices]
+    return f"GPU {', '.join(indices)}" if len(indices) == 1 else f"GPUs {', '.join(indices)}"
+
+
+def _reference(answer: Answer) -> Reference:
+    if answer.inspected is not None:
+        return answer.inspected.reference
+    return located(answer.image["url"], answer.image["registry"])
+
+
+def _named(answer: Answer) -> Text:
+    if answer.inspected is None:
+        image = answer.image
+        release = f"CUDA {image_view.cuda(image)}" if image["cuda_version"] else "no CUDA"
+        inside = dict.fromkeys((image_view.framework(image["framework"]), release))
+        return Text.assemble(image_view.named(image["name"], image["version"]), ", ", ", ".join(inside))
+    facts = _platform_on(answer.inspected, answer.judged[0].worker).get("facts", {})
+    values = {name: words(fact["value"]) for name, fact in facts.items()}
+    framework = " ".join(values[name] for name in ("framework", "framework_version") if name in values)
+    cuda = values.get("cuda_version") or values.get("framework_cuda")
+    parts = [words(answer.inspected.reference.familiar), framework, f"CUDA {cuda}" if cuda else ""]
+    return Text(", ".join(part for part in parts if part))
+
+
+def _read_from(answer: Answer) -> str:
+    if answer.inspected is None:
+        return _ORIGINS["catalogue"]
+    return f"{_ORIGINS[answer.inspected.origin]}, {answer.inspected.digest[:19]}"
+
+
+def _worker_line(judged: Judged, *, several: bool) -> Text:
+    if not judged.worker:
+        return Text("not known")
+    named = judged.kind.name or (_gpus([judged.kind]) if several and judged.kind.indices else None)
+    phrase = node_view.phrase(judged.worker)
+    return Text.assemble((words(named), "bold"), f", {phrase}") if named else Text(phrase)
+
+
+def _platform_on(inspected: Inspected, worker: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The image for the worker's architecture, else the first."""
+    wanted = worker.get("architecture")
+    for described in inspected.platforms:
+        if wanted is not None and platform(architecture(described) or "") == platform(wanted):
+            return described
+    return inspected.platforms[0] if inspected.platforms else {}
+
+
+def _remedies(reasons: Iterable[ReasonAnswer]) -> list[str]:
+    """What would change the verdict, each once."""
+    blocking = (reason for reason in reasons if reason["grade"] not in (*RUNS, "caveat"))
+    return list(dict.fromkeys(reason["remedy"] for reason in blocking if reason["remedy"]))
+
+
+def _command(answer: Answer, best: Judged) -> Text:
+    """The command that runs the image; never broken into lines, so that it can be copied."""
+    index = best.kind.indices[0] if len(answer.judged) > 1 and best.kind.indices else None
+    command = docker_run(_reference(answer), best.grade, best.worker, index=index)
+    return Text(words(command), no_wrap=True, overflow="ignore", style=MUTED)
