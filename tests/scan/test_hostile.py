@@ -6,6 +6,7 @@ import random
 import subprocess
 import sys
 import tarfile
+import time
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
@@ -267,3 +268,33 @@ def test_memory_does_not_grow_with_the_layer(tmp_path: Path) -> None:
     megabytes, read = map(int, done.stdout.split())
     assert read > 150 << 20
     assert megabytes < 200
+
+
+def _many(path: str, data: bytes, number: int) -> Iterator[bytes]:
+    for place in range(number):
+        yield member(path.format(place), data=data)
+    yield bytes(1_024)
+
+
+def test_what_files_say_is_kept_within_bounds() -> None:
+    """However many there are, and however much each says: the rest is left out with a note."""
+    findings = read_layer(_many("etc/ld.so.conf.d/{}.conf", b"/lib/x\n" * 9_000, 400))
+    assert findings.kept_bytes < 17 << 20
+    assert any("left out" in note for note in findings.notes)
+
+
+@pytest.mark.parametrize(
+    ("path", "data"),
+    [
+        ("x-{}.dist-info/METADATA", b"A: b\n" * 13_000),
+        ("libx{}.so", b"\x7fELF\x02\x01" + b"CCOB\x02\0\0\0\0\0\0\0x\x9c" * 400_000),
+        ("libx{}.so", b"\x7fELF\x02\x01" + b"__CLANG_OFFLOAD_BUNDLE__\x01" * 200_000),
+        ("libx{}.so", b"\x7fELF\x02\x01" + b"\x50\xed\x55\xba" * 500_000),
+    ],
+    ids=["metadata", "compressed bundles", "bundles", "containers"],
+)
+def test_files_that_keep_their_readers_busy(path: str, data: bytes) -> None:
+    """Each is read at some megabytes a second at least."""
+    begin = time.process_time()
+    assert not read_layer(_many(path, data, 1)).files
+    assert time.process_time() - begin < 3

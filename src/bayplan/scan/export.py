@@ -21,6 +21,7 @@ _MOST_DOCUMENT_BYTES = 1 << 20
 _MOST_DOCUMENTS = 1_000
 _MOST_DOCUMENT_BYTES_IN_ALL = 4 << 20  # some twenty times as much in memory, should they be made for that
 _MOST_LAYERS = 1_000
+_MOST_LAYER_BYTES = 64 << 20  # of the findings of all layers: which of them are the image's is known at the end
 _MAGIC_AT, _MAGIC = 257, b"ustar"
 _COMPRESSED = (b"\x1f\x8b", b"\x28\xb5\x2f\xfd")
 
@@ -45,6 +46,7 @@ class _Archive:
     layers: dict[str, LayerFindings] = field(default_factory=dict)
     links: dict[str, str] = field(default_factory=dict)
     document_bytes: int = 0
+    layer_bytes: int = 0
 
     def read(self, tar: TarReader) -> None:
         """Reads each member."""
@@ -72,7 +74,7 @@ class _Archive:
         digest = f"sha256:{match[1] or match[2]}" if match else None
         kept = self.store.get(digest) if self.store is not None and digest is not None else None
         if kept is not None:
-            self.layers[member.name] = kept
+            self._add(member.name, kept)
             return
         pieces = tar.contents()
         head = b""
@@ -81,16 +83,22 @@ class _Archive:
             if len(head) >= _MAGIC_AT + len(_MAGIC):
                 break
         if head.startswith(_COMPRESSED) or head[_MAGIC_AT:].startswith(_MAGIC):
-            if len(self.layers) >= _MOST_LAYERS:
-                raise ScanFailed(f"The image has more than {_MOST_LAYERS:,} layers.")
             findings = read_layer(_joined_pieces(head, pieces), self.limits)
-            self.layers[member.name] = findings
+            self._add(member.name, findings)
             if self.store is not None and digest is not None:
                 self.store.put(digest, findings)
         elif member.size_bytes and not head.strip(b"\0"):
-            self.layers[member.name] = LayerFindings()  # an empty tar
+            self._add(member.name, LayerFindings())  # an empty tar
         elif head[:1] in b"{[" and head and member.size_bytes <= _MOST_DOCUMENT_BYTES:
             self._read_document(member.name, b"".join(_joined_pieces(head, pieces)))
+
+    def _add(self, name: str, findings: LayerFindings) -> None:
+        self.layers[name] = findings
+        if len(self.layers) > _MOST_LAYERS:
+            raise ScanFailed(f"The image has more than {_MOST_LAYERS:,} layers.")
+        self.layer_bytes += findings.memory_bytes
+        if self.layer_bytes > _MOST_LAYER_BYTES:
+            raise ScanFailed("The layers of the image have more files that tell something than will be kept.")
 
     def _read_document(self, name: str, data: bytes) -> None:
         self.document_bytes += len(data)

@@ -6,11 +6,13 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from bayplan.scan.errors import ScanFailed
-from bayplan.scan.layer import LayerFindings, read_layer
+from bayplan.scan.layer import LayerFindings, kept_bytes, read_layer
 from bayplan.scan.probes import Finding
 from bayplan.scan.unpack import LIMITS, UnpackLimits
 
 _MOST_LINKS_ON_A_WAY = 40
+_MOST_KEPT_BYTES = 32 << 20
+"""Of the findings of all layers that are not hidden, in memory: some forty times what the largest images have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,15 +88,15 @@ def scan_layers(
     layers: Iterable[LayerSource], store: LayerStore | None = None, limits: UnpackLimits = LIMITS
 ) -> ImageFiles:
     """Reads the layers, the lowest first. Raises `ScanFailed` where one is damaged, or lacks its digest; those before it are kept."""
-    findings = []
+    merged = Merged()
     for layer in layers:
         kept = store.get(layer.digest) if store is not None and layer.digest is not None else None
         if kept is None:
             kept = read_layer(_checked(layer), limits)
             if store is not None and layer.digest is not None:
                 store.put(layer.digest, kept)
-        findings.append(kept)
-    return merge(findings)
+        merged.add(kept)
+    return merged.image()
 
 
 def _checked(layer: LayerSource) -> Iterator[bytes]:
@@ -107,12 +109,41 @@ def _checked(layer: LayerSource) -> Iterator[bytes]:
         raise ScanFailed(f"A layer does not have its digest {layer.digest}: it was damaged on its way, or is another.")
 
 
-def merge(layers: Sequence[LayerFindings]) -> ImageFiles:
-    """Gives the files of an image with these layers, the lowest first."""
-    files: dict[str, Finding] = {}
-    links: dict[str, str] = {}
+@dataclass(slots=True)
+class Merged:
+    """The files of an image as its layers come, the lowest first; of the layers themselves nothing is kept."""
+
+    _files: dict[str, Finding] = field(default_factory=dict)
+    _links: dict[str, str] = field(default_factory=dict)
+    _notes: dict[str, None] = field(default_factory=dict)
+    _bytes_read: int = 0
+    _kept_bytes: int = 0
+
+    def add(self, layer: LayerFindings) -> None:
+        """Adds the next layer; raises `ScanFailed` where an image tells more than will be kept."""
+        for old in (self._files, self._links):
+            for path in [path for path in old if layer.hides(path)]:
+                del old[path]
+        self._files |= layer.files
+        self._links |= layer.links
+        self._notes |= dict.fromkeys(layer.notes)
+        self._bytes_read += layer.bytes_read
+        self._kept_bytes += layer.kept_bytes
+        if self._kept_bytes > _MOST_KEPT_BYTES:  # with what later layers have hidden
+            self._kept_bytes = sum(map(kept_bytes, self._files.items())) + sum(map(kept_bytes, self._links.items()))
+        if self._kept_bytes > _MOST_KEPT_BYTES:
+            raise ScanFailed(
+                "The image has more files that tell something than will be kept: that is no image that anybody runs."
+            )
+
+    def image(self) -> ImageFiles:
+        """Gives the files of the image."""
+        return ImageFiles(self._files, self._links, tuple(self._notes), self._bytes_read)
+
+
+def merge(layers: Iterable[LayerFindings]) -> ImageFiles:
+    """Gives the files of an image with these layers, the lowest first; raises `ScanFailed`."""
+    merged = Merged()
     for layer in layers:
-        files = {path: finding for path, finding in files.items() if not layer.hides(path)} | layer.files
-        links = {path: target for path, target in links.items() if not layer.hides(path)} | layer.links
-    notes = list(dict.fromkeys(note for layer in layers for note in layer.notes))
-    return ImageFiles(files, links, notes, sum(layer.bytes_read for layer in layers))
+        merged.add(layer)
+    return merged.image()

@@ -5,6 +5,7 @@ Findings of a layer stand for themselves, so they are kept by the layer's digest
 
 import base64
 import hashlib
+import json
 import re
 from array import array
 from bisect import bisect_left
@@ -22,6 +23,8 @@ FORMAT = 2
 
 _WHITEOUT, _OPAQUE = ".wh.", ".wh..wh..opq"
 _MOST_FINDINGS = 20_000
+_MOST_FINDINGS_BYTES = 16 << 20  # in memory: some twenty times what the largest images have in a layer
+_BYTES_OF_ONE = 300  # that a finding takes beside its texts
 _MOST_LINKS = 5_000
 _MOST_PATHS = 1_000_000
 _PATH_SETS = ("paths", "removed", "opaque")
@@ -40,6 +43,14 @@ class PathSet:
         if len(self._numbers) < _MOST_PATHS:
             self._numbers.append(_number(path))
             self._is_sorted = False
+
+    @property
+    def is_full(self) -> bool:
+        """Whether some may have been left out."""
+        return len(self._numbers) >= _MOST_PATHS
+
+    def __len__(self) -> int:
+        return len(self._numbers)
 
     def __contains__(self, path: str) -> bool:
         if not self._is_sorted:
@@ -77,6 +88,35 @@ class LayerFindings:
     paths: PathSet = field(default_factory=PathSet)
     notes: list[str] = field(default_factory=list)
     bytes_read: int = 0
+    kept_bytes: int = 0
+
+    @property
+    def memory_bytes(self) -> int:
+        """About how much memory it takes."""
+        return self.kept_bytes + sum(8 * len(paths) for paths in (self.paths, self.removed, self.opaque))
+
+    def add_file(self, path: str, finding: Finding) -> None:
+        """Adds the finding of a file, or a note where they are too many."""
+        if len(self.files) < _MOST_FINDINGS and self._has_room(path, finding):
+            self.files[path] = finding
+        else:
+            self.note(
+                f"more than {_MOST_FINDINGS:,} files of a layer tell something, or too much: the others were left out"
+            )
+
+    def add_link(self, path: str, target: str) -> None:
+        """Adds where a link leads, or a note where they are too many."""
+        if len(self.links) < _MOST_LINKS and self._has_room(path, target):
+            self.links[path] = target
+        else:
+            self.note(f"a layer has more than {_MOST_LINKS:,} links that matter: the others were left out")
+
+    def _has_room(self, path: str, value: Finding | str) -> bool:
+        size_bytes = kept_bytes((path, value))
+        if self.kept_bytes + size_bytes > _MOST_FINDINGS_BYTES:
+            return False
+        self.kept_bytes += size_bytes
+        return True
 
     def to_document(self) -> dict[str, Any]:
         """Gives it as a document of plain values, to keep."""
@@ -87,6 +127,7 @@ class LayerFindings:
             **{name: getattr(self, name).to_text() for name in _PATH_SETS},
             "notes": self.notes,
             "bytes_read": self.bytes_read,
+            "kept_bytes": self.kept_bytes,
         }
 
     @classmethod
@@ -94,7 +135,7 @@ class LayerFindings:
         """Reads what `to_document` gives; None for another format."""
         if document.get("format") != FORMAT:
             return None
-        values = {name: document[name] for name in ("files", "links", "notes", "bytes_read")}
+        values = {name: document[name] for name in ("files", "links", "notes", "bytes_read", "kept_bytes")}
         values |= {name: PathSet.from_text(document[name]) for name in _PATH_SETS}
         return cls(**values)
 
@@ -114,6 +155,12 @@ class LayerFindings:
         )
 
 
+def kept_bytes(entry: tuple[str, Finding | str]) -> int:
+    """About how much memory the finding of a file takes, or where a link leads."""
+    path, value = entry
+    return _BYTES_OF_ONE + len(path) + (len(value) if isinstance(value, str) else len(json.dumps(value)))
+
+
 def read_layer(chunks: Iterable[bytes], limits: UnpackLimits = LIMITS) -> LayerFindings:
     """Reads a layer that is a tar in gzip, zstd or nothing; raises `ScanFailed` where it is damaged."""
     findings = LayerFindings()
@@ -123,6 +170,8 @@ def read_layer(chunks: Iterable[bytes], limits: UnpackLimits = LIMITS) -> LayerF
         _read_member(tar, member, findings)
     for note in tar.notes:
         findings.note(note)
+    if any(paths.is_full for paths in (findings.paths, findings.removed, findings.opaque)):
+        findings.note(f"a layer has more than {_MOST_PATHS:,} files that may hide others: the rest of them hide none")
     for _ in counted:  # to the end: whoever reads it checks its digest
         pass
     return findings
@@ -160,12 +209,12 @@ def _read_member(tar: TarReader, member: Member, findings: LayerFindings) -> Non
     elif member.kind != "file" or may_tell(member.name):  # what may hide a file of a layer below, or a folder
         findings.paths.add(member.name)
     if member.kind == "symlink":
-        if is_telling_link(member.name) and len(findings.links) < _MOST_LINKS:
-            findings.links[member.name] = member.link[:1_000]
+        if is_telling_link(member.name):
+            findings.add_link(member.name, member.link[:1_000])
     elif member.kind == "hardlink":
         original = findings.files.get(member.link.lstrip("/").removeprefix("./"))
-        if original is not None and len(findings.files) < _MOST_FINDINGS:
-            findings.files[member.name] = original
+        if original is not None and _CONTROL.search(member.name) is None:
+            findings.add_file(member.name, original)
     elif member.kind == "file":
         _read_file(tar, member, findings)
 
@@ -173,9 +222,6 @@ def _read_member(tar: TarReader, member: Member, findings: LayerFindings) -> Non
 def _read_file(tar: TarReader, member: Member, findings: LayerFindings) -> None:
     kind = kind_of(member.name, member.size_bytes)
     if kind is None:
-        return
-    if len(findings.files) >= _MOST_FINDINGS:
-        findings.note(f"more than {_MOST_FINDINGS:,} files of a layer tell something: the others were not read")
         return
     probe = kind.probe(member.size_bytes)
     if not probe.is_done:
@@ -185,4 +231,4 @@ def _read_file(tar: TarReader, member: Member, findings: LayerFindings) -> None:
                 break
     finding = probe.close()
     if finding is not None and _CONTROL.search(member.name) is None:
-        findings.files[member.name] = {"kind": kind.name, "size": member.size_bytes, **finding}
+        findings.add_file(member.name, {"kind": kind.name, "size": member.size_bytes, **finding})

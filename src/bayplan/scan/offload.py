@@ -18,6 +18,7 @@ _READ_BYTES = 1 << 17  # of a bundle, in which the list of its targets ends
 _MOST_ENTRIES = 1_000
 _MOST_TARGETS = 500
 _LONGEST_TARGET = 500
+_MOST_FALSE = 10_000  # bundles without a target: beyond that a file has none, or was made to keep its readers busy
 _MOST_BUNDLE_BYTES = 1 << 33
 
 
@@ -29,11 +30,17 @@ class OffloadReader:
         self._pending = b""  # the bytes that were not read yet begin at `_at`
         self._at = 0
         self._skip = 0
+        self._false = 0
+        # Where each begins next: so that neither is searched again for each of the other.
+        self._places = dict.fromkeys((BUNDLE, COMPRESSED), 0)
 
     def feed(self, chunk: bytes) -> None:
         """Reads the next bytes."""
+        if self._false > _MOST_FALSE:
+            return
         self._pending = self._pending[self._at :] + chunk if self._at < len(self._pending) else chunk
         self._at = 0
+        self._places = dict.fromkeys(self._places, 0)
         while self._step(is_end=False):
             pass
 
@@ -50,16 +57,24 @@ class OffloadReader:
             step = min(self._skip, unread)
             self._at, self._skip = self._at + step, self._skip - step
             return not self._skip
-        places = [at for magic in (BUNDLE, COMPRESSED) if (at := self._pending.find(magic, self._at)) >= 0]
-        if not places:
+        for magic, place in self._places.items():
+            if place <= self._at:
+                at = self._pending.find(magic, self._at)
+                self._places[magic] = at if at >= 0 else len(self._pending)
+        next_place = min(self._places.values())
+        if next_place == len(self._pending):
             self._at = max(self._at, len(self._pending) - len(BUNDLE) + 1)
             return False
-        self._at = min(places)
+        self._at = next_place
         data = self._pending[self._at : self._at + _READ_BYTES]
         if len(data) < _READ_BYTES and not is_end and not _is_whole(data):
             return False
         end, targets = _read(data)
         self._skip = max(end, len(COMPRESSED))
+        self._false += not targets
+        if self._false > _MOST_FALSE:
+            self._pending, self._at = b"", 0
+            return False
         for target in targets:
             if len(self.targets) >= _MOST_TARGETS and target not in self.targets:
                 continue

@@ -7,7 +7,6 @@ import json
 import re
 import struct
 from collections.abc import Iterator, Mapping
-from email.parser import HeaderParser
 from typing import Any, Protocol
 
 from bayplan.scan.elf import SectionTable
@@ -67,10 +66,17 @@ class TextProbe:
 class MetadataProbe(TextProbe):
     """Name and version of a Python package: METADATA of a wheel, PKG-INFO of an egg."""
 
+    _HEADER = re.compile(r"^(Name|Version):[ \t]*(.*?)[ \t\r]*$", re.MULTILINE | re.IGNORECASE)
+    _END = re.compile(r"^\r?$", re.MULTILINE)
+
     def read(self, text: str) -> Finding | None:
-        """Gives both, where both are there."""
-        headers = HeaderParser().parsestr(text)
-        name, version = headers.get("Name"), headers.get("Version")
+        """Gives both, where both are there: of each the first, as in a header of a mail."""
+        end = self._END.search(text)
+        headers = {
+            match[1].lower(): match[2]
+            for match in reversed([*self._HEADER.finditer(text, 0, end.start() if end else len(text))])
+        }
+        name, version = headers.get("name"), headers.get("version")
         if not name or not version or not _VERSION.fullmatch(version.strip()):
             return None
         return {"package": name.strip()[:200], "version": version.strip()}

@@ -26,6 +26,7 @@ from bayplan.db.tables.registries import (
     inspections,
     login_uses,
     scan_jobs,
+    scanned_layers,
     scans,
 )
 
@@ -55,6 +56,7 @@ __all__ = [
     "nodes",
     "prefetch",
     "scan_jobs",
+    "scanned_layers",
     "scans",
     "users",
     "worker_nodes",

@@ -65,6 +65,17 @@ scan_jobs = sa.Table(
     sa.Column("detail", Text),
 )
 
+# What the files of a layer say, so that it is read once; kept as far as there is room.
+scanned_layers = sa.Table(
+    "scanned_layers",
+    metadata,
+    sa.Column("digest", Text, primary_key=True),
+    sa.Column("reader", sa.Integer, nullable=False),
+    sa.Column("used", Text, nullable=False),
+    sa.Column("size_bytes", sa.Integer, nullable=False),
+    sa.Column("findings", Text, nullable=False),
+)
+
 # How an image was found at the last look into its registry.
 checks = sa.Table(
     "checks",

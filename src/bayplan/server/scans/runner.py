@@ -5,13 +5,14 @@ import contextlib
 import logging
 from dataclasses import replace
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from bayplan.clock import Clock, timestamp
 from bayplan.db.database import Database, DatabaseUnavailable
 from bayplan.db.keyring import Keyring
 from bayplan.domain.reference import Reference, check_agreement, located
 from bayplan.errors import BayplanError
+from bayplan.scan.errors import ScanFailed
 from bayplan.schemas.scans import ScanReport
 from bayplan.server.audit import queries as audit_queries
 from bayplan.server.outages import Outages
@@ -21,16 +22,13 @@ from bayplan.server.scans.jobs import ScanClaim
 from bayplan.server.scans.read_image import read_image
 from bayplan.server.scans.store import Scan, ScanKey
 
-if TYPE_CHECKING:
-    from bayplan.scan.image import MemoryStore
-
 _log = logging.getLogger("bayplan")
 
 AUDITED_AS = "scan"
 _POLL_SECONDS = 5.0
 _PROGRESS_SECONDS = 1.0
 _LEASE_SECONDS = 60.0
-_LAYERS_KEPT = 50
+MOST_SCAN_SECONDS = 3 * 3_600.0
 
 
 class ScanRunner:
@@ -51,7 +49,6 @@ class ScanRunner:
         self._clock = clock
         self._woken = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
-        self._layers: MemoryStore | None = None
         self._bytes = (0, 0)
 
     def start(self) -> None:
@@ -115,10 +112,6 @@ class ScanRunner:
                 await jobs.change(self._db, job, leased=None, finished=finished, **end)
 
     async def _scan(self, job: ScanClaim) -> None:
-        if self._layers is None:
-            from bayplan.scan.image import MemoryStore
-
-            self._layers = MemoryStore(_LAYERS_KEPT)
         self._bytes = (0, 0)
         check_agreement(job.url, job.registry)
         reference: Reference = replace(located(job.url, job.registry), tag=None, digest=job.digest)
@@ -127,9 +120,15 @@ class ScanRunner:
             entry = audit_queries.AuditRecord("registry", reference.registry, None, AUDITED_AS, [job.image])
             async with self._db.write(moves=False) as tx:
                 await audit_queries.record(tx, self._now(), [entry])
-        report = await read_image(
-            self._registries, reference, job.username, password, self._layers, self._note_progress
-        )
+        try:
+            async with asyncio.timeout(MOST_SCAN_SECONDS):
+                report = await read_image(
+                    self._db, self._registries, reference, job.username, password, self._now, self._note_progress
+                )
+        except TimeoutError:
+            raise ScanFailed(
+                f"The scan took longer than {MOST_SCAN_SECONDS / 3_600:g} h. Ask for it again: it goes on after the layers that were read."
+            ) from None
         content = ScanReport.model_validate(report).model_dump(exclude={"architecture"})
         scan = Scan(content, self._now(), job.asked_by, by_worker=False)
         await store.keep_unless_there(self._db, None, ScanKey(job.digest), scan)
