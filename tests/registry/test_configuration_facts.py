@@ -179,6 +179,7 @@ def test_a_repository_that_is_named_after_a_framework(image: str, expected: dict
     facts = values([], {"CUDA_VERSION": "12.1.1"}, image)
     assert {name: value for name, value in facts.items() if name.startswith("framework")} == expected
     assert "framework" not in values([], image=image)
+    assert "framework" not in values([], {"NVIDIA_DISABLE_REQUIRE": "1", "JAVA_VERSION": "21"}, image)
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ from bayplan.registry.accelerator_facts import accelerator_facts, build_cuda_fac
 from bayplan.registry.build_history import read_history
 from bayplan.registry.content import Config, Manifest, Platform
 from bayplan.registry.cuda_facts import compat_facts, cuda_facts, library_facts
-from bayplan.registry.driver_facts import needs_driver
+from bayplan.registry.driver_facts import OF_COMPUTING, needs_driver
 from bayplan.registry.errors import ManifestInvalid
 from bayplan.registry.evidence import Evidence, Facts, NamedFact, ObservedFact, derived, stated
 from bayplan.registry.fact_sources import FACT_SOURCES
@@ -29,6 +29,7 @@ from bayplan.registry.tag_facts import tag_facts
 
 _REQUIRE = re.compile(r"NVIDIA_REQUIRE_[A-Z0-9_]{1,100}", re.ASCII)
 _OF_ROCM = frozenset({"accelerator", "rocm_version", "kernel_architectures"})
+_OF_FRAMEWORKS = OF_COMPUTING | {"driver_capabilities", "python_version"}
 _WITHOUT_CUDA = frozenset({"cuda_version", "framework_cuda", "compiler_cuda", "cuda_architectures"})
 
 
@@ -102,7 +103,7 @@ def read_facts(evidence: Evidence) -> Facts:
         for name, fact in read(evidence):
             facts.setdefault(name, fact)
     by_tag = dict(tag_facts(evidence))
-    if not facts:  # a repository's name alone proves nothing
+    if not _OF_FRAMEWORKS & facts.keys():  # jax-rs is a library of Java
         by_tag = {name: fact for name, fact in by_tag.items() if not fact.source.startswith("repository ")}
     framework, named = facts.get("framework"), by_tag.get("framework")
     if framework is not None and named is not None and named.value != framework.value:
