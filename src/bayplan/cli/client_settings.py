@@ -49,9 +49,9 @@ def client_settings(variables: Mapping[str, str] = os.environ) -> ClientSettings
     )
 
 
-def names_server(variables: Mapping[str, str] = os.environ) -> bool:
-    """Whether BAYPLAN_SERVER names a server."""
-    return any(name.lower() == f"{_PREFIX}server" and value.strip() for name, value in variables.items())
+def is_set(setting: str, variables: Mapping[str, str] = os.environ) -> bool:
+    """Whether the variable of a setting has a value."""
+    return any(name.lower() == f"{_PREFIX}{setting}" and value.strip() for name, value in variables.items())
 
 
 def config_folder() -> Path:

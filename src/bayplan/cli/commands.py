@@ -24,7 +24,7 @@ GROUPS = {
     "credentials": "The credentials of registries.",
     "context": "The servers that you use, by name.",
     "token": "Tokens with which programs act for you.",
-    "user": "Users, in the database itself: also when nobody can log in.",
+    "user": "Users, and your own password; on the server's machine also when nobody can log in.",
     "secrets": "The keys that encrypt registry passwords.",
 }
 """Folders whose commands form a group with the folder's name, and the group's line in help."""

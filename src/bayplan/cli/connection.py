@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from bayplan.cli import contexts, stored_sessions
-from bayplan.cli.client_settings import client_settings, names_server
+from bayplan.cli.client_settings import client_settings, is_set
 from bayplan.client import Client, Tokens
 from bayplan.client.tokens import clean_token
 from bayplan.client.transport import server_address
@@ -30,7 +30,7 @@ def named_server(server: str | None = None) -> NamedServer:
     settings = client_settings()
     if server is not None:
         return NamedServer(server_address(server), "--server")
-    if names_server():
+    if is_set("server"):
         return NamedServer(server_address(settings.server), "BAYPLAN_SERVER")
     if settings.context is not None:
         return NamedServer(contexts.load().server_of(settings.context), f"BAYPLAN_CONTEXT, {settings.context}")
@@ -82,6 +82,13 @@ def session_end(url: str) -> str | None:
         return None
     session = stored_sessions.find(url)
     return None if session is None or session.ends is None else timestamp(session.ends)
+
+
+def go_on(url: str, username: str, tokens: Tokens) -> None:
+    """Keeps a new session in place of one that has just ended, where there was one of that user."""
+    session = stored_sessions.find(url)
+    if session is not None and session.username == username:
+        stored_sessions.keep(url, stored_sessions.StoredSession(username, tokens.access, tokens.refresh))
 
 
 @contextmanager

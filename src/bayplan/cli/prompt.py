@@ -57,10 +57,13 @@ def password_from_input() -> str:
     return password
 
 
+def require_terminal(*, from_input: bool) -> None:
+    """Raises `Invalid` where a password is not on the input and there is no terminal to ask for it at."""
+    if not from_input and not sys.stdin.isatty():
+        raise Invalid("There is no terminal to ask for the password at; give it with --password-stdin.")
+
+
 def new_password(from_input: bool) -> str:
     """A user's new password, from the input or typed twice. Raises `Invalid` where there is no terminal."""
-    if from_input:
-        return password_from_input()
-    if not sys.stdin.isatty():
-        raise Invalid("There is no terminal to ask for the password at; give it with --password-stdin.")
-    return text("Password", hidden=True, twice=True)
+    require_terminal(from_input=from_input)
+    return password_from_input() if from_input else text("Password", hidden=True, twice=True)

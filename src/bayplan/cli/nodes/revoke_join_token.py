@@ -17,7 +17,10 @@ def revoke_join_token(
     yes: Yes = False,
     server: Server = None,
 ) -> None:
-    """End join tokens at once; the machines that joined with them stay."""
+    """End join tokens at once.
+
+    The machines that joined with them stay.
+    """
     from bayplan.cli import connection, output, prompt
     from bayplan.errors import NotFound
 

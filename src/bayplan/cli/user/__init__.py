@@ -1,1 +1,1 @@
-"""The users: `bayplan user`, on the database itself."""
+"""The users: `bayplan user`, over HTTP or on the database itself."""

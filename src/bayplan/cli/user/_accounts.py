@@ -67,11 +67,11 @@ def listed(settings: Settings) -> bytes:
     return _run(settings, work)
 
 
-def set_password(settings: Settings, username: str, password: str) -> None:
-    """Gives a user a new password and ends their tokens; raises `NotFound` or `Invalid`."""
+def change(settings: Settings, username: str, changes: dict[str, Any]) -> None:
+    """Gives a user's fields these values, `password` among them; raises `NotFound`, `Invalid` or `Conflict`."""
 
     async def work(db: Database) -> None:
-        values = await passwords.hashed_in(_validated(UserPatch, {"password": password}))
+        values = await passwords.hashed_in(_validated(UserPatch, changes))
         column = USERS.column("username")
         rows = await fetch_all(db, sa.select(USERS.column("pk")).where(column == username))
         if not rows:

@@ -1,11 +1,11 @@
-"""`bayplan user add`: adds a user, in the database itself."""
+"""`bayplan user add`: adds a user."""
 
 from typing import Annotated
 
 import typer
 
 from bayplan.cli import prompt
-from bayplan.cli.options import Database, Home
+from bayplan.cli.options import Database, Home, Server
 
 
 def add(
@@ -15,17 +15,15 @@ def add(
     first_name: Annotated[str, typer.Option(metavar="NAME", help="Their first name.")] = "",
     last_name: Annotated[str, typer.Option(metavar="NAME", help="Their last name.")] = "",
     password_stdin: Annotated[bool, typer.Option("--password-stdin", help="Read the password from the input.")] = False,
+    server: Server = None,
     home: Home = None,
     database: Database = None,
 ) -> None:
-    """Add a user."""
-    from bayplan.config import load_settings
+    """Add a user; for staff."""
+    from bayplan.cli.user import _where
 
-    settings = load_settings(home=home, database=database)
-    from bayplan.cli.user import _accounts
-
-    _accounts.require_catalogue(settings)
-    password = prompt.new_password(password_stdin)
-    values = {"username": username, "is_staff": staff, "email": email, "first_name": first_name, "last_name": last_name}
-    pk = _accounts.add(settings, {**values, "password": password})
+    with _where.users_at(server, home, database) as users:
+        password = prompt.new_password(password_stdin)
+        values = {"username": username, "is_staff": staff, "email": email, "first_name": first_name}
+        pk = users.add({**values, "last_name": last_name, "password": password})
     typer.echo(f"Added {'the staff user' if staff else 'the user'} {username}, pk {pk}.")

@@ -1,19 +1,14 @@
-"""`bayplan user list`: lists the users, from the database itself."""
+"""`bayplan user list`: lists the users."""
 
-import json
-
-from bayplan.cli.options import TABLE, Database, Home, Output
+from bayplan.cli.options import TABLE, Database, Home, Output, Server
 
 
-def list_(home: Home = None, database: Database = None, output_format: Output = TABLE) -> None:
-    """List the users."""
-    from bayplan.config import load_settings
-
-    settings = load_settings(home=home, database=database)
-    from bayplan.cli.user import _accounts
-
-    users = json.loads(_accounts.listed(settings))
+def list_(server: Server = None, home: Home = None, database: Database = None, output_format: Output = TABLE) -> None:
+    """List the users that you may see: all for staff, else yourself."""
     from bayplan.cli import output
+    from bayplan.cli.user import _where
     from bayplan.cli.user._view import show_users
 
-    output.render(users, output_format, view=show_users, name=lambda user: user["username"])
+    with _where.users_at(server, home, database) as users:
+        everyone = users.all()
+    return output.render(everyone, output_format, view=show_users, name=lambda user: user["username"])

@@ -1,26 +1,64 @@
-"""`bayplan user password`: gives a user a new password, in the database itself."""
+"""`bayplan user password`: gives oneself a new password for the old one; staff give one to others."""
 
-from typing import Annotated
+import sys
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from bayplan.cli import prompt
-from bayplan.cli.options import Database, Home
+from bayplan.cli.options import Database, Home, Server
+from bayplan.errors import Invalid
+
+if TYPE_CHECKING:
+    from bayplan.client import Client
 
 
 def password(
-    username: Annotated[str, typer.Argument(metavar="NAME", help="Whose password.")],
-    password_stdin: Annotated[bool, typer.Option("--password-stdin", help="Read it from the input.")] = False,
+    username: Annotated[str | None, typer.Argument(metavar="[NAME]", help="Whose password [default: yours].")] = None,
+    password_stdin: Annotated[
+        bool,
+        typer.Option("--password-stdin", help="Read it from the input; for your own the old one first, a line each."),
+    ] = False,
+    server: Server = None,
     home: Home = None,
     database: Database = None,
 ) -> None:
-    """Give a user a new password, and end their sessions."""
-    from bayplan.config import load_settings
+    """Change your password, or as staff another's.
 
-    settings = load_settings(home=home, database=database)
-    from bayplan.cli.user import _accounts
+    That ends the sessions and tokens of the user.
+    """
+    from bayplan.cli.user import _where
 
-    _accounts.require_catalogue(settings)
-    password = prompt.new_password(password_stdin)
-    _accounts.set_password(settings, username, password)
-    typer.echo(f"{username} has a new password; their tokens have ended.")
+    if _where.is_on_the_database(server, home, database):
+        if username is None:
+            raise Invalid("Name the user whose password it is; in the database itself nobody is logged in.")
+    else:
+        with _where.over_http(server) as client:
+            me = client.users.me()["user"]["username"]
+            if username in (None, me):
+                return _own(client, me, from_input=password_stdin)
+    with _where.users_at(server, home, database) as users:
+        prompt.require_terminal(from_input=password_stdin)
+        existing = _where.find(users, str(username))
+        new_password = prompt.new_password(password_stdin)
+        users.change(existing["username"], {"password": new_password})
+    return typer.echo(f"{existing['username']} has a new password; their sessions and tokens have ended.")
+
+
+def _own(client: "Client", username: str, *, from_input: bool) -> None:
+    from bayplan.cli import connection
+    from bayplan.client import Tokens
+
+    if from_input:
+        lines = sys.stdin.read().splitlines()
+        if len(lines) != 2 or not all(lines):
+            raise Invalid("Give your old and your new password on the input, a line each.")
+        old_password, new_password = lines
+    elif sys.stdin.isatty():
+        old_password = prompt.text("Old password", hidden=True)
+        new_password = prompt.new_password(from_input=False)
+    else:
+        raise Invalid("There is no terminal to ask for the passwords at; give them with --password-stdin.")
+    tokens = client.users.change_password(old_password, new_password)
+    connection.go_on(client.server, username, Tokens(tokens["access"], tokens["refresh"]))
+    typer.echo("You have a new password; your other sessions and your tokens for programs have ended.")

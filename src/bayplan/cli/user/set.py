@@ -1,0 +1,42 @@
+"""`bayplan user set`: changes a user: rights, names, address, whether they may log in."""
+
+from typing import Annotated
+
+import typer
+
+from bayplan.cli.options import Database, Home, Server, UsageError
+
+
+def set_(
+    username: Annotated[str, typer.Argument(metavar="NAME", help="Whose account.", show_default=False)],
+    staff: Annotated[
+        bool | None, typer.Option("--staff/--no-staff", help="Whether they may write, and see registry credentials.")
+    ] = None,
+    active: Annotated[bool | None, typer.Option("--active/--no-active", help="Whether they may log in.")] = None,
+    name: Annotated[str | None, typer.Option(metavar="NAME", help="Another name to log in with.")] = None,
+    email: Annotated[str | None, typer.Option(metavar="ADDRESS", help="Their address.")] = None,
+    first_name: Annotated[str | None, typer.Option(metavar="NAME", help="Their first name.")] = None,
+    last_name: Annotated[str | None, typer.Option(metavar="NAME", help="Their last name.")] = None,
+    server: Server = None,
+    home: Home = None,
+    database: Database = None,
+) -> None:
+    """Change a user; for staff."""
+    from bayplan.cli.user import _where
+
+    options = {
+        "is_staff": staff,
+        "is_active": active,
+        "username": name,
+        "email": email,
+        "first_name": first_name,
+        "last_name": last_name,
+    }
+    changes = {field: value for field, value in options.items() if value is not None}
+    if not changes:
+        raise UsageError("Nothing to change; give --staff, --no-active, --email or another option.")
+    with _where.users_at(server, home, database) as users:
+        existing = _where.find(users, username)
+        users.change(existing["username"], changes)
+    ended = " Their sessions and tokens have ended." if active is False and existing["is_active"] else ""
+    typer.echo(f"Changed {existing['username']}.{ended}")
