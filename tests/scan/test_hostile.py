@@ -1,7 +1,9 @@
 """Layers that lie: each is refused with a sentence or read as far as it is true, in bounded memory and without a traceback."""
 
+import bz2
 import contextlib
 import gzip
+import lzma
 import random
 import subprocess
 import sys
@@ -95,6 +97,8 @@ def _size_of(header: bytes, text: bytes) -> bytes:
         (zstandard.compress(PLAIN)[:100] + bytes(50) + zstandard.compress(PLAIN)[150:], "damaged"),
         (zstandard.compress(PLAIN)[:-400], "breaks off"),
         (random.Random(1).randbytes(4_096), "no tar"),
+        (lzma.compress(PLAIN), "packed with xz"),
+        (bz2.compress(PLAIN), "packed with bzip2"),
         (_size_of(member("a"), b"\x80" + b"\xff" * 11), "impossible size"),
         (_size_of(member("a"), b"\xff" * 12), "impossible size"),
         (_size_of(member("a"), b"99999999999"), "impossible size"),

@@ -11,6 +11,10 @@ CHUNK_BYTES = 1 << 20
 _GZIP = b"\x1f\x8b"
 _ZSTD = b"\x28\xb5\x2f\xfd"
 _ZSTD_SKIPPABLE = b"\x2a\x4d\x18"  # after a byte from 0x50 to 0x5f: the frame that `zstd:chunked` layers may begin with
+_OTHERS = {
+    b"\xfd7zX": "xz",
+    b"BZh": "bzip2",
+}  # Docker and Podman unpack them; the OCI image-spec has gzip and zstd alone
 _MOST_WINDOW_BYTES = (
     1 << 26
 )  # of zstd: eight times what those who build images use; only `zstd --ultra` and `--long` use more
@@ -60,6 +64,11 @@ def _decompress(chunks: Iterator[bytes]) -> Iterator[bytes]:
         return _gunzip(_begin(head, chunks))
     if head.startswith(_ZSTD) or (head[1:4] == _ZSTD_SKIPPABLE and head[0] >> 4 == 5):
         return _unzstd(_begin(head, chunks))
+    for magic, name in _OTHERS.items():
+        if head.startswith(magic):
+            raise ScanFailed(
+                f"A layer is packed with {name}, which is not read: push the image again with gzip or zstd."
+            )
     return _begin(head, chunks)
 
 
