@@ -13,7 +13,7 @@ import typer
 
 from bayplan.cli.options import takes_context, takes_output
 
-TOP_LEVEL = ("server", "sessions", "matching", "machine", "catalogue_file", "reference_data", "audit")
+TOP_LEVEL = ("server", "sessions", "matching", "machine", "catalogue_file", "exports", "reference_data", "audit")
 """Folders whose commands have no group, in the order in which help lists them."""
 
 GROUPS = {

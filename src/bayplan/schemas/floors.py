@@ -22,7 +22,7 @@ class DriverRangeAnswer(TypedDict):
 
 @answer()
 class GpuFloorAnswer(TypedDict):
-    """The drivers with which an image runs on GPUs of a compute capability, of these classes."""
+    """The drivers with which an image runs on GPUs of a compute capability, of these classes; none where only others run it."""
 
     compute_capability: str
     classes: list[GpuClassName]
@@ -68,11 +68,12 @@ class PlatformFloorAnswer(TypedDict):
 
 @answer()
 class FloorAnswer(TypedDict):
-    """What an image needs of a node, by architecture. `reference` is by digest where the digest is known."""
+    """What an image needs of a node, by architecture. `reference` is by digest where that is known, `url` as entered."""
 
     pk: int
     name: str
     version: str
+    url: str
     reference: str
     digest: str | None
     platforms: list[PlatformFloorAnswer]

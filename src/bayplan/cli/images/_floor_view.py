@@ -66,7 +66,7 @@ def _rows(gpus: Sequence[GpuFloorAnswer]) -> Iterator[tuple[str, str, str]]:
 def _needs(gpu: GpuFloorAnswer) -> tuple[str, str]:
     classes = gpu["classes"]
     named = "all" if len(classes) == _ALL_CLASSES else ", ".join(each.replace("_", " ") for each in classes)
-    return named, "; ".join(map(_drivers, reversed(gpu["drivers"])))
+    return named, "; ".join(map(_drivers, reversed(gpu["drivers"]))) or "none"
 
 
 def _drivers(span: DriverRangeAnswer) -> str:

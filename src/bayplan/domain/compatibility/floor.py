@@ -51,7 +51,7 @@ class DriverRange:
 
 @dataclass(frozen=True, slots=True)
 class GpuFloor:
-    """The drivers with which an image runs on GPUs of a compute capability and of these classes."""
+    """The drivers with which an image runs on GPUs of a compute capability and of these classes; none where only others run it."""
 
     compute_capability: ComputeCapability
     classes: tuple[GpuClass, ...]
@@ -161,9 +161,13 @@ class _Judged:
         found: dict[tuple[ComputeCapability, tuple[DriverRange, ...]], list[GpuClass]] = {}
         for board in boards(self._tables):
             spans = tuple(_ranges([(driver, self._grade(board, driver)) for driver in drivers]))
-            if spans:
-                found.setdefault((board.capability, spans), []).append(board.gpu_class)
-        return tuple(GpuFloor(capability, tuple(classes), spans) for (capability, spans), classes in found.items())
+            found.setdefault((board.capability, spans), []).append(board.gpu_class)
+        run = {capability for capability, spans in found if spans}
+        return tuple(
+            GpuFloor(capability, tuple(classes), spans)
+            for (capability, spans), classes in found.items()
+            if capability in run
+        )
 
     def _grade(self, board: Board, driver: DriverVersion) -> Grade:
         node = node_with_cuda(board, driver, self._architecture, self._tables)

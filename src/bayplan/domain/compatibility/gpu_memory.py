@@ -14,7 +14,7 @@ GB, GIB = 10**9, 1 << 30
 _PROFILE = re.compile(r"\b[0-9]{1,2}g\.([0-9]{1,4})gb\b", re.IGNORECASE | re.ASCII)
 _VGPU = re.compile(r"-([0-9]{1,3})([abcq])\b", re.IGNORECASE | re.ASCII)
 # A driver shows less than a board has: ECC takes 1/16 of GDDR memory (NVIDIA Tesla T4: 15,360 of 16,384 MiB), firmware the rest.
-_SHOWN_AT_LEAST = 0.9
+SHOWN_AT_LEAST = 0.9
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,16 +29,16 @@ def gpu_memory(node: Node, named: NamedGpu) -> GpuMemory | None:
     """The memory of the node's GPU; None where nothing tells it."""
     slice_gb = mig_memory_gb(node) or vgpu_memory_gb(node)
     if slice_gb is not None:
-        by_slice = GpuMemory(int(slice_gb * GB * _SHOWN_AT_LEAST), slice_gb * GIB)
+        by_slice = GpuMemory(int(slice_gb * GB * SHOWN_AT_LEAST), slice_gb * GIB)
         measured = node.gpu_mem_bytes
         return by_slice if measured is None or measured > by_slice.most else GpuMemory(measured, measured)
     if node.gpu_mem_bytes is not None:
         board = next((gib * GIB for gib in named.memory_gib if gib * GIB >= node.gpu_mem_bytes), None)
-        sold_as_more = board is not None and node.gpu_mem_bytes >= board * _SHOWN_AT_LEAST
+        sold_as_more = board is not None and node.gpu_mem_bytes >= board * SHOWN_AT_LEAST
         return GpuMemory(node.gpu_mem_bytes, board if board is not None and sold_as_more else node.gpu_mem_bytes)
     if not named.memory_gib:
         return None
-    return GpuMemory(int(named.memory_gib[0] * GIB * _SHOWN_AT_LEAST), named.memory_gib[-1] * GIB)
+    return GpuMemory(int(named.memory_gib[0] * GIB * SHOWN_AT_LEAST), named.memory_gib[-1] * GIB)
 
 
 def mig_profile(node: Node) -> str | None:

@@ -31,13 +31,15 @@ async def load_floor(context: Context, pk: int, version: int) -> FloorAnswer:
         "pk": pk,
         "name": pulled.name,
         "version": pulled.version,
+        "url": pulled.url,
         "reference": pulled.reference,
         "digest": pulled.digest,
-        "platforms": [_platform(floor) for floor in platforms],
+        "platforms": [platform_answer(floor) for floor in platforms],
     }
 
 
-def _platform(floor: Floor) -> PlatformFloorAnswer:
+def platform_answer(floor: Floor) -> PlatformFloorAnswer:
+    """Gives the floor on one architecture as the API answers it."""
     smallest = {grade: str(driver) for grade, driver in floor.drivers.items()}
     return {
         "architecture": floor.architecture,

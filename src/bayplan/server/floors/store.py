@@ -13,10 +13,11 @@ from bayplan.domain.reference import located
 
 @dataclass(frozen=True, slots=True)
 class PullReference:
-    """The reference of an image: `repository@digest`, and `repository:tag` where the digest is not known."""
+    """The reference of an image: `repository@digest`, and `url` where the digest is not known; `url` is as entered, in full."""
 
     name: str
     version: str
+    url: str
     reference: str
     digest: str | None
 
@@ -49,5 +50,5 @@ def _by_pk(rows: Rows) -> dict[int, PullReference]:
         reference = located(url, registry)
         digest = inspected or reference.digest or checked
         pulled = reference if digest is None else replace(reference, tag=None, digest=digest)
-        references[pk] = PullReference(name, version, str(pulled), digest)
+        references[pk] = PullReference(name, version, str(reference), str(pulled), digest)
     return references
