@@ -33,6 +33,24 @@ def test_a_token_is_made_used_listed_and_revoked(server: Server, shell: Shell) -
     assert re.search(r"ci +match +revoked", shell.run("token", "list", "--ended").out)
 
 
+def test_a_token_is_kept_in_place_of_a_session(server: Server, shell: Shell, stranger: Shell) -> None:
+    token = shell.run("token", "create", "kept", "--scope", "match").out
+    done = stranger.run("login", "--token-stdin", "--server", server.url, typed=token)
+    assert done.out == f"Logged in to {server.url} as admin.\n"
+    assert "kept" in stranger.run("whoami").out
+    assert stranger.run("images", "list", "-o", "name").out
+    shell.run("token", "revoke", "kept", "--yes")
+    (line,) = stranger.run("images", "list", code=1).err.splitlines()
+    assert line.startswith(f"{server.url} does not take the token of admin that is kept here. The token was revoked")
+    (line,) = stranger.run("login", "--token-stdin", "--server", server.url, typed=token, code=1).err.splitlines()
+    assert "revoked" in line
+    assert "no token" in stranger.run("login", "--token-stdin", typed="", code=1).err
+    assert "--username" in stranger.run("login", "--token-stdin", "-u", "kim", typed=token, code=2).err
+    files = [path.read_bytes() for path in server.home.rglob("*") if path.is_file()]
+    for text in (server.log.encode(), *files):
+        assert token.strip().encode() not in text
+
+
 def test_what_a_token_can_be_is_said_in_words_of_the_command_line(shell: Shell) -> None:
     error = shell.run("token", "create", "long", "--expires-in", "400d", code=1).err
     assert error.startswith("--expires-in can be at most 365d")

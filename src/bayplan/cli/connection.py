@@ -145,6 +145,8 @@ def _with_stored_session(url: str, timeout_seconds: float) -> Iterator[Client]:
             yield client
         except Unauthenticated as error:
             detail = f"The session of {username} at {url} has ended; run `bayplan login{_at(url)}` again."
+            if session.refresh is None:  # a token for programs, whose end the server explains
+                detail = f"{url} does not take the token of {username} that is kept here. {error.detail}"
             raise Unauthenticated(detail, code=error.code) from None
 
 

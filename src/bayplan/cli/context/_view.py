@@ -29,7 +29,7 @@ def show_list(contexts: Sequence[ContextEntry]) -> None:
     """Prints the contexts, the current one with a star."""
     if not contexts:
         return show(Text("No contexts; `bayplan login --server URL` adds one.", style=MUTED))
-    columns = (Column(""), Column("name"), Column("server", gives_way=True), Column("user"))
+    columns = (Column(""), Column("name"), Column("server"), Column("user", spare=1))
     rows = [
         (
             Text("*" if context["current"] else "", style="bold green"),

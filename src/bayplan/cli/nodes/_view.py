@@ -57,10 +57,10 @@ def show_workers(workers: Sequence[WorkerAnswer]) -> None:
     """Prints the workers, a line for each."""
     columns = (
         Column("worker"),
-        Column("address", gives_way=True),
-        Column("nodes", right=True),
-        Column("last seen"),
-        Column("joined", spare=1),
+        Column("address"),
+        Column("nodes", right=True, spare=2),
+        Column("last seen", spare=1),
+        Column("joined", spare=3),
     )
     rows = [
         (

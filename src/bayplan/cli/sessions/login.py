@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from bayplan.cli import prompt
-from bayplan.cli.options import Server
+from bayplan.cli.options import Server, UsageError
 from bayplan.errors import Invalid
 
 
@@ -14,15 +14,25 @@ def login(
     server: Server = None,
     username: Annotated[str | None, typer.Option("--username", "-u", metavar="NAME", help="Who logs in.")] = None,
     password_stdin: Annotated[bool, typer.Option("--password-stdin", help="Read the password from the input.")] = False,
+    token_stdin: Annotated[
+        bool, typer.Option("--token-stdin", help="Read a token for programs from the input, in place of a password.")
+    ] = False,
 ) -> None:
     """Log in to a server, and have commands ask it; the session lasts for days."""
     from bayplan.cli import connection, contexts, stored_sessions
-    from bayplan.client import Client
+    from bayplan.client import Client, Tokens
+    from bayplan.client.tokens import clean_token
 
-    with connection.where_to_look(), Client(connection.address(server)) as client:
-        name = username or _ask("User", "--username")
-        password = prompt.password_from_input() if password_stdin else _ask("Password", "--password-stdin")
-        tokens = client.log_in(name, password)
+    if token_stdin and (username is not None or password_stdin):
+        raise UsageError("A token says whose it is; leave out --username and --password-stdin.")
+    token = clean_token(sys.stdin.read(), "The input holds no token") if token_stdin else None
+    with connection.where_to_look(), Client(connection.address(server), token=token) as client:
+        if token is not None:
+            name, tokens = client.users.me()["user"]["username"], Tokens(access=token)
+        else:
+            name = username or _ask("User", "--username")
+            password = prompt.password_from_input() if password_stdin else _ask("Password", "--password-stdin")
+            tokens = client.log_in(name, password)
         stored_sessions.keep(client.server, stored_sessions.StoredSession(name, tokens.access, tokens.refresh))
         typer.echo(f"Logged in to {client.server} as {name}.")
         contexts.use_server(client.server)

@@ -15,14 +15,14 @@ def show_tokens(tokens: Sequence[ApiTokenAnswer], *, with_owners: bool) -> None:
     """Prints the tokens; `with_owners` says whose each is."""
     if not tokens:
         return show(Text("No tokens.", style=MUTED))
-    owner = [Column("owner", gives_way=True)] if with_owners else []
+    owner = [Column("owner")] if with_owners else []
     columns = (
         Column("pk", right=True),
-        Column("name", gives_way=True),
+        Column("name"),
         *owner,
         Column("scopes", gives_way=True),
-        Column("until"),
-        Column("last use"),
+        Column("until", spare=1),
+        Column("last use", spare=2),
     )
     rows = [
         (
