@@ -144,6 +144,11 @@ class Settings(LocalSettings):
     database_connections: Annotated[int, Field(ge=1, le=1000)] = Field(
         default=10, description="Largest number of connections that one server process holds to PostgreSQL."
     )
+    inspections_per_hour: Annotated[int, Field(ge=1, le=1_000_000)] = Field(
+        default=60,
+        description="How many images in registries a user who is not staff may have inspected in an hour; the processes of one "
+        "machine share it.",
+    )
     verify_interval: str = Field(
         default="6h",
         description="How often each image is checked in its registry, like `90m`, `6h` or `7d`; "

@@ -11,7 +11,7 @@
     |-- Conflict                    errors.py                     409  duplicate, still in use, deleted
     |-- PreconditionFailed          errors.py                     412  somebody else was faster
     |-- TooLarge                    errors.py                     413  more than will be read
-    |-- TooManyAttempts             errors.py                     429  wait before trying to log in again
+    |-- TooManyAttempts             errors.py                     429  wait before the next log-in, or inspection
     |-- Overloaded                  errors.py                     503  more is asked than the server can do: ask again soon
     |-- Unreachable                 errors.py                       -  the server does not answer, or not as bayplan does
     |-- CannotStart                 errors.py                       -  the program cannot run as it is set up
@@ -141,12 +141,12 @@ class TooLarge(BayplanError):
 
 
 class TooManyAttempts(BayplanError):
-    """Too many log-in attempts; `retry_after_seconds` says when the next is heard."""
+    """Too many log-in attempts, or more than a budget; `retry_after_seconds` says when the next is heard."""
 
     code = "too_many_attempts"
 
-    def __init__(self, detail: str, *, retry_after_seconds: int) -> None:
-        super().__init__(detail)
+    def __init__(self, detail: str, *, retry_after_seconds: int, code: str | None = None) -> None:
+        super().__init__(detail, code=code)
         self.retry_after_seconds = retry_after_seconds
 
 

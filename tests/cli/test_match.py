@@ -209,3 +209,35 @@ def test_the_head_of_an_answer_fits_a_narrow_terminal(shell: Shell) -> None:
     assert image == "Image   nvidia-cuda 12.4.1-cudnn-runtime-ubuntu22.04, CUDA 12.4.1"
     assert worker.startswith("Worker  v100.example.org#0, Tesla V100")
     assert more == "        470.57.02, amd64"
+
+
+def test_fit_shows_all_nodes_by_kind(shell: Shell) -> None:
+    image = "pytorch:2.9.1-cuda13.0-cudnn9-runtime"
+    printed = shell.run("fit", image).out
+    head = printed.splitlines()
+    assert head[0] == "Image   pytorch 2.9.1-cuda13.0-cudnn9-runtime"
+    running, nodes = map(int, re.fullmatch(r"Result  It runs on (\d+) of (\d+) nodes\.", head[1]).groups())  # type: ignore[union-attr]
+    table = rows(printed)[4 : rows(printed).index([""], 4)]
+    assert rows(printed)[3] == ["GRADE", "NODES", "GPU", "DRIVER", "ARCH", "NAMES", "NOTES"]
+    assert sum(int(row[1]) for row in table) == nodes
+    grades = [row[0] for row in table]
+    assert grades == sorted(grades, key=["native", "minor", "forward", "cpu", "jit", "unknown", "no"].index)
+    assert any("p100.example.org#0" in row for row in table if row[0] == "no")
+    assert "driver_too_old" in printed
+    names = shell.run("fit", image, "-o", "name").out.split()
+    assert len(names) == running
+    assert len(shell.run("fit", image, "--driver", "580.65.06", "-o", "name").out.split()) > running
+
+
+def test_another_driver_for_a_node(shell: Shell) -> None:
+    node = ("--node", "t4.example.org")
+    as_it_is = json.loads(shell.run("why", "pytorch:2.8.0-cuda12.9-cudnn9-runtime", *node, "--json").out)
+    newer = json.loads(
+        shell.run("why", "pytorch:2.8.0-cuda12.9-cudnn9-runtime", *node, "--driver", "580.65.06", "--json").out
+    )
+    assert (as_it_is["grade"], newer["grade"]) == ("minor", "native")
+    assert "driver 580.65.06" in shell.run("match", *node, "--driver", "580.65.06", "--framework", "torch").out
+    fits = json.loads(
+        shell.run("fit", "pytorch:2.8.0-cuda12.9-cudnn9-runtime", *node, "--driver", "580.65.06", "--json").out
+    )
+    assert [(kind["grade"], len(kind["nodes"])) for kind in fits["kinds"]] == [("native", 1)]

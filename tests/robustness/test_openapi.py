@@ -77,7 +77,7 @@ def test_the_examples_of_the_document_work_unchanged(stocked: Server) -> None:
             examples += [example["value"] for example in content.get("examples", {}).values()]
             assert examples, f"POST {path} has no example"
             for example in examples:
-                answer = client.post(path, json=example)
+                answer = client.post(path.replace("{pk}", "1"), json=example)
                 assert answer.status_code in (200, 201, 202), (path, example, answer.text)
 
 

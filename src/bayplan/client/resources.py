@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from bayplan.schemas.hardware import HardwareAnswer
     from bayplan.schemas.inspection import InspectionAnswer
     from bayplan.schemas.licences import LicenceAnswer
-    from bayplan.schemas.match import ImageOnNodes, NodeForImages
+    from bayplan.schemas.match import FitAnswer, ImageOnNodes, NodeForImages
     from bayplan.schemas.nodes import ExpandedNodeAnswer, NodeAnswer  # noqa: F401  # named in quotes
     from bayplan.schemas.scans import ScanJobAnswer
     from bayplan.schemas.workers import JoinAnswer, JoinTokenAnswer, NewJoinToken, WorkerAnswer
@@ -207,6 +207,12 @@ class Images(Collection["ImageAnswer", "ExpandedImageAnswer"]):
         """The verdict on the image for every node."""
         verdicts: ImageOnNodes = self._request("GET", f"{self._path}/{pk}/nodes")
         return verdicts
+
+    def fit(self, pk: int, *, worker: Body | None = None, nodes: "builtins.list[int] | None" = None) -> "FitAnswer":
+        """The nodes by kind with the verdict on the image, best first; the facts of `worker` replace those of the nodes."""
+        body = {name: value for name, value in (("worker", worker), ("nodes", nodes)) if value is not None}
+        fit: FitAnswer = self._request("POST", f"{self._path}/{pk}/fit", body)
+        return fit
 
 
 class Nodes(Collection["NodeAnswer", "ExpandedNodeAnswer"]):

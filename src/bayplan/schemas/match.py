@@ -19,7 +19,7 @@ class WorkerFacts(NodeFacts):
 
 
 class MatchRequest(Body, title="Question"):
-    """Either `node` or `worker`; all else is optional."""
+    """A `node`, a `worker`, or both: then the fields of `worker` replace what is known of the node. All else is optional."""
 
     node: Pk | None = None
     worker: WorkerFacts | None = None
@@ -37,6 +37,13 @@ class MatchRequest(Body, title="Question"):
         default=None, description="At most so many matches of each framework, whatever its version."
     )
     explain: bool = False
+
+
+class FitRequest(Body):
+    """What replaces the facts of nodes, and which nodes; without either all nodes as they are."""
+
+    worker: WorkerFacts | None = None
+    nodes: Annotated[list[Pk], Field(min_length=1, max_length=10_000)] | None = None
 
 
 @answer()
@@ -96,6 +103,35 @@ class ImageOnNodes(TypedDict):
 
     image: ImageAnswer
     nodes: list[GradedNode]
+
+
+@answer()
+class NodeOfKind(TypedDict):
+    """A node of a kind: its key and its names."""
+
+    pk: int
+    ip: str
+    index: int
+    hostname: str | None
+
+
+@answer()
+class GradedKind(TypedDict):
+    """Nodes of one kind with the grade of the image on them, and every reason. `worker` has the facts of the first."""
+
+    grade: GradeName
+    reasons: list[ReasonAnswer]
+    worker: dict[str, Any]
+    nodes: list[NodeOfKind]
+
+
+@answer("FitAnswer")
+class FitAnswer(TypedDict):
+    """One image over all nodes by kind, best first; `considered` is the number of nodes."""
+
+    image: ImageAnswer
+    considered: int
+    kinds: list[GradedKind]
 
 
 @answer()

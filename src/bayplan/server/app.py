@@ -4,6 +4,7 @@ import secrets
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
+from time import monotonic
 
 from starlette.types import ASGIApp
 
@@ -28,6 +29,7 @@ from bayplan.server.history.retention import HistoryRetention
 from bayplan.server.http.application import Application
 from bayplan.server.http.endpoint import endpoint
 from bayplan.server.image_lists import ImageLists
+from bayplan.server.inspections.budget import InspectionBudget
 from bayplan.server.matching.queries import Judge
 from bayplan.server.outages import Outages
 from bayplan.server.prefetch.planner import PrefetchPlanner
@@ -87,6 +89,7 @@ def open_context(
         GroupCommit(note_heartbeats, _MOST_HEARTBEATS),
         GroupCommit(count_failed_log_ins, _MOST_FAILED_LOG_INS),
         PasswordQueue(max(1, passwords.THREADS // settings.processes)),
+        InspectionBudget(max(1, settings.inspections_per_hour // settings.processes), monotonic),
         clock,
     )
 

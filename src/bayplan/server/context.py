@@ -16,6 +16,7 @@ from bayplan.server.auth.password_queue import LogInTurn, PasswordQueue, Refusal
 from bayplan.server.auth.tokens import TokenIssuer
 from bayplan.server.checks.scheduler import CheckScheduler
 from bayplan.server.image_lists import ImageLists
+from bayplan.server.inspections.budget import InspectionBudget
 from bayplan.server.kept_answers import KeptAnswers
 from bayplan.server.matching.queries import Judge
 from bayplan.server.outages import Outages
@@ -46,6 +47,7 @@ class Context:
     heartbeats: GroupCommit[int, str]
     failed_log_ins: GroupCommit[LogInAttempt, None]
     password_queue: PasswordQueue
+    inspection_budget: InspectionBudget
     clock: Clock
     kept_answers: KeptAnswers = field(default_factory=KeptAnswers)
     refusal_pace: RefusalPace = field(default_factory=RefusalPace)

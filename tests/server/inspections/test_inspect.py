@@ -5,8 +5,10 @@ import logging
 import orjson
 import pytest
 
+from bayplan.errors import TooManyAttempts
 from bayplan.registry import errors as registries
 from bayplan.server.http.errors import STATUS
+from bayplan.server.inspections.budget import InspectionBudget
 from tests import catalogue
 from tests.answers import refused, timestamp
 from tests.conftest import Service
@@ -125,14 +127,47 @@ def test_half_of_the_credentials_is_refused(service: Service, half: str) -> None
     refused(service.staff.post(PATH, json={"url": "a/b", half: "x"}), 422, code="incomplete_login", field=other)
 
 
-def test_staff_and_workers_may_ask_and_nobody_else(service: Service, registry: Registry) -> None:
+def test_everybody_may_ask_and_only_staff_and_workers_with_credentials(service: Service, registry: Registry) -> None:
     body = {"url": pushed(registry, "ml/who")}
     refused(service.anonymous.post(PATH, json=body), 401)
-    refused(service.user.post(PATH, json=body), 403, code="forbidden")
+    assert service.user.post(PATH, json=body).status_code == 200
+    for half in ({"registry_username": "x", "registry_password": "y"}, {"registry_password": "y"}):
+        refused(service.user.post(PATH, json=body | half), 403, code="forbidden")
+    refused(service.user.post(PATH, json={"url": "10.0.0.1:22/a/b"}), 422, code="registry_not_allowed")
     assert service.staff.post(PATH, json=body).status_code == 200
     with joined(service) as worker:
         assert worker.client.post(PATH, json=body).status_code == 200
         refused(worker.client.post(f"/v1/docker/{service.make('docker')['pk']}/inspection"), 403, code="forbidden")
+
+
+def test_a_user_who_is_not_staff_has_a_budget(service: Service) -> None:
+    body = {"url": "10.0.0.1:22/a/b"}
+    budget = service.settings.inspections_per_hour
+    account = catalogue.user()
+    service.staff.post("/v1/users/create", json=account).raise_for_status()
+    log_in = {name: account[name] for name in ("username", "password")}
+    user = service.client(service.anonymous.post("/v1/auth/obtain", json=log_in).json()["access"])
+    for _ in range(budget):
+        refused(user.post(PATH, json=body), 422, code="registry_not_allowed")
+    answer = user.post(PATH, json=body)
+    assert "BAYPLAN_INSPECTIONS_PER_HOUR" in refused(answer, 429, code="over_budget")["detail"]
+    assert 0 < int(answer.headers["Retry-After"]) <= 3600 / budget
+    refused(service.staff.post(PATH, json=body), 422, code="registry_not_allowed")
+
+
+def test_a_budget_comes_back_evenly_and_is_each_users_own() -> None:
+    seconds = [0.0]
+    budget = InspectionBudget(2, lambda: seconds[0])
+    budget.spend(1)
+    budget.spend(1)
+    with pytest.raises(TooManyAttempts) as caught:
+        budget.spend(1)
+    assert caught.value.retry_after_seconds == 1800
+    budget.spend(2)
+    seconds[0] = 1800.0
+    budget.spend(1)
+    with pytest.raises(TooManyAttempts):
+        budget.spend(1)
 
 
 @pytest.mark.parametrize(

@@ -191,13 +191,13 @@ def test_a_gpu_that_is_only_named_is_looked_up(stocked: Service) -> None:
 
 WORKER_OR_NODE: tuple[tuple[dict[str, Any], int], ...] = (
     ({}, 422),
-    ({"node": 1, "worker": A6000}, 422),
+    ({"node": 999999, "worker": A6000}, 422),
     ({"node": None, "worker": None}, 422),
 )
 
 
 @pytest.mark.parametrize(("question", "status"), WORKER_OR_NODE, ids=str)
-def test_either_node_or_worker_is_needed(stocked: Service, question: dict[str, Any], status: int) -> None:
+def test_a_node_or_a_worker_is_needed(stocked: Service, question: dict[str, Any], status: int) -> None:
     refused(stocked.user.post("/v1/docker/match", json=question), status)
 
 

@@ -1,5 +1,6 @@
-"""The node that the options of `match` and `why` describe, in place of a node of the catalogue."""
+"""The facts that the options of `match` and `why` name: of a described node, or in place of a node's own."""
 
+from bayplan.cli.nodes._body import body
 from bayplan.cli.options import UsageError
 
 OF_A_GPU = frozenset({"driver_version", "gpu_name", "compute_capability", "target"})
@@ -7,17 +8,17 @@ OF_A_GPU = frozenset({"driver_version", "gpu_name", "compute_capability", "targe
 
 
 def described_node(in_catalogue: bool, cpu_only: bool, **options: object) -> dict[str, object] | None:
-    """The facts of the node that the options describe; None for a node that is `in_catalogue`.
+    """The facts that the options name: of a node that they describe, or in place of those of one that is `in_catalogue`.
 
-    Raises `UsageError` for options that do not fit together.
+    None where there are none; the word "none" makes a fact unknown. Raises `UsageError` for options that do not fit together.
     """
-    facts = {name: value for name, value in options.items() if value is not None}
-    if in_catalogue and (facts or cpu_only):
-        raise UsageError("--node says all about the worker; leave out the other options about it.")
+    facts = body(options)
+    if in_catalogue and cpu_only:
+        raise UsageError("--node names a node; leave out --cpu-only, which is a worker without GPU.")
     if cpu_only and not facts.keys() <= {"architecture"}:
         raise UsageError("--cpu-only is a worker without GPU; of the others it takes --architecture alone.")
     if in_catalogue:
-        return None
+        return facts or None
     if not cpu_only and not facts.keys() & OF_A_GPU:
         raise UsageError(
             "Say for which worker: --node, or --driver and --compute-capability, or --cpu-only for one without GPU. "

@@ -67,12 +67,14 @@ class Names:
 class Notes:
     """The reasons below a table, each once under its number, because hundreds of images share a few."""
 
+    noun: str = "image"
+    """What each row of the table is one of."""
     numbers: dict[tuple[str, ...], int] = field(default_factory=dict)
     reasons: list[ReasonAnswer] = field(default_factory=list)
     images: Counter[int] = field(default_factory=Counter)
 
-    def refer(self, reasons: Iterable[ReasonAnswer]) -> str:
-        """The numbers of an image's reasons, which join the notes where they are new."""
+    def refer(self, reasons: Iterable[ReasonAnswer], times: int = 1) -> str:
+        """The numbers of a row's reasons, which join the notes where they are new; the row stands for so many."""
         numbers = []
         for reason in reasons:
             key = (reason["code"], reason["detail"], reason["remedy"] or "")
@@ -80,7 +82,7 @@ class Notes:
                 self.reasons.append(reason)
                 self.numbers[key] = len(self.reasons)
             numbers.append(self.numbers[key])
-        self.images.update(numbers)
+        self.images.update(dict.fromkeys(numbers, times))
         return ", ".join(str(number) for number in sorted(numbers))
 
     def table(self) -> Table:
@@ -89,7 +91,7 @@ class Notes:
         drawn.add_column(justify="right", style=MUTED, min_width=len(str(len(self.reasons))))
         drawn.add_column(overflow="fold")
         for number, reason in enumerate(self.reasons, 1):
-            drawn.add_row(str(number), sentences(reason, f" ({count(self.images[number], 'image')})"))
+            drawn.add_row(str(number), sentences(reason, f" ({count(self.images[number], self.noun)})"))
         return drawn
 
 

@@ -26,3 +26,9 @@ def node_from(values: Mapping[str, Any], generation: str | None) -> Node:
 def facts_of(node: Node) -> dict[str, Any]:
     """The facts of a node as the API names them."""
     return {api_name: getattr(node, name) for name, api_name in _FACTS.items()}
+
+
+def changes_from(values: Mapping[str, Any], generation: str | None) -> dict[str, Any]:
+    """The facts that replace a node's own, of those that the values name; `generation` is the name of theirs."""
+    changes = {name: values[api_name] for name, api_name in _FACTS.items() if api_name in values}
+    return changes | ({"hardware_generation": generation} if "hardware_generation" in changes else {})

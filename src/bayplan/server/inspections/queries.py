@@ -10,7 +10,7 @@ from bayplan.clock import now
 from bayplan.db.principal import Principal
 from bayplan.domain.facts import architecture
 from bayplan.domain.reference import Reference
-from bayplan.errors import Invalid
+from bayplan.errors import Forbidden, Invalid
 from bayplan.registry.errors import CredentialsRefused
 from bayplan.schemas.inspection import InspectionRequest
 from bayplan.server.context import Context
@@ -25,15 +25,25 @@ if TYPE_CHECKING:
 Object = dict[str, Any]
 
 
-async def inspect(context: Context, request: InspectionRequest) -> Object:
-    """Inspects any image, and stores nothing; raises `Invalid` or `RegistryError`."""
+async def inspect(context: Context, principal: Principal, request: InspectionRequest) -> Object:
+    """Inspects any image, and stores nothing; raises `Invalid` or `RegistryError`.
+
+    Of a user who is not staff it raises `Forbidden` for credentials, and `TooManyAttempts` over the budget.
+    """
     username, password = request.registry_username, request.registry_password
+    of_user = principal.worker is None and not principal.is_staff
+    if of_user and not (username is None and password is None):
+        raise Forbidden(
+            "Only staff and workers send credentials to registries: leave out 'registry_username' and 'registry_password'."
+        )
     if (username is None) != (password is None):
         missing = "registry_password" if password is None else "registry_username"
         raise Invalid.at(
             missing, "incomplete_login", "Give both 'registry_username' and 'registry_password', or neither."
         )
     reference = Reference.parse(request.url)
+    if of_user:
+        context.inspection_budget.spend(principal.user or 0)
     if password is not None:
         await context.audit.sent_to_registry(reference.registry, "inspect", [])
     inspection = await context.registries.inspect(reference, username, password)

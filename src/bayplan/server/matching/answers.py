@@ -36,7 +36,7 @@ class GradedList:
             if end is None:
                 grade, reasons = (
                     orjson.dumps(verdict.grade),
-                    orjson.dumps([_reason(reason) for reason in verdict.reasons]),
+                    orjson.dumps([reason_answer(reason) for reason in verdict.reasons]),
                 )
                 end = self._ends[id(verdict)] = b',"grade":%b,"reasons":%b}' % (grade, reasons)
             entries.append(self._start + item + end)
@@ -44,7 +44,8 @@ class GradedList:
             self.parts.append((b"," if self.parts else b"") + b",".join(entries))
 
 
-def _reason(reason: Reason) -> dict[str, str | None]:
+def reason_answer(reason: Reason) -> dict[str, str | None]:
+    """A reason as the API shows it."""
     return {
         "grade": reason.grade,
         "code": reason.code,

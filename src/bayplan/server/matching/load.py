@@ -300,3 +300,15 @@ def _nodes(rows: Rows) -> list[tuple[int, Node]]:
             values[name] = None if values[name] is None else bool(values[name])
         nodes.append((values["pk"], node_from(values, row[-1])))
     return nodes
+
+
+_NAMES = CompiledStatement(
+    sa.select(tables.nodes.c.pk, tables.nodes.c.ip, tables.nodes.c.index, tables.nodes.c.hostname)
+)
+
+
+async def load_names(db: Database) -> dict[int, dict[str, Any]]:
+    """Gives the address, the index and the host name of every node by pk."""
+    return await db.fetch(
+        _NAMES, lambda rows: {row[0]: {"ip": row[1], "index": row[2], "hostname": row[3]} for row in rows}
+    )

@@ -18,17 +18,19 @@ from bayplan.db.natural_keys import resolve
 from bayplan.db.principal import Principal
 from bayplan.db.projection import projection
 from bayplan.db.resource_types import RESOURCE_TYPES
+from bayplan.domain.compatibility.fit import kinds_of_fit
 from bayplan.domain.compatibility.match import match, sibling_of, verdicts_for_nodes
 from bayplan.domain.compatibility.node import Node
-from bayplan.domain.compatibility.node_facts import facts_of, node_from
+from bayplan.domain.compatibility.node_facts import changes_from, facts_of, node_from
+from bayplan.domain.compatibility.overrides import overridden
 from bayplan.domain.compatibility.question import MatchQuery
 from bayplan.domain.compatibility.tables import Tables, load
 from bayplan.domain.compatibility.verdict import ORDER, Grade, Verdict
 from bayplan.errors import Invalid, NotFound
-from bayplan.schemas.match import MatchRequest, WorkerFacts
+from bayplan.schemas.match import FitRequest, MatchRequest, WorkerFacts
 from bayplan.server.http.responses import Parts
-from bayplan.server.matching.answers import PART_VERDICTS, Graded, GradedList, in_turn, json_object
-from bayplan.server.matching.load import CatalogueSnapshot, load_nodes, load_snapshot, update_snapshot
+from bayplan.server.matching.answers import PART_VERDICTS, Graded, GradedList, in_turn, json_object, reason_answer
+from bayplan.server.matching.load import CatalogueSnapshot, load_names, load_nodes, load_snapshot, update_snapshot
 from bayplan.server.snapshot import ImageSnapshots
 
 __all__ = ["CatalogueSnapshot", "Judge", "best_first", "in_turn", "load_nodes", "today"]
@@ -140,6 +142,40 @@ class Judge:
             await asyncio.sleep(0)
         return json_object({"image": image, "nodes": graded})
 
+    async def fit(
+        self, principal: Principal, pk: int, request: FitRequest, version: int, disclosure: Disclosure
+    ) -> bytes:
+        """Gives one image's verdicts over nodes by kind, best first, as JSON; raises `NotFound` and `Invalid`."""
+        catalogue = await self.at(version)
+        image = (await self._images.shown(principal, [pk], version, disclosure)).get(pk)
+        if image is None or pk not in catalogue.images:
+            raise NotFound(f"No docker image with pk {pk}.")
+        changes = await self._changes(request.worker, catalogue)
+        nodes, names = await load_nodes(self._db), await load_names(self._db)
+        if request.nodes is not None:
+            chosen = frozenset(request.nodes)
+            if unknown := sorted(chosen - names.keys()):
+                detail = f"No node with pk {unknown[0]}; /v1/nodes/list shows them all."
+                raise Invalid.at("nodes", "unknown_reference", detail)
+            nodes = [(pk, node) for pk, node in nodes if pk in chosen]
+        kinds = await in_turn(
+            lambda: kinds_of_fit(
+                catalogue.images[pk], nodes, changes, catalogue.tables, today(), of_fleet=request.nodes is None
+            ),
+            len(nodes),
+        )
+        kind_answers = [
+            {
+                "grade": kind.verdict.grade,
+                "reasons": [reason_answer(reason) for reason in kind.verdict.reasons],
+                "worker": _facts_of(kind.node, catalogue),
+                "nodes": [{"pk": pk, **names[pk]} for pk in kind.nodes if pk in names],
+            }
+            for kind in kinds
+        ]
+        considered, shown = orjson.dumps(len(nodes)), orjson.dumps(kind_answers)
+        return b'{"image":%b,"considered":%b,"kinds":%b}' % (image, considered, shown)
+
     async def node_for_images(
         self, principal: Principal, pk: int, version: int, disclosure: Disclosure
     ) -> bytes | Parts:
@@ -167,18 +203,25 @@ class Judge:
         return await self._db.fetch(chosen.by_pks, objects, pks_parameter(pks))
 
     async def _node(self, request: MatchRequest, catalogue: CatalogueSnapshot) -> Node:
-        if (request.node is None) == (request.worker is None):
-            raise Invalid.at(
-                "worker", "node_or_worker", "Give either 'node', the pk of a node, or 'worker', its facts."
-            )
-        if request.worker is not None:
+        if request.node is None:
+            if request.worker is None:
+                raise Invalid.at("worker", "node_or_worker", "Give 'node', the pk of a node, or 'worker', its facts.")
             return await self._described(request.worker, catalogue)
         nodes = await load_nodes(self._db, request.node)
         if not nodes:
             raise Invalid.at(
                 "node", "unknown_reference", f"No node with pk {request.node}; /v1/nodes/list shows them all."
             )
-        return nodes[0][1]
+        return overridden(nodes[0][1], await self._changes(request.worker, catalogue))
+
+    async def _changes(self, facts: WorkerFacts | None, catalogue: CatalogueSnapshot) -> dict[str, Any]:
+        """Gives the facts that replace those of nodes."""
+        if facts is None:
+            return {}
+        values = facts.model_dump(exclude_unset=True)
+        key = values.get("hardware_generation")
+        name = None if key is None else await self._generation(key, catalogue.version)
+        return changes_from(values, name)
 
     async def _described(self, facts: WorkerFacts, catalogue: CatalogueSnapshot) -> Node:
         name = None

@@ -3,7 +3,7 @@
 from starlette.responses import Response
 
 from bayplan.errors import Forbidden
-from bayplan.schemas.match import ImageOnNodes, MatchAnswer, MatchRequest, NodeForImages
+from bayplan.schemas.match import FitAnswer, FitRequest, ImageOnNodes, MatchAnswer, MatchRequest, NodeForImages
 from bayplan.server.auth.access import EVERYONE, USERS, USERS_AND_OWN_WORKERS
 from bayplan.server.context import Context
 from bayplan.server.disclosing import disclosing
@@ -45,6 +45,13 @@ async def image_on_nodes(context: Context, call: Call[NoParameters, None]) -> Re
     return await disclosing(context, call, "nodes", disclosure, await fingerprinted_parts(call.request, verdicts))
 
 
+async def fit(context: Context, call: Call[NoParameters, FitRequest]) -> Response:
+    """Answers with the kinds of nodes, and the verdict of an image on each."""
+    disclosure = context.disclosure()
+    answer = json_answer(await context.judge.fit(call.principal, call.pk, call.body, call.version, disclosure))
+    return await disclosing(context, call, "nodes", disclosure, answer)
+
+
 async def node_for_images(context: Context, call: Call[NoParameters, None]) -> Response:
     """Answers with the verdicts of a node over all images."""
     disclosure = context.disclosure()
@@ -79,6 +86,23 @@ ROUTES = (
         answer=ImageOnNodes,
         errors=(404,),
         conditional=True,
+    ),
+    Route(
+        "POST",
+        "/v1/docker/{pk}/fit",
+        fit,
+        USERS.within("match"),
+        "On which kinds of nodes an image runs",
+        "Gives the nodes by kind, best first, also those that do not run the image, each kind with its nodes and every reason. "
+        "`worker` replaces facts of the nodes: what if they had another driver?",
+        "fit",
+        ("docker images",),
+        body=FitRequest,
+        body_required=False,
+        example={"worker": {"driver_version": "570.211.01"}},
+        answer=FitAnswer,
+        errors=(404,),
+        headers=NOT_KEPT,
     ),
     Route(
         "GET",
