@@ -46,15 +46,17 @@ def run(box: Box) -> Run:
 
 @pytest.fixture(scope="session")
 def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registry]:
-    """A registry with an image of CUDA 12.8, one whose CUDA and GPU nothing says, and one for two architectures."""
+    """A registry with an image of CUDA 12.8, one whose CUDA and GPU nothing says, an encoder, and one for two architectures."""
     with running_registry("basic", tmp_path_factory.mktemp("registry")) as registry:
         registry.image("ml/cuda", "12.8", CUDA)
         registry.image("ml/plain", "1", configuration({"PATH": "/bin"}))
+        registry.image("ml/encoder", "1", configuration(ENCODER))
         arm = registry.image("ml/both", "arm64", configuration({"PATH": "/bin"}, architecture="arm64"))
         registry.index("ml/both", "1", [registry.image("ml/both", "amd64", CUDA), arm])
         yield registry
 
 
+ENCODER = {"NVIDIA_VISIBLE_DEVICES": "all", "NVIDIA_DRIVER_CAPABILITIES": "video,utility"}
 CUDA = configuration(
     {
         "NVIDIA_VISIBLE_DEVICES": "all",

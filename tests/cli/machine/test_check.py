@@ -62,6 +62,13 @@ def test_what_nothing_says_is_unknown_and_how_to_say_it(run: Run, registry: Regi
     assert checked(run, f"{registry.host}/ml/plain:1", "--cuda", "12.8", code=3)["grade"] == "no"
 
 
+def test_whether_a_video_encoder_works_without_a_gpu_is_not_known(box: Box, run: Run, registry: Registry) -> None:
+    assert checked(run, f"{registry.host}/ml/encoder:1", code=4)["missing"] == {"cpu": "--cpu"}
+    assert checked(run, f"{registry.host}/ml/encoder:1", "--cpu")["grade"] == "cpu"
+    box.has("580.95.05", A6000)
+    assert checked(run, f"{registry.host}/ml/encoder:1")["grade"] == "native"
+
+
 def test_each_architecture_has_its_own_facts(run: Run, registry: Registry) -> None:
     worker = ("--gpu", "NVIDIA L4", "--driver", "580.95.05")
     assert checked(run, f"{registry.host}/ml/both:1", *worker, "--architecture", "amd64")["grade"] == "native"

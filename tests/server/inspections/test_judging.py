@@ -54,6 +54,21 @@ def test_an_empty_start_condition_leaves_that_of_the_cuda_version(service: Servi
     assert verdict(service, image, NEW_DRIVER) == ("native", [])
 
 
+def test_a_video_encoder_that_staff_call_able_to_do_without_a_gpu_runs_without(
+    service: Service, registry: Registry
+) -> None:
+    env = {"NVIDIA_VISIBLE_DEVICES": "all", "NVIDIA_DRIVER_CAPABILITIES": "video,utility"}
+    url = pushed(registry, "judged/encoder", env)
+    framework = service.make("frameworks")["pk"]
+    image = made(service, url, framework=framework, cpu=True, cuda_version=None, min_hardware_generation=None)
+    inspect(service, image)
+    path = f"/v1/docker/{image['pk']}/facts"
+    assert service.user.get(path).json()["needs_driver"]["value"] is True
+    assert verdict(service, image, {}) == ("cpu", [])
+    service.staff.patch(path, json={"needs_driver": True})
+    assert verdict(service, image, {}) == ("no", ["needs_gpu"])
+
+
 def test_an_image_for_another_platform_is_seen(service: Service, registry: Registry) -> None:
     image = image_at(service, pushed(registry, "judged/platform", architecture="arm64"))
     assert verdict(service, image, NEW_DRIVER) == ("native", [])

@@ -101,8 +101,10 @@ def missing(reasons: Iterable[ReasonAnswer]) -> dict[str, str]:
     for reason in reasons:
         if reason["grade"] != "unknown":
             continue
-        if _CUDA_UNKNOWN in reason["detail"] or (reason["needed"] or "").startswith("cuda_version"):
-            options |= _OF_IMAGE
+        needed = (reason["needed"] or "").replace(",", " ").split()
+        options |= {
+            name: option for name, option in _OF_IMAGE.items() if name in needed or _CUDA_UNKNOWN in reason["detail"]
+        }
         words = set((reason["remedy"] or "").replace(",", " ").replace(".", " ").split())
         options |= {name: option_of(name) for name in NODE_FACTS if name in words}
     return options

@@ -10,6 +10,7 @@ from bayplan.domain.compatibility.image_facts import image_with_facts
 from bayplan.domain.compatibility.image_requirements import ImageRequirements
 from bayplan.domain.compatibility.judge import judge
 from bayplan.domain.compatibility.node import Node
+from bayplan.domain.compatibility.node_capabilities import NodeCapabilities
 from bayplan.domain.compatibility.platform import platform
 from bayplan.domain.compatibility.tables import Tables
 from bayplan.domain.compatibility.verdict import Grade, Reason, ReasonCode, Verdict
@@ -50,9 +51,15 @@ def inspected_image(platforms: Iterable[Platform], is_readable: IsReadable, ente
         for name, described in by_architecture.items()
         if name is not None and name != first
     }
+    if entered.cpu:  # a person is surer than what was read
+        image, others = _without_driver(image), {name: _without_driver(other) for name, other in others.items()}
     return replace(
         image, by_architecture=tuple((name, other) for name, other in sorted(others.items()) if other != image)
     )
+
+
+def _without_driver(image: Image) -> Image:
+    return replace(image, needs_driver=None)
 
 
 def _plain(described: Platform | None, entered: Entered) -> Image:
@@ -76,6 +83,8 @@ def judge_inspected(image: Image, node: Node, tables: Tables, today: datetime.da
     """The verdict for an image on a node; `unknown` where the image would run without using a GPU, and may use one."""
     own = {platform(name): other for name, other in image.by_architecture}
     there = own.get(platform(node.architecture), image) if node.architecture is not None else image
+    if there.needs_driver and not there.cpu and not NodeCapabilities(node, tables).has_gpu:
+        return Verdict(Grade.UNKNOWN, (_MAY_NEED_DRIVER,))
     if uses_gpu(there, tables) is not None:
         return judge(image, node, tables, today)
     without = judge(replace(there, cpu=True, by_architecture=()), node, tables, today)
@@ -91,5 +100,15 @@ _NOT_SAID = Reason(
     found=None,
     detail="Nothing in the image's manifest, configuration, build history and name says whether it uses a GPU, nor with which CUDA.",
     remedy="Say which CUDA release is in it, or that it needs no GPU.",
+    source="the image's inspection",
+)
+
+_MAY_NEED_DRIVER = Reason(
+    Grade.UNKNOWN,
+    ReasonCode.FACT_MISSING,
+    needed="cpu",
+    found=None,
+    detail="The image asks for the driver's video libraries; it is not known whether it works without a GPU too.",
+    remedy="Say that it needs no GPU, or use a machine with one.",
     source="the image's inspection",
 )

@@ -21,7 +21,7 @@ from bayplan.domain.compatibility.node import Node
 from bayplan.domain.compatibility.node_facts import node_from
 from bayplan.domain.compatibility.order import CatalogueImage
 from bayplan.domain.compatibility.tables import Tables
-from bayplan.domain.facts import REGISTRY, SCAN, SourcedFacts, by_precedence, on_architecture
+from bayplan.domain.facts import REGISTRY, SCAN, STAFF, SourcedFacts, by_precedence, on_architecture
 from bayplan.server.snapshot import MANY_IMAGES, spare_collector
 
 # Rows that are read at once: more would hold the event loop, and cost hundreds of megabytes while they last.
@@ -233,20 +233,24 @@ def _image(
 ) -> Image:
     """The image with its facts by name and origin, and those that replace an origin's on an architecture."""
     plain = _plain_image(*row[_PLAIN_AT:])
-    image = image_with_facts(plain, _values(values)) if values else plain
+    image = image_with_facts(plain, _values(values, plain)) if values else plain
     names = sorted({name for of_origin in by_origin.values() for name in of_origin})
     if not names:
         return image
     return replace(
         image,
         by_architecture=tuple(
-            (name, image_with_facts(plain, _values(on_architecture(values, by_origin, name)))) for name in names
+            (name, image_with_facts(plain, _values(on_architecture(values, by_origin, name), plain))) for name in names
         ),
     )
 
 
-def _values(values: Mapping[tuple[str, str], Any]) -> dict[str, Any]:
-    return {name: value for name, (value, _) in by_precedence(values).items()}
+def _values(values: Mapping[tuple[str, str], Any], plain: Image) -> dict[str, Any]:
+    """The facts by precedence; staff's `cpu` is stronger than a need of the driver that was read from the image."""
+    facts = {name: value for name, (value, _) in by_precedence(values).items()}
+    if plain.cpu and ("needs_driver", STAFF) not in values:
+        facts.pop("needs_driver", None)
+    return facts
 
 
 _SAME_MACHINE = tables.nodes.alias()
