@@ -41,10 +41,14 @@ Read = Callable[[str, int], bytes]
 
 @dataclass(frozen=True, slots=True)
 class StoredImage:
-    """An image in a folder or an archive: what reads it, and the name that it has there."""
+    """An image in a folder or an archive: what reads it, the name that it has there, and where it has manifests its digest.
+
+    The reference has the digest by which the client reads it.
+    """
 
     client: "LocalClient"
     reference: Reference
+    digest: str | None
 
 
 def is_local(text: str) -> bool:
@@ -67,7 +71,8 @@ def local_image(text: str) -> StoredImage:
             f"{path} is no archive of an image, as `docker save` writes it; unpack it where it is compressed."
         ) from None
     documents = _Documents(path, read, tag)
-    return StoredImage(LocalClient(documents.blob), documents.reference)
+    digest = documents.reference.digest
+    return StoredImage(LocalClient(documents.blob), documents.reference, None if documents.is_made(digest) else digest)
 
 
 class LocalClient(RegistryClient):
@@ -115,6 +120,10 @@ class _Documents:
                 f"{path} has neither index.json nor manifest.json: it is no OCI layout, nor what `docker save` writes."
             )
         self.reference = _reference(path, name, digest)
+
+    def is_made(self, digest: str | None) -> bool:
+        """Whether the document with that digest is none of the files, but made of them."""
+        return digest in self._made
 
     def blob(self, digest: str, limit: int) -> bytes:
         """The bytes with a digest; raises `KeyError` for none."""

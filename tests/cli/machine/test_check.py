@@ -176,7 +176,7 @@ def test_without_a_home_or_a_terminal_on_a_file_system_that_is_read_only(
 
 
 def test_many_at_once(run: Run, registry: Registry, box: Box) -> None:
-    many = int(os.environ.get("BAYPLAN_FUZZ_FACTOR", "1")) * 6
+    many = int(os.environ.get("BAYPLAN_FUZZ_FACTOR", "1")) * 4
     command = [str(PROGRAM), "check", f"{registry.host}/ml/both:1", "--quiet", "--driver", "580.95.05", "--gpu", "4090"]
     started = [subprocess.Popen(command, env=box.environment(), stderr=subprocess.PIPE, text=True) for _ in range(many)]
     assert [(process.communicate()[1], process.returncode) for process in started] == [("", 0)] * many

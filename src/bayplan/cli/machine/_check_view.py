@@ -128,7 +128,8 @@ def _named(answer: Answer) -> Text:
 def _read_from(answer: Answer) -> str:
     if answer.inspected is None:
         return _ORIGINS["catalogue"]
-    return f"{_ORIGINS[answer.inspected.origin]}, {answer.inspected.digest[:19]}"
+    digest = answer.inspected.digest
+    return _ORIGINS[answer.inspected.origin] + (f", {digest[:19]}" if digest else "")
 
 
 def _worker_line(judged: Judged, *, several: bool) -> Text:

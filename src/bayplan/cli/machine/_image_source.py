@@ -3,7 +3,7 @@
 import asyncio
 import sys
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -17,10 +17,13 @@ Origin = Literal["registry", "cache", "folder", "catalogue"]
 
 @dataclass(frozen=True, slots=True)
 class Inspected:
-    """An image's reference, the digest that it has now, its platforms with their facts, and what they were read from."""
+    """An image's reference, the digest that it has now, its platforms with their facts, and what they were read from.
+
+    An archive of an older docker has no digest.
+    """
 
     reference: Reference
-    digest: str
+    digest: str | None
     platforms: list[dict[str, Any]]
     origin: Origin
 
@@ -32,7 +35,8 @@ def inspect_image(text: str, *, offline: bool) -> Inspected:
     if layout.is_local(text):
         image = layout.local_image(text)
         content = asyncio.run(_inspection(image.client, image.reference))
-        return Inspected(image.reference, content["digest"], content["platforms"], "folder")
+        named = replace(image.reference, digest=None)
+        return Inspected(named, image.digest, content["platforms"], "folder")
     reference = Reference.parse(text, field="image")
     cache = InspectionCache(_cache_folder())
     if offline:

@@ -89,7 +89,7 @@ def checked(facts: Mapping[str, Any]) -> Facts:
     from bayplan.schemas.match import WorkerFacts
 
     try:
-        return WorkerFacts.model_validate(dict(facts)).model_dump(exclude_none=True)
+        return WorkerFacts.model_validate(dict(facts)).model_dump(exclude_unset=True)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         raise Invalid(f"{option_of(str(first['loc'][0]))}: {first['msg']}.") from None

@@ -37,7 +37,7 @@ class Workers:
 
 def described(facts: Facts) -> Workers:
     """The worker that options describe."""
-    return Workers((GpuKind(facts),))
+    return Workers((GpuKind(changed({}, facts)),))
 
 
 def of_machine(machine: Here) -> Workers:
@@ -62,8 +62,13 @@ def with_changes(workers: Workers, changes: Mapping[str, Any]) -> Workers:
     """The same workers with other facts, which options name."""
     if not changes:
         return workers
-    kinds = tuple(GpuKind({**kind.facts, **changes}, kind.indices, kind.name) for kind in workers.kinds)
+    kinds = tuple(GpuKind(changed(kind.facts, changes), kind.indices, kind.name) for kind in workers.kinds)
     return Workers(kinds, workers.machine_gpus, workers.faults)
+
+
+def changed(facts: Mapping[str, Any], changes: Mapping[str, Any]) -> Facts:
+    """The facts with others in their place; None takes one away."""
+    return {name: value for name, value in {**facts, **changes}.items() if value is not None}
 
 
 def _of_json(text: str) -> Workers:

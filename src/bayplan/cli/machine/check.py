@@ -8,7 +8,8 @@ import typer
 from bayplan.cli import exit_codes
 from bayplan.cli.matching._described_node import OF_A_GPU
 from bayplan.cli.node_facts import takes_node_facts
-from bayplan.cli.options import TABLE, CpuOnly, Node, Output, Server, UsageError
+from bayplan.cli.nodes._body import body
+from bayplan.cli.options import TABLE, CpuOnly, Here, Node, Output, Server, UsageError
 
 
 @takes_node_facts()
@@ -31,7 +32,7 @@ def check(
     ] = None,
     node: Node = None,
     *,
-    here: Annotated[bool, typer.Option("--here", help="This machine; other options change facts of it.")] = False,
+    here: Here = False,
     cpu_only: CpuOnly = False,
     cuda: Annotated[
         str | None, typer.Option(metavar="VERSION", help="The CUDA release in the image, where nothing says it.")
@@ -53,7 +54,7 @@ def check(
     It needs no server: it reads the image's manifest in its registry and this machine's hardware. The exit code is the
     verdict: 0 it runs, 3 it does not, 4 not known; 1 is an error, and 2 a command that is typed wrongly.
     """
-    changes = {name: value for name, value in facts.items() if value is not None}
+    changes = body(facts)
     named = [option for option, is_given in _sources(machine, node, here, cpu_only, changes).items() if is_given]
     if len(named) > 1:
         raise UsageError(f"{' and '.join(named)} each say for which worker; give one of them.")

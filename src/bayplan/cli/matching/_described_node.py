@@ -7,12 +7,21 @@ OF_A_GPU = frozenset({"driver_version", "gpu_name", "compute_capability", "targe
 """The facts without all of which a worker has no GPU."""
 
 
-def described_node(in_catalogue: bool, cpu_only: bool, **options: object) -> dict[str, object] | None:
+def described_node(
+    in_catalogue: bool, cpu_only: bool, here: bool = False, **options: object
+) -> dict[str, object] | None:
     """The facts that the options name: of a node that they describe, or in place of those of one that is `in_catalogue`.
 
-    None where there are none; the word "none" makes a fact unknown. Raises `UsageError` for options that do not fit together.
+    With `here` all facts of this machine. None where there are none; the word "none" makes a fact unknown. Raises `UsageError`
+    for options that do not fit together.
     """
     facts = body(options)
+    if here:
+        if in_catalogue or cpu_only:
+            raise UsageError("--here is this machine; leave out --node and --cpu-only.")
+        from bayplan.cli.machine._this_machine import facts_here
+
+        return facts_here(facts)
     if in_catalogue and cpu_only:
         raise UsageError("--node names a node; leave out --cpu-only, which is a worker without GPU.")
     if cpu_only and not facts.keys() <= {"architecture"}:
@@ -21,7 +30,7 @@ def described_node(in_catalogue: bool, cpu_only: bool, **options: object) -> dic
         return facts or None
     if not cpu_only and not facts.keys() & OF_A_GPU:
         raise UsageError(
-            "Say for which worker: --node, or --driver and --compute-capability, or --cpu-only for one without GPU. "
+            "Say for which worker: --here, --node, or --driver and --compute-capability, or --cpu-only for one without GPU. "
             "In place of the capability its name will do, as in --gpu 4090."
         )
     return facts

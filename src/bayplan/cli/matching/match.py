@@ -12,6 +12,7 @@ from bayplan.cli.options import (
     Domain,
     Framework,
     Grades,
+    Here,
     Node,
     Output,
     Server,
@@ -28,6 +29,7 @@ LIMIT, OF_EACH = 10, 3
 def match(
     node: Node = None,
     *,
+    here: Here = False,
     cpu_only: CpuOnly = False,
     task: Task = None,
     domain: Domain = None,
@@ -48,14 +50,14 @@ def match(
 ) -> None:
     """Show which images run on a worker, best first.
 
-    The worker is a node of the catalogue (--node), or what the options say of it.
+    The worker is a node of the catalogue (--node), this machine (--here), or what the options say of it.
     Without --framework the result is grouped by framework, with so many of each (--limit); JSON is the API's flat list.
     Where none runs, it says what stands in the way and what would change that.
     """
     from bayplan.cli import connection, lookup, output
     from bayplan.cli.matching import _view as match_view
 
-    described = described_node(node is not None, cpu_only, **facts)
+    described = described_node(node is not None, cpu_only, here, **facts)
     of_each = framework is None and output_format.is_for_people
     limit = limit or (OF_EACH if of_each else LIMIT)
     with connection.connect(server) as client:

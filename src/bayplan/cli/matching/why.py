@@ -10,6 +10,7 @@ from bayplan.cli.node_facts import SIZES, takes_node_facts
 from bayplan.cli.options import (
     TABLE,
     CpuOnly,
+    Here,
     ImageWords,
     Node,
     Output,
@@ -24,6 +25,7 @@ def why(
     image: ImageWords,
     node: Node = None,
     *,
+    here: Here = False,
     cpu_only: CpuOnly = False,
     exit_code: Annotated[
         bool, typer.Option("--exit-code", help="Make the exit code the verdict: 0 runs, 3 does not, 4 not known.")
@@ -41,7 +43,7 @@ def why(
     from bayplan.cli.matching import _view as match_view
     from bayplan.client import exact
 
-    described = described_node(node is not None, cpu_only, **facts)
+    described = described_node(node is not None, cpu_only, here, **facts)
     with connection.connect(server) as client:
         existing = lookup.image(client, image)
         catalogue_node = lookup.node(client, node) if node is not None else None
