@@ -28,3 +28,14 @@ def test_what_cannot_be_exported_says_why(shell: Shell, images: list[str]) -> No
     assert "export each by itself" in shell.run("export-to", "slurm", *images, code=2).err
     assert "kubernetes" in shell.run("export-to", "nomad", images[0], code=2).err
     assert "no image" in shell.run("export-to", "compose", "nothing-like-it", code=1).err
+
+
+def test_images_that_some_node_runs_are_named_by_what_is_pulled(shell: Shell) -> None:
+    references = shell.run("images", "list", "--runnable", "-o", "name").out.splitlines()
+    every = shell.run("images", "list", "-o", "name").out.splitlines()
+    assert 0 < len(references) < len(every)
+    assert all("/" in reference for reference in references)
+    some = yaml.safe_load(
+        shell.run("images", "list", "--runnable", "--task", "train", "--limit", "2", "-o", "json").out
+    )
+    assert len(some) == 2

@@ -55,3 +55,19 @@ def test_the_floor_follows_the_facts(shared: Service, torch: int) -> None:
 
 def test_an_image_that_there_is_not_has_no_floor(shared: Service) -> None:
     refused(shared.user.get("/v1/docker/99999/floor"), 404)
+
+
+def test_images_that_some_node_runs(shared: Service, torch: int) -> None:
+    def runnable() -> set[int]:
+        answer = shared.user.get("/v1/docker/runnable")
+        assert answer.status_code == 200, answer.text
+        return {image["pk"] for image in answer.json()}
+
+    assert torch not in runnable()
+    old = shared.make("nodes", ip="10.9.9.1", driver_version="470.57.02", compute_capability="8.0", gpu_mem=80 << 30)
+    assert torch not in runnable()
+    new = shared.make("nodes", ip="10.9.9.2", driver_version="535.104.05", compute_capability="8.0", gpu_mem=80 << 30)
+    assert torch in runnable()
+    for node in (old, new):
+        assert shared.staff.delete(f"/v1/nodes/{node['pk']}").status_code == 204
+    assert torch not in runnable()

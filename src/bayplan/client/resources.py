@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from bayplan.schemas.checks import ImageChecks
     from bayplan.schemas.docker import ExpandedImageAnswer, ImageAnswer  # noqa: F401  # the base class names one in quotes
     from bayplan.schemas.facts import FactsAnswer
-    from bayplan.schemas.floors import FloorAnswer
+    from bayplan.schemas.floors import FloorAnswer, RunnableImageAnswer
     from bayplan.schemas.hardware import HardwareAnswer
     from bayplan.schemas.inspection import InspectionAnswer
     from bayplan.schemas.licences import LicenceAnswer
@@ -153,6 +153,11 @@ class Images(Collection["ImageAnswer", "ExpandedImageAnswer"]):
         """What an image needs of a node: drivers, GPUs, memory."""
         floor: FloorAnswer = self._request("GET", f"{self._path}/{pk}/floor")
         return floor
+
+    def runnable(self) -> "builtins.list[RunnableImageAnswer]":
+        """The images that some node of the catalogue runs, with their references by digest."""
+        images: builtins.list[RunnableImageAnswer] = self._request("GET", f"{self._path}/runnable")
+        return images
 
     def set_facts(self, pk: int, facts: Body) -> "FactsAnswer":
         """Enters facts; None removes an entry. Gives all facts of the image."""

@@ -77,3 +77,14 @@ class FloorAnswer(TypedDict):
     reference: str
     digest: str | None
     platforms: list[PlatformFloorAnswer]
+
+
+@answer()
+class RunnableImageAnswer(TypedDict):
+    """An image that some node of the catalogue runs, with its reference: by digest where the digest is known."""
+
+    pk: int
+    name: str
+    version: str
+    reference: str
+    digest: str | None

@@ -34,6 +34,9 @@ def list_(
             help="Only those in that check state: missing, moved, denied, unreachable, ok, not-ok, unchecked.",
         ),
     ] = None,
+    runnable: Annotated[
+        bool, typer.Option("--runnable", help="Only those that some node runs; `-o name` gives references by digest.")
+    ] = False,
     deleted: Annotated[bool, typer.Option("--deleted", help="The deleted ones.")] = False,
     limit: Annotated[int | None, typer.Option(min=1, metavar="N", help="At most so many.")] = None,
     server: Server = None,
@@ -72,7 +75,11 @@ def list_(
             *expressions,
             order_by=order,
             include_inactive=deleted,
-            limit=limit,
+            limit=None if runnable else limit,
             expand=not output_format.is_data,  # type: ignore[call-overload]  # either type of image has a name
         )
-    return output.render(images, output_format, view=image_view.show_list, name=image_view.reference)
+        if not runnable:
+            return output.render(images, output_format, view=image_view.show_list, name=image_view.reference)
+        references = {image["pk"]: image["reference"] for image in client.images.runnable()}
+    images = [image for image in images if image["pk"] in references][:limit]
+    return output.render(images, output_format, view=image_view.show_list, name=lambda image: references[image["pk"]])

@@ -17,7 +17,7 @@ from bayplan.domain.compatibility.question import MatchQuery, TaskImages
 from bayplan.domain.compatibility.rules import RULES, RuleSet
 from bayplan.domain.compatibility.summary import SummaryLine, summarize, summarize_nothing
 from bayplan.domain.compatibility.tables import Tables
-from bayplan.domain.compatibility.verdict import ORDER, Remedy, Verdict
+from bayplan.domain.compatibility.verdict import MATCHED_BY_DEFAULT, ORDER, Remedy, Verdict
 from bayplan.domain.framework_spec import framework_key
 
 
@@ -101,6 +101,16 @@ def verdicts_for_nodes(
             by_kind[kind] = verdict
         answer.append((key, verdict))
     return tuple(answer)
+
+
+def run_by_some(index: CatalogueIndex, nodes: Iterable[Node], today: datetime.date) -> Bits:
+    """The images that at least one of these nodes runs by a grade that is matched by default."""
+    images = 0
+    for kind in dict.fromkeys(map(index.rules.kind, nodes)):
+        images |= index.verdicts(kind, today).of_grades(MATCHED_BY_DEFAULT)
+        if images == index.every:
+            break
+    return images
 
 
 def sibling_of(pk: int, index: CatalogueIndex, today: datetime.date) -> Callable[[Node], Remedy | None]:

@@ -1,13 +1,14 @@
 """What an image needs of a node, as objects."""
 
 from bayplan.domain.compatibility.floor import Floor, floors
+from bayplan.domain.compatibility.match import run_by_some
 from bayplan.domain.compatibility.verdict import Grade, Reason
 from bayplan.errors import NotFound
-from bayplan.schemas.floors import FloorAnswer, GpuGrade, PlatformFloorAnswer
+from bayplan.schemas.floors import FloorAnswer, GpuGrade, PlatformFloorAnswer, RunnableImageAnswer
 from bayplan.schemas.match import ReasonAnswer
 from bayplan.server.context import Context
 from bayplan.server.floors.store import pull_references
-from bayplan.server.matching.queries import in_turn, today
+from bayplan.server.matching.queries import in_turn, load_nodes, today
 
 _GRADES: dict[Grade, GpuGrade] = {
     Grade.NATIVE: "native",
@@ -36,6 +37,20 @@ async def load_floor(context: Context, pk: int, version: int) -> FloorAnswer:
         "digest": pulled.digest,
         "platforms": [platform_answer(floor) for floor in platforms],
     }
+
+
+async def runnable_images(context: Context, version: int) -> list[RunnableImageAnswer]:
+    """Gives the images that some node runs by a grade that is matched by default, in the order of matches."""
+    catalogue = await context.judge.at(version)
+    nodes = await load_nodes(context.db)
+    index = catalogue.index
+    pks = await in_turn(lambda: index.pks(run_by_some(index, (node for _, node in nodes), today())), len(index))
+    pulled = await pull_references(context.db, pks)
+    return [
+        {"pk": pk, "name": each.name, "version": each.version, "reference": each.reference, "digest": each.digest}
+        for pk in pks
+        if (each := pulled.get(pk)) is not None
+    ]
 
 
 def platform_answer(floor: Floor) -> PlatformFloorAnswer:

@@ -1,9 +1,11 @@
-"""The route of what an image needs of a node."""
+"""The routes of what an image needs of a node, and of the images that some node runs."""
+
+from collections.abc import Awaitable, Callable, Hashable
 
 import orjson
 from starlette.responses import Response
 
-from bayplan.schemas.floors import FloorAnswer
+from bayplan.schemas.floors import FloorAnswer, RunnableImageAnswer
 from bayplan.server.auth.access import USERS
 from bayplan.server.context import Context
 from bayplan.server.floors import queries
@@ -18,14 +20,29 @@ _QUESTION_BYTES = 100
 
 async def load_floor(context: Context, call: Call[NoParameters, None]) -> Response:
     """Answers with what an image needs of a node."""
-    question = ("floor", call.pk, today())
+    pk, version = call.pk, call.version
+    return await _kept(context, call, ("floor", pk), lambda: queries.load_floor(context, pk, version))
+
+
+async def runnable(context: Context, call: Call[NoParameters, None]) -> Response:
+    """Answers with the images that some node runs."""
+    return await _kept(context, call, ("runnable",), lambda: queries.runnable_images(context, call.version))
+
+
+async def _kept(
+    context: Context,
+    call: Call[NoParameters, None],
+    about: tuple[Hashable, ...],
+    answer: Callable[[], Awaitable[object]],
+) -> Response:
+    """The answer to a question about the catalogue, kept while its version and the day stay."""
+    question = (*about, today())
     kept = context.kept_answers.get(question, call.version)
-    if kept is not None:
-        return tagged(call.request, kept.body, kept.tag)
-    body = orjson.dumps(await queries.load_floor(context, call.pk, call.version))
-    tag = fingerprint(body)
-    context.kept_answers.keep(question, KeptAnswer(call.version, tag, body, {}), _QUESTION_BYTES)
-    return tagged(call.request, body, tag)
+    if kept is None:
+        body = orjson.dumps(await answer())
+        kept = KeptAnswer(call.version, fingerprint(body), body, {})
+        context.kept_answers.keep(question, kept, _QUESTION_BYTES)
+    return tagged(call.request, kept.body, kept.tag)
 
 
 ROUTES = (
@@ -42,5 +59,19 @@ ROUTES = (
         answer=FloorAnswer,
         errors=(404,),
         conditional=True,
+    ),
+    Route(
+        "GET",
+        "/v1/docker/runnable",
+        runnable,
+        USERS,
+        "Which images some node runs",
+        "Gives the images that at least one node of the catalogue runs by the grades that are matched by default, in the order of "
+        "matches, with their references by digest: for mirroring.",
+        "runnable_images",
+        ("docker images",),
+        answer=list[RunnableImageAnswer],
+        conditional=True,
+        most_at_once=2,
     ),
 )
