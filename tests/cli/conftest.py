@@ -59,7 +59,7 @@ class Shell:
         """
         process, terminal = pty.fork()
         if process == 0:
-            os.execve(PROGRAM, [str(PROGRAM), *arguments], self._environment() | {"TERM": "xterm-256color"})
+            os.execve(PROGRAM, [str(PROGRAM), *arguments], {"TERM": "xterm-256color"} | self._environment())
         fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
         lines = list(typed)
         output = b""

@@ -1,10 +1,12 @@
 """The start of the command line: fast, with help for every command, and without a traceback where something is missing."""
 
+import json
 import re
 import socket
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -114,8 +116,46 @@ def test_version(stranger: Shell) -> None:
 
 def test_wrong_usage_ends_with_2(stranger: Shell) -> None:
     assert "No such command 'imags'" in stranger.run("imags", code=2).err
-    assert "No such option: --nod" in stranger.run("match", "--nod", "3", code=2).err
+    assert "No such option: --nod. Did you mean --node?" in stranger.run("match", "--nod", "3", code=2).err
     assert "Missing argument 'IMAGE" in stranger.run("images", "show", code=2).err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        ("imgaes", "No such command 'imgaes'. Did you mean images or migrate?"),
+        ("image list", "No such command 'image'. Did you mean images?"),
+        ("nodes ls", "No such command 'ls'. Did you mean list?"),
+        ("images delete x", "No such command 'delete'. Did you mean rm?"),
+        ("describe x", "No such command 'describe'. Did you mean images show or nodes show or prefetch show?"),
+        ("xyzzy", "No such command 'xyzzy'."),
+        ("match --limit x", "Invalid value for '--limit': write a whole number, like 3."),
+    ],
+)
+def test_what_was_meant(stranger: Shell, arguments: str, sentence: str) -> None:
+    assert stranger.run(*arguments.split(), code=2).err.splitlines()[-1] == f"Error: {sentence}"
+    error = json.loads(stranger.run(*arguments.split(), "--json", code=2).err)
+    assert error == {"code": "usage", "detail": sentence, "errors": [], "exit_code": 2}
+
+
+def test_errors_are_json_where_the_answer_would_be(shell: Shell, stranger: Shell) -> None:
+    for option in (("-o", "json"), ("-o=json",), ("--output=json",), ("-ojson",), ("--json",)):
+        error = json.loads(shell.run("images", "show", "nothing", *option, code=1).err)
+        assert error["code"] == "not_found"
+        assert error["detail"].startswith("There is no image 'nothing'")
+        assert error["exit_code"] == 1
+    nowhere = stranger.with_settings(server="http://127.0.0.1:9", token="x")
+    assert json.loads(nowhere.run("nodes", "list", "-o", "json", code=1).err)["code"] == "unreachable"
+    problems = json.loads(shell.run("nodes", "add", "x", "--driver", "new", "--json", code=1).err)["errors"]
+    assert [problem["field"] for problem in problems] == ["driver_version"]
+
+
+@pytest.mark.parametrize("variables", [{"NO_COLOR": "1"}, {"TERM": "dumb"}])
+def test_a_plain_terminal_gets_no_escape(shell: Shell, variables: dict[str, str]) -> None:
+    plain = replace(shell, variables=variables)
+    for arguments in (("match", "--node", "t4.example.org"), ("nodes", "list"), ("images", "show", "nothing")):
+        assert "\x1b" not in plain.at_terminal(*arguments).out
+    assert "\x1b[" in shell.at_terminal("match", "--node", "t4.example.org").out
 
 
 @pytest.mark.parametrize(

@@ -44,7 +44,7 @@ def test_a_command_does_its_work_without_streams(shell: Shell, tmp_path: Path) -
     assert run(shell, "bayplan apply --prune --yes - <&-")[0] == 1, "an input that is closed has no catalogue"
 
 
-@pytest.mark.parametrize("command", ["export", "images list --json", "--help"])
+@pytest.mark.parametrize("command", ["export", "images list -o yaml", "--help"])
 def test_a_full_output_is_told(shell: Shell, command: str) -> None:
     assert run(shell, f"bayplan {command} >/dev/full") == (1, "", FULL)
 

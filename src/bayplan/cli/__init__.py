@@ -4,16 +4,15 @@ A command is: parse, one call, render. Everything that takes long to load (the s
 imported by the command that needs it, so that `bayplan --help` answers at once.
 """
 
-import contextlib
 import os
-import re
 import sys
 from typing import Annotated
 
 import typer
+from typer.exceptions import TyperException
 
 from bayplan import __version__
-from bayplan.cli import commands, streams
+from bayplan.cli import commands, error_output, streams
 from bayplan.cli.client_settings import client_settings
 from bayplan.cli.prompt import INTERRUPTED
 from bayplan.errors import BayplanError, CannotStart, fault_sentence
@@ -38,23 +37,6 @@ SERVER_PARTS = frozenset(
     )
 )
 """The packages of the extra `server`; without them a worker has all commands but those of the server."""
-
-COMMANDS_FOR_CALLS = (
-    (re.compile(r"\bregistry_username and registry_password\b"), "--registry-username"),
-    (re.compile(r"POST /v1/nodes/workers/list\b"), "`bayplan nodes workers`"),
-    (re.compile(r"GET /v1/credentials\b"), "`bayplan credentials list`"),
-    (re.compile(r"DELETE /v1/docker/(\d+)/reinstate\b"), r"`bayplan images reinstate \1`"),
-    (re.compile(r"at /v1/nodes/join-tokens\b"), "with `bayplan nodes join-token`"),
-    (re.compile(r"at /v1/tokens/create\b"), "with `bayplan token create`"),
-    (re.compile(r"POST /v1/tokens/list\b"), "`bayplan token list`"),
-    (
-        re.compile(r"'expires_in' can be at most [\d,]+ seconds, which is (\d+) days"),
-        r"--expires-in can be at most \1d",
-    ),
-    (re.compile(r"/v1/nodes/list\b"), "`bayplan nodes list`"),
-    (re.compile(r"/v1/(cuda|hardware|frameworks|domains|licences)/list\b"), r"`bayplan list \1`"),
-)
-"""The command or option for each call, or field of a body, that the server's sentences name."""
 
 app = typer.Typer(
     name="bayplan",
@@ -88,34 +70,42 @@ def main() -> None:
     code = _run()
     failure = streams.output_failure()
     if failure is not None and not streams.is_gone(failure):
-        _print_error(CannotStart(f"The output cannot be written: {failure.strerror}."))
+        error_output.print_error(CannotStart(f"The output cannot be written: {failure.strerror}."), 1)
     sys.exit(code if failure is None else code or 1)
 
 
 def _run() -> int:
     """Runs the command and gives its exit code, whatever it raises."""
     try:
-        app()
+        code = app(standalone_mode=False)  # `raise typer.Exit(code)` ends in its code, any other command in None
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else int(end.code is not None)
+    except typer.Abort:
+        sys.stderr.write("Aborted!\n")
+        return 1
+    except TyperException as error:
+        error_output.print_usage_error(error)
+        return error.exit_code
     except KeyboardInterrupt:
         return INTERRUPTED
     except BayplanError as error:
-        _print_error(error)
+        error_output.print_error(error, 1)
         return 1
     except OSError as error:
         return _after_system_error(error)
     except ModuleNotFoundError as error:
         if error.name is None or error.name.partition(".")[0] not in SERVER_PARTS:
             return _after_fault(error)
-        _print_error(CannotStart(f"{error.name} is not installed, which the server needs: install bayplan[server]."))
+        error_output.print_error(
+            CannotStart(f"{error.name} is not installed, which the server needs: install bayplan[server]."), 1
+        )
         return 1
     except MemoryError:
-        _print_error(CannotStart("The memory does not suffice for this."))
+        error_output.print_error(CannotStart("The memory does not suffice for this."), 1)
         return 1
     except Exception as error:  # the last resort
         return _after_fault(error)
-    return 0
+    return code if isinstance(code, int) else 0
 
 
 def _after_system_error(error: OSError) -> int:
@@ -124,7 +114,7 @@ def _after_system_error(error: OSError) -> int:
         return _after_fault(error)
     if error.filename is not None:
         name = os.fsdecode(error.filename) if isinstance(error.filename, (str, bytes)) else error.filename
-        _print_error(CannotStart(f"{name} cannot be used: {error.strerror}."))
+        error_output.print_error(CannotStart(f"{name} cannot be used: {error.strerror}."), 1)
     elif streams.output_failure() is None:
         return _after_fault(error)
     return 1
@@ -136,19 +126,5 @@ def _after_fault(error: Exception) -> int:
         from traceback import print_exception
 
         print_exception(error)
-    _print_error(BayplanError(f"{fault_sentence(error)} BAYPLAN_TRACEBACK=1 shows more."))
+    error_output.print_error(BayplanError(f"{fault_sentence(error)} BAYPLAN_TRACEBACK=1 shows more."), FAULT)
     return FAULT
-
-
-def _print_error(error: BayplanError) -> None:
-    red, normal = ("\x1b[31m", "\x1b[0m") if sys.stderr.isatty() and not os.environ.get("NO_COLOR") else ("", "")
-    lines = [f"{red}{error.detail}{normal}"]
-    lines += [
-        f"  {problem.field}: {problem.detail}" for problem in error.problems if problem.detail not in error.detail
-    ]
-    message = "\n".join(lines)
-    for call, command in COMMANDS_FOR_CALLS:
-        message = call.sub(command, message)
-    with contextlib.suppress(OSError):  # it is told elsewhere
-        sys.stdout.flush()  # so that what was printed stands above the error where both go to one place
-    sys.stderr.write(f"{message}\n")

@@ -1,21 +1,22 @@
 """The output of all commands: tables that fit a terminal and stay plain in a pipe, colours by grade, JSON, YAML, names.
 
-rich decides about colour (a terminal, NO_COLOR). In a pipe nothing is wrapped or cut, so that other programs can read
-every row as one line, unless COLUMNS asks for a width.
+rich decides about colour. In a pipe nothing is wrapped or cut, so that other programs can read every row as one line,
+unless COLUMNS asks for a width. No word is ever broken: names, versions and references can be copied from any terminal.
 """
 
 import json
 import os
+import re
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from rich.console import Console, RenderableType
-from rich.table import Table
+from rich.cells import cell_len
+from rich.console import Console
 from rich.text import Text
 
 from bayplan.cli.options import OutputFormat, UsageError
@@ -36,6 +37,7 @@ MUTED = "bright_black"
 _PIPE_WIDTH = 100_000
 _GAP = 2
 _LEAST_WIDTH = 8  # of what wraps, however narrow the terminal is
+_WORD = re.compile(r"\s*\S+\s*")
 
 Name = Callable[[Any], str | list[str]]
 """What names an object of an answer, for `-o name`; a list of names where the whole answer is one object with a list in it."""
@@ -94,31 +96,55 @@ def _show_names(answer: object, output_format: OutputFormat, name: Name | None) 
     sys.stdout.write("".join(f"{words(text)}\n" for text in names))
 
 
-def _console() -> Console:
-    console = Console(highlight=False, markup=False, emoji=False)
-    if _is_wide.get() or (not console.is_terminal and "COLUMNS" not in os.environ):
-        console.width = _PIPE_WIDTH
-    return console
+def console(*, stderr: bool = False) -> Console:
+    """The terminal, or the pipe; without colours, bold and anything that moves under NO_COLOR or TERM=dumb."""
+    is_plain = bool(os.environ.get("NO_COLOR")) or os.environ.get("TERM", "").lower() in ("dumb", "unknown")
+    return Console(
+        stderr=stderr,
+        highlight=False,
+        markup=False,
+        emoji=False,
+        soft_wrap=True,
+        force_terminal=False if is_plain else None,
+        color_system=None if is_plain else "auto",
+    )
 
 
-def show(*parts: RenderableType) -> None:
-    """Prints the parts, one below the other; a terminal that is narrower than a table needs wraps its lines."""
-    console = _console()
-    needed = [_needed(part) for part in parts if isinstance(part, Table)]
-    console.width = max(console.width, *needed, _LEAST_WIDTH)
-    if console.is_terminal:
-        for part in parts:
-            console.print(part)
-        return
-    with console.capture() as capture:
-        for part in parts:
-            console.print(part)
-    sys.stdout.write("".join(f"{line.rstrip()}\n" for line in capture.get().splitlines()))
+def _width() -> int:
+    """The width for tables and sentences: that of the terminal or of COLUMNS; of a pipe, or for `-o wide`, no bound."""
+    is_bounded = sys.stdout.isatty() or "COLUMNS" in os.environ
+    return max(console().width, 1) if is_bounded and not _is_wide.get() else _PIPE_WIDTH
 
 
-def _needed(drawn: Table) -> int:
-    """The least width in which no cell of the table is cut."""
-    return sum((column.min_width or 1) + _GAP for column in drawn.columns) - _GAP
+@dataclass(frozen=True, slots=True)
+class Lines:
+    """Lines that are laid out already: longer ones are left to the terminal, so that a copy has no line end in a name."""
+
+    lines: Sequence[Text]
+
+
+def show(*parts: Text | Lines) -> None:
+    """Prints the parts, one below the other; sentences are wrapped between words."""
+    terminal, width = console(), _width()
+    for part in parts:
+        for line in part.lines if isinstance(part, Lines) else _wrapped(part, width):
+            terminal.print(line)
+
+
+def _wrapped(text: Text, width: int) -> list[Text]:
+    """The lines of a text, wrapped between words alone: a word that is longer than the width stays whole."""
+    lines: list[Text] = []
+    for line in text.split("\n", allow_blank=True):
+        breaks, filled = [], 0
+        for word in _WORD.finditer(line.plain):
+            if filled and filled + cell_len(word.group().rstrip()) > width:
+                breaks.append(word.start())
+                filled = 0
+            filled += cell_len(word.group())
+        lines += line.divide(breaks)
+    for line in lines:
+        line.rstrip()
+    return lines or [Text()]
 
 
 def show_json(answer: object) -> None:
@@ -126,54 +152,118 @@ def show_json(answer: object) -> None:
     sys.stdout.write(json.dumps(answer, indent=2, ensure_ascii=False) + "\n")
 
 
-def table(columns: Sequence[Column], rows: Iterable[Sequence[object]]) -> Table:
-    """A table with a title line, of as many columns as there is room for; a cell is a `Text`, or a value for `words`."""
+def table(columns: Sequence[Column], rows: Iterable[Sequence[object]]) -> Lines:
+    """A table with a title line, of as many columns as there is room for; a cell is a `Text`, or a value for `words`.
+
+    Where the columns that have to be there do not fit beside each other without breaking a word, each row is a block of
+    lines, one for each field.
+    """
     cells = [[cell if isinstance(cell, Text) else Text(words(cell)) for cell in row] for row in rows]
-    widths = [
-        max([len(column.title), *(row[number].cell_len for row in cells)]) for number, column in enumerate(columns)
+    natural = [_longest([Text(column.title), *(row[at] for row in cells)]) for at, column in enumerate(columns)]
+    least = [
+        max(_longest_word([column.title, *(row[at].plain for row in cells)]), min(natural[at], _LEAST_WIDTH))
+        if column.gives_way
+        else natural[at]
+        for at, column in enumerate(columns)
     ]
-    kept = _with_room(columns, widths)
-    drawn = Table(box=None, padding=(0, _GAP, 0, 0), pad_edge=False, header_style=MUTED)
-    for number in kept:
-        column = columns[number]
-        drawn.add_column(
-            column.title.upper(),
-            justify="right" if column.right else "left",
-            no_wrap=not column.gives_way,
-            overflow="fold",
-            min_width=min(widths[number], _LEAST_WIDTH) if column.gives_way else widths[number],
-        )
-    for row in cells:
-        drawn.add_row(*(row[number] for number in kept))
-    return drawn
+    room = _width()
+    kept = _with_room(columns, natural, least, room)
+    if sum(least[at] + _GAP for at in kept) - _GAP > room:
+        return _blocks(columns, cells)
+    widths = _fitted({at: natural[at] for at in kept}, {at: least[at] for at in kept}, room)
+    titles = [Text(column.title.upper(), style=MUTED) for column in columns]
+    lines = [line for row in (titles, *cells) for line in _row(columns, row, widths)]
+    return Lines(lines)
 
 
-def _with_room(columns: Sequence[Column], widths: Sequence[int]) -> list[int]:
+def _longest(texts: Iterable[Text]) -> int:
+    return max((line.cell_len for text in texts for line in text.split("\n", allow_blank=True)), default=0)
+
+
+def _longest_word(texts: Iterable[str]) -> int:
+    return max((cell_len(word) for text in texts for word in text.split()), default=0)
+
+
+def _with_room(columns: Sequence[Column], natural: Sequence[int], least: Sequence[int], room: int) -> list[int]:
     """The columns that fit beside each other, the least spare first. One that gives way counts with half of the room at most."""
     if _is_wide.get():
         return list(range(len(columns)))
-    room = _console().width
     widths = [
-        _GAP + (min(width, room // 2) if column.gives_way else width)
-        for column, width in zip(columns, widths, strict=True)
+        _GAP + (max(least[at], min(natural[at], room // 2)) if column.gives_way else natural[at])
+        for at, column in enumerate(columns)
     ]
     kept: list[int] = []
-    usual = [number for number, column in enumerate(columns) if not column.wide]
-    for number in sorted(usual, key=lambda column: columns[column].spare):
-        if not columns[number].spare or sum(widths[column] for column in (*kept, number)) - _GAP <= room:
-            kept.append(number)
+    usual = [at for at, column in enumerate(columns) if not column.wide]
+    for at in sorted(usual, key=lambda column: columns[column].spare):
+        if not columns[at].spare or sum(widths[column] for column in (*kept, at)) - _GAP <= room:
+            kept.append(at)
     return sorted(kept)
 
 
-def fields(pairs: Iterable[tuple[str, object]]) -> Table:
-    """The fields of an object below each other, without those that have no value."""
-    drawn = Table(box=None, padding=(0, _GAP, 0, 0), pad_edge=False, show_header=False)
-    rows = [(name, value) for name, value in pairs if value is not None and value != []]
-    drawn.add_column(style=MUTED, no_wrap=True, min_width=max((len(name) for name, _ in rows), default=0))
-    drawn.add_column(overflow="fold", min_width=_LEAST_WIDTH)
+def _fitted(natural: Mapping[int, int], least: Mapping[int, int], room: int) -> dict[int, int]:
+    """The widths of columns that fit into the room together: the widest gives way first."""
+    widths = dict(natural)
+    excess = sum(widths.values()) + _GAP * (len(widths) - 1) - room
+    while excess > 0 and (giving := [at for at in widths if widths[at] > least[at]]):
+        widest = max(giving, key=widths.__getitem__)
+        others = [widths[at] for at in giving if widths[at] < widths[widest]]
+        step = min(excess, widths[widest] - max([least[widest], *others]))
+        widths[widest] -= max(step, 1)
+        excess -= max(step, 1)
+    return widths
+
+
+def _row(columns: Sequence[Column], cells: Sequence[Text], widths: Mapping[int, int]) -> Iterator[Text]:
+    """The lines of a row, as many as its longest cell has."""
+    wrapped = {at: _wrapped(cells[at], width) for at, width in widths.items()}
+    for number in range(max(map(len, wrapped.values()), default=0)):
+        line = Text()
+        for at, width in widths.items():
+            cell = wrapped[at][number] if number < len(wrapped[at]) else Text()
+            padding = " " * max(0, width - cell.cell_len)
+            line.append_text(Text.assemble(padding, cell) if columns[at].right else Text.assemble(cell, padding))
+            line.append(" " * _GAP)
+        line.rstrip()
+        yield line
+
+
+def _blocks(columns: Sequence[Column], rows: Iterable[Sequence[Text]]) -> Lines:
+    """Each row as the fields of an object, with an empty line between rows."""
+    lines: list[Text] = []
+    for row in rows:
+        pairs = [(column.title, cell) for column, cell in zip(columns, row, strict=True) if not column.wide]
+        lines += [*([Text()] if lines else []), *fields(pairs).lines]
+    return Lines(lines)
+
+
+def fields(pairs: Iterable[tuple[str, object]], *, right: bool = False) -> Lines:
+    """The fields of an object below each other, without those that have no value; `right` puts numbers flush right.
+
+    A value with a word that does not fit beside its name stands below it.
+    """
+    rows = [
+        (name, value if isinstance(value, Text) else Text(words(value)))
+        for name, value in pairs
+        if value is not None and value != []
+    ]
+    width = max((cell_len(name) for name, _ in rows), default=0)
+    room = _width()
+    lines: list[Text] = []
     for name, value in rows:
-        drawn.add_row(name, value if isinstance(value, Text) else words(value))
-    return drawn
+        title = Text(f"{name:>{width}}" if right else f"{name:<{width}}", style=MUTED)
+        beside = room - width - _GAP
+        if _longest_word([value.plain]) > beside:
+            lines += [title, *indented(value).lines]
+            continue
+        first, *rest = _wrapped(value, beside)
+        lines.append(Text.assemble(title, " " * _GAP, first))
+        lines += [Text.assemble(" " * (width + _GAP), line) for line in rest]
+    return Lines(lines)
+
+
+def indented(text: Text) -> Lines:
+    """A text with two spaces before each of its lines."""
+    return Lines([Text.assemble(" " * _GAP, line) for line in _wrapped(text, _width() - _GAP)])
 
 
 def grade(name: str) -> Text:
@@ -222,9 +312,9 @@ def count(number: int, noun: str) -> str:
 @contextmanager
 def working(activity: str) -> Iterator[None]:
     """Shows a spinner on a terminal while the block runs."""
-    console = Console(stderr=True)
-    if console.is_terminal:
-        with console.status(f"{activity} ..."):
+    terminal = console(stderr=True)
+    if terminal.is_terminal:
+        with terminal.status(f"{activity} ..."):
             yield
     else:
         yield

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from rich.console import RenderableType
 from rich.text import Text
 
 from bayplan.cli.images._facts_view import fact_value
 from bayplan.cli.images._view import named
-from bayplan.cli.output import MUTED, Column, ago, count, fields, moment, show, table, words
+from bayplan.cli.output import MUTED, Column, Lines, ago, count, fields, moment, show, table, words
 
 if TYPE_CHECKING:
     from bayplan.schemas.checks import CheckChange, CheckCounts, FailingImage, ImageChecks
@@ -58,7 +57,7 @@ def name(image: FailingImage) -> str:
     return f"{image['name']}:{image['version']}"
 
 
-def _table(images: Iterable[FailingImage]) -> RenderableType:
+def _table(images: Iterable[FailingImage]) -> Lines:
     columns = (
         Column("pk", right=True, spare=3),
         Column("image", gives_way=True),

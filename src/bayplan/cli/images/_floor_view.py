@@ -8,12 +8,10 @@ from typing import TYPE_CHECKING, cast
 
 from rich.text import Text
 
-from bayplan.cli.output import MUTED, Column, fields, memory, show, table
+from bayplan.cli.output import MUTED, Column, Lines, fields, memory, show, table
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-
-    from rich.console import RenderableType
 
     from bayplan.schemas.floors import DriverRangeAnswer, FloorAnswer, GpuFloorAnswer, PlatformFloorAnswer
 
@@ -28,7 +26,7 @@ def show_floor(floor: FloorAnswer) -> None:
         show(Text(), *_parts(platform))
 
 
-def _parts(platform: PlatformFloorAnswer) -> Iterator[RenderableType]:
+def _parts(platform: PlatformFloorAnswer) -> Iterator[Text | Lines]:
     taken_for = "" if platform["is_architecture_known"] else " (not known, so taken for it)"
     smallest = cast("Mapping[str, str | None]", platform["drivers"])
     accelerator = platform["accelerator"]

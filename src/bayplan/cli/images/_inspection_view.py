@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rich.console import RenderableType
 from rich.text import Text
 
 from bayplan.cli.images._facts_view import fact_value
 from bayplan.cli.images._view import named
-from bayplan.cli.output import MUTED, Column, fields, moment, show, size, table, words
+from bayplan.cli.output import MUTED, Column, Lines, fields, moment, show, size, table, words
 
 if TYPE_CHECKING:
     from bayplan.schemas.docker import ExpandedImageAnswer
@@ -18,7 +17,7 @@ if TYPE_CHECKING:
 
 def show_inspection(inspection: InspectionAnswer, image: ExpandedImageAnswer | None) -> None:
     """Prints all of the inspection; `image` is the image of the catalogue that it is stored for."""
-    parts: list[RenderableType] = [
+    parts: list[Text | Lines] = [
         fields(
             [
                 ("image", named(image["name"], image["version"]) if image else "not in the catalogue"),
@@ -40,7 +39,7 @@ def show_inspection(inspection: InspectionAnswer, image: ExpandedImageAnswer | N
     show(*parts)
 
 
-def _platforms(platforms: list[InspectedPlatform], digest: str) -> RenderableType:
+def _platforms(platforms: list[InspectedPlatform], digest: str) -> Text | Lines:
     """A line for each platform; with the digests where they are not the image's own."""
     columns = [Column("platform"), Column("size", right=True), Column("created")]
     if any(platform["digest"] != digest for platform in platforms):
@@ -57,7 +56,7 @@ def _platforms(platforms: list[InspectedPlatform], digest: str) -> RenderableTyp
     return table(columns, rows) if rows else Text("It is for no platform.", style=MUTED)
 
 
-def _facts(platforms: list[InspectedPlatform]) -> RenderableType:
+def _facts(platforms: list[InspectedPlatform]) -> Text | Lines:
     """The facts; a fact that platforms share is one line."""
     platforms_of: dict[tuple[str, str, str, str], list[str]] = {}
     for platform in platforms:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
+from rich.text import Text
 
-from bayplan.cli.output import size, words
+from bayplan.cli import output
+from bayplan.cli.output import words
 from bayplan.client import Client
 from bayplan.errors import BayplanError, NotFound
 
@@ -26,7 +27,7 @@ class ScanEnded(BayplanError):
 def finished(client: Client, image: ExpandedImageAnswer, architecture: str | None) -> ScanJobAnswer:
     """Asks for a scan, and gives it when it is done; raises `ScanEnded` where it fails."""
     job = _requested(client, image["pk"], architecture)
-    console = Console(stderr=True)
+    console = output.console(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
     with Progress(*columns, console=console, disable=not console.is_terminal, transient=True) as progress:
         task = progress.add_task(f"Scanning {words(image['name'])} {words(image['version'])}", total=None)
@@ -43,7 +44,7 @@ def show_result(image: ExpandedImageAnswer, job: ScanJobAnswer) -> None:
     """Prints what was scanned."""
     platform = f" for {job['architecture']}" if job["architecture"] else ""
     name = f"{words(image['name'])} {words(image['version'])}"
-    Console(highlight=False).print(f"Scanned {name}{platform}: {size(job['bytes_total'])} of layers.", soft_wrap=True)
+    output.show(Text(f"Scanned {name}{platform}: {output.size(job['bytes_total'])} of layers."))
 
 
 def _requested(client: Client, pk: int, architecture: str | None) -> ScanJobAnswer:

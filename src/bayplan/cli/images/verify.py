@@ -143,10 +143,11 @@ def _standstill(seconds: float, counts: "CheckCounts") -> str:
 @contextmanager
 def _progress(total: int) -> Iterator[_Progress]:
     """A bar on a terminal, lines elsewhere."""
-    from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-    console = Console(stderr=True)
+    from bayplan.cli import output
+
+    console = output.console(stderr=True)
     if not console.is_terminal or not total:
         yield _Progress(lambda _done: None, partial(typer.echo, err=True))
         return

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from rich.console import RenderableType
-from rich.padding import Padding
 from rich.text import Text
 
 from bayplan.cli.images import _view as image_view
@@ -16,7 +14,7 @@ from bayplan.cli.machine._verdicts import Judged, missing
 from bayplan.cli.machine._workers import GpuKind
 from bayplan.cli.matching._view import MEANINGS, sentences
 from bayplan.cli.nodes import _view as node_view
-from bayplan.cli.output import MUTED, fields, grade, show, words
+from bayplan.cli.output import MUTED, Lines, fields, grade, indented, show, words
 from bayplan.domain.compatibility.platform import platform
 from bayplan.domain.facts import architecture
 from bayplan.domain.reference import Reference, located
@@ -58,14 +56,14 @@ def as_json(answer: Answer) -> dict[str, Any]:
 
 def show_answer(answer: Answer) -> None:
     """Prints the image, the worker and the verdict; of several kinds of GPU one after another, best first."""
-    parts: list[RenderableType] = []
+    parts: list[Text | Lines] = []
     several = len(answer.judged) > 1
     for number, judged in enumerate(answer.judged):
         head: list[tuple[str, object]] = (
             [] if number else [("Image", _named(answer)), ("Read from", _read_from(answer))]
         )
         head.append(("Worker", _worker_line(judged, several=several)))
-        parts += [Text()] * bool(number) + [fields(head), Text(), *_verdict(judged)]
+        parts += [*([Text()] if number else []), fields(head), Text(), *_verdict(judged)]
     best = answer.judged[0]
     if several:
         parts += [Text(), Text(_summary(answer.judged))]
@@ -83,10 +81,10 @@ def show_answer(answer: Answer) -> None:
     show(*parts)
 
 
-def _verdict(judged: Judged) -> list[RenderableType]:
-    parts: list[RenderableType] = [Text.assemble(grade(judged.grade), "  ", MEANINGS.get(judged.grade, ""))]
+def _verdict(judged: Judged) -> list[Text | Lines]:
+    parts: list[Text | Lines] = [Text.assemble(grade(judged.grade), "  ", MEANINGS.get(judged.grade, ""))]
     for reason in judged.reasons:
-        parts += [Text(), Padding(sentences(reason, at_length=True), (0, 0, 0, 2))]
+        parts += [Text(), indented(sentences(reason, at_length=True))]
     return parts
 
 

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from rich.console import RenderableType
-from rich.table import Table
 from rich.text import Text
 
 from bayplan.agent.here import Here, Worker, has_gpu
-from bayplan.cli.output import Column, fields, memory, show, table
+from bayplan.cli.output import Column, Lines, fields, memory, show, table
 from bayplan.cli.worker._view import facts_table
 
 
@@ -34,7 +32,7 @@ def show_machine(machine: Here) -> None:
         ("memory", memory(first["cpu_mem"]) if "cpu_mem" in first else None),
         ("architecture", first.get("architecture")),
     ]
-    parts: list[RenderableType] = [fields(head)]
+    parts: list[Text | Lines] = [fields(head)]
     if with_gpu:
         parts += [Text(), _gpus(with_gpu)]
     if machine.facts:
@@ -44,7 +42,7 @@ def show_machine(machine: Here) -> None:
     show(*parts)
 
 
-def _gpus(workers: list[Worker]) -> Table:
+def _gpus(workers: list[Worker]) -> Lines:
     columns = (
         Column("index", right=True),
         Column("gpu", gives_way=True),

@@ -7,14 +7,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from rich.console import RenderableType
-from rich.padding import Padding
-from rich.table import Table
 from rich.text import Text
 
 from bayplan.cli.images import _view as image_view
 from bayplan.cli.nodes import _view as node_view
-from bayplan.cli.output import MUTED, Column, count, fields, grade, show, table, words
+from bayplan.cli.output import MUTED, Column, Lines, count, fields, grade, indented, show, table, words
 from bayplan.client import Client
 from bayplan.domain.reference import located
 from bayplan.exports.docker_run import MIG_UUID, RUNS, docker_run
@@ -85,14 +82,13 @@ class Notes:
         self.images.update(dict.fromkeys(numbers, times))
         return ", ".join(str(number) for number in sorted(numbers))
 
-    def table(self) -> Table:
+    def table(self) -> Lines:
         """All reasons with their numbers, the number of their images, and their remedies."""
-        drawn = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, show_header=False)
-        drawn.add_column(justify="right", style=MUTED, min_width=len(str(len(self.reasons))))
-        drawn.add_column(overflow="fold")
-        for number, reason in enumerate(self.reasons, 1):
-            drawn.add_row(str(number), sentences(reason, f" ({count(self.images[number], self.noun)})"))
-        return drawn
+        notes = (
+            (str(number), sentences(reason, f" ({count(self.images[number], self.noun)})"))
+            for number, reason in enumerate(self.reasons, 1)
+        )
+        return fields(notes, right=True)
 
 
 def show_answer(
@@ -106,7 +102,7 @@ def show_answer(
     groups = _by_framework(matches, names) if of_each else {}
     result = _result_of_each(answer, groups, limit) if groups else _result(answer, limit)
     head = fields([("Worker", _node_line(answer["worker"], node)), ("Result", result)])
-    parts: list[RenderableType] = [head]
+    parts: list[Text | Lines] = [head]
     notes = Notes()
     if groups:
         grouped = [judged for group in groups.values() for judged in group]
@@ -146,9 +142,9 @@ def show_verdict(
         )
         return show(head, Text(), Text(gone))
     verdict = Text.assemble(grade(judged["grade"]), "  ", MEANINGS.get(judged["grade"], ""))
-    parts: list[RenderableType] = [head, Text(), verdict]
+    parts: list[Text | Lines] = [head, Text(), verdict]
     for reason in judged["reasons"]:
-        parts += [Text(), Padding(sentences(reason, at_length=True), (0, 0, 0, 2))]
+        parts += [Text(), indented(sentences(reason, at_length=True))]
     if judged["grade"] in RUNS:
         parts += [Text(), _command(image, judged["grade"], facts, node, shared_memory_bytes)]
     return show(*parts)
@@ -220,7 +216,7 @@ def _decisive(judged: GradedImage) -> GradedImage:
     return {**judged, "reasons": reasons or judged["reasons"]}
 
 
-def _images(judged: Sequence[GradedImage], names: Names, notes: Notes, *, first: str | None = None) -> Table:
+def _images(judged: Sequence[GradedImage], names: Names, notes: Notes, *, first: str | None = None) -> Lines:
     columns = [
         Column("grade"),
         Column("image", gives_way=True),
@@ -246,7 +242,7 @@ def _images(judged: Sequence[GradedImage], names: Names, notes: Notes, *, first:
     return table([columns[number] for number in order], [[cells[number] for number in order] for cells in rows])
 
 
-def _summary(summary: Sequence[SummaryLineAnswer]) -> list[RenderableType]:
+def _summary(summary: Sequence[SummaryLineAnswer]) -> list[Text | Lines]:
     columns = (Column("images", right=True), Column("what stands in the way"), Column("the change", gives_way=True))
     rows = [(line["images"], line["code"], line["remedy"]) for line in summary]
     return [table(columns, rows)]

@@ -13,6 +13,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemaining
 
 from bayplan.agent.progress import Progress as Layers
 from bayplan.agent.pull import Pulled, PullObserver
+from bayplan.cli import output
 from bayplan.cli.output import words
 from bayplan.domain import units
 from bayplan.domain.reference import Reference
@@ -24,7 +25,7 @@ _WORDS = {"waiting": "waits", "downloading": "downloads", "extracting": "unpacks
 
 def observer() -> PullObserver:
     """Gives the observer that shows the progress of a pull: by bars where stderr is a terminal, else by lines."""
-    console = Console(stderr=True, highlight=False, markup=False, emoji=False)
+    console = output.console(stderr=True)
     display: _Bars | _Lines = _Bars(console) if console.is_terminal else _Lines()
     return PullObserver(_print, display.begin, display.show, display.end)
 

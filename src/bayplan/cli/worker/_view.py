@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from rich.table import Table
 from rich.text import Text
 
 from bayplan.agent.fact_status import FactStatus
 from bayplan.agent.membership import Status
-from bayplan.cli.output import Column, ago, fields, memory, show, table
+from bayplan.cli.output import Column, Lines, ago, fields, memory, show, table
 from bayplan.domain.units import size
 
 if TYPE_CHECKING:
@@ -49,7 +48,7 @@ def _scans(scans: Sequence[Mapping[str, Any]]) -> Iterator[str]:
             yield f"Images {words}: {number}."
 
 
-def _nodes(nodes: Sequence[NodeAnswer]) -> Table:
+def _nodes(nodes: Sequence[NodeAnswer]) -> Lines:
     columns = (
         Column("pk", right=True),
         Column("node", gives_way=True),
@@ -81,7 +80,7 @@ def _gpu(node: NodeAnswer) -> str:
     return node["target"] or ("none" if node["driver_version"] is None else "not known")
 
 
-def facts_table(facts: Sequence[FactStatus], *, is_new: bool = False) -> Table:
+def facts_table(facts: Sequence[FactStatus], *, is_new: bool = False) -> Lines:
     """Gives a line for each fact; GPUs that have the same value are on one line. Where all `is_new`, none says when it was measured."""
     columns = (
         Column("fact"),

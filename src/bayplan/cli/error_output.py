@@ -1,0 +1,145 @@
+"""Prints what went wrong: a sentence for people, and JSON for programs that asked for their answer in JSON."""
+
+import contextlib
+import os
+import re
+import sys
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+from typing import Any
+
+from typer.exceptions import TyperException
+
+from bayplan.errors import BayplanError
+
+COMMANDS_FOR_CALLS = (
+    (re.compile(r"\bregistry_username and registry_password\b"), "--registry-username"),
+    (re.compile(r"POST /v1/nodes/workers/list\b"), "`bayplan nodes workers`"),
+    (re.compile(r"GET /v1/credentials\b"), "`bayplan credentials list`"),
+    (re.compile(r"DELETE /v1/docker/(\d+)/reinstate\b"), r"`bayplan images reinstate \1`"),
+    (re.compile(r"at /v1/nodes/join-tokens\b"), "with `bayplan nodes join-token`"),
+    (re.compile(r"at /v1/tokens/create\b"), "with `bayplan token create`"),
+    (re.compile(r"POST /v1/tokens/list\b"), "`bayplan token list`"),
+    (
+        re.compile(r"'expires_in' can be at most [\d,]+ seconds, which is (\d+) days"),
+        r"--expires-in can be at most \1d",
+    ),
+    (re.compile(r"/v1/nodes/list\b"), "`bayplan nodes list`"),
+    (re.compile(r"/v1/(cuda|hardware|frameworks|domains|licences)/list\b"), r"`bayplan list \1`"),
+)
+"""The command or option for each call, or field of a body, that the server's sentences name."""
+
+FAMILIAR = {
+    **dict.fromkeys(("ls", "get", "all", "ps"), "list"),
+    **dict.fromkeys(("describe", "view", "info", "cat"), "show"),
+    **dict.fromkeys(("delete", "remove", "del", "destroy"), "rm"),
+    **dict.fromkeys(("create", "new", "register"), "add"),
+    **dict.fromkeys(("update", "set", "modify", "patch"), "edit"),
+    **dict.fromkeys(("restore", "undelete"), "reinstate"),
+    **dict.fromkeys(("plan", "import"), "apply"),
+    **dict.fromkeys(("dump", "backup"), "export"),
+    **dict.fromkeys(("start", "server", "up"), "serve"),
+    **dict.fromkeys(("signin", "auth"), "login"),
+    **dict.fromkeys(("users", "account"), "user"),
+    **dict.fromkeys(("workers", "agent"), "worker"),
+}
+"""What people type who know other programs, and the command for it."""
+
+_TYPES = (
+    ("valid integer", "write a whole number, like 3"),
+    ("valid number", "write a number, like 0.5"),
+)
+"""What to write in place of what typer's parser refuses, by its words."""
+
+
+def print_error(error: BayplanError, exit_code: int) -> None:
+    """Prints an error on the error output, with the options and commands of this program for the calls of the API."""
+    if wants_json(sys.argv[1:]):
+        problems = [
+            {"field": problem.field, "code": problem.code, "detail": _in_commands(problem.detail)}
+            for problem in error.problems
+        ]
+        return _print_json(error.code, _in_commands(error.detail), exit_code, problems)
+    red, normal = ("\x1b[31m", "\x1b[0m") if _has_colours() else ("", "")
+    lines = [f"{red}{error.detail}{normal}"]
+    lines += [
+        f"  {problem.field}: {problem.detail}" for problem in error.problems if problem.detail not in error.detail
+    ]
+    return _print(_in_commands("\n".join(lines)))
+
+
+def print_usage_error(error: TyperException) -> None:
+    """Prints what was typed wrongly, with the usage of the command."""
+    detail = _usage_detail(error)
+    if wants_json(sys.argv[1:]):
+        return _print_json("usage", detail, error.exit_code, [])
+    context = getattr(error, "ctx", None)
+    if (
+        type(error).__name__ == "NoArgsIsHelpError"
+    ):  # of typer, which has no public name for it: its sentence is the help
+        return _print(error.format_message())
+    usage = f"{context.get_usage()}\nTry '{context.command_path} -h' for help.\n\n" if context is not None else ""
+    return _print(f"{usage}Error: {detail}")
+
+
+def _usage_detail(error: TyperException) -> str:
+    """The sentence for what was typed wrongly, in words of this program."""
+    from difflib import get_close_matches
+
+    detail = error.format_message()
+    if possibilities := getattr(error, "possibilities", None):
+        near = get_close_matches(error.option_name, possibilities, 3, 0.75)  # type: ignore[attr-defined]  # with possibilities
+        detail = f"{error.message}. Did you mean {' or '.join(near)}?" if near else f"{error.message}."
+    if unknown := re.match("No such command '(.*?)'", detail):
+        near = nearest_commands(unknown.group(1), error.ctx.command.commands)  # type: ignore[attr-defined]  # a group has them
+        detail = f"{unknown.group()}. Did you mean {' or '.join(near)}?" if near else f"{unknown.group()}."
+    for words, advice in _TYPES:
+        before, found, _ = detail.partition(f": Input should be a {words}")
+        if found:
+            detail = f"{before}: {advice}."
+    return detail
+
+
+def nearest_commands(word: str, commands: Mapping[str, Any]) -> list[str]:
+    """The commands of a group that somebody who typed the word may have meant, at most three; at the top also verbs of groups."""
+    from difflib import get_close_matches
+
+    verb = FAMILIAR.get(word, word)
+    if verb in commands:
+        return [verb]
+    in_groups = [f"{name} {verb}" for name, command in commands.items() if verb in getattr(command, "commands", ())]
+    return [*get_close_matches(word, commands, 3), *in_groups][:3]
+
+
+def wants_json(arguments: Sequence[str]) -> bool:
+    """Whether the command line asks for JSON: also where it was not understood, so that no parser can tell."""
+    before = [*arguments[: arguments.index("--")]] if "--" in arguments else arguments
+    if "--json" in before:
+        return True
+    texts = [after for option, after in pairwise(before) if option in ("-o", "--output")]
+    texts += [text.removeprefix("--output=") for text in before if text.startswith("--output=")]
+    texts += [text.removeprefix("-o") for text in before if re.fullmatch(r"-o=?\w+", text)]
+    return any(text.removeprefix("=").lower() == "json" for text in texts)
+
+
+def _print_json(code: str, detail: str, exit_code: int, problems: Sequence[dict[str, str]]) -> None:
+    import json
+
+    body = {"code": code, "detail": detail, "errors": problems, "exit_code": exit_code}
+    _print(json.dumps(body, indent=2, ensure_ascii=False))
+
+
+def _print(text: str) -> None:
+    with contextlib.suppress(OSError):  # `main` tells it
+        sys.stdout.flush()  # so that what was printed stands above the error where both go to one place
+    sys.stderr.write(f"{text}\n")
+
+
+def _in_commands(text: str) -> str:
+    for call, command in COMMANDS_FOR_CALLS:
+        text = call.sub(command, text)
+    return text
+
+
+def _has_colours() -> bool:
+    return sys.stderr.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM", "").lower() != "dumb"
