@@ -265,13 +265,13 @@ def test_staff_make_tokens_see_workers_and_revoke_them(server: Server, box: Box,
     (line,) = [line for line in rows(shell.run("nodes", "join-tokens").out) if line[0] == key]
     assert (line[1], line[4]) == ("1 of 2", "admin")
     assert line[3] != "never"
-    asked = shell.run("nodes", "revoke-join-token", key, code=1).err
-    assert asked.startswith(f"Revoke the join token {key} (for 1 machine more)?")
+    asked = shell.run("nodes", "revoke-join-token", key, code=2).err
+    assert f"Error: Revoke the join token {key} (for 1 machine more)?" in asked
     assert shell.run("nodes", "revoke-join-token", key, "--yes").out == f"Revoked the join token {key}.\n"
     assert "join-tokens` shows" in shell.run("nodes", "revoke-join-token", key, "--yes", code=1).err
     assert "was taken back" in box.run("join", server.url, "--token", made.out.strip(), "--ip", address, code=1).err
-    assert shell.run("nodes", "revoke", box.kept.worker, "--nodes").out == (
+    assert shell.run("nodes", "revoke", box.kept.worker, "--nodes", "-y").out == (
         f"Revoked {box.kept.worker} and removed its nodes.\n"
     )
-    assert "No worker" in shell.run("nodes", "revoke", box.kept.worker, code=1).err
+    assert "There is no worker" in shell.run("nodes", "revoke", box.kept.worker, code=1).err
     assert "no duration" in shell.run("nodes", "join-token", "--expires-in", "soon", code=2).err

@@ -56,7 +56,7 @@ def test_a_person_uses_several_servers_by_name(server: Server, stranger: Shell, 
     assert "There is a context" not in stranger.run("context", "add", "dead", "--server", f"{DEAD}/").out
     assert "bayplan context rm dead" in stranger.run("context", "add", "dead", "--server", server.url, code=1).err
     assert "no name for a context" in stranger.run("context", "add", "a b", "--server", DEAD, code=1).err
-    assert "(the current one)" in stranger.run("context", "rm", "dead", code=1).err
+    assert "(the current one)" in stranger.run("context", "rm", "dead", code=2).err
     assert stranger.run("context", "rm", "dead", "--yes").out == "Removed dead.\n"
     kept = stranger.run("context", "rm", name, "-y").out
     assert kept == f"Removed {name}. The session of admin stays; `bayplan logout --server {server.url}` ends it.\n"

@@ -8,6 +8,7 @@ import pytest
 import typer.main
 
 from bayplan.cli import app
+from tests.cli.conftest import Shell
 
 WITHOUT_ANSWER: Mapping[str, str] = {
     "serve": "runs until it is stopped",
@@ -16,12 +17,14 @@ WITHOUT_ANSWER: Mapping[str, str] = {
     "secrets key": "prints a key",
     "secrets rotate": "changes the database itself",
     "user add": "changes the database itself",
+    "user set": "tells what it changed",
     "user password": "changes the database itself",
     "login": "keeps a session",
     "logout": "forgets a session",
     "context add": "keeps the name of a server",
     "context use": "keeps the name of a server",
     "export": "writes a file: -o is the file",
+    "export-to": "prints a file for Kubernetes, Slurm or compose",
     "images docker-config": "prints a file for docker or Kubernetes",
     "images reinstate": "tells each result",
 }
@@ -56,3 +59,43 @@ def test_each_command_with_an_answer_prints_it_in_every_format(name: str, comman
 
 def test_no_exception_is_left_over() -> None:
     assert WITHOUT_ANSWER.keys() <= dict(commands()).keys()
+
+
+@pytest.mark.parametrize(
+    ("name", "command"),
+    [pytest.param(*command, id=command[0]) for command in commands() if REMOVALS.fullmatch(command[0])],
+)
+def test_each_removal_asks_and_can_be_told_not_to(name: str, command: Any) -> None:
+    assert {"-y", "--yes"} <= options(command), f"{name}: give it `yes: Yes = False`, and ask by `prompt.require`"
+
+
+def test_removals_name_what_uses_it_and_take_several(shell: Shell) -> None:
+    for name in ("one", "two"):
+        shell.run("nodes", "add", f"{name}.removed.example.org", "--driver", "550.54.15", "-q")
+        shell.run("prefetch", "add", f"removed {name}", "--task", "train", "--domain", "od", "-q")
+    nodes = ("one.removed.example.org", "two.removed.example.org")
+    question = shell.run("prefetch", "rm", "removed one", "removed two", code=2).err
+    assert re.search(
+        r"Remove the rule 'removed one'\? It is for \d+ images on \d+ nodes\. Remove the rule 'removed two'", question
+    )
+    missing = shell.run("nodes", "rm", *nodes, "nowhere.example.org", "-y", code=1).err
+    assert missing.startswith("There is no node 'nowhere.example.org'")
+    assert len(shell.run("nodes", "show", nodes[0], "-o", "name").out) > 1  # nothing was removed
+    declined = shell.at_terminal("nodes", "rm", *nodes, columns=200, typed=("n",))
+    assert "Remove one.removed.example.org#0? Remove two.removed.example.org#0? [y/N]" in declined.out
+    assert declined.code == 1
+    assert shell.run("nodes", "rm", *nodes, "-y").out == "".join(f"Removed {node}#0.\n" for node in nodes)
+    assert shell.run("prefetch", "rm", "removed one", "removed two", "-y").out.count("Removed the rule") == 2
+
+
+def test_images_are_removed_together(shell: Shell) -> None:
+    images = ("pytorch:2.4.1-cuda12.4-cudnn9-runtime", "pytorch:2.7.1-cuda12.8-cudnn9-runtime")
+    question = shell.run("images", "rm", *images, code=2).err
+    assert all(f"Delete {image}?" in question for image in images)
+    assert shell.run("images", "rm", *images, "--yes").out.count("Deleted pytorch") == 2
+    again = shell.run("images", "reinstate", images[0], "pytorch 9.9", code=1).err  # looked up before the first is done
+    assert again.startswith("There is no deleted image 'pytorch 9.9'")
+    assert shell.run("images", "reinstate", *images).out.count(" is back.") == 2
+    assert (
+        shell.run("images", "show", *images[0].split(":"), "-o", "name").out == f"{images[0]}\n"
+    )  # one name and version

@@ -84,7 +84,7 @@ def test_an_object_that_is_gone_keeps_the_name_in_its_entry(shell: Shell) -> Non
     assert change[4] == "of-history.example.net#1"
     assert "cpu_mem: 256 GiB -> 128 GiB" in change[5]
     assert "hardware_generation: Ampere" in change[5]
-    shell.run("nodes", "rm", pk)
+    shell.run("nodes", "rm", pk, "-y")
     _, removed, changed, added, _ = rows(shell.run("history", "--node", pk).out)
     assert removed[3:5] == ["delete", "of-history.example.net#1"]
     assert changed[3:5] == ["change", f"nodes {pk}"]

@@ -170,7 +170,7 @@ def test_an_image_is_added_edited_deleted_and_reinstated(shell: Shell, name: str
     assert (changed["cuda_version"], changed["cpu"], changed["tasks"]) == (None, True, ["export"])
 
     pk = changed["pk"]
-    printed = shell.run("images", "rm", name).out
+    printed = shell.run("images", "rm", name, "-y").out
     assert printed == f"Deleted {name} 1.1; `bayplan images reinstate {pk}` brings it back.\n"
     assert f"{name} 1.1" in shell.run("images", "list", "--deleted").out
     shell.run("images", "show", name, code=1)
@@ -179,8 +179,9 @@ def test_an_image_is_added_edited_deleted_and_reinstated(shell: Shell, name: str
 
 
 def test_removing_for_good_asks(shell: Shell, image: str) -> None:
-    printed = shell.run("images", "rm", image, "--hard", code=1).err
-    assert printed == f"Remove {image} 1.0 for good? There is no terminal to ask at: add --yes. Nothing was done.\n"
+    printed = shell.run("images", "rm", image, "--hard", code=2).err
+    question = f"Delete {image}:1.0 for good? There is no terminal to ask at: add --yes. Nothing was done."
+    assert printed.splitlines()[-1] == f"Error: {question}"
     printed = shell.at_terminal("images", "rm", image, "--hard", typed=("n",)).out
     assert "Nothing was done." in printed
     assert f"Removed {image} 1.0 for good." in shell.at_terminal("images", "rm", image, "--hard", typed=("y",)).out
@@ -273,7 +274,7 @@ def test_a_refusal_names_commands_in_place_of_calls(shell: Shell, image: str) ->
     assert "`bayplan list cuda` shows them all" in shell.run("images", "edit", image, "--cuda", "99", code=1).err
     assert "`bayplan nodes workers` shows them all" in shell.run("nodes", "revoke", "nobody", code=1).err
     pk = json.loads(shell.run("images", "show", image, "--json").out)["pk"]
-    shell.run("images", "rm", image)
+    shell.run("images", "rm", image, "-y")
     assert f"(`bayplan images reinstate {pk}`)" in shell.run("images", "edit", str(pk), "--cpu", code=1).err
 
 

@@ -185,7 +185,7 @@ def test_why_of_a_deleted_image(shell: Shell) -> None:
         "MIT",
     ]
     added = json.loads(shell.run("images", "add", "gone", "1", *options, "--framework", "PyTorch 2.4.1", "--json").out)
-    shell.run("images", "rm", "gone")
+    shell.run("images", "rm", "gone", "-y")
     assert "deleted" in shell.run("why", str(added["pk"]), "--cpu-only").out
 
 

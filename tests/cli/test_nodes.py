@@ -62,7 +62,7 @@ def test_a_node_is_added_shown_edited_and_removed(shell: Shell, address: str) ->
     printed = shell.run("nodes", "edit", address, "--driver", "570.86.10", "--runtime-mode", "none").out
     assert printed == f"Changed driver_version, runtime_mode of {address}#1.\n"
     assert json.loads(shell.run("nodes", "show", address, "--json").out)["runtime_mode"] is None
-    assert shell.run("nodes", "rm", address).out == f"Removed {address}#1.\n"
+    assert shell.run("nodes", "rm", address, "--yes").out == f"Removed {address}#1.\n"
     assert shell.run("nodes", "show", address, code=1).err == (
         f"There is no node '{address}'; `bayplan nodes list` shows those there are.\n"
     )

@@ -29,7 +29,7 @@ def test_a_rule_is_added_shown_and_removed(shell: Shell, name: str) -> None:
     assert "tasks is train and domain is od" in shown
     assert "ip is t4.example.org and index is 0" in shown
     assert name in shell.run("prefetch", "list").out
-    assert shell.run("prefetch", "rm", name).out == f"Removed the rule '{name}'.\n"
+    assert shell.run("prefetch", "rm", name, "-y").out == f"Removed the rule '{name}'.\n"
     assert "There is no rule" in shell.run("prefetch", "show", name, code=1).err
 
 
@@ -55,7 +55,7 @@ def test_options_of_one_kind_add_to_each_other(shell: Shell, name: str) -> None:
     assert rule["images"]["order_by"][0] == {"field": "framework.version", "ascending": False}
     assert json.loads(shell.run("prefetch", "show", name, "--json").out) == rule
     assert rule in json.loads(shell.run("prefetch", "list", "--json").out)
-    shell.run("prefetch", "rm", name)
+    shell.run("prefetch", "rm", name, "-y")
 
 
 def test_a_rule_for_an_image_makes_it_desired_on_the_node(shell: Shell, name: str) -> None:
@@ -70,7 +70,7 @@ def test_a_rule_for_an_image_makes_it_desired_on_the_node(shell: Shell, name: st
     assert shell.run("prefetch", "status", "--image", image).out == "No node is to hold it, or does.\n"
     assert shell.run("prefetch", "status").out == "No machine has joined.\n"
     assert json.loads(shell.run("prefetch", "status", "--json").out) == []
-    shell.run("prefetch", "rm", name)
+    shell.run("prefetch", "rm", name, "-y")
 
 
 def test_a_filter_for_what_options_cannot_say(shell: Shell, name: str) -> None:
@@ -83,7 +83,7 @@ def test_a_filter_for_what_options_cannot_say(shell: Shell, name: str) -> None:
     shown = shell.run("prefetch", "show", name).out
     assert "gpu_mem >= 40000000000" in shown
     assert re.search(r"images +all\n", shown)
-    shell.run("prefetch", "rm", name)
+    shell.run("prefetch", "rm", name, "-y")
 
 
 WRONG = (
@@ -107,7 +107,7 @@ def test_wrong_options_say_why(shell: Shell, name: str, options: tuple[str, ...]
 def test_a_rule_that_matches_nothing_says_so(shell: Shell, name: str) -> None:
     printed = shell.run("prefetch", "add", name, "--domain", "objects", "--generation", "Amper").out
     assert printed.endswith("So far it lets no image and no node through: is everything spelt right?\n")
-    shell.run("prefetch", "rm", name)
+    shell.run("prefetch", "rm", name, "-y")
 
 
 @pytest.mark.parametrize("columns", [80, 120])
@@ -116,4 +116,4 @@ def test_the_screens_fit_a_terminal(shell: Shell, name: str, columns: int) -> No
     for arguments in (("list",), ("show", name), ("status", "--node", "192.0.2.10#0"), ("status",)):
         plain = re.sub(r"\x1b\[[0-9;]*m", "", shell.at_terminal("prefetch", *arguments, columns=columns).out)
         assert max(len(line) for line in plain.splitlines()) <= columns
-    shell.run("prefetch", "rm", name)
+    shell.run("prefetch", "rm", name, "-y")

@@ -24,7 +24,7 @@ def test_a_token_is_made_used_listed_and_revoked(server: Server, shell: Shell) -
     listed = shell.run("token", "list").out
     assert re.search(r"ci +match +\d{4}-\d\d-\d\d \d\d:\d\d UTC +", listed)
     assert token not in listed
-    refused = shell.run("token", "revoke", "ci", code=1).err
+    refused = shell.run("token", "revoke", "ci", code=2).err
     assert "Revoke ci (last use " in refused
     assert shell.run("token", "revoke", "ci", "--yes").out == "Revoked ci.\n"
     (line,) = program.run("images", "list", code=1).err.splitlines()

@@ -53,6 +53,24 @@ def image(client: Client, words: Sequence[str], *, deleted: bool = False) -> Exp
     raise Invalid(f"{text!r} may be any of {len(images)} images; say which {which} (or key): {listed}{more}.")
 
 
+def images(client: Client, words: Sequence[str], *, deleted: bool = False) -> list[ExpandedImageAnswer]:
+    """The images that the words name: the name and version of one, or each word an image.
+
+    Raises `NotFound` and `Invalid` as `image` does, before anything is done to the first.
+    """
+    try:
+        return [image(client, words, deleted=deleted)]
+    except NotFound as error:
+        are_keys = [key(word) is not None for word in words]
+        if len(words) == 1 or len(set(are_keys)) > 1:  # of "pytorch 4" the 4 is a version, and no key
+            raise
+        try:
+            first = image(client, words[:1], deleted=deleted)
+        except NotFound:
+            raise error from None
+    return [first, *(image(client, [word], deleted=deleted) for word in words[1:])]
+
+
 def node(client: Client, text: str) -> ExpandedNodeAnswer:
     """The node with that key or address. Raises `NotFound`, and `Invalid` where there are several."""
     pk = key(text)

@@ -212,6 +212,15 @@ Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 ImageWords = Annotated[
     list[str], typer.Argument(metavar="IMAGE", help="Its key, name:version, or what docker pulls.", show_default=False)
 ]
+ImagesWords = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="IMAGE...", help="Each its key or name:version; or one name and version.", show_default=False
+    ),
+]
+NodesWords = Annotated[
+    list[str], typer.Argument(metavar="NODE...", help="Each its key, or address#index.", show_default=False)
+]
 NodeWord = Annotated[str, typer.Argument(metavar="NODE", help="Its key, or address#index.", show_default=False)]
 
 Task = Annotated[str | None, typer.Option(metavar="TASK", help="Only images for that task: train, predict, ...")]

@@ -6,6 +6,7 @@ from typing import TypeVar
 
 import typer
 
+from bayplan.cli.options import UsageError
 from bayplan.errors import Invalid
 
 Answer = TypeVar("Answer")
@@ -35,16 +36,22 @@ def _uninterrupted(ask: Callable[[], Answer]) -> Answer:
 def agreed(question: str, *, yes: bool) -> bool:
     """Whether the person at the terminal agrees; with `yes` they are not asked.
 
-    Raises `Invalid` where there is no terminal: a script gives `--yes`, or nothing is done.
+    Raises `UsageError` where there is no terminal: a script gives `--yes`, or nothing is done.
     """
     if yes:
         return True
     if not sys.stdin.isatty():
-        raise Invalid(f"{question} There is no terminal to ask at: add --yes. Nothing was done.")
+        raise UsageError(f"{question} There is no terminal to ask at: add --yes. Nothing was done.")
     answer = yes_or_no(question)
     if not answer:
         typer.echo("Nothing was done.")
     return answer
+
+
+def require(question: str) -> None:
+    """Ends the command with exit code 1 where the person at the terminal does not agree. Raises as `agreed` does."""
+    if not agreed(question, yes=False):
+        raise typer.Exit(1)
 
 
 def password_from_input() -> str:

@@ -1,14 +1,21 @@
-"""`bayplan images reinstate`: brings a deleted image back."""
+"""`bayplan images reinstate`: brings deleted images back."""
 
-import typer
+from typing import TYPE_CHECKING
 
-from bayplan.cli.options import ImageWords, Server
+from bayplan.cli.options import ImagesWords, Server
+
+if TYPE_CHECKING:
+    from bayplan.schemas.docker import ExpandedImageAnswer
 
 
-def reinstate(image: ImageWords, server: Server = None) -> None:
-    """Bring a deleted image back."""
-    from bayplan.cli import connection, lookup
+def reinstate(images: ImagesWords, server: Server = None) -> None:
+    """Bring deleted images back."""
+    from bayplan.cli import connection, lookup, removal
 
     with connection.connect(server) as client:
-        reinstated = client.images.reinstate(lookup.image(client, image, deleted=True)["pk"])
-    typer.echo(f"{reinstated['name']} {reinstated['version']} is back.")
+
+        def bring_back(image: "ExpandedImageAnswer") -> str:
+            client.images.reinstate(image["pk"])
+            return f"{image['name']} {image['version']} is back."
+
+        removal.each(lookup.images(client, images, deleted=True), bring_back)

@@ -1,28 +1,41 @@
-"""`bayplan images rm`: deletes an image, so that it can be reinstated, or for good."""
+"""`bayplan images rm`: deletes images, so that they can be reinstated, or for good."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bayplan.cli.options import ImageWords, Server, Yes
+from bayplan.cli.options import ImagesWords, Server, Yes
+
+if TYPE_CHECKING:
+    from bayplan.schemas.docker import ExpandedImageAnswer
 
 
 def rm(
-    image: ImageWords,
+    images: ImagesWords,
     hard: Annotated[bool, typer.Option("--hard", help="For good: nothing is left to reinstate.")] = False,
     yes: Yes = False,
     server: Server = None,
 ) -> None:
-    """Delete an image; it can be reinstated, unless it is --hard."""
-    from bayplan.cli import connection, lookup, prompt
+    """Delete images; they can be reinstated, unless it is --hard.
+
+    It says which nodes have them, and asks first.
+    """
+    from bayplan.cli import connection, lookup, prompt, removal
+    from bayplan.cli.images import _view as image_view
 
     with connection.connect(server) as client:
-        existing = lookup.image(client, image)
-        named = f"{existing['name']} {existing['version']}"
-        if not hard:
-            client.images.delete(existing["pk"])
-            return typer.echo(f"Deleted {named}; `bayplan images reinstate {existing['pk']}` brings it back.")
-        if prompt.agreed(f"Remove {named} for good?", yes=yes):
-            client.images.delete_for_good(existing["pk"])
-            typer.echo(f"Removed {named} for good.")
-        return None
+        existing = lookup.images(client, images)
+        for_good = " for good" if hard else ""
+        if not yes:
+            uses = [f"{image_view.name(image)}{for_good}?{removal.uses_of_image(client, image)}" for image in existing]
+            prompt.require(f"Delete {' Delete '.join(uses)}")
+
+        def remove(image: "ExpandedImageAnswer") -> str:
+            named = f"{image['name']} {image['version']}"
+            if hard:
+                client.images.delete_for_good(image["pk"])
+                return f"Removed {named} for good."
+            client.images.delete(image["pk"])
+            return f"Deleted {named}; `bayplan images reinstate {image['pk']}` brings it back."
+
+        removal.each(existing, remove)

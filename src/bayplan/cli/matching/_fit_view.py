@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from rich.console import RenderableType
 from rich.text import Text
 
 from bayplan.cli.matching._view import Notes
 from bayplan.cli.node_facts import NODE_FACTS
-from bayplan.cli.output import MUTED, Column, count, fields, grade, show, table, words
+from bayplan.cli.output import MUTED, Column, Lines, count, fields, grade, show, table, words
 from bayplan.exports.docker_run import RUNS
 
 if TYPE_CHECKING:
@@ -51,7 +50,7 @@ def show_fit(answer: FitAnswer, image: Text, changes: Mapping[str, Any]) -> None
         )
         for kind in kinds
     ]
-    parts: list[RenderableType] = [head, Text(), table(columns, rows)]
+    parts: list[Text | Lines] = [head, Text(), table(columns, rows)]
     if notes.reasons:
         parts += [Text(), notes.table()]
     return show(*parts)

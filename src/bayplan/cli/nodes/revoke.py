@@ -1,22 +1,47 @@
-"""`bayplan nodes revoke`: ends a worker's credential."""
+"""`bayplan nodes revoke`: ends the credentials of workers."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bayplan.cli.options import Server
+from bayplan.cli.options import Server, Yes
+from bayplan.errors import NotFound
+
+if TYPE_CHECKING:
+    from bayplan.schemas.workers import WorkerAnswer
 
 
 def revoke(
-    worker: Annotated[
-        str, typer.Argument(metavar="WORKER", help="Its name, like w-5f2b8c1d9e3a7046.", show_default=False)
+    workers: Annotated[
+        list[str],
+        typer.Argument(metavar="WORKER...", help="Their names, like w-5f2b8c1d9e3a7046.", show_default=False),
     ],
-    with_nodes: Annotated[bool, typer.Option("--nodes", help="Remove its nodes as well.")] = False,
+    with_nodes: Annotated[bool, typer.Option("--nodes", help="Remove their nodes as well.")] = False,
+    yes: Yes = False,
     server: Server = None,
 ) -> None:
-    """End a worker's credential at once."""
-    from bayplan.cli import connection
+    """End the credentials of workers at once.
+
+    It says which nodes they have, and asks first.
+    """
+    from bayplan.cli import connection, output, prompt, removal
 
     with connection.connect(server) as client:
-        client.nodes.revoke(worker, nodes=with_nodes)
-    typer.echo(f"Revoked {worker}{' and removed its nodes' if with_nodes else '; its nodes stay'}.")
+        joined = {worker["worker"]: worker for worker in client.nodes.workers()}
+        for name in workers:
+            if name not in joined:
+                raise NotFound(f"There is no worker {name!r}; `bayplan nodes workers` shows them all.")
+        existing = [joined[name] for name in workers]
+        after = "go" if with_nodes else "stay"
+        if not yes:
+            uses = [
+                f"{worker['worker']} at {worker['ip']}? Its {output.count(len(worker['nodes']), 'node')} {after}."
+                for worker in existing
+            ]
+            prompt.require(f"Revoke {' Revoke '.join(uses)}")
+
+        def end(worker: "WorkerAnswer") -> str:
+            client.nodes.revoke(worker["worker"], nodes=with_nodes)
+            return f"Revoked {worker['worker']}{' and removed its nodes' if with_nodes else '; its nodes stay'}."
+
+        removal.each(existing, end)
