@@ -239,3 +239,22 @@ def test_no_text_breaks_it(text: str, at: int, noise: str) -> None:
     for damaged in (text[:at] + noise + text[at:], text[at:], noise):
         with contextlib.suppress(Invalid):
             read(damaged)
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize(
+    "text",
+    [
+        "x" * 10**6,
+        "| 0 " + " " * 10**6,
+        "GPU 1: " * 150_000,
+        "|0 a" * 250_000,
+        "1 MiB /" * 140_000,
+        "," * 10**6,
+        "\n" * 10**6,
+    ],
+    ids=["letters", "gap", "list", "table", "memory", "csv", "lines"],
+)
+def test_a_large_text_that_is_none_is_refused_soon(text: str) -> None:
+    with pytest.raises(Invalid):
+        read(text)

@@ -17,6 +17,9 @@ from bayplan.domain.nvidia_smi_forms import Texts, csv_gpus, parts, query_gpus, 
 from bayplan.errors import Invalid
 
 _MIB = 1024**2
+MOST_LETTERS = 1024 * 1024
+"""Of a text that is read; the document of sixteen GPUs has some 300,000."""
+_LONG_GAP, _MANY_LINES = re.compile(r"[^\S\n]{60,}"), re.compile(r"\n\s*\n\s*")
 _CONTROL = re.compile(r"\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b\[[0-?]*[ -/]*[@-~]|\x1b[@-Z\\-_]")
 _DRIVER = re.compile(r"\b(?:Driver|KMD)\s+Version\s*:\s*(\d+(?:\.\d+)+)")
 _SMI = re.compile(r"NVIDIA-SMI\s+(\d+(?:\.\d+)+)")
@@ -24,12 +27,12 @@ _XML_DRIVER = re.compile(r"<(?:driver|kmd)_version>\s*(\d+(?:\.\d+)+)")
 _XML_CUDAS = tuple(re.compile(rf"<{name}>\s*(\d+\.\d+)") for name in ("cuda_umd_version", "cuda_version"))
 _CUDA = re.compile(r"\bCUDA\s+(?:UMD\s+|Driver\s+)?Version\s*:\s*(\d+\.\d+)")
 _GPU = re.compile(
-    r"\|\s*(\d{1,3})\s+([^|\n]+?)\s+(?:On|Off|N/A|WDDM|TCC|MCDM|ERR!)\s*\|\s*(?:[0-9A-Fa-f]+(?::[0-9A-Fa-f]+)+\.[0-9A-Fa-f]+|N/A)\s+(?:On|Off|N/A)\s*\|"
+    r"\|\s*(\d{1,3})\s+([^|\n]{1,200}?)\s+(?:On|Off|N/A|WDDM|TCC|MCDM|ERR!)\s*\|\s*(?:[0-9A-Fa-f]+(?::[0-9A-Fa-f]+)+\.[0-9A-Fa-f]+|N/A)\s+(?:On|Off|N/A)\s*\|"
 )
 _MEMORY = re.compile(r"(\d{1,8})\s*MiB\s*/\s*(\d{1,8})\s*MiB")
 _MIG_MODE = re.compile(r"\|\s*(Enabled|Disabled)\s*\*?\s*\|")
 _SLICE = re.compile(r"\|\s*(\d{1,3})\s+(\d{1,3})\s+(\d{1,3})\s+(\d{1,3})\s*\|\s*\d{1,8}\s*MiB\s*/\s*(\d{1,8})\s*MiB")
-_LISTED = re.compile(r"\bGPU (\d{1,3}): ([^\n]+?) \(UUID: [^)\n]*\)")
+_LISTED = re.compile(r"\bGPU (\d{1,3}): ([^\n]{1,200}?) \(UUID: [^)\n]{0,200}\)")
 _LISTED_SLICE = re.compile(r"\bMIG (\S{1,24})\s+Device\s+(\d{1,3}): \(UUID")
 _NOTHING = (
     (
@@ -59,6 +62,7 @@ _VENDOR = re.compile(r"^(?:NVIDIA\s+)?(?:GeForce\s+|Tesla\s+|Quadro\s+)?")
 _LEAST_SHARE, _MOST_SHARE = 0.88, 1.03
 """How much of the memory that a model is sold with its driver shows: what ECC and the firmware take is not there."""
 _NAMED_AT_MOST = 8
+_MOST_ERROR_LETTERS = 4_000
 _GEFORCE, _QUADRO = "geforce", "quadro"
 
 
@@ -82,7 +86,8 @@ class Printed:
 def read(text: str, tables: Tables | None = None) -> Printed:
     """Gives the GPUs in a text; raises `Invalid` where there are none, saying why."""
     tables = tables or load()
-    text = _CONTROL.sub("", text).replace("\r\n", "\n").replace("\r", "\n").replace("\u00a0", " ")
+    text = _CONTROL.sub("", text[:MOST_LETTERS]).replace("\r\n", "\n").replace("\r", "\n").replace("\u00a0", " ")
+    text = _LONG_GAP.sub(" ", _MANY_LINES.sub("\n\n", text))
     gpus = _Gpus()
     for reader in (_table, _listing, xml_gpus, query_gpus, csv_gpus):
         for index, facts in reader(text):
@@ -233,7 +238,7 @@ def _no_gpus(text: str) -> Invalid:
     if not text.strip():
         return Invalid("The input is empty: it must be what nvidia-smi prints.")
     for pattern, meaning in _NOTHING:
-        if (said := pattern.search(text)) is not None:
+        if (said := pattern.search(text[:_MOST_ERROR_LETTERS])) is not None:
             return Invalid(f"{meaning}. It printed: {_line(said[0])}")
     if _SMI.search(text) or "nvidia_smi_log" in text:
         return Invalid("The text of nvidia-smi has no GPU in it: paste all of it, as it was printed.")

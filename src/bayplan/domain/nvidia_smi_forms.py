@@ -48,6 +48,7 @@ _NO_NAME = re.compile(
     re.IGNORECASE,
 )
 _FIRST_BRANCH, _LEAST_MIB = 300, 500
+_LONGEST_LINE = 2_000
 
 
 def decoded(output: bytes) -> str:
@@ -126,7 +127,7 @@ def _query_values(text: str) -> dict[str, str]:
     values: dict[str, str] = {}
     section = ""
     for line in text.splitlines():
-        match = _QUERY_LINE.match(line)
+        match = _QUERY_LINE.match(line) if len(line) <= _LONGEST_LINE else None
         if match is None:
             continue
         if match[4] is not None:
@@ -170,6 +171,8 @@ def csv_gpus(text: str) -> Iterator[tuple[int, Texts]]:
     header: list[str] | None = None
     position = 0
     for line in text.splitlines():
+        if len(line) > _LONGEST_LINE:
+            continue
         cells = _cells(line)
         if _is_header(cells):
             header, position = [_UNIT.sub("", cell).casefold() for cell in cells], 0

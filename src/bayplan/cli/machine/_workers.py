@@ -81,9 +81,12 @@ def _of_json(text: str) -> Workers:
 
     try:
         content = json.loads(text.lstrip("\ufeff"))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise Invalid(f"The input begins like JSON and is none ({error}).") from None
-    faults = tuple(fault for fault in content.get("faults", ()) if isinstance(fault, str))
+    listed_faults = content.get("faults")
+    faults = (
+        tuple(fault for fault in listed_faults if isinstance(fault, str)) if isinstance(listed_faults, list) else ()
+    )
     listed = content.get("workers") if "worker" in content else [{"index": 0, "worker": content}]
     entries: list[tuple[int, Facts]] = []
     try:

@@ -11,6 +11,9 @@ from bayplan.cli.node_facts import takes_node_facts
 from bayplan.cli.nodes._body import body
 from bayplan.cli.options import TABLE, CpuOnly, Here, Node, Output, Server, UsageError
 
+MOST_BYTES = 4 * 1024 * 1024
+"""Of what is read of another machine."""
+
 
 @takes_node_facts()
 def check(
@@ -104,4 +107,7 @@ def _text(machine: str) -> str:
 
     from bayplan.domain.nvidia_smi_forms import decoded
 
-    return decoded(sys.stdin.buffer.read() if machine == "-" else Path(machine).read_bytes())
+    if machine == "-":
+        return decoded(sys.stdin.buffer.read(MOST_BYTES))
+    with Path(machine).open("rb") as file:
+        return decoded(file.read(MOST_BYTES))
