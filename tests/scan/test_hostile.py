@@ -280,9 +280,17 @@ def _many(path: str, data: bytes, number: int) -> Iterator[bytes]:
     yield bytes(1_024)
 
 
-def test_what_files_say_is_kept_within_bounds() -> None:
+@pytest.mark.parametrize(
+    ("path", "data", "number"),
+    [
+        ("etc/ld.so.conf.d/{}.conf", b"/lib/x\n" * 9_000, 400),
+        ("{}/torch/version.py", b"".join(b"a%02d='%02d'\n" % (name, name) for name in range(50)), 4_000),
+    ],
+    ids=["long texts", "many short texts, which take much more than they are long"],
+)
+def test_what_files_say_is_kept_within_bounds(path: str, data: bytes, number: int) -> None:
     """However many there are, and however much each says: the rest is left out with a note."""
-    findings = read_layer(_many("etc/ld.so.conf.d/{}.conf", b"/lib/x\n" * 9_000, 400))
+    findings = read_layer(_many(path, data, number))
     assert findings.kept_bytes < 17 << 20
     assert any("left out" in note for note in findings.notes)
 

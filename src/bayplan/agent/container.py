@@ -7,7 +7,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -35,9 +35,16 @@ LOST = "The engine went away while the container ran. Look at its log."
 Event = tuple[str, int]
 
 
-def run(engine: Engine, reference: Reference, command: Sequence[str], device: Device | None) -> int:
+def run(
+    engine: Engine,
+    reference: Reference,
+    command: Sequence[str],
+    device: Device | None,
+    shared_memory_bytes: int | None = None,
+) -> int:
     """Runs the image, with that GPU or slice if any, until it ends; gives its exit code.
 
+    `shared_memory_bytes` is the least that the image needs in /dev/shm: where the engine gives a container more, it has that.
     Raises `EngineFailed` where it cannot be started, and for a GPU of NVIDIA on Podman, which would silently start it without.
     """
     if device is not None and device.render is None and engine.is_podman:
@@ -50,7 +57,7 @@ def run(engine: Engine, reference: Reference, command: Sequence[str], device: De
     # From before there is a container: a signal that comes while it is created reaches it when it has started.
     with (
         _handling_signals(lambda number: events.put(("signal", number))),
-        _container(engine, reference, command, device) as key,
+        _container(engine, reference, command, device, shared_memory_bytes) as key,
     ):
         with _translating_errors(engine, reference):
             output = engine.api.attach(key, stdout=True, stderr=True, stream=True, demux=True)
@@ -60,7 +67,13 @@ def run(engine: Engine, reference: Reference, command: Sequence[str], device: De
 
 
 @contextmanager
-def _container(engine: Engine, reference: Reference, command: Sequence[str], device: Device | None) -> Iterator[str]:
+def _container(
+    engine: Engine,
+    reference: Reference,
+    command: Sequence[str],
+    device: Device | None,
+    shared_memory_bytes: int | None,
+) -> Iterator[str]:
     """A container that is not started yet, and is removed when the block ends, whatever it does then, or this process is killed."""
     from bayplan.agent.engine_client import SDK_ERRORS
 
@@ -72,18 +85,31 @@ def _container(engine: Engine, reference: Reference, command: Sequence[str], dev
             f"No process can be started that removes the container when this one is killed ({error.strerror}).",
             code="cannot_watch",
         ) from None
-    with _translating_errors(engine, reference):
-        host_config = engine.api.create_host_config(**device_options(device))
+
+    def create(options: Mapping[str, Any]) -> str:
+        host_config = engine.api.create_host_config(**device_options(device), **options)
         created = engine.api.create_container(
             str(reference), list(command) or None, host_config=host_config, name=name, labels=orphans.labels()
         )
+        return str(created["Id"])
+
+    with _translating_errors(engine, reference):
+        key = create({})
+        if shared_memory_bytes is not None and _shared_memory(engine.api, key) < shared_memory_bytes:
+            engine.api.remove_container(key, force=True, v=True)
+            key = create({"shm_size": shared_memory_bytes})
     try:
-        yield created["Id"]
+        yield key
     finally:
         # An engine that has gone removes nothing; the watch tries again for a while.
         with suppress(*SDK_ERRORS):
-            engine.api.remove_container(created["Id"], force=True, v=True)
+            engine.api.remove_container(key, force=True, v=True)
             watch.end()
+
+
+def _shared_memory(api: "APIClient", key: str) -> int:
+    """The bytes of /dev/shm that the engine gives a container that asks for none: only a container that is created has its default."""
+    return int(api.inspect_container(key)["HostConfig"].get("ShmSize") or 0)
 
 
 def device_options(device: Device | None) -> dict[str, Any]:

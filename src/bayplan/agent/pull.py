@@ -146,6 +146,12 @@ def pull(
     )
 
 
+def shared_memory_of(client: Client, pulled: Pulled) -> int | None:
+    """Gives the least bytes of /dev/shm that a pulled image needs, None where the catalogue has none."""
+    size_bytes: int | None = client.images.facts(pulled.judged["image"]["pk"])["min_shared_memory_bytes"]["value"]
+    return size_bytes
+
+
 def nothing_runs_here(answer: MatchAnswer, node: PullNode) -> NothingRunsHere:
     """Gives the error for a match without images, with the most frequent reason first."""
     problems = [

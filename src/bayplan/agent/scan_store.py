@@ -40,7 +40,8 @@ class FileStore:
         with suppress(OSError):
             self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             new = path.with_suffix(f".{os.getpid()}.new")
-            new.write_text(json.dumps(findings.to_document()), encoding="utf-8")
+            with new.open("w", encoding="utf-8") as file:
+                json.dump(findings.to_document(), file)  # piece by piece: the whole may be large
             new.replace(path)
             self._forget()
 

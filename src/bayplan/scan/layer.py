@@ -5,12 +5,13 @@ Findings of a layer stand for themselves, so they are kept by the layer's digest
 
 import base64
 import hashlib
-import json
 import re
+import sys
 from array import array
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any, Self
 
 from bayplan.scan.probes import Finding
@@ -23,10 +24,10 @@ FORMAT = 2
 
 _WHITEOUT, _OPAQUE = ".wh.", ".wh..wh..opq"
 _MOST_FINDINGS = 20_000
-_MOST_FINDINGS_BYTES = 16 << 20  # in memory: some twenty times what the largest images have in a layer
-_BYTES_OF_ONE = 300  # that a finding takes beside its texts
+_MOST_FINDINGS_BYTES = 16 << 20  # in memory: some ten times what the largest images have in a layer
+_BYTES_OF_ENTRY = 100  # that an entry takes in the table of all
 _MOST_LINKS = 5_000
-_MOST_PATHS = 1_000_000
+_MOST_PATHS = 300_000
 _PATH_SETS = ("paths", "removed", "opaque")
 _CONTROL = re.compile(r"[^ -~]")
 
@@ -157,8 +158,17 @@ class LayerFindings:
 
 def kept_bytes(entry: tuple[str, Finding | str]) -> int:
     """About how much memory the finding of a file takes, or where a link leads."""
-    path, value = entry
-    return _BYTES_OF_ONE + len(path) + (len(value) if isinstance(value, str) else len(json.dumps(value)))
+    return _BYTES_OF_ENTRY + sum(map(_memory_bytes, entry))
+
+
+def _memory_bytes(value: object) -> int:
+    """Of a document of plain values: many short texts take some ten times what they are as JSON."""
+    parts: Iterable[object] = ()
+    if isinstance(value, Mapping):
+        parts = chain(value.keys(), value.values())
+    elif isinstance(value, list | tuple):
+        parts = value
+    return sys.getsizeof(value) + sum(map(_memory_bytes, parts))
 
 
 def read_layer(chunks: Iterable[bytes], limits: UnpackLimits = LIMITS) -> LayerFindings:

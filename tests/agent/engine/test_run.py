@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import asdict, replace
 
+import httpx2
 import pytest
 
 from bayplan.agent import container, credential
@@ -61,6 +62,22 @@ def test_a_slice_is_started_by_its_uuid(engine: Dockerd, machine: Box, image: Im
     assert pull(machine, engine, name, "--gpu", "1", "--run").out == f"runs with gpu {uuid}\n"
     assert engine.gpus_asked_for[-1] == f"NVIDIA_VISIBLE_DEVICES={uuid}"
     credential.write(machine.state, kept)
+
+
+@pytest.mark.parametrize(("needed", "size_bytes"), [(1 << 28, 1 << 28), (1 << 20, 64 << 20)])
+def test_an_image_has_the_shared_memory_that_it_needs(
+    engine: Dockerd, machine: Box, image: Image, staff: httpx2.Client, name: str, needed: int, size_bytes: int
+) -> None:
+    """Where the engine gives a container less; where it gives more, that."""
+    _, body = image
+    staff.patch(f"/v1/docker/{body['pk']}/facts", json={"min_shared_memory_bytes": needed}).raise_for_status()
+    with machine.pulling("--engine", engine.address, "--task", name, "--run", "--", "wait") as process:
+        _until_it_waits(process)
+        with engine.api() as api:
+            (key,) = engine.everything()[1]
+            assert api.inspect_container(key)["HostConfig"]["ShmSize"] == size_bytes
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=30)
 
 
 def test_a_gpu_of_amd_is_started_by_its_device_files() -> None:

@@ -95,6 +95,7 @@ def test_other_nodes_are_none_of_its_business(service: Service, worker: Joined) 
 MAY = {
     ("POST", "/v1/docker/list"),
     ("GET", "/v1/docker/{pk}"),
+    ("GET", "/v1/docker/{pk}/facts"),
     ("POST", "/v1/docker/match"),
     ("GET", "/v1/nodes/{pk}"),
     ("PUT", "/v1/nodes/{pk}"),

@@ -45,7 +45,7 @@ def pull(
     from bayplan.agent import container, membership, orphans
     from bayplan.agent.credential import read
     from bayplan.agent.engine import connect
-    from bayplan.agent.pull import PullRequest, pull, pull_node_of
+    from bayplan.agent.pull import PullRequest, pull, pull_node_of, shared_memory_of
     from bayplan.agent.scan_queue import ScanQueue
     from bayplan.cli import output
     from bayplan.cli.worker import _pull_view as pull_view
@@ -65,7 +65,10 @@ def pull(
             pull_view.show_pulled(pulled)
             ScanQueue.beside(worker_state(state)).add([str(pulled.reference)])  # for the agent, where it runs
             if run:
-                raise typer.Exit(container.run(container_engine, pulled.reference, command or (), pulled.device))
+                shared_memory_bytes = shared_memory_of(client, pulled)
+                raise typer.Exit(
+                    container.run(container_engine, pulled.reference, command or (), pulled.device, shared_memory_bytes)
+                )
     except KeyboardInterrupt:
         pull_view.show_interrupted()
         raise typer.Exit(INTERRUPTED) from None

@@ -4,7 +4,7 @@ from starlette.responses import Response
 
 from bayplan.schemas.docker import ImageAnswer
 from bayplan.schemas.facts import FactsAnswer, FactsPatch
-from bayplan.server.auth.access import CATALOGUE_STAFF, USERS
+from bayplan.server.auth.access import CATALOGUE_STAFF, EVERYONE
 from bayplan.server.context import Context
 from bayplan.server.crud.queries import Sender
 from bayplan.server.http.openapi import IF_MATCH, TAGGED
@@ -49,7 +49,7 @@ ROUTES = (
         "GET",
         "/v1/docker/{pk}/facts",
         load_facts,
-        USERS,
+        EVERYONE,
         "What is known of an image",
         "Gives every fact that the rules need and docker.md has no field for, with who says so.",
         "load_facts",

@@ -43,8 +43,10 @@ def frame(kind: FrameKind, content: bytes = b"") -> bytes:
 
 
 def packed(findings: LayerFindings) -> bytes:
-    """Gives the findings of a layer as a text of ASCII letters."""
-    return base64.b64encode(zlib.compress(json.dumps(findings.to_document()).encode(), 1))
+    """Gives the findings of a layer as a text of ASCII letters; piece by piece, as the whole is large before it is packed."""
+    packer = zlib.compressobj(1)
+    pieces = [packer.compress(text.encode()) for text in json.JSONEncoder().iterencode(findings.to_document())]
+    return base64.b64encode(b"".join(pieces) + packer.flush())
 
 
 def unpacked(text: bytes) -> LayerFindings:
