@@ -5,9 +5,12 @@ import json
 import stat
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+from bayplan.cli import contexts
+from bayplan.errors import Conflict, Invalid
 from tests.cli.conftest import Shell
 from tests.process import Server
 from tests.tokens import made
@@ -26,7 +29,6 @@ def test_a_person_uses_several_servers_by_name(server: Server, stranger: Shell, 
     file = stranger.home / CONTEXTS
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     name = f"127.0.0.1:{server.port}"
-    assert json.loads(file.read_text())["current"] == name
     assert "Object Detection" in stranger.run("list", "domains").out, "the server of the log-in is the current one"
     shown = stranger.run("whoami").out
     assert f"{server.url} (the context {name})" in shown
@@ -53,9 +55,6 @@ def test_a_person_uses_several_servers_by_name(server: Server, stranger: Shell, 
     assert stranger.run("context", "show", "-o", "name").out == f"{DEAD}\n"
     error = stranger.run("context", "use", "deed", code=1).err
     assert error == "There is no context 'deed'; did you mean dead?\n"
-    assert "There is a context" not in stranger.run("context", "add", "dead", "--server", f"{DEAD}/").out
-    assert "bayplan context rm dead" in stranger.run("context", "add", "dead", "--server", server.url, code=1).err
-    assert "no name for a context" in stranger.run("context", "add", "a b", "--server", DEAD, code=1).err
     assert "(the current one)" in stranger.run("context", "rm", "dead", code=2).err
     assert stranger.run("context", "rm", "dead", "--yes").out == "Removed dead.\n"
     kept = stranger.run("context", "rm", name, "-y").out
@@ -70,13 +69,36 @@ def test_logging_in_where_a_name_is_there_already_uses_it(server: Server, strang
     assert (context["name"], context["current"]) == ("prod", True)
 
 
+@pytest.fixture
+def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder of a person's configuration, in which nothing is."""
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    return tmp_path / "bayplan"
+
+
 @pytest.mark.parametrize("text", ["{", "[]", '{"contexts": 3}', '{"contexts": {"a": {"server": "::"}}}'])
-def test_a_damaged_file_is_named_with_the_remedy(stranger: Shell, text: str) -> None:
-    file = stranger.home / CONTEXTS
-    file.parent.mkdir(parents=True)
-    file.write_text(text)
-    (line,) = stranger.run("images", "list", code=1).err.splitlines()
-    assert line.startswith(f"{file} cannot be read; remove it")
+def test_a_damaged_file_is_named_with_the_remedy(config: Path, text: str) -> None:
+    config.mkdir()
+    (config / "contexts.json").write_text(text)
+    with pytest.raises(Invalid, match=r"contexts\.json cannot be read; remove it"):
+        contexts.load()
+
+
+def test_a_name_is_one_servers(config: Path) -> None:
+    contexts.add("prod", DEAD)
+    contexts.add("prod", f"{DEAD}/")
+    with pytest.raises(Conflict, match="bayplan context rm prod"):
+        contexts.add("prod", "http://127.0.0.1:10")
+    for name in ("a b", "", "-x", "x" * 101, "a/b"):
+        with pytest.raises(Invalid, match="no name for a context"):
+            contexts.add(name, DEAD)
+    assert contexts.use_server("http://127.0.0.1:10") == "127.0.0.1:10"
+    contexts.add("127.0.0.1:11", DEAD)
+    assert contexts.use_server("http://127.0.0.1:11") == "127.0.0.1:11-2"
+    assert contexts.load().current == "127.0.0.1:11-2"
+    assert contexts.remove("127.0.0.1:11-2") == "http://127.0.0.1:11"
+    assert contexts.load().current is None
+    assert [path.name for path in config.iterdir()] == ["contexts.json"]
 
 
 @pytest.fixture(scope="module")

@@ -38,12 +38,9 @@ def test_a_token_is_kept_in_place_of_a_session(server: Server, shell: Shell, str
     done = stranger.run("login", "--token-stdin", "--server", server.url, typed=token)
     assert done.out == f"Logged in to {server.url} as admin.\n"
     assert "kept" in stranger.run("whoami").out
-    assert stranger.run("images", "list", "-o", "name").out
     shell.run("token", "revoke", "kept", "--yes")
     (line,) = stranger.run("images", "list", code=1).err.splitlines()
     assert line.startswith(f"{server.url} does not take the token of admin that is kept here. The token was revoked")
-    (line,) = stranger.run("login", "--token-stdin", "--server", server.url, typed=token, code=1).err.splitlines()
-    assert "revoked" in line
     assert "no token" in stranger.run("login", "--token-stdin", typed="", code=1).err
     assert "--username" in stranger.run("login", "--token-stdin", "-u", "kim", typed=token, code=2).err
     files = [path.read_bytes() for path in server.home.rglob("*") if path.is_file()]
@@ -63,8 +60,7 @@ def test_what_a_token_can_be_is_said_in_words_of_the_command_line(shell: Shell) 
 def test_several_scopes_and_tokens_as_json(shell: Shell) -> None:
     made = json.loads(shell.run("token", "create", "a", "--scope", "read,match", "--scope", "apply", "--json").out)
     assert made["scopes"] == ["read", "match", "apply"]
-    json.loads(shell.run("token", "create", "b", "--json").out)
+    shell.run("token", "create", "b")
     every = json.loads(shell.run("token", "list", "--everyone", "--json").out)
-    assert {"a", "b"} <= {token["name"] for token in every}
-    assert all(token["owner"] == "admin" for token in every)
+    assert [(token["name"], token["owner"]) for token in every[-2:]] == [("a", "admin"), ("b", "admin")]
     assert shell.run("token", "revoke", "a", str(every[-1]["pk"]), "--yes").out == "Revoked a.\nRevoked b.\n"
