@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import parse_qsl, urlsplit
 
 from bayplan import __version__
+from bayplan.client.notebook import drawn
 from bayplan.client.responses import content_of
 from bayplan.client.tokens import AccountCredentials, Tokens, clean_token
 from bayplan.errors import BayplanError, Invalid
@@ -72,10 +73,8 @@ class Transport:
 
         Raises the error of `bayplan.errors` that a refusal stands for, and `Unreachable` where no bayplan answers.
         """
-        return content_of(
-            self.server,
-            self._send(method, path, body, params=params, headers=headers, timeout_seconds=timeout_seconds),
-        )
+        response = self._send(method, path, body, params=params, headers=headers, timeout_seconds=timeout_seconds)
+        return drawn(content_of(self.server, response))
 
     def request_if_changed(self, path: str, etag: str | None) -> tuple[Any, str | None] | None:
         """Gives the JSON of the answer and its ETag; None where `etag` is still that of the answer. Raises as `request` does."""

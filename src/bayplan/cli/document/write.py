@@ -19,6 +19,9 @@ def _text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
 
 
 _Dumper.add_representer(str, _text)
+# Answers of the client draw themselves in a notebook, and are plain data otherwise.
+_Dumper.add_multi_representer(dict, yaml.SafeDumper.represent_dict)
+_Dumper.add_multi_representer(list, yaml.SafeDumper.represent_list)
 
 
 def as_yaml(catalogue: Mapping[str, Sequence[Mapping[str, object]]]) -> str:

@@ -1,0 +1,26 @@
+"""Answers of the client in a notebook: tables of escaped text, and plain data otherwise."""
+
+import json
+
+from bayplan.client.notebook import MOST_ROWS, drawn
+
+
+def test_a_list_is_a_table_with_a_line_for_each_object() -> None:
+    answer = drawn([{"name": "a<b", "tasks": ["train", "predict"]}, {"name": "c", "cuda": {"version": "12.4"}}])
+    html = answer._repr_html_()
+    assert "<th>name</th><th>tasks</th><th>cuda</th>" in html
+    assert "<td>a&lt;b</td><td>train, predict</td><td></td>" in html
+    assert "<th>version</th><td>12.4</td>" in html
+
+
+def test_an_answer_stays_plain_data() -> None:
+    plain = {"matches": [{"grade": "native"}], "worker": {"<script>": None}}
+    answer = drawn(plain)
+    assert answer == plain
+    assert json.loads(json.dumps(answer)) == plain
+    assert "<script>" not in answer._repr_html_()
+    assert drawn(None) is None
+
+
+def test_a_long_list_says_how_much_is_not_drawn() -> None:
+    assert "<p>and 5 more</p>" in drawn([{"pk": number} for number in range(MOST_ROWS + 5)])._repr_html_()
