@@ -8,6 +8,7 @@ import pytest
 import typer.main
 
 from bayplan.cli import app
+from bayplan.cli.node_facts import NODE_FACTS, option_of
 from tests.cli.conftest import Shell
 
 WITHOUT_ANSWER: Mapping[str, str] = {
@@ -55,6 +56,10 @@ def test_each_command_with_an_answer_prints_it_in_every_format(name: str, comman
         assert not {"-q", "--quiet"} & options(command), f"{name} has an answer: take it out of WITHOUT_ANSWER"
     else:
         assert formats <= options(command), f"{name}: give it `output_format: Output = TABLE`"
+
+
+def test_the_option_of_each_fact_is_one_of_the_command() -> None:
+    assert {option_of(fact) for fact in NODE_FACTS} <= options(dict(commands())["check"])
 
 
 def test_no_exception_is_left_over() -> None:

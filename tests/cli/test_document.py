@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from bayplan.cli.document.node import MAX_VALUES, scalar
 from bayplan.cli.document.read import read
-from bayplan.cli.document.write import as_yaml
+from bayplan.cli.document.write import as_yaml, data_as_yaml
 from bayplan.errors import Conflict, Invalid, Problem
 from bayplan.schemas.catalogue import Document
 from bayplan.schemas.common import Body, Count
@@ -265,6 +265,11 @@ def test_a_written_catalogue_reads_back(images: list[dict[str, object]]) -> None
     catalogue = {"images": images, "nodes": [{"ip": "10.0.0.7", "index": 0, "gpu_mem": 51527024640, "gpu_name": None}]}
     assert read("a.yaml", as_yaml(catalogue)).content() == catalogue
     assert read("a.json", json.dumps(catalogue)).content() == catalogue
+
+
+def test_what_occurs_twice_is_written_out() -> None:
+    worker = {"driver_version": "550.54.15"}
+    assert data_as_yaml([worker, worker]) == "- driver_version: 550.54.15\n" * 2
 
 
 @pytest.mark.parametrize("text", ["12", "2.4", "-1", "+.5", "1e3", "0x1F", "0o7", "true", "null", "", "~"])

@@ -206,6 +206,15 @@ def test_csv(text: str) -> None:
     assert brief(text) == [("NVIDIA A10G", "535.104.05", None, "8.6", 23028 * MIB)]
 
 
+def test_names_alone() -> None:
+    assert [gpu["compute_capability"] for gpu in facts("NVIDIA A100-SXM4-80GB\nTesla T4\n")] == ["8.0", "7.5"]
+
+
+def test_the_same_machine_twice_is_one() -> None:
+    assert brief(R610 + R610) == brief(R610)
+    assert brief(WSL + "GPU 0: NVIDIA RTX A5000 (UUID: GPU-1)\n" + "Guest Driver Version : 535.104.05\n") == brief(WSL)
+
+
 def test_csv_of_several_gpus() -> None:
     text = "index, name, driver_version\n0, Tesla T4, 535.104.05\n3, NVIDIA L4, 535.104.05\n"
     assert [(gpu.index, gpu.facts["gpu_name"]) for gpu in read(text).gpus] == [(0, "Tesla T4"), (3, "NVIDIA L4")]
@@ -223,6 +232,14 @@ def test_csv_of_several_gpus() -> None:
         ("'nvidia-smi' is not recognized as an internal or external command,", "not installed"),
         ('Field "compute_cap" is not a valid field to query.', "Ask for fields"),
         ("| NVIDIA-SMI 550.54.15    Driver Version: 550.54.15    CUDA Version: 12.4     |", "no GPU in it"),
+        ("NVIDIA-SMI version  : 550.54.15\nDRIVER version      : 550.54.15\n", "no GPU in it"),
+        (WSL + R390, "several machines, with the driver 390.87 and the driver 545.84"),
+        (R610 + R610.replace("5090", "5080"), "as GPU 0 NVIDIA GeForce RTX 5090 and NVIDIA GeForce RTX 5080"),
+        ("Tesla T4, 535.104.05\nTesla T4, 550.54.15\n", "several machines"),
+        (
+            "name, driver_version\nTesla T4, 535.104.05\nname, driver_version\nNVIDIA L4, 535.104.05\n",
+            "several machines",
+        ),
         ("Dear all, it does not work, help, please", "is not what nvidia-smi prints"),
     ],
 )

@@ -151,5 +151,7 @@ def option_of(name: str) -> str:
     fact = NODE_FACTS.get(name)
     if fact is None:
         return name
-    names = next((part.param_decls for part in fact.option.__metadata__ if isinstance(part, OptionInfo)), None)
+    option = next(part for part in fact.option.__metadata__ if isinstance(part, OptionInfo))
+    # typer.Option takes the first name as its default, and moves it to the names only when it makes the command.
+    names = [text for text in (option.default, *(option.param_decls or ())) if isinstance(text, str)]
     return names[0].partition("/")[0] if names else f"--{name.replace('_', '-')}"

@@ -7,7 +7,7 @@ names with "...": then the table of models has what the whole name may be, and t
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -22,6 +22,7 @@ MOST_LETTERS = 1024 * 1024
 _LONG_GAP, _MANY_LINES = re.compile(r"[^\S\n]{60,}"), re.compile(r"\n\s*\n\s*")
 _CONTROL = re.compile(r"\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b\[[0-?]*[ -/]*[@-~]|\x1b[@-Z\\-_]")
 _DRIVER = re.compile(r"\b(?:Driver|KMD)\s+Version\s*:\s*(\d+(?:\.\d+)+)")
+_OWN_DRIVER = re.compile(r"(?<!Guest )\b(?:Driver|KMD)\s+Version\s*:\s*(\d{3}(?:\.\d+)+)")
 _SMI = re.compile(r"NVIDIA-SMI\s+(\d+(?:\.\d+)+)")
 _XML_DRIVER = re.compile(r"<(?:driver|kmd)_version>\s*(\d+(?:\.\d+)+)")
 _XML_CUDAS = tuple(re.compile(rf"<{name}>\s*(\d+\.\d+)") for name in ("cuda_umd_version", "cuda_version"))
@@ -63,6 +64,7 @@ _LEAST_SHARE, _MOST_SHARE = 0.88, 1.03
 """How much of the memory that a model is sold with its driver shows: what ECC and the firmware take is not there."""
 _NAMED_AT_MOST = 8
 _MOST_ERROR_LETTERS = 4_000
+_MOST_NAMES = 64
 _GEFORCE, _QUADRO = "geforce", "quadro"
 
 
@@ -88,13 +90,37 @@ def read(text: str, tables: Tables | None = None) -> Printed:
     tables = tables or load()
     text = _CONTROL.sub("", text[:MOST_LETTERS]).replace("\r\n", "\n").replace("\r", "\n").replace("\u00a0", " ")
     text = _LONG_GAP.sub(" ", _MANY_LINES.sub("\n\n", text))
+    _one_driver(_drivers(text))
     gpus = _Gpus()
     for reader in (_table, _listing, xml_gpus, query_gpus, csv_gpus):
-        for index, facts in reader(text):
-            gpus.add(index, facts)
+        _add_all(gpus, reader(text))
+    if not gpus.by_index:
+        _add_all(gpus, _names(text, tables))
     if not gpus.by_index:
         raise _no_gpus(text)
     return _printed(gpus, _driver(text), _cuda(text), tables)
+
+
+def _add_all(gpus: "_Gpus", described: Iterable[tuple[int, Texts]]) -> None:
+    """Adds what one form says; raises `Invalid` where two GPUs have one index, or two drivers."""
+    names: dict[int, str] = {}
+    drivers: set[str] = set()
+    for index, facts in described:
+        name = facts.get("name")
+        if name is not None and names.setdefault(index, name) != name:
+            raise _several_machines(f"as GPU {index} {names[index]} and {name}")
+        drivers |= {facts["driver"]} if "driver" in facts else set()
+        gpus.add(index, facts)
+    _one_driver(drivers)
+
+
+def _one_driver(drivers: set[str]) -> None:
+    if len(drivers) > 1:
+        raise _several_machines(" and ".join(f"the driver {driver}" for driver in sorted(drivers)))
+
+
+def _several_machines(differences: str) -> Invalid:
+    return Invalid(f"The input is of several machines, with {differences}: give the text of one at a time.")
 
 
 @dataclass(slots=True)
@@ -136,6 +162,18 @@ def _listing(text: str) -> Iterator[tuple[int, Texts]]:
     for gpu, part in parts(list(_LISTED.finditer(text)), text):
         slices = {int(number): {"profile": profile} for profile, number in _LISTED_SLICE.findall(part)}
         yield int(gpu[1]), {"name": gpu[2], **({"slices": slices, "mig": True} if slices else {})}
+
+
+def _names(text: str, tables: Tables) -> Iterator[tuple[int, Texts]]:
+    """The GPUs of `--query-gpu=name --format=csv,noheader`: lines that are names of models, and nothing else."""
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    if len(lines) <= _MOST_NAMES and all(tables.machines.named_gpu(line).capabilities for line in lines):
+        yield from ((index, {"name": line}) for index, line in enumerate(lines))
+
+
+def _drivers(text: str) -> set[str]:
+    """Each driver that a text has, a machine's own: a hypervisor lists those of its guests too."""
+    return {*_OWN_DRIVER.findall(text), *_XML_DRIVER.findall(text)}
 
 
 def _driver(text: str) -> str | None:
@@ -240,7 +278,7 @@ def _no_gpus(text: str) -> Invalid:
     for pattern, meaning in _NOTHING:
         if (said := pattern.search(text[:_MOST_ERROR_LETTERS])) is not None:
             return Invalid(f"{meaning}. It printed: {_line(said[0])}")
-    if _SMI.search(text) or "nvidia_smi_log" in text:
+    if _SMI.search(text) or "nvidia_smi_log" in text or "NVIDIA-SMI version" in text:
         return Invalid("The text of nvidia-smi has no GPU in it: paste all of it, as it was printed.")
     return Invalid(f"The input is not what nvidia-smi prints: {_line(text)}")
 

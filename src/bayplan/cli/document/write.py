@@ -10,7 +10,11 @@ _HEAD = "# A bayplan catalogue. `bayplan apply FILE` makes a server's catalogue 
 
 
 class _Dumper(getattr(yaml, "CSafeDumper", yaml.SafeDumper)):  # type: ignore[misc]  # only at run time is it known which of the two there is
-    """A writer of plain data that puts a text into quotes where YAML 1.1 or 1.2 would read another type."""
+    """A writer of plain data that puts a text into quotes where YAML 1.1 or 1.2 would read another type, and writes
+    out what occurs twice: nobody looks for an anchor in an answer."""
+
+    def ignore_aliases(self, _data: object) -> bool:
+        return True
 
 
 def _text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:

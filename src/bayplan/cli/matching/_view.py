@@ -183,7 +183,9 @@ def _result(answer: MatchAnswer, limit: int) -> str:
         sentence = "No image was considered."
     elif not shown:
         sentence = (
-            f"None of {considered} runs here." if answer["considered"] > 1 else "The only image considered does not."
+            f"None of {considered} runs here."
+            if answer["considered"] > 1
+            else "The only image considered does not run here."
         )
     elif shown < running:
         sentence = f"{running} of {considered} run here; the best {shown}:"

@@ -141,7 +141,10 @@ def _not_first(pairing: Pairing) -> str:
 def _undecided(pairing: Pairing) -> Reason:
     image, node = pairing.image, pairing.node
     if node.reported.driver_version is None:
-        return unknown("The worker's driver is not known.", remedies=[advice("report it as nvidia-smi prints it")])
+        return unknown(
+            "The worker's driver is not known.",
+            remedies=[advice("report the worker's driver_version as nvidia-smi prints it")],
+        )
     if image.cuda_text is None:
         return unknown(
             "It is not known with which CUDA release the image was built.", remedies=[advice("enter its CUDA version")]
@@ -153,7 +156,7 @@ def _undecided(pairing: Pairing) -> Reason:
         reported = node.reported.driver_version
         return unknown(
             f"The worker's driver {reported!r} is not a version.",
-            remedies=[advice("report it as nvidia-smi prints it")],
+            remedies=[advice("report the worker's driver_version as nvidia-smi prints it")],
         )
     smallest = image.smallest_driver
     if smallest is None:
