@@ -94,4 +94,7 @@ def test_reference_data_is_listed(shell: Shell) -> None:
     assert {"Ampere", "Rubin"} <= {line[1] for line in rows(shell.run("list", "hardware").out)}
     assert json.loads(shell.run("list", "licences", "--json").out)[0]["permissions"]
     assert "PyTorch" in shell.run("list", "frameworks").out
-    assert "'nothing' is not one of" in shell.run("list", "nothing", code=2).err
+    assert (
+        "RESOURCE takes cuda, hardware, frameworks, domains or licences, not 'nothing'."
+        in shell.run("list", "nothing", code=2).err
+    )

@@ -129,13 +129,27 @@ def test_wrong_usage_ends_with_2(stranger: Shell) -> None:
         ("images delete x", "No such command 'delete'. Did you mean rm?"),
         ("describe x", "No such command 'describe'. Did you mean images show or nodes show or prefetch show?"),
         ("xyzzy", "No such command 'xyzzy'."),
-        ("match --limit x", "Invalid value for '--limit': write a whole number, like 3."),
+        ("match --limit x", "--limit takes a whole number, not 'x'."),
+        ("match --limit 0", "--limit must be at least 1, not '0'."),
+        ("audit --limit 1001", "--limit can be at most 1000, not '1001'."),
+        (
+            "images list --state on",
+            "--state takes missing, moved, denied, unreachable, ok, not-ok or unchecked, not 'on'.",
+        ),
+        ("nodes join-token --expires-in -1", "--expires-in: '-1' is no duration; write it like 90s, 15m, 12h or 7d."),
     ],
 )
 def test_what_was_meant(stranger: Shell, arguments: str, sentence: str) -> None:
     assert stranger.run(*arguments.split(), code=2).err.splitlines()[-1] == f"Error: {sentence}"
     error = json.loads(stranger.run(*arguments.split(), "--json", code=2).err)
     assert error == {"code": "usage", "detail": sentence, "errors": [], "exit_code": 2}
+
+
+def test_no_help_has_a_word_of_python(stranger: Shell) -> None:
+    """Arguments have their names in help, and no type after them."""
+    helped = stranger.run("images", "add", "--help").out + stranger.run("apply", "--help").out
+    assert re.search(r"^  NAME\|REFERENCE  ", helped, re.MULTILINE)
+    assert re.findall(r"<[a-z]+(?:\[|>)", helped) == []
 
 
 def test_errors_are_json_where_the_answer_would_be(shell: Shell, stranger: Shell) -> None:
@@ -161,8 +175,8 @@ def test_a_plain_terminal_gets_no_escape(shell: Shell, variables: dict[str, str]
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [
-        (("match",), "Say for which worker: --node, or --driver and --compute-capability, or --cpu-only"),
-        (("match", "--node", "3", "--driver", "535.104.05"), "--node says all about the worker"),
+        (("match",), "Say for which worker: --here, --node, or --driver and --compute-capability, or --cpu-only"),
+        (("match", "--here", "--node", "3"), "--here is this machine; leave out --node and --cpu-only."),
         (("match", "--cpu-only", "--driver", "535.104.05"), "--cpu-only is a worker without GPU"),
         (("images", "edit", "3"), "Say what to change, as in `--cuda 12.4.1`"),
         (("nodes", "edit", "3"), "Say what to change, as in `--driver 550.54.15`"),

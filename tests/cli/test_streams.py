@@ -115,7 +115,7 @@ def test_a_fault_of_bayplan_is_one_sentence() -> None:
 
 
 def test_other_ends() -> None:
-    assert broken("memory") == (1, "The memory does not suffice for this.\n")
+    assert broken("memory") == (1, "There is not enough memory for this.\n")
     assert broken("system") == (1, "/a/file cannot be used: Permission denied.\n")
     assert broken("stop") == (130, "")
 

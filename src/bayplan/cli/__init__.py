@@ -101,7 +101,7 @@ def _run() -> int:
         )
         return 1
     except MemoryError:
-        error_output.print_error(CannotStart("The memory does not suffice for this."), 1)
+        error_output.print_error(CannotStart("There is not enough memory for this."), 1)
         return 1
     except Exception as error:  # the last resort
         return _after_fault(error)

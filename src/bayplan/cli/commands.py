@@ -12,6 +12,7 @@ from pathlib import Path
 import typer
 
 from bayplan.cli.options import takes_context, takes_output
+from bayplan.cli.plain_command import PlainCommand
 
 TOP_LEVEL = ("server", "sessions", "matching", "machine", "catalogue_file", "exports", "reference_data", "audit")
 """Folders whose commands have no group, in the order in which help lists them."""
@@ -69,4 +70,4 @@ def _add(group: typer.Typer, folder: str) -> None:
         if not verb.startswith("_"):
             module = import_module(f"bayplan.cli.{folder}.{verb}")
             command = getattr(module, f"{verb}_", None) or getattr(module, verb)
-            group.command(verb.replace("_", "-"))(takes_context(takes_output(command)))
+            group.command(verb.replace("_", "-"), cls=PlainCommand)(takes_context(takes_output(command)))

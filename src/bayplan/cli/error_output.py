@@ -45,12 +45,6 @@ FAMILIAR = {
 }
 """What people type who know other programs, and the command for it."""
 
-_TYPES = (
-    ("valid integer", "write a whole number, like 3"),
-    ("valid number", "write a number, like 0.5"),
-)
-"""What to write in place of what typer's parser refuses, by its words."""
-
 
 def print_error(error: BayplanError, exit_code: int) -> None:
     """Prints an error on the error output, with the options and commands of this program for the calls of the API."""
@@ -93,10 +87,6 @@ def _usage_detail(error: TyperException) -> str:
     if unknown := re.match("No such command '(.*?)'", detail):
         near = nearest_commands(unknown.group(1), error.ctx.command.commands)  # type: ignore[attr-defined]  # a group has them
         detail = f"{unknown.group()}. Did you mean {' or '.join(near)}?" if near else f"{unknown.group()}."
-    for words, advice in _TYPES:
-        before, found, _ = detail.partition(f": Input should be a {words}")
-        if found:
-            detail = f"{before}: {advice}."
     return detail
 
 

@@ -214,12 +214,10 @@ ImageWords = Annotated[
 ]
 ImagesWords = Annotated[
     list[str],
-    typer.Argument(
-        metavar="IMAGE...", help="Each its key or name:version; or one name and version.", show_default=False
-    ),
+    typer.Argument(metavar="IMAGE", help="Each its key or name:version; or one name and version.", show_default=False),
 ]
 NodesWords = Annotated[
-    list[str], typer.Argument(metavar="NODE...", help="Each its key, or address#index.", show_default=False)
+    list[str], typer.Argument(metavar="NODE", help="Each its key, or address#index.", show_default=False)
 ]
 NodeWord = Annotated[str, typer.Argument(metavar="NODE", help="Its key, or address#index.", show_default=False)]
 

@@ -103,7 +103,7 @@ def test_an_image_is_added_with_all_that_it_says(shell: Shell, registry: Registr
     typed = ("images", "add", url, "--domain", "od", "--task", "train")
     error = shell.run(*typed, code=1).err
     assert error == (
-        "The image does not say all that the catalogue wants to know; add --framework 'NAME VERSION' (or --create-framework: "
+        "Still needed: --framework 'NAME VERSION' (or --create-framework: "
         "there is no PyTorch 2.4.1 yet), --min-generation NAME (or --cpu). Nothing was added.\n"
     )
     printed = shell.run(*typed, "--min-generation", "Volta", "--create-framework").out

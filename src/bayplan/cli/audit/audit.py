@@ -14,7 +14,8 @@ def audit(
     name: Annotated[str | None, typer.Option(metavar="NAME", help="Only to that user, worker or registry.")] = None,
     kind: Annotated[str | None, typer.Option(metavar="KIND", help="Only to a user, a worker or a registry.")] = None,
     since: Annotated[
-        int | None, typer.Option(parser=duration, metavar="DURATION", help="Only so far back: 90s, 15m, 12h, 7d.")
+        int | None,
+        typer.Option(parser=duration, metavar="DURATION", help="Only what is at most that old: 90s, 15m, 12h, 7d."),
     ] = None,
     limit: Annotated[int, typer.Option(min=1, max=1000, metavar="N", help="At most so many.")] = 100,
     server: Server = None,

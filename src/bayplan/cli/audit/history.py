@@ -20,10 +20,12 @@ def history(
     ] = None,
     user: Annotated[str | None, typer.Option(metavar="NAME", help="Only by that user or worker.")] = None,
     since: Annotated[
-        int | None, typer.Option(parser=duration, metavar="DURATION", help="Only so far back: 90s, 15m, 12h, 7d.")
+        int | None,
+        typer.Option(parser=duration, metavar="DURATION", help="Only what is at most that old: 90s, 15m, 12h, 7d."),
     ] = None,
     until: Annotated[
-        int | None, typer.Option(parser=duration, metavar="DURATION", help="Only what is at least so long ago.")
+        int | None,
+        typer.Option(parser=duration, metavar="DURATION", help="Only what is at least that old: 90s, 15m, 12h, 7d."),
     ] = None,
     limit: Annotated[int, typer.Option(min=1, metavar="N", help="At most so many.")] = 100,
     server: Server = None,

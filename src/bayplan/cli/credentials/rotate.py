@@ -19,9 +19,7 @@ def rotate(
     password_stdin: Annotated[
         bool, typer.Option("--password-stdin", help="Read the new password from the input.")
     ] = False,
-    check: Annotated[
-        bool, typer.Option("--check/--no-check", help="Whether to ask the registry first if it takes it.")
-    ] = True,
+    check: Annotated[bool, typer.Option("--check/--no-check", help="Whether to try it at the registry first.")] = True,
     server: Server = None,
     output_format: Output = TABLE,
 ) -> None:

@@ -28,9 +28,7 @@ def export_to(
     ],
     images: Annotated[
         list[str],
-        typer.Argument(
-            metavar="IMAGE...", help="Each its key, name:version, or what docker pulls.", show_default=False
-        ),
+        typer.Argument(metavar="IMAGE", help="Each its key, name:version, or what docker pulls.", show_default=False),
     ],
     server: Server = None,
 ) -> None:

@@ -73,7 +73,7 @@ def add(client: Client, draft: ImageDraft, credentials: Mapping[str, str | None]
     missing = list(_missing(client, filled, new_framework))
     if missing and not sys.stdin.isatty():
         options = ", ".join(missing_field.option for missing_field in missing)
-        raise Invalid(f"The image does not say all that the catalogue wants to know; add {options}. Nothing was added.")
+        raise Invalid(f"Still needed: {options}. Nothing was added.")
     for missing_field in missing:
         filled[missing_field.field] = missing_field.parse(prompt.text(missing_field.question))
     added = _create(client, filled, new_framework)

@@ -59,8 +59,8 @@ def add(
 ) -> None:
     """Add an image, by its reference or by name and version.
 
-    With a reference alone its registry is asked, what the image says about itself is filled in and stored, and only the
-    rest is asked for. Options go before what the image says. With a name and a version everything has to be given.
+    With a reference alone the image is inspected, and only what it does not say is asked for. Options take precedence
+    over what it says. With a name and a version, give the rest by options.
     """
     from bayplan.cli import connection, output
     from bayplan.cli.images import _add_interactive as add_interactive

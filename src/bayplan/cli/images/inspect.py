@@ -25,7 +25,7 @@ def inspect(
         ),
     ],
     store: Annotated[
-        bool, typer.Option("--store", help="Ask the registry of an image of the catalogue now, and store the answer.")
+        bool, typer.Option("--store", help="Inspect an image of the catalogue, and store the result.")
     ] = False,
     registry_username: RegistryUser = None,
     registry_password_stdin: RegistryPasswordStdin = False,

@@ -26,7 +26,7 @@ def list_(
     framework: Annotated[
         str | None, typer.Option(metavar="NAME", help="Only with that framework: PyTorch, or 'PyTorch 2.4'.")
     ] = None,
-    name: Annotated[str | None, typer.Option(metavar="TEXT", help="Only with that in their name.")] = None,
+    name: Annotated[str | None, typer.Option(metavar="TEXT", help="Only those whose name contains it.")] = None,
     state: Annotated[
         StateFilter | None,
         typer.Option(

@@ -13,7 +13,7 @@ def set_facts(
     image: ImageWords,
     *,
     forget: Annotated[
-        list[str] | None, typer.Option(metavar="FACT", help="Take an entry back, as in min_driver; repeat it.")
+        list[str] | None, typer.Option(metavar="FACT", help="Remove your value of a fact, like min_driver; repeat it.")
     ] = None,
     server: Server = None,
     output_format: Output = TABLE,

@@ -38,7 +38,7 @@ def check(
     here: Here = False,
     cpu_only: CpuOnly = False,
     cuda: Annotated[
-        str | None, typer.Option(metavar="VERSION", help="The CUDA release in the image, where nothing says it.")
+        str | None, typer.Option(metavar="VERSION", help="The CUDA release in the image, where the image does not say.")
     ] = None,
     cpu: Annotated[bool, typer.Option("--cpu", help="The image runs without a GPU.")] = False,
     offline: Annotated[
@@ -46,7 +46,7 @@ def check(
     ] = False,
     catalogue: Annotated[
         bool,
-        typer.Option("--catalogue/--no-catalogue", help="Whether the catalogue is asked where somebody is logged in."),
+        typer.Option("--catalogue/--no-catalogue", help="Whether to ask the catalogue where you are logged in."),
     ] = True,
     server: Server = None,
     output_format: Output = TABLE,

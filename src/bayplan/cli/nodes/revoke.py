@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 def revoke(
     workers: Annotated[
         list[str],
-        typer.Argument(metavar="WORKER...", help="Their names, like w-5f2b8c1d9e3a7046.", show_default=False),
+        typer.Argument(metavar="WORKER", help="Their names, like w-5f2b8c1d9e3a7046.", show_default=False),
     ],
     with_nodes: Annotated[bool, typer.Option("--nodes", help="Remove their nodes as well.")] = False,
     yes: Yes = False,

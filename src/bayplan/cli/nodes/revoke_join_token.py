@@ -11,7 +11,7 @@ def revoke_join_token(
     keys: Annotated[
         list[int],
         typer.Argument(
-            metavar="KEY...", help="Their keys, as `bayplan nodes join-tokens` lists them.", show_default=False
+            metavar="KEY", help="Their keys, as `bayplan nodes join-tokens` lists them.", show_default=False
         ),
     ],
     yes: Yes = False,

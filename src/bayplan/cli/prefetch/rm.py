@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def rm(
-    rules: Annotated[list[str], typer.Argument(metavar="RULE...", help="Their names or keys.", show_default=False)],
+    rules: Annotated[list[str], typer.Argument(metavar="RULE", help="Their names or keys.", show_default=False)],
     yes: Yes = False,
     server: Server = None,
 ) -> None:

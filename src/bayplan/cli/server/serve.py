@@ -17,7 +17,8 @@ def serve(
         int | None, typer.Option(metavar="N", help="Number of processes that share the port. [BAYPLAN_PROCESSES]")
     ] = None,
     new_catalogue: Annotated[
-        bool, typer.Option("--new-catalogue", help="Begin a new catalogue beside the keys of one that is gone.")
+        bool,
+        typer.Option("--new-catalogue", help="Begin a new catalogue where the old one is gone and its keys are left."),
     ] = False,
     home: Home = None,
     database: Database = None,

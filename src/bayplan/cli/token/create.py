@@ -16,7 +16,7 @@ def create(
         list[str] | None,
         typer.Option(
             metavar="SCOPE",
-            help="What it is good for: read, match, apply or workers; repeat it. Each includes read; the last two are for "
+            help="What it may do: read, match, apply or workers; repeat it. Each includes read; the last two are for "
             "staff [default: read]",
         ),
     ] = None,

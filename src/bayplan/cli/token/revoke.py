@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 def revoke(
     tokens: Annotated[
-        list[str], typer.Argument(metavar="TOKEN...", help="Their names, or their keys.", show_default=False)
+        list[str], typer.Argument(metavar="TOKEN", help="Their names, or their keys.", show_default=False)
     ],
     yes: Yes = False,
     server: Server = None,

@@ -8,7 +8,9 @@ from bayplan.cli.options import State, Yes, worker_state
 
 
 def leave(
-    force: Annotated[bool, typer.Option("--force", help="Forget the server also when it cannot be told.")] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Remove the credential here even where the server does not answer.")
+    ] = False,
     yes: Yes = False,
     state: State = None,
 ) -> None:

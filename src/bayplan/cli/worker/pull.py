@@ -23,10 +23,10 @@ def pull(
         int | None, typer.Option("--gpu", min=0, metavar="INDEX", help="For that GPU of it [default: the lowest]")
     ] = None,
     next_best: Annotated[
-        bool, typer.Option("--next-best", help="Where an image cannot be had, take the next that runs here.")
+        bool, typer.Option("--next-best", help="Where an image cannot be pulled, try the next best.")
     ] = False,
     run: Annotated[
-        bool, typer.Option("--run", help="Run it with that GPU, in the foreground, and remove it then.")
+        bool, typer.Option("--run", help="Run it on that GPU, in the foreground; remove the container at its end.")
     ] = False,
     engine: Annotated[
         str | None,
