@@ -48,9 +48,9 @@ _PUBLIC: Mapping[Outage, tuple[str, int]] = {
     Outage.BUSY: ("The database is busy, or locked by another program: ask again in a few seconds.", 2),
     Outage.READ_ONLY: ("The database can be read and not written at present: ask again later.", 10),
     Outage.FULL: ("The database has no room left, so nothing can be written: ask again later.", 10),
-    Outage.DAMAGED: ("The database is damaged: whoever runs the server finds in its log what to do.", 60),
-    Outage.REPLACED: ("The database was moved or replaced: whoever runs the server finds in its log what to do.", 10),
-    Outage.OTHER_SCHEMA: ("The database lacks tables or columns: whoever runs the server finds in its log which.", 60),
+    Outage.DAMAGED: ("The database is damaged: the server's log says what to do.", 60),
+    Outage.REPLACED: ("The database was moved or replaced: the server's log says what to do.", 10),
+    Outage.OTHER_SCHEMA: ("The database lacks tables or columns: the server's log names them.", 60),
 }
 
 

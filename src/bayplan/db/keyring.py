@@ -32,7 +32,7 @@ class UnknownKey(BayplanError):
     @property
     def public_detail(self) -> str:
         """The sentence for whoever asked: without the key's name and its file."""
-        return "The server lacks the key of a registry password: whoever runs the server finds in its log which."
+        return "The server lacks the key of a registry password: the server's log names the key."
 
 
 def new_key() -> str:

@@ -49,11 +49,11 @@ ROUTES = (
         "/v1/audit",
         entries,
         STAFF,
-        "Read the audit trail",
-        "Gives every answer to a user or a worker, and every question to a registry, that held registry passwords, "
-        "newest first. What was given again within an hour is counted. Staff only.",
+        "Read the audit log",
+        "Gives every answer to a user or a worker, and every request to a registry, that held registry passwords, "
+        "newest first. Equal ones within an hour are counted. Staff only.",
         "audit",
-        ("log-ins of registries",),
+        ("registry credentials",),
         query=AuditParameters,
         answer=list[AuditEntry],
         headers=NOT_KEPT,

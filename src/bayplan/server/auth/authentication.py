@@ -41,7 +41,7 @@ class Authentication:
 
 def _refuse(access: Access, scopes: frozenset[str]) -> NoReturn:
     if access.scope is None:
-        raise Forbidden("No token for programs may do this, whatever it is good for: log in.", code="not_by_token")
+        raise Forbidden("No token for programs may do this: log in.", code="not_by_token")
     has = ", ".join(scope for scope in SCOPES if scope in scopes)
     raise Forbidden(
         f"This takes a token with the scope '{access.scope}', and this one has {has}: make another at /v1/tokens/create.",
@@ -111,7 +111,7 @@ class Authenticator:
         elif expires <= self._tokens.clock().timestamp():
             reason = "The token has expired: make another at /v1/tokens/create."
         elif not stored.is_active:
-            reason = "The token is that of a user who was deactivated."
+            reason = "The user of this token was deactivated."
         else:
             principal = Principal(
                 user=stored.owner,

@@ -58,9 +58,9 @@ ROUTES = (
         "/v1/catalogue/apply",
         apply,
         CATALOGUE_STAFF,
-        "Make the catalogue what a document says",
-        "Adds and changes what the document names and, with `prune`, removes what it does not; all of it or nothing. A "
-        "field that an entry does not mention is left as it is. Staff only.",
+        "Apply a document to the catalogue",
+        "Adds and changes the objects of the document and, with `prune`, removes all others; all of it or nothing. A "
+        "field that an entry does not mention stays as it is. Staff only.",
         "apply",
         ("catalogue",),
         query=ApplyParameters,
@@ -77,7 +77,7 @@ ROUTES = (
         "/v1/catalogue/export",
         export,
         CATALOGUE_STAFF,
-        "Read the catalogue out as a document",
+        "Export the catalogue as a document",
         "Gives all frameworks, images and nodes in create bodies with natural keys: applying it again changes nothing. "
         "Staff only.",
         "export",

@@ -15,7 +15,7 @@ from bayplan.server.http.parameters import NoParameters, Parameters, one_of
 from bayplan.server.http.responses import UNCACHED, Json
 from bayplan.server.http.route import Call, Route
 
-_TAGS = ("log-ins of registries",)
+_TAGS = ("registry credentials",)
 
 
 class FormatParameters(Parameters):
@@ -48,9 +48,9 @@ ROUTES = (
         "/v1/credentials",
         overview,
         STAFF,
-        "List the log-ins of registries",
-        "Gives every log-in that images have, by registry and user name, with how many images have it and when it was last "
-        "good for something; never a password. Staff only.",
+        "List the registry credentials",
+        "Gives all credentials that images have, by registry and user name: how many images have them, and when they were last "
+        "used with success; never a password. Staff only.",
         "credentials",
         _TAGS,
         answer=list[RegistryCredentialsAnswer],
@@ -61,9 +61,9 @@ ROUTES = (
         "/v1/credentials/rotate",
         rotate,
         STAFF,
-        "Give a log-in another password",
-        "Gives all images of a log-in another password, and another user name if there is a `new_username`, all at once. Unless "
-        "`check` is false, the registry is asked first whether it takes it. Staff only.",
+        "Give registry credentials another password",
+        "Gives all images with these credentials another password, and with `new_username` another user name, all at once. Unless "
+        "`check` is false, the server tries the new ones at the registry first. Staff only.",
         "rotate_credentials",
         _TAGS,
         body=Rotation,
@@ -82,7 +82,7 @@ ROUTES = (
         "/v1/docker/{pk}/docker-config",
         config,
         STAFF_AND_WORKERS.saying("Only staff and workers are given log-ins: ask one of them, or log in as one."),
-        "Give an image's log-in as a file for docker",
+        "Load the registry credentials of an image as a file for docker",
         "Gives a `config.json` that docker, podman and skopeo read, or, with `format=kubernetes`, a Secret for "
         "`imagePullSecrets`. Staff and workers only.",
         "docker_config",

@@ -200,9 +200,7 @@ async def replace(tx: Transaction, key: CredentialKey, username: str, password: 
 def no_such_credentials(key: CredentialKey) -> NotFound:
     """Gives the error for credentials that no image has."""
     registry, username = key
-    return NotFound(
-        f"No image of '{registry}' has the user name '{username}': GET /v1/credentials shows those that there are."
-    )
+    return NotFound(f"No image of '{registry}' has the user name '{username}': GET /v1/credentials shows them all.")
 
 
 async def note_outcomes(

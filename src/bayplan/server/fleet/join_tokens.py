@@ -51,7 +51,7 @@ async def check(db: Database, token_hash: str, now: str) -> None:
     if rows[0].expires <= now:
         raise Unauthenticated("The join token has expired: ask staff for a new one.")
     if rows[0].uses_left < 1:
-        raise Unauthenticated("The join token has been used as often as it may be: ask staff for a new one.")
+        raise Unauthenticated("The join token has no uses left: ask staff for a new one.")
 
 
 async def spend(tx: Transaction, token_hash: str, now: str) -> None:

@@ -110,7 +110,7 @@ async def ping(context: Context, call: Call[NoParameters, None]) -> Response:
     """Stores a heartbeat."""
     if call.node is None:
         raise Malformed(
-            "Only a node pings: say for which by the header 'Node-Id' with its pk, as its worker or as staff.",
+            "Name the node in the header 'Node-Id', by its pk: a ping is the heartbeat of one node.",
             code="unknown_node",
         )
     return Json(await queries.ping(context, call.node))
@@ -122,7 +122,7 @@ ROUTES = (
         "/v1/nodes/ping",
         ping,
         EVERYONE.within("workers"),
-        "Say that a node is alive",
+        "Send a heartbeat of a node",
         "Sets the node's `last_seen`. The header `Node-Id` says which: one of its own for a worker, any for staff.",
         "ping",
         _NODES,
@@ -166,8 +166,8 @@ ROUTES = (
         "/v1/nodes/join-tokens/{pk}",
         delete_join_token,
         FLEET_STAFF,
-        "Take a join token back",
-        "Ends a join token; who has joined with it stays. Staff only.",
+        "Revoke a join token",
+        "Ends a join token; workers that joined with it stay. Staff only.",
         "delete_join_token",
         _WORKERS,
         status=204,

@@ -39,8 +39,8 @@ ROUTES = (
         "/v1/docker/inspect",
         inspect,
         EVERYONE.within("match"),
-        "What a registry says of an image",
-        "Reads the manifest and the configuration of an image in its registry, and gives what they tell; nothing is stored. "
+        "Inspect an image in a registry",
+        "Reads the manifest and the configuration of an image in its registry, and gives its facts; stores nothing. "
         "Users who are not staff ask without credentials, within a budget. docs/registries.md says what is read, and from where.",
         "inspect",
         _TAGS,
@@ -55,8 +55,8 @@ ROUTES = (
         "/v1/docker/{pk}/inspection",
         load,
         EVERYONE,  # who pulls an image must know its digest
-        "What the registry of an image said",
-        "Gives the stored inspection of an image, with what the catalogue has otherwise.",
+        "Load the stored inspection of an image",
+        "Gives the stored inspection of an image, and lists where the catalogue contradicts it.",
         "load_inspection",
         _TAGS,
         answer=InspectionAnswer,
@@ -68,9 +68,9 @@ ROUTES = (
         "/v1/docker/{pk}/inspection",
         store,
         CATALOGUE_STAFF,
-        "Inspect an image and store what its registry says",
-        "Reads the image in its registry with its own log-in, and stores what it says of itself, as facts with the origin "
-        "`registry` too. Fields and staff's entries stay as they are. Staff only.",
+        "Inspect an image and store the result",
+        "Reads the image in its registry with its own credentials, and stores the result, also as facts with the origin "
+        "`registry`. Fields, and facts that staff entered, stay as they are. Staff only.",
         "store_inspection",
         _TAGS,
         body=NoFields,

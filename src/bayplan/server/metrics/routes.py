@@ -25,7 +25,7 @@ ROUTES = (
         "/metrics",
         metrics,
         USERS,
-        "Read the state of the catalogue and the fleet in numbers",
+        "The numbers of the catalogue and the fleet",
         "Gives images by their check state, nodes and workers by theirs, in the text format of Prometheus.",
         operation_id="metrics",
         tags=("health",),

@@ -62,7 +62,7 @@ ROUTES = (
         "/v1/docker/{pk}/scan",
         job,
         USERS,
-        "How far the scan of an image is",
+        "The progress of the scan of an image",
         "Gives the state of the last scan of an image that staff asked for: `waiting`, `running`, `done` or `failed`.",
         "load_scan_job",
         _TAGS,
@@ -74,7 +74,7 @@ ROUTES = (
         "/v1/scans/{digest}",
         load,
         EVERYONE,
-        "What the files of an image say",
+        "Load the scan of an image",
         "Gives the scan of the image with that digest: facts, each with the file that says so, and packages. 404 with the code "
         "`not_scanned` where nobody has scanned it.",
         "load_scan",
@@ -90,7 +90,7 @@ ROUTES = (
         STAFF_AND_WORKERS.within("apply").saying(
             "Only staff and workers may report scans: ask one of them, or log in as one."
         ),
-        "Report what the files of an image say",
+        "Report the scan of an image",
         "Stores the scan of the image with that digest, once: another report of the same reader changes nothing, and is answered "
         "with the one that is stored. Its facts are those of every image that has the digest. Workers may report digests that "
         "images of the catalogue have. Staff and workers only.",

@@ -88,7 +88,7 @@ ROUTES = (
         "/v1/auth/verify",
         verify,
         PUBLIC,
-        "Ask whether a token is good",
+        "Verify a token",
         operation_id="verify",
         tags=_TAGS,
         query=None,
