@@ -163,10 +163,9 @@ INTRODUCTION = """\
 Written by `make truth ARGS=--write`.
 
 Real reports from public issue threads: an image, a driver, a GPU, and what happened. The older set is from before 2025
-for the most part, the newer one of 2025 and 2026. The fresh set is of all years. It was looked for on 29 November 2026, when
-the rules were written, and was written down whole before the judge was asked; no rule and no table was changed for it. Then
-42 of its 54 decidable reports agreed. One fact that a scan finds had been forgotten (a wheel of PyTorch for arm64 without
-code for GPUs), and was entered afterwards.
+for the most part, the newer one of 2025 and 2026. The fresh set is of all years. It was collected on 29 November 2026, after
+the rules, and was complete before the judge ran; no rule and no table was changed for it. 42 of its 54 decidable reports
+agreed. One fact of a scan was missing (a wheel of PyTorch for arm64 without code for GPUs), and was entered afterwards.
 
 * An image that ran agrees with `native`, `minor`, `forward` and `cpu`, and with `jit` where its build is known to embed
   PTX. One that failed, in whatever way, agrees with `no`, and with `jit` where the build is not known: it has no kernels
@@ -176,13 +175,13 @@ code for GPUs), and was entered afterwards.
   person knows, such as the driver that an application asks for in its documentation.
 * A fact was entered only where it is known from the image or the machine (its published configuration, the build list
   of its framework, the type of machine), never from what happened. Each is listed below: who finds it, and its source.
-* Where a report gives no driver, the driver is the one that the image's CUDA release ships with: then no rule about the
-  driver speaks, and all others do. A driver given as a branch stands for the release of that branch in the table of
+* Where a report gives no driver, the driver is the one that the image's CUDA release ships with: so no rule about the
+  driver applies, and all others do. A driver given as a branch stands for the release of that branch in the table of
   CUDA releases.
 * Where a report names no GPU, it is judged on a data-centre GPU, a GeForce and a workstation GPU that the release supports. If
   the answer depends on which, the report is not decidable; it is listed and not counted. So is one where only the
   error tells the state of the machine, and one that ran nothing but nvidia-smi.
 * A remedy leads to the fix where it names what the report says has fixed it, whatever the verdict. The patterns that
   say so (`benchmarks/truth/fixes.csv`) and the words of the remedies were both written by us, with these reports known:
-  two remedies were reworded after they were held against them ("nearest CUDA" and "older ROCm"). The column says that
+  two remedies were reworded after this comparison ("nearest CUDA" and "older ROCm"). The column says that
   the remedies cover these fixes, and not how they do on others."""
