@@ -25,6 +25,7 @@ WITHOUT_ANSWER: Mapping[str, str] = {
     "context add": "keeps the name of a server",
     "context use": "keeps the name of a server",
     "export": "writes a file: -o is the file",
+    "help": "prints help",
     "export-to": "prints a file for Kubernetes, Slurm or compose",
     "images docker-config": "prints a file for docker or Kubernetes",
     "images reinstate": "tells each result",

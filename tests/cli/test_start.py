@@ -309,3 +309,15 @@ def test_each_file_of_a_folder_of_commands_is_a_command_unless_its_name_begins_w
     assert commands == files
     others = {path.name for path in folder.iterdir() if path.is_dir()} - {*GROUPS, *TOP_LEVEL, "__pycache__"}
     assert others == {"document"}, "a folder of commands has its line in a table of commands.py"
+
+
+def test_words_are_explained(stranger: Shell) -> None:
+    from bayplan.domain.compatibility.verdict import ReasonCode
+
+    assert ReasonCode.DRIVER_TOO_OLD.meaning in " ".join(stranger.run("explain", "driver-too-old").out.split())
+    assert json.loads(stranger.run("explain", "gpu_mem", "--json").out)["kind"] == "field of nodes"
+    assert {*ReasonCode, "native"} <= {*stranger.run("explain", "-q").out.split()}
+    assert "did you mean driver_too_old" in stranger.run("explain", "driver_to_old", code=1).err
+    assert stranger.run("help", "images", "list").out == stranger.run("images", "list", "--help").out
+    assert "Commands:" in stranger.run("help").out
+    assert "Did you mean images" in stranger.run("help", "imges", code=2).err

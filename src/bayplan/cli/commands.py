@@ -14,7 +14,17 @@ import typer
 from bayplan.cli.options import takes_context, takes_output
 from bayplan.cli.plain_command import PlainCommand
 
-TOP_LEVEL = ("server", "sessions", "matching", "machine", "catalogue_file", "exports", "reference_data", "audit")
+TOP_LEVEL = (
+    "server",
+    "sessions",
+    "matching",
+    "machine",
+    "catalogue_file",
+    "exports",
+    "reference_data",
+    "audit",
+    "explanations",
+)
 """Folders whose commands have no group, in the order in which help lists them."""
 
 GROUPS = {

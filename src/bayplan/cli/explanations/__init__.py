@@ -1,0 +1,1 @@
+"""What words mean: `bayplan explain` and `bayplan help`."""
