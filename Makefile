@@ -46,7 +46,7 @@ bench-credentials: .venv/.dev ## Measure what credentials in an answer cost, on 
 bench-fleet: .venv/.dev ## Let 2,000 workers beat over PostgreSQL; prints a table in Markdown
 	@ulimit -n 20000; $(BIN)/python -m benchmarks.fleet $(ARGS)
 
-bench-scans: .venv/.dev ## Measure how fast a layer's files are scanned, beside bare unpacking; prints a table in Markdown
+bench-scans: .venv/.dev ## Measure scans of layers, and of an image by the server, beside bare unpacking; prints tables in Markdown
 	@$(BIN)/python -m benchmarks.scans $(ARGS)
 
 flood: .venv/.dev ## Measure log-ins, reads and memory while others flood the server; prints a table (options in ARGS="--connections 2000 --only guesses")

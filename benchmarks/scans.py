@@ -1,4 +1,4 @@
-"""`make bench-scans`: measures how fast a layer is scanned beside what unpacking it takes, and prints the table, in Markdown."""
+"""`make bench-scans`: measures how fast layers are scanned, and images by the server; prints tables in Markdown, with the floor."""
 
 import argparse
 import gzip
@@ -14,16 +14,20 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import pytest
 import zstandard
 from tests.scan.made import FATBINS, elf
 
 from bayplan.scan.layer import read_layer
+from benchmarks import server_scans
 from benchmarks.page import Cells, table, verdict, write
 
 PART = "Scans"
 LEAST_MEGABYTES_PER_SECOND = 60
+MOST_MEGABYTES, MOST_WAIT_MILLISECONDS = 200, 50
 CHUNK_BYTES = 1 << 20
 TURNS = 3
+SERVER_LAYERS = 2
 HEAD = (
     "a layer in",
     "packed",
@@ -35,6 +39,15 @@ HEAD = (
     "target",
     "",
 )
+SERVER_HEAD = ("a scan by the server", "measured", "floor", "target", "")
+SERVER_INTRODUCTION = """
+A scan by the server of an image with {layers} such layers of {unpacked:.0f} MB in gzip (together {packed:.0f} MB) in a real registry (CNCF
+Distribution) on the same machine. Registry, server and the process that reads (at a lower priority) share its cores, so on a busy
+machine the processor times decide. The floor is a bare client that reads the same layers one after the other and unpacks them. Somebody
+loads an image by pk from the server all the time, a hundred times a second at most; the floor of that is the longest wait while nothing
+is scanned.
+
+"""
 INTRODUCTION = """\
 Measured by `make bench-scans ARGS=--write`, which wrote this part, in one process on {machine}.
 
@@ -72,13 +85,13 @@ PACKINGS = (
 )
 
 
-def layer(most_bytes: int) -> bytes:
-    """A tar of so many bytes, half of it files as they are, half of it libraries with GPU code."""
+def layer(most_bytes: int, first: int = 0) -> bytes:
+    """A tar of so many bytes, half of it files as they are, half of it libraries with GPU code; those of another `first` differ."""
     files = [path for path in sorted(Path(sysconfig.get_paths()["platlib"]).rglob("*")) if path.is_file()]
     containers = b"".join((FATBINS / f"{name}.fatbin").read_bytes() for name in ("compressed", "concatenated"))
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w") as tar:
-        number = 0
+        number = 1_000 * first
         while buffer.tell() < most_bytes:
             for path in files:
                 data = path.read_bytes()
@@ -90,6 +103,10 @@ def layer(most_bytes: int) -> bytes:
                     break
             number += 1
     return buffer.getvalue()
+
+
+def _say(text: str) -> None:
+    print(f"measuring: {text}", file=sys.stderr)
 
 
 def _add(tar: tarfile.TarFile, name: str, data: bytes) -> None:
@@ -118,7 +135,7 @@ def rows(most_bytes: int, *, is_judged: bool) -> Iterator[Cells]:
     plain = layer(most_bytes)
     for packing in PACKINGS:
         packed = packing.pack(plain)
-        print(f"measuring: a layer of {len(plain) / 1e6:.0f} MB in {packing.name}", file=sys.stderr)
+        _say(f"a layer of {len(plain) / 1e6:.0f} MB in {packing.name}")
         bare = seconds(lambda packed=packed, packing=packing: packing.unpack(chunks(packed)))  # type: ignore[misc]  # mypy knows no defaults of lambdas
         ours = seconds(lambda packed=packed: read_layer(chunks(packed)))  # type: ignore[misc]  # the same
         rate = len(packed) / 1e6 / ours
@@ -135,17 +152,75 @@ def rows(most_bytes: int, *, is_judged: bool) -> Iterator[Cells]:
         )
 
 
+def server_rows(result: server_scans.Result, *, is_judged: bool) -> Iterator[Cells]:
+    """The rows of the table of the server."""
+    packed = result.packed_megabytes
+    busiest = max(result.reader_cpu_seconds, result.server_cpu_seconds)
+    values = (
+        ("packed layers", packed / result.seconds, packed / result.bare_seconds, "{:.0f} MB/s", None, True),
+        (
+            "packed layers, by the processor time of the busier process",
+            packed / max(busiest, 0.01),
+            packed / max(result.bare_cpu_seconds, 0.01),
+            "{:.0f} MB/s",
+            LEAST_MEGABYTES_PER_SECOND,
+            True,
+        ),
+        (
+            "memory of the process that reads, at most",
+            result.reader_megabytes,
+            None,
+            "{:.0f} MB",
+            MOST_MEGABYTES,
+            False,
+        ),
+        (
+            "memory that the server takes for it, at most",
+            result.server_megabytes - result.server_megabytes_before,
+            None,
+            "{:.0f} MB",
+            None,
+            False,
+        ),
+        (
+            "the longest that a load waits meanwhile",
+            result.longest_load_milliseconds,
+            result.longest_quiet_milliseconds,
+            "{:.0f} ms",
+            MOST_WAIT_MILLISECONDS,
+            False,
+        ),
+    )
+    for name, value, floor, form, limit, is_least in values:
+        target = "" if limit is None else f"at {'least' if is_least else 'most'} {form.format(limit)}"
+        is_met = None if limit is None or not is_judged else (value >= limit if is_least else value <= limit)
+        yield name, form.format(value), "" if floor is None else form.format(floor), target, verdict(is_met)
+
+
 def main() -> int:
     """Measures and prints."""
     parser = argparse.ArgumentParser(prog="make bench-scans", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="a small layer, to see that it works")
     parser.add_argument("--write", action="store_true", help="also write its part of docs/performance.md")
     chosen = parser.parse_args()
-    text = table(HEAD, list(rows(10_000_000 if chosen.quick else 400_000_000, is_judged=not chosen.quick)))
-    print(text, end="")
+    bytes_, server_bytes = (10_000_000, 10_000_000) if chosen.quick else (400_000_000, 100_000_000)
+    is_judged = not chosen.quick
+    text = table(HEAD, list(rows(bytes_, is_judged=is_judged)))
+    packed = [gzip.compress(layer(server_bytes, number), 6) for number in range(SERVER_LAYERS)]
+    try:
+        result = server_scans.run(packed, 0.2 if chosen.quick else 3, _say)
+    except pytest.skip.Exception as missing:
+        print(missing, file=sys.stderr)
+        return 1
+    server_text = table(SERVER_HEAD, list(server_rows(result, is_judged=is_judged)))
+    print(text, server_text, sep="\n", end="")
     if chosen.write:
         machine = f"{os.cpu_count()} cores with Python {platform.python_version()}"
-        write(PART, INTRODUCTION.format(machine=machine, turns=TURNS) + text)
+        introduction = INTRODUCTION.format(machine=machine, turns=TURNS)
+        by_server = SERVER_INTRODUCTION.format(
+            layers=SERVER_LAYERS, unpacked=server_bytes / 1e6, packed=result.packed_megabytes
+        )
+        write(PART, introduction + text + by_server + server_text)
     return 0
 
 

@@ -81,6 +81,34 @@ def test_files_that_are_none_hold_up_nothing(tmp_path: Path, make: Callable[[Pat
     assert faults == ()
 
 
+@pytest.mark.parametrize(
+    "content",
+    [
+        b'\xef\xbb\xbf{"runtimes": {"nvidia": {"path": "/usr/bin/nvidia-container-runtime"}}}',
+        b'{"runtimes": {"nvidia": {"path": "/usr/bin\\u0000/nvidia-container-runtime"}}, "cdi-spec-dirs": ["/a\\ud800"]}',
+        b'{"runtimes": {"nvidia": {"path": "/usr/\\ud800/nvidia-container-runtime"}}}',
+        b'{"runtimes": [1], "default-runtime": {}, "default-shm-size": [1], "cdi-spec-dirs": {"a": 1}}',
+        b'{"kind": "nvidia.com/gpu", "x": [{"path": "/dev/\\u0000"}, {"path": "/\\ud800"}, {"hostPath": 5, "path": []}]}',
+        b'{"a":' * 100_000,
+        b"x = " + b"[" * 5_000,
+        b"nvidia-container-runtime = 1\n",
+        b"[plugins.x.runtimes.nvidia.options]\nBinaryName = '/usr/local/nvidia/toolkit/nvidia-container-runtime.cdi'\n",
+        b"kind: nvidia.com/gpu\ndevices:\n- hostPath: /a\0b\n  path: /dev/\xff\n",
+        b"gfx_target_version 99999999999999999999\nsimd_count 99999999999999999999\ndrm_render_minor 99999999999999999999\n",
+        "gfx_target_version \u0661\nsimd_count \u00b2\n# R\u0663\u0666 (release), REVISION: 4.\u00b2".encode(),
+    ],
+)
+def test_files_of_odd_contents_are_no_traceback(tmp_path: Path, content: bytes) -> None:
+    """A byte order mark, names that no file can have, values of other types, tables and lists that are nested or without an end."""
+    root_with(tmp_path, dict.fromkeys(READ, content))
+    facts, faults = machine_facts.read(tmp_path, GPUS, {})
+    assert kfd.gpus(tmp_path) == ()
+    for name, fact in facts.items():
+        assert (fact.value is None) is (fact.reason is not None), (name, fact)
+        assert (fact.reason or "").isprintable()
+    assert all(fault.isprintable() for fault in faults)
+
+
 def test_a_whole_machine(tmp_path: Path) -> None:
     program(tmp_path, "usr/bin/nvidia-ctk", "NVIDIA Container Toolkit CLI version 1.18.1\n")
     files = {

@@ -61,3 +61,6 @@ def test_the_release_of_jetson_linux(tmp_path: Path) -> None:
     release = "# R36 (release), REVISION: 4.7, GCID: 42132812, BOARD: generic, EABI: aarch64\n# KERNEL_VARIANT: oot\n"
     root_with(tmp_path, {"etc/nv_tegra_release": release})
     assert system.l4t_version(tmp_path) == measured("36.4.7", "/etc/nv_tegra_release")
+    thor = "# R38 (release), REVISION: 2.0, BOARD: generic, EABI: aarch64\n"  # its form; the release is that of JetPack 7.0
+    root_with(tmp_path, {"etc/nv_tegra_release": thor})
+    assert system.l4t_version(tmp_path) == measured("38.2.0", "/etc/nv_tegra_release")

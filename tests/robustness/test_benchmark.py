@@ -84,6 +84,20 @@ def test_the_benchmark_of_credentials_prints_a_row_for_every_question_to_each_da
     assert all(line.count("|") == lines[0].count("|") for line in lines)
 
 
+@pytest.mark.timeout(180)
+def test_the_benchmark_of_scans_prints_a_row_for_each_packing_and_for_the_server() -> None:
+    program("docker-registry")
+    layers, server = (table.splitlines() for table in "\n".join(measured("benchmarks.scans")).split("\n\n"))
+    assert names(layers) == ["gzip", "zstd", "nothing"]
+    assert [name.partition(",")[0] for name in names(server)] == [
+        "packed layers",
+        "packed layers",
+        "memory of the process that reads",
+        "memory that the server takes for it",
+        "the longest that a load waits meanwhile",
+    ]
+
+
 def test_a_benchmark_writes_its_own_part_of_the_page() -> None:
     page = with_part(with_part("# How fast\n", "One", "first"), "Two", "second")
     assert page == "# How fast\n\n## One\n\nfirst\n\n## Two\n\nsecond\n"

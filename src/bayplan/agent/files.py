@@ -39,12 +39,12 @@ def names(folder: Path) -> list[str]:
 
 
 def is_missing(path: Path) -> bool:
-    """Whether a path is surely not there; False where this user may not know."""
+    """Whether a path is surely not there, as is a name that no file can have; False where this user may not know."""
     try:
         path.stat()
-    except (FileNotFoundError, NotADirectoryError):
+    except (FileNotFoundError, NotADirectoryError, ValueError):
         return True
-    except (OSError, ValueError):
+    except OSError:
         return False
     return False
 

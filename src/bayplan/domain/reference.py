@@ -6,9 +6,6 @@ The grammar is the distribution project's own (`distribution/reference`), throug
 from dataclasses import dataclass, replace
 from urllib.parse import SplitResult, urlsplit
 
-from docker_image import digest as digests
-from docker_image import reference as grammar
-
 from bayplan.errors import Invalid
 
 DOCKER_HUB = "docker.io"
@@ -38,6 +35,9 @@ class Reference:
             )
         if not text.isprintable():  # the grammar's "$" also matches before a line break at the end
             raise Invalid.at(field, "bad_reference", "An image reference holds no line breaks, tabs or NUL.")
+        from docker_image import digest as digests  # here: its patterns take long to make
+        from docker_image import reference as grammar
+
         try:
             parsed = grammar.Reference.parse_normalized_named(text)
         except (grammar.InvalidReference, digests.InvalidDigest, ValueError) as error:
@@ -112,9 +112,11 @@ def registry_host(registry: str, *, field: str = "registry") -> str:
         raise _bad_registry(field, "its scheme must be https or http")
     if "@" in netloc:
         raise _bad_registry(field, "log-ins belong in registry_username and registry_password, not in the address")
+    from docker_image.reference import ImageRegexps  # here: its patterns take long to make
+
     if not split.hostname or split.query or split.fragment or any(c.isspace() or c == "\\" for c in registry):
         raise _bad_registry(field, "it must be a host, or a URL of one")
-    if grammar.ImageRegexps.ANCHORED_DOMAIN_REGEXP.match(netloc) is None:
+    if ImageRegexps.ANCHORED_DOMAIN_REGEXP.match(netloc) is None:
         raise _bad_registry(field, "its host is not one that an image reference can name")
     return canonical_host(netloc)
 

@@ -24,9 +24,9 @@ async def load(db: Database, digest: str, reader: int, now: str) -> bytes | None
     return findings.encode()
 
 
-async def keep(db: Database, digest: str, reader: int, findings: bytes, now: str) -> None:
+async def keep(db: Database, digest: str, reader: int, findings: bytes, now: str, most_bytes: int = MOST_BYTES) -> None:
     """Keeps the findings of a layer whose bytes were checked to have the digest; those that there is no room for any more go."""
-    if len(findings) > MOST_BYTES // 4:
+    if len(findings) > most_bytes // 4:
         return
     values = {"digest": digest, "reader": reader, "used": now, "size_bytes": len(findings)}
     async with db.write(moves=False) as tx:
@@ -36,5 +36,5 @@ async def keep(db: Database, digest: str, reader: int, findings: bytes, now: str
         newest = sa.select(_LAYERS.c.digest, _LAYERS.c.size_bytes).order_by(_LAYERS.c.used.desc(), _LAYERS.c.digest)
         for other, size_bytes in await tx.fetch(newest):
             total += max(size_bytes, _LEAST_BYTES)
-            if total > MOST_BYTES and other != digest:
+            if total > most_bytes and other != digest:
                 await tx.execute(sa.delete(_LAYERS).where(_LAYERS.c.digest == other))
