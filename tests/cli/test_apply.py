@@ -214,3 +214,9 @@ def test_thousands_of_images_are_applied_in_seconds(here: Shell, tmp_path: Path)
     began = time.monotonic()
     assert here.run("apply", str(path)).out == "Nothing to change: all 3,001 entries are as the file says.\n"
     assert time.monotonic() - began < 15
+
+
+def test_the_file_that_the_page_for_a_fleet_begins_with_is_one(here: Shell) -> None:
+    page = (EXAMPLES.parent / "docs" / "fleet.md").read_text()
+    text = page.partition("```yaml\n")[2].partition("```")[0]
+    assert "+ pytorch 2.8.0-cuda12.9" in here.run("apply", "-", "--dry-run", typed=text).out

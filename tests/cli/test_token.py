@@ -51,6 +51,11 @@ def test_a_token_is_kept_in_place_of_a_session(server: Server, shell: Shell, str
 def test_what_a_token_can_be_is_said_in_words_of_the_command_line(shell: Shell) -> None:
     error = shell.run("token", "create", "long", "--expires-in", "400d", code=1).err
     assert error.startswith("--expires-in can be at most 365d")
+    assert shell.run("nodes", "join-token", "--expires-in", "90d", code=1).err == "--expires-in can be at most 31d.\n"
+    error = shell.run("token", "create", "wide", "--scope", "read,admin", code=1).err
+    assert error == "--scope must be 'read', 'match', 'apply' or 'workers'.\n"
+    error = shell.run("token", "create", "", code=1).err
+    assert error == "The field 'name' must have at least 1 character.\n"
     error = shell.run("token", "create", "odd", "--scope", "root", code=1).err
     assert "read" in error
     assert "workers" in error

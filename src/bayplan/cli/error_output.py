@@ -4,7 +4,7 @@ import contextlib
 import os
 import re
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -12,7 +12,7 @@ from typer.exceptions import TyperException
 
 from bayplan.errors import BayplanError
 
-COMMANDS_FOR_CALLS = (
+COMMANDS_FOR_CALLS: Sequence[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]]] = (
     (re.compile(r"\bregistry_username and registry_password\b"), "--registry-username"),
     (re.compile(r"POST /v1/nodes/workers/list\b"), "`bayplan nodes workers`"),
     (re.compile(r"GET /v1/credentials\b"), "`bayplan credentials list`"),
@@ -24,6 +24,11 @@ COMMANDS_FOR_CALLS = (
         re.compile(r"'expires_in' can be at most [\d,]+ seconds, which is (\d+) days"),
         r"--expires-in can be at most \1d",
     ),
+    (
+        re.compile(r"The field 'expires_in' must be less than or equal to (\d+)"),
+        lambda match: f"--expires-in can be at most {int(match[1]) // 86_400}d",
+    ),
+    (re.compile(r"The field 'scopes\.\d+'"), "--scope"),
     (re.compile(r"/v1/nodes/list\b"), "`bayplan nodes list`"),
     (re.compile(r"/v1/(cuda|hardware|frameworks|domains|licences)/list\b"), r"`bayplan list \1`"),
 )

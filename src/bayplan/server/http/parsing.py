@@ -1,6 +1,7 @@
 """From a request to types: parses bodies completely and within bounds; errors name the field."""
 
 import asyncio
+import re
 from collections.abc import Sequence
 from typing import Any, TypeVar
 
@@ -14,6 +15,9 @@ from bayplan.schemas.filters import EXPRESSION_TYPES
 
 Model = TypeVar("Model", bound=Body)
 
+_SUBJECT = re.compile(r"^(?:Input|String|List|Tuple|Set|Dictionary) should")
+_COUNTED = re.compile(r" after validation, .*")
+"""What Pydantic writes before and after what a value must be."""
 # Pydantic adds the branches of a union to the names of fields in an error's place.
 _BRANCHES = frozenset({"int", "str", "float", "bool", "list", *EXPRESSION_TYPES})
 _MOST_PROBLEMS = 100
@@ -67,7 +71,8 @@ def invalid(error: ValidationError, model: type[BaseModel]) -> Invalid:
     by_place: dict[str, list[tuple[str, str]]] = {}
     for part in error.errors(include_url=False, include_context=False, include_input=False)[:_MOST_PROBLEMS]:
         place = _place(part["loc"])
-        message = part["msg"].removeprefix("Value error, ").replace("Input should", "must", 1)
+        message = _SUBJECT.sub("must", part["msg"].removeprefix("Value error, "), count=1)
+        message = _COUNTED.sub("", message)
         by_place.setdefault(place, []).append((part["type"], message))
     problems = [_problem(place, messages, model) for place, messages in by_place.items()]
     only = problems[0].code if len(problems) == 1 else "invalid"
