@@ -4,6 +4,7 @@ import json
 import re
 import shlex
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -292,3 +293,19 @@ def test_the_floor_of_an_image(shell: Shell, image: str) -> None:
     assert ["8.6, 8.9", "all", "native from 550.54.15; minor from 525.60.13 below 550.54.15"] in rows(printed)
     floor = json.loads(shell.run("images", "floor", image, "-o", "json").out)
     assert floor["platforms"][0]["cuda"] == "12.0"
+
+
+def test_a_list_by_each_spelling_of_a_framework(shell: Shell) -> None:
+    def names(*options: str) -> set[str]:
+        return {image["framework"]["version"] for image in _expanded(*options)}
+
+    def _expanded(*options: str) -> list[dict[str, Any]]:
+        frameworks = {each["pk"]: each for each in json.loads(shell.run("list", "frameworks", "--json").out)}
+        listed = json.loads(shell.run("images", "list", *options, "--json").out)
+        return [image | {"framework": frameworks[image["framework"]]} for image in listed]
+
+    assert names("--framework", "torch") == names("--framework", "PyTorch") > {"2.4.1", "1.0"}
+    assert names("--framework", "PyTorch 2.4") == {"2.4.1"} == names("--framework", "torch==2.4.1")
+    assert "1.9.0" not in names("--framework", "pytorch>=2.4")
+    assert "did you mean TensorFlow?" in shell.run("images", "list", "--framework", "tensorflwo", code=1).err
+    assert "did you mean train?" in shell.run("images", "list", "--task", "trian", code=1).err

@@ -98,3 +98,31 @@ def test_reference_data_is_listed(shell: Shell) -> None:
         "RESOURCE takes cuda, hardware, frameworks, domains or licences, not 'nothing'."
         in shell.run("list", "nothing", code=2).err
     )
+
+
+def test_a_short_name_finds_a_node(shell: Shell) -> None:
+    assert json.loads(shell.run("nodes", "show", "t4", "--json").out)["ip"] == "t4.example.org"
+    assert "t4.example.org#0" in shell.run("why", "pytorch:2.4.1-cuda12.4-cudnn9-runtime", "--node", "t4").out
+    for ip in ("twin.a.example.net", "twin.b.example.net"):
+        shell.run("nodes", "add", ip)
+    error = shell.run("nodes", "show", "twin", code=1).err
+    assert error == "'twin' has 2 nodes; say which: twin.a.example.net#0, twin.b.example.net#0.\n"
+    assert "did you mean a100.example.org?" in shell.run("nodes", "show", "a1000.example.org", code=1).err
+    shell.run("nodes", "rm", "twin.a", "-y")
+    shell.run("nodes", "rm", "twin", "-y")
+
+
+def test_a_list_by_gpu_generation_driver_and_silence(shell: Shell) -> None:
+    def listed(*options: str) -> list[str]:
+        return shell.run("nodes", "list", "-o", "name", *options).out.split()
+
+    assert listed("--gpu", "tesla t4") == ["t4.example.org#0"]
+    assert "a100.example.org#0" in listed("--generation", "ampere")
+    assert "t4.example.org#0" in listed("--driver", "525")
+    assert "t4.example.org#0" in listed("--driver", "<535")
+    assert "t4.example.org#0" not in listed("--driver", ">=535")
+    everything = listed()
+    assert listed("--limit", "2") + listed("--limit", "2", "--offset", "2") == everything[:4]
+    assert set(listed("--silent")) <= set(everything)
+    assert "did you mean Ampere?" in shell.run("nodes", "list", "--generation", "Amper", code=1).err
+    assert "a branch (535)" in shell.run("nodes", "list", "--driver", "new", code=1).err

@@ -50,7 +50,9 @@ def test_options_of_one_kind_add_to_each_other(shell: Shell, name: str) -> None:
     by_task, by_framework = rule["images"]["expressions"]
     assert by_task["type"] == "or"
     assert [part["value"] for part in by_task["sub_expressions"]] == ["train", "export"]
-    assert by_framework["type"] == "or"
+    name_part, *versions = by_framework["sub_expressions"]
+    assert (name_part["field"], name_part["value"]) == ("framework.name", "PyTorch")
+    assert [(part["operator"], part["value"]) for part in versions] == [(">=", "2.4.1"), ("<", "2.4.2")]
     assert [part["field"] for part in rule["nodes"]["expressions"]] == ["pk", "hardware_generation.generation"]
     assert rule["images"]["order_by"][0] == {"field": "framework.version", "ascending": False}
     assert json.loads(shell.run("prefetch", "show", name, "--json").out) == rule
@@ -105,7 +107,8 @@ def test_wrong_options_say_why(shell: Shell, name: str, options: tuple[str, ...]
 
 
 def test_a_rule_that_matches_nothing_says_so(shell: Shell, name: str) -> None:
-    printed = shell.run("prefetch", "add", name, "--domain", "objects", "--generation", "Amper").out
+    nothing = json.dumps({"expressions": [exact("pk", 999_999)]})
+    printed = shell.run("prefetch", "add", name, "--images-filter", nothing, "--nodes-filter", nothing).out
     assert printed.endswith("So far it lets no image and no node through: is everything spelt right?\n")
     shell.run("prefetch", "rm", name, "-y")
 
@@ -117,3 +120,29 @@ def test_the_screens_fit_a_terminal(shell: Shell, name: str, columns: int) -> No
         plain = re.sub(r"\x1b\[[0-9;]*m", "", shell.at_terminal("prefetch", *arguments, columns=columns).out)
         assert max(len(line) for line in plain.splitlines()) <= columns
     shell.run("prefetch", "rm", name, "-y")
+
+
+@pytest.mark.parametrize(
+    ("options", "error"),
+    [
+        (("--framework", "pytroch"), "did you mean PyTorch?"),
+        (("--framework", "pytorch>=99"), "there are PyTorch 1.0"),
+        (("--task", "trian"), "did you mean train?"),
+        (("--domain", "zz"), "domains in the catalogue"),
+        (("--image", "pytroch:2.4.1-cuda12.4-cudnn9-runtime"), "did you mean pytorch:2.4.1"),
+        (("--task", "train", "--node", "t44.example.org"), "did you mean t4.example.org?"),
+        (("--task", "train", "--generation", "Amper"), "did you mean Ampere?"),
+    ],
+)
+def test_what_there_is_not_is_refused(shell: Shell, options: tuple[str, ...], error: str) -> None:
+    assert error in shell.run("prefetch", "add", "of nothing", *options, code=1).err
+
+
+def test_a_rule_by_each_spelling_of_a_framework(shell: Shell, name: str) -> None:
+    for number, spec in enumerate(("torch", "PyTorch 2.4", "pytorch>=2.4,<3", "torch==2.4.1")):
+        shell.run("prefetch", "add", f"{name} {number}", "--framework", spec, "--node", "t4")
+    shown = shell.run("prefetch", "list").out
+    assert "framework.version >= 2.4 and framework.version < 2.5" in shown
+    assert "ip is t4.example.org" in shown
+    for number in range(4):
+        shell.run("prefetch", "rm", f"{name} {number}", "-y")

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from bayplan.cli.image_lookup import images_named, similar
-from bayplan.client import Client, exact
+from bayplan.client import Client, any_of, contains, exact
+from bayplan.domain.nearest import did_you_mean, mean, nearest
 from bayplan.errors import Invalid, NotFound
 
 if TYPE_CHECKING:
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from bayplan.schemas.prefetch import ExpandedPrefetchRuleAnswer
 
 NAMED_AT_MOST = 8
+NODES_AT_MOST = 1_000
+"""Nodes that are compared with a name."""
 _MOST_DIGITS = 19
 NO_SUCH = frozenset(("no_such_task", "no_such_domain", "no_such_framework"))
 """The codes of a match's summary for names that no image has."""
@@ -72,22 +75,60 @@ def images(client: Client, words: Sequence[str], *, deleted: bool = False) -> li
 
 
 def node(client: Client, text: str) -> ExpandedNodeAnswer:
-    """The node with that key or address. Raises `NotFound`, and `Invalid` where there are several."""
+    """The node with that key or address; the first part of a host name will do.
+
+    Raises `NotFound`, which names the nearest hosts, and `Invalid` where there are several.
+    """
     pk = key(text)
     if pk is not None:
         return client.nodes.get(pk, expand=True)
     ip, _, index = text.rpartition("#") if "#" in text else (text, "", "")
     if index and key(index) is None:
         raise Invalid(f"{text!r} is no node; write its key, or address#index like 10.0.0.7#0.")
-    at_index = [exact("index", int(index))] if index else []
-    nodes = client.nodes.list(exact("ip", ip), *at_index, expand=True)
+    nodes = nodes_of_machine(client, ip, None if not index else int(index))
     match nodes:
         case [single]:
             return single
         case []:
-            raise NotFound(f"There is no node {text!r}; `bayplan nodes list` shows those there are.")
+            raise NotFound(f"There is no node {text!r}{_similar_node(client, ip)}")
     listed = ", ".join(f"{node['ip']}#{node['index']}" for node in nodes[:NAMED_AT_MOST])
-    raise Invalid(f"{text!r} has {len(nodes)} nodes; say which: {listed}.")
+    more = " and more" if len(nodes) > NAMED_AT_MOST else ""
+    raise Invalid(f"{text!r} has {len(nodes)} nodes; say which: {listed}{more}.")
+
+
+def nodes_of_machine(client: Client, ip: str, index: int | None = None) -> list[ExpandedNodeAnswer]:
+    """The nodes at that address; where there are none, those of the hosts whose name begins so: `gpu07` of gpu07.example.org."""
+    at_index = [] if index is None else [exact("index", index)]
+    is_name = any(letter.isalpha() for letter in ip) and ":" not in ip
+    start = f"{ip.lower().rstrip('.')}."
+    at_address = exact("ip", ip)
+    either = any_of(at_address, contains("ip", start)) if is_name else at_address
+    nodes = client.nodes.list(either, *at_index, order_by=("ip", "index"), limit=NODES_AT_MOST, expand=True)
+    if not is_name:
+        return nodes
+    exactly = [node for node in nodes if start not in node["ip"]]
+    return exactly or [node for node in nodes if node["ip"].startswith(start)]
+
+
+def _similar_node(client: Client, ip: str) -> str:
+    """The end of a sentence that names the hosts nearest to a name that no host has."""
+    if any(letter.isalpha() for letter in ip):
+        part = ip.partition(".")[0].lower()
+        grams = sorted({part[at : at + 2] for at in range(max(1, len(part) - 1))})
+        nodes = client.nodes.list(any_of(*(contains("ip", gram) for gram in grams)), limit=NODES_AT_MOST)
+        short = {node["ip"].partition(".")[0]: node["ip"] for node in nodes}
+        if near := nearest(part, sorted(short)):
+            return f"; {mean([short[host] for host in near])}"
+    return "; `bayplan nodes list` shows those there are."
+
+
+def generation(client: Client, text: str) -> str:
+    """The name of the generation of GPUs that a text names. Raises `NotFound`, which names the nearest ones."""
+    names = [generation["generation"] for generation in client.hardware.list()]
+    if text.strip().casefold() in (name.casefold() for name in names):
+        return text.strip()
+    near = did_you_mean(text, names)
+    raise NotFound(f"There is no generation {text!r}; {near or '`bayplan list hardware` shows those there are.'}")
 
 
 def prefetch_rule(client: Client, text: str) -> ExpandedPrefetchRuleAnswer:

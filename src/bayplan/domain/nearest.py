@@ -34,10 +34,14 @@ def nearest(text: str, names: Iterable[str], most: int = MOST_NAMES) -> list[str
 
 def did_you_mean(text: str, names: Iterable[str], most: int = MOST_NAMES) -> str:
     """Gives "did you mean A, B or C?" with the nearest names; an empty text where no name is near."""
-    near = nearest(text, names, most)
-    if not near:
+    return mean(nearest(text, names, most))
+
+
+def mean(names: list[str]) -> str:
+    """Gives the question whether one of these names is meant; an empty text without names."""
+    if not names:
         return ""
-    *others, last = near
+    *others, last = names
     return f"did you mean {', '.join(others)}{' or ' if others else ''}{last}?"
 
 

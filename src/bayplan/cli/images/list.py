@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from bayplan.cli.options import TABLE, Domain, Output, Server, Task
+from bayplan.cli.options import TABLE, Domain, Framework, Output, Server, Task
 
 
 class StateFilter(StrEnum):
@@ -23,9 +23,7 @@ class StateFilter(StrEnum):
 def list_(
     task: Task = None,
     domain: Domain = None,
-    framework: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Only with that framework: PyTorch, or 'PyTorch 2.4'.")
-    ] = None,
+    framework: Framework = None,
     name: Annotated[str | None, typer.Option(metavar="TEXT", help="Only those whose name contains it.")] = None,
     state: Annotated[
         StateFilter | None,
@@ -43,23 +41,16 @@ def list_(
     output_format: Output = TABLE,
 ) -> None:
     """List images, by name and version."""
-    from bayplan.cli import connection, output
+    from bayplan.cli import connection, lookup, output
+    from bayplan.cli.framework_lookup import of_frameworks
     from bayplan.cli.images import _view as image_view
-    from bayplan.client import any_of, both, contains, exact, is_null
+    from bayplan.client import both, contains, exact, is_null
 
     expressions = []
     if task is not None:
         expressions.append(exact("tasks", task, case_insensitive=True))
     if domain is not None:
         expressions.append(exact("domain", domain, case_insensitive=True))
-    if framework is not None:
-        name_part, _, version_part = framework.rpartition(" ")
-        named = exact("framework.name", framework, case_insensitive=True)
-        release = both(
-            exact("framework.name", name_part, case_insensitive=True),
-            exact("framework.version", version_part, case_insensitive=True),
-        )
-        expressions.append(any_of(named, release))
     if name is not None:
         expressions.append(contains("name", name, case_insensitive=True))
     if state is not None:
@@ -71,6 +62,8 @@ def list_(
         expressions.append(is_null("deletion_time", invert=True))
     order = ("name", "version")
     with connection.connect(server) as client:
+        if framework is not None:
+            expressions.append(of_frameworks(client, framework))
         images = client.images.list(
             *expressions,
             order_by=order,
@@ -78,6 +71,8 @@ def list_(
             limit=None if runnable else limit,
             expand=not output_format.is_data,  # type: ignore[call-overload]  # either type of image has a name
         )
+        if not images and (task is not None or domain is not None):
+            lookup.require_names(client.match(worker={}, task=task, domain=domain, limit=1))
         if not runnable:
             return output.render(images, output_format, view=image_view.show_list, name=image_view.reference)
         references = {image["pk"]: image["reference"] for image in client.images.runnable()}

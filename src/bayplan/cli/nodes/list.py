@@ -1,16 +1,77 @@
-"""`bayplan nodes list`: lists the nodes, by address."""
+"""`bayplan nodes list`: lists the nodes, by address; all, or by GPU, generation, driver and silence."""
+
+import re
+from typing import TYPE_CHECKING, Annotated
+
+import typer
 
 from bayplan.cli.options import TABLE, Output, Server
+from bayplan.errors import Invalid
+
+if TYPE_CHECKING:
+    from bayplan.client.filters import Expression
+
+_DRIVER = re.compile(r"\s*(>=|<=|>|<|==?)?\s*([0-9]+(?:\.[0-9]+)*)\s*", re.ASCII)
 
 
-def list_(server: Server = None, output_format: Output = TABLE) -> None:
+def list_(
+    gpu: Annotated[str | None, typer.Option(metavar="TEXT", help="Only with that in the GPU's name, like L4.")] = None,
+    generation: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Only GPUs of that generation: Ampere, ...")
+    ] = None,
+    driver: Annotated[
+        str | None, typer.Option(metavar="VERSION", help="Only with that driver: 535 (a branch), 535.104.05, '<550'.")
+    ] = None,
+    silent: Annotated[bool, typer.Option("--silent", help="Only those without a heartbeat in five minutes.")] = False,
+    limit: Annotated[int | None, typer.Option(min=1, metavar="N", help="At most so many.")] = None,
+    offset: Annotated[int, typer.Option(min=0, metavar="N", help="Leave out the first N: the next page.")] = 0,
+    server: Server = None,
+    output_format: Output = TABLE,
+) -> None:
     """List the nodes, by address."""
-    from bayplan.cli import connection, output
+    from bayplan.cli import connection, lookup, output
     from bayplan.cli.nodes import _view as node_view
+    from bayplan.client import contains, exact
 
+    expressions = [] if driver is None else _of_driver(driver)
+    if gpu is not None:
+        expressions.append(contains("gpu_name", gpu, case_insensitive=True))
+    if silent:
+        expressions.append(_silent(node_view.SILENT_AFTER_SECONDS))
     with connection.connect(server) as client:
+        if generation is not None:
+            name = lookup.generation(client, generation)
+            expressions.append(exact("hardware_generation.generation", name, case_insensitive=True))
         nodes = client.nodes.list(
+            *expressions,
             order_by=("ip", "index"),
+            limit=limit,
+            offset=offset or None,
             expand=not output_format.is_data,  # type: ignore[call-overload]  # either type of node has a name
         )
     return output.render(nodes, output_format, view=node_view.show_list, name=node_view.name)
+
+
+def _of_driver(text: str) -> "list[Expression]":
+    """The nodes with a driver: of a branch, of a release, or on one side of one. Raises `Invalid`."""
+    from bayplan.client import compare, exact
+
+    parsed = _DRIVER.fullmatch(text)
+    if parsed is None:
+        raise Invalid(f"--driver {text}: write a branch (535), a version (535.104.05), or a comparison ('<550').")
+    operator, version = parsed.groups()
+    if operator in (">=", "<=", ">", "<"):
+        return [compare("driver_version", operator, version)]  # type: ignore[arg-type]  # one of the four
+    if "." in version:
+        return [exact("driver_version", version)]
+    return [compare("driver_version", ">=", version), compare("driver_version", "<", str(int(version) + 1))]
+
+
+def _silent(after_seconds: int) -> "Expression":
+    """The nodes whose last heartbeat is so long ago, or that never had one."""
+    from datetime import UTC, datetime, timedelta
+
+    from bayplan.client import any_of, compare, is_null
+
+    since = (datetime.now(UTC) - timedelta(seconds=after_seconds)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return any_of(is_null("last_seen"), compare("last_seen", "<", since))

@@ -3,33 +3,45 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from bayplan.cli.image_lookup import splits
-from bayplan.client import any_of, both, exact
+from bayplan.cli import lookup
+from bayplan.cli.framework_lookup import of_frameworks_to_come
+from bayplan.cli.image_lookup import images_named
+from bayplan.client import Client, any_of, both, exact
 from bayplan.client.filters import Expression
-from bayplan.errors import Invalid
+from bayplan.domain.names import composed
 
 Specification = Mapping[str, Sequence[Mapping[str, Any]]]
 
 
 def images(
-    tasks: Sequence[str], domains: Sequence[str], frameworks: Sequence[str], names: Sequence[str]
+    client: Client, tasks: Sequence[str], domains: Sequence[str], frameworks: Sequence[str], names: Sequence[str]
 ) -> dict[str, list[Expression]]:
-    """Gives the filter for images that meet one option of each kind, the newest framework first."""
+    """Gives the filter for images that meet one option of each kind, the newest framework first.
+
+    Raises `NotFound`, which names the nearest ones, for what no image is or has.
+    """
+    for task in tasks:
+        lookup.require_names(client.match(worker={}, task=task, limit=1))
+    for domain in domains:
+        lookup.require_names(client.match(worker={}, domain=domain, limit=1))
     kinds = (
         [exact("tasks", task, case_insensitive=True) for task in tasks],
         [exact("domain", domain, case_insensitive=True) for domain in domains],
-        [_framework(framework) for framework in frameworks],
-        [_image(name) for name in names],
+        [of_frameworks_to_come(client, framework) for framework in frameworks],
+        [_image(client, name) for name in names],
     )
     newest = {"field": "framework.version", "ascending": False}
     return {"expressions": _all_of(kinds), "order_by": [newest, {"field": "name"}, {"field": "version"}]}
 
 
-def nodes(names: Sequence[str], generations: Sequence[str]) -> dict[str, list[Expression]]:
-    """Gives the filter for nodes that meet one option of each kind. Raises `Invalid` for a text that names no node."""
+def nodes(client: Client, names: Sequence[str], generations: Sequence[str]) -> dict[str, list[Expression]]:
+    """Gives the filter for nodes that meet one option of each kind. Raises `NotFound` and `Invalid`."""
     kinds = (
-        [_node(name) for name in names],
-        [exact("hardware_generation.generation", generation, case_insensitive=True) for generation in generations],
+        [_node(client, name) for name in names],
+        [
+            exact("hardware_generation.generation", lookup.generation(client, generation), case_insensitive=True)
+            for generation in generations
+        ],
     )
     return {"expressions": _all_of(kinds), "order_by": []}
 
@@ -38,33 +50,23 @@ def _all_of(kinds: Sequence[list[Expression]]) -> list[Expression]:
     return [kind[0] if len(kind) == 1 else any_of(*kind) for kind in kinds if kind]
 
 
-def _framework(text: str) -> Expression:
-    named = exact("framework.name", text, case_insensitive=True)
-    name, _, version = text.rpartition(" ")
-    if not name:
-        return named
-    release = both(
-        exact("framework.name", name, case_insensitive=True), exact("framework.version", version, case_insensitive=True)
-    )
-    return any_of(named, release)
+def _image(client: Client, text: str) -> Expression:
+    if lookup.key(text) is None and any(image["name"] == composed(text) for image in images_named(client, text)):
+        return exact("name", text)  # all images of that name
+    image = lookup.image(client, [text])
+    if lookup.key(text) is not None:
+        return exact("pk", image["pk"])
+    return both(exact("name", image["name"]), exact("version", image["version"]))
 
 
-def _image(text: str) -> Expression:
-    if text.isdecimal():
-        return exact("pk", int(text))
-    named = [both(exact("name", name), exact("version", version)) for name, version in splits(text)]
-    return any_of(exact("name", text), *named)
-
-
-def _node(text: str) -> Expression:
-    if text.isdecimal():
-        return exact("pk", int(text))
-    ip, cut, index = text.rpartition("#")
-    if not cut:
-        return exact("ip", text)
-    if not index.isdecimal():
-        raise Invalid(f"{text!r} is no node; write its key, or address#index like 10.0.0.7#0.")
-    return both(exact("ip", ip), exact("index", int(index)))
+def _node(client: Client, text: str) -> Expression:
+    machine = [] if lookup.key(text) is not None or "#" in text else lookup.nodes_of_machine(client, text)
+    if machine:
+        return exact("ip", machine[0]["ip"])
+    node = lookup.node(client, text)
+    if lookup.key(text) is not None:
+        return exact("pk", node["pk"])
+    return both(exact("ip", node["ip"]), exact("index", node["index"]))
 
 
 _VERBS = {"exact": "is", "contains": "has", "is_null": "is not set", "isnull": "is not set", "and": "and", "or": "or"}

@@ -22,7 +22,7 @@ def add(
     task: Annotated[list[str] | None, typer.Option(metavar="TASK", help="Images for that task; repeat it.")] = None,
     domain: Annotated[list[str] | None, typer.Option(metavar="DOMAIN", help="Of that domain; repeat it.")] = None,
     framework: Annotated[
-        list[str] | None, typer.Option(metavar="NAME", help="With PyTorch, or with 'PyTorch 2.4'; repeat it.")
+        list[str] | None, typer.Option(metavar="SPEC", help="With pytorch, 'PyTorch 2.4', 'pytorch>=2.4'; repeat it.")
     ] = None,
     image: Annotated[
         list[str] | None, typer.Option(metavar="IMAGE", help="That one: its key, or name:version; repeat it.")
@@ -42,7 +42,7 @@ def add(
     """Add a rule: its images are desired on its nodes.
 
     As far as these run there. Without an option about nodes it is for all. Options of one kind add to each other, of several
-    kinds all have to be met.
+    kinds all have to be met. What there is not is refused.
     """
     from bayplan.cli import connection, output
     from bayplan.cli.prefetch import _filters as filters
@@ -55,16 +55,13 @@ def add(
         raise UsageError("--nodes-filter says all about the nodes; leave out the other options about them.")
     if images_filter is None and not any(image_options):
         raise UsageError("Say which images: --task, --domain, --framework or --image; --images-filter '{}' is all.")
-    body: dict[str, Any] = {
-        "name": name,
-        "images": filters.images(*(values or [] for values in image_options))
-        if images_filter is None
-        else _parsed("--images-filter", images_filter),
-        "nodes": filters.nodes(*(values or [] for values in node_options))
-        if nodes_filter is None
-        else _parsed("--nodes-filter", nodes_filter),
-    }
+    images, nodes = _parsed("--images-filter", images_filter), _parsed("--nodes-filter", nodes_filter)
     with connection.connect(server) as client:
+        body: dict[str, Any] = {
+            "name": name,
+            "images": images or filters.images(client, *(values or [] for values in image_options)),
+            "nodes": nodes or filters.nodes(client, *(values or [] for values in node_options)),
+        }
         rule = client.prefetch.create(body)
         matching = {
             "image": client.images.list(*rule["images"]["expressions"], limit=1),
@@ -76,11 +73,14 @@ def add(
     return output.render(rule, output_format, view=sentence, name=prefetch_view.name)
 
 
-def _parsed(option: str, text: str) -> "dict[str, list[Expression]]":
+def _parsed(option: str, text: str | None) -> "dict[str, list[Expression]] | None":
+    """The filter that an option has; None where it is not there."""
+    if text is None:
+        return None
     try:
         content = json.loads(text)
     except ValueError as error:
         raise Invalid(f"{option} is not JSON ({error}); docs/api.md shows what filters look like.") from None
     if not isinstance(content, dict):
         raise Invalid(f'{option} is no filter; write it like {{"expressions": [...], "order_by": [...]}}.')
-    return content
+    return {"expressions": [], "order_by": [], **content}
