@@ -141,7 +141,7 @@ def test_the_status(server: Server, box: Box, token: Token, address: str) -> Non
 def test_leaving(server: Server, box: Box, token: Token, nodes: Nodes, address: str) -> None:
     box.run("join", server.url, "--token", token(), "--ip", address)
     kept = box.kept
-    assert "--yes" in box.run("leave", code=1).err
+    assert "--yes" in box.run("leave", code=2).err
     assert box.run("leave", "--yes").out == f"{kept.worker} left {server.url}.\n"
     assert nodes() == []
     assert not box.state.exists()

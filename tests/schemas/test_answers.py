@@ -204,6 +204,10 @@ def matching(service: Service, worker: Joined, people: list[httpx2.Client]) -> N
         ok(client.post("/v1/docker/match", json={"node": worker.nodes[0]}))
         assert ok(client.get(f"/v1/docker/{image}/nodes"))["nodes"]
         assert ok(client.get(f"/v1/nodes/{worker.nodes[0]}/images"))["images"]
+        for changes in ({}, {"driver_version": "390.48"}):
+            assert ok(client.post(f"/v1/docker/{image}/fit", json={"worker": changes} if changes else {}))["kinds"]
+        assert ok(client.get(f"/v1/docker/{image}/floor"))
+        assert ok(client.get("/v1/docker/runnable"))
 
 
 def workers(service: Service, worker: Joined, checked: CheckedAnswers) -> None:
@@ -294,13 +298,23 @@ def history(service: Service) -> None:
     assert ok(service.staff.get("/v1/history"))
 
 
-def sessions(service: Service) -> None:
+def sessions(service: Service, checked: CheckedAnswers) -> None:
     body = catalogue.user()
     ok(service.staff.post("/v1/users/create", json=body))
     credentials = {name: body[name] for name in ("username", "password")}
     tokens = ok(service.anonymous.post("/v1/auth/obtain", json=credentials))
     ok(service.anonymous.post("/v1/auth/refresh", json={"refresh": tokens["refresh"]}))
     ok(service.anonymous.post("/v1/auth/verify", json={"token": tokens["access"]}))
+    with service.client(tokens["access"]) as person:
+        person.event_hooks = {"response": [checked.check]}
+        assert ok(person.get("/v1/users/me"))["token"] is None
+        token = ok(person.post("/v1/tokens/create", json={"name": "prolog", "scopes": ["read"]}))["token"]
+        assert ok(person.post("/v1/tokens/list"))
+        with service.client(token) as program:
+            program.event_hooks = {"response": [checked.check]}
+            assert ok(program.get("/v1/users/me"))["token"]["name"] == "prolog"
+        passwords = {"old_password": body["password"], "password": "a longer password"}
+        ok(person.post("/v1/users/me/password", json=passwords))
     answer = join(service, catalogue.machine(1)).json()
     ok(obtain(service, answer["worker"], answer["secret"]))
 
@@ -334,5 +348,5 @@ def test_every_answer_is_of_its_type(
     the_catalogue_file(service)
     reference_data(service, people)
     history(service)
-    sessions(service)
+    sessions(service, checked)
     assert set(checked.types) - checked.seen == set(), "documented answers that none of these asked for"

@@ -10,6 +10,9 @@ _MODULES = (
     "bayplan.registry.inspect",
     "bayplan.registry.interpret",
     "bayplan.registry.resolve",
+    "bayplan.registry.settings",
+    # The grammar of references, which is loaded when one is read.
+    "docker_image.reference",
     # What it imports with its first connection.
     "httpcore2",
     "anyio.lowlevel",

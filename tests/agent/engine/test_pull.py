@@ -284,7 +284,7 @@ def _command_line(process: Path) -> str:
 
 def test_arguments_without_run_are_refused(machine: Box) -> None:
     assert "add --run" in " ".join(machine.run("pull", "--", "train.py", code=2).err.split())
-    assert "leave out --json" in " ".join(machine.run("pull", "--run", "--json", code=2).err.split())
+    assert "leave out -o json" in " ".join(machine.run("pull", "--run", "--json", code=2).err.split())
 
 
 def test_a_machine_that_has_not_joined(tmp_path: Path) -> None:

@@ -50,7 +50,7 @@ def test_the_facts_fit_a_terminal(shell: Shell, registry: Registry, columns: int
     shell.run("images", "scan", name)
     lines = _COLOURS.sub("", shell.at_terminal("images", "facts", name, columns=columns).out).splitlines()
     assert max(map(len, lines)) <= columns
-    assert ".../torch-2.9.1+cu130." in next(line for line in lines if "13.0" in line)
+    assert any(".../torch-2.9.1+cu130." in line for line in lines)
 
 
 def test_a_scan_that_fails_says_why(shell: Shell, registry: Registry) -> None:
