@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from bayplan.cli.image_lookup import images_named, similar
+from bayplan.cli.image_lookup import images_named, reference_of, similar
 from bayplan.client import Client, any_of, contains, exact
 from bayplan.domain.nearest import did_you_mean, mean, nearest
 from bayplan.errors import Invalid, NotFound
@@ -44,8 +44,13 @@ def image(client: Client, words: Sequence[str], *, deleted: bool = False) -> Exp
     match images:
         case [single]:
             return single
+        case [] if deleted:
+            raise NotFound(
+                f"There is no deleted image {text!r}; `bayplan images list --deleted` shows those there are."
+            )
         case []:
-            raise NotFound(f"There is no {'deleted ' if deleted else ''}image {text!r}{similar(client, text)}")
+            in_registry = f" `bayplan check {text}` asks its registry." if "/" in text and reference_of(text) else ""
+            raise NotFound(f"There is no image {text!r}{similar(client, text)}{in_registry}")
     one_name = len({image["name"] for image in images}) == 1
     listed = ", ".join(
         f"{image['version'] if one_name else image['name'] + ':' + image['version']} ({image['pk']})"

@@ -87,12 +87,14 @@ def checked(facts: Mapping[str, Any]) -> Facts:
     from pydantic import ValidationError
 
     from bayplan.schemas.match import WorkerFacts
+    from bayplan.schemas.problem import requirement
 
     try:
         return WorkerFacts.model_validate(dict(facts)).model_dump(exclude_unset=True)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
-        raise Invalid(f"{option_of(str(first['loc'][0]))}: {first['msg']}.") from None
+        needed, option = requirement(first["msg"]), option_of(str(first["loc"][0]))
+        raise Invalid(f"{option} {needed}." if needed.startswith("must ") else f"{option}: {needed}.") from None
 
 
 def missing(reasons: Iterable[ReasonAnswer]) -> dict[str, str]:

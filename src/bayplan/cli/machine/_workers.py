@@ -78,6 +78,7 @@ def _of_json(text: str) -> Workers:
     from pydantic import ValidationError
 
     from bayplan.schemas.match import WorkerFacts
+    from bayplan.schemas.problem import requirement
 
     try:
         content = json.loads(text.lstrip("\ufeff"))
@@ -97,7 +98,7 @@ def _of_json(text: str) -> Workers:
         first = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(str(part) for part in first["loc"])
         raise Invalid(
-            f"The worker on the input is not as `bayplan probe --json` prints it ({where}: {first['msg']})."
+            f"The worker on the input is not as `bayplan probe --json` prints it ({where} {requirement(first['msg'])})."
         ) from None
     except (TypeError, KeyError, ValueError):
         raise Invalid("The JSON on the input is not what `bayplan probe --json` prints.") from None

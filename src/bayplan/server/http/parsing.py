@@ -1,7 +1,6 @@
 """From a request to types: parses bodies completely and within bounds; errors name the field."""
 
 import asyncio
-import re
 from collections.abc import Sequence
 from typing import Any, TypeVar
 
@@ -12,12 +11,10 @@ from starlette.requests import Request
 from bayplan.errors import Invalid, Malformed, Problem, TooLarge
 from bayplan.schemas.common import MAX_INTEGER, Body
 from bayplan.schemas.filters import EXPRESSION_TYPES
+from bayplan.schemas.problem import requirement
 
 Model = TypeVar("Model", bound=Body)
 
-_SUBJECT = re.compile(r"^(?:Input|String|List|Tuple|Set|Dictionary) should")
-_COUNTED = re.compile(r" after validation, .*")
-"""What Pydantic writes before and after what a value must be."""
 # Pydantic adds the branches of a union to the names of fields in an error's place.
 _BRANCHES = frozenset({"int", "str", "float", "bool", "list", *EXPRESSION_TYPES})
 _MOST_PROBLEMS = 100
@@ -71,9 +68,7 @@ def invalid(error: ValidationError, model: type[BaseModel]) -> Invalid:
     by_place: dict[str, list[tuple[str, str]]] = {}
     for part in error.errors(include_url=False, include_context=False, include_input=False)[:_MOST_PROBLEMS]:
         place = _place(part["loc"])
-        message = _SUBJECT.sub("must", part["msg"].removeprefix("Value error, "), count=1)
-        message = _COUNTED.sub("", message)
-        by_place.setdefault(place, []).append((part["type"], message))
+        by_place.setdefault(place, []).append((part["type"], requirement(part["msg"])))
     problems = [_problem(place, messages, model) for place, messages in by_place.items()]
     only = problems[0].code if len(problems) == 1 else "invalid"
     return Invalid(" ".join(p.detail for p in problems[:5]), code=only, problems=problems)
