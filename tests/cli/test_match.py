@@ -219,7 +219,7 @@ def test_fit_shows_all_nodes_by_kind(shell: Shell) -> None:
     printed = shell.run("fit", image).out
     head = printed.splitlines()
     assert head[0] == "Image   pytorch 2.9.1-cuda13.0-cudnn9-runtime"
-    running, nodes = map(int, re.fullmatch(r"Result  It runs on (\d+) of (\d+) nodes\.", head[1]).groups())  # type: ignore[union-attr]
+    running, nodes = map(int, re.fullmatch(r"Result  It runs on (\d+) of (\d+) nodes\.", head[1]).groups())  # type: ignore[union-attr]  # fails where it does not match
     table = rows(printed)[4 : rows(printed).index([""], 4)]
     assert rows(printed)[3] == ["GRADE", "NODES", "GPU", "DRIVER", "ARCH", "NAMES", "NOTES"]
     assert sum(int(row[1]) for row in table) == nodes

@@ -57,7 +57,7 @@ def dra(floor: FloorAnswer) -> str:
         "spec": {
             "restartPolicy": "Never",
             "affinity": _architectures(platforms),
-            "resourceClaims": [{"name": "gpu", "resourceClaimTemplateName": template["metadata"]["name"]}],  # type: ignore[index]
+            "resourceClaims": [{"name": "gpu", "resourceClaimTemplateName": template["metadata"]["name"]}],  # type: ignore[index]  # made above, with a name
             "containers": [{"name": name, "image": floor["reference"], "resources": {"claims": [{"name": "gpu"}]}}],
         },
     }
