@@ -32,6 +32,13 @@ class elements_of(GenericFunction[str]):  # noqa: N801  # reads as the SQL funct
     inherit_cache = True
 
 
+class label_of(GenericFunction[str]):  # noqa: N801  # reads as the SQL function that it is
+    """`label_of(labels, key)`: the text at that key of a JSON object of text, null where it has none."""
+
+    type = sa.Text()
+    inherit_cache = True
+
+
 def _call(name: str, element: GenericFunction[Any], compiler: SQLCompiler, options: dict[str, Any]) -> str:
     return f"{name}({', '.join(compiler.process(clause, **options) for clause in element.clauses)})"
 
@@ -66,3 +73,15 @@ def _(element: elements_of, compiler: SQLCompiler, **options: Any) -> str:
 def _(element: elements_of, compiler: SQLCompiler, **options: Any) -> str:
     (text,) = element.clauses
     return f"json_array_elements_text(({compiler.process(text, **options)})::json)"
+
+
+@compiles(label_of, "sqlite")
+def _(element: label_of, compiler: SQLCompiler, **options: Any) -> str:
+    labels, key = (compiler.process(clause, **options) for clause in element.clauses)
+    return f"json_extract({labels}, '$.\"' || {key} || '\"')"
+
+
+@compiles(label_of, "postgresql")
+def _(element: label_of, compiler: SQLCompiler, **options: Any) -> str:
+    labels, key = (compiler.process(clause, **options) for clause in element.clauses)
+    return f'((({labels})::json ->> CAST({key} AS TEXT)) COLLATE "C")'

@@ -25,10 +25,11 @@ def as_json(text: str | None) -> orjson.Fragment | None:
 
 
 # How a stored value is shown, where that is not as it comes: SQLite has no booleans, and lists and documents are JSON already.
-AS_TEXT = (Kind.MANY, Kind.DOCUMENT)
+AS_TEXT = (Kind.MANY, Kind.DOCUMENT, Kind.LABELS)
 _SHOWN: Mapping[Kind, Callable[[Any], Any]] = {
     Kind.BOOLEAN: {0: False, 1: True, None: None}.__getitem__,
     **dict.fromkeys(AS_TEXT, as_json),
+    Kind.LABELS: lambda text: as_json(text or "{}"),
 }
 Converter = tuple[str, Callable[[Any], Any]]
 

@@ -10,10 +10,11 @@ from sqlalchemy.sql.elements import Grouping
 
 from bayplan.clock import timestamp
 from bayplan.db.cursor import Term
-from bayplan.db.dialects import elements_of, folded, position_of
+from bayplan.db.dialects import elements_of, folded, label_of, position_of
 from bayplan.db.natural_keys import names
 from bayplan.db.principal import Principal
 from bayplan.db.resource_types import RESOURCE_TYPES, Field, Kind, ResourceType, join_of, target_of
+from bayplan.domain.labels import label_key
 from bayplan.domain.versions import is_ordered, sort_key
 from bayplan.errors import Invalid
 from bayplan.schemas.common import MAX_INTEGER
@@ -37,19 +38,26 @@ _CHAIN = 100
 
 @dataclass(frozen=True, slots=True)
 class Path:
-    """A field as a filter names it: the references that lead to it, and the field at their end."""
+    """A field as a filter names it: the references that lead to it, the field at their end, and a key of its labels."""
 
     through: tuple[Field, ...]
     resource_type: ResourceType
     field: Field
+    label: str | None = None
 
     @property
-    def column(self) -> sa.Column[Any]:
-        """The column at the end of the path."""
-        return self.resource_type.column(self.field.name)
+    def kind(self) -> Kind:
+        """How it compares: a label as text."""
+        return self.field.kind if self.label is None else Kind.TEXT
 
     @property
-    def compared(self) -> sa.Column[Any]:
+    def column(self) -> sa.ColumnElement[Any]:
+        """The column at the end of the path, or the value of the label there."""
+        column = self.resource_type.column(self.field.name)
+        return column if self.label is None else label_of(sa.type_coerce(column, sa.Text), self.label)
+
+    @property
+    def compared(self) -> sa.ColumnElement[Any]:
         """The column that orders: for a version, its sort key."""
         return self.resource_type.column(f"{self.field.name}_key") if self.field.kind is Kind.VERSION else self.column
 
@@ -58,7 +66,7 @@ def allowed(resource_type: ResourceType, principal: Principal) -> list[str]:
     """Gives the names that a filter on the resource may use, those through one reference included."""
     names = []
     for field in _open_fields(resource_type, principal):
-        names.append(field.name)
+        names.append(f"{field.name}.KEY" if field.kind is Kind.LABELS else field.name)
         if field.target is not None:
             target = RESOURCE_TYPES[field.target]
             names += [f"{field.name}.{inner.name}" for inner in _open_fields(target, principal, shared=True)]
@@ -70,7 +78,7 @@ def allowed(resource_type: ResourceType, principal: Principal) -> list[str]:
 def find(resource_type: ResourceType, principal: Principal, name: str, at: str) -> Path:
     """Gives the path that `name` is, or raises `Invalid` at the place `at` with the names that are allowed."""
     through: list[Field] = []
-    current, steps = resource_type, name.split(".")
+    current, (steps, label) = resource_type, _steps(resource_type, name, at)
     field: Field | None = None
     if len(steps) <= MAX_DOTS + 1:
         for step in steps:
@@ -92,7 +100,19 @@ def find(resource_type: ResourceType, principal: Principal, name: str, at: str) 
         shown = RESOURCE_TYPES[field.target].field(field.shown_as)
         assert shown is not None
         return Path((*through, field), RESOURCE_TYPES[field.target], shown)
-    return Path(tuple(through), current, field)
+    return Path(tuple(through), current, field, label)
+
+
+def _steps(resource_type: ResourceType, name: str, at: str) -> tuple[list[str], str | None]:
+    """The steps of a path, and the key of a label that it ends with, whose dots lead nowhere. Raises `Invalid` for what is no key."""
+    first, dot, key = name.partition(".")
+    field = resource_type.field(first)
+    if field is None or field.kind is not Kind.LABELS or not dot:
+        return name.split("."), None
+    try:
+        return [first], label_key(key)
+    except Invalid as error:
+        raise Invalid.at(at, "unknown_field", f"The field '{name}' {error.detail}.") from None
 
 
 def _open_fields(resource_type: ResourceType, principal: Principal, *, shared: bool = False) -> list[Field]:
@@ -127,7 +147,7 @@ def order_terms(resource_type: ResourceType, principal: Principal, orders: Seque
     for index, order in enumerate(orders):
         place = f"{at}order_by.{index}.field"
         path = find(resource_type, principal, order.field, place)
-        if path.field.kind is Kind.MANY:
+        if path.kind in (Kind.MANY, Kind.LABELS):
             raise Invalid.at(place, "not_ordered", f"'{order.field}' holds many values and cannot order a list.")
         column: sa.ColumnElement[Any] = path.compared
         owner: ResourceType = path.resource_type
@@ -141,7 +161,7 @@ def order_terms(resource_type: ResourceType, principal: Principal, orders: Seque
                 .scalar_subquery()
             )
             owner = holder
-        terms.append(Term(column, path.field.kind, order.ascending, order.nulls_first))
+        terms.append(Term(column, path.kind, order.ascending, order.nulls_first))
     return terms
 
 
@@ -195,9 +215,13 @@ def conjunction(clauses: list[Clause]) -> Clause:
 
 def _condition(path: Path, expression: Exact | Contains | IsNull | Compare, at: str) -> Clause:
     """The condition on the path's last table; for `is_null` its opposite, that there is a value."""
-    column, kind = path.column, path.field.kind
+    column, kind = path.column, path.kind
     if isinstance(expression, IsNull):
         return column.is_not(None)
+    if kind is Kind.LABELS:
+        raise _wrong(
+            at, "field", expression.field, f"has a value for each key: name one, as in '{expression.field}.zone'"
+        )
     if isinstance(expression, Contains):
         if kind not in _TEXTUAL:
             raise _wrong(at, "field", expression.field, "holds no text, so 'contains' does not apply to it")
@@ -251,12 +275,12 @@ def _spellings(text: str, canonical: Callable[[str], str]) -> list[str]:
 
 def _bound(path: Path, value: Value) -> Value | sa.ColumnElement[Any]:
     """The value as the statement takes it: a whole number as one of 64 bits, also where the column has fewer."""
-    whole = path.field.kind in (Kind.INTEGER, Kind.REFERENCE)
+    whole = path.kind in (Kind.INTEGER, Kind.REFERENCE)
     return sa.literal(value, sa.BigInteger) if whole else value
 
 
 def _text(path: Path, condition: Any, fold: bool) -> Clause:
-    if path.field.kind is not Kind.MANY:
+    if path.kind is not Kind.MANY:
         return condition(folded(path.column) if fold else path.column)  # type: ignore[no-any-return]  # a condition on text
     # Many rows have the same list: each different one is looked into once, and an index finds its rows.
     lists = sa.select(path.column.label("many")).distinct().subquery()
@@ -279,12 +303,12 @@ _TYPES: dict[Kind, tuple[tuple[type, ...], str]] = {
 
 
 def _value(path: Path, value: Value, at: str, name: str) -> Value:
-    types, expected = _TYPES[path.field.kind]
+    types, expected = _TYPES[path.kind]
     if not isinstance(value, types) or (isinstance(value, bool) and bool not in types):
         raise _wrong(at, "value", name, f"takes {expected}")
     if isinstance(value, int) and abs(value) > MAX_INTEGER:
         raise _wrong(at, "value", name, "takes no number beyond 64 bits")
-    if path.field.kind is Kind.TIME:
+    if path.kind is Kind.TIME:
         try:
             moment = datetime.fromisoformat(str(value))
         except ValueError:

@@ -11,7 +11,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from bayplan.db import tables
-from bayplan.domain.machine_address import machine_address
+from bayplan.domain.machine_address import host_name, machine_address
 from bayplan.domain.names import composed, composed_part
 
 
@@ -27,6 +27,7 @@ class Kind(Enum):
     MANY = auto()  # a JSON array of text
     REFERENCE = auto()  # the pk of a row of another resource
     SECRET = auto()  # encrypted at rest, on no allow-list
+    LABELS = auto()  # a JSON object of text; a filter's path goes on with a key: `labels.zone`
     DOCUMENT = auto()  # JSON of its own form, on no allow-list
 
 
@@ -213,6 +214,8 @@ RESOURCE_TYPES: Mapping[str, ResourceType] = dict(
             Field("vgpu_licensed", Kind.BOOLEAN),
             Field("kernel_version", Kind.TEXT),
             Field("shared_memory_bytes", Kind.INTEGER),
+            Field("hostname", Kind.TEXT, canonical=host_name, canonical_part=str.lower),
+            Field("labels", Kind.LABELS),
             keys=("ip", "index"),
             volatile=("last_seen",),
         ),

@@ -29,6 +29,14 @@ def machine_address(text: str) -> str:
     return _ipv6(address) if ":" in address else _host(address)
 
 
+def host_name(text: str) -> str:
+    """Gives the one form of a machine's own name: lower case, in ASCII, without the dot at its end. Raises `Invalid`."""
+    name = _in_ascii(text.strip(" "))
+    if len(name) > _MOST_CHARACTERS or not _LABELS.fullmatch(name):
+        raise Invalid("must be a host name: letters, digits, '-', '_', and dots between its parts", code="not_a_host")
+    return name
+
+
 def _ipv6(text: str) -> str:
     address, percent, zone = text.partition("%")
     try:
@@ -43,13 +51,7 @@ def _ipv6(text: str) -> str:
 
 
 def _host(text: str) -> str:
-    name = text
-    if not name.isascii():
-        try:
-            name = idna.encode(name.removesuffix("."), uts46=True).decode()
-        except UnicodeError:
-            raise _not_an_address() from None
-    name = name.lower().removesuffix(".")
+    name = _in_ascii(text)
     try:
         return str(ipaddress.IPv4Address(name))
     except ValueError:
@@ -59,6 +61,16 @@ def _host(text: str) -> str:
     if len(name) > _MOST_CHARACTERS or not _LABELS.fullmatch(name):
         raise _not_an_address()
     return name
+
+
+def _in_ascii(text: str) -> str:
+    name = text
+    if not name.isascii():
+        try:
+            name = idna.encode(name.removesuffix("."), uts46=True).decode()
+        except UnicodeError:
+            raise _not_an_address() from None
+    return name.lower().removesuffix(".")
 
 
 def _not_an_address(detail: str = "must be an IP address or a host name") -> Invalid:

@@ -12,7 +12,7 @@ MAX_EXPRESSIONS = 1_000
 MAX_DOTS = 4
 LARGE = 50
 
-FieldPath = Annotated[str, Field(min_length=1, max_length=200, examples=["framework.name"])]
+FieldPath = Annotated[str, Field(min_length=1, max_length=400, examples=["framework.name"])]
 
 
 class Exact(Body):

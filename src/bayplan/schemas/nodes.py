@@ -2,11 +2,14 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
+from pydantic_core import PydanticCustomError
 from typing_extensions import TypedDict
 
-from bayplan.domain.machine_address import machine_address
+from bayplan.domain.labels import MOST_LABELS, labels
+from bayplan.domain.machine_address import host_name, machine_address
 from bayplan.domain.versions import ComputeCapability
+from bayplan.errors import Invalid
 from bayplan.schemas.common import Body, Count, Label, Reference, Timestamp, Word, normalized_by, parsed_by, partial
 from bayplan.schemas.components import answer
 from bayplan.schemas.cuda import DriverText
@@ -15,6 +18,7 @@ from bayplan.schemas.facts import Accelerator, Cuda, Target, matching
 from bayplan.schemas.hardware import HardwareAnswer
 
 Host = Annotated[str, Field(max_length=300, examples=["192.0.2.17"]), normalized_by(machine_address)]
+HostName = Annotated[str, Field(max_length=300, examples=["gpu07.example.org"]), normalized_by(host_name)]
 CapabilityText = Annotated[Label, parsed_by(ComputeCapability.parse), Field(examples=["8.6"])]
 RuntimeMode = Annotated[
     Literal["legacy", "csv", "cdi", "jit-cdi", "auto"], Field(description="Of the NVIDIA container runtime.")
@@ -28,6 +32,24 @@ MigProfile = Annotated[
     matching(
         r"(?:[0-9]{1,2}c\.)?[0-9]{1,2}g\.[0-9]{1,4}gb(?:[+-][a-z0-9.,+-]{1,40})?",
         "must be a MIG profile such as '1g.10gb' or '1g.10gb+me'",
+    ),
+]
+
+
+def _checked_labels(values: dict[str, str] | None) -> dict[str, str] | None:
+    """The labels in the order of their keys, None where there are none."""
+    try:
+        return labels(values or {}) or None
+    except Invalid as error:
+        raise PydanticCustomError(error.code, "{reason}", {"reason": error.detail}) from None
+
+
+Labels = Annotated[
+    dict[str, str] | None,
+    AfterValidator(_checked_labels),
+    Field(
+        examples=[{"zone": "a", "gpu.tier": "large"}],
+        description=f"At most {MOST_LABELS}, with keys and values as in Kubernetes. Null is none.",
     ),
 ]
 
@@ -65,8 +87,15 @@ class NodeAddress(Body):
     index: Annotated[int, Field(ge=0, le=65_535)] = 0
 
 
+class NodeNames(Body):
+    """What people know a node by, beside its address: its machine's own name, and labels that staff give it."""
+
+    hostname: HostName | None = None
+    labels: Labels = None
+
+
 # The fields of the last base come first.
-class NodeCreate(NodeFacts, NodeAddress):
+class NodeCreate(NodeNames, NodeFacts, NodeAddress):
     """A worker node. Memory in bytes. `hardware_generation` follows from `compute_capability` where only that is given."""
 
 
@@ -98,6 +127,8 @@ class _NodeFields(TypedDict):
     vgpu_licensed: bool | None
     kernel_version: str | None
     shared_memory_bytes: int | None
+    hostname: str | None
+    labels: dict[str, str]
 
 
 @answer()

@@ -10,7 +10,16 @@ from bayplan.schemas.common import Body, Count, Label, Line, Timestamp, Word
 from bayplan.schemas.components import answer
 from bayplan.schemas.cuda import DriverText
 from bayplan.schemas.facts import Accelerator, Target
-from bayplan.schemas.nodes import CapabilityText, CudaOfDriver, Host, L4tVersion, MigProfile, NodeAnswer, RuntimeMode
+from bayplan.schemas.nodes import (
+    CapabilityText,
+    CudaOfDriver,
+    Host,
+    HostName,
+    L4tVersion,
+    MigProfile,
+    NodeAnswer,
+    RuntimeMode,
+)
 
 MOST_SECONDS = 31 * 24 * 3600
 MOST_FAULT_LETTERS = 1_000
@@ -80,7 +89,7 @@ _OF_NVIDIA: dict[str, object] = dict.fromkeys(
 )
 _DRIVER_FACTS = frozenset({"driver_cuda_version", "cdi_driver_version"})
 _MACHINE_FACTS = frozenset(
-    {"runtime_mode", "toolkit_version", "l4t_version", "wsl", "kernel_version", "shared_memory_bytes"}
+    {"runtime_mode", "toolkit_version", "l4t_version", "wsl", "kernel_version", "shared_memory_bytes", "hostname"}
 )
 # A driver without a GPU runs nothing, and the rules take a node without a driver for one without GPU.
 _WITHOUT_GPU = dict.fromkeys(
@@ -113,6 +122,7 @@ class JoinRequest(Body, title="Join"):
     wsl: bool | None = None
     kernel_version: Label | None = None
     shared_memory_bytes: Count | None = None
+    hostname: HostName | None = None
     gpus: Annotated[list[Gpu], Field(max_length=1_024), AfterValidator(_each_once)] = Field(default=[])
 
     fault: Annotated[Line, Field(min_length=1, max_length=MOST_FAULT_LETTERS)] | None = None

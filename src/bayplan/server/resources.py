@@ -150,9 +150,10 @@ RESOURCES: tuple[Resource, ...] = (
             "gpu_name": "NVIDIA RTX A6000",
             "gpu_brand": "NvidiaRTX",
             "architecture": "amd64",
+            "labels": {"zone": "a"},
         },
         workers_may=dict.fromkeys(("load", "replace", "change"), WorkerAccess.OWN_NODE),
-        fixed_for_workers=("ip", "index"),
+        fixed_for_workers=("ip", "index", "labels"),
     ),
     Resource(
         RESOURCE_TYPES["prefetch"],

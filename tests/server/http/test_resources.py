@@ -66,6 +66,8 @@ FIELDS: dict[str, dict[str, tuple[type, ...]]] = {
         "vgpu_licensed": (bool, Null),
         "kernel_version": (str, Null),
         "shared_memory_bytes": (int, Null),
+        "hostname": (str, Null),
+        "labels": (dict,),
     },
     "prefetch": {
         "pk": (int,),

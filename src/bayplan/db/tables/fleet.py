@@ -39,7 +39,7 @@ nodes = sa.Table(
     sa.Column("shared_memory_bytes", sa.BigInteger),
     # Its machine's own name, where `ip` is another or an address.
     sa.Column("hostname", Text),
-    # A list of words, each alone or as `key=value`; None where nobody entered any.
+    # An object of texts in the order of their keys; None where staff entered none.
     sa.Column("labels", Json),
     revision(),
     sa.UniqueConstraint("ip", "index"),

@@ -167,11 +167,13 @@ async def change(
 
 
 async def _keep_fixed(tx: Transaction, resource: Resource, pk: int, values: Values) -> None:
-    """Raises `Forbidden` where a worker changes a field that is fixed for it."""
+    """Raises `Forbidden` where a worker changes a field that is fixed for it; one that it leaves out or null stays."""
     resource_type: ResourceType = resource.resource_type
     old = await crud.current_row(tx, resource_type, pk)
     for name in resource.fixed_for_workers:
-        if values.get(name, old[name]) != old[name]:
+        if values.get(name) is None:
+            values[name] = old[name]
+        elif values[name] != old[name]:
             raise Forbidden(
                 f"A worker cannot change '{name}' of a {resource_type.singular}: it joins anew, or staff do it."
             )
