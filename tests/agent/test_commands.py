@@ -274,4 +274,4 @@ def test_staff_make_tokens_see_workers_and_revoke_them(server: Server, box: Box,
         f"Revoked {box.kept.worker} and removed its nodes.\n"
     )
     assert "There is no worker" in shell.run("nodes", "revoke", box.kept.worker, code=1).err
-    assert "no duration" in shell.run("nodes", "join-token", "--expires-in", "soon", code=2).err
+    assert "not a duration" in shell.run("nodes", "join-token", "--expires-in", "soon", code=2).err

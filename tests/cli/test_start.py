@@ -136,7 +136,10 @@ def test_wrong_usage_ends_with_2(stranger: Shell) -> None:
             "images list --state on",
             "--state takes missing, moved, denied, unreachable, ok, not-ok or unchecked, not 'on'.",
         ),
-        ("nodes join-token --expires-in -1", "--expires-in: '-1' is no duration; write it like 90s, 15m, 12h or 7d."),
+        (
+            "nodes join-token --expires-in -1",
+            "--expires-in: '-1' is not a duration: write it like 90s, 15m, 12h or 7d.",
+        ),
     ],
 )
 def test_what_was_meant(stranger: Shell, arguments: str, sentence: str) -> None:

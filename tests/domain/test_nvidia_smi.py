@@ -175,7 +175,9 @@ def test_a_cut_name_that_the_memory_does_not_decide_is_left_open() -> None:
 def test_slices() -> None:
     printed = read(R450_MIG)
     assert [(gpu.index, gpu.facts["gpu_mem"] // MIB) for gpu in printed.gpus] == [(6, 40537), (7, 4864), (7, 20096)]
-    assert printed.notes == ("GPU 6 has MIG switched on, and no slice of it is in the text; it is taken as a whole.",)
+    assert printed.notes == (
+        ("GPU 6 has MIG switched on, and the text has no slice of it. The verdict is for the whole GPU."),
+    )
     listed = R450_MIG + (
         "GPU 7: A100-SXM4-40GB (UUID: GPU-5)\n  MIG 1g.5gb     Device  0: (UUID: MIG-1)\n"
         "  MIG 3g.20gb     Device  1: (UUID: MIG-2)\n"

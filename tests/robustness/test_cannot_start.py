@@ -171,7 +171,8 @@ def test_a_folder_of_tables_that_is_none_or_replaces_nothing_is_named(tmp_path: 
     (tables / "cuda-releases.csv").touch()
     message = fails({"home": home, "tables": str(tables)})
     assert (
-        f"{tables / 'cuda-releases.csv'} replaces no table: there are amdgpu_drivers.csv, arch_lists.csv, " in message
+        f"{tables / 'cuda-releases.csv'} has the name of no table. Tables are amdgpu_drivers.csv, arch_lists.csv, "
+        in message
     )
 
 

@@ -63,8 +63,8 @@ def state_after(before: CheckState, result: CheckResult) -> CheckState:
     else:
         state, found = "moved", result.digest
         detail = (
-            f"The tag points to {result.digest} now, and the catalogue stands by {digest}: "
-            "inspect the image to accept what is there, or push the old one again."
+            f"The tag points to {result.digest} now; the catalogue expects {digest}. Inspect the image to accept the new "
+            "digest, or push the old image again."
         )
     return CheckState(digest, state, before.since if state == before.state else result.at, found, code, detail)
 

@@ -22,14 +22,14 @@ def canonical_name(text: str) -> str:
         raise Invalid("must not be blank", code="blank")
     if not name.isprintable():
         raise Invalid(
-            "must hold printable characters only (no line breaks, tabs, NUL, or characters that nobody sees)",
+            "must contain printable characters only (no line breaks, tabs, NUL or invisible characters)",
             code="not_printable",
         )
     if name != name.strip(" "):
         raise Invalid("must not begin or end with a space", code="outer_space")
     invisible = _INVISIBLE.search(name)
     if invisible is not None:
-        raise Invalid(f"must not hold the invisible character U+{ord(invisible[0]):04X}", code="invisible_character")
+        raise Invalid(f"must not contain the invisible character U+{ord(invisible[0]):04X}", code="invisible_character")
     return name
 
 

@@ -46,11 +46,11 @@ _NOTHING = (
     ),
     (
         re.compile(r"No devices were found"),
-        "The driver of that machine has no GPU: --cpu-only is a machine without one",
+        "The driver of that machine has no GPU: write --cpu-only for a machine without one",
     ),
     (
         re.compile(r"[^\n]*(?:command not found|not recognized as|No such file or directory|: not found)[^\n]*"),
-        "nvidia-smi is not installed on that machine: --cpu-only is a machine without GPU",
+        "nvidia-smi is not installed on that machine: write --cpu-only for a machine without GPU",
     ),
     (
         re.compile(r"Field \"[^\"\n]*\" is not a valid field[^\n]*"),
@@ -120,7 +120,7 @@ def _one_driver(drivers: set[str]) -> None:
 
 
 def _several_machines(differences: str) -> Invalid:
-    return Invalid(f"The input is of several machines, with {differences}: give the text of one at a time.")
+    return Invalid(f"The input is of several machines, with {differences}: pass the text of one machine at a time.")
 
 
 @dataclass(slots=True)
@@ -201,7 +201,9 @@ def _printed(gpus: _Gpus, driver: str | None, cuda: str | None, tables: Tables) 
         notes += [note] if note else []
         slices: Mapping[int, Texts] = texts.get("slices", {})
         if texts.get("mig") and not slices:
-            notes.append(f"GPU {index} has MIG switched on, and no slice of it is in the text; it is taken as a whole.")
+            notes.append(
+                f"GPU {index} has MIG switched on, and the text has no slice of it. The verdict is for the whole GPU."
+            )
         for number in sorted(slices) if texts.get("mig", True) and slices else [None]:
             own = {} if number is None else _slice_facts(slices[number])
             printed.append(PrintedGpu(index, _known({**facts, **own})))

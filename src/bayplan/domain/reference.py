@@ -34,7 +34,11 @@ class Reference:
                 "An image reference has no scheme: write it as for 'docker pull', for example 'registry.example.org:5000/team/image:1.0'.",
             )
         if not text.isprintable():  # the grammar's "$" also matches before a line break at the end
-            raise Invalid.at(field, "bad_reference", "An image reference holds no line breaks, tabs or NUL.")
+            raise Invalid.at(
+                field,
+                "bad_reference",
+                ("An image reference cannot have line breaks, tabs or other control characters."),
+            )
         from docker_image import digest as digests  # here: its patterns take long to make
         from docker_image import reference as grammar
 
@@ -45,7 +49,8 @@ class Reference:
             raise Invalid.at(
                 field,
                 "bad_reference",
-                f"Not an image reference ({problem}): write it as for 'docker pull', for example 'nvidia/cuda:12.4.1-base-ubuntu22.04'.",
+                f"This is not an image reference ({problem}): write it as for 'docker pull', for example "
+                "'nvidia/cuda:12.4.1-base-ubuntu22.04'.",
             ) from None
         domain, path = parsed.repository["domain"], parsed.repository["path"]
         port = domain.rpartition(":")[2]
@@ -111,7 +116,7 @@ def registry_host(registry: str, *, field: str = "registry") -> str:
     if scheme not in ("http", "https"):
         raise _bad_registry(field, "its scheme must be https or http")
     if "@" in netloc:
-        raise _bad_registry(field, "log-ins belong in registry_username and registry_password, not in the address")
+        raise _bad_registry(field, "credentials belong in registry_username and registry_password, not in the address")
     from docker_image.reference import ImageRegexps  # here: its patterns take long to make
 
     if not split.hostname or split.query or split.fragment or any(c.isspace() or c == "\\" for c in registry):
@@ -135,7 +140,7 @@ def check_agreement(url: str, registry: str) -> None:
         raise Invalid.at(
             "registry",
             "registry_mismatch",
-            f"'url' names the registry '{reference.registry}', 'registry' says '{host}': they must be the same.",
+            f"'url' names the registry '{reference.registry}', and 'registry' names '{host}': they must be the same.",
         )
 
 
@@ -152,5 +157,6 @@ def _bad_registry(field: str, why: str) -> Invalid:
     return Invalid.at(
         field,
         "bad_registry",
-        f"Not the address of a registry ({why}): write a URL or a host, for example 'https://registry.example.org:5000' or 'docker.io'.",
+        f"This is not the address of a registry ({why}): write a URL or a host, for example "
+        "'https://registry.example.org:5000' or 'docker.io'.",
     )

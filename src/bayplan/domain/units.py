@@ -14,7 +14,7 @@ def seconds(text: str) -> int:
     """Gives the seconds that "90", "90s", "15m", "12h" or "7d" stands for; raises `Invalid`."""
     parts = _DURATION.fullmatch(text.strip())
     if parts is None:
-        raise Invalid(f"{text!r} is no duration; write it like 90s, 15m, 12h or 7d.")
+        raise Invalid(f"{text!r} is not a duration: write it like 90s, 15m, 12h or 7d.")
     return int(parts.group(1)) * _SECONDS[parts.group(2).lower()]
 
 

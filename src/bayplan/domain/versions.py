@@ -98,7 +98,7 @@ class ComputeCapability:
 def _parse_driver(text: str) -> DriverVersion:
     stripped = text.strip()
     if not _DRIVER.fullmatch(stripped):
-        raise Invalid(f"{text!r} is not a driver version; write it as nvidia-smi does, such as 535.104.05.")
+        raise Invalid(f"{text!r} is not a driver version: write it as nvidia-smi does, such as 535.104.05.")
     parts = [int(part) for part in stripped.split(".")]
     while parts and parts[-1] == 0:
         parts.pop()
@@ -109,7 +109,7 @@ def _parse_driver(text: str) -> DriverVersion:
 def _parse_cuda(text: str) -> CudaVersion:
     parts = _CUDA.fullmatch(text.strip())
     if not parts:
-        raise Invalid(f"{text!r} is not a CUDA version; write it as 12.4 or 12.4.1.")
+        raise Invalid(f"{text!r} is not a CUDA version: write it as 12.4 or 12.4.1.")
     major, minor, patch = parts.groups()
     return CudaVersion(int(major), int(minor), None if patch is None else int(patch))
 
@@ -124,9 +124,9 @@ def parse_cuda_family(text: str) -> int:
 def _parse_capability(text: str) -> ComputeCapability:
     parts = _CAPABILITY.fullmatch(text.strip())
     if joined := _JOINED_CAPABILITY.fullmatch(text.strip().lower()):
-        raise Invalid(f"{text!r} is not a compute capability; write it as {joined[1]}.{joined[2]}.")
+        raise Invalid(f"{text!r} is not a compute capability: write it as {joined[1]}.{joined[2]}.")
     if not parts:
-        raise Invalid(f"{text!r} is not a compute capability; write it as 8.6.")
+        raise Invalid(f"{text!r} is not a compute capability: write it as 8.6.")
     return ComputeCapability(int(parts[1]), int(parts[2] or 0))
 
 

@@ -66,7 +66,7 @@ def test_an_image_that_falls_back_to_the_cpu_says_why() -> None:
 
 def test_an_image_without_cuda_that_does_not_work_on_the_cpu_is_unknown() -> None:
     assert verdict(Image(), RTX3090).grade is Grade.UNKNOWN
-    assert reason(Image(), RTX3090, "fact_missing").remedy == "Enter its CUDA version."
+    assert reason(Image(), RTX3090, "fact_missing").remedy == "Enter the image's CUDA version."
 
 
 # 4. Stated minimum

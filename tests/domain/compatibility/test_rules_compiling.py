@@ -69,7 +69,7 @@ def test_a_compiler_that_knows_the_gpu_is_the_remedy() -> None:
     actual = reason(replace(TRITON, compiler_cuda="12.8"), GB10, "gpu_newer_than_cuda")
     assert (actual.needed, actual.found) == ("a compiler of CUDA 12.9 or later", "12.8")
     assert (actual.remedy or "").startswith(
-        "Let it use a compiler of CUDA 12.9 or later (for Triton: TRITON_PTXAS_PATH)"
+        "Let the image use a compiler of CUDA 12.9 or later (for Triton, set TRITON_PTXAS_PATH)"
     )
 
 

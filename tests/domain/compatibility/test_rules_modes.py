@@ -52,7 +52,7 @@ def test_where_only_the_version_is_known_the_reason_says_which_start_refuses() -
     for toolkit in (None, "1.17.8"):
         assert "--gpus" not in reason(IMAGE, replace(A6000, toolkit_version=toolkit), "start_condition").detail
     auto = reason(IMAGE, replace(A6000, runtime_mode="auto"), "start_condition").detail
-    assert "from toolkit 1.18 on only" in auto
+    assert "with toolkit 1.18 or later, only" in auto
 
 
 def test_a_start_by_cdi_is_a_remedy_where_the_toolkit_makes_specifications() -> None:

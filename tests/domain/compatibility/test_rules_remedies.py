@@ -23,7 +23,7 @@ DRIVER_FIRST = (
     "Put the driver's own libraries first (set LD_LIBRARY_PATH to their folder, remove the image's compat folder, or run it with "
     "cuda-compat-mode=disabled)"
 )
-TRITON = "(for Triton: TRITON_PTXAS_PATH)"
+TRITON = "(for Triton, set TRITON_PTXAS_PATH)"
 FOR_L4T = Image(
     cuda="12.6",
     architectures=("arm64",),
@@ -49,10 +49,10 @@ def makes_code(compiler: str, gpu: str) -> Image:
 
 
 REMEDIES: list[tuple[str, str, Image, Node, str]] = [
-    ("withdrawn", "withdrawn", replace(BUILT, deleted=True), A6000, "Reinstate it."),
+    ("withdrawn", "withdrawn", replace(BUILT, deleted=True), A6000, "Reinstate the image."),
     ("withdrawn", "withdrawn", replace(BUILT, withdrawn_reason="bad"), A6000, "Use another image."),
     ("missing_in_registry", "missing_in_registry", replace(BUILT, missing_in_registry=True), A6000,
-     "Push it again, or correct its url."),
+     "Push the image again, or correct its url."),
     ("platform", "wrong_platform", replace(BUILT, architectures=("arm64",)), A6000,
      "Use an image that is built for amd64."),
     ("needs_gpu", "needs_gpu", BUILT, Node(architecture="amd64"),
@@ -68,9 +68,9 @@ REMEDIES: list[tuple[str, str, Image, Node, str]] = [
     ("driver", "driver_too_old", BUILT, replace(A6000, driver_version="525.60.13"),
      "Nothing is needed; to be native, upgrade the driver to 530.30.02 or later."),
     ("driver", "driver_too_old", BUILT, K80, "Use an image built with CUDA 11.8 (or as old as 7.0)."),
-    ("driver", "fact_missing", replace(BUILT, cuda=None), A6000, "Enter its CUDA version."),
+    ("driver", "fact_missing", replace(BUILT, cuda=None), A6000, "Enter the image's CUDA version."),
     ("generation", "generation_too_old", replace(BUILT, min_generation="Hopper"), A6000,
-     "Use an image that asks for less, or use a worker with a GPU of Hopper or newer."),
+     "Use an image that runs on older GPUs, or use a worker with a GPU of Hopper or newer."),
     ("kernels", "gpu_not_in_build", replace(BUILT, kernel_architectures=framework_kernels("9.0")), A6000,
      "Use an image whose framework was built for compute capability 8.6."),
     ("kernels", "gpu_newer_than_cuda", Image(cuda="10.2"), A6000, "Use an image built with CUDA 11.0 or later."),
@@ -98,7 +98,7 @@ REMEDIES: list[tuple[str, str, Image, Node, str]] = [
      "Start nvidia-fabricmanager, of exactly the driver's version."),
     ("cdi_specification", "toolkit_fault", BUILT,
      replace(A6000, runtime_mode="cdi", cdi_driver_version="535.54.03"),
-     "Make the CDI specification anew (nvidia-ctk cdi generate, or restart nvidia-cdi-refresh)."),
+     "Write the CDI specification again (nvidia-ctk cdi generate, or restart nvidia-cdi-refresh)."),
     ("virtual_gpu", "virtual_gpu", BUILT, replace(A6000, gpu_name="NVIDIA A40-8B", gpu_brand="NvidiaVPC"),
      f"{NOTHING}give the machine a vGPU of the Q or C series, or a whole GPU."),
     ("virtual_gpu", "virtual_gpu", BUILT,
@@ -124,11 +124,11 @@ REMEDIES: list[tuple[str, str, Image, Node, str]] = [
     ("compiles_at_runtime", "ptx_needs_newer_driver", replace(BUILT, compiles_at_runtime="ptx", cuda="12.4.1"), A6000,
      "Upgrade the driver to 550.54.15 or later, or use an image built with CUDA 12.2 (or as old as 11.0)."),
     ("compiles_at_runtime", "gpu_newer_than_cuda", makes_code("12.4", "12.0"), Node("570.124.06", "12.0", architecture="amd64"),
-     f"Let it use a compiler of CUDA 12.8 or later {TRITON}, or use an image built with CUDA 12.9 (or as old as 12.8)."),
+     f"Let the image use a compiler of CUDA 12.8 or later {TRITON}, or use an image built with CUDA 12.9 (or as old as 12.8)."),
     ("compiles_at_runtime", "gpu_dropped_by_cuda", makes_code("13.0", "7.0"), Node("580.65.06", "7.0", architecture="amd64"),
-     f"Let it use a compiler of CUDA 12.9 or earlier {TRITON}, or use an image built with CUDA 12.9 (or as old as 9.0)."),
+     f"Let the image use a compiler of CUDA 12.9 or earlier {TRITON}, or use an image built with CUDA 12.9 (or as old as 9.0)."),
     ("compiles_at_runtime", "fact_missing", makes_code("13.0", "15.0"), Node("580.65.06", "15.0", architecture="amd64"),
-     "Try it, or use an image with a newer compiler."),
+     "Try the image, or use one with a newer compiler."),
     ("tegra_kernels", "tegra", replace(BUILT, cuda="13.0", architectures=("arm64",), kernel_architectures=framework_kernels("8.0")),
      replace(ORIN, l4t_version="39.2"), "Use an image built for compute capability 8.7."),
     ("driver", "driver_too_old", replace(BUILT, compiles_at_runtime="ptx", kernel_architectures=framework_kernels("3.7")), K80,
@@ -143,8 +143,10 @@ REMEDIES: list[tuple[str, str, Image, Node, str]] = [
     ("amd_target", "gpu_not_in_build", replace(ROCM, kernel_architectures=framework_kernels("gfx90a")), MI300X,
      "Use an image that was built for gfx942."),
     ("amd_driver", "driver_not_tested", ROCM, replace(MI300X, driver_version=None, kernel_version="6.14"),
-     ("Install AMD's amdgpu driver (amdgpu-dkms), and report its version from /sys/module/amdgpu/version, "
-     "or use an image with an older ROCm release, of the time of the worker's kernel.")),
+     (
+         "Install AMD's amdgpu driver (amdgpu-dkms), and report its version from /sys/module/amdgpu/version, or use an "
+         "image with an older ROCm release, about as old as the worker's kernel."
+     )),
 ]  # fmt: skip
 
 

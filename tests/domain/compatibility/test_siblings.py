@@ -44,7 +44,7 @@ def cuda_known(pairing: Pairing) -> Reason | None:
     """A rule that lacks a fact."""
     if pairing.image.cuda is not None:
         return None
-    return unknown("The CUDA is not known.", remedies=[advice("enter its CUDA version")], source="a test")
+    return unknown("The CUDA is not known.", remedies=[advice("enter the image's CUDA version")], source="a test")
 
 
 withdrawn = next(rule for rule in RULES.general if rule.check.__name__ == "withdrawn")
@@ -121,7 +121,7 @@ def test_a_setting_comes_before_another_image_and_a_fact_to_enter_too() -> None:
     remedies = {pk: verdict.reasons[0].remedy for pk, verdict in answer.items() if verdict.reasons}
     assert remedies == {
         1: "Ignore it, or use torch 2.7-cuda11.8, or upgrade the driver to 580.65.06 or later.",
-        20: "Enter its CUDA version, or use torch 2.7-cuda11.8.",
+        20: "Enter the image's CUDA version, or use torch 2.7-cuda11.8.",
     }
 
 

@@ -191,16 +191,16 @@ GOOD = {
     ("name", "row", "message"),
     [
         ("cuda.csv", ["12.4", "twelve", "", "s"], ":2: 'twelve' is not a CUDA version"),
-        ("cuda.csv", ["12.5", "12.4.1", "", "s"], ":2: 12.4.1 is no release of CUDA 12.5"),
+        ("cuda.csv", ["12.5", "12.4.1", "", "s"], ":2: 12.4.1 is not a release of CUDA 12.5"),
         ("cuda.csv", ["12.4", "12.4.1", "R550", "s"], ":2: 'R550' is not a driver version"),
-        ("cuda.csv", ["12.4", "12.4.1", "550", ""], ":2: every row needs its source"),
-        ("cuda.csv", ["12.4", "12.4.1", "550"], ":2: 3 values, but 4 columns"),
+        ("cuda.csv", ["12.4", "12.4.1", "550", ""], ":2: the row has no source"),
+        ("cuda.csv", ["12.4", "12.4.1", "550"], ":2: the line has 3 values, and the table has 4 columns"),
         ("generations.csv", ["X", "8.0", "8.0", "1", "s"], ":2: the range from 8.0 to 8.0 is empty"),
         ("generations.csv", ["X", "8.0", "inf", "1", "s"], ":2: 'inf' is not a compute capability"),
         ("families.csv", ["12.0", "525", "s"], ":2: '12.0' is not a whole number"),
         ("arch_lists.csv", ["PyTorch", "2 or so", "12.4", "amd64", "8.0", "s"], ":2: '2 or so' is not a version spec"),
         ("arch_lists.csv", ["PyTorch", ">=2", "12.4", "amd64", "", "s"], ":2: the list of kernel architectures"),
-        ("gpu_models.csv", ["H100", "cuda", "9.0", "", "80", "maybe", "", "s"], ":2: 'maybe' is neither yes nor no"),
+        ("gpu_models.csv", ["H100", "cuda", "9.0", "", "80", "maybe", "", "s"], ":2: 'maybe' must be yes or no"),
         ("gpu_models.csv", ["H100", "", "9.0", "", "80", "yes", "", "s"], ":2: the accelerator is missing"),
         ("rocm.csv", ["7.0", "soon", "s"], ":2: 'soon' is not a day"),
         ("amdgpu_drivers.csv", ["30.10", "", "7.0", "7", "s"], ":2: '7' is not a release such as 6.4"),
@@ -232,7 +232,7 @@ def test_a_table_that_is_none_is_named(tmp_path: Path) -> None:
 
 def test_a_repeated_row_and_overlapping_ranges_are_named(tmp_path: Path) -> None:
     write(tmp_path / "families.csv", GOOD["families.csv"], ["12", "525", "s"], ["12", "530", "s"])
-    with pytest.raises(CannotStart, match=r"families\.csv:3: the same as line 2"):
+    with pytest.raises(CannotStart, match=r"families\.csv:3: the row repeats line 2"):
         load(tmp_path)
     other = tmp_path / "other"
     other.mkdir()

@@ -51,10 +51,10 @@ class CompatOrder:
 
 
 _BY_SEARCH_PATH = (
-    "they come first if a folder in LD_LIBRARY_PATH holds them; a folder in ld.so.conf.d comes after the driver's in this "
-    "mode, unless its file sorts before 00-nvcr"
+    "whether they do depends on how the image names their folder: in LD_LIBRARY_PATH it comes first, in ld.so.conf.d "
+    "only by a file that sorts before 00-nvcr"
 )
-_BY_TOOLKIT = "whether the container toolkit puts them first depends on its mode, and on how the container is started"
+_BY_TOOLKIT = "whether they do depends on the mode of the container toolkit, and on how the container is started"
 
 
 def compat_order(image: ImageRequirements, node: NodeCapabilities) -> CompatOrder | None:

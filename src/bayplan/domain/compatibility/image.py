@@ -92,17 +92,17 @@ class FactType:
 
 
 FACTS = (
-    FactType("architectures", "the platforms that its registry has it for, such as amd64 and arm64"),
+    FactType("architectures", "the platforms that it is built for, such as amd64 and arm64"),
     FactType("accelerator", "the kind of GPU that it is for: cuda, rocm, ascend, ..."),
-    FactType("rocm_version", "the ROCm release in it"),
+    FactType("rocm_version", "its ROCm release"),
     FactType("requirements", "its NVIDIA_REQUIRE_* variables, which the container runtime checks at start"),
     FactType("disable_require", "whether it sets NVIDIA_DISABLE_REQUIRE, which switches that check off"),
-    FactType("compat_package", "the forward-compatibility package in it: its CUDA and its driver"),
-    FactType("compat_activation", "how that package's libraries come before the driver's"),
+    FactType("compat_package", "its forward-compatibility package: the CUDA release and the driver of the package"),
+    FactType("compat_activation", "what puts that package's libraries before the driver's"),
     FactType("framework_cuda", "the CUDA release that its framework was built with"),
     FactType("kernel_architectures", "the GPUs that its libraries have code for"),
     FactType("compiles_at_runtime", "what it compiles while it runs: ptx, cubin (machine code), or nothing"),
-    FactType("compiler_cuda", "the CUDA release of the compiler in it that makes machine code while it runs"),
+    FactType("compiler_cuda", "the CUDA release of the compiler that makes its machine code while it runs"),
     FactType("min_driver", "the oldest driver that the application itself accepts"),
     FactType("min_compute_capability", "the lowest compute capability that its libraries accept"),
     FactType("min_gpu_memory_bytes", "the least GPU memory that the application itself accepts"),

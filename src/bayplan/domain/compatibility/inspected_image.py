@@ -98,7 +98,8 @@ _NOT_SAID = Reason(
     ReasonCode.FACT_MISSING,
     needed="cuda_version, or cpu",
     found=None,
-    detail="Nothing in the image's manifest, configuration, build history and name says whether it uses a GPU, nor with which CUDA.",
+    detail="The image's manifest, configuration, build history and name do not say whether it uses a GPU, nor which CUDA "
+    "release it has.",
     remedy="Say which CUDA release is in it, or that it needs no GPU.",
     source="the image's inspection",
 )

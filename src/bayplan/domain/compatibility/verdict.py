@@ -44,7 +44,7 @@ class ReasonCode(StrEnum):
         return member
 
     WRONG_PLATFORM = "wrong_platform", "The image is not built for the worker's processor."
-    NEEDS_GPU = "needs_gpu", "The image wants a GPU, and the worker has none."
+    NEEDS_GPU = "needs_gpu", "The image needs a GPU, and the worker has none."
     DRIVER_TOO_OLD = (
         "driver_too_old",
         "The worker's driver is older than the one that the image's CUDA release ships with.",
@@ -65,7 +65,7 @@ class ReasonCode(StrEnum):
     WITHDRAWN = "withdrawn", "The image was deleted or withdrawn."
     END_OF_LIFE = "end_of_life", "The image is past its end of life, or will be."
     MISSING_IN_REGISTRY = "missing_in_registry", "The image was not in its registry at the last check."
-    FACT_MISSING = "fact_missing", "Something that decides the verdict is not known."
+    FACT_MISSING = "fact_missing", "A fact that decides the verdict is not known."
     PTX_NEEDS_NEWER_DRIVER = (
         "ptx_needs_newer_driver",
         "Kernels would have to be compiled at start or while running, and the driver is too old.",
@@ -73,7 +73,7 @@ class ReasonCode(StrEnum):
     GPU_NOT_IN_BUILD = "gpu_not_in_build", "The image's framework was not built for the worker's GPU."
     COMPAT_ON_WRONG_GPU = (
         "compat_on_wrong_gpu",
-        "The image's forward-compatibility libraries come first, and the GPU may not use them.",
+        "The image's forward-compatibility libraries come first, and they do not support the GPU.",
     )
     COMPAT_OLDER_THAN_DRIVER = (
         "compat_older_than_driver",
@@ -88,7 +88,7 @@ class ReasonCode(StrEnum):
     DRIVER_NOT_TESTED = "driver_not_tested", "AMD does not support the image's ROCm with the worker's driver."
     TOOLKIT_FAULT = "toolkit_fault", "The worker's container toolkit has a fault, or was set up for another driver."
     NOT_ENOUGH_MEMORY = "not_enough_memory", "The worker has less memory than the image needs."
-    WSL = "wsl", "The worker is a Windows Subsystem for Linux, which lacks functions that some images use."
+    WSL = "wsl", "The worker runs Windows Subsystem for Linux, which lacks functions that some images use."
     NO_SUCH_TASK = "no_such_task", "No image has the task that was asked for."
     NO_SUCH_DOMAIN = "no_such_domain", "No image is of the domain that was asked for."
     NO_SUCH_FRAMEWORK = "no_such_framework", "No image has the framework that was asked for."

@@ -34,7 +34,7 @@ def needs_gpu(pairing: Pairing) -> Reason | None:
         ReasonCode.NEEDS_GPU,
         needed="a GPU with its driver",
         found="none",
-        detail=f"The image {what}, and the worker has none.",
+        detail=f"The image {what}, and the worker has no GPU.",
         remedies=[
             other_image("use a worker with a GPU, or an image that works on the CPU", cpu=True, needs_driver=None)
         ],
@@ -66,8 +66,8 @@ def wrong_accelerator(pairing: Pairing) -> Reason | None:
     if node.accelerator in JUDGED:
         return None
     return unknown(
-        f"There are no rules for {node.accelerator}: whether the image runs there is not known.",
-        remedies=[advice("try it")],
+        f"Bayplan has no rules for {node.accelerator}, so whether the image runs there is not known.",
+        remedies=[advice("try the image on the worker")],
     )
 
 
@@ -78,7 +78,7 @@ def _not_named(pairing: Pairing) -> Reason:
         ReasonCode.WRONG_ACCELERATOR,
         _words(node.accelerator or ""),
         None,
-        f"It is not known for which kind of GPU the image is, and most are for CUDA; {node.gpu} is one for "
+        f"It is not known for which kind of GPU the image is. Most images are for CUDA, and {node.gpu} is for "
         f"{_words(node.accelerator or '')}.",
         None,
         CATALOGUE,
@@ -95,7 +95,7 @@ def _other(pairing: Pairing, what: str, needed: str) -> Reason:
         ReasonCode.WRONG_ACCELERATOR,
         needed=needed,
         found=node.accelerator,
-        detail=f"{what}; {node.gpu} is one for {kind}.",
+        detail=f"{what}; {node.gpu} is for {kind}.",
         remedies=[other_image(f"use an image for {kind}, or a worker with a GPU for {_words(needed)}", **facts)],
         source=CATALOGUE,
     )
@@ -111,7 +111,7 @@ def amd_target(pairing: Pairing) -> Reason | None:
     if not node.targets:
         name = f" of {node.reported.gpu_name!r}" if node.reported.gpu_name else ""
         return unknown(
-            f"The target{name} is not known.",
+            f"The target{name or ' of the GPU'} is not known.",
             remedies=[advice("report the worker's target, as rocminfo prints it")],
             source=TARGETS,
         )
@@ -119,8 +119,8 @@ def amd_target(pairing: Pairing) -> Reason | None:
         return caveat(
             ReasonCode.ARCH_LIST_UNKNOWN,
             needed=" or ".join(node.targets),
-            detail="It is not known for which GPUs the image's framework was built; on AMD there is no portable form of "
-            "code, so it runs on the targets that it was built for alone.",
+            detail="It is not known for which GPUs the image's framework was built. AMD has no portable form of code, so "
+            "the framework runs only on the targets that it was built for.",
             remedy="Scan the image, or enter its kernel_architectures.",
             source=TARGETS,
         )
@@ -137,7 +137,7 @@ def amd_target(pairing: Pairing) -> Reason | None:
     detail = f"{built}, which does not run on {node.gpu}, a {target}"
     if weakest is Grade.UNKNOWN:
         return unknown(
-            f"{built}; whether that runs on {node.gpu}, a {target}, depends on settings or tables that are not known.",
+            f"{built}; whether that runs on {node.gpu}, a {target}, is not known.",
             needed=target,
             remedies=[advice("report the worker's target with its features, as rocminfo prints it")],
             source=TARGETS,
@@ -173,7 +173,10 @@ def _override(pairing: Pairing) -> str:
             parsed = parse_target(text)
             row = None if parsed is None else families.get(parsed.processor)
             if row is not None and row.family in own:
-                return f" ({row.processor} is of the same family, {row.family}: HSA_OVERRIDE_GFX_VERSION may make it run, unsupported)"
+                return (
+                    f" ({row.processor} is of the same family, {row.family}: HSA_OVERRIDE_GFX_VERSION may make the image "
+                    "run, without AMD's support)"
+                )
     return ""
 
 
@@ -186,7 +189,7 @@ def amd_driver(pairing: Pairing) -> Reason | None:
         return caveat(
             ReasonCode.DRIVER_NOT_TESTED,
             found=driver,
-            detail="It is not known which ROCm the image has, so neither whether AMD supports it with the worker's driver.",
+            detail="It is not known which ROCm release the image has, nor whether AMD supports it with the worker's driver.",
             remedy="Scan the image, or enter its rocm_version.",
             source=DRIVERS,
         )
@@ -194,13 +197,14 @@ def amd_driver(pairing: Pairing) -> Reason | None:
     if any(_supported(pairing, row, rocm) for row in rows):
         return None
     with_rocm = sorted({row.driver for row in pairing.tables.machines.amdgpu_drivers if rocm in row.tested_rocm})
-    known = f"AMD's tables do not have ROCm {_release(rocm)} with the driver {driver}"
+    known = f"AMD's tables do not list ROCm {_release(rocm)} with the driver {driver}"
     return caveat(
         ReasonCode.DRIVER_NOT_TESTED,
         needed=f"a driver of {', '.join(with_rocm)}" if with_rocm else None,
         found=driver,
-        detail=f"{known if rows else f'No table has the driver {driver}'}; driver and ROCm that are too far apart have failed.",
-        remedy="Where it fails, use a driver that AMD supports with the image's ROCm.",
+        detail=f"{known if rows else f'No table has the driver {driver}'}. A driver and a ROCm release that are too far "
+        "apart have failed.",
+        remedy="If it fails, use a driver that AMD supports with the image's ROCm.",
         source=DRIVERS,
     )
 
@@ -213,8 +217,8 @@ def _driver_without_version(pairing: Pairing) -> Reason:
             ReasonCode.DRIVER_NOT_TESTED,
             needed="ROCm 7.2 or later",
             found=f"ROCm {_release(rocm)} with Linux {kernel}",
-            detail=f"From {_KERNEL_WITH_SIZES} on Linux takes queues of gfx1151 in their right size alone, and ROCm before 7.2 "
-            "(of the previews, before 7.11) asks for a wrong one: no queue is made, and nothing runs on the GPU.",
+            detail=f"Linux {_KERNEL_WITH_SIZES} and later accept queues of gfx1151 only in their right size. ROCm before 7.2 "
+            "(previews: before 7.11) asks for a wrong size, so nothing runs on the GPU.",
             remedies=[other_image("use an image with ROCm 7.2 or later", rocm_version="7.2")],
             source=QUEUE_SIZES,
         )
@@ -223,8 +227,10 @@ def _driver_without_version(pairing: Pairing) -> Reason:
         return caveat(
             ReasonCode.DRIVER_NOT_TESTED,
             needed=needed,
-            detail="The version of the worker's amdgpu driver is not known; driver and ROCm that are too far apart have failed.",
-            remedy="Report the driver_version of /sys/module/amdgpu/version, or the kernel_version where there is none.",
+            detail="The version of the worker's amdgpu driver is not known. A driver and a ROCm release that are too far "
+            "apart have failed.",
+            remedy="Report the worker's driver_version from /sys/module/amdgpu/version, or its kernel_version if there is "
+            "no such file.",
             source=DRIVERS,
         )
     return Reason(
@@ -232,13 +238,13 @@ def _driver_without_version(pairing: Pairing) -> Reason:
         ReasonCode.DRIVER_NOT_TESTED,
         needed,
         f"the driver of Linux {kernel}",
-        f"The worker has the amdgpu driver of its kernel, Linux {kernel}, which has no version of its own: AMD does not say "
-        "which ROCm it runs.",
+        f"The worker has the amdgpu driver of its kernel, Linux {kernel}. That driver has no version of its own, and AMD "
+        "does not say which ROCm releases it runs.",
         None,
         DRIVERS,
         (
             advice("install AMD's amdgpu driver (amdgpu-dkms), and report its version from /sys/module/amdgpu/version"),
-            advice("use an image with an older ROCm release, of the time of the worker's kernel"),
+            advice("use an image with an older ROCm release, about as old as the worker's kernel"),
         ),
     )
 

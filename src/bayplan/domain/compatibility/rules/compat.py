@@ -35,7 +35,7 @@ def compat_libraries(pairing: Pairing) -> Reason | None:
         return _on_wrong_gpu(pairing, f"no longer supports {pairing.node.gpu}", "a GPU that their branch supports")
     match pairing.compat_acceptance:
         case CompatAcceptance.REFUSED:
-            return _on_wrong_gpu(pairing, f"does not take {pairing.node.gpu}", "a data-centre GPU")
+            return _on_wrong_gpu(pairing, f"does not support {pairing.node.gpu}", "a data-centre GPU")
         case CompatAcceptance.UNKNOWN if order.first:
             return _on_unknown_gpu(pairing)
         case CompatAcceptance.UNKNOWN:
@@ -63,9 +63,9 @@ def _older_than_driver(pairing: Pairing) -> Reason | None:
         ReasonCode.COMPAT_OLDER_THAN_DRIVER,
         needed=f"<={compat}",
         found=installed,
-        detail=f"The image carries libraries of driver {compat}, older than the worker's {installed}; where they come first, CUDA "
-        f"fails with error 803: {order.why_unknown}.",
-        remedy=f"Where that happens: {PUT_DRIVER_FIRST}.",
+        detail=f"The image carries libraries of driver {compat}, older than the worker's {installed}. If they come first, "
+        f"CUDA fails with error 803; {order.why_unknown}.",
+        remedy=f"If that happens, {PUT_DRIVER_FIRST}.",
         source=TOOLKIT,
     )
 
@@ -79,9 +79,9 @@ def _may_be_older_than_driver(pairing: Pairing) -> Reason | None:
         ReasonCode.COMPAT_OLDER_THAN_DRIVER,
         needed=f"<={compat}",
         found=installed,
-        detail=f"The image puts the libraries of a driver of branch {compat} first; where that is older than the worker's "
-        f"{installed}, CUDA fails with error 803.",
-        remedy=f"Where that happens: {PUT_DRIVER_FIRST}.",
+        detail=f"The image puts the libraries of a driver of branch {compat} first. If that driver is older than the "
+        f"worker's {installed}, CUDA fails with error 803.",
+        remedy=f"If that happens, {PUT_DRIVER_FIRST}.",
         source=COMPATIBILITY,
     )
 
@@ -96,7 +96,7 @@ def _on_wrong_gpu(pairing: Pairing, why: str, needed: str) -> Reason:
         needed=needed,
         found=node.reported.gpu_name or node.reported.gpu_brand or node.capability,
         detail=f"The forward-compatibility libraries of driver {compat} in the image come before those of the worker's "
-        f"{node.driver}, and that release {why}; CUDA fails with error 804.",
+        f"driver {node.driver}. That release {why}: CUDA fails with error 804.",
         remedies=(DRIVER_FIRST, upgrade_driver(pairing, compat)),
         source=COMPATIBILITY,
     )
@@ -104,13 +104,13 @@ def _on_wrong_gpu(pairing: Pairing, why: str, needed: str) -> Reason:
 
 def _may_be_on_wrong_gpu(pairing: Pairing) -> Reason:
     compat, order = pairing.image.compat_driver, pairing.compat_order
-    why = f": {order.why_unknown}" if order is not None and order.why_unknown else ""
+    why = f"; {order.why_unknown}" if order is not None and order.why_unknown else ""
     return caveat(
         ReasonCode.COMPAT_ON_WRONG_GPU,
         found=pairing.node.driver,
-        detail=f"The image carries the forward-compatibility libraries of driver {compat}. Where they come before the "
-        f"driver's, CUDA fails with error 804 on GPUs that they do not take{why}.",
-        remedy=f"Where that happens: {PUT_DRIVER_FIRST}.",
+        detail=f"The image carries the forward-compatibility libraries of driver {compat}. If they come before the driver's, "
+        f"CUDA fails with error 804 on GPUs that they do not support{why}.",
+        remedy=f"If that happens, {PUT_DRIVER_FIRST}.",
         source=COMPATIBILITY,
     )
 
@@ -118,8 +118,8 @@ def _may_be_on_wrong_gpu(pairing: Pairing) -> Reason:
 def _on_unknown_gpu(pairing: Pairing) -> Reason:
     compat = pairing.image.compat_driver
     return unknown(
-        f"The forward-compatibility libraries of driver {compat} in the image come first, which fails with error 804 unless the "
-        "GPU is of the data-centre class, or of a brand that the release lists; whether it is, is not known.",
+        f"The forward-compatibility libraries of driver {compat} in the image come first. CUDA then fails with error 804, "
+        "unless the GPU is a data-centre GPU or of a brand that the release lists. Whether it is, is not known.",
         remedies=(
             advice("report the worker's gpu_name and gpu_brand"),
             DRIVER_FIRST,
@@ -146,7 +146,7 @@ def compat_activation(pairing: Pairing) -> Reason | None:
         return caveat(
             ReasonCode.FACT_MISSING,
             needed="the image's entry point",
-            detail="Forward compatibility is set up by the image's entry point, or by a shell that reads BASH_ENV or ENV; a "
+            detail="The image's entry point sets up forward compatibility, or a shell that reads BASH_ENV or ENV does. A "
             f"container that runs neither uses the driver {pairing.node.driver} alone, which is too old (error 35).",
             remedy="Start the container with the image's own entry point.",
             source="NVIDIA NGC containers, _CUDA_COMPAT_PATH and /etc/shinit_v2",
@@ -158,7 +158,7 @@ def compat_activation(pairing: Pairing) -> Reason | None:
         needed="compat_activation",
         detail="Forward compatibility needs the image's forward-compatibility libraries to come before the driver's; "
         f"{order.why_unknown or 'whether they do is not known'}. The driver {pairing.node.driver} alone is too old (error 35).",
-        remedy="Enter the image's compat_activation; where they do not, put their folder first in LD_LIBRARY_PATH.",
+        remedy="Enter the image's compat_activation. If they do not come first, put their folder first in LD_LIBRARY_PATH.",
         source=COMPATIBILITY,
     )
 
@@ -170,9 +170,9 @@ def compat_by_brand(pairing: Pairing) -> Reason | None:
     return caveat(
         ReasonCode.COMPAT_ON_WRONG_GPU,
         found=pairing.node.reported.gpu_name or pairing.node.reported.gpu_brand,
-        detail="The start condition of the release lists the brand of the GPU, but of workstation GPUs NVIDIA names only select "
-        "'NGC Server Ready' products for forward compatibility; on others CUDA fails with error 804.",
-        remedy=f"Where that happens, upgrade the driver to {pairing.image.compat_driver} or later.",
+        detail="The start condition of the release lists the GPU's brand, but NVIDIA supports forward compatibility on few "
+        "workstation GPUs only ('NGC Server Ready' products). On others CUDA fails with error 804.",
+        remedy=f"If that happens, upgrade the driver to {pairing.image.compat_driver} or later.",
         source=COMPATIBILITY,
     )
 
@@ -189,8 +189,9 @@ def compat_branch(pairing: Pairing) -> Reason | None:
         ReasonCode.FACT_MISSING,
         needed=", ".join(map(str, sorted(accepted))),
         found=node.driver,
-        detail=f"The forward-compatibility libraries of CUDA {image.compat_cuda} come first and are made for the driver branches "
-        f"{', '.join(map(str, sorted(accepted)))}; whether they work on {node.driver} is not known.",
-        remedy=f"Where they do not: {PUT_DRIVER_FIRST}.",
+        detail=f"The forward-compatibility libraries of CUDA {image.compat_cuda} come first and are made for the driver "
+        f"branches {', '.join(map(str, sorted(accepted)))}. Whether they work with the driver {node.driver} is not "
+        "known.",
+        remedy=f"If they do not, {PUT_DRIVER_FIRST}.",
         source=COMPATIBILITY,
     )

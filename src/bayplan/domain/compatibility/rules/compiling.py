@@ -27,11 +27,11 @@ def jit(pairing: Pairing) -> Reason | None:
     needs = f"The image has no code for {pairing.node.gpu}"
     if pairing.reads_ptx is None:
         return _may_not_read(pairing, f"{needs}. ")
-    return _cannot_read(pairing, f"{needs}, and {_older(pairing)} and cannot compile its PTX (error 222).")
+    return _cannot_read(pairing, f"{needs}, and {_older(pairing)}, so it cannot compile the image's PTX (error 222).")
 
 
 def compiles_at_runtime(pairing: Pairing) -> Reason | None:
-    """Rule 10: PTX made while running needs a driver that takes it, machine code made then a compiler that knows the GPU."""
+    """Rule 10: PTX made while running needs a driver that takes it, machine code made then a compiler that supports the GPU."""
     match pairing.image.compiles_at_runtime:
         case "ptx":
             return _ptx(pairing)
@@ -49,7 +49,7 @@ def _ptx(pairing: Pairing, makes: str | None = None) -> Reason | None:
     makes = makes or f"The image compiles kernels with CUDA {pairing.image.cuda_name} while it runs"
     if pairing.reads_ptx is None:
         return _may_not_read(pairing, f"{makes}. ")
-    return _cannot_read(pairing, f"{makes}, but {_older(pairing)} and cannot read its PTX (error 222).")
+    return _cannot_read(pairing, f"{makes}, but {_older(pairing)}, so it cannot read that PTX (error 222).")
 
 
 def _not_known(pairing: Pairing) -> Reason | None:
@@ -62,8 +62,8 @@ def _not_known(pairing: Pairing) -> Reason | None:
         ReasonCode.PTX_NEEDS_NEWER_DRIVER,
         needed=None if ships_with is None else f">={ships_with}",
         found=pairing.node.driver,
-        detail="It is not known whether the image compiles kernels while it runs. If it makes PTX: "
-        f"{_older(pairing)} and cannot read it (error 222).",
+        detail="It is not known whether the image compiles kernels while it runs. If it makes PTX, the driver cannot read "
+        f"it (error 222): {_older(pairing)}.",
         remedy=sentence((upgrade_driver(pairing, ships_with), rebuilt(pairing, native=True))),
         source=COMPATIBILITY,
     )
@@ -78,7 +78,7 @@ def _older(pairing: Pairing) -> str:
     ships_with, installed = pairing.image.ships_with, pairing.node.driver
     if ships_with is not None and installed is not None and installed < ships_with:
         return f"the driver {installed} is older than {ships_with}"
-    return f"the driver {installed} is of CUDA {pairing.node.driver_cuda}, which is older"
+    return f"the driver {installed} supports CUDA {pairing.node.driver_cuda} only"
 
 
 def _cannot_read(pairing: Pairing, detail: str) -> Reason:
@@ -99,8 +99,8 @@ def _may_not_read(pairing: Pairing, about: str) -> Reason:
         ReasonCode.PTX_NEEDS_NEWER_DRIVER,
         needed=None if ships_with is None else f">={ships_with}",
         found=pairing.node.driver,
-        detail=f"{about}Whether the driver {pairing.node.driver}, or a forward-compatibility library before it, takes PTX of CUDA "
-        f"{pairing.image.cuda_name} is not known (error 222 where it does not).",
+        detail=f"{about}Whether the driver {pairing.node.driver}, or a forward-compatibility library before it, reads PTX of "
+        f"CUDA {pairing.image.cuda_name} is not known. If not, CUDA fails with error 222.",
         remedy="Report the worker's driver_cuda_version and toolkit_version.",
         source=COMPATIBILITY,
     )
@@ -132,10 +132,10 @@ def _not_in_tables(pairing: Pairing) -> Reason | None:
     if compiler is None or not pairing.node.capabilities:
         return None
     return unknown(
-        f"The image makes machine code while it runs with a compiler of CUDA {compiler}; no table says whether that knows "
-        f"{pairing.node.gpu}.",
-        needed="a compiler that knows the GPU",
-        remedies=(advice("try it, or use an image with a newer compiler"),),
+        f"The image makes machine code while it runs with a compiler of CUDA {compiler}; no table says whether that "
+        f"compiler supports {pairing.node.gpu}.",
+        needed="a compiler that supports the GPU",
+        remedies=(advice("try the image, or use one with a newer compiler"),),
         source=MATRIX,
     )
 
@@ -145,11 +145,11 @@ def _compiler_does_not_know(pairing: Pairing, code: ReasonCode, needed: str, com
         code,
         needed=f"a compiler of CUDA {needed}",
         found=compiler,
-        detail=f"The image makes machine code while it runs with a compiler of CUDA {compiler}, which does not know "
+        detail=f"The image makes machine code while it runs with a compiler of CUDA {compiler}, which does not support "
         f"{pairing.node.gpu} (ptxas: 'is not defined for option gpu-name').",
         remedies=(
             change_image(
-                f"let it use a compiler of CUDA {needed} (for Triton: TRITON_PTXAS_PATH)",
+                f"let the image use a compiler of CUDA {needed} (for Triton, set TRITON_PTXAS_PATH)",
                 compiler_cuda=needed.split(maxsplit=1)[0],
             ),
             rebuilt(pairing),
@@ -160,8 +160,8 @@ def _compiler_does_not_know(pairing: Pairing, code: ReasonCode, needed: str, com
 
 def _by_driver_instead(pairing: Pairing, first: CudaVersion) -> Reason | None:
     makes = (
-        f"The compiler in the image is of CUDA {pairing.image.compiler_cuda} and does not know {pairing.node.gpu}, which needs "
-        f"{first} or later; XLA then gives PTX to the driver"
+        f"The compiler in the image is of CUDA {pairing.image.compiler_cuda} and does not support {pairing.node.gpu}, "
+        f"which needs CUDA {first} or later. XLA then lets the driver compile PTX"
     )
     refused = _ptx(pairing, makes)
     if refused is not None:
@@ -170,7 +170,7 @@ def _by_driver_instead(pairing: Pairing, first: CudaVersion) -> Reason | None:
         ReasonCode.GPU_NEWER_THAN_CUDA,
         needed=f"a compiler of CUDA {first} or later",
         found=pairing.image.compiler_cuda,
-        detail=f"{makes}, which takes minutes, or fails where XLA has been told not to.",
+        detail=f"{makes}, which takes minutes, or fails where XLA is set not to.",
         remedy=f"Use an image whose compiler is of CUDA {first} or later.",
         source="openxla/xla, fall-back on the driver's compiler",
     )
@@ -184,8 +184,8 @@ def _compiler_not_known(pairing: Pairing, first: CudaVersion) -> Reason | None:
     return caveat(
         ReasonCode.GPU_NEWER_THAN_CUDA,
         needed="compiler_cuda",
-        detail=f"The image makes machine code while it runs, with a compiler of its own. {pairing.node.gpu} needs one of CUDA {first} "
-        "or later; which it has is not known.",
+        detail=f"The image makes machine code while it runs, with a compiler of its own. {pairing.node.gpu} needs a compiler "
+        f"of CUDA {first} or later, and the release of the image's compiler is not known.",
         remedy="Enter the image's compiler_cuda.",
         source=MATRIX,
     )

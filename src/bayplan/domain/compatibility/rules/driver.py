@@ -29,7 +29,7 @@ def driver(pairing: Pairing) -> Reason | None:
         case Grade.MINOR:
             return _made_up_for(pairing, f"minor-version compatibility within CUDA {_family(pairing)} covers it")
         case Grade.FORWARD:
-            return _made_up_for(pairing, "the image's forward-compatibility package, on this GPU, makes up for it")
+            return _made_up_for(pairing, "the image's forward-compatibility package makes up for it on this GPU")
         case _:
             return _too_old(pairing)
 
@@ -43,7 +43,7 @@ def _older(pairing: Pairing) -> str:
     image, installed = pairing.image, pairing.node.driver
     if image.ships_with is not None:
         return f"The driver {installed} is older than {image.ships_with}, which CUDA {image.cuda} ships with"
-    floor = f"the floor of CUDA {_family(pairing)}" if image.floor is not None else "the first for it"
+    floor = f"the oldest driver for CUDA {_family(pairing)}" if image.floor is not None else "the first that runs it"
     return f"The image has CUDA {image.cuda_name}, and the driver {installed} is older than {image.smallest_driver}, {floor}"
 
 
@@ -66,7 +66,7 @@ def _at_least_minor(pairing: Pairing) -> Reason:
     """The grade `minor` of a release that the tables do not have: what it ships with is not known."""
     image, installed = pairing.image, pairing.node.driver
     covered = (
-        f"is at least {image.floor}, the floor of CUDA {_family(pairing)}"
+        f"is at least {image.floor}, the oldest driver for CUDA {_family(pairing)}"
         if image.floor is not None
         else f"supports CUDA {pairing.node.driver_cuda}"
     )
@@ -75,8 +75,8 @@ def _at_least_minor(pairing: Pairing) -> Reason:
         ReasonCode.FACT_MISSING,
         f"the driver that CUDA {image.cuda_name} ships with",
         str(installed),
-        f"No table says which driver CUDA {image.cuda_name} ships with. The driver {installed} {covered}, so minor-version "
-        "compatibility runs the image at least.",
+        f"No table says which driver CUDA {image.cuda_name} ships with. The driver {installed} {covered}, so the image "
+        "runs at least by minor-version compatibility.",
         "Nothing is needed.",
         COMPATIBILITY,
     )
@@ -89,9 +89,9 @@ def native_unknown(pairing: Pairing) -> Reason | None:
     return caveat(
         ReasonCode.FACT_MISSING,
         found=pairing.node.driver,
-        detail=f"Whether the driver {pairing.node.driver} is as new as the one that CUDA {pairing.image.cuda_name} ships with is "
-        "not known.",
-        remedy="Enter the full CUDA release, or add it and its driver to the CUDA releases.",
+        detail=f"It is not known whether the driver {pairing.node.driver} is as new as the one that CUDA "
+        f"{pairing.image.cuda_name} ships with.",
+        remedy="Enter the image's full CUDA release, or add the release and its driver to the CUDA releases.",
         source=RELEASE_NOTES,
     )
 
@@ -119,11 +119,14 @@ def _too_old(pairing: Pairing) -> Reason:
 def _why_incompatible(pairing: Pairing) -> str:
     image, node, order = pairing.image, pairing.node, pairing.compat_order
     below = image.floor is not None and image.ships_with is not None
-    floor = f"older than {image.floor}, the floor of CUDA {_family(pairing)}; " if below else ""
+    floor = f"older than {image.floor}, the oldest driver for CUDA {_family(pairing)}; " if below else ""
     if not image.has_compat:
         return f"{floor}the image is not known to carry the forward-compatibility package"
     if pairing.compat_acceptance is CompatAcceptance.REFUSED:
-        return f"{floor}forward compatibility needs a data-centre GPU, or one of a brand that the release lists; {node.gpu} is none"
+        return (
+            f"{floor}forward compatibility needs a data-centre GPU, or one of a brand that the release lists; {node.gpu} "
+            "is neither"
+        )
     if pairing.compat_dropped_gpu:
         return f"{floor}the image's forward-compatibility package no longer supports {node.gpu}"
     if order is not None and order.first is False:
@@ -147,11 +150,16 @@ def _undecided(pairing: Pairing) -> Reason:
         )
     if image.cuda_text is None:
         return unknown(
-            "It is not known with which CUDA release the image was built.", remedies=[advice("enter its CUDA version")]
+            "It is not known with which CUDA release the image was built.",
+            remedies=[advice("enter the image's CUDA version")],
         )
     if image.cuda_major is None:
         text = image.cuda_text
-        return unknown(f"The image's CUDA {text!r} is not a version.", needed="12.4.1", remedies=[advice("correct it")])
+        return unknown(
+            f"The image's CUDA {text!r} is not a version.",
+            needed="12.4.1",
+            remedies=[advice("correct the image's CUDA version")],
+        )
     if node.driver is None:
         reported = node.reported.driver_version
         return unknown(

@@ -51,7 +51,7 @@ def withdrawn(pairing: Pairing) -> Reason | None:
         return no(
             ReasonCode.WITHDRAWN,
             detail="The image was deleted from the catalogue.",
-            remedies=[change_image("reinstate it", deleted=False)],
+            remedies=[change_image("reinstate the image", deleted=False)],
             source=CATALOGUE,
         )
     if image.withdrawn_reason is not None:
@@ -81,8 +81,8 @@ def end_of_life(pairing: Pairing) -> Reason | None:
     return caveat(
         ReasonCode.END_OF_LIFE,
         found=last,
-        detail=f"The image is maintained until {last}, and refused from then on.",
-        remedy="Plan for a newer version of it.",
+        detail=f"The image is maintained until {last}, and refused after that day.",
+        remedy="Move to a newer version of it before then.",
         source="the image's end_of_life",
     )
 
@@ -94,6 +94,6 @@ def missing_in_registry(pairing: Pairing) -> Reason | None:
     return no(
         ReasonCode.MISSING_IN_REGISTRY,
         detail="The image was not in its registry at the last check.",
-        remedies=[change_image("push it again, or correct its url", missing_in_registry=False)],
+        remedies=[change_image("push the image again, or correct its url", missing_in_registry=False)],
         source=CATALOGUE,
     )

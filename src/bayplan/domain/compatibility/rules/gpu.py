@@ -48,7 +48,7 @@ def generation(pairing: Pairing) -> Reason | None:
         found=gpu_generation.name,
         detail=f"The image asks for a GPU of the {image.name} generation or newer; the worker's is {gpu_generation.name}.",
         remedies=[
-            other_image("use an image that asks for less", min_generation=None),
+            other_image("use an image that runs on older GPUs", min_generation=None),
             other_gpu(pairing, f"use a worker with a GPU of {image.name} or newer", image.low),
         ],
         source="the image's min_hardware_generation",
@@ -84,7 +84,11 @@ def _capability_not_known(pairing: Pairing) -> Reason:
     node, name = pairing.node, pairing.node.reported.gpu_name
     if node.capabilities:
         may_be = " or ".join(map(str, node.capabilities))
-        named = f"{name} may be a GPU of compute capability {may_be}." if name else f"The GPU's may be {may_be}."
+        named = (
+            f"{name} may be a GPU of compute capability {may_be}."
+            if name
+            else (f"The GPU's compute capability may be {may_be}.")
+        )
         return unknown(named, remedies=[REPORT_CAPABILITY], source=PROGRAMMING_GUIDE)
     if not name or node.reported.compute_capability is not None:
         return unknown(
@@ -106,7 +110,7 @@ def _not_in_build(pairing: Pairing, grade: Grade) -> Reason:
     if grade is Grade.JIT:
         detail += " as it is; the driver compiles its PTX at the first start, which takes minutes"
     if others:
-        detail += f"; so was what it has of {', '.join(_name(other) for other in others)}"
+        detail += f"; the same holds for {', '.join(_name(other) for other in others)}"
     return Reason(
         grade,
         ReasonCode.GPU_NOT_IN_BUILD,
@@ -137,7 +141,7 @@ def _not_in_release(pairing: Pairing, grade: Grade) -> Reason:
             ReasonCode.GPU_NEWER_THAN_CUDA,
             None if span is None else f">={span[1]}",
             str(cuda),
-            f"CUDA {cuda} is older than {gpu} and has no code for it; it runs only if the image embeds PTX, which the "
+            f"CUDA {cuda} is older than {gpu} and has no code for it; the image runs only if it embeds PTX, which the "
             "driver compiles at the first start.",
             None,
             MATRIX,
@@ -170,8 +174,8 @@ def arch_list(pairing: Pairing) -> Reason | None:
     return caveat(
         ReasonCode.ARCH_LIST_UNKNOWN,
         needed=_capability(pairing) or None,
-        detail="It is not known for which GPUs the image's framework was built; often they are fewer than its CUDA "
-        "release supports.",
+        detail="It is not known for which GPUs the image's framework was built. Frameworks are often built for fewer GPUs "
+        "than their CUDA release supports.",
         remedy="Enter the image's kernel_architectures, as torch.cuda.get_arch_list() gives them.",
         source=PROGRAMMING_GUIDE,
     )
@@ -205,8 +209,8 @@ def tegra_kernels(pairing: Pairing) -> Reason | None:
         code,
         f"code for {gpu}",
         " ".join(crossing[0].texts) if crossing else image.cuda_name,
-        f"{made} has no code for exactly {pairing.node.gpu}. NVIDIA promises that code for another minor capability runs for "
-        "desktop and server GPUs only, not on Tegra, nor between the two.",
+        f"{made} has no code for exactly {pairing.node.gpu}. NVIDIA promises only among desktop and server GPUs that code "
+        "for another minor capability runs: not on Tegra, and not between Tegra and the others.",
         sentence([remedy]) if grade is Grade.CAVEAT else None,
         PROGRAMMING_GUIDE,
         () if grade is Grade.CAVEAT else (remedy,),
@@ -227,7 +231,7 @@ def narrow_kernels(pairing: Pairing) -> Reason | None:
         found=" ".join(narrow[0].texts),
         detail=f"The image's {_name(narrow[0])} has code for {gpu.major}.0 and none for {gpu}. It runs on {pairing.node.gpu}, but kernels "
         "for 8-bit and 4-bit formats are often bound to one capability ('no kernel image is available').",
-        remedy=f"Where that happens, use an image built for compute capability {gpu}.",
+        remedy=f"If that happens, use an image built for compute capability {gpu}.",
         source="NVIDIA blog, Family-Specific Architecture Features",
     )
 
@@ -252,7 +256,7 @@ def own_capability(pairing: Pairing) -> Reason | None:
         return None
     if not capabilities or max(capabilities) >= image:
         return unknown(
-            f"The image needs compute capability {image} or higher, and the GPU's is not known.",
+            f"The image needs compute capability {image} or higher, and the GPU's compute capability is not known.",
             needed=at_least(image),
             remedies=[REPORT_CAPABILITY],
         )

@@ -19,7 +19,7 @@ def gpu_memory(pairing: Pairing) -> Reason | None:
         return caveat(
             ReasonCode.NOT_ENOUGH_MEMORY,
             needed=_gib(needed),
-            detail=f"The image needs {_gib(needed)} of GPU memory, and how much the worker's GPU has is not known.",
+            detail=f"The image needs {_gib(needed)} of GPU memory; how much the worker's GPU has is not known.",
             remedy="Report the worker's gpu_mem.",
             source="the image's min_gpu_memory_bytes",
         )
@@ -30,7 +30,7 @@ def gpu_memory(pairing: Pairing) -> Reason | None:
             found=_gib(memory.least),
             detail=f"The image needs {_gib(needed)} of GPU memory; {pairing.node.gpu} has between {_gib(memory.least)} and "
             f"{_gib(memory.most)}.",
-            remedy="Where that is too little, use a GPU or a slice with more.",
+            remedy="If that is too little, use a GPU or a slice with more memory.",
             source=BOARDS,
         )
     what = "the slice" if pairing.node.mig_profile else pairing.node.gpu
@@ -54,7 +54,7 @@ def shared_memory(pairing: Pairing) -> Reason | None:
         return caveat(
             ReasonCode.NOT_ENOUGH_MEMORY,
             needed=_gib(needed),
-            detail=f"The image needs {_gib(needed)} of shared memory (/dev/shm); a container has 64 MiB unless it gets more.",
+            detail=f"The image needs {_gib(needed)} of shared memory (/dev/shm); by default a container has 64 MiB.",
             remedy=f"{start[0].upper()}{start[1:]}.",
             source="the image's min_shared_memory_bytes",
         )
@@ -77,7 +77,7 @@ def gpus(pairing: Pairing) -> Reason | None:
         return caveat(
             ReasonCode.BELOW_OWN_MINIMUM,
             needed=needed,
-            detail=f"The image needs {needed} GPUs of one machine, and how many the worker's has is not known.",
+            detail=f"The image needs {needed} GPUs of one machine; how many the worker's machine has is not known.",
             remedy="Enter every GPU of the machine as a node.",
             source="the image's min_gpus",
         )
@@ -85,7 +85,7 @@ def gpus(pairing: Pairing) -> Reason | None:
         ReasonCode.BELOW_OWN_MINIMUM,
         needed=needed,
         found=has,
-        detail=f"The image needs {needed} GPUs of one machine; the worker's has {has}.",
+        detail=f"The image needs {needed} GPUs of one machine; the worker's machine has {has}.",
         remedies=[change_node(f"use a machine with {needed} GPUs", machine_gpus=needed)],
         source="the image's min_gpus",
     )

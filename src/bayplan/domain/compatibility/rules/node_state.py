@@ -40,7 +40,7 @@ def cdi_specification(pairing: Pairing) -> Reason | None:
         f"The machine's CDI specification was made for driver {made_for}, and {installed} is installed: the files that it "
         "names are gone, and a container that uses it fails to start"
     )
-    again = "make the CDI specification anew (nvidia-ctk cdi generate, or restart nvidia-cdi-refresh)"
+    again = "write the CDI specification again (nvidia-ctk cdi generate, or restart nvidia-cdi-refresh)"
     if pairing.node.machine.mode != "cdi":
         return caveat(
             ReasonCode.TOOLKIT_FAULT,
@@ -103,7 +103,7 @@ def virtual_gpu(pairing: Pairing) -> Reason | None:
             ReasonCode.VIRTUAL_GPU,
             needed="a vGPU of the Q or C series",
             found=found,
-            detail=f"{found} is a virtual GPU of the {node.vgpu_series.upper()} series, which has no CUDA.",
+            detail=f"{found} is a virtual GPU of the {node.vgpu_series.upper()} series, which does not support CUDA.",
             remedies=[advice("give the machine a vGPU of the Q or C series, or a whole GPU")],
             source=VGPU_TYPES,
         )
@@ -112,8 +112,8 @@ def virtual_gpu(pairing: Pairing) -> Reason | None:
             ReasonCode.VIRTUAL_GPU,
             needed="a licence",
             found="none",
-            detail="The virtual GPU has no licence: from some minutes after its start on it is slowed down and gives programs "
-            "few resources, and CUDA refuses it (errors 46 and 102).",
+            detail="The virtual GPU has no licence. Some minutes after its start it slows down and gives programs few "
+            "resources, and CUDA refuses it (errors 46 and 102).",
             remedies=[change_node("give the virtual GPU its licence", vgpu_licensed=True)],
             source=LICENCE,
         )
@@ -121,7 +121,7 @@ def virtual_gpu(pairing: Pairing) -> Reason | None:
         ReasonCode.VIRTUAL_GPU,
         found=found,
         detail="The GPU is a virtual one; unified memory and memory pools may be missing ('operation not supported').",
-        remedy="Where that happens, enable unified memory for the vGPU, or use a whole GPU.",
+        remedy="If that happens, enable unified memory for the vGPU, or use a whole GPU.",
         source=VIRTUAL_GPUS,
     )
 
@@ -136,7 +136,7 @@ def wsl(pairing: Pairing) -> Reason | None:
             ReasonCode.WSL,
             "a ROCm runtime for WSL",
             None,
-            "The machine is a Windows Subsystem for Linux, where AMD's GPUs have no /dev/kfd: ROCm reaches them through "
+            "The machine runs Windows Subsystem for Linux, where AMD's GPUs have no /dev/kfd: ROCm reaches them through "
             "/dev/dxg, with a runtime of its own that images do not have.",
             None,
             WSL_AMD,
@@ -145,8 +145,9 @@ def wsl(pairing: Pairing) -> Reason | None:
     return caveat(
         ReasonCode.WSL,
         found=pairing.node.reported.driver_version,
-        detail="The machine is a Windows Subsystem for Linux, with the driver of Windows: it lacks functions (such as pinned "
-        "memory without limit and peer access), and its container runtime has refused images that the driver would run.",
-        remedy="Where that happens, update WSL, the driver and the container toolkit.",
+        detail="The machine runs Windows Subsystem for Linux with the driver of Windows, which lacks functions (such as "
+        "pinned memory without limit and peer access). Its container runtime has refused images that the driver "
+        "would run.",
+        remedy="If that happens, update WSL, the driver and the container toolkit.",
         source=WSL,
     )

@@ -49,7 +49,7 @@ def _would_refuse_otherwise(pairing: Pairing, refused: Reason) -> Reason | None:
     if toolkit is not None and toolkit >= AFTER_THE_LAST_READ:
         what = f"Up to toolkit 1.20 this mode checks no start conditions; whether {toolkit[0]}.{toolkit[1]} does is not known"
     elif is_auto:
-        what = f"The nvidia runtime checks no start conditions in this mode; {_BY_HOOK}, does and refuses"
+        what = f"The nvidia runtime checks no start conditions in this mode, but {_BY_HOOK}, checks them and refuses"
     else:
         return None
     return caveat(
@@ -57,7 +57,7 @@ def _would_refuse_otherwise(pairing: Pairing, refused: Reason) -> Reason | None:
         needed=refused.needed,
         found=refused.found,
         detail=f"{what}. {refused.detail}",
-        remedy=f"Where it is refused: {_USE_CDI}.",
+        remedy=f"If the start is refused, {_USE_CDI}.",
         source=TOOLKIT,
     )
 
@@ -69,7 +69,8 @@ def _refused(pairing: Pairing) -> Reason | None:
             ReasonCode.START_CONDITION,
             needed="a CUDA_VERSION such as 12.4.1",
             found=bad_version,
-            detail=f"The image's CUDA_VERSION {bad_version!r} is not a version, and the runtime stops at it{_which_start(pairing)}.",
+            detail=f"The image's CUDA_VERSION {bad_version!r} is not a version, so the runtime refuses to start the "
+            f"image{_which_start(pairing)}.",
             remedies=(
                 *_unchecked_starts(pairing),
                 _corrected(pairing, "correct CUDA_VERSION in the image", bad_version),
@@ -124,10 +125,13 @@ def _which_start(pairing: Pairing) -> str:
     """Which starts refuse, where only the toolkit's version is known: the end of a sentence."""
     toolkit, modes = pairing.node.toolkit, pairing.node.runtime_modes
     if RuntimeMode.LEGACY in modes and RuntimeMode.JIT_CDI in modes:
-        return "; from toolkit 1.18 on only where it is started with " + _BY_HOOK
+        return "; with toolkit 1.18 or later, only when it is started with " + _BY_HOOK
     if modes or toolkit is None or toolkit < JIT_CDI_BY_DEFAULT:
         return ""
-    return f"; with this toolkit that is {_BY_HOOK}, and the runtime in mode legacy: jit-cdi, its default, and CDI do not check"
+    return (
+        f"; with this toolkit, {_BY_HOOK}, and the runtime in mode legacy check it, and CDI and the default mode, "
+        "jit-cdi, do not"
+    )
 
 
 def _unchecked_starts(pairing: Pairing) -> tuple[Remedy, ...]:
@@ -145,13 +149,17 @@ def _corrected(pairing: Pairing, text: str, value: str) -> Remedy:
 
 
 def _unmet(pairing: Pairing, condition: StartCondition) -> Reason:
-    runs = "; by its driver and its kernels the image would run" if pairing.runs_by_driver_and_kernels else ""
+    runs = "; the worker's driver and GPU would run the image" if pairing.runs_by_driver_and_kernels else ""
     return no(
         ReasonCode.START_CONDITION,
         needed=condition.text,
         found=_node_properties(pairing),
         detail=f"The runtime refuses to start the image: unsatisfied condition: {condition.first}{_which_start(pairing)}{runs}.",
-        remedies=(*_unchecked_starts(pairing), _driver_for(pairing, condition), advice("use a worker that meets it")),
+        remedies=(
+            *_unchecked_starts(pairing),
+            _driver_for(pairing, condition),
+            advice("use a worker that meets the condition"),
+        ),
         source=TOOLKIT,
     )
 

@@ -36,7 +36,7 @@ def tegra(pairing: Pairing) -> Reason | None:
             ReasonCode.TEGRA,
             "a Tegra worker",
             node.gpu,
-            f"The image is made for Tegra (L4T); {node.gpu} is none.",
+            f"The image is made for Tegra (L4T); {node.gpu} is not a Tegra.",
             None,
             PROGRAMMING_GUIDE,
             (other_image("use an image for desktop and server GPUs", requirements=None),),
@@ -49,7 +49,7 @@ def tegra(pairing: Pairing) -> Reason | None:
         ReasonCode.TEGRA,
         f"an image for L4T{later}",
         f"L4T {l4t}" if l4t else node.gpu,
-        f"{node.gpu} is a Tegra, for which images for desktop and server GPUs are not made.",
+        f"{node.gpu} is a Tegra; images for desktop and server GPUs are not made for it.",
         None,
         PROGRAMMING_GUIDE,
         _onto_tegra(pairing),
@@ -88,7 +88,7 @@ def _by_l4t(pairing: Pairing) -> Reason | None:
             return None
         return unknown(
             "It is not known with which CUDA release the image was built.",
-            remedies=[advice("enter its CUDA version")],
+            remedies=[advice("enter the image's CUDA version")],
             source=SERVER,
         )
     has = node.driver_cuda
@@ -122,9 +122,7 @@ def _by_l4t(pairing: Pairing) -> Reason | None:
         release,
         f"The driver of the worker's Jetson Linux has {release}, older than the image's CUDA {cuda}"
         + (
-            "; whether the image's compat libraries make up for it there is not known."
-            if pairing.image.has_compat
-            else "."
+            "; whether the image's compat libraries make up for that is not known." if pairing.image.has_compat else "."
         ),
         None,
         SERVER,
@@ -136,7 +134,9 @@ def _newer_l4t(pairing: Pairing, cuda: CudaVersion, has: CudaVersion) -> Reason:
     """Of a Jetson Linux that is newer than the tables, at least the CUDA of the newest row is known."""
     l4t, is_minor = pairing.node.reported.l4t_version, cuda.major == has.major
     so = (
-        ", so minor-version compatibility runs the image at least" if is_minor else "; whether a newer one is not known"
+        ", so the image runs at least by minor-version compatibility"
+        if is_minor
+        else ("; whether it supports a newer one is not known")
     )
     return Reason(
         Grade.MINOR if is_minor else Grade.UNKNOWN,
@@ -167,8 +167,8 @@ def _other_jetpack(pairing: Pairing) -> Reason | None:
             ReasonCode.TEGRA,
             needed=f"a JetPack with CUDA {cuda.major}",
             found=f"{found}, of CUDA {driver_cuda.major}",
-            detail=f"The image is made for a JetPack with CUDA {cuda.major}; the worker's has CUDA {driver_cuda.major}, and L4T "
-            "runs neither older nor newer ones.",
+            detail=f"The image is made for a JetPack with CUDA {cuda.major}; the worker's JetPack has CUDA "
+            f"{driver_cuda.major}. L4T runs images of its own CUDA only.",
             remedies=[
                 other_image(
                     f"use an image for a JetPack with CUDA {driver_cuda.major}",

@@ -125,7 +125,7 @@ def load(folder: Path | None = None) -> Tables:
 def _cuda(row: Row) -> CudaRelease:
     full = CudaVersion.parse(row["full_version"])
     if CudaVersion.parse(row["version"]).release != full.release:
-        raise Invalid(f"{row['full_version']} is no release of CUDA {row['version']}.")
+        raise Invalid(f"{row['full_version']} is not a release of CUDA {row['version']}.")
     driver = row["min_driver"] or None
     if driver is not None:
         DriverVersion.parse(driver)

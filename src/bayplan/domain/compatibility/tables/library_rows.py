@@ -147,4 +147,4 @@ def _compilation(text: str) -> Literal["ptx", "cubin"]:
         return "ptx"
     if text == "cubin":
         return "cubin"
-    raise Invalid(f"{text!r} is neither ptx nor cubin.")
+    raise Invalid(f"{text!r} must be ptx or cubin.")

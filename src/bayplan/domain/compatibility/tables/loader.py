@@ -22,11 +22,11 @@ def check_folder(folder: Path | None) -> None:
     if folder is None:
         return
     if not folder.is_dir():
-        raise CannotStart(f"{folder}, where BAYPLAN_TABLES says that tables are, is no folder.")
+        raise CannotStart(f"BAYPLAN_TABLES must name a folder, and {folder} is not one.")
     shipped = {path.name for path in SHIPPED.glob("*.csv")}
     for path in sorted(folder.glob("*.csv")):
         if path.name not in shipped:
-            raise CannotStart(f"{path} replaces no table: there are {', '.join(sorted(shipped))}.")
+            raise CannotStart(f"{path} has the name of no table. Tables are {', '.join(sorted(shipped))}.")
 
 
 def table_path(name: str, folder: Path | None) -> Path:
@@ -54,10 +54,14 @@ def numbered_rows(path: Path) -> Iterator[tuple[int, Row]]:
                     if not cells:
                         continue
                     if len(cells) != len(header):
-                        raise _at(path, reader.line_num, f"{len(cells)} values, but {len(header)} columns.")
+                        raise _at(
+                            path,
+                            reader.line_num,
+                            (f"the line has {len(cells)} values, and the table has {len(header)} columns."),
+                        )
                     yield reader.line_num, dict(zip(header, (cell.strip() for cell in cells), strict=True))
             except csv.Error as error:
-                raise _at(path, reader.line_num, f"not CSV: {error}.") from error
+                raise _at(path, reader.line_num, f"the line is not CSV: {error}.") from error
     except (OSError, UnicodeDecodeError) as error:
         raise CannotStart(f"{path} cannot be read: {error}.") from error
 
@@ -73,13 +77,13 @@ def parsed(
         if missing:
             raise CannotStart(f"{path}:1: the column {missing[0]} is missing.")
         if not row["source"]:
-            raise _at(path, line, "every row needs its source.")
+            raise _at(path, line, "the row has no source. Name its document in the column source.")
         try:
             item = parse(row)
         except (Invalid, ValueError) as error:
             raise _at(path, line, str(error)) from error
         if key(item) in lines_by_key:
-            raise _at(path, line, f"the same as line {lines_by_key[key(item)]}.")
+            raise _at(path, line, f"the row repeats line {lines_by_key[key(item)]}. Remove one of them.")
         lines_by_key[key(item)] = line
         result.append(item)
     if not result:
@@ -101,5 +105,5 @@ def whole(text: str) -> int:
 def yes(text: str) -> bool:
     """Whether a cell says yes; raises Invalid where it says neither yes nor no."""
     if text not in ("yes", "no"):
-        raise Invalid(f"{text!r} is neither yes nor no.")
+        raise Invalid(f"{text!r} must be yes or no.")
     return text == "yes"
