@@ -70,8 +70,9 @@ def test_a_node_is_added_shown_edited_and_removed(shell: Shell, address: str) ->
 
 def test_an_address_with_several_nodes(shell: Shell) -> None:
     printed = shell.run("nodes", "show", "192.0.2.10", code=1).err
-    assert printed == "'192.0.2.10' has 2 nodes; say which: 192.0.2.10#0, 192.0.2.10#1.\n"
-    assert "address#index like 10.0.0.7#0" in shell.run("nodes", "show", "192.0.2.10#x", code=1).err
+    gpu = "NVIDIA RTX A6000"
+    assert printed == f"'192.0.2.10' has 2 nodes; say which: 192.0.2.10#0 ({gpu}), 192.0.2.10#1 ({gpu}).\n"
+    assert "machine and index like 10.0.0.7#0 or gpu07#0" in shell.run("nodes", "show", "192.0.2.10#x", code=1).err
 
 
 def test_what_the_server_refuses_is_a_sentence(shell: Shell, address: str) -> None:
@@ -106,7 +107,7 @@ def test_a_short_name_finds_a_node(shell: Shell) -> None:
     for ip in ("twin.a.example.net", "twin.b.example.net"):
         shell.run("nodes", "add", ip)
     error = shell.run("nodes", "show", "twin", code=1).err
-    assert error == "'twin' has 2 nodes; say which: twin.a.example.net#0, twin.b.example.net#0.\n"
+    assert error == "'twin' has 2 nodes on 2 machines; say which: twin.a.example.net#0, twin.b.example.net#0.\n"
     assert "did you mean a100.example.org?" in shell.run("nodes", "show", "a1000.example.org", code=1).err
     shell.run("nodes", "rm", "twin.a", "-y")
     shell.run("nodes", "rm", "twin", "-y")

@@ -1,5 +1,5 @@
 """Looks up the object that a person names: an image by `pytorch:2.4`, `pytorch 2.4`, `17` or what `docker pull` takes, a node
-by `10.0.0.7#1` or `3`.
+by `10.0.0.7#1`, `gpu07#1` or `3`.
 """
 
 from __future__ import annotations
@@ -7,9 +7,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from bayplan.cli import node_lookup
 from bayplan.cli.image_lookup import images_named, reference_of, similar
-from bayplan.client import Client, any_of, contains, exact
-from bayplan.domain.nearest import did_you_mean, mean, nearest
+from bayplan.client import Client, exact
+from bayplan.domain.nearest import did_you_mean
 from bayplan.errors import Invalid, NotFound
 
 if TYPE_CHECKING:
@@ -19,8 +20,6 @@ if TYPE_CHECKING:
     from bayplan.schemas.prefetch import ExpandedPrefetchRuleAnswer
 
 NAMED_AT_MOST = 8
-NODES_AT_MOST = 1_000
-"""Nodes that are compared with a name."""
 _MOST_DIGITS = 19
 NO_SUCH = frozenset(("no_such_task", "no_such_domain", "no_such_framework"))
 """The codes of a match's summary for names that no image has."""
@@ -80,51 +79,23 @@ def images(client: Client, words: Sequence[str], *, deleted: bool = False) -> li
 
 
 def node(client: Client, text: str) -> ExpandedNodeAnswer:
-    """The node with that key or address; the first part of a host name will do.
+    """The node with that key, address or name of its machine; the first part of a name will do.
 
-    Raises `NotFound`, which names the nearest hosts, and `Invalid` where there are several.
+    Raises `NotFound`, which names the nearest machines, and `Invalid` where there are several.
     """
     pk = key(text)
     if pk is not None:
         return client.nodes.get(pk, expand=True)
-    ip, _, index = text.rpartition("#") if "#" in text else (text, "", "")
+    name, _, index = text.rpartition("#") if "#" in text else (text, "", "")
     if index and key(index) is None:
-        raise Invalid(f"{text!r} is no node; write its key, or address#index like 10.0.0.7#0.")
-    nodes = nodes_of_machine(client, ip, None if not index else int(index))
+        raise Invalid(f"{text!r} is no node; write its key, or its machine and index like 10.0.0.7#0 or gpu07#0.")
+    nodes = node_lookup.nodes_named(client, name, None if not index else int(index))
     match nodes:
         case [single]:
             return single
         case []:
-            raise NotFound(f"There is no node {text!r}{_similar_node(client, ip)}")
-    listed = ", ".join(f"{node['ip']}#{node['index']}" for node in nodes[:NAMED_AT_MOST])
-    more = " and more" if len(nodes) > NAMED_AT_MOST else ""
-    raise Invalid(f"{text!r} has {len(nodes)} nodes; say which: {listed}{more}.")
-
-
-def nodes_of_machine(client: Client, ip: str, index: int | None = None) -> list[ExpandedNodeAnswer]:
-    """The nodes at that address; where there are none, those of the hosts whose name begins so: `gpu07` of gpu07.example.org."""
-    at_index = [] if index is None else [exact("index", index)]
-    is_name = any(letter.isalpha() for letter in ip) and ":" not in ip
-    start = f"{ip.lower().rstrip('.')}."
-    at_address = exact("ip", ip)
-    either = any_of(at_address, contains("ip", start)) if is_name else at_address
-    nodes = client.nodes.list(either, *at_index, order_by=("ip", "index"), limit=NODES_AT_MOST, expand=True)
-    if not is_name:
-        return nodes
-    exactly = [node for node in nodes if start not in node["ip"]]
-    return exactly or [node for node in nodes if node["ip"].startswith(start)]
-
-
-def _similar_node(client: Client, ip: str) -> str:
-    """The end of a sentence that names the hosts nearest to a name that no host has."""
-    if any(letter.isalpha() for letter in ip):
-        part = ip.partition(".")[0].lower()
-        grams = sorted({part[at : at + 2] for at in range(max(1, len(part) - 1))})
-        nodes = client.nodes.list(any_of(*(contains("ip", gram) for gram in grams)), limit=NODES_AT_MOST)
-        short = {node["ip"].partition(".")[0]: node["ip"] for node in nodes}
-        if near := nearest(part, sorted(short)):
-            return f"; {mean([short[host] for host in near])}"
-    return "; `bayplan nodes list` shows those there are."
+            raise NotFound(f"There is no node {text!r}{node_lookup.similar(client, name)}")
+    raise node_lookup.several(text, nodes)
 
 
 def generation(client: Client, text: str) -> str:

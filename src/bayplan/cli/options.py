@@ -217,9 +217,11 @@ ImagesWords = Annotated[
     typer.Argument(metavar="IMAGE", help="Each its key or name:version; or one name and version.", show_default=False),
 ]
 NodesWords = Annotated[
-    list[str], typer.Argument(metavar="NODE", help="Each its key, or address#index.", show_default=False)
+    list[str], typer.Argument(metavar="NODE", help="Each its key, or machine#index: gpu07#1.", show_default=False)
 ]
-NodeWord = Annotated[str, typer.Argument(metavar="NODE", help="Its key, or address#index.", show_default=False)]
+NodeWord = Annotated[
+    str, typer.Argument(metavar="NODE", help="Its key, or machine#index: gpu07#1.", show_default=False)
+]
 
 Task = Annotated[str | None, typer.Option(metavar="TASK", help="Only images for that task: train, predict, ...")]
 Domain = Annotated[str | None, typer.Option(metavar="DOMAIN", help="Only images of that domain: ic, od, ...")]
@@ -243,6 +245,6 @@ Database = Annotated[
     str | None, typer.Option(metavar="URL", help="postgresql://... or sqlite:///... [BAYPLAN_DATABASE]")
 ]
 
-Node = Annotated[str | None, typer.Option(metavar="NODE", help="A node of the catalogue: its key, or address#index.")]
+Node = Annotated[str | None, typer.Option(metavar="NODE", help="A node of the catalogue: its key, or machine#index.")]
 Here = Annotated[bool, typer.Option("--here", help="This machine; other options change facts of it.")]
 CpuOnly = Annotated[bool, typer.Option("--cpu-only", help="A worker without GPU.")]

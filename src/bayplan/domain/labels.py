@@ -48,5 +48,11 @@ def labels(values: Mapping[str, str]) -> dict[str, str]:
     return {label_key(key): label_value(key, value) for key, value in sorted(values.items())}
 
 
+def merged(old: Mapping[str, str], changes: Mapping[str, str | None]) -> dict[str, str]:
+    """Gives the labels with these changes, of which None removes one; raises `Invalid` where they are too many."""
+    new = {**old, **changes}
+    return labels({key: value for key, value in new.items() if value is not None})
+
+
 def _is_name(text: str) -> bool:
     return len(text) <= _MOST_NAME and _NAME.fullmatch(text) is not None

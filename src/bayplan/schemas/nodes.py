@@ -6,7 +6,7 @@ from pydantic import AfterValidator, Field
 from pydantic_core import PydanticCustomError
 from typing_extensions import TypedDict
 
-from bayplan.domain.labels import MOST_LABELS, labels
+from bayplan.domain.labels import MOST_LABELS, label_key, label_value, labels
 from bayplan.domain.machine_address import host_name, machine_address
 from bayplan.domain.versions import ComputeCapability
 from bayplan.errors import Invalid
@@ -41,7 +41,20 @@ def _checked_labels(values: dict[str, str] | None) -> dict[str, str] | None:
     try:
         return labels(values or {}) or None
     except Invalid as error:
-        raise PydanticCustomError(error.code, "{reason}", {"reason": error.detail}) from None
+        raise _wrong_label(error) from None
+
+
+def _checked_changes(values: dict[str, str | None] | None) -> dict[str, str | None] | None:
+    try:
+        for key, value in (values or {}).items():
+            label_value(label_key(key), value or "")
+    except Invalid as error:
+        raise _wrong_label(error) from None
+    return values
+
+
+def _wrong_label(error: Invalid) -> PydanticCustomError:
+    return PydanticCustomError(error.code, "{reason}", {"reason": error.detail})
 
 
 Labels = Annotated[
@@ -50,6 +63,14 @@ Labels = Annotated[
     Field(
         examples=[{"zone": "a", "gpu.tier": "large"}],
         description=f"At most {MOST_LABELS}, with keys and values as in Kubernetes. Null is none.",
+    ),
+]
+LabelChanges = Annotated[
+    Annotated[dict[str, str | None], Field(max_length=2 * MOST_LABELS)] | None,
+    AfterValidator(_checked_changes),
+    Field(
+        examples=[{"zone": "b", "gpu.tier": None}],
+        description="Labels that are set, or removed by null; the others stay. Null in place of the object removes all.",
     ),
 ]
 
@@ -87,19 +108,28 @@ class NodeAddress(Body):
     index: Annotated[int, Field(ge=0, le=65_535)] = 0
 
 
-class NodeNames(Body):
-    """What people know a node by, beside its address: its machine's own name, and labels that staff give it."""
+# The fields of the last base come first.
+class NodeFields(NodeFacts, NodeAddress):
+    """What is the same in every request that writes a node: all but the labels."""
 
-    hostname: HostName | None = None
+    hostname: HostName | None = Field(default=None, description="The machine's own name; its worker reports it.")
+
+
+class NodeCreate(NodeFields):
+    """A worker node. Memory in bytes. `hardware_generation` follows from `compute_capability` where only that is given."""
+
     labels: Labels = None
 
 
-# The fields of the last base come first.
-class NodeCreate(NodeNames, NodeFacts, NodeAddress):
-    """A worker node. Memory in bytes. `hardware_generation` follows from `compute_capability` where only that is given."""
+class NodeChanges(NodeFields):
+    """Any of the fields of a node."""
+
+    labels: LabelChanges = None
 
 
-NodePatch = partial(NodeCreate, "NodePatch", "Any of the fields of a node.")
+NodePatch = partial(
+    NodeChanges, "NodePatch", "Any of the fields of a node. `labels` has those that are set or removed."
+)
 
 
 class _NodeFields(TypedDict):

@@ -10,7 +10,6 @@ from tests.conftest import Service
 from tests.joining import joined
 from tests.server.http.expressions import Expression, any_of, compare, contains, exact, is_null
 
-JSON = {"Content-Type": "application/json"}
 LONGEST_KEY = f"{'a' * 63}.{'b' * 63}.{'c' * 63}.{'d' * 61}/{'e' * 63}"
 
 
@@ -23,11 +22,29 @@ def test_a_node_has_neither_until_they_are_entered(shared: Service) -> None:
     assert (changed["hostname"], changed["labels"]) == ("gpu07.example.org", labels)
     assert shared.staff.get(path).json() == changed
     assert list(changed["labels"]) == sorted(labels)
-    for nothing in ("null", "{}"):
-        shared.staff.patch(path, json={"labels": {"zone": "a"}})
-        body = f'{{"labels": {nothing}, "hostname": null}}'
-        assert shared.staff.patch(path, content=body, headers=JSON).json()["labels"] == {}
+    shared.staff.patch(path, json={"labels": None, "hostname": None})
     assert shared.staff.get(path).json() == shared.staff.patch(path, json={}).json() == made
+
+
+def test_a_patch_sets_and_removes_labels_one_by_one_and_a_put_replaces_all(shared: Service) -> None:
+    made = shared.make("nodes", labels={"zone": "a", "rack": "7"})
+    path = f"/v1/nodes/{made['pk']}"
+    for change, expected in (
+        ({}, {"zone": "a", "rack": "7"}),
+        ({"zone": "b", "gpu.tier": ""}, {"gpu.tier": "", "rack": "7", "zone": "b"}),
+        ({"rack": None, "never": None}, {"gpu.tier": "", "zone": "b"}),
+        ({"zone": None, "gpu.tier": None}, {}),
+    ):
+        assert shared.staff.patch(path, json={"labels": change}).json()["labels"] == expected
+    assert shared.staff.post(
+        "/v1/nodes/list", json={"expressions": [exact("pk", made["pk"]), is_null("labels")]}
+    ).json()
+    whole = {"ip": made["ip"], "index": made["index"]}
+    assert shared.staff.put(path, json=whole | {"labels": {"zone": "c"}}).json()["labels"] == {"zone": "c"}
+    many = {f"k{number}": "" for number in range(MOST_LABELS)}
+    refused(shared.staff.patch(path, json={"labels": many}), 422, "too_many_labels", "labels")
+    assert len(shared.staff.patch(path, json={"labels": many | {"zone": None}}).json()["labels"]) == MOST_LABELS
+    assert shared.staff.put(path, json=whole).json()["labels"] == {}
 
 
 def test_a_change_of_labels_is_in_the_history(shared: Service) -> None:

@@ -16,7 +16,7 @@ def history(
         str | None, typer.Option(metavar="IMAGE", help="Only of that image: its key, or name:version.")
     ] = None,
     node: Annotated[
-        str | None, typer.Option(metavar="NODE", help="Only of that node: its key, or address#index.")
+        str | None, typer.Option(metavar="NODE", help="Only of that node: its key, or machine#index.")
     ] = None,
     user: Annotated[str | None, typer.Option(metavar="NAME", help="Only by that user or worker.")] = None,
     since: Annotated[

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +30,7 @@ def show_fit(answer: FitAnswer, image: Text, changes: Mapping[str, Any]) -> None
     if not kinds:
         return show(head)
     notes = Notes("node")
+    hosts = _hosts(kinds)
     columns = (
         Column("grade"),
         Column("nodes", right=True),
@@ -45,7 +47,7 @@ def show_fit(answer: FitAnswer, image: Text, changes: Mapping[str, Any]) -> None
             _gpu(kind),
             kind["worker"]["driver_version"],
             kind["worker"]["architecture"],
-            _names(kind["nodes"]),
+            _names(kind["nodes"], hosts),
             notes.refer(kind["reasons"], len(kind["nodes"])),
         )
         for kind in kinds
@@ -74,9 +76,16 @@ def _gpu(kind: GradedKind) -> Text:
     return Text(words(gpu) + (f" {worker['mig_profile']}" if worker["mig_profile"] else ""))
 
 
-def _names(nodes: Sequence[NodeOfKind]) -> str:
+def _hosts(kinds: Sequence[GradedKind]) -> Mapping[str, str]:
+    """What people call the machine at each address: its own name where no other machine has it, else the address."""
+    hosts = {node["ip"]: node["hostname"] or node["ip"] for kind in kinds for node in kind["nodes"]}
+    machines = Counter([*hosts.values(), *hosts])
+    return {ip: host if machines[host] == 1 else ip for ip, host in hosts.items()}
+
+
+def _names(nodes: Sequence[NodeOfKind], hosts: Mapping[str, str]) -> str:
     more = f" and {len(nodes) - NAMED_AT_MOST:,} more" if len(nodes) > NAMED_AT_MOST else ""
-    return ", ".join(name(node) for node in nodes[:NAMED_AT_MOST]) + more
+    return ", ".join(f"{hosts[node['ip']]}#{node['index']}" for node in nodes[:NAMED_AT_MOST]) + more
 
 
 def _result(running: int, considered: int) -> str:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from rich.text import Text
 
 from bayplan.cli.node_facts import NODE_FACTS
+from bayplan.cli.node_labels import shown as labels_shown
 from bayplan.cli.output import MUTED, Column, ago, count, fields, memory, moment, show, table, words
 
 if TYPE_CHECKING:
@@ -23,27 +24,32 @@ _IN_TABLE = ("gpu_name", "compute_capability", "driver_version", "gpu_mem")
 def show_list(nodes: Sequence[ExpandedNodeAnswer]) -> None:
     """Prints the nodes as a table, a line for each."""
     wide = [name for name in NODE_FACTS if name not in _IN_TABLE]
+    has_names = any(node["hostname"] not in (None, node["ip"]) for node in nodes)
     columns = (
         Column("pk", right=True),
         Column("node", gives_way=True),
+        Column("host", spare=4, wide=not has_names),
         Column("gpu", gives_way=True),
         Column("cc"),
         Column("generation", spare=3),
         Column("driver"),
         Column("gpu mem", right=True, spare=2),
         Column("last seen", spare=1),
+        Column("labels", wide=True),
         *(Column(NODE_FACTS[name].title, wide=True) for name in wide),
     )
     rows = [
         (
             node["pk"],
             f"{node['ip']}#{node['index']}",
+            node["hostname"],
             node["gpu_name"] or ("none" if node["driver_version"] is None else "not known"),
             node["compute_capability"],
             generation(node),
             node["driver_version"],
             memory(node["gpu_mem"]),
             heartbeat(node["last_seen"]),
+            labels_shown(node["labels"]) or None,
             *(fact_value(node, name) for name in wide),
         )
         for node in nodes
@@ -117,11 +123,12 @@ def show_one(node: ExpandedNodeAnswer) -> None:
         if name == "compute_capability":
             facts.append(("generation", generation(node)))
     address = Text(f"{node['ip']}#{node['index']}", style="bold")
-    show(fields([("node", address), ("pk", node["pk"]), *facts, ("last seen", heartbeat(node["last_seen"]))]))
+    names = [("host", node["hostname"]), ("labels", labels_shown(node["labels"]) or None)]
+    show(fields([("node", address), ("pk", node["pk"]), *names, *facts, ("last seen", heartbeat(node["last_seen"]))]))
 
 
 def name(node: Mapping[str, Any]) -> str:
-    """The name of a node: address#index."""
+    """The name of a node by which commands find it: address#index."""
     return f"{node['ip']}#{node['index']}"
 
 

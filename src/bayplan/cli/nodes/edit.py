@@ -5,6 +5,7 @@ from typing import Annotated, Any
 import typer
 
 from bayplan.cli.node_facts import takes_node_facts
+from bayplan.cli.node_labels import LabelChanges, label_changes
 from bayplan.cli.nodes._body import body
 from bayplan.cli.options import (
     TABLE,
@@ -20,6 +21,8 @@ def edit(
     node: NodeWord,
     ip: Annotated[str | None, typer.Option(metavar="ADDRESS", help="Its new address or host name.")] = None,
     index: Annotated[int | None, typer.Option(min=0, metavar="N", help="Which GPU of the machine it is.")] = None,
+    hostname: Annotated[str | None, typer.Option(metavar="NAME", help="Its machine's own name.")] = None,
+    label: LabelChanges = None,
     *,
     server: Server = None,
     output_format: Output = TABLE,
@@ -32,7 +35,8 @@ def edit(
     from bayplan.cli import connection, lookup, output
     from bayplan.cli.nodes import _view as node_view
 
-    changes = body({"ip": ip, "index": index, **facts})
+    names = {"hostname": hostname, "labels": label_changes(label) if label else None}
+    changes = body({"ip": ip, "index": index, **names, **facts})
     if not changes:
         raise UsageError("Say what to change, as in `--driver 550.54.15`; --help lists what there is.")
     with connection.connect(server) as client:

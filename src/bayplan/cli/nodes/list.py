@@ -1,10 +1,11 @@
-"""`bayplan nodes list`: lists the nodes, by address; all, or by GPU, generation, driver and silence."""
+"""`bayplan nodes list`: lists the nodes, by address; all, or by GPU, generation, driver, label and silence."""
 
 import re
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from bayplan.cli.node_labels import LabelSelectors, selected
 from bayplan.cli.options import TABLE, Output, Server
 from bayplan.errors import Invalid
 
@@ -22,6 +23,7 @@ def list_(
     driver: Annotated[
         str | None, typer.Option(metavar="VERSION", help="Only with that driver: 535 (a branch), 535.104.05, '<550'.")
     ] = None,
+    label: LabelSelectors = None,
     silent: Annotated[bool, typer.Option("--silent", help="Only those without a heartbeat in five minutes.")] = False,
     limit: Annotated[int | None, typer.Option(min=1, metavar="N", help="At most so many.")] = None,
     offset: Annotated[int, typer.Option(min=0, metavar="N", help="Leave out the first N: the next page.")] = 0,
@@ -33,7 +35,9 @@ def list_(
     from bayplan.cli.nodes import _view as node_view
     from bayplan.client import contains, exact
 
-    expressions = [] if driver is None else _of_driver(driver)
+    expressions = selected(label or ())
+    if driver is not None:
+        expressions += _of_driver(driver)
     if gpu is not None:
         expressions.append(contains("gpu_name", gpu, case_insensitive=True))
     if silent:

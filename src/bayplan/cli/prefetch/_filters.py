@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from bayplan.cli import lookup
+from bayplan.cli import lookup, node_lookup
 from bayplan.cli.framework_lookup import of_frameworks_to_come
 from bayplan.cli.image_lookup import images_named
 from bayplan.client import Client, any_of, both, exact
@@ -60,7 +60,9 @@ def _image(client: Client, text: str) -> Expression:
 
 
 def _node(client: Client, text: str) -> Expression:
-    machine = [] if lookup.key(text) is not None or "#" in text else lookup.nodes_of_machine(client, text)
+    machine = [] if lookup.key(text) is not None or "#" in text else node_lookup.nodes_named(client, text)
+    if len({node["ip"] for node in machine}) > 1:
+        raise node_lookup.several(text, machine)
     if machine:
         return exact("ip", machine[0]["ip"])
     node = lookup.node(client, text)

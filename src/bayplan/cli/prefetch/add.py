@@ -30,7 +30,9 @@ def add(
     images_filter: Filter = None,
     node: Annotated[
         list[str] | None,
-        typer.Option(metavar="NODE", help="For that node: its key, address#index, or address; repeat it."),
+        typer.Option(
+            metavar="NODE", help="For that node: its key, or gpu07#1; or gpu07 for all of a machine; repeat it."
+        ),
     ] = None,
     generation: Annotated[
         list[str] | None, typer.Option(metavar="NAME", help="For GPUs of that generation: Ampere, ...; repeat it.")

@@ -9,7 +9,7 @@ from bayplan.cli.options import TABLE, Output, Server, UsageError
 
 def status(
     node: Annotated[
-        str | None, typer.Option(metavar="NODE", help="The images of one node: its key, or address#index.")
+        str | None, typer.Option(metavar="NODE", help="The images of one node: its key, or machine#index.")
     ] = None,
     image: Annotated[
         str | None, typer.Option(metavar="IMAGE", help="The nodes of one image: its key, or name:version.")

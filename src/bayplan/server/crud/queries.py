@@ -12,8 +12,9 @@ from bayplan.db.database import Transaction
 from bayplan.db.disclosure import Disclosure
 from bayplan.db.principal import Principal
 from bayplan.db.projection import projection
-from bayplan.db.resource_types import ResourceType
-from bayplan.errors import Forbidden
+from bayplan.db.resource_types import Kind, ResourceType
+from bayplan.domain.labels import merged
+from bayplan.errors import Forbidden, Invalid
 from bayplan.schemas.filters import EVERYTHING, Filter
 from bayplan.server.context import Context
 from bayplan.server.crud.resource import Resource, Values
@@ -156,9 +157,12 @@ async def change(
     prepared = await resource.prepare(values)
 
     async def work(tx: Transaction) -> Written:
+        new = prepared
+        if action == "change":
+            new = await _with_labels(tx, resource.resource_type, pk, new)
         if principal.worker is not None:
-            await _keep_fixed(tx, resource, pk, prepared)
-        await crud.change(tx, resource.resource_type, pk, prepared, context.keyring, facts=facts, if_match=if_match)
+            new = await _with_fixed(tx, resource, pk, new)
+        await crud.change(tx, resource.resource_type, pk, new, context.keyring, facts=facts, if_match=if_match)
         changed, tag = await crud.load_in(tx, projection(resource.name, principal, expand), pk, disclosure)
         await context.audit.disclosed_in(tx, principal, sender.address, action, disclosure)
         return Written(changed, expanded_tag(tag, expand, tx.version))
@@ -166,17 +170,32 @@ async def change(
     return await context.db.write_grouped(work, by=principal)
 
 
-async def _keep_fixed(tx: Transaction, resource: Resource, pk: int, values: Values) -> None:
-    """Raises `Forbidden` where a worker changes a field that is fixed for it; one that it leaves out or null stays."""
+async def _with_labels(tx: Transaction, resource_type: ResourceType, pk: int, values: Values) -> Values:
+    """The values of a PATCH, whose labels are set and removed one by one, with the labels that the object has afterwards."""
+    fields = (field for field in resource_type.fields if field.kind is Kind.LABELS)
+    names = [field.name for field in fields if values.get(field.name) is not None]
+    if not names:
+        return values
+    old = await crud.current_row(tx, resource_type, pk)
+    try:
+        return {**values, **{name: merged(old[name] or {}, values[name]) or None for name in names}}
+    except Invalid as error:
+        raise Invalid.at(names[0], error.code, f"'{names[0]}' {error.detail}.") from None
+
+
+async def _with_fixed(tx: Transaction, resource: Resource, pk: int, values: Values) -> Values:
+    """The values that a worker writes, with the fields that are fixed for it as they are; it may leave them out.
+
+    Raises `Forbidden` where it changes one.
+    """
     resource_type: ResourceType = resource.resource_type
     old = await crud.current_row(tx, resource_type, pk)
     for name in resource.fixed_for_workers:
-        if values.get(name) is None:
-            values[name] = old[name]
-        elif values[name] != old[name]:
+        if values.get(name) is not None and values[name] != old[name]:
             raise Forbidden(
                 f"A worker cannot change '{name}' of a {resource_type.singular}: it joins anew, or staff do it."
             )
+    return {**values, **{name: old[name] for name in resource.fixed_for_workers}}
 
 
 async def delete(context: Context, principal: Principal, resource: Resource, pk: int, *, if_match: str | None) -> None:

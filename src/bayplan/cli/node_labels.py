@@ -1,0 +1,115 @@
+"""Labels of nodes as people type them: to set and remove them, and to choose nodes by them, as kubectl has it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from bayplan.cli.options import UsageError
+from bayplan.domain.labels import label_key, label_value
+from bayplan.errors import Invalid
+
+if TYPE_CHECKING:
+    from bayplan.client.filters import Expression
+
+# `zone in (a,b)` and `zone notin (a,b)`; no key or value has a parenthesis.
+_SET = re.compile(r"\s*(\S+)\s+(in|notin)\s*\(([^()]*)\)\s*")
+_COMMA = re.compile(r",(?![^()]*\))")
+_TEST = re.compile(r"([^=!]+?)\s*(==|!=|=)\s*(.*)")
+
+NewLabels = Annotated[
+    list[str] | None, typer.Option("--label", metavar="KEY=VALUE", help="A label: zone=a, or a key alone; repeat it.")
+]
+LabelChanges = Annotated[
+    list[str] | None,
+    typer.Option("--label", metavar="KEY=VALUE", help="Set a label, or remove it by KEY-; repeat it."),
+]
+LabelSelectors = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--label",
+        "-l",
+        metavar="SELECTOR",
+        help="Only with that label: zone=a, zone!=a, gpu.tier, !gpu.tier; repeat it.",
+    ),
+]
+
+
+def new_labels(texts: Iterable[str]) -> dict[str, str]:
+    """The labels in texts such as "zone=a" and "gpu.tier". Raises `UsageError`."""
+    labels = label_changes(texts)
+    for key, value in labels.items():
+        if value is None:
+            raise UsageError(f"--label {key}-: this removes a label, and a new node has none; leave it out.")
+    return {key: value for key, value in labels.items() if value is not None}
+
+
+def label_changes(texts: Iterable[str]) -> dict[str, str | None]:
+    """The labels in texts such as "zone=a" and "gpu.tier", and None for one that is removed: "zone-". Raises `UsageError`."""
+    changes: dict[str, str | None] = {}
+    for text in _parts(texts):
+        key, equals, value = text.partition("=")
+        is_removed = not equals and key.endswith("-")
+        key = _checked_key(key.removesuffix("-") if is_removed else key, text)
+        if key in changes:
+            raise UsageError(f"--label {text}: {key!r} is there twice; say once what it is to be.")
+        changes[key] = None if is_removed else _checked_value(key, value, text)
+    return changes
+
+
+def selected(texts: Iterable[str]) -> list[Expression]:
+    """The expressions of a filter for the nodes that all selectors choose, each as kubectl has it. Raises `UsageError`."""
+    return [_selector(text) for text in _parts(texts)]
+
+
+def shown(labels: Mapping[str, str]) -> str:
+    """Labels in a line: "gpu.tier, zone=a"."""
+    return ", ".join(f"{key}={value}" if value else key for key, value in labels.items())
+
+
+def _selector(text: str) -> Expression:
+    from bayplan.client import any_of, exact, is_null
+
+    in_set = _SET.fullmatch(text)
+    if in_set is not None:
+        key, word, inside = in_set.groups()
+        field, values = _field(key, text), [part.strip() for part in inside.split(",")]
+        either = any_of(*(exact(field, _checked_value(key, value, text)) for value in values))
+        return either if word == "in" else {**either, "invert": True}
+    test = _TEST.fullmatch(text)
+    if test is not None:
+        key, operator, value = test.groups()
+        return exact(_field(key, text), _checked_value(key, value, text), invert=operator == "!=")
+    absent = text.startswith("!")
+    return is_null(_field(text.removeprefix("!").strip(), text), invert=not absent)
+
+
+def _field(key: str, text: str) -> str:
+    return f"labels.{_checked_key(key, text)}"
+
+
+def _checked_key(key: str, text: str) -> str:
+    try:
+        return label_key(key)
+    except Invalid as error:
+        raise UsageError(f"--label {text}: it {error.detail}.") from None
+
+
+def _checked_value(key: str, value: str, text: str) -> str:
+    try:
+        return label_value(key, value)
+    except Invalid as error:
+        raise UsageError(f"--label {text}: it {error.detail}.") from None
+
+
+def _parts(texts: Iterable[str]) -> Iterator[str]:
+    """Each label or selector of texts that have several with commas between them."""
+    for text in texts:
+        parts: Sequence[str] = _COMMA.split(text)
+        for part in parts:
+            if not part.strip():
+                raise UsageError(f"--label {text!r}: write a label, as in --label zone=a.")
+            yield part.strip()

@@ -1,0 +1,82 @@
+"""Looks nodes up by what people call them: an address, or the name of their machine, whole or its first part.
+
+An address goes before a machine's own name, and a whole name before the first part of another.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from bayplan.client import Client, any_of, contains, exact
+from bayplan.domain.nearest import mean, nearest
+from bayplan.errors import Invalid
+
+if TYPE_CHECKING:
+    from bayplan.schemas.nodes import ExpandedNodeAnswer
+
+NODES_AT_MOST = 1_000
+"""Nodes that are compared with a name."""
+
+NAMED_AT_MOST = 8
+_OTHER_INDEX = re.compile(r"([^:/\s]+)[:/](\d{1,5})")
+
+
+def nodes_named(client: Client, name: str, index: int | None = None) -> list[ExpandedNodeAnswer]:
+    """The nodes of the machines with that address or name, by address: `gpu07` is gpu07.example.org too."""
+    from bayplan.domain.machine_address import host_name, machine_address
+
+    address, host = _canonical(machine_address, name), _canonical(host_name, name)
+    start = f"{host}."
+    at_index = [] if index is None else [exact("index", index)]
+    either = [exact("ip", name), exact("hostname", name)]
+    either += [contains("ip", start), contains("hostname", start)] if _is_name(name) else []
+    nodes = client.nodes.list(any_of(*either), *at_index, order_by=("ip", "index"), limit=NODES_AT_MOST, expand=True)
+    rules: Sequence[Callable[[ExpandedNodeAnswer], bool]] = (
+        lambda node: node["ip"] in (address, name),
+        lambda node: node["hostname"] == host,
+        lambda node: node["ip"].startswith(start) or (node["hostname"] or "").startswith(start),
+    )
+    return next((chosen for rule in rules if (chosen := [node for node in nodes if rule(node)])), [])
+
+
+def several(text: str, nodes: Sequence[ExpandedNodeAnswer]) -> Invalid:
+    """The error for a text that names several nodes, with each as it is to be typed, and its GPU."""
+    listed = ", ".join(
+        f"{node['ip']}#{node['index']}" + (f" ({node['gpu_name']})" if node["gpu_name"] else "")
+        for node in nodes[:NAMED_AT_MOST]
+    )
+    more = " and more" if len(nodes) > NAMED_AT_MOST else ""
+    machines = len({node["ip"] for node in nodes})
+    on = f" on {machines} machines" if machines > 1 else ""
+    return Invalid(f"{text!r} has {len(nodes)} nodes{on}; say which: {listed}{more}.")
+
+
+def similar(client: Client, name: str) -> str:
+    """The end of a sentence that names the machines nearest to a name that none has."""
+    other = _OTHER_INDEX.fullmatch(name)
+    if other is not None and nodes_named(client, other[1], int(other[2])):
+        return f"; did you mean {other[1]}#{other[2]}?"
+    if any(letter.isalpha() for letter in name):
+        part = name.partition(".")[0].lower()
+        grams = sorted({part[at : at + 2] for at in range(max(1, len(part) - 1))})
+        likely = any_of(*(contains(field, gram) for field in ("ip", "hostname") for gram in grams))
+        nodes = client.nodes.list(likely, limit=NODES_AT_MOST)
+        names = [name for node in nodes for name in (node["ip"], node["hostname"]) if name and _is_name(name)]
+        short = {name.partition(".")[0]: name for name in names}
+        if near := nearest(part, sorted(short)):
+            return f"; {mean([short[host] for host in near])}"
+    return "; `bayplan nodes list` shows those there are."
+
+
+def _is_name(text: str) -> bool:
+    return any(letter.isalpha() for letter in text) and ":" not in text
+
+
+def _canonical(form: Callable[[str], str], text: str) -> str:
+    """The one form of an address or a name; the text itself where it has none."""
+    try:
+        return form(text)
+    except Invalid:
+        return text
