@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks import grades, index, matches, place, processes, reads, workers, writes
+from benchmarks import grades, index, matches, matrices, place, processes, reads, workers, writes
 from benchmarks import whole as whole_catalogue
 from benchmarks.page import write
 from benchmarks.rows import FULL, QUICK, Group, Size, is_named, markdown
@@ -18,6 +18,7 @@ GROUPS: Sequence[Group[Any]] = (
     Group((*reads.ROWS, *matches.ROWS, *writes.ROWS, whole_catalogue.MEMORY), place.on_sqlite),
     Group(grades.ROWS, grades.fleet),
     Group(index.ROWS, index.catalogue),
+    Group(matrices.ROWS, matrices.fleet),
     Group(index.LARGE_ROWS, index.large_catalogue, is_large=True),
     Group((*reads.POSTGRESQL_ROWS, *matches.POSTGRESQL_ROWS), place.on_postgresql),
     Group(processes.ROWS, processes.home),

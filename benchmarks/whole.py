@@ -46,9 +46,9 @@ def held(place: Place) -> Outcome:
     with place.connection() as connection:
         for path in paths:
             connection.seconds("GET", path)
-        with _probe(place.server.port) as waits:
+        with probe(place.server.port) as waits:
             time.sleep(1)
-        with _probe(place.server.port) as waits_meanwhile:
+        with probe(place.server.port) as waits_meanwhile:
             for path in paths * place.size.samples_of(2):
                 connection.seconds("GET", path)
     longest, idle = 1000 * max(waits_meanwhile), 1000 * max(waits)
@@ -72,7 +72,7 @@ def _seconds(place: Place, path: str) -> Outcome:
 
 
 @contextlib.contextmanager
-def _probe(port: int) -> Iterator[list[float]]:
+def probe(port: int) -> Iterator[list[float]]:
     """The seconds that /healthz took, asked all the time from a process of its own; filled when the block ends."""
     fork = multiprocessing.get_context("fork")
     ours, theirs = fork.Pipe()

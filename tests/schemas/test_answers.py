@@ -149,6 +149,7 @@ def matching(service: Service, worker: Joined, people: list[httpx2.Client]) -> N
             assert ok(client.post(f"/v1/docker/{image}/fit", json={"worker": changes} if changes else {}))["kinds"]
         assert ok(client.get(f"/v1/docker/{image}/floor"))
         assert ok(client.get("/v1/docker/runnable"))
+        assert ok(client.post("/v1/docker/matrix"))["verdicts"]
 
 
 def workers(service: Service, worker: Joined, checked: CheckedAnswers) -> None:

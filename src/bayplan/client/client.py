@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from bayplan.schemas.frameworks import FrameworkAnswer
     from bayplan.schemas.history import HistoryEntry
     from bayplan.schemas.match import MatchAnswer
+    from bayplan.schemas.matrix import MatrixAnswer
 
 Catalogue = dict[str, list[dict[str, Any]]]
 """The sections of a catalogue file (`frameworks`, `images`, `nodes`): create bodies with natural keys."""
@@ -155,6 +156,15 @@ class Client:
         }
         body = {name: value for name, value in fields.items() if value is not None}
         answer: MatchAnswer = self._transport.request("POST", "/v1/docker/match", body)
+        return answer
+
+    def matrix(self, images: Sequence[Expression] = (), nodes: Sequence[Expression] = ()) -> "MatrixAnswer":
+        """Every group of images that need the same on every kind of nodes that offer the same.
+
+        Of the images and of the nodes that satisfy every expression; without any all of them.
+        """
+        body = {"filter": {"expressions": list(images)}, "nodes": {"expressions": list(nodes)}}
+        answer: MatrixAnswer = self._transport.request("POST", "/v1/docker/matrix", body)
         return answer
 
     def health(self) -> Any:

@@ -1,5 +1,6 @@
 """The filter specification: the body of every `list`, as api.md section 6 defines it."""
 
+from collections.abc import Iterator
 from typing import Annotated, Any, Literal
 
 from pydantic import AliasChoices, Field, field_validator
@@ -99,6 +100,11 @@ class Specification(Body):
         return self.size > LARGE
 
     @property
+    def fields(self) -> frozenset[str]:
+        """The fields that its expressions name."""
+        return frozenset(_fields(self.expressions))
+
+    @property
     def size(self) -> int:
         """How many expressions it has, those within others included."""
         return _count(self.expressions)
@@ -108,6 +114,14 @@ class Filter(Specification):
     """Which rows of a list, in which order. The expressions are ANDed."""
 
     include_inactive: bool = False
+
+
+def _fields(expressions: list[Expression]) -> Iterator[str]:
+    for part in expressions:
+        if isinstance(part, Both | Either):
+            yield from _fields(part.sub_expressions)
+        else:
+            yield part.field
 
 
 def _count(expressions: list[Expression]) -> int:

@@ -25,6 +25,8 @@ from bayplan.server.registries import Registries
 from bayplan.server.scans.runner import ScanRunner
 from bayplan.server.snapshot import ImageSnapshots
 
+MOST_MATRIX_BYTES = 16 * 1024 * 1024
+
 
 @dataclass(slots=True)
 class Context:
@@ -50,6 +52,7 @@ class Context:
     inspection_budget: InspectionBudget
     clock: Clock
     kept_answers: KeptAnswers = field(default_factory=KeptAnswers)
+    kept_matrices: KeptAnswers = field(default_factory=lambda: KeptAnswers(MOST_MATRIX_BYTES, MOST_MATRIX_BYTES // 2))
     refusal_pace: RefusalPace = field(default_factory=RefusalPace)
     log_in_turns: WeakValueDictionary[str, LogInTurn] = field(default_factory=WeakValueDictionary)
     """By user and address: of many guesses at a password sent at once, each waits for those before it."""

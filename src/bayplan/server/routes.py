@@ -16,6 +16,7 @@ from bayplan.server.http.route import Route
 from bayplan.server.images import routes as images
 from bayplan.server.inspections import routes as inspections
 from bayplan.server.matching import routes as matching
+from bayplan.server.matrix import routes as matrix
 from bayplan.server.metrics import routes as metrics
 from bayplan.server.prefetch import routes as prefetch
 from bayplan.server.reference_data import routes as reference_data
@@ -29,6 +30,7 @@ API_ROUTES: tuple[Route, ...] = (
     *chain.from_iterable(crud_routes(resource) for resource in RESOURCES),
     *images.ROUTES,
     *matching.ROUTES,
+    *matrix.ROUTES,
     *floors.ROUTES,
     *inspections.ROUTES,
     *scans.ROUTES,

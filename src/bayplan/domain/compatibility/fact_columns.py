@@ -5,6 +5,7 @@ Where an image's facts differ on an architecture, those facts are in columns of 
 
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 
 from bayplan.domain.compatibility.bits import Bits, from_places
 from bayplan.domain.compatibility.columns import GroupColumn
@@ -72,3 +73,12 @@ class FactColumns:
             for column, read in zip(self.columns, layout.readers, strict=True)
         )
         return FactColumns(members, tuple(columns))
+
+
+def all_facts(layout: FactLayout, requirements: ImageRequirements) -> Hashable:
+    """All that rules read of an image, on every architecture: images that are equal in it have the same verdicts."""
+    own = tuple([read(requirements) for read in layout.readers])
+    others = {
+        name: tuple([read(other) for read in layout.readers]) for name, other in requirements.by_architecture.items()
+    }
+    return own, tuple(sorted(((name, facts) for name, facts in others.items() if facts != own), key=itemgetter(0)))

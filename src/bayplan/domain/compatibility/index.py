@@ -5,7 +5,7 @@ at a time may make changes; any number may read.
 """
 
 import datetime
-from collections.abc import Callable, Collection, Hashable, Iterable, Mapping
+from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from typing import Any
@@ -13,7 +13,7 @@ from weakref import WeakValueDictionary
 
 from bayplan.domain.compatibility.bits import Bits, from_places, move, places
 from bayplan.domain.compatibility.columns import GroupColumn
-from bayplan.domain.compatibility.fact_columns import FactColumns, FactLayout
+from bayplan.domain.compatibility.fact_columns import FactColumns, FactLayout, all_facts
 from bayplan.domain.compatibility.image import Image
 from bayplan.domain.compatibility.image_requirements import ImageRequirements, without_read_facts
 from bayplan.domain.compatibility.judge_all import NodeKind, Part, judge_all
@@ -59,13 +59,7 @@ class CatalogueIndex:
         by_pk = {image.pk: image for image in images if not image.image.deleted}
         order = ImageOrder.build(order_entry(image, _interned(image.image, tables, parsed)) for image in by_pk.values())
         size = len(order.entries)
-        places_of: dict[ImageRequirements, list[int]] = {}
-        others: dict[str, list[tuple[ImageRequirements, list[int]]]] = {}
-        for place, (_, _, _, requirements, _) in enumerate(order.entries):
-            places_of.setdefault(requirements, []).append(place)
-        for requirements, members in places_of.items():
-            for architecture, other in requirements.by_architecture.items():
-                others.setdefault(architecture, []).append((other, members))
+        facts, by_architecture = _columns(layout, order.entries)
         return cls(
             tables,
             rules,
@@ -82,12 +76,10 @@ class CatalogueIndex:
                 for name, values in ATTRIBUTES.items()
             },
             layout,
-            FactColumns.build(layout, places_of.items(), size),
-            {name: FactColumns.build(layout, members, size) for name, members in others.items()},
+            facts,
+            by_architecture,
             parsed,
-            lru_cache(maxsize=KINDS_KEPT)(
-                lambda kind, today: NodeKind.of(NodeCapabilities(kind, tables), today, rules)
-            ),
+            _kinds_kept(tables, rules),
         )
 
     def with_changes(self, upserted: Iterable[CatalogueImage] = (), removed: Iterable[int] = ()) -> "CatalogueIndex":
@@ -141,6 +133,23 @@ class CatalogueIndex:
         return all(
             all(column[value] & bit for value in ATTRIBUTES[name](image)) for name, column in self.attributes.items()
         ) and len(self.attributes["task"].within(bit)) == len(frozenset(image.tasks))
+
+    def only(self, chosen: Iterable[int]) -> "CatalogueIndex":
+        """The index of the images at these places alone, which keeps verdicts of its own; it has no column of `ATTRIBUTES`."""
+        order = ImageOrder.build(self.order.entries[place] for place in chosen)
+        facts, by_architecture = _columns(self._layout, order.entries)
+        return replace(
+            self,
+            order=order,
+            attributes={},
+            _facts=facts,
+            _by_architecture=by_architecture,
+            _kind=_kinds_kept(self.tables, self.rules),
+        )
+
+    def facts_read(self, requirements: ImageRequirements) -> Hashable:
+        """All that rules read of an image: images that are equal in it have the same verdicts on every node."""
+        return all_facts(self._layout, requirements)
 
     def __len__(self) -> int:
         return len(self.order.entries)
@@ -202,6 +211,26 @@ class CatalogueIndex:
             return judge_all(layout, order, attributes, parts, kind)
 
         return judged
+
+
+def _columns(layout: FactLayout, entries: Sequence[Entry]) -> tuple[FactColumns, dict[str, FactColumns]]:
+    """The columns of all images, and those of the images whose facts differ on an architecture."""
+    places_of: dict[ImageRequirements, list[int]] = {}
+    others: dict[str, list[tuple[ImageRequirements, list[int]]]] = {}
+    for place, (_, _, _, requirements, _) in enumerate(entries):
+        places_of.setdefault(requirements, []).append(place)
+    for requirements, members in places_of.items():
+        for architecture, other in requirements.by_architecture.items():
+            others.setdefault(architecture, []).append((other, members))
+    size = len(entries)
+    return (
+        FactColumns.build(layout, places_of.items(), size),
+        {name: FactColumns.build(layout, members, size) for name, members in others.items()},
+    )
+
+
+def _kinds_kept(tables: Tables, rules: RuleSet) -> Callable[[Node, datetime.date], NodeKind]:
+    return lru_cache(maxsize=KINDS_KEPT)(lambda kind, today: NodeKind.of(NodeCapabilities(kind, tables), today, rules))
 
 
 def _interned(

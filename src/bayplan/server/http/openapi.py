@@ -28,6 +28,10 @@ ERRORS: Mapping[int, str] = {
 _ALWAYS = (500, 503)
 HEADERS: Mapping[str, Object] = {
     "Cache-Control": {"description": "How long the answer may be kept.", "schema": {"type": "string"}},
+    "Content-Encoding": {
+        "description": "`gzip` where the request takes that.",
+        "schema": {"type": "string", "enum": ["gzip"]},
+    },
     "ETag": {"description": "What tells this answer from others.", "schema": {"type": "string"}},
     "Link": {"description": "Other pages, as RFC 8288 has them.", "schema": {"type": "string"}},
     "Location": {"description": "The path of the new object.", "schema": {"type": "string"}},
@@ -38,6 +42,7 @@ HEADERS: Mapping[str, Object] = {
 }
 TAGGED = ("Cache-Control", "ETag", "Vary")
 NOT_KEPT = ("Cache-Control",)
+PACKED = ("Content-Encoding",)
 _OF_ERRORS: Mapping[int, tuple[str, ...]] = {401: ("WWW-Authenticate",), 429: ("Retry-After",), 503: ("Retry-After",)}
 IF_MATCH = "An ETag: the change is made only if the object is still that one (412 otherwise)."
 _IF_NONE_MATCH = "An ETag: 304 without a body if the answer is still that one."

@@ -15,6 +15,8 @@ from starlette.types import Receive, Scope, Send
 from bayplan.domain.entity_tags import ANY_TAG, tags_in
 
 _DIGEST_BYTES = 12
+# What asks and writes nothing, with the question in its body.
+_READ_BY_POST = ("/list", "/matrix")
 UNCACHED = {"Cache-Control": "no-store"}
 
 
@@ -106,7 +108,7 @@ def header_list(request: Request, name: str) -> str | None:
 def is_known(request: Request, tag: str) -> bool:
     """Whether the request reads, and its `If-None-Match` has this tag."""
     header = header_list(request, "if-none-match")
-    if header is None or not (request.method in ("GET", "HEAD") or request.scope["path"].endswith("/list")):
+    if header is None or not (request.method in ("GET", "HEAD") or request.scope["path"].endswith(_READ_BY_POST)):
         return False
     return not tags_in(header).isdisjoint((ANY_TAG, tag))
 

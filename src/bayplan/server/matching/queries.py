@@ -33,7 +33,7 @@ from bayplan.server.matching.answers import PART_VERDICTS, Graded, GradedList, i
 from bayplan.server.matching.load import CatalogueSnapshot, load_names, load_nodes, load_snapshot, update_snapshot
 from bayplan.server.snapshot import ImageSnapshots
 
-__all__ = ["CatalogueSnapshot", "Judge", "best_first", "in_turn", "load_nodes", "today"]
+__all__ = ["CatalogueSnapshot", "Judge", "best_first", "facts_shown", "in_turn", "load_nodes", "today"]
 
 IMAGES, NODES = RESOURCE_TYPES["docker"], RESOURCE_TYPES["nodes"]
 
@@ -99,7 +99,7 @@ class Judge:
         )
         summary = [{"code": line.code, "images": line.images, "remedy": line.remedy} for line in result.summary]
         members: dict[str, bytes | GradedList] = {
-            "worker": orjson.dumps({"node": request.node, **_facts_of(node, catalogue)}),
+            "worker": orjson.dumps({"node": request.node, **facts_shown(node, catalogue.tables)}),
             "considered": orjson.dumps(result.considered),
             "matches": await self._graded_images(principal, result.matches, version, disclosure),
             "summary": orjson.dumps(summary),
@@ -168,7 +168,7 @@ class Judge:
             {
                 "grade": kind.verdict.grade,
                 "reasons": [reason_answer(reason) for reason in kind.verdict.reasons],
-                "worker": _facts_of(kind.node, catalogue),
+                "worker": facts_shown(kind.node, catalogue.tables),
                 "nodes": [{"pk": pk, **names[pk]} for pk in kind.nodes if pk in names],
             }
             for kind in kinds
@@ -259,8 +259,9 @@ def best_first(verdicts: Graded) -> list[tuple[int, Verdict]]:
     return sorted(verdicts, key=lambda pair: (ORDER[pair[1].grade], pair[0]))
 
 
-def _facts_of(node: Node, catalogue: CatalogueSnapshot) -> dict[str, Any]:
+def facts_shown(node: Node, tables: Tables) -> dict[str, Any]:
+    """Gives the facts of a node as the API names them, with the generation of its GPU."""
     generation = node.hardware_generation
     if generation is None and node.compute_capability is not None:
-        generation = catalogue.tables.generation_of(node.compute_capability)
+        generation = tables.generation_of(node.compute_capability)
     return facts_of(node) | {"hardware_generation": generation}

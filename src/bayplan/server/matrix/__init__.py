@@ -1,0 +1,1 @@
+"""The matrix of a fleet: every group of images on every kind of nodes."""
