@@ -31,7 +31,8 @@ MAY_IMPORT: Mapping[str, frozenset[str]] = {
     "server/http": EVERYONE | {"domain", "schemas", "registry", "scan", "db", "server/http", "server/auth"},
     "server/auth": EVERYONE | {"domain", "schemas", "db", "server/auth", "server/http"},
     "web": EVERYONE | {"schemas", "exports", "server", "server/http", "server/auth", "web"},
-    "client": EVERYONE | {"schemas", "client"},
+    "client": EVERYONE
+    | {"domain", "schemas", "client"},  # it looks names up: references, frameworks, the nearest names
     "agent": EVERYONE | {"client", "domain", "registry", "scan", "schemas", "agent"},
 }
 """What each part may import of the package. `cli`, and what wires the server together, may import anything.

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from bayplan.cli.client_settings import ClientSettings, client_settings
+from bayplan.client.settings import ClientSettings, client_settings
 from bayplan.config import load_settings
 
 NAMES = [field.name for field in fields(ClientSettings)]

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from bayplan.cli import contexts
+from bayplan.client import contexts
 from bayplan.errors import Conflict, Invalid
 from tests.cli.conftest import Shell
 from tests.process import Server

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from bayplan.cli import stored_sessions
+from bayplan.client import stored_sessions
 from bayplan.errors import Invalid
 from tests.cli.conftest import Shell
 from tests.process import Server
@@ -144,7 +144,7 @@ def test_a_configuration_folder_that_is_none(tmp_path: Path, monkeypatch: pytest
 
 NOBODY = """
 import os, platformdirs.unix, pwd
-from bayplan.cli.client_settings import config_folder
+from bayplan.client.settings import config_folder
 from bayplan.config import load_settings
 from bayplan.errors import CannotStart
 load_settings(home="/somewhere")

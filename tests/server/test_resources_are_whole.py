@@ -5,7 +5,7 @@ import re
 import pytest
 
 from bayplan.client.client import Client
-from bayplan.client.resources import Collection
+from bayplan.client.collection import Collection
 from bayplan.db.projection import expandable
 from bayplan.db.resource_types import RESOURCE_TYPES
 from bayplan.server.crud.resource import Resource

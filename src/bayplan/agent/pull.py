@@ -120,6 +120,7 @@ def pull(
             framework=request.framework,
             grades=request.grades,
             limit=NEXT_BEST_AT_MOST if request.next_best else 1,
+            allow_unknown_names=True,  # the summary says it, beside what else stands in the way
         )
     except Invalid as error:
         if not any(problem.field == "node" for problem in error.problems):

@@ -13,7 +13,6 @@ from typer.exceptions import TyperException
 
 from bayplan import __version__
 from bayplan.cli import commands, error_output, streams
-from bayplan.cli.client_settings import client_settings
 from bayplan.cli.prompt import INTERRUPTED
 from bayplan.errors import BayplanError, CannotStart, fault_sentence
 
@@ -122,6 +121,8 @@ def _after_system_error(error: OSError) -> int:
 
 def _after_fault(error: Exception) -> int:
     """Prints that this is a fault of bayplan, and with BAYPLAN_TRACEBACK where it happened."""
+    from bayplan.client.settings import client_settings
+
     if client_settings().traceback:
         from traceback import print_exception
 

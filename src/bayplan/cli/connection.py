@@ -3,41 +3,12 @@
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 
-from bayplan.cli import contexts, stored_sessions
-from bayplan.cli.client_settings import client_settings, is_set
-from bayplan.client import Client, Tokens
-from bayplan.client.tokens import clean_token
-from bayplan.client.transport import server_address
+from bayplan.client import Client, Tokens, stored_sessions
+from bayplan.client.session import account_at, has_account_settings, named_server, nobody
+from bayplan.client.settings import client_settings
 from bayplan.clock import timestamp
-from bayplan.errors import BayplanError, Unauthenticated, Unreachable
-
-
-@dataclass(frozen=True, slots=True)
-class NamedServer:
-    """The server that a command talks to, and what names it: an option, a variable, a context, or nothing."""
-
-    url: str
-    named_by: str
-
-
-def named_server(server: str | None = None) -> NamedServer:
-    """Gives the server of `--server`, of BAYPLAN_SERVER, of the context in BAYPLAN_CONTEXT, of the current context, or else this machine's.
-
-    Raises `NotFound` for a context that there is not, and `Invalid`.
-    """
-    settings = client_settings()
-    if server is not None:
-        return NamedServer(server_address(server), "--server")
-    if is_set("server"):
-        return NamedServer(server_address(settings.server), "BAYPLAN_SERVER")
-    if settings.context is not None:
-        return NamedServer(contexts.load().server_of(settings.context), f"BAYPLAN_CONTEXT, {settings.context}")
-    known = contexts.load()
-    if known.current is not None:
-        return NamedServer(known.server_of(known.current), f"the context {known.current}")
-    return NamedServer(server_address(settings.server), "no setting and no context")
+from bayplan.errors import BayplanError, Unreachable
 
 
 def address(server: str | None) -> str:
@@ -50,8 +21,7 @@ def is_logged_in(server: str | None) -> bool:
 
     Raises for a `server` that cannot be one.
     """
-    settings = client_settings()
-    if settings.token is not None or (settings.username is not None and settings.password is not None):
+    if has_account_settings(client_settings()):
         return True
     try:
         return stored_sessions.find(address(server)) is not None
@@ -64,8 +34,12 @@ def is_logged_in(server: str | None) -> bool:
 @contextmanager
 def connect(server: str | None, *, timeout_seconds: float = 30) -> Iterator[Client]:
     """An authenticated client: by BAYPLAN_TOKEN, by BAYPLAN_USERNAME and BAYPLAN_PASSWORD, or by the session of `bayplan login`."""
-    with where_to_look(), _connected(server, timeout_seconds) as client:
-        yield client
+    with where_to_look():
+        url = address(server)
+        if account_at(url) is None:
+            raise nobody(url)
+        with Client(url, timeout_seconds=timeout_seconds) as client:
+            yield client
 
 
 def warn_unless_asked(url: str) -> None:
@@ -77,8 +51,7 @@ def warn_unless_asked(url: str) -> None:
 
 def session_end(url: str) -> str | None:
     """When the session that is kept at the server ends, None where commands do not authenticate by one."""
-    settings = client_settings()
-    if settings.token is not None or (settings.username is not None and settings.password is not None):
+    if has_account_settings(client_settings()):
         return None
     session = stored_sessions.find(url)
     return None if session is None or session.ends is None else timestamp(session.ends)
@@ -101,55 +74,3 @@ def where_to_look() -> Iterator[None]:
             raise
         detail = f"{error.detail} `bayplan context list` shows the servers that you use."
         raise Unreachable(detail, code=error.code) from None
-
-
-@contextmanager
-def _connected(server: str | None, timeout_seconds: float) -> Iterator[Client]:
-    settings = client_settings()
-    url = address(server)
-    if settings.token is not None:
-        with Client(
-            url,
-            token=clean_token(settings.token, "BAYPLAN_TOKEN holds no access token"),
-            timeout_seconds=timeout_seconds,
-        ) as client:
-            try:
-                yield client
-            except Unauthenticated as error:
-                detail = f"{url} does not take the access token in BAYPLAN_TOKEN, or no longer; put a new one there."
-                if settings.token.startswith("bpt_"):
-                    detail = f"{url} does not take the token in BAYPLAN_TOKEN. {error.detail}"
-                raise Unauthenticated(detail, code=error.code) from None
-    elif settings.username is not None and settings.password is not None:
-        with Client(
-            url, username=settings.username, password=settings.password, timeout_seconds=timeout_seconds
-        ) as client:
-            yield client
-    else:
-        with _with_stored_session(url, timeout_seconds) as client:
-            yield client
-
-
-@contextmanager
-def _with_stored_session(url: str, timeout_seconds: float) -> Iterator[Client]:
-    session = stored_sessions.find(url)
-    if session is None:
-        raise Unauthenticated(f"Nobody is logged in to {url}; run `bayplan login{_at(url)}` first.")
-    username = session.username
-
-    def keep(tokens: Tokens) -> None:
-        stored_sessions.keep(url, stored_sessions.StoredSession(username, tokens.access, tokens.refresh))
-
-    with Client(url, tokens=session.tokens, on_tokens=keep, timeout_seconds=timeout_seconds) as client:
-        try:
-            yield client
-        except Unauthenticated as error:
-            detail = f"The session of {username} at {url} has ended; run `bayplan login{_at(url)}` again."
-            if session.refresh is None:  # a token for programs, whose end the server explains
-                detail = f"{url} does not take the token of {username} that is kept here. {error.detail}"
-            raise Unauthenticated(detail, code=error.code) from None
-
-
-def _at(url: str) -> str:
-    """The option that names the server in a command; empty where the command asks it anyway."""
-    return "" if url == address(None) else f" --server {url}"

@@ -121,7 +121,7 @@ def takes_context(command: Command) -> Command:
         if context is not None:
             if server is not None:
                 raise UsageError("--server and --context both name a server; leave one of them out.")
-            from bayplan.cli import contexts
+            from bayplan.client import contexts
 
             server = contexts.load().server_of(context)
         command(server=server, **arguments)
@@ -172,7 +172,7 @@ def worker_state(path: Path | None) -> Path:
     """The file of this machine's credential: that of the option, else of the setting, else in the user's configuration."""
     if path is not None:
         return path
-    from bayplan.cli.client_settings import client_settings, config_folder
+    from bayplan.client.settings import client_settings, config_folder
 
     return client_settings().worker_state or config_folder() / "worker.json"
 

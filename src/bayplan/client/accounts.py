@@ -4,8 +4,9 @@ import builtins
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from bayplan.client.resources import Collection
+from bayplan.client.collection import Collection, Named, key
 from bayplan.client.transport import Transport
+from bayplan.errors import NotFound
 
 if TYPE_CHECKING:
     from bayplan.schemas.auth import TokensAnswer
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
 
 class Users(Collection["UserAnswer", "UserAnswer"]):
     """The users, and oneself."""
+
+    noun, name_fields, list_command = "user", ("username",), "user list"
 
     def me(self) -> "WhoAmIAnswer":
         """The user of the session or of the token, and that token."""
@@ -55,6 +58,19 @@ class ApiTokens:
         )
         return tokens
 
-    def revoke(self, pk: int) -> None:
-        """Ends a token at once, and for good."""
+    def named(self, text: str) -> "ApiTokenAnswer":
+        """One's own token with that name or key, or for staff anybody's with that key. Raises `NotFound`."""
+        mine = self.list()
+        existing = [token for token in mine if token["name"] == text]
+        existing = existing or [token for token in mine if token["pk"] == key(text)]
+        if not existing and key(text) is not None and self._request("GET", "/v1/users/me")["user"]["is_staff"]:
+            existing = [token for token in self.list(everyone=True) if token["pk"] == key(text)]
+        if not existing:
+            names = ", ".join(token["name"] for token in mine)
+            raise NotFound(f"There is no token {text!r}; " + (f"yours are {names}." if names else "you have none."))
+        return existing[0]
+
+    def revoke(self, named: Named) -> None:
+        """Ends a token at once, and for good: that with the key, or one's own with the name."""
+        pk = named if isinstance(named, int) else self.named(named)["pk"]
         self._request("DELETE", f"/v1/tokens/{pk}")

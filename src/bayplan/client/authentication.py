@@ -3,7 +3,7 @@
 httpx2 is imported here, so this module is imported when the first client is made.
 """
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from typing import Any
 
 import httpx2
@@ -27,7 +27,7 @@ class TokenAuthentication(httpx2.Auth):
         server: str,
         tokens: Tokens,
         credentials: AccountCredentials | None,
-        on_tokens: Callable[[Tokens], None] | None,
+        on_tokens: Sequence[Callable[[Tokens], None]],
     ) -> None:
         self._server = server
         self._tokens = tokens
@@ -43,10 +43,10 @@ class TokenAuthentication(httpx2.Auth):
             yield self._authorized(request)
 
     def keep(self, tokens: Tokens) -> Tokens:
-        """Sends these tokens from now on, and gives them to `on_tokens`."""
+        """Sends these tokens from now on, and gives them to each of `on_tokens`."""
         self._tokens = tokens
-        if self._on_tokens is not None:
-            self._on_tokens(tokens)
+        for keep in self._on_tokens:
+            keep(tokens)
         return tokens
 
     def _renew(self, request: httpx2.Request) -> Generator[httpx2.Request, httpx2.Response, bool]:

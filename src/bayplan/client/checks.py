@@ -3,6 +3,8 @@
 import builtins
 from typing import TYPE_CHECKING, Literal
 
+from bayplan.client.collection import Named
+from bayplan.client.images import Images
 from bayplan.client.transport import Transport
 
 if TYPE_CHECKING:
@@ -15,12 +17,14 @@ REQUEST_TIMEOUT_SECONDS = 120
 class Checks:
     """The server's checks of its images against their registries; `Images.checks` has the results for one image."""
 
-    def __init__(self, transport: Transport) -> None:
+    def __init__(self, transport: Transport, images: Images) -> None:
         self._request = transport.request
+        self._images = images
 
-    def check(self, pk: int) -> "ImageChecks":
+    def check(self, image: Named) -> "ImageChecks":
         """Checks an image now, and gives the result."""
-        checks: ImageChecks = self._request("POST", f"/v1/docker/{pk}/checks", timeout_seconds=CHECK_TIMEOUT_SECONDS)
+        path = f"/v1/docker/{self._images.key(image)}/checks"
+        checks: ImageChecks = self._request("POST", path, timeout_seconds=CHECK_TIMEOUT_SECONDS)
         return checks
 
     def request(self, which: Literal["all", "not_ok"]) -> "RequestedChecks":

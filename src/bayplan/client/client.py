@@ -5,21 +5,23 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
+from bayplan.client import session
 from bayplan.client.accounts import ApiTokens, Users
 from bayplan.client.checks import Checks
+from bayplan.client.collection import Named
 from bayplan.client.credentials import Credentials
 from bayplan.client.filters import Expression
+from bayplan.client.images import Images
+from bayplan.client.nodes import Nodes
 from bayplan.client.prefetch import Prefetch
-from bayplan.client.resources import Collection, Generations, Images, Licences, Nodes
+from bayplan.client.resources import CudaReleases, Domains, Frameworks, Generations, Licences
 from bayplan.client.scans import Scans
-from bayplan.client.tokens import AccountCredentials, Tokens
+from bayplan.client.tokens import AccountCredentials, ServerAccount, Tokens
 from bayplan.client.transport import Params, Transport
+from bayplan.errors import Invalid, NotFound
 
 if TYPE_CHECKING:
     from bayplan.schemas.catalogue import PlanAnswer
-    from bayplan.schemas.cuda import CudaAnswer
-    from bayplan.schemas.domains import DomainAnswer
-    from bayplan.schemas.frameworks import FrameworkAnswer
     from bayplan.schemas.history import HistoryEntry
     from bayplan.schemas.match import MatchAnswer
     from bayplan.schemas.matrix import MatrixAnswer
@@ -27,6 +29,8 @@ if TYPE_CHECKING:
 Catalogue = dict[str, list[dict[str, Any]]]
 """The sections of a catalogue file (`frameworks`, `images`, `nodes`): create bodies with natural keys."""
 
+NO_SUCH = frozenset(("no_such_task", "no_such_domain", "no_such_framework"))
+"""The codes of a match's summary for names that no image has."""
 HISTORY_PAGE = 500
 APPLY_TIMEOUT_SECONDS = 600  # a file of some ten thousand images
 
@@ -34,14 +38,16 @@ APPLY_TIMEOUT_SECONDS = 600  # a file of some ten thousand images
 class Client:
     """A server's catalogue. Close it when done, or use it in a `with` block.
 
-    It authenticates by `username` and `password`, as a `worker` by its `secret`, by an access `token`, or by `tokens`, of
-    which the refresh token gets a new access token when the old one has run out. `on_tokens` is called with every new
-    pair, to keep it.
+    Without `server` it is that of the command line: BAYPLAN_SERVER, the context in BAYPLAN_CONTEXT, the current context, or
+    this machine's. It authenticates by `username` and `password`, as a `worker` by its `secret`, by an access `token`, or by
+    `tokens`, of which the refresh token gets a new access token when the old one has run out; without all of them by
+    BAYPLAN_TOKEN, by BAYPLAN_USERNAME and BAYPLAN_PASSWORD, or by the session of `bayplan login`. `on_tokens` is called with
+    every new pair, to keep it.
     """
 
     def __init__(
         self,
-        server: str = "http://127.0.0.1:8000",
+        server: str | None = None,
         *,
         username: str | None = None,
         password: str | None = None,
@@ -52,35 +58,28 @@ class Client:
         on_tokens: Callable[[Tokens], None] | None = None,
         timeout_seconds: float = 30,
     ) -> None:
-        credentials: AccountCredentials | None = None
-        if username is not None and password is not None:
-            credentials = {"username": username, "password": password}
-        elif worker is not None and secret is not None:
-            credentials = {"worker": worker, "secret": secret}
-        self._transport = Transport(
-            server,
-            tokens=tokens or Tokens(access=token),
-            credentials=credentials,
-            on_tokens=on_tokens,
-            timeout_seconds=timeout_seconds,
-        )
-        self.images = Images(
-            self._transport,
-            "/v1/docker",
-            ("cuda_version", "framework", "min_hardware_generation", "licence", "creator"),
-        )
+        of_user = _both("username", username, "password", password)
+        credentials = of_user or _both("worker", worker, "secret", secret)
+        if tokens is None and token is not None:
+            tokens = Tokens(access=token)
+        url = session.named_server(server).url
+        is_named = credentials is not None or tokens is not None
+        account = ServerAccount(tokens or Tokens(), credentials) if is_named else session.account_or_nobody(url)
+        self._transport = Transport(url, account, on_tokens=on_tokens, timeout_seconds=timeout_seconds)
         self.nodes = Nodes(self._transport, "/v1/nodes", ("hardware_generation",))
-        self.cuda: Collection[CudaAnswer, CudaAnswer] = Collection(self._transport, "/v1/cuda")
+        references = ("cuda_version", "framework", "min_hardware_generation", "licence", "creator")
+        self.images = Images(self._transport, "/v1/docker", references, self.nodes)
+        self.cuda = CudaReleases(self._transport, "/v1/cuda")
         self.hardware = Generations(self._transport, "/v1/hardware")
-        self.frameworks: Collection[FrameworkAnswer, FrameworkAnswer] = Collection(self._transport, "/v1/frameworks")
-        self.domains: Collection[DomainAnswer, DomainAnswer] = Collection(self._transport, "/v1/domains")
+        self.frameworks = Frameworks(self._transport, "/v1/frameworks")
+        self.domains = Domains(self._transport, "/v1/domains")
         self.licences = Licences(self._transport, "/v1/licences")
         self.users = Users(self._transport, "/v1/users")
         self.api_tokens = ApiTokens(self._transport)
-        self.prefetch = Prefetch(self._transport, "/v1/prefetch", ("creator",))
-        self.checks = Checks(self._transport)
+        self.prefetch = Prefetch(self._transport, "/v1/prefetch", ("creator",), self.images, self.nodes)
+        self.checks = Checks(self._transport, self.images)
         self.scans = Scans(self._transport)
-        self.credentials = Credentials(self._transport)
+        self.credentials = Credentials(self._transport, self.images)
         self.catalogue = CatalogueFile(self._transport)
 
     @property
@@ -110,12 +109,21 @@ class Client:
         *,
         resource: str | None = None,
         pk: int | None = None,
+        image: Named | None = None,
+        node: Named | None = None,
         user: str | None = None,
         since: str | None = None,
         until: str | None = None,
         limit: int | None = None,
     ) -> "Iterator[HistoryEntry]":
-        """The history of the catalogue, newest first: every entry, page by page as it is read, or `limit` entries; staff only."""
+        """The history of the catalogue, newest first: every entry, page by page as it is read, or `limit` entries; staff only.
+
+        `image` or `node` stands for its resource and key.
+        """
+        if image is not None:
+            resource, pk = "docker", self.images.key(image)
+        elif node is not None:
+            resource, pk = "nodes", self.nodes.key(node)
         params: Params | None = {"resource": resource, "pk": pk, "user": user, "since": since, "until": until}
         left = sys.maxsize if limit is None else limit
         while params is not None and left > 0:
@@ -126,7 +134,7 @@ class Client:
     def match(
         self,
         *,
-        node: int | None = None,
+        node: Named | None = None,
         worker: Mapping[str, object] | None = None,
         task: str | None = None,
         domain: str | None = None,
@@ -136,14 +144,17 @@ class Client:
         limit: int | None = None,
         limit_per_framework: int | None = None,
         explain: bool = False,
+        allow_unknown_names: bool = False,
     ) -> "MatchAnswer":
         """The images that run on a node of the catalogue, or on a worker described here, best first.
 
         `framework` is a name ("torch"), a release with its patches ("PyTorch 2.4"), or has versions as pip writes them
         ("pytorch>=2.1,<3"); `explain` adds the images that do not run there, each with every reason.
+        Raises `NotFound`, which names the nearest ones, for a task, domain or framework that no image has; with
+        `allow_unknown_names` the answer says so in its summary.
         """
         fields: dict[str, object] = {
-            "node": node,
+            "node": None if node is None else self.nodes.key(node),
             "worker": worker,
             "task": task,
             "domain": domain,
@@ -156,6 +167,8 @@ class Client:
         }
         body = {name: value for name, value in fields.items() if value is not None}
         answer: MatchAnswer = self._transport.request("POST", "/v1/docker/match", body)
+        if not allow_unknown_names:
+            _require_names(answer)
         return answer
 
     def matrix(self, images: Sequence[Expression] = (), nodes: Sequence[Expression] = ()) -> "MatrixAnswer":
@@ -203,3 +216,19 @@ class CatalogueFile:
             timeout_seconds=APPLY_TIMEOUT_SECONDS,
         )
         return plan
+
+
+def _both(name: str, value: str | None, secret_name: str, secret: str | None) -> AccountCredentials | None:
+    """The credentials, None for neither part. Raises `Invalid` for half of them."""
+    if value is not None and secret is not None:
+        return {name: value, secret_name: secret}
+    if value is None and secret is None:
+        return None
+    raise Invalid.at(name, "invalid", f"Give both {name} and {secret_name}, or neither.")
+
+
+def _require_names(answer: "MatchAnswer") -> None:
+    """Raises `NotFound` where a match considered no image because of a task, domain or framework that no image has."""
+    lines = [line for line in answer["summary"] if line["code"] in NO_SUCH]
+    if not answer["considered"] and lines:
+        raise NotFound(" ".join(dict.fromkeys(line["remedy"] or "" for line in lines)))

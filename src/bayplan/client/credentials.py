@@ -3,6 +3,8 @@
 import builtins
 from typing import TYPE_CHECKING, Any
 
+from bayplan.client.collection import Named
+from bayplan.client.images import Images
 from bayplan.client.transport import Transport
 
 if TYPE_CHECKING:
@@ -15,8 +17,9 @@ ROTATION_TIMEOUT_SECONDS = 120  # the server gives a registry 60
 class Credentials:
     """The credentials of all registries; a password goes to the server and never comes from it."""
 
-    def __init__(self, transport: Transport) -> None:
+    def __init__(self, transport: Transport, images: Images) -> None:
         self._request = transport.request
+        self._images = images
 
     def list(self) -> "builtins.list[RegistryCredentialsAnswer]":
         """All credentials of images that are not deleted, by registry and user name."""
@@ -45,7 +48,7 @@ class Credentials:
     def audit(
         self,
         *,
-        image: int | None = None,
+        image: Named | None = None,
         kind: str | None = None,
         name: str | None = None,
         since: str | None = None,
@@ -53,6 +56,7 @@ class Credentials:
         offset: int | None = None,
     ) -> "builtins.list[AuditEntry]":
         """The audit log of registry passwords, newest first: 100 entries unless `limit` is given."""
-        params = {"image": image, "kind": kind, "name": name, "since": since, "limit": limit, "offset": offset}
+        pk = None if image is None else self._images.key(image)
+        params = {"image": pk, "kind": kind, "name": name, "since": since, "limit": limit, "offset": offset}
         entries: builtins.list[AuditEntry] = self._request("GET", "/v1/audit", params=params)
         return entries

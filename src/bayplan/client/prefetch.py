@@ -4,7 +4,10 @@ import builtins
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from bayplan.client.resources import Collection
+from bayplan.client.collection import Collection, Named
+from bayplan.client.images import Images
+from bayplan.client.nodes import Nodes
+from bayplan.client.transport import Transport
 
 if TYPE_CHECKING:
     from bayplan.schemas.prefetch import (
@@ -21,6 +24,14 @@ if TYPE_CHECKING:
 class Prefetch(Collection["PrefetchRuleAnswer", "ExpandedPrefetchRuleAnswer"]):
     """The rules for prefetching, and the desired images and inventories that follow from them."""
 
+    noun, list_command = "rule", "prefetch list"
+
+    def __init__(
+        self, transport: Transport, path: str, references: tuple[str, ...], images: Images, nodes: Nodes
+    ) -> None:
+        super().__init__(transport, path, references)
+        self._images, self._nodes = images, nodes
+
     def desired_images(self, etag: str | None = None) -> "tuple[DesiredImagesAnswer, str | None] | None":
         """The images desired on this worker, with the answer's ETag; None where that is still `etag`."""
         return self._request_if_changed(f"{self._path}/wanted", etag)
@@ -34,12 +45,12 @@ class Prefetch(Collection["PrefetchRuleAnswer", "ExpandedPrefetchRuleAnswer"]):
         inventories: builtins.list[WorkerInventory] = self._request("GET", f"{self._path}/status")
         return inventories
 
-    def node_inventory(self, pk: int) -> "NodeInventory":
+    def node_inventory(self, node: Named) -> "NodeInventory":
         """The images that a node holds or is to hold. Raises `NotFound`."""
-        inventory: NodeInventory = self._request("GET", f"/v1/nodes/{pk}/holdings")
+        inventory: NodeInventory = self._request("GET", f"/v1/nodes/{self._nodes.key(node)}/holdings")
         return inventory
 
-    def image_inventory(self, pk: int) -> "ImageInventory":
+    def image_inventory(self, image: Named) -> "ImageInventory":
         """The nodes that hold an image or are to hold it. Raises `NotFound`."""
-        inventory: ImageInventory = self._request("GET", f"/v1/docker/{pk}/holdings")
+        inventory: ImageInventory = self._request("GET", f"/v1/docker/{self._images.key(image)}/holdings")
         return inventory

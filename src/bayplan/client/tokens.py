@@ -1,7 +1,7 @@
 """The tokens that a client sends with its requests, and the credentials that it gets them for."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from bayplan.errors import Invalid
@@ -19,6 +19,16 @@ class Tokens:
 
     access: str | None = field(default=None, repr=False)
     refresh: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class ServerAccount:
+    """What authenticates at a server, what keeps renewed tokens, and what the person reads where the server refuses it."""
+
+    tokens: Tokens = Tokens()
+    credentials: AccountCredentials | None = None
+    on_tokens: Callable[[Tokens], None] | None = None
+    refusal: Callable[[str], str] | None = None
 
 
 def clean_token(text: str, refusal: str = "This is no access token") -> str:

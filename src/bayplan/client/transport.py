@@ -13,8 +13,8 @@ from urllib.parse import parse_qsl, urlsplit
 from bayplan import __version__
 from bayplan.client.notebook import drawn
 from bayplan.client.responses import content_of
-from bayplan.client.tokens import AccountCredentials, Tokens, clean_token
-from bayplan.errors import BayplanError, Invalid
+from bayplan.client.tokens import AccountCredentials, ServerAccount, Tokens, clean_token
+from bayplan.errors import BayplanError, Invalid, Unauthenticated
 
 if TYPE_CHECKING:
     import httpx2
@@ -30,9 +30,8 @@ class Transport:
     def __init__(
         self,
         server: str,
+        account: ServerAccount,
         *,
-        tokens: Tokens,
-        credentials: AccountCredentials | None,
         on_tokens: Callable[[Tokens], None] | None,
         timeout_seconds: float,
     ) -> None:
@@ -42,9 +41,12 @@ class Transport:
 
         self.server = server_address(server)
         self._timeout_seconds = timeout_seconds
+        tokens = account.tokens
         if tokens.access is not None:
             tokens = Tokens(clean_token(tokens.access), tokens.refresh)
-        self._authentication = TokenAuthentication(self.server, tokens, credentials, on_tokens)
+        keepers = [keep for keep in (account.on_tokens, on_tokens) if keep is not None]
+        self._authentication = TokenAuthentication(self.server, tokens, account.credentials, keepers)
+        self._refusal = account.refusal
         self._proxy = proxy_for(self.server)
         headers = {"User-Agent": f"bayplan/{__version__}", "Accept": "application/json"}
         self._http = http_client(self.server, self._proxy, headers, timeout_seconds)
@@ -74,27 +76,41 @@ class Transport:
         Raises the error of `bayplan.errors` that a refusal stands for, and `Unreachable` where no bayplan answers.
         """
         response = self._send(method, path, body, params=params, headers=headers, timeout_seconds=timeout_seconds)
-        return drawn(content_of(self.server, response))
+        return drawn(self._content(response))
 
     def request_if_changed(self, path: str, etag: str | None) -> tuple[Any, str | None] | None:
         """Gives the JSON of the answer and its ETag; None where `etag` is still that of the answer. Raises as `request` does."""
         response = self._send("GET", path, headers={} if etag is None else {"If-None-Match": etag})
         if response.status_code == 304:
             return None
-        return content_of(self.server, response), response.headers.get("ETag")
+        return self._content(response), response.headers.get("ETag")
 
     def request_page(self, path: str, params: Params, body: object = None) -> tuple[Any, Params | None]:
         """Gives a page of a list, and the parameters of the next one; None where there is none. `body` is its filter."""
         response = self._send("GET" if body is None else "POST", path, body, params=params)
         link = response.links.get("next")
-        return content_of(self.server, response), None if link is None else _query(link["url"])
+        return drawn(self._content(response)), None if link is None else _query(link["url"])
 
     def log_in(self, credentials: AccountCredentials) -> Tokens:
         """Gives new tokens for a user's or a worker's credentials, and sends them from now on."""
         from bayplan.client.authentication import tokens_of
 
         response = self._send("POST", "/v1/auth/obtain", dict(credentials), is_public=True)
-        return self._authentication.keep(tokens_of(self.server, content_of(self.server, response)))
+        tokens = self._authentication.keep(tokens_of(self.server, content_of(self.server, response)))
+        self._refusal = None
+        return tokens
+
+    def _content(self, response: "httpx2.Response") -> Any:
+        try:
+            return content_of(self.server, response)
+        except Unauthenticated as error:
+            raise self._explained(error) from None
+
+    def _explained(self, error: BayplanError) -> BayplanError:
+        """The error with what the person is to do about it, where the account knows."""
+        if self._refusal is None or not isinstance(error, Unauthenticated):
+            return error
+        return Unauthenticated(self._refusal(error.detail), code=error.code)
 
     def _send(
         self,
@@ -123,8 +139,8 @@ class Transport:
                 auth=None if is_public else self._authentication,
                 timeout=timeout,
             )
-        except BayplanError:  # of a renewal of tokens
-            raise
+        except BayplanError as error:  # of a renewal of tokens
+            raise self._explained(error) from None
         except (httpx2.HTTPError, httpx2.InvalidURL, httpx2.StreamError, OSError, ValueError) as error:
             raise failure(error, self.server, self._proxy, timeout) from None
 

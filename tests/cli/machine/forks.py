@@ -31,8 +31,9 @@ def _load() -> None:
     """Loads what the commands load when they run."""
     from bayplan import config
     from bayplan.agent import docker_logins, here, probe_process
-    from bayplan.cli import connection, image_lookup, output
+    from bayplan.cli import connection, output
     from bayplan.cli.machine import _check, _check_view, _probe_view
+    from bayplan.client import image_lookup
     from bayplan.registry import inspect, layout, settings
     from bayplan.schemas import match
 

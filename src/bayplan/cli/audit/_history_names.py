@@ -10,7 +10,7 @@ from bayplan.client import any_of, exact
 
 if TYPE_CHECKING:
     from bayplan.client import Client
-    from bayplan.client.resources import Collection
+    from bayplan.client.collection import Collection
     from bayplan.schemas.history import HistoryEntry
 
 Names = Mapping[str, Mapping[int, str]]

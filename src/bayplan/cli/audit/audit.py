@@ -24,12 +24,11 @@ def audit(
     """Show who was given registry passwords, the latest first."""
     from datetime import UTC, datetime, timedelta
 
-    from bayplan.cli import connection, lookup, output
+    from bayplan.cli import connection, output
     from bayplan.cli.audit import _audit_view as audit_view
 
     earliest = None if since is None else (datetime.now(UTC) - timedelta(seconds=since)).isoformat()
     with connection.connect(server) as client:
         # The key of an image that is gone is still a key.
-        pk = None if image is None else lookup.key(image) or lookup.image(client, [image])["pk"]
-        entries = client.credentials.audit(image=pk, name=name, kind=kind, since=earliest, limit=limit)
+        entries = client.credentials.audit(image=image, name=name, kind=kind, since=earliest, limit=limit)
     return output.render(entries, output_format, view=audit_view.show_audit)

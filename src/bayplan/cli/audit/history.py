@@ -37,7 +37,7 @@ def history(
     """
     from datetime import UTC, datetime, timedelta
 
-    from bayplan.cli import connection, lookup, output
+    from bayplan.cli import connection, output
     from bayplan.cli.audit import _history_view as history_view
     from bayplan.cli.audit._history_names import read_names
 
@@ -54,9 +54,9 @@ def history(
     with connection.connect(server) as client:
         # The key of an object that is gone is still a key.
         if image is not None:
-            resource, pk = "docker", int(image) if image.isdecimal() else lookup.image(client, [image])["pk"]
+            resource, pk = "docker", client.images.key(image)
         if node is not None:
-            resource, pk = "nodes", int(node) if node.isdecimal() else lookup.node(client, node)["pk"]
+            resource, pk = "nodes", client.nodes.key(node)
         entries = list(client.history(resource=resource, pk=pk, user=user, since=earliest, until=latest, limit=limit))
         return output.render(
             entries, output_format, view=lambda entries: history_view.show_history(entries, read_names(client, entries))

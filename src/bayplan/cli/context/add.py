@@ -12,7 +12,7 @@ def add(
     url: Annotated[str, typer.Option("--server", metavar="URL", help="The server's address.", show_default=False)],
 ) -> None:
     """Give a server a name."""
-    from bayplan.cli import contexts
+    from bayplan.client import contexts
 
     contexts.add(name, url)
     typer.echo(f"Added {name}; `bayplan context use {name}` makes it the current one.")

@@ -5,8 +5,9 @@ from bayplan.cli.options import TABLE, Output
 
 def list_(output_format: Output = TABLE) -> None:
     """List the servers that you use."""
-    from bayplan.cli import contexts, output, stored_sessions
+    from bayplan.cli import output
     from bayplan.cli.context import _view as view
+    from bayplan.client import contexts, stored_sessions
 
     known = contexts.load()
     users = {server: stored_sessions.user_at(server) for server in known.servers.values()}

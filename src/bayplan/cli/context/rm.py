@@ -11,7 +11,8 @@ def rm(
     name: Annotated[str, typer.Argument(metavar="NAME", help="Its name.", show_default=False)], yes: Yes = False
 ) -> None:
     """Forget a context; the session at its server stays."""
-    from bayplan.cli import contexts, prompt, stored_sessions
+    from bayplan.cli import prompt
+    from bayplan.client import contexts, stored_sessions
 
     existing = contexts.load()
     server = existing.server_of(name)

@@ -7,7 +7,8 @@ import typer
 
 def use(name: Annotated[str, typer.Argument(metavar="NAME", help="Its name.", show_default=False)]) -> None:
     """Have commands ask the server of this context."""
-    from bayplan.cli import connection, contexts
+    from bayplan.cli import connection
+    from bayplan.client import contexts
 
     server = contexts.use(name)
     typer.echo(f"Commands ask {name} ({server}) from now on.")

@@ -37,7 +37,7 @@ def export_to(
     kubernetes: Pods for `kubectl apply -f -`, with a node affinity. dra: Pods that claim their GPU. slurm: a batch script with
     enroot. compose: services for `docker compose -f`. nfd: an image compatibility specification, to be attached to the image.
     """
-    from bayplan.cli import connection, lookup
+    from bayplan.cli import connection
     from bayplan.exports.compose import compose
     from bayplan.exports.dra import dra
     from bayplan.exports.kubernetes import kubernetes
@@ -47,7 +47,7 @@ def export_to(
     if target in _ONE_EACH and len(images) > 1:
         raise UsageError(f"A file for {target.value} has one image; export each by itself.")
     with connection.connect(server) as client:
-        floors = [client.images.floor(lookup.image(client, [image])["pk"]) for image in images]
+        floors = [client.images.floor(image) for image in images]
     match target:
         case ExportTarget.COMPOSE:
             text = compose(floors)

@@ -41,10 +41,10 @@ def list_(
     output_format: Output = TABLE,
 ) -> None:
     """List images, by name and version."""
-    from bayplan.cli import connection, lookup, output
-    from bayplan.cli.framework_lookup import of_frameworks
+    from bayplan.cli import connection, output
     from bayplan.cli.images import _view as image_view
     from bayplan.client import both, contains, exact, is_null
+    from bayplan.client.framework_lookup import of_frameworks
 
     expressions = []
     if task is not None:
@@ -63,7 +63,7 @@ def list_(
     order = ("name", "version")
     with connection.connect(server) as client:
         if framework is not None:
-            expressions.append(of_frameworks(client, framework))
+            expressions.append(of_frameworks(client.frameworks, framework))
         images = client.images.list(
             *expressions,
             order_by=order,
@@ -72,7 +72,7 @@ def list_(
             expand=not output_format.is_data,  # type: ignore[call-overload]  # either type of image has a name
         )
         if not images and (task is not None or domain is not None):
-            lookup.require_names(client.match(worker={}, task=task, domain=domain, limit=1))
+            client.match(worker={}, task=task, domain=domain, limit=1)
         if not runnable:
             return output.render(images, output_format, view=image_view.show_list, name=image_view.reference)
         references = {image["pk"]: image["reference"] for image in client.images.runnable()}

@@ -106,9 +106,7 @@ def _by_server(request: Request, workers: Callable[[], Workers]) -> Answer | Non
 
 def _in_catalogue(client: Client, text: str) -> ExpandedImageAnswer | None:
     """The image with that name or reference; None for none."""
-    from bayplan.cli import image_lookup, lookup
-
-    return lookup.image(client, [text]) if image_lookup.images_named(client, text) else None
+    return client.images.named(text) if client.images.all_named(text) else None
 
 
 def _other_worker(request: Request) -> Workers:
@@ -117,10 +115,10 @@ def _other_worker(request: Request) -> Workers:
         return _workers.with_changes(_workers.of_text(request.text), changes)
     if request.node is None:
         return _workers.described(changes)
-    from bayplan.cli import connection, lookup
+    from bayplan.cli import connection
 
     with connection.connect(request.server) as client:
-        node = lookup.node(client, request.node)
+        node = client.nodes.named(request.node)
     facts = {name: value for name, value in node.items() if name in NODE_FACTS and value is not None}
     generation = node["hardware_generation"]
     if generation is not None:

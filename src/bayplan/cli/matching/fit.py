@@ -27,7 +27,7 @@ def fit(
 
     with connection.connect(server) as client:
         existing = lookup.image(client, image)
-        nodes = None if node is None else [lookup.node(client, node)["pk"]]
+        nodes = None if node is None else [client.nodes.named(node)["pk"]]
         changes = body(facts)
         answer = client.images.fit(existing["pk"], worker=changes or None, nodes=nodes)
 

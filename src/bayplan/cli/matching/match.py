@@ -54,14 +54,14 @@ def match(
     Without --framework the result is grouped by framework, with so many of each (--limit); JSON is the API's flat list.
     Where none runs, it says what stands in the way and what would change that.
     """
-    from bayplan.cli import connection, lookup, output
+    from bayplan.cli import connection, output
     from bayplan.cli.matching import _view as match_view
 
     described = described_node(node is not None, cpu_only, here, **facts)
     of_each = framework is None and output_format.is_for_people
     limit = limit or (OF_EACH if of_each else LIMIT)
     with connection.connect(server) as client:
-        catalogue_node = lookup.node(client, node) if node is not None else None
+        catalogue_node = client.nodes.named(node) if node is not None else None
         answer = client.match(
             node=catalogue_node["pk"] if catalogue_node else None,
             worker=described,
@@ -73,7 +73,6 @@ def match(
             limit_per_framework=limit if of_each else None,
             explain=explain,
         )
-        lookup.require_names(answer)
 
         def view(answer: "MatchAnswer") -> None:
             match_view.show_answer(answer, match_view.Names.of(client), catalogue_node, limit, of_each=of_each)

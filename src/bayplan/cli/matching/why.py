@@ -46,7 +46,7 @@ def why(
     described = described_node(node is not None, cpu_only, here, **facts)
     with connection.connect(server) as client:
         existing = lookup.image(client, image)
-        catalogue_node = lookup.node(client, node) if node is not None else None
+        catalogue_node = client.nodes.named(node) if node is not None else None
         answer = client.match(
             node=catalogue_node["pk"] if catalogue_node else None,
             worker=described,

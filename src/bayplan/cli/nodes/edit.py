@@ -32,7 +32,7 @@ def edit(
 
     The word none empties a field of text.
     """
-    from bayplan.cli import connection, lookup, output
+    from bayplan.cli import connection, output
     from bayplan.cli.nodes import _view as node_view
 
     names = {"hostname": hostname, "labels": label_changes(label) if label else None}
@@ -40,6 +40,6 @@ def edit(
     if not changes:
         raise UsageError("Say what to change, as in `--driver 550.54.15`; --help lists what there is.")
     with connection.connect(server) as client:
-        changed = client.nodes.update(lookup.node(client, node)["pk"], changes)
+        changed = client.nodes.update(client.nodes.named(node)["pk"], changes)
     sentence = f"Changed {', '.join(sorted(changes))} of {node_view.name(changed)}."
     return output.render(changed, output_format, view=sentence, name=node_view.name)

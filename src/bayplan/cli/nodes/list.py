@@ -31,7 +31,7 @@ def list_(
     output_format: Output = TABLE,
 ) -> None:
     """List the nodes, by address."""
-    from bayplan.cli import connection, lookup, output
+    from bayplan.cli import connection, output
     from bayplan.cli.nodes import _view as node_view
     from bayplan.client import contains, exact
 
@@ -44,7 +44,7 @@ def list_(
         expressions.append(_silent(node_view.SILENT_AFTER_SECONDS))
     with connection.connect(server) as client:
         if generation is not None:
-            name = lookup.generation(client, generation)
+            name = client.hardware.named(generation)["generation"]
             expressions.append(exact("hardware_generation.generation", name, case_insensitive=True))
         nodes = client.nodes.list(
             *expressions,

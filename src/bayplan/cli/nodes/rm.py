@@ -13,11 +13,11 @@ def rm(nodes: NodesWords, yes: Yes = False, server: Server = None) -> None:
 
     It says whose they are and how many images they have, and asks first.
     """
-    from bayplan.cli import connection, lookup, prompt, removal
+    from bayplan.cli import connection, prompt, removal
     from bayplan.cli.nodes import _view as node_view
 
     with connection.connect(server) as client:
-        existing = [lookup.node(client, node) for node in nodes]
+        existing = [client.nodes.named(node) for node in nodes]
         if not yes:
             uses = [f"{node_view.name(node)}?{removal.uses_of_node(client, node)}" for node in existing]
             prompt.require(f"Remove {' Remove '.join(uses)}")

@@ -3,11 +3,11 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from bayplan.cli import lookup, node_lookup
-from bayplan.cli.framework_lookup import of_frameworks_to_come
-from bayplan.cli.image_lookup import images_named
 from bayplan.client import Client, any_of, both, exact
+from bayplan.client.collection import key
 from bayplan.client.filters import Expression
+from bayplan.client.framework_lookup import of_frameworks_to_come
+from bayplan.client.node_lookup import several
 from bayplan.domain.names import composed
 
 Specification = Mapping[str, Sequence[Mapping[str, Any]]]
@@ -21,13 +21,13 @@ def images(
     Raises `NotFound`, which names the nearest ones, for what no image is or has.
     """
     for task in tasks:
-        lookup.require_names(client.match(worker={}, task=task, limit=1))
+        client.match(worker={}, task=task, limit=1)
     for domain in domains:
-        lookup.require_names(client.match(worker={}, domain=domain, limit=1))
+        client.match(worker={}, domain=domain, limit=1)
     kinds = (
         [exact("tasks", task, case_insensitive=True) for task in tasks],
         [exact("domain", domain, case_insensitive=True) for domain in domains],
-        [of_frameworks_to_come(client, framework) for framework in frameworks],
+        [of_frameworks_to_come(client.frameworks, framework) for framework in frameworks],
         [_image(client, name) for name in names],
     )
     newest = {"field": "framework.version", "ascending": False}
@@ -39,7 +39,9 @@ def nodes(client: Client, names: Sequence[str], generations: Sequence[str]) -> d
     kinds = (
         [_node(client, name) for name in names],
         [
-            exact("hardware_generation.generation", lookup.generation(client, generation), case_insensitive=True)
+            exact(
+                "hardware_generation.generation", client.hardware.named(generation)["generation"], case_insensitive=True
+            )
             for generation in generations
         ],
     )
@@ -51,22 +53,22 @@ def _all_of(kinds: Sequence[list[Expression]]) -> list[Expression]:
 
 
 def _image(client: Client, text: str) -> Expression:
-    if lookup.key(text) is None and any(image["name"] == composed(text) for image in images_named(client, text)):
+    if key(text) is None and any(image["name"] == composed(text) for image in client.images.all_named(text)):
         return exact("name", text)  # all images of that name
-    image = lookup.image(client, [text])
-    if lookup.key(text) is not None:
+    image = client.images.named(text)
+    if key(text) is not None:
         return exact("pk", image["pk"])
     return both(exact("name", image["name"]), exact("version", image["version"]))
 
 
 def _node(client: Client, text: str) -> Expression:
-    machine = [] if lookup.key(text) is not None or "#" in text else node_lookup.nodes_named(client, text)
+    machine = [] if key(text) is not None or "#" in text else client.nodes.all_named(text)
     if len({node["ip"] for node in machine}) > 1:
-        raise node_lookup.several(text, machine)
+        raise several(text, machine)
     if machine:
         return exact("ip", machine[0]["ip"])
-    node = lookup.node(client, text)
-    if lookup.key(text) is not None:
+    node = client.nodes.named(text)
+    if key(text) is not None:
         return exact("pk", node["pk"])
     return both(exact("ip", node["ip"]), exact("index", node["index"]))
 

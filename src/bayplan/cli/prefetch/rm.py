@@ -19,10 +19,10 @@ def rm(
 
     Workers remove what no other rule gives them, and no container uses. It says what the rules are for, and asks first.
     """
-    from bayplan.cli import connection, lookup, prompt, removal
+    from bayplan.cli import connection, prompt, removal
 
     with connection.connect(server) as client:
-        existing = [lookup.prefetch_rule(client, rule) for rule in rules]
+        existing = [client.prefetch.named(rule) for rule in rules]
         if not yes:
             uses = [f"the rule {rule['name']!r}?{removal.uses_of_rule(client, rule)}" for rule in existing]
             prompt.require(f"Remove {' Remove '.join(uses)}")

@@ -28,7 +28,7 @@ def status(
         raise UsageError("Give --node or --image, not both.")
     with connection.connect(server) as client:
         if node is not None:
-            of_node = client.prefetch.node_inventory(lookup.node(client, node)["pk"])
+            of_node = client.prefetch.node_inventory(client.nodes.named(node)["pk"])
             return output.render(of_node, output_format, view=prefetch_view.show_node, name=prefetch_view.image_names)
         if image is not None:
             of_image = client.prefetch.image_inventory(lookup.image(client, [image])["pk"])

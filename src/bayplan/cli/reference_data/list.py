@@ -10,7 +10,7 @@ import typer
 from bayplan.cli.options import TABLE, Output, Server
 
 if TYPE_CHECKING:
-    from bayplan.client.resources import Collection
+    from bayplan.client.collection import Collection
 
 
 class ReferenceList(StrEnum):

@@ -19,14 +19,14 @@ def login(
     ] = False,
 ) -> None:
     """Log in to a server, and have commands ask it; the session lasts for days."""
-    from bayplan.cli import connection, contexts, stored_sessions
-    from bayplan.client import Client, Tokens
+    from bayplan.cli import connection
+    from bayplan.client import Client, Tokens, contexts, stored_sessions
     from bayplan.client.tokens import clean_token
 
     if token_stdin and (username is not None or password_stdin):
         raise UsageError("A token says whose it is; leave out --username and --password-stdin.")
     token = clean_token(sys.stdin.read(), "The input holds no token") if token_stdin else None
-    with connection.where_to_look(), Client(connection.address(server), token=token) as client:
+    with connection.where_to_look(), Client(connection.address(server), tokens=Tokens(access=token)) as client:
         if token is not None:
             name, tokens = client.users.me()["user"]["username"], Tokens(access=token)
         else:

@@ -7,7 +7,8 @@ from bayplan.cli.options import Server
 
 def logout(server: Server = None) -> None:
     """Log out of a server: forget the session."""
-    from bayplan.cli import connection, stored_sessions
+    from bayplan.cli import connection
+    from bayplan.client import stored_sessions
 
     url = connection.address(server)
     session = stored_sessions.forget(url)

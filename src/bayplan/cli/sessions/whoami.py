@@ -7,8 +7,9 @@ def whoami(server: Server = None, output_format: Output = TABLE) -> None:
     """Say who you are, at which server, and until when."""
     from bayplan.cli import connection, output
     from bayplan.cli.sessions import _view as view
+    from bayplan.client.session import named_server
 
-    named = connection.named_server(server)
+    named = named_server(server)
     with connection.connect(server) as client:
         me = client.users.me()
     answer: view.WhoAmI = {

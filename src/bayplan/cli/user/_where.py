@@ -10,8 +10,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from bayplan.cli.client_settings import is_set
 from bayplan.cli.options import UsageError
+from bayplan.client.settings import is_set
 from bayplan.errors import NotFound, Unauthenticated, Unreachable
 
 if TYPE_CHECKING:

@@ -53,7 +53,7 @@ def run(
     """
     from bayplan.agent.disk_budget import share
     from bayplan.agent.process import AgentOptions, become
-    from bayplan.cli.client_settings import client_settings
+    from bayplan.client.settings import client_settings
 
     free_share = share(keep_free)
     become(

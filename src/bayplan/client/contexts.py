@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from bayplan.cli import private_file
-from bayplan.cli.client_settings import config_folder
+from bayplan.client import private_file
+from bayplan.client.settings import config_folder
 from bayplan.client.transport import server_address
 from bayplan.errors import Conflict, Invalid, NotFound
 

@@ -9,40 +9,79 @@ import re
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from bayplan.client import Client, any_of, both, contains, exact
-from bayplan.domain.names import composed
-from bayplan.domain.nearest import did_you_mean
+from bayplan.client.collection import Collection, Named
+from bayplan.client.filters import any_of, both, contains, exact
 from bayplan.errors import Invalid, NotFound
 
 if TYPE_CHECKING:
     from bayplan.client.filters import Expression
     from bayplan.domain.reference import Reference
     from bayplan.schemas.docker import ExpandedImageAnswer, ImageAnswer
+    from bayplan.schemas.inspection import InspectionAnswer
 
 SIMILAR_AT_MOST = 1_000
 """Images that are compared with a text that names none."""
+NAMED_AT_MOST = 8
 _DIGESTS_AT_MOST = 20
 _SCHEMES = ("docker://", "https://", "http://")
 _GRAM = 3
 _NUMBERS = re.compile(r"[0-9]+(?:\.[0-9]+)+")
 
 
-def images_named(client: Client, text: str, *, deleted: bool = False) -> list[ExpandedImageAnswer]:
+class CatalogueImages(Collection["ImageAnswer", "ExpandedImageAnswer"]):
+    """The images, and the inspections by which a digest names one."""
+
+    def inspection(self, named: Named) -> InspectionAnswer:
+        """The stored inspection of the image. Raises `NotFound` where there is none."""
+        stored: InspectionAnswer = self._request("GET", f"{self._path}/{self.key(named)}/inspection")
+        return stored
+
+
+def image(catalogue: CatalogueImages, text: str, *, deleted: bool = False) -> ExpandedImageAnswer:
+    """The image with that name or reference; with `deleted`, a deleted one.
+
+    Raises `NotFound`, which names the nearest images, and `Invalid` where there are several.
+    """
+    images = images_named(catalogue, text, deleted=deleted)
+    match images:
+        case [single]:
+            return single
+        case [] if deleted:
+            raise NotFound(
+                f"There is no deleted image {text!r}; `bayplan images list --deleted` shows those there are."
+            )
+        case []:
+            in_registry = f" `bayplan check {text}` asks its registry." if "/" in text and reference_of(text) else ""
+            raise NotFound(f"There is no image {text!r}{similar(catalogue, text)}{in_registry}")
+    one_name = len({image["name"] for image in images}) == 1
+    listed = ", ".join(
+        f"{image['version'] if one_name else image['name'] + ':' + image['version']} ({image['pk']})"
+        for image in images[:NAMED_AT_MOST]
+    )
+    more = " and more" if len(images) > NAMED_AT_MOST else ""
+    which = "version" if one_name else "name"
+    raise Invalid(f"{text!r} may be any of {len(images)} images; say which {which} (or key): {listed}{more}.")
+
+
+def images_named(catalogue: CatalogueImages, text: str, *, deleted: bool = False) -> list[ExpandedImageAnswer]:
     """The images with that name, or that name and version; where there are none, those with that reference."""
+    from bayplan.domain.names import composed
+
     reference = reference_of(text)
     by_name = [
         exact("name", text),
         *(both(exact("name", name), exact("version", version)) for name, version in splits(text)),
     ]
     by_url = [] if reference is None else [*(exact("url", url) for url in _urls(reference, text)), _pinned(reference)]
-    images = client.images.list(any_of(*by_name, *by_url), include_inactive=deleted, expand=True)
+    images = catalogue.list(any_of(*by_name, *by_url), include_inactive=deleted, expand=True)
     if deleted:
         images = [image for image in images if image["deletion_time"] is not None]
+
     pairs = {(composed(name), composed(version)) for name, version in splits(text)}
     named = [image for image in images if image["name"] == composed(text) or (image["name"], image["version"]) in pairs]
     if named or reference is None:
         return named
-    return _with_reference(images, text, reference) or _with_digest(client, reference)
+    return _with_reference(images, text, reference) or _with_digest(catalogue, reference)
 
 
 def reference_of(text: str) -> Reference | None:
@@ -113,31 +152,34 @@ def _is_same(own: Reference, typed: Reference) -> bool:
     return (own.tag or (None if own.digest else "latest")) == typed.tag
 
 
-def _with_digest(client: Client, reference: Reference) -> list[ExpandedImageAnswer]:
+def _with_digest(catalogue: CatalogueImages, reference: Reference) -> list[ExpandedImageAnswer]:
     """The images of the reference's repository whose inspection has its digest."""
     if reference.digest is None:
         return []
     path = reference.repository.removeprefix("library/")
-    images = client.images.list(contains("url", path), limit=_DIGESTS_AT_MOST, expand=True)
+    images = catalogue.list(contains("url", path), limit=_DIGESTS_AT_MOST, expand=True)
     return [
         image
         for image in images
         if (own := _located(image)) is not None
         and (own.registry, own.repository) == (reference.registry, reference.repository)
-        and _has_digest(client, image["pk"], reference.digest)
+        and _has_digest(catalogue, image["pk"], reference.digest)
     ]
 
 
-def _has_digest(client: Client, pk: int, digest: str) -> bool:
+def _has_digest(catalogue: CatalogueImages, pk: int, digest: str) -> bool:
     try:
-        inspection = client.images.inspection(pk)
+        inspection = catalogue.inspection(pk)
     except NotFound:
         return False
     return digest in (inspection["digest"], *(platform["digest"] for platform in inspection["platforms"]))
 
 
-def similar(client: Client, text: str) -> str:
+def similar(catalogue: CatalogueImages, text: str) -> str:
     """The end of a sentence that names the images nearest to a text that names none."""
+
+    from bayplan.domain.nearest import did_you_mean
+
     name, version = next(iter(splits(text)), (text, ""))
     name = name.rpartition("/")[2]
     grams = {name[at : at + _GRAM] for at in range(max(1, len(name) - _GRAM + 1))}
@@ -145,9 +187,9 @@ def similar(client: Client, text: str) -> str:
     of_url: Expression = contains("url", name, case_insensitive=True)
     release = _NUMBERS.search(version)
     narrower = [contains("version", release[0])] if release else []
-    images = client.images.list(any_of(of_name, of_url), *narrower, limit=SIMILAR_AT_MOST)
+    images = catalogue.list(any_of(of_name, of_url), *narrower, limit=SIMILAR_AT_MOST)
     if not images and narrower:
-        images = client.images.list(any_of(of_name, of_url), limit=SIMILAR_AT_MOST)
+        images = catalogue.list(any_of(of_name, of_url), limit=SIMILAR_AT_MOST)
     near = did_you_mean(f"{name}:{version}" if version else name, _names(images, with_version=bool(version)))
     near = near or did_you_mean(name, _names(images, with_version=False))
     return f"; {near}" if near else "; `bayplan images list` shows those there are."

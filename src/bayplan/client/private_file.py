@@ -2,7 +2,6 @@
 
 import json
 import os
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +28,8 @@ def unreadable(path: Path, remedy: str) -> Invalid:
 
 def write(path: Path, entries: dict[str, Any], noun: str) -> None:
     """Writes the file whole or not at all; from its first byte only its owner can read it. Raises `Invalid`."""
+    import tempfile  # here: most commands write none
+
     text = json.dumps(entries, indent=2)
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)

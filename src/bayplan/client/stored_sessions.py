@@ -1,14 +1,13 @@
 """The sessions of this person on this machine, one for each server, in a file that nobody else may read."""
 
-import base64
 import json
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from bayplan.cli import private_file
-from bayplan.cli.client_settings import config_folder
+from bayplan.client import private_file
+from bayplan.client.settings import config_folder
 from bayplan.client.tokens import Tokens, clean_token
 from bayplan.errors import Invalid
 
@@ -31,6 +30,8 @@ class StoredSession:
     @property
     def ends(self) -> datetime | None:
         """When the session ends unless the server ends it before, None where its tokens do not say."""
+        import base64  # here: few commands show it
+
         try:
             claims = (self.refresh or "").split(".")[1]
             content = json.loads(base64.urlsafe_b64decode(claims + "=" * (-len(claims) % 4)))
