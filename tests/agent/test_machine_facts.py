@@ -114,6 +114,7 @@ def test_a_whole_machine(tmp_path: Path) -> None:
     files = {
         "proc/sys/kernel/osrelease": "6.8.0-45-generic\n",
         "proc/version": "Linux version 6.8.0-45-generic\n",
+        "proc/sys/kernel/hostname": "GPU07\n",
         "etc/docker/daemon.json": '{"default-shm-size": "8G"}',
         "var/run/cdi/nvidia.yaml": "kind: nvidia.com/gpu\n# --host-driver-version=570.86.15\n",
     }
@@ -127,6 +128,7 @@ def test_a_whole_machine(tmp_path: Path) -> None:
         "wsl": False,
         "kernel_version": "6.8.0-45-generic",
         "shared_memory_bytes": 8 * 1024**3,
+        "hostname": "gpu07",
     }
     assert faults == ()
 

@@ -36,6 +36,35 @@ def test_a_kernel_of_no_sense_is_null(tmp_path: Path, content: bytes) -> None:
     assert system.kernel_version(tmp_path).value is None
 
 
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("gpu07", "gpu07"),
+        ("GPU-07.Example.org", "gpu-07.example.org"),
+        ("node_7", "node_7"),
+        ("4c01db0b339c", "4c01db0b339c"),
+    ],
+)
+def test_the_name_of_the_machine(tmp_path: Path, name: str, expected: str) -> None:
+    root_with(tmp_path, {"proc/sys/kernel/hostname": f"{name}\n"})
+    assert system.hostname(tmp_path) == measured(expected, "/proc/sys/kernel/hostname")
+
+
+@pytest.mark.parametrize("name", ["", "localhost", "localhost.localdomain", "(none)", "a b", "x" * 64, "gpu\x1b[31m"])
+def test_a_name_that_is_none_is_null(tmp_path: Path, name: str) -> None:
+    root_with(tmp_path, {"proc/sys/kernel/hostname": f"{name}\n"})
+    fact = system.hostname(tmp_path)
+    assert (fact.value, fact.is_absent) == (None, False)
+    assert (fact.reason or "").isprintable()
+
+
+def test_a_name_that_an_engine_gave_to_a_container_is_none(tmp_path: Path) -> None:
+    root_with(tmp_path, {"proc/sys/kernel/hostname": "4c01db0b339c\n", ".dockerenv": ""})
+    assert "--hostname" in (system.hostname(tmp_path).reason or "")
+    root_with(tmp_path, {"proc/sys/kernel/hostname": "gpu07\n"})
+    assert system.hostname(tmp_path).value == "gpu07"
+
+
 @pytest.mark.parametrize(("version", "is_wsl"), [(UBUNTU, False), (WSL2, True), (WSL1, True)])
 def test_wsl_by_the_kernels_name(tmp_path: Path, version: str, is_wsl: bool) -> None:
     assert system.wsl(root_with(tmp_path, {"proc/version": version})) == measured(is_wsl, "/proc/version")

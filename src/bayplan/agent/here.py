@@ -10,6 +10,8 @@ from bayplan.agent.hardware import Machine
 from bayplan.agent.machine_fact import OF_NVIDIA, unreadable
 from bayplan.agent.probe_process import CannotProbe, RunningProbe
 
+_NOT_JUDGED = ("ip", "hostname", "gpus", "fault")
+
 Facts = dict[str, Any]
 """The facts of a worker, as the API's `worker` has them."""
 
@@ -69,7 +71,7 @@ def _here(machine: Machine, faults: tuple[str, ...], now: str) -> Here:
 
 
 def _workers(body: Mapping[str, Any]) -> tuple[Worker, ...]:
-    of_machine = {name: value for name, value in body.items() if name not in ("ip", "gpus", "fault")}
+    of_machine = {name: value for name, value in body.items() if name not in _NOT_JUDGED}
     if not body["gpus"]:
         return (Worker(0, _known(of_machine)),)
     return tuple(Worker(gpu["index"], _worker(of_machine, gpu)) for gpu in body["gpus"])

@@ -7,7 +7,7 @@ Value = str | int | bool
 OF_NVIDIA = ("driver_cuda_version", "toolkit_version", "runtime_mode", "cdi_driver_version", "l4t_version")
 """Those of the nodes with NVIDIA GPUs alone."""
 
-NAMES = (*OF_NVIDIA, "wsl", "kernel_version", "shared_memory_bytes")
+NAMES = (*OF_NVIDIA, "wsl", "kernel_version", "shared_memory_bytes", "hostname")
 
 CDI_FAULT = "the CDI specification"
 """How the sentence of a machine's fault begins that is none of its GPUs'."""

@@ -17,6 +17,7 @@ def read(
         "wsl": system.wsl(root),
         "kernel_version": system.kernel_version(root),
         "shared_memory_bytes": engine_runtimes.shared_memory(root, environment),
+        "hostname": system.hostname(root),
     }
     if not gpus.gpus:
         no_gpu = absent("the machine has no NVIDIA GPU")

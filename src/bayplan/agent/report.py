@@ -28,6 +28,7 @@ _MACHINE_WORDS = {
     "wsl": "WSL",
     "kernel_version": "kernel",
     "shared_memory_bytes": "shared memory of a container",
+    "hostname": "host name",
 }
 _WORDS = {
     "compute_capability": "compute capability",
