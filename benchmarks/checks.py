@@ -20,13 +20,14 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import httpx2
-from tests.process import Server, running_server
+from tests.process import Server
 from tests.registry.running import CONFIG_OF, LAYER, OCI_MANIFEST, Registry, configuration, running_registry
 
 from bayplan.registry.content import ACCEPT
 from benchmarks import content
 from benchmarks.load import exhaust, request
 from benchmarks.place import resident_megabytes
+from benchmarks.servers import running_server
 
 TAGS = 100  # in one repository
 PATIENCE_SECONDS = 600

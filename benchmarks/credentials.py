@@ -17,11 +17,12 @@ from pathlib import Path
 
 import httpx2
 from tests.postgres import running_postgres
-from tests.process import Server, cpu_seconds, running_server
+from tests.process import Server, cpu_seconds
 
 from benchmarks import content
 from benchmarks.load import WARM_UP_SECONDS, Measured, by_turns, drive, request
 from benchmarks.page import table, write
+from benchmarks.servers import running_server
 
 PART = "Credentials in answers"
 HEAD = (

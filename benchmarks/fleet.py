@@ -15,7 +15,9 @@ from typing import Any
 
 from tests import catalogue
 from tests.postgres import running_postgres
-from tests.process import Server, running_server
+from tests.process import Server
+
+from benchmarks.servers import running_server
 
 Body = dict[str, Any]
 JOINING = 20

@@ -15,10 +15,11 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.process import ADMIN_PASSWORD, Server, running_server
+from tests.process import ADMIN_PASSWORD, Server
 
 from benchmarks.load import request
 from benchmarks.page import table
+from benchmarks.servers import running_server
 
 HEAD = (
     "flood",

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.process import Server, cpu_seconds, running_server
+from tests.process import Server, cpu_seconds
 from tests.registry.running import Registry, running_registry
 
 from bayplan.registry.content import ACCEPT
@@ -14,6 +14,7 @@ from benchmarks.floor import CONNECTIONS
 from benchmarks.load import Measured, by_turns, drive, request
 from benchmarks.place import resident_megabytes
 from benchmarks.registry_content import Pushed, push
+from benchmarks.servers import running_server
 
 REGISTRY_CONNECTIONS = 8  # what BAYPLAN_REGISTRY_CONCURRENCY allows the server unless it is set
 Say = Callable[[str], None]

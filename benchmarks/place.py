@@ -11,10 +11,11 @@ from pathlib import Path
 
 import httpx2
 from tests.postgres import running_postgres
-from tests.process import Server, running_server
+from tests.process import Server
 
 from benchmarks import content
 from benchmarks.rows import Size
+from benchmarks.servers import running_server
 
 NODES = 1_000
 SETTINGS = {"log_level": "warning", "access_token_minutes": "1440"}

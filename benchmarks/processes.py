@@ -10,13 +10,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.process import cpu_seconds, running_server
+from tests.process import cpu_seconds
 
 from benchmarks import content, reads
 from benchmarks.floor import CONNECTIONS, Question, timed
 from benchmarks.load import Measured
 from benchmarks.place import SETTINGS, Place
 from benchmarks.rows import Outcome, Row, Size, at_least
+from benchmarks.servers import running_server
 
 PROCESSES = 2
 # The kernel gives connections to the processes at random: many, so that each has its share.

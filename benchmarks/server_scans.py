@@ -16,11 +16,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import httpx2
-from tests.process import Server, cpu_seconds, running_server
+from tests.process import Server, cpu_seconds
 from tests.registry.running import CONFIG_OF, LAYER_OF, OCI_MANIFEST, Registry, configuration, running_registry
 
 from benchmarks import content
 from benchmarks.place import resident_megabytes
+from benchmarks.servers import running_server
 
 REPOSITORY = "bench/scans"
 PATIENCE_SECONDS = 600.0

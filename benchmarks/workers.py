@@ -14,10 +14,11 @@ from statistics import median
 
 from tests.agent.box import Box
 from tests.agent.documents import A6000
-from tests.process import PATIENCE_SECONDS, PROGRAM, Server, running_server
+from tests.process import PATIENCE_SECONDS, PROGRAM, Server
 
 from benchmarks import content
 from benchmarks.rows import Outcome, Row, Size, at_most
+from benchmarks.servers import running_server
 
 STARTS = 5
 NO_ENGINE = 5  # the exit code of `bayplan worker status` where images are desired and no engine runs

@@ -1,6 +1,6 @@
 """The real server: `bayplan serve` as a process of its own, with its output kept.
 
-For what cannot be seen from inside: start-up and its failures, raw bytes, `kill -9`, the log.
+For what cannot be seen from inside: start-up and its failures, raw bytes, `kill -9`, the log. `tests/forks.py` starts it.
 """
 
 import contextlib
@@ -10,15 +10,18 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import httpx2
 
-PROGRAM = Path(sys.executable).with_name("bayplan")
-SERVE: tuple[str | Path, ...] = (PROGRAM, "serve", "--port", "0")
-QUICK_SERVE: tuple[str | Path, ...] = (sys.executable, "-P", Path(__file__).with_name("quick_server.py"))
+from tests import forks
+from tests.forks import Command, Process
+
+PROGRAM = forks.PROGRAM
+SERVE: Command = (PROGRAM, "serve", "--port", "0")
+QUICK_SERVE: Command = (sys.executable, "-P", Path(__file__).with_name("quick_server.py"))
 """The same server, whose scheduler of checks keeps no test waiting."""
 PATIENCE_SECONDS = 30.0
 ADMIN_PASSWORD = "correct horse battery staple"
@@ -40,7 +43,7 @@ def cpu_seconds(pid: int) -> float:
 class Server:
     """A running `bayplan serve`."""
 
-    process: "subprocess.Popen[bytes]"
+    process: Process
     home: Path
     out: Path
     err: Path
@@ -89,27 +92,22 @@ class Server:
         self.process.wait(PATIENCE_SECONDS)
 
 
-def _start(home: Path, settings: Mapping[str, str], command: Sequence[str | Path]) -> Server:
+def _start(home: Path, settings: Mapping[str, str], command: Command) -> Server:
     home.mkdir(parents=True, exist_ok=True)
     logs = home.with_name(home.name + "-output")
     logs.mkdir(exist_ok=True)
     out, err = logs / f"out-{time.monotonic_ns()}", logs / f"err-{time.monotonic_ns()}"
     with out.open("wb") as stdout, err.open("wb") as stderr:
-        process = subprocess.Popen(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=stdout,
-            stderr=stderr,
-            env=environment(
-                {
-                    "home": str(home),
-                    "admin_password": ADMIN_PASSWORD,
-                    "log_level": "info",
-                    "verify_interval": "0",  # no test asks public registries
-                }
-                | dict(settings)
-            ),
+        variables = environment(
+            {
+                "home": str(home),
+                "admin_password": ADMIN_PASSWORD,
+                "log_level": "info",
+                "verify_interval": "0",  # no test asks public registries
+            }
+            | dict(settings)
         )
+        process = forks.start(command, variables, (subprocess.DEVNULL, stdout, stderr))
     return Server(process, home, out, err)
 
 
@@ -127,9 +125,7 @@ def _wait_until_ready(server: Server) -> None:
 
 
 @contextlib.contextmanager
-def running_server(
-    home: Path, *arguments: str, command: Sequence[str | Path] = SERVE, **settings: str
-) -> Iterator[Server]:
+def running_server(home: Path, *arguments: str, command: Command = SERVE, **settings: str) -> Iterator[Server]:
     """A server on a free port, over the data in `home`, with `settings` as its `BAYPLAN_*`; ended with the block."""
     server = _start(home, settings, (*command, *arguments))
     try:

@@ -7,7 +7,7 @@ import ctypes
 import os
 import subprocess
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -18,7 +18,9 @@ from bayplan.agent import process as agent_process
 from bayplan.agent.credential import AgentState, read
 from bayplan.agent.hardware import Gpus, Machine
 from bayplan.agent.process import AgentOptions
+from tests import forks
 from tests.agent.documents import Card, capabilities, log
+from tests.forks import Command, Process
 from tests.process import PATIENCE_SECONDS, PROGRAM, environment
 
 SMI = """#!/bin/sh
@@ -59,7 +61,7 @@ class Ended:
 class Running:
     """The running agent, and where its log goes."""
 
-    process: "subprocess.Popen[bytes]"
+    process: Process
     log: Path
 
     @property
@@ -160,15 +162,7 @@ class Box:
 
     def run(self, *arguments: str, typed: str = "", code: int = 0, variables: Mapping[str, str] | None = None) -> Ended:
         """Runs `bayplan worker ...`; it must end with that exit code, and never with a traceback."""
-        done = subprocess.run(
-            [PROGRAM, "worker", *arguments],
-            env=self.environment() | dict(variables or {}),
-            input=typed,
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
+        done = forks.run([PROGRAM, "worker", *arguments], self.environment() | dict(variables or {}), typed)
         assert "Traceback" not in done.stderr, done.stderr
         assert done.returncode == code, f"{done.returncode}: {done.stdout}{done.stderr}"
         return Ended(done.returncode, done.stdout, done.stderr)
@@ -191,7 +185,7 @@ class Box:
                 if process.poll() is None:
                     process.kill()
 
-    def running(self, **options: Any) -> AbstractContextManager[Running]:
+    def running(self, *, before: Command = (), **options: Any) -> AbstractContextManager[Running]:
         """The agent as `bayplan worker run` becomes it, some times a second, until the block ends."""
         quick: dict[str, Any] = {
             "state": str(self.state),
@@ -204,23 +198,17 @@ class Box:
             "engine": None,
             "first_retry_seconds": 0.2,
         }
-        return self._running(agent_process.command(AgentOptions(**{**quick, **options})))
+        return self._running([*before, *agent_process.command(AgentOptions(**{**quick, **options}))])
 
     def running_command(self, *options: str) -> AbstractContextManager[Running]:
         """`bayplan worker run`, every second, until the block ends."""
         return self._running([PROGRAM, "worker", "run", "--interval", "1s", "--look", "1s", *options])
 
     @contextmanager
-    def _running(self, command: Sequence[str | Path]) -> Iterator[Running]:
+    def _running(self, command: Command) -> Iterator[Running]:
         log = self.folder / f"log-{time.monotonic_ns()}"
         with log.open("wb") as out:
-            process = subprocess.Popen(
-                command,
-                env=self.environment(),
-                stdin=subprocess.DEVNULL,
-                stdout=out,
-                stderr=subprocess.STDOUT,
-            )
+            process = forks.start(command, self.environment(), (subprocess.DEVNULL, out, out))
         try:
             yield Running(process, log)
         finally:

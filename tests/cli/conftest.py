@@ -4,7 +4,6 @@ import fcntl
 import os
 import pty
 import struct
-import subprocess
 import termios
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
@@ -12,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from tests import forks
 from tests.process import ADMIN_PASSWORD, PROGRAM, Server, environment, running_server
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -39,15 +39,7 @@ class Shell:
 
     def run(self, *arguments: str, typed: str = "", code: int = 0) -> Completed:
         """Runs `bayplan` in a pipe; it must end with that exit code, and never with a traceback."""
-        done = subprocess.run(
-            [PROGRAM, *arguments],
-            env=self._environment(),
-            input=typed,
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
+        done = forks.run([PROGRAM, *arguments], self._environment(), typed)
         assert "Traceback" not in done.stderr, done.stderr
         assert done.returncode == code, f"{done.returncode}: {done.stdout}{done.stderr}"
         return Completed(done.returncode, done.stdout, done.stderr)
@@ -57,10 +49,11 @@ class Shell:
 
         The output has its colours.
         """
-        process, terminal = pty.fork()
-        if process == 0:
-            os.execve(PROGRAM, [str(PROGRAM), *arguments], {"TERM": "xterm-256color"} | self._environment())
+        terminal, its_end = pty.openpty()
         fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
+        variables = {"TERM": "xterm-256color"} | self._environment()
+        process = forks.start([PROGRAM, *arguments], variables, (its_end, its_end, its_end), has_terminal=True)
+        os.close(its_end)
         lines = list(typed)
         output = b""
         while True:
@@ -73,9 +66,8 @@ class Shell:
             output += part
             if lines and output.endswith(b": "):
                 os.write(terminal, f"{lines.pop(0)}\n".encode())
-        _, status = os.waitpid(process, 0)
         os.close(terminal)
-        return Completed(os.waitstatus_to_exitcode(status), output.decode().replace("\r\n", "\n"))
+        return Completed(process.wait(60), output.decode().replace("\r\n", "\n"))
 
     def with_settings(self, **settings: str) -> "Shell":
         """The same shell with other settings."""

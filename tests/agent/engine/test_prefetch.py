@@ -14,6 +14,7 @@ from tests.agent.box import Box, until
 from tests.agent.engine.conftest import PREFETCH_SECONDS, Body, Enter, Runs
 from tests.agent.engine.images import Pushed, push
 from tests.agent.engine.running import Dockerd
+from tests.forks import ANEW
 from tests.process import Server
 from tests.programs import FETCH_TIMEOUT_SECONDS
 from tests.registry.running import Kind, Registry
@@ -60,7 +61,7 @@ def test_it_pulls_what_rules_name_and_removes_what_they_name_no_more(
 ) -> None:
     pushed = [push(registries[kind], f"team/{name}-{letter}", more_bytes=[300_000]) for letter in "ab"]
     entered = [enter(image, name=f"{name}-{letter}") for image, letter in zip(pushed, "ab", strict=True)]
-    with runs() as worker:
+    with runs(before=ANEW) as worker:
         until(lambda: {image.pinned for image in pushed} <= here(engine), lambda: worker.output)
         until(
             lambda: {entry["state"] for entry in read_inventory().values()} == {"held"}, lambda: str(read_inventory())

@@ -3,13 +3,14 @@
 import base64
 import json
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from tests import forks
 from tests.agent.box import Box, has_nvml
+from tests.forks import PROGRAM
 from tests.registry.running import LOGIN, Registry, configuration, running_registry
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
@@ -23,34 +24,12 @@ def box(tmp_path: Path) -> Box:
     return Box(tmp_path)
 
 
-@pytest.fixture(scope="session")
-def forks() -> Iterator["subprocess.Popen[str]"]:
-    """The process that forks each command."""
-    command = [sys.executable, "-m", "tests.cli.machine.forks"]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
-        yield process
-        assert process.stdin is not None
-        process.stdin.close()
-
-
 @pytest.fixture
-def run(box: Box, forks: "subprocess.Popen[str]") -> Run:
+def run(box: Box) -> Run:
     """Runs `bayplan` on the machine; it must end with that exit code, and never with a traceback."""
-    assert forks.stdin is not None
-    assert forks.stdout is not None
-    typing, printing = forks.stdin, forks.stdout
 
     def ran(*arguments: str, code: int = 0, typed: str = "", **variables: str) -> subprocess.CompletedProcess[str]:
-        files = [box.folder / name for name in ("input", "output", "errors")]
-        for file, text in zip(files, (typed, "", ""), strict=True):
-            file.write_text(text)
-        surroundings = box.environment() | variables
-        request = {"arguments": arguments, "variables": surroundings, "files": [str(file) for file in files]}
-        typing.write(f"{json.dumps(request)}\n")
-        typing.flush()
-        done = subprocess.CompletedProcess(
-            arguments, int(printing.readline()), files[1].read_text(), files[2].read_text()
-        )
+        done = forks.run([PROGRAM, *arguments], box.environment() | variables, typed)
         assert "Traceback" not in done.stderr, done.stderr
         assert done.returncode == code, f"{done.returncode}: {done.stdout}{done.stderr}"
         return done
