@@ -1,8 +1,6 @@
 """The Python client against a real server."""
 
-import re
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -185,16 +183,6 @@ def test_the_catalogue_as_a_document(bayplan: Client) -> None:
     exported = bayplan.catalogue.export()
     assert "Applied" in {framework["name"] for framework in exported["frameworks"]}
     assert bayplan.catalogue.apply(dict(exported))["changes"] == []
-
-
-def test_the_documented_examples_run(server: Server) -> None:
-    page = (Path(__file__).parents[1] / "docs" / "cli.md").read_text(encoding="utf-8")
-    examples = re.findall(r"^```python\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
-    assert examples
-    names: dict[str, object] = {}
-    for example in examples:
-        here = example.replace("http://127.0.0.1:8000", server.url).replace("the admin password", ADMIN_PASSWORD)
-        exec(compile(here, "docs/cli.md", "exec"), names)
 
 
 def test_history_is_read_page_by_page(bayplan: Client, monkeypatch: pytest.MonkeyPatch) -> None:

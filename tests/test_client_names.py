@@ -1,5 +1,6 @@
 """The Python client by names, and with the session, the context and the variables of the command line."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -197,6 +198,21 @@ def test_without_a_session_the_error_says_how_to_log_in(server: Server) -> None:
     with Client(server.url, tokens=Tokens()) as client, pytest.raises(Unauthenticated) as refused:
         client.images.list()
     assert "bayplan login" not in refused.value.detail
+
+
+def test_the_examples_of_the_page_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    page = (Path(__file__).parents[1] / "docs" / "client.md").read_text(encoding="utf-8")
+    examples = re.findall(r"^```python\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
+    assert len(examples) > 8
+    names: dict[str, object] = {}
+    with running_server(tmp_path / "home") as fresh:
+        with Client(fresh.url, tokens=Tokens()) as client:
+            tokens = client.log_in("admin", ADMIN_PASSWORD)
+        stored_sessions.keep(fresh.url, stored_sessions.StoredSession("admin", tokens.access, tokens.refresh))
+        contexts.use_server(fresh.url)
+        for example in examples:
+            here = example.replace("http://127.0.0.1:8000", fresh.url).replace("the admin password", ADMIN_PASSWORD)
+            exec(compile(here, "docs/client.md", "exec"), names)
 
 
 @pytest.mark.parametrize("missing", [{"username": "kim"}, {"password": "x"}, {"worker": "w-1"}, {"secret": "x"}])

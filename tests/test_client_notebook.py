@@ -24,3 +24,12 @@ def test_an_answer_stays_plain_data() -> None:
 
 def test_a_long_list_says_how_much_is_not_drawn() -> None:
     assert "<p>and 5 more</p>" in drawn([{"pk": number} for number in range(MOST_ROWS + 5)])._repr_html_()
+
+
+def test_each_part_of_an_answer_is_a_table_too() -> None:
+    answer = drawn({"matches": [{"image": {"name": "<script>alert(1)</script>"}, "reasons": []}], "<b>": ["&"]})
+    for part in (answer, answer["matches"], answer["matches"][0], answer["matches"][0]["image"], answer["<b>"]):
+        assert "<script>" not in part._repr_html_()
+        assert "<b>" not in part._repr_html_()
+    assert "&lt;script&gt;" in answer["matches"][0]["image"]._repr_html_()
+    assert answer["matches"][0]["reasons"]._repr_html_() == "<p>none</p>"
