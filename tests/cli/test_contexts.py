@@ -67,6 +67,7 @@ def test_logging_in_where_a_name_is_there_already_uses_it(server: Server, strang
     stranger.run("login", "-u", "admin", "--password-stdin", "--context", "prod", typed=password)
     (context,) = json.loads(stranger.run("context", "list", "--json").out)
     assert (context["name"], context["current"]) == ("prod", True)
+    assert f"{server.url} (--context prod)" in stranger.run("whoami", "--context", "prod").out
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ import typer.main
 
 from bayplan.cli import app
 from bayplan.cli.node_facts import NODE_FACTS, option_of
+from bayplan.cli.sorting import FIELDS
 from tests.cli.conftest import Shell
 
 WITHOUT_ANSWER: Mapping[str, str] = {
@@ -65,6 +66,19 @@ def test_the_option_of_each_fact_is_one_of_the_command() -> None:
 
 def test_no_exception_is_left_over() -> None:
     assert WITHOUT_ANSWER.keys() <= dict(commands()).keys()
+
+
+LISTS = re.compile(r"(.* )?list|nodes workers|nodes join-tokens|prefetch status|history|audit")
+"""The commands that list objects."""
+
+
+@pytest.mark.parametrize(
+    ("name", "command"),
+    [pytest.param(*command, id=command[0]) for command in commands() if LISTS.fullmatch(command[0])],
+)
+def test_each_list_is_sorted_and_watched(name: str, command: Any) -> None:
+    assert {"--sort-by", "-w", "--watch"} <= options(command), f"{name}: give it `sort_by: SortBy = None`"
+    assert any(f"{listing} ".startswith(f"{name} ") for listing in FIELDS), f"{name} has no line in sorting.FIELDS"
 
 
 @pytest.mark.parametrize(

@@ -32,6 +32,17 @@ def test_logging_in_is_kept_for_its_owner_alone(server: Server, stranger: Shell,
     assert "run `bayplan login" in stranger.run("list", "domains", "--server", server.url, code=1).err
 
 
+def test_a_variable_stays_in_force_after_a_log_out(server: Server, stranger: Shell, password: str) -> None:
+    stranger.run("login", "-u", "admin", "--password-stdin", "--server", server.url, typed=password)
+    done = stranger.with_settings(server=server.url, token="x").run("logout")
+    assert done.out == f"admin left {server.url}.\n"
+    assert done.err == (
+        "The session that was kept has ended; BAYPLAN_TOKEN stays in force: commands go by it until you unset it.\n"
+    )
+    by_password = stranger.with_settings(server=server.url, username="admin", password="x").run("logout")
+    assert by_password.err.startswith("No session was kept; BAYPLAN_USERNAME and BAYPLAN_PASSWORD stay in force")
+
+
 def test_a_terminal_is_asked_without_echo(server: Server, stranger: Shell, password: str) -> None:
     here = stranger.with_settings(server=server.url)
     done = here.at_terminal("login", typed=("admin", password))

@@ -112,6 +112,16 @@ def test_without_a_command_it_shows_the_help(stranger: Shell) -> None:
 
 def test_version(stranger: Shell) -> None:
     assert stranger.run("--version").out == "bayplan 0.1.0\n"
+    without_server = json.loads(stranger.run("version", "--server", "127.0.0.1:9", "-o", "json").out)
+    assert (without_server["client"], without_server["server_version"]) == ("0.1.0", None)
+    assert without_server["detail"].startswith("Nothing answers at http://127.0.0.1:9")
+    assert "is no server's address" in stranger.run("version", "--server", "ftp://x").out
+
+
+def test_version_of_a_server(shell: Shell) -> None:
+    without_session = shell.with_settings(server=shell.settings["server"])
+    server = f"server   0.1.0 at {shell.settings['server']}"
+    assert without_session.run("version").out == f"bayplan  0.1.0\n{server}\n"
 
 
 def test_wrong_usage_ends_with_2(stranger: Shell) -> None:

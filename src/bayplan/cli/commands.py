@@ -13,6 +13,7 @@ import typer
 
 from bayplan.cli.options import takes_context, takes_output
 from bayplan.cli.plain_command import PlainCommand
+from bayplan.cli.watch_option import takes_watch
 
 TOP_LEVEL = (
     "server",
@@ -80,4 +81,6 @@ def _add(group: typer.Typer, folder: str) -> None:
         if not verb.startswith("_"):
             module = import_module(f"bayplan.cli.{folder}.{verb}")
             command = getattr(module, f"{verb}_", None) or getattr(module, verb)
-            group.command(verb.replace("_", "-"), cls=PlainCommand)(takes_context(takes_output(command)))
+            group.command(verb.replace("_", "-"), cls=PlainCommand)(
+                takes_watch(takes_context(takes_output(command)), verb)
+            )

@@ -2,13 +2,26 @@
 
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
 
 from bayplan.client import Client, Tokens, stored_sessions
-from bayplan.client.session import account_at, has_account_settings, named_server, nobody
+from bayplan.client.session import account_at, named_server, nobody
 from bayplan.client.settings import client_settings
 from bayplan.clock import timestamp
 from bayplan.errors import BayplanError, Unreachable
+
+
+@dataclass(frozen=True, slots=True)
+class _KeptClients:
+    """Clients that stay open, by the server that the command names."""
+
+    stack: ExitStack
+    clients: dict[str | None, Client] = field(default_factory=dict)
+
+
+_kept: ContextVar[_KeptClients | None] = ContextVar("_kept", default=None)
 
 
 def address(server: str | None) -> str:
@@ -21,7 +34,7 @@ def is_logged_in(server: str | None) -> bool:
 
     Raises for a `server` that cannot be one.
     """
-    if has_account_settings(client_settings()):
+    if variables_in_force():
         return True
     try:
         return stored_sessions.find(address(server)) is not None
@@ -34,12 +47,34 @@ def is_logged_in(server: str | None) -> bool:
 @contextmanager
 def connect(server: str | None, *, timeout_seconds: float = 30) -> Iterator[Client]:
     """An authenticated client: by BAYPLAN_TOKEN, by BAYPLAN_USERNAME and BAYPLAN_PASSWORD, or by the session of `bayplan login`."""
+    kept = _kept.get()
     with where_to_look():
-        url = address(server)
-        if account_at(url) is None:
-            raise nobody(url)
-        with Client(url, timeout_seconds=timeout_seconds) as client:
-            yield client
+        if kept is None:
+            with _connected(server, timeout_seconds) as client:
+                yield client
+            return
+        if server not in kept.clients:
+            kept.clients[server] = kept.stack.enter_context(_connected(server, timeout_seconds))
+            kept.clients[server].remember_answers()
+        yield kept.clients[server]
+
+
+def _connected(server: str | None, timeout_seconds: float) -> Client:
+    url = address(server)
+    if account_at(url) is None:
+        raise nobody(url)
+    return Client(url, timeout_seconds=timeout_seconds)
+
+
+@contextmanager
+def kept_open() -> Iterator[None]:
+    """While the block runs, `connect` gives the same client each time, which asks only for what has changed."""
+    with ExitStack() as stack:
+        token = _kept.set(_KeptClients(stack))
+        try:
+            yield
+        finally:
+            _kept.reset(token)
 
 
 def warn_unless_asked(url: str) -> None:
@@ -49,9 +84,19 @@ def warn_unless_asked(url: str) -> None:
         sys.stderr.write(f"{named.named_by} goes before it: commands ask {named.url}.\n")
 
 
+def variables_in_force() -> str | None:
+    """The variables by which commands authenticate in place of a stored session, None where none is set."""
+    settings = client_settings()
+    if settings.token is not None:
+        return "BAYPLAN_TOKEN"
+    if settings.username is not None and settings.password is not None:
+        return "BAYPLAN_USERNAME and BAYPLAN_PASSWORD"
+    return None
+
+
 def session_end(url: str) -> str | None:
     """When the session that is kept at the server ends, None where commands do not authenticate by one."""
-    if has_account_settings(client_settings()):
+    if variables_in_force():
         return None
     session = stored_sessions.find(url)
     return None if session is None or session.ends is None else timestamp(session.ends)

@@ -98,7 +98,7 @@ def takes_output(command: Command) -> Command:
 
     @functools.wraps(command)
     def with_output(*, as_json: bool, quiet: bool, output_format: OutputFormat, **arguments: Any) -> None:
-        command(output_format=_chosen(output_format, as_json=as_json, quiet=quiet), **arguments)
+        command(output_format=chosen_format(output_format, as_json=as_json, quiet=quiet), **arguments)
 
     parameters: list[inspect.Parameter] = []
     for parameter in signature.parameters.values():
@@ -122,8 +122,10 @@ def takes_context(command: Command) -> Command:
             if server is not None:
                 raise UsageError("--server and --context both name a server; leave one of them out.")
             from bayplan.client import contexts
+            from bayplan.client.session import ServerOfContext
 
-            server = contexts.load().server_of(context)
+            server = ServerOfContext(contexts.load().server_of(context))
+            server.context = context
         command(server=server, **arguments)
 
     parameters: list[inspect.Parameter] = []
@@ -135,7 +137,7 @@ def takes_context(command: Command) -> Command:
     return with_context
 
 
-def _chosen(output_format: OutputFormat, *, as_json: bool, quiet: bool) -> OutputFormat:
+def chosen_format(output_format: OutputFormat, *, as_json: bool, quiet: bool) -> OutputFormat:
     """The format that `--output`, `--json` and `--quiet` ask for together. Raises `UsageError` where they contradict."""
     if as_json and output_format not in (OutputFormat.TABLE, OutputFormat.JSON):
         raise UsageError(f"--json is -o json; leave out one of --json and -o {output_format}.")
@@ -205,6 +207,12 @@ State = Annotated[
     typer.Option(
         metavar="FILE",
         help="Where the worker's credential is kept [default: BAYPLAN_WORKER_STATE, or the user's own]",
+    ),
+]
+SortBy = Annotated[
+    str | None,
+    typer.Option(
+        "--sort-by", metavar="FIELD", help="The order of the list; -FIELD for the last first.", show_default=False
     ),
 ]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]

@@ -30,6 +30,10 @@ class PlainCommand(TyperCommand):
             if parameter.param_type_name == "argument":
                 parameter.display_type_rich = _no_type  # type: ignore[attr-defined]  # the only place where it is printed
         super().format_options(ctx, formatter)
+        fields = _sort_fields(ctx.command_path.partition(" ")[2])
+        if fields:
+            with formatter.section("Fields of --sort-by"):
+                formatter.write_text(", ".join(fields))
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Parses the command's words. Raises `UsageError` with a sentence that begins with the option."""
@@ -49,6 +53,14 @@ class PlainCommand(TyperCommand):
             if type(error) is not typer.BadParameter or error.param_hint is None:
                 raise
             raise UsageError(f"{error.param_hint}: {error.message}", ctx=ctx) from error
+
+
+def _sort_fields(name: str) -> list[str]:
+    """The fields that a list can be sorted by; for one that lists several things those of all of them."""
+    from bayplan.cli.sorting import FIELDS
+
+    listings = [listing for listing in FIELDS if listing == name or listing.startswith(f"{name} ")]
+    return list(dict.fromkeys(field for listing in listings for field in FIELDS[listing]))
 
 
 def _no_type(*, ctx: Any) -> None:

@@ -180,9 +180,17 @@ class Client:
         answer: MatrixAnswer = self._transport.request("POST", "/v1/docker/matrix", body)
         return answer
 
+    def remember_answers(self) -> None:
+        """From now on asks again only for what has changed: an answer that is still good comes from memory."""
+        self._transport.remember_answers()
+
     def health(self) -> Any:
         """The answer of `/readyz`."""
         return self._transport.request("GET", "/readyz")
+
+    def process_health(self) -> Any:
+        """The answer of `/healthz`, with the server's version; it needs no session."""
+        return self._transport.request_public("/healthz")
 
 
 class CatalogueFile:

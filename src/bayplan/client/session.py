@@ -17,14 +17,23 @@ class NamedServer:
     named_by: str
 
 
+class ServerOfContext(str):
+    """The server's address that `--context` stands for, with the name of the context."""
+
+    __slots__ = ("context",)
+
+    context: str
+
+
 def named_server(server: str | None = None) -> NamedServer:
-    """Gives the server of `--server`, of BAYPLAN_SERVER, of the context in BAYPLAN_CONTEXT, of the current context, or else this machine's.
+    """Gives the server of an option, of BAYPLAN_SERVER, of the context in BAYPLAN_CONTEXT, of the current context, or else this machine's.
 
     Raises `NotFound` for a context that there is not, and `Invalid`.
     """
     settings = client_settings()
     if server is not None:
-        return NamedServer(server_address(server), "--server")
+        named_by = f"--context {server.context}" if isinstance(server, ServerOfContext) else "--server"
+        return NamedServer(server_address(server), named_by)
     if is_set("server"):
         return NamedServer(server_address(settings.server), "BAYPLAN_SERVER")
     if settings.context is not None:

@@ -6,6 +6,7 @@ httpx2 is imported when the first client is made: it takes longer to load than `
 import json
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import parse_qsl, urlsplit
@@ -22,6 +23,17 @@ if TYPE_CHECKING:
 Params = Mapping[str, str | int | bool | None]
 
 _NOT_IN_ADDRESSES = re.compile(r"[\s\x00-\x1f\x7f]")
+
+
+_REMEMBERED_AT_MOST = 8
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    """The content of an answer, and the ETag that it is good under."""
+
+    etag: str
+    content: Any
 
 
 class Transport:
@@ -50,6 +62,7 @@ class Transport:
         self._proxy = proxy_for(self.server)
         headers = {"User-Agent": f"bayplan/{__version__}", "Accept": "application/json"}
         self._http = http_client(self.server, self._proxy, headers, timeout_seconds)
+        self._remembered: dict[str, _Answer] | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -75,8 +88,25 @@ class Transport:
 
         Raises the error of `bayplan.errors` that a refusal stands for, and `Unreachable` where no bayplan answers.
         """
+        question = f"{method} {path} {params} {body}"
+        known = None if self._remembered is None else self._remembered.get(question)
+        if known is not None:
+            headers = {**(headers or {}), "If-None-Match": known.etag}
         response = self._send(method, path, body, params=params, headers=headers, timeout_seconds=timeout_seconds)
-        return drawn(self._content(response))
+        if known is not None and response.status_code == 304:
+            return known.content
+        content = drawn(self._content(response))
+        etag = response.headers.get("ETag")
+        if self._remembered is not None and etag is not None and (method == "GET" or path.endswith("/list")):
+            self._remembered.pop(question, None)
+            self._remembered[question] = _Answer(etag, content)
+            while len(self._remembered) > _REMEMBERED_AT_MOST:
+                del self._remembered[next(iter(self._remembered))]
+        return content
+
+    def remember_answers(self) -> None:
+        """From now on sends the ETag of an answer that it has, and gives that one again where it is still good."""
+        self._remembered = {}
 
     def request_if_changed(self, path: str, etag: str | None) -> tuple[Any, str | None] | None:
         """Gives the JSON of the answer and its ETag; None where `etag` is still that of the answer. Raises as `request` does."""
@@ -90,6 +120,10 @@ class Transport:
         response = self._send("GET" if body is None else "POST", path, body, params=params)
         link = response.links.get("next")
         return drawn(self._content(response)), None if link is None else _query(link["url"])
+
+    def request_public(self, path: str) -> Any:
+        """Gives the JSON of a public answer, without authentication. Raises as `request` does."""
+        return content_of(self.server, self._send("GET", path, is_public=True))
 
     def log_in(self, credentials: AccountCredentials) -> Tokens:
         """Gives new tokens for a user's or a worker's credentials, and sends them from now on."""

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from bayplan.cli.options import TABLE, Output, Server, duration
+from bayplan.cli.options import TABLE, Output, Server, SortBy, duration
 
 
 def audit(
@@ -18,17 +18,21 @@ def audit(
         typer.Option(parser=duration, metavar="DURATION", help="Only what is at most that old: 90s, 15m, 12h, 7d."),
     ] = None,
     limit: Annotated[int, typer.Option(min=1, max=1000, metavar="N", help="At most so many.")] = 100,
+    sort_by: SortBy = None,
     server: Server = None,
     output_format: Output = TABLE,
 ) -> None:
     """Show who was given registry passwords, the latest first."""
     from datetime import UTC, datetime, timedelta
 
-    from bayplan.cli import connection, output
+    from bayplan.cli import connection, output, sorting
     from bayplan.cli.audit import _audit_view as audit_view
 
     earliest = None if since is None else (datetime.now(UTC) - timedelta(seconds=since)).isoformat()
+    paths = sorting.order("audit", sort_by)
     with connection.connect(server) as client:
         # The key of an image that is gone is still a key.
         entries = client.credentials.audit(image=image, name=name, kind=kind, since=earliest, limit=limit)
+    if sort_by is not None:
+        entries = sorting.in_order(entries, paths)
     return output.render(entries, output_format, view=audit_view.show_audit)

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from bayplan.cli.options import TABLE, Output, Server, UsageError, duration
+from bayplan.cli.options import TABLE, Output, Server, SortBy, UsageError, duration
 
 
 def history(
@@ -28,6 +28,7 @@ def history(
         typer.Option(parser=duration, metavar="DURATION", help="Only what is at least that old: 90s, 15m, 12h, 7d."),
     ] = None,
     limit: Annotated[int, typer.Option(min=1, metavar="N", help="At most so many.")] = 100,
+    sort_by: SortBy = None,
     server: Server = None,
     output_format: Output = TABLE,
 ) -> None:
@@ -37,7 +38,7 @@ def history(
     """
     from datetime import UTC, datetime, timedelta
 
-    from bayplan.cli import connection, output
+    from bayplan.cli import connection, output, sorting
     from bayplan.cli.audit import _history_view as history_view
     from bayplan.cli.audit._history_names import read_names
 
@@ -51,6 +52,7 @@ def history(
     earliest, latest = (
         None if seconds is None else (now - timedelta(seconds=seconds)).isoformat() for seconds in (since, until)
     )
+    paths = sorting.order("history", sort_by)
     with connection.connect(server) as client:
         # The key of an object that is gone is still a key.
         if image is not None:
@@ -58,6 +60,8 @@ def history(
         if node is not None:
             resource, pk = "nodes", client.nodes.key(node)
         entries = list(client.history(resource=resource, pk=pk, user=user, since=earliest, until=latest, limit=limit))
+        if sort_by is not None:
+            entries = sorting.in_order(entries, paths)
         return output.render(
             entries, output_format, view=lambda entries: history_view.show_history(entries, read_names(client, entries))
         )

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from bayplan.cli.options import TABLE, Domain, Framework, Output, Server, Task
+from bayplan.cli.options import TABLE, Domain, Framework, Output, Server, SortBy, Task
 
 
 class StateFilter(StrEnum):
@@ -37,11 +37,12 @@ def list_(
     ] = False,
     deleted: Annotated[bool, typer.Option("--deleted", help="The deleted ones.")] = False,
     limit: Annotated[int | None, typer.Option(min=1, metavar="N", help="At most so many.")] = None,
+    sort_by: SortBy = None,
     server: Server = None,
     output_format: Output = TABLE,
 ) -> None:
     """List images, by name and version."""
-    from bayplan.cli import connection, output
+    from bayplan.cli import connection, output, sorting
     from bayplan.cli.images import _view as image_view
     from bayplan.client import both, contains, exact, is_null
     from bayplan.client.framework_lookup import of_frameworks
@@ -60,20 +61,25 @@ def list_(
         expressions.append(filters_by_state.get(state) or exact("check.state", state.value))
     if deleted:
         expressions.append(is_null("deletion_time", invert=True))
-    order = ("name", "version")
+    paths = sorting.order("images list", sort_by)
+    # The server compares the version of an image as text: that order needs the whole list.
+    is_ordered_here = any(path.removeprefix("-") == "version" for path in paths)
     with connection.connect(server) as client:
         if framework is not None:
             expressions.append(of_frameworks(client.frameworks, framework))
         images = client.images.list(
             *expressions,
-            order_by=order,
+            order_by=() if is_ordered_here else paths,
             include_inactive=deleted,
-            limit=None if runnable else limit,
+            limit=None if runnable or is_ordered_here else limit,
             expand=not output_format.is_data,  # type: ignore[call-overload]  # either type of image has a name
         )
         if not images and (task is not None or domain is not None):
             client.match(worker={}, task=task, domain=domain, limit=1)
+        if is_ordered_here:
+            images = sorting.in_order(images, paths)
         if not runnable:
+            images = images[:limit]
             return output.render(images, output_format, view=image_view.show_list, name=image_view.reference)
         references = {image["pk"]: image["reference"] for image in client.images.runnable()}
     images = [image for image in images if image["pk"] in references][:limit]

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from bayplan.cli.node_labels import LabelSelectors, selected
-from bayplan.cli.options import TABLE, Output, Server
+from bayplan.cli.options import TABLE, Output, Server, SortBy
 from bayplan.errors import Invalid
 
 if TYPE_CHECKING:
@@ -27,14 +27,16 @@ def list_(
     silent: Annotated[bool, typer.Option("--silent", help="Only those without a heartbeat in five minutes.")] = False,
     limit: Annotated[int | None, typer.Option(min=1, metavar="N", help="At most so many.")] = None,
     offset: Annotated[int, typer.Option(min=0, metavar="N", help="Leave out the first N: the next page.")] = 0,
+    sort_by: SortBy = None,
     server: Server = None,
     output_format: Output = TABLE,
 ) -> None:
     """List the nodes, by address."""
-    from bayplan.cli import connection, output
+    from bayplan.cli import connection, output, sorting
     from bayplan.cli.nodes import _view as node_view
     from bayplan.client import contains, exact
 
+    paths = sorting.order("nodes list", sort_by)
     expressions = selected(label or ())
     if driver is not None:
         expressions += _of_driver(driver)
@@ -48,7 +50,7 @@ def list_(
             expressions.append(exact("hardware_generation.generation", name, case_insensitive=True))
         nodes = client.nodes.list(
             *expressions,
-            order_by=("ip", "index"),
+            order_by=paths,
             limit=limit,
             offset=offset or None,
             expand=not output_format.is_data,  # type: ignore[call-overload]  # either type of node has a name

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from bayplan.cli.options import TABLE, Output, Server, UsageError
+from bayplan.cli.options import TABLE, Output, Server, SortBy, UsageError
 
 
 def status(
@@ -14,6 +14,7 @@ def status(
     image: Annotated[
         str | None, typer.Option(metavar="IMAGE", help="The nodes of one image: its key, or name:version.")
     ] = None,
+    sort_by: SortBy = None,
     server: Server = None,
     output_format: Output = TABLE,
 ) -> None:
@@ -21,11 +22,14 @@ def status(
 
     With --node the images of that node, with --image the nodes of that image.
     """
-    from bayplan.cli import connection, lookup, output
+    from bayplan.cli import connection, lookup, output, sorting
     from bayplan.cli.prefetch import _view as prefetch_view
 
     if node is not None and image is not None:
         raise UsageError("Give --node or --image, not both.")
+    if sort_by is not None and (node, image) != (None, None):
+        raise UsageError("--sort-by is for the list of machines; leave it out with --node and --image.")
+    paths = sorting.order("prefetch status", sort_by)
     with connection.connect(server) as client:
         if node is not None:
             of_node = client.prefetch.node_inventory(client.nodes.named(node)["pk"])
@@ -33,7 +37,7 @@ def status(
         if image is not None:
             of_image = client.prefetch.image_inventory(lookup.image(client, [image])["pk"])
             return output.render(of_image, output_format, view=prefetch_view.show_image, name=prefetch_view.node_names)
-        inventories = client.prefetch.status()
+        inventories = sorting.in_order(client.prefetch.status(), paths)
     return output.render(
         inventories, output_format, view=prefetch_view.show_workers, name=lambda inventory: inventory["ip"]
     )

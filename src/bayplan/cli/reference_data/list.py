@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from bayplan.cli.options import TABLE, Output, Server
+from bayplan.cli.options import TABLE, Output, Server, SortBy
 
 if TYPE_CHECKING:
     from bayplan.client.collection import Collection
@@ -30,13 +30,6 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     "domains": ("name", "description"),
     "licences": ("pk", "identifier", "name", "permissions", "conditions", "limitations"),
 }
-ORDER: dict[str, tuple[str, ...]] = {
-    "cuda": ("full_version",),
-    "hardware": ("min_compute_capability",),
-    "frameworks": ("name", "version"),
-    "domains": ("name",),
-    "licences": ("name",),
-}
 
 NAMES: dict[str, Callable[[Mapping[str, Any]], str]] = {
     "cuda": itemgetter("full_version"),
@@ -55,12 +48,14 @@ def list_(
         ReferenceList,
         typer.Argument(metavar="RESOURCE", help=f"What to list: {', '.join(ReferenceList)}.", show_default=False),
     ],
+    sort_by: SortBy = None,
     server: Server = None,
     output_format: Output = TABLE,
 ) -> None:
     """List what an image may refer to, such as CUDA releases."""
-    from bayplan.cli import connection, output
+    from bayplan.cli import connection, output, sorting
 
+    paths = sorting.order(f"list {resource}", sort_by)
     with connection.connect(server) as client:
         collections: dict[str, Collection[Any, Any]] = {
             "cuda": client.cuda,
@@ -69,7 +64,7 @@ def list_(
             "domains": client.domains,
             "licences": client.licences,
         }
-        rows = collections[resource].list(order_by=ORDER[resource])
+        rows = collections[resource].list(order_by=paths)
     return output.render(rows, output_format, view=lambda rows: _show(resource, rows), name=NAMES[resource])
 
 

@@ -13,3 +13,7 @@ def logout(server: Server = None) -> None:
     url = connection.address(server)
     session = stored_sessions.forget(url)
     typer.echo(f"Nobody was logged in to {url}." if session is None else f"{session.username} left {url}.")
+    if variables := connection.variables_in_force():
+        ended = "No session was kept" if session is None else "The session that was kept has ended"
+        verb, them = ("stay", "them") if " and " in variables else ("stays", "it")
+        typer.echo(f"{ended}; {variables} {verb} in force: commands go by {them} until you unset {them}.", err=True)

@@ -1,14 +1,21 @@
 """`bayplan user list`: lists the users."""
 
-from bayplan.cli.options import TABLE, Database, Home, Output, Server
+from bayplan.cli.options import TABLE, Database, Home, Output, Server, SortBy
 
 
-def list_(server: Server = None, home: Home = None, database: Database = None, output_format: Output = TABLE) -> None:
+def list_(
+    sort_by: SortBy = None,
+    server: Server = None,
+    home: Home = None,
+    database: Database = None,
+    output_format: Output = TABLE,
+) -> None:
     """List the users that you may see: all for staff, else yourself."""
-    from bayplan.cli import output
+    from bayplan.cli import output, sorting
     from bayplan.cli.user import _where
     from bayplan.cli.user._view import show_users
 
+    paths = sorting.order("user list", sort_by)
     with _where.users_at(server, home, database) as users:
-        everyone = users.all()
+        everyone = sorting.in_order(users.all(), paths)
     return output.render(everyone, output_format, view=show_users, name=lambda user: user["username"])
