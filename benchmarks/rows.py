@@ -29,7 +29,7 @@ class Size:
 
 # Many short turns: what else the machine does changes from second to second, and has to fall on both alike.
 FULL = Size(images=10_000, large_images=100_000, rounds=6, seconds=0.4, samples=40)
-QUICK = Size(images=800, large_images=1_600, rounds=1, seconds=0.1, samples=2)
+QUICK = Size(images=400, large_images=800, rounds=1, seconds=0.05, samples=2)
 
 
 @dataclass(frozen=True)

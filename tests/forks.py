@@ -71,16 +71,21 @@ def start(
     variables: Mapping[str, str],
     streams: tuple[Stream, Stream, Stream],
     *,
+    folder: Path | None = None,
     has_terminal: bool = False,
 ) -> Process:
-    """Starts a program with these variables, input, output and errors; a terminal is the input and becomes its own."""
+    """Starts a program with these variables, input, output and errors; a terminal is the input and becomes its own.
+
+    It runs in the folder, or where this process does.
+    """
     arguments = _forkable(command) if _of_start(variables) == _AT_START else None
     if arguments is None:
-        return subprocess.Popen(command, env=variables, stdin=streams[0], stdout=streams[1], stderr=streams[2])
+        stdin, stdout, stderr = streams
+        return subprocess.Popen(command, cwd=folder, env=variables, stdin=stdin, stdout=stdout, stderr=stderr)
     request = {
         "arguments": arguments,
         "variables": dict(variables),
-        "folder": str(Path.cwd()),
+        "folder": str(folder or Path.cwd()),
         "has_terminal": has_terminal,
     }
     status, other_end = os.pipe()

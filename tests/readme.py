@@ -44,7 +44,7 @@ def surroundings() -> Iterator[tuple[dict[str, str], dict[str, str], dict[str, s
 def toured_page(page: str) -> str:
     """The page with what its commands print now."""
     with surroundings() as (names, variables, settings):
-        return toured_on_a_fresh_server(page, names=names, variables=variables, **settings)
+        return toured_on_a_fresh_server(page, names=names, variables=variables, starts_anew=True, **settings)
 
 
 def _push(registry: Registry, repository: str, tag: str) -> None:

@@ -6,11 +6,13 @@ output. Each page has a module that writes it, and a test that runs the same and
 
 import os
 import re
+import shlex
 import subprocess
 import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from tests.forks import start
 from tests.process import ADMIN_PASSWORD, PROGRAM, environment, running_server
 
 ROOT = Path(__file__).parents[1]
@@ -19,6 +21,7 @@ COLUMNS = 120
 TIMES = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d UTC")
 A_TIME = "2026-01-31 12:00 UTC"
 """What a page shows in place of every time."""
+OF_A_SHELL = frozenset("|&;<>()$`*?~#\\")
 _BLOCK = re.compile(r"(?<=^```console\n).*?(?=^```$)", re.MULTILINE | re.DOTALL)
 
 
@@ -33,12 +36,17 @@ def toured(page: str, run: Callable[[str], str]) -> str:
 
 
 def toured_on_a_fresh_server(
-    page: str, *, names: Mapping[str, str] | None = None, variables: Mapping[str, str] | None = None, **settings: str
+    page: str,
+    *,
+    names: Mapping[str, str] | None = None,
+    variables: Mapping[str, str] | None = None,
+    starts_anew: bool = True,
+    **settings: str,
 ) -> str:
     """The page with what its commands print on a new server, one after another, from the repository's folder.
 
     `names` has what the page shows in place of a real name, both ways; `variables` are added to the environment of the commands.
-    Names that are as long as the real ones move no column.
+    Names that are as long as the real ones move no column. Where nothing `starts_anew`, commands without a pipe are forks.
     """
     with tempfile.TemporaryDirectory() as folder, running_server(Path(folder) / "home", **settings) as server:
         credentials = {"server": server.url, "username": "admin", "password": ADMIN_PASSWORD}
@@ -58,20 +66,15 @@ def toured_on_a_fresh_server(
         def run(command: str) -> str:
             for real, shown in shown_as.items():
                 command = command.replace(shown, real)
-            done = subprocess.run(
-                ["bash", "-c", command],
-                cwd=ROOT,
-                env=surroundings,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                text=True,
-                timeout=60,
-                check=False,
-            )
-            if done.returncode not in (0, 1):
-                raise RuntimeError(f"{command!r} ended with {done.returncode}:\n{done.stdout}")
-            printed = done.stdout
+            words: list[str | Path] = ["bash", "-c", command]
+            if not starts_anew and command.startswith("bayplan ") and OF_A_SHELL.isdisjoint(command):
+                words = [PROGRAM, *shlex.split(command)[1:]]
+            with tempfile.TemporaryFile() as output:
+                code = start(words, surroundings, (subprocess.DEVNULL, output, output), folder=ROOT).wait(60)
+                output.seek(0)
+                printed = output.read().decode()
+            if code not in (0, 1):
+                raise RuntimeError(f"{command!r} ended with {code}:\n{printed}")
             for real, shown in shown_as.items():
                 printed = printed.replace(real, shown)
             return "".join(f"{line.rstrip()}\n" for line in printed.splitlines())

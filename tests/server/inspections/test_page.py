@@ -29,7 +29,8 @@ def rewritten(page: str, registry: Registry) -> str:
     """The page with what its commands print now, on a fresh server beside that registry."""
     assert len(registry.host) == len(SHOWN_AS)
     registry.image("ml/pytorch", "2.4.1-cuda12.4", configuration(IMAGE, LABELS))
-    return toured_on_a_fresh_server(page, names={registry.host: SHOWN_AS}, registry_allow_private="127.0.0.0/8")
+    names = {registry.host: SHOWN_AS}
+    return toured_on_a_fresh_server(page, names=names, starts_anew=False, registry_allow_private="127.0.0.0/8")
 
 
 @pytest.mark.timeout(120)  # half a dozen commands, one after another
