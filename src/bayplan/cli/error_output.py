@@ -55,16 +55,16 @@ def print_error(error: BayplanError, exit_code: int) -> None:
     """Prints an error on the error output, with the options and commands of this program for the calls of the API."""
     if wants_json(sys.argv[1:]):
         problems = [
-            {"field": problem.field, "code": problem.code, "detail": _in_commands(problem.detail)}
+            {"field": problem.field, "code": problem.code, "detail": in_commands(problem.detail)}
             for problem in error.problems
         ]
-        return _print_json(error.code, _in_commands(error.detail), exit_code, problems)
+        return _print_json(error.code, in_commands(error.detail), exit_code, problems)
     red, normal = ("\x1b[31m", "\x1b[0m") if _has_colours() else ("", "")
     lines = [f"{red}{error.detail}{normal}"]
     lines += [
         f"  {problem.field}: {problem.detail}" for problem in error.problems if problem.detail not in error.detail
     ]
-    return _print(_in_commands("\n".join(lines)))
+    return _print(in_commands("\n".join(lines)))
 
 
 def print_usage_error(error: TyperException) -> None:
@@ -130,7 +130,8 @@ def _print(text: str) -> None:
     sys.stderr.write(f"{text}\n")
 
 
-def _in_commands(text: str) -> str:
+def in_commands(text: str) -> str:
+    """The text with this program's commands and options for the calls of the API."""
     for call, command in COMMANDS_FOR_CALLS:
         text = call.sub(command, text)
     return text

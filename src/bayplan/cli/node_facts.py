@@ -149,9 +149,12 @@ def takes_node_facts(without: Collection[str] = ()) -> Callable[[Command], Comma
 def option_of(name: str) -> str:
     """The option of a fact: "--driver" of driver_version; the name itself where there is none."""
     fact = NODE_FACTS.get(name)
-    if fact is None:
-        return name
-    option = next(part for part in fact.option.__metadata__ if isinstance(part, OptionInfo))
+    return name if fact is None else option_name(name, fact.option)
+
+
+def option_name(name: str, option: Any) -> str:
+    """The first name of an option, from its type, of the parameter with that name."""
+    info = next(part for part in option.__metadata__ if isinstance(part, OptionInfo))
     # typer.Option takes the first name as its default, and moves it to the names only when it makes the command.
-    names = [text for text in (option.default, *(option.param_decls or ())) if isinstance(text, str)]
+    names = [text for text in (info.default, *(info.param_decls or ())) if isinstance(text, str)]
     return names[0].partition("/")[0] if names else f"--{name.replace('_', '-')}"

@@ -177,11 +177,16 @@ def _has_digest(catalogue: CatalogueImages, pk: int, digest: str) -> bool:
 
 def similar(catalogue: CatalogueImages, text: str) -> str:
     """The end of a sentence that names the images nearest to a text that names none."""
+    near = near_name(catalogue, text)
+    return f"; {near}" if near else "; `bayplan images list` shows those there are."
 
+
+def near_name(catalogue: CatalogueImages, text: str) -> str:
+    """Gives "did you mean ...?" with the images nearest to a text that names none; an empty text where none is near."""
     from bayplan.domain.nearest import did_you_mean
 
-    name, version = next(iter(splits(text)), (text, ""))
-    name = name.rpartition("/")[2]
+    last = text.rpartition("/")[2]
+    name, version = next(iter(splits(last)), (last, ""))
     grams = {name[at : at + _GRAM] for at in range(max(1, len(name) - _GRAM + 1))}
     of_name: Expression = any_of(*(contains("name", gram, case_insensitive=True) for gram in sorted(grams)))
     of_url: Expression = contains("url", name, case_insensitive=True)
@@ -191,8 +196,7 @@ def similar(catalogue: CatalogueImages, text: str) -> str:
     if not images and narrower:
         images = catalogue.list(any_of(of_name, of_url), limit=SIMILAR_AT_MOST)
     near = did_you_mean(f"{name}:{version}" if version else name, _names(images, with_version=bool(version)))
-    near = near or did_you_mean(name, _names(images, with_version=False))
-    return f"; {near}" if near else "; `bayplan images list` shows those there are."
+    return near or did_you_mean(name, _names(images, with_version=False))
 
 
 def _names(images: Iterable[ImageAnswer], *, with_version: bool) -> list[str]:

@@ -199,7 +199,7 @@ async def resolve(endpoint: Endpoint, access: AddressPolicy) -> tuple[Address, .
     addresses = await _addresses(endpoint)
     if not addresses:
         raise RegistryUnreachable(
-            f"The host '{endpoint.host}' cannot be found; check the image's registry for a typing mistake."
+            f"The host '{endpoint.host}' cannot be found: check the name of the image's registry, and the network."
         )
     for address in addresses:
         if not access.permits(endpoint, address):

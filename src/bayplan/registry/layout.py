@@ -49,12 +49,19 @@ class StoredImage:
     client: "LocalClient"
     reference: Reference
     digest: str | None
+    path: Path
 
 
 def is_local(text: str) -> bool:
     """Whether a text names a folder or an archive, and no image of a registry."""
     is_file = text.endswith(_ARCHIVES) and Path(text).is_file()
     return text.startswith((*KINDS, *_PATHS)) or text in (".", "..", "~") or is_file
+
+
+def in_folder(text: str) -> bool:
+    """Whether a layout or an archive in the current folder has that name, with or without a tag."""
+    path, _ = _path_and_tag(text)
+    return bool(text) and (path.is_file() or any((path / name).is_file() for name in ("oci-layout", "manifest.json")))
 
 
 def local_image(text: str) -> StoredImage:
@@ -72,7 +79,8 @@ def local_image(text: str) -> StoredImage:
         ) from None
     documents = _Documents(path, read, tag)
     digest = documents.reference.digest
-    return StoredImage(LocalClient(documents.blob), documents.reference, None if documents.is_made(digest) else digest)
+    own = None if documents.is_made(digest) else digest
+    return StoredImage(LocalClient(documents.blob), documents.reference, own, path)
 
 
 class LocalClient(RegistryClient):

@@ -5,6 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
+from bayplan.cli.node_facts import option_name
 from bayplan.cli.options import NONE, Command, UsageError, size, takes_options
 
 _OPTIONS: Mapping[str, Any] = {
@@ -80,6 +81,12 @@ _OPTIONS: Mapping[str, Any] = {
 def takes_image_facts(without: Collection[str] = ()) -> Callable[[Command], Command]:
     """Gives a command an option for each fact; the command's `**facts` get their values."""
     return takes_options({name: option for name, option in _OPTIONS.items() if name not in without})
+
+
+def option_of(fact: str) -> str:
+    """The option of a fact: "--kernel-architecture" of kernel_architectures."""
+    name = fact if fact in _OPTIONS else fact.removesuffix("s")
+    return option_name(name, _OPTIONS[name]) if name in _OPTIONS else f"--{fact.replace('_', '-')}"
 
 
 def entered(options: Mapping[str, Any]) -> dict[str, Any]:

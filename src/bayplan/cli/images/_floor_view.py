@@ -47,6 +47,7 @@ def _parts(platform: PlatformFloorAnswer) -> Iterator[Text | Lines]:
     )
     if platform["gpus"]:
         columns = (Column("compute capability", gives_way=True), Column("GPUs"), Column("drivers", gives_way=True))
+        yield Text()
         yield table(columns, list(_rows(platform["gpus"])))
     for reason in platform["out_of_use"]:
         yield Text(f"Not used: {reason['detail']}")

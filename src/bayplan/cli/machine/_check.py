@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +13,8 @@ from bayplan.cli.machine._verdicts import Judged
 from bayplan.cli.machine._workers import Workers
 from bayplan.cli.node_facts import NODE_FACTS
 from bayplan.domain.compatibility.inspected_image import Entered
-from bayplan.errors import BayplanError, Invalid
+from bayplan.errors import BayplanError, Invalid, NotFound
+from bayplan.registry.errors import RegistryError
 
 if TYPE_CHECKING:
     from bayplan.client import Client
@@ -41,12 +42,16 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """An image and its verdicts, best first: `image` where the catalogue has it, else `inspected`, what was read of it."""
+    """An image and its verdicts, best first: `image` where the catalogue has it, else `inspected`, what was read of it.
+
+    `is_this_machine`: nothing named the worker, so that it is this machine.
+    """
 
     judged: list[Judged]
     workers: Workers
     inspected: Inspected | None = None
     image: Any = None
+    is_this_machine: bool = False
 
 
 def answer(request: Request) -> Answer:
@@ -64,14 +69,19 @@ def answer(request: Request) -> Answer:
         def this_machine() -> Workers:
             return _workers.with_changes(_workers.of_machine(here.read(probing, now())), changes)
 
-        return _answer(request, cache(this_machine))
+        return replace(_answer(request, cache(this_machine)), is_this_machine=True)
 
 
 def _answer(request: Request, workers: Callable[[], Workers]) -> Answer:
     by_server = _by_server(request, workers)
     if by_server is not None:
         return by_server
-    inspected = _image_source.inspect_image(request.image, offline=request.offline)
+    try:
+        inspected = _image_source.inspect_image(request.image, offline=request.offline)
+    except (RegistryError, NotFound) as error:
+        if meant := _what_is_meant(request):
+            raise type(error)(f"{error.detail} {meant}") from None
+        raise
     entered = Entered(request.cuda, request.cpu)
     return Answer(_verdicts.judge_here(inspected, workers(), entered), workers(), inspected)
 
@@ -102,6 +112,26 @@ def _by_server(request: Request, workers: Callable[[], Workers]) -> Answer | Non
             raise
         _image_source.note(f"{error.detail} The image's registry is asked instead.")
         return None
+
+
+def _what_is_meant(request: Request) -> str:
+    """What may be meant by the name of an image that its registry does not give: a folder, or an image of the catalogue."""
+    from bayplan.cli import connection
+    from bayplan.client.image_lookup import near_name
+    from bayplan.registry.layout import in_folder, is_local
+
+    if is_local(request.image):
+        return ""
+    if in_folder(request.image):
+        return f"The image in this folder is `./{request.image}`."
+    if not request.catalogue or not connection.is_logged_in(request.server):
+        return ""
+    try:
+        with connection.connect(request.server, timeout_seconds=_CATALOGUE_SECONDS) as client:
+            near = near_name(client.images, request.image)
+    except BayplanError:  # it was said, or the token may only judge
+        return ""
+    return f"Of the catalogue, {near}" if near else ""
 
 
 def _in_catalogue(client: Client, text: str) -> ExpandedImageAnswer | None:

@@ -10,12 +10,13 @@ from rich.text import Text
 from bayplan.cli.images import _view as image_view
 from bayplan.cli.machine._check import Answer
 from bayplan.cli.machine._image_source import Inspected
-from bayplan.cli.machine._verdicts import Judged, missing
+from bayplan.cli.machine._verdicts import OF_IMAGE, Judged, missing
 from bayplan.cli.machine._workers import GpuKind
 from bayplan.cli.matching._view import MEANINGS, sentences
 from bayplan.cli.nodes import _view as node_view
 from bayplan.cli.output import MUTED, Lines, fields, grade, indented, show, words
 from bayplan.domain.compatibility.platform import platform
+from bayplan.domain.compatibility.verdict import ReasonCode
 from bayplan.domain.facts import architecture
 from bayplan.domain.reference import Reference, located
 from bayplan.exports.docker_run import RUNS, docker_run
@@ -25,10 +26,13 @@ if TYPE_CHECKING:
 
 _ORIGINS = {
     "registry": "its registry",
-    "cache": "what was read of it before",
-    "folder": "the folder or archive",
+    "cache": "the cache",
     "catalogue": "the catalogue of the server",
 }
+_ANOTHER = (
+    "This machine has no GPU. For another one, pipe in its nvidia-smi, as in `ssh BOX nvidia-smi | bayplan check IMAGE -`, "
+    "or describe it, as in --gpu 4090 --driver 550.120."
+)
 
 
 def as_json(answer: Answer) -> dict[str, Any]:
@@ -63,7 +67,8 @@ def show_answer(answer: Answer) -> None:
             [] if number else [("Image", _named(answer)), ("Read from", _read_from(answer))]
         )
         head.append(("Worker", _worker_line(judged, several=several)))
-        parts += [*([Text()] if number else []), fields(head), Text(), *_verdict(judged)]
+        verdict = _verdict(judged, in_catalogue=answer.inspected is None)
+        parts += [*([Text()] if number else []), fields(head), Text(), *verdict]
     best = answer.judged[0]
     if several:
         parts += [Text(), Text(_summary(answer.judged))]
@@ -74,18 +79,26 @@ def show_answer(answer: Answer) -> None:
         for part in (Text(), Text(words(fault), style="yellow"))
     ]
     if options := missing(best.reasons):
-        given = ", ".join(f"{option} ({name})" for name, option in options.items())
-        parts += [Text(), Text(f"To get an answer, give what is missing: {given}.")]
+        parts += [Text(), Text(f"To get an answer, give {_all_of(options)}.")]
+    if answer.is_this_machine and any(reason["code"] == ReasonCode.NEEDS_GPU for reason in best.reasons):
+        parts += [Text(), Text(_ANOTHER)]
     if best.grade in RUNS and (answer.inspected is None or answer.inspected.origin != "folder"):
         parts += [Text(), _command(answer, best)]
     show(*parts)
 
 
-def _verdict(judged: Judged) -> list[Text | Lines]:
+def _verdict(judged: Judged, *, in_catalogue: bool) -> list[Text | Lines]:
     parts: list[Text | Lines] = [Text.assemble(grade(judged.grade), "  ", MEANINGS.get(judged.grade, ""))]
     for reason in judged.reasons:
-        parts += [Text(), indented(sentences(reason, at_length=True))]
+        parts += [Text(), indented(sentences(reason, at_length=True, in_catalogue=in_catalogue))]
     return parts
+
+
+def _all_of(options: Mapping[str, str]) -> str:
+    """The options that would decide, as "--driver and --cc": of those about the image one is enough."""
+    of_image = [option for name, option in options.items() if name in OF_IMAGE]
+    of_worker = [option for name, option in options.items() if name not in OF_IMAGE]
+    return " and ".join([*([" or ".join(of_image)] if of_image else []), *of_worker])
 
 
 def _summary(judged: Sequence[Judged]) -> str:
@@ -126,8 +139,9 @@ def _named(answer: Answer) -> Text:
 def _read_from(answer: Answer) -> str:
     if answer.inspected is None:
         return _ORIGINS["catalogue"]
-    digest = answer.inspected.digest
-    return _ORIGINS[answer.inspected.origin] + (f", {digest[:19]}" if digest else "")
+    inspected = answer.inspected
+    origin = _ORIGINS[inspected.origin] if inspected.path is None else str(inspected.path)
+    return origin + (f", {inspected.digest[:19]}" if inspected.digest else "")
 
 
 def _worker_line(judged: Judged, *, several: bool) -> Text:

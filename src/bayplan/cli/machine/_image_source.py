@@ -19,13 +19,14 @@ Origin = Literal["registry", "cache", "folder", "catalogue"]
 class Inspected:
     """An image's reference, the digest that it has now, its platforms with their facts, and what they were read from.
 
-    An archive of an older docker has no digest.
+    An archive of an older docker has no digest. `path` is the folder or the archive.
     """
 
     reference: Reference
     digest: str | None
     platforms: list[dict[str, Any]]
     origin: Origin
+    path: Path | None = None
 
 
 def inspect_image(text: str, *, offline: bool) -> Inspected:
@@ -36,7 +37,7 @@ def inspect_image(text: str, *, offline: bool) -> Inspected:
         image = layout.local_image(text)
         content = asyncio.run(_inspection(image.client, image.reference))
         named = replace(image.reference, digest=None)
-        return Inspected(named, image.digest, content["platforms"], "folder")
+        return Inspected(named, image.digest, content["platforms"], "folder", image.path)
     reference = Reference.parse(text, field="image")
     cache = InspectionCache(_cache_folder())
     if offline:
@@ -98,8 +99,10 @@ def _credentials(registry: str) -> Any:
 
 
 def note(sentence: str) -> None:
-    """Prints a sentence on the error output."""
-    sys.stderr.write(f"{sentence}\n")
+    """Prints a sentence on the error output, with the commands for the calls of the API that it names."""
+    from bayplan.cli.error_output import in_commands
+
+    sys.stderr.write(f"{in_commands(sentence)}\n")
 
 
 def _cache_folder() -> Path | None:

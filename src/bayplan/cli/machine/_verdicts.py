@@ -11,6 +11,7 @@ from bayplan.cli.machine._workers import Facts, GpuKind, Workers
 from bayplan.cli.node_facts import NODE_FACTS, option_of
 from bayplan.domain.compatibility.inspected_image import Entered, inspected_image, judge_inspected
 from bayplan.domain.compatibility.node_facts import facts_of, node_from
+from bayplan.domain.compatibility.rules.reasons import CATALOGUE
 from bayplan.domain.compatibility.tables import load
 from bayplan.domain.compatibility.verdict import ORDER, Grade, Reason, ReasonCode
 from bayplan.errors import Invalid
@@ -22,7 +23,9 @@ if TYPE_CHECKING:
     from bayplan.schemas.match import ReasonAnswer
 
 ALL_GRADES = ("native", "minor", "forward", "cpu", "jit", "unknown", "no")
-_OF_IMAGE = {"cuda_version": "--cuda", "cpu": "--cpu"}
+OF_IMAGE = {"cuda_version": "--cuda", "cpu": "--cpu"}
+"""The facts of an image that options give."""
+_WITHOUT_CATALOGUE = "the facts of the image and of the worker"
 _CUDA_UNKNOWN = "with which CUDA release"
 
 
@@ -105,7 +108,7 @@ def missing(reasons: Iterable[ReasonAnswer]) -> dict[str, str]:
             continue
         needed = (reason["needed"] or "").replace(",", " ").split()
         options |= {
-            name: option for name, option in _OF_IMAGE.items() if name in needed or _CUDA_UNKNOWN in reason["detail"]
+            name: option for name, option in OF_IMAGE.items() if name in needed or _CUDA_UNKNOWN in reason["detail"]
         }
         words = set((reason["remedy"] or "").replace(",", " ").replace(".", " ").split())
         options |= {name: option_of(name) for name in NODE_FACTS if name in words}
@@ -120,7 +123,7 @@ def _reason(reason: Reason) -> ReasonAnswer:
         "found": reason.found,
         "detail": reason.detail,
         "remedy": reason.remedy,
-        "source": reason.source,
+        "source": _WITHOUT_CATALOGUE if reason.source == CATALOGUE else reason.source,
     }
 
 

@@ -1,6 +1,5 @@
 """`bayplan check`: shows whether an image runs on a machine, without a server; the exit code is the verdict."""
 
-import sys
 from typing import Annotated, Any
 
 import typer
@@ -10,9 +9,6 @@ from bayplan.cli.matching._described_node import OF_A_GPU
 from bayplan.cli.node_facts import takes_node_facts
 from bayplan.cli.nodes._body import body
 from bayplan.cli.options import TABLE, CpuOnly, Here, Node, Output, Server, UsageError
-
-MOST_BYTES = 4 * 1024 * 1024
-"""Of what is read of another machine."""
 
 
 @takes_node_facts()
@@ -68,7 +64,7 @@ def check(
             "--cpu-only is a worker without GPU; of the others it takes --architecture and --cpu-mem alone."
         )
     from bayplan.cli import output
-    from bayplan.cli.machine import _check
+    from bayplan.cli.machine import _check, _standard_input
     from bayplan.cli.machine import _check_view as check_view
 
     request = _check.Request(
@@ -84,6 +80,10 @@ def check(
         server=server,
     )
     answer = _check.answer(request)
+    if not named and _standard_input.describes_a_machine():  # asked last: what is piped in may come late
+        raise UsageError(
+            "The input describes a machine, and nothing asks about it: add - to check that machine, or --here to check this one."
+        )
     output.render(
         check_view.as_json(answer),
         output_format,
@@ -105,9 +105,10 @@ def _text(machine: str) -> str:
     """What the file has, or the input, whatever its encoding."""
     from pathlib import Path
 
+    from bayplan.cli.machine import _standard_input
     from bayplan.domain.nvidia_smi_forms import decoded
 
     if machine == "-":
-        return decoded(sys.stdin.buffer.read(MOST_BYTES))
+        return _standard_input.machine_text()
     with Path(machine).open("rb") as file:
-        return decoded(file.read(MOST_BYTES))
+        return decoded(file.read(_standard_input.MOST_BYTES))

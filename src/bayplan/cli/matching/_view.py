@@ -12,6 +12,7 @@ from rich.text import Text
 from bayplan.cli.images import _view as image_view
 from bayplan.cli.nodes import _view as node_view
 from bayplan.cli.output import MUTED, Column, Lines, count, fields, grade, indented, show, table, words
+from bayplan.cli.remedies import at_command_line
 from bayplan.client import Client
 from bayplan.domain.reference import located
 from bayplan.exports.docker_run import MIG_UUID, RUNS, docker_run
@@ -30,6 +31,9 @@ MEANINGS = {
     "unknown": "Whether it runs is not known: a fact that decides it is missing.",
     "no": "It will not run.",
 }
+
+
+_NEEDED_AT_MOST = 120
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,18 +250,26 @@ def _images(judged: Sequence[GradedImage], names: Names, notes: Notes, *, first:
 
 def _summary(summary: Sequence[SummaryLineAnswer]) -> list[Text | Lines]:
     columns = (Column("images", right=True), Column("what stands in the way"), Column("the change", gives_way=True))
-    rows = [(line["images"], line["code"], line["remedy"]) for line in summary]
+    rows = [(line["images"], line["code"], line["remedy"] and at_command_line(line["remedy"])) for line in summary]
     return [table(columns, rows)]
 
 
-def sentences(reason: ReasonAnswer, after: str = "", *, at_length: bool = False) -> Text:
-    """A reason in sentences: its grade and code, its detail, and its remedy."""
+def sentences(reason: ReasonAnswer, after: str = "", *, at_length: bool = False, in_catalogue: bool = True) -> Text:
+    """A reason in sentences: its grade and code, its detail, and its remedy, which `at_command_line` says for images `in_catalogue`."""
     text = Text.assemble(grade(reason["grade"]), "  ", (reason["code"], "bold"), (after, MUTED))
     text.append(f"\n{words(reason['detail'])}")
     if at_length and reason["needed"] and reason["found"]:
-        text.append(f"\nNeeded: {words(reason['needed'])}. Found: {words(reason['found'])}.", style=MUTED)
+        text.append(f"\nNeeded: {words(_short(reason['needed']))}. Found: {words(reason['found'])}.", style=MUTED)
     if reason["remedy"]:
-        text.append("\n-> ", style="green").append(words(reason["remedy"]))
+        text.append("\n-> ", style="green")
+        text.append(words(at_command_line(reason["remedy"], in_catalogue=in_catalogue)))
     if at_length and reason["source"]:
         text.append(f"\n{words(reason['source'])}", style=MUTED)
     return text
+
+
+def _short(needed: str) -> str:
+    """What is needed, at most some letters of it: a start condition of NVIDIA's images has 1,500."""
+    from textwrap import shorten
+
+    return shorten(needed, _NEEDED_AT_MOST, placeholder=" ...") if len(needed) > _NEEDED_AT_MOST else needed
