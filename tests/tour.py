@@ -73,7 +73,7 @@ def toured_on_a_fresh_server(
                 code = start(words, surroundings, (subprocess.DEVNULL, output, output), folder=ROOT).wait(60)
                 output.seek(0)
                 printed = output.read().decode()
-            if code not in (0, 1):
+            if code not in (0, 1, 3):  # 3 is an answer: no, or there are differences
                 raise RuntimeError(f"{command!r} ended with {code}:\n{printed}")
             for real, shown in shown_as.items():
                 printed = printed.replace(real, shown)

@@ -65,11 +65,10 @@ def file(tmp_path: Path) -> Path:
 
 
 def test_a_dry_run_shows_and_does_nothing(here: Shell, file: Path) -> None:
-    shown = here.run("apply", str(file), "--dry-run").out
-    assert shown == (
-        "frameworks\n  + Mine 1.0\nimages\n  + mine 1.0\n  + mine 2.0\nnodes\n  + 10.0.0.7#0\n\n"
-        "4 to add.\nThis was a dry run: nothing was applied.\n"
-    )
+    shown = here.run("apply", str(file), "--dry-run", code=3).out
+    plan = "frameworks\n  + Mine 1.0\nimages\n  + mine 1.0\n  + mine 2.0\nnodes\n  + 10.0.0.7#0\n\n4 to add.\n"
+    assert shown == f"{plan}This was a dry run: nothing was applied.\n"
+    assert here.run("diff", str(file), code=3).out == plan
     assert here.run("images", "list").out == "No images.\n"
 
 
@@ -146,7 +145,7 @@ def test_an_entry_that_the_server_refuses_has_its_line_and_nothing_is_applied(he
 def test_a_conflict_has_its_line(here: Shell, file: Path) -> None:
     file.write_text(FILE.replace('{<<: *image, version: "2.0"}', "*image"))
     (line,) = here.run("apply", str(file), "--yes", code=1).err.splitlines()
-    assert line.startswith(f"{file}:19: images.1")
+    assert line == f"{file}:19: images.1: 'mine 1.0' is there already, at {file}:4."
 
 
 def test_a_change_between_the_plan_and_its_application_stops_it(here: Shell, empty: Server, file: Path) -> None:
@@ -219,4 +218,76 @@ def test_thousands_of_images_are_applied_in_seconds(here: Shell, tmp_path: Path)
 def test_the_file_that_the_page_for_a_fleet_begins_with_is_one(here: Shell) -> None:
     page = (EXAMPLES.parent / "docs" / "fleet.md").read_text()
     text = page.partition("```yaml\n")[2].partition("```")[0]
-    assert "+ pytorch 2.8.0-cuda12.9" in here.run("apply", "-", "--dry-run", typed=text).out
+    assert "+ pytorch 2.8.0-cuda12.9" in here.run("diff", "-", typed=text, code=3).out
+
+
+RULE = """\
+prefetch:
+- name: ours
+  images: {expressions: [{type: exact, field: domain, value: od}], order_by: [{field: name}]}
+  nodes: {expressions: [{type: exact, field: index, value: 0}]}
+"""
+
+
+def test_a_folder_and_the_input_are_one_document(here: Shell, file: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "repository"
+    (folder / "sub" / ".git").mkdir(parents=True)
+    file.rename(folder / "sub" / "images.yml")
+    (folder / "sub" / "again").symlink_to(folder)
+    (folder / "sub" / ".git" / "no.yaml").write_text("[")
+    (folder / "rule.json").write_text(json.dumps({"domains": [{"name": "pe"}]}))
+    (folder / "notes.txt").write_text("[")
+    plan = json.loads(here.run("diff", str(folder), "-", str(folder), "-o", "json", typed=RULE, code=3).out)
+    kinds = ["domains", "frameworks", "images", "images", "nodes", "prefetch"]
+    assert [change["resource"] for change in plan["changes"]] == kinds
+    assert here.run("apply", str(folder), "-", "-y", typed=RULE).out.endswith("Done: 6 added.\n")
+    changed = RULE.replace("value: od", "value: pe").replace("{field: name}", "{field: name, ascending: false}")
+    shown = here.run("diff", str(folder), "-", typed=changed, code=3).out
+    assert "images  domain is od, in the order of name -> domain is pe, in the order of name (last first)\n" in shown
+    assert here.run("diff", str(folder), "-", "-q", typed=RULE).out == ""
+    assert here.run("diff", str(folder), "-", "-q", typed=changed, code=3).out == "prefetch/ours\n"
+    twice = here.run("diff", str(folder), "-", typed=FILE + RULE.replace("ours", "other"), code=1).err.splitlines()
+    images = folder / "sub" / "images.yml"
+    assert f"<stdin>:4: images.0: 'mine 1.0' is there already, at {images}:4." in twice
+    assert f"<stdin>:21: nodes.0: '10.0.0.7#0' is there already, at {images}:21." in twice
+    # Of the deleted images "od" is still the domain; nothing is of "pe".
+    removed = here.run("apply", "-", "--prune", "-y", typed="images: []\nprefetch: []\ndomains: []\n").out
+    assert "  - ours\n" in removed
+    assert "  - pe\n" in removed
+
+
+def test_users_of_a_file_get_their_password_from_staff(here: Shell, empty: Server) -> None:
+    done = here.run("apply", "-", "-y", typed="users:\n- {username: kim, email: kim@example.org}\n").out
+    assert done.endswith("kim has no password yet: `bayplan user password kim` gives one.\n")
+    here.run("user", "password", "kim", "--password-stdin", typed="a first long password\n")
+    assert empty.token("kim", "a first long password")
+    exported = here.run("export").out
+    assert "- username: kim\n" in exported
+    assert "password:" not in exported
+    refused = here.run("diff", "-", typed="users:\n- {username: bo, password: s3cret-word}\n", code=1).err
+    assert refused.startswith("<stdin>:2: users.0: The field 'users.0' must have no password")
+    assert "s3cret" not in refused
+
+
+def test_every_file_that_is_none_is_named(here: Shell, file: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "bad"
+    folder.mkdir()
+    (folder / "binary.yaml").write_bytes(b"images: []\n\xff\xfe")
+    (folder / "empty.yaml").write_text("")
+    (folder / "gone.yaml").symlink_to("nowhere")
+    (folder / "key.yaml").write_text("nodes:\n- {ip: a, indx: 0, drivr_version: 550.54.15}\n")
+    (folder / "two.yaml").write_text("images: []\n---\nnodes: []\n")
+    lines = here.run("diff", str(file), str(folder), code=1).err.splitlines()
+    assert [line.replace(f"{folder}/", "")[:40] for line in lines] == [
+        "binary.yaml:2: This is not UTF-8; save t",
+        "empty.yaml:1: file: It must hold one or ",
+        "gone.yaml cannot be read: No such file o",
+        "key.yaml:2: nodes.0.indx: There is no fi",
+        "key.yaml:2: nodes.0.drivr_version: There",
+        "two.yaml:2:1: A second document begins h",
+    ]
+    assert lines[3].endswith("did you mean index?")
+    (tmp_path / "none").mkdir()
+    refused = here.run("apply", str(tmp_path / "none"), code=1).err
+    assert refused == f"The folder {tmp_path / 'none'} has no file *.yaml, *.yml or *.json.\n"
+    assert "/dev/zero: This file has more than" in here.run("diff", "/dev/zero", code=1).err

@@ -50,6 +50,7 @@ USED_MOST = (
         "check",
         "probe",
         "apply",
+        "diff",
         "list",
         "show",
         "add",

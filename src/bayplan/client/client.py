@@ -194,7 +194,7 @@ class Client:
 
 
 class CatalogueFile:
-    """The whole catalogue as one document: frameworks, images and nodes in create bodies with natural keys."""
+    """The whole catalogue as one document: its objects in create bodies with natural keys."""
 
     def __init__(self, transport: Transport) -> None:
         self._request = transport.request

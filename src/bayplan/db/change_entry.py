@@ -74,8 +74,9 @@ def object_change(
         if values[0] != values[1]:
             fields[each.name] = secret_change(*values) if each.kind is Kind.SECRET else values
     for column, name in _HASHES.items():
-        if old.get(column) != new.get(column):
-            fields[name] = secret_change(old.get(column), new.get(column))
+        hashes = old.get(column) or None, new.get(column) or None  # empty where a user has no password
+        if hashes[0] != hashes[1]:
+            fields[name] = secret_change(*hashes)
     return ChangeEntry(resource_type.name, pk, action, fields | dict(also or {}))
 
 

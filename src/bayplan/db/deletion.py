@@ -32,11 +32,15 @@ async def erase(tx: Transaction, pk: int, *, if_match: str | None = None) -> Non
     await crud.remove(tx, IMAGES, pk, if_match=if_match, action="erase")
 
 
-async def keeps_framework(tx: Transaction, pk: int) -> bool:
-    """Whether deleted images refer to a framework, and no other do: it stays for as long as they may be reinstated."""
-    columns = tables.images.c
-    uses = await tx.fetch(sa.select(columns.deletion_time.is_not(None)).where(columns.framework == pk).distinct())
-    return [bool(is_deleted) for (is_deleted,) in uses] == [True]
+async def is_kept(tx: Transaction, target: str, pk: int) -> bool:
+    """Whether of images only deleted ones refer to a row of `target`: it stays for as long as they may be reinstated."""
+    for field in IMAGES.fields:
+        if field.target == target:
+            uses = (
+                sa.select(tables.images.c.deletion_time.is_not(None)).where(IMAGES.column(field.name) == pk).distinct()
+            )
+            return [bool(is_deleted) for (is_deleted,) in await tx.fetch(uses)] == [True]
+    return False
 
 
 async def _mark(tx: Transaction, row: crud.Row, deleted: str | None, action: Action) -> None:

@@ -46,9 +46,15 @@ async def fill(db: Database, admin_password_hash: str, now: str, folder: Path | 
 
 
 async def _reference_tables(tx: Transaction, folder: Path | None) -> None:
+    for name, content in reference_rows(folder).items():
+        await tx.execute(sa.insert(RESOURCE_TYPES[name].table), [{**row, "revision": tx.version} for row in content])
+
+
+def reference_rows(folder: Path | None = None) -> dict[str, list[dict[str, Any]]]:
+    """Gives the rows of the reference tables with which a catalogue starts, by resource."""
     shipped = load(folder)
-    contents: dict[sa.Table, list[dict[str, Any]]] = {
-        tables.cuda: [
+    return {
+        "cuda": [
             {
                 "version": release.version,
                 "version_key": sort_key(release.version),
@@ -59,7 +65,7 @@ async def _reference_tables(tx: Transaction, folder: Path | None) -> None:
             }
             for release in shipped.cuda
         ],
-        tables.hardware: [
+        "hardware": [
             {
                 "generation": generation.name,
                 "min_compute_capability": float(generation.min_cc),
@@ -67,10 +73,10 @@ async def _reference_tables(tx: Transaction, folder: Path | None) -> None:
             }
             for generation in shipped.generations
         ],
-        tables.domains: [
+        "domains": [
             {"name": row["name"], "description": row["description"]} for row in read_rows("domains.csv", folder)
         ],
-        tables.licences: [
+        "licences": [
             {
                 "name": row["name"],
                 "url": row["url"],
@@ -83,8 +89,6 @@ async def _reference_tables(tx: Transaction, folder: Path | None) -> None:
             for row in read_rows("licences.csv", folder)
         ],
     }
-    for table, content in contents.items():
-        await tx.execute(sa.insert(table), [{**row, "revision": tx.version} for row in content])
 
 
 def _words(text: str) -> list[str]:

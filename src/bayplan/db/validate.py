@@ -116,12 +116,12 @@ async def _framework(tx: Transaction, row: Row, old: Row | None, _facts: Facts) 
 async def _user(tx: Transaction, row: Row, old: Row | None, _facts: Facts) -> None:
     if old is not None and old["is_staff"] and old["is_active"] and not (row["is_staff"] and row["is_active"]):
         columns = tables.users.c
-        others = await tx.fetch(
-            sa.select(columns.pk).where(columns.is_staff, columns.is_active, columns.pk != old["pk"]).limit(1)
-        )
-        if not others:
+        # Who has no password cannot log in, and so can make nobody staff.
+        able = (columns.is_staff, columns.is_active, columns.password_hash != "", columns.pk != old["pk"])
+        if not await tx.fetch(sa.select(columns.pk).where(*able).limit(1)):
             raise Conflict(
-                "This is the last active staff user: make another user staff before this one is taken away.",
+                "This is the last active staff user with a password: make another user staff before this one is "
+                "taken away.",
                 code="last_staff_user",
             )
 

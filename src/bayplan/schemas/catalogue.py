@@ -2,15 +2,21 @@
 
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import BeforeValidator, Field, TypeAdapter, ValidationError
+from pydantic import BeforeValidator, Field, TypeAdapter, ValidationError, model_validator
 from pydantic_core import InitErrorDetails, PydanticCustomError
 from typing_extensions import TypedDict
 
 from bayplan.schemas.common import Body
 from bayplan.schemas.components import answer
+from bayplan.schemas.cuda import CudaCreate
 from bayplan.schemas.docker import ImageCreate
+from bayplan.schemas.domains import DomainCreate
 from bayplan.schemas.frameworks import FrameworkCreate
+from bayplan.schemas.hardware import HardwareCreate
+from bayplan.schemas.licences import LicenceCreate
 from bayplan.schemas.nodes import NodeCreate
+from bayplan.schemas.prefetch import PrefetchCreate
+from bayplan.schemas.users import UserFields
 
 MOST_ENTRIES = 100_000
 _MOST_ERRORS = 100
@@ -18,6 +24,20 @@ _MOST_ERRORS = 100
 
 class DocumentedImage(ImageCreate):
     """An image, with facts about it where there are any to enter."""
+
+
+class DocumentedUser(UserFields):
+    """A user, whose password is in no document. A new one cannot log in before staff give them a password."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_password(cls, values: Any) -> Any:
+        if isinstance(values, dict) and "password" in values:
+            raise PydanticCustomError(
+                "password_in_document",
+                "must have no password, since files are kept and shared: `bayplan user password NAME` gives a user one",
+            )
+        return values
 
 
 def _entry_by_entry(model: type[Body]) -> BeforeValidator:
@@ -52,18 +72,26 @@ def _at(index: int, details: Any) -> InitErrorDetails:
     return InitErrorDetails(type=error, loc=(index, *details["loc"]), input=details["input"])
 
 
+_ENTRIES = Field(max_length=MOST_ENTRIES)
+
+
 class Document(Body):
-    """Frameworks, images and nodes in their create bodies, with natural keys. A section that is not there keeps its objects."""
+    """Objects in their create bodies, with natural keys. A section that is not there keeps its objects."""
 
     most_members: ClassVar[int] = 50 * MOST_ENTRIES
 
-    frameworks: (
-        Annotated[list[FrameworkCreate], Field(max_length=MOST_ENTRIES), _entry_by_entry(FrameworkCreate)] | None
-    ) = None
-    images: (
-        Annotated[list[DocumentedImage], Field(max_length=MOST_ENTRIES), _entry_by_entry(DocumentedImage)] | None
-    ) = None
-    nodes: Annotated[list[NodeCreate], Field(max_length=MOST_ENTRIES), _entry_by_entry(NodeCreate)] | None = None
+    cuda: Annotated[list[CudaCreate], _ENTRIES, _entry_by_entry(CudaCreate)] | None = None
+    hardware: Annotated[list[HardwareCreate], _ENTRIES, _entry_by_entry(HardwareCreate)] | None = None
+    domains: Annotated[list[DomainCreate], _ENTRIES, _entry_by_entry(DomainCreate)] | None = None
+    licences: Annotated[list[LicenceCreate], _ENTRIES, _entry_by_entry(LicenceCreate)] | None = None
+    frameworks: Annotated[list[FrameworkCreate], _ENTRIES, _entry_by_entry(FrameworkCreate)] | None = None
+    images: Annotated[list[DocumentedImage], _ENTRIES, _entry_by_entry(DocumentedImage)] | None = None
+    nodes: Annotated[list[NodeCreate], _ENTRIES, _entry_by_entry(NodeCreate)] | None = None
+    prefetch: Annotated[list[PrefetchCreate], _ENTRIES, _entry_by_entry(PrefetchCreate)] | None = None
+    users: Annotated[list[DocumentedUser], _ENTRIES, _entry_by_entry(DocumentedUser)] | None = None
+
+
+SectionName = Literal["cuda", "hardware", "domains", "licences", "frameworks", "images", "nodes", "prefetch", "users"]
 
 
 @answer("Change")
@@ -71,7 +99,7 @@ class PlannedChange(TypedDict):
     """One object that was or would be added, changed or removed; `fields` has each change as `from` and `to`."""
 
     action: Literal["add", "change", "remove"]
-    resource: Literal["frameworks", "images", "nodes"]
+    resource: SectionName
     key: str
     pk: int | None
     fields: dict[str, dict[str, Any]]

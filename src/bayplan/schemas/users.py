@@ -12,8 +12,8 @@ from bayplan.schemas.tokens import ApiTokenAnswer
 Password = Annotated[str, Field(min_length=8, max_length=1_000, examples=["correct horse battery staple"])]
 
 
-class UserReplace(Body):
-    """A user, as PUT takes one: without `password` the old password stays."""
+class UserFields(Body):
+    """What a user is, without the password."""
 
     username: Name = Field(examples=["kim"])
     first_name: Line = ""
@@ -21,6 +21,11 @@ class UserReplace(Body):
     email: Line = ""
     is_active: bool = True
     is_staff: bool = False
+
+
+class UserReplace(UserFields):
+    """A user, as PUT takes one: without `password` the old password stays."""
+
     password: Password | None = None
 
 

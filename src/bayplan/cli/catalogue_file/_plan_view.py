@@ -18,18 +18,28 @@ DONE = {"add": "added", "change": "changed", "remove": "removed"}
 TO_DO = {"add": "to add", "change": "to change", "remove": "to remove"}
 
 
-def show_plan(plan: PlanAnswer, *, dry_run: bool) -> None:
+def show_plan(plan: PlanAnswer) -> None:
     """Prints every change, and the number of each kind."""
     if not plan["changes"]:
         return show(Text(_nothing_to_change(plan["unchanged"])))
-    total = f"{_totals(plan, TO_DO)}."
-    note = [Text("This was a dry run: nothing was applied.", style=MUTED)] if dry_run else []
-    return show(*_lines(plan), Text(), Text(total), *note)
+    return show(*_lines(plan), Text(), Text(f"{_totals(plan, TO_DO)}."))
+
+
+def show_dry_run(plan: PlanAnswer) -> None:
+    """Prints the same, and that nothing was done."""
+    show_plan(plan)
+    if plan["changes"]:
+        show(Text("This was a dry run: nothing was applied.", style=MUTED))
 
 
 def show_done(plan: PlanAnswer) -> None:
-    """Prints how many changes were applied."""
+    """Prints how many changes were applied, and which new users cannot log in yet."""
     show(Text(f"Done: {_totals(plan, DONE)}."))
+    users = [change["key"] for change in plan["changes"] if (change["resource"], change["action"]) == ("users", "add")]
+    if len(users) == 1:
+        show(Text(f"{words(users[0])} has no password yet: `bayplan user password {words(users[0])}` gives one."))
+    elif users:
+        show(Text(f"The {len(users):,} new users have no password yet: `bayplan user password NAME` gives one."))
 
 
 def changed_names(plan: PlanAnswer) -> list[str]:
@@ -61,6 +71,11 @@ def _fields(change: PlannedChange) -> Iterator[Text]:
 
 
 def _value(value: object) -> str:
+    if isinstance(value, dict) and value.keys() == {"expressions", "order_by"}:
+        from bayplan.cli.prefetch._filters import in_words, order_in_words
+
+        order = order_in_words(value)
+        return in_words(value) + (f", in the order of {order}" if order else "")
     if isinstance(value, dict):
         return "; ".join(f"{name} {words(inner)}" for name, inner in value.items())
     return "nothing" if value is None else words(value)

@@ -20,7 +20,7 @@ def export(
     server: Server = None,
     as_json: Annotated[bool, typer.Option("--json", help="As JSON [default: YAML]")] = False,
 ) -> None:
-    """Write the catalogue as a file that `apply` takes."""
+    """Write the catalogue as a file that `apply` takes; without what bayplan ships, and without passwords of users."""
     import json
 
     from bayplan.cli import connection, output
@@ -39,5 +39,10 @@ def export(
         file.write_text(text, encoding="utf-8")
     except OSError as error:
         raise Invalid(f"{file} cannot be written: {error.strerror}.") from None
-    sections = ", ".join(output.count(len(entries), name.removesuffix("s")) for name, entries in catalogue.items())
-    typer.echo(f"Wrote {sections} to {file}.")
+    nouns = {"cuda": "CUDA release", "hardware": "generation", "prefetch": "prefetch rule"}
+    counts = [
+        output.count(len(entries), nouns.get(name, name.removesuffix("s")))
+        for name, entries in catalogue.items()
+        if entries
+    ]
+    typer.echo(f"Wrote {', '.join(counts) or 'an empty catalogue'} to {file}.")

@@ -32,6 +32,7 @@ class _Tree:
     def __init__(self) -> None:
         self.root: DocumentNode | None = None
         self.values = 0
+        self._has_aliases = False
         self._stack: list[_Open] = []
         self._anchors: dict[str, tuple[DocumentNode, int] | None] = {}
 
@@ -60,6 +61,7 @@ class _Tree:
             raise _at(event, f"*{anchor} stands inside of what it names, so it would never end.")
         node, size = target
         self.values += size - 1
+        self._has_aliases = True
         self._put(DocumentNode(node.value, *_place(event), node.source))
 
     def scalar(self, event: yaml.ScalarEvent) -> None:
@@ -75,7 +77,9 @@ class _Tree:
     def _put(self, node: DocumentNode) -> None:
         self.values += 1
         if self.values > MAX_VALUES:
-            raise _wrong(node, f"The aliases make more than {MAX_VALUES:,} values of this file; write fewer.")
+            if self._has_aliases:
+                raise _wrong(node, f"The aliases make more than {MAX_VALUES:,} values of this file; write fewer.")
+            raise _wrong(node, f"A file holds at most {MAX_VALUES:,} values; write the rest to another.")
         if not self._stack:
             self.root = node
             return

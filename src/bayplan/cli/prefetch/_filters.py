@@ -81,6 +81,13 @@ def in_words(specification: Specification) -> str:
     return " and ".join(_expression(expression) for expression in specification["expressions"]) or "all"
 
 
+def order_in_words(specification: Specification) -> str:
+    """The order of a filter in a line: "framework.version (last first), name"; empty where it has none."""
+    return ", ".join(
+        f"{key['field']}{'' if key.get('ascending', True) else ' (last first)'}" for key in specification["order_by"]
+    )
+
+
 def _expression(expression: Mapping[str, Any]) -> str:
     kind = expression["type"]
     if kind in ("and", "or"):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from rich.text import Text
 
 from bayplan.cli.output import MUTED, Column, ago, count, fields, moment, show, size, table
-from bayplan.cli.prefetch._filters import in_words
+from bayplan.cli.prefetch._filters import in_words, order_in_words
 
 if TYPE_CHECKING:
     from bayplan.schemas.prefetch import (
@@ -43,9 +43,6 @@ def show_list(rules: Sequence[ExpandedPrefetchRuleAnswer]) -> None:
 
 def show_one(rule: ExpandedPrefetchRuleAnswer) -> None:
     """Prints all of one rule."""
-    order = ", ".join(
-        f"{key['field']}{'' if key.get('ascending', True) else ' (last first)'}" for key in rule["images"]["order_by"]
-    )
     show(
         fields(
             [
@@ -53,7 +50,7 @@ def show_one(rule: ExpandedPrefetchRuleAnswer) -> None:
                 ("pk", rule["pk"]),
                 ("nodes", in_words(rule["nodes"])),
                 ("images", in_words(rule["images"])),
-                ("in the order of", order or "their keys"),
+                ("in the order of", order_in_words(rule["images"]) or "their keys"),
                 ("added by", rule["creator"]["username"]),
                 ("added", moment(rule["creation_time"])),
             ]

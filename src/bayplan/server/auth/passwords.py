@@ -18,6 +18,8 @@ from bayplan.domain.names import composed_part
 # OWASP's recommendation for argon2id: 19 MiB, two passes, one lane.
 _HASHER = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
 THREADS = len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
+NO_PASSWORD = ""
+"""What is stored of a user who has no password yet; no password is right for it."""
 _THREADS = ThreadPoolExecutor(THREADS, thread_name_prefix="argon2")
 
 
@@ -34,7 +36,7 @@ async def hash_of(password: str) -> str:
 async def is_right(password: str, stored: str | None) -> bool:
     """Whether the password, in either of its Unicode forms, is the stored one.
 
-    Takes as long where there is none (None), so that nobody learns which users exist.
+    Takes as long where there is no user (None) or no password, so that nobody learns which users exist.
     """
     return await asyncio.get_running_loop().run_in_executor(_THREADS, _verify, password, stored)
 
@@ -46,7 +48,7 @@ def _verify(password: str, stored: str | None) -> bool:
 
 def _is_hashed(password: str, stored: str | None) -> bool:
     try:
-        return _HASHER.verify(stored or _nobodys_hash(), password) and stored is not None
+        return _HASHER.verify(stored or _nobodys_hash(), password) and bool(stored)
     except (VerificationError, InvalidHashError):
         return False
 

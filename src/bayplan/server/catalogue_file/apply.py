@@ -16,8 +16,9 @@ from bayplan.db.principal import Principal
 from bayplan.db.resource_types import Field, Kind
 from bayplan.domain.entity_tags import ANY_TAG, tags_in
 from bayplan.errors import BayplanError, Conflict, Invalid, PreconditionFailed, Problem
-from bayplan.server.catalogue_file.export import SECTIONS, DocumentSection, Entry, names_of, rows_of
-from bayplan.server.catalogue_file.stored_entries import PART, Identity, stored_entries
+from bayplan.server.catalogue_file.export import rows_of
+from bayplan.server.catalogue_file.sections import SECTIONS, DocumentSection, Entry, Identity, SectionRules, names_of
+from bayplan.server.catalogue_file.stored_entries import PART, stored_entries
 
 _MOST_PROBLEMS = 100
 _UNREADABLE = object()  # equal to no value of a document
@@ -29,14 +30,6 @@ class DocumentEntry:
 
     values: Entry
     mentioned: frozenset[str]
-
-
-@dataclass(frozen=True, slots=True)
-class ServerColumns:
-    """What the server adds to new objects, by section, and the time at which images are removed."""
-
-    columns: Mapping[str, Entry]
-    now: str
 
 
 @dataclass(slots=True)
@@ -57,7 +50,7 @@ async def apply(
     db: Database,
     document: Mapping[str, Sequence[DocumentEntry]],
     keyring: Keyring,
-    server_columns: ServerColumns,
+    rules: Mapping[str, SectionRules],
     *,
     prune: bool,
     dry_run: bool,
@@ -71,7 +64,7 @@ async def apply(
             result.version = tx.version - 1
             if if_version is not None and tags_in(if_version).isdisjoint((ANY_TAG, str(result.version))):
                 raise PreconditionFailed("The catalogue was changed since the dry run: look at the changes again.")
-            work = _Work(tx, keyring, server_columns, result)
+            work = _Work(tx, keyring, rules, result)
             for section in SECTIONS:
                 if section.name in document:
                     await work.enter(section, document[section.name])
@@ -93,10 +86,12 @@ async def apply(
 class _Work:
     """The state of one application: what has been looked up, and what is wrong so far."""
 
-    def __init__(self, tx: Transaction, keyring: Keyring, server_columns: ServerColumns, result: ApplyResult) -> None:
+    def __init__(
+        self, tx: Transaction, keyring: Keyring, rules: Mapping[str, SectionRules], result: ApplyResult
+    ) -> None:
         self._tx = tx
         self._keyring = keyring
-        self._server_columns = server_columns
+        self._rules = rules
         self._result = result
         self._problems: list[Problem] = []
         self._kinds: set[type[BayplanError]] = set()
@@ -135,10 +130,11 @@ class _Work:
                     self._note(at, error)
 
     async def _enter_entry(self, section: DocumentSection, entry: DocumentEntry, row: Entry | None) -> None:
-        values, names = await self._resolved(section, entry.values)
+        rules = self._rules[section.name]
+        values, names = await self._resolved(section, await rules.prepare(entry.values))
         facts = mentioned_facts(entry)
         if row is None:
-            new = {**values, **self._server_columns.columns[section.name]}
+            new = {**values, **rules.born}
             pk = await crud.insert(self._tx, section.resource_type, new, self._keyring, facts=facts, resolved=True)
             self._result.changes.append(self._change("add", section, entry.values, pk, {}))
             return
@@ -163,19 +159,21 @@ class _Work:
         self._result.changes.append(self._change("change", section, entry.values, row["pk"], shown))
 
     async def prune(self, section: DocumentSection, entries: Sequence[DocumentEntry]) -> None:
-        """Removes what the section does not name; images softly, so the frameworks of deleted ones stay."""
-        named = {section.identity(entry.values) for entry in entries}
+        """Removes what the section does not name: images softly, so what deleted ones refer to stays; users are
+        deactivated, and rows that bayplan ships stay."""
+        rules = self._rules[section.name]
+        kept = {section.identity(entry.values) for entry in entries} | {section.identity(row) for row in rules.shipped}
         for row in await rows_of(self._tx.fetch, section):
-            if section.identity(row) in named:
+            if section.identity(row) in kept:
                 continue
             await asyncio.sleep(0)
-            if section.name == "frameworks" and await deletion.keeps_framework(self._tx, row["pk"]):
+            if section.name == "users":
+                if not row["is_active"]:
+                    continue
+            elif await deletion.is_kept(self._tx, section.name, row["pk"]):
                 continue
             try:
-                if section.resource_type.soft_delete is not None:
-                    await deletion.delete_softly(self._tx, row["pk"], self._server_columns.now)
-                else:
-                    await crud.remove(self._tx, section.resource_type, row["pk"])
+                await rules.remove(self._tx, section.resource_type, row["pk"], None, self._keyring)
             except Conflict as error:
                 detail = f"'{section.key(row)}' is not in the document, but cannot be removed. {error.detail}"
                 self._note(section.name, Conflict(detail, code=error.code))

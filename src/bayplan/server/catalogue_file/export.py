@@ -1,8 +1,7 @@
 """The catalogue as one document with natural keys: read out whole, and what an entry of one looks like in the store."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncGenerator, Callable, Collection, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -14,60 +13,13 @@ from bayplan.db.compiled import CompiledStatement, is_one_of, pks_parameter
 from bayplan.db.database import LOOP_ROWS, Database, Rows, fetch_all
 from bayplan.db.disclosure import Disclosure
 from bayplan.db.projection import AS_TEXT, as_json
-from bayplan.db.resource_types import RESOURCE_TYPES, Kind, ResourceType
+from bayplan.db.resource_types import Kind
 from bayplan.db.stored_values import json_fragment
 from bayplan.domain.facts import STAFF
-
-Fetch = Callable[[sa.Select[Any]], Awaitable[Rows]]
-Entry = dict[str, Any]
+from bayplan.server.catalogue_file.sections import NAMES, SECTIONS, DocumentSection, Entry, Fetch, names_of
 
 _ROWS_AT_ONCE = 500
 LOG_IN = ("registry_username", "registry_password")
-
-
-@dataclass(frozen=True, slots=True)
-class DocumentSection:
-    """A section of the document: its name, its resource, and how its entries are told apart on the screen."""
-
-    name: str
-    resource_type: ResourceType
-    separator: str = " "
-
-    def identity(self, entry: Mapping[str, Any]) -> tuple[Any, ...]:
-        """Gives what makes two entries the same object."""
-        return tuple(entry[key] for key in self.resource_type.natural_keys)
-
-    def key(self, entry: Mapping[str, Any]) -> str:
-        """Gives an entry's name for people."""
-        return self.separator.join(str(part) for part in self.identity(entry))
-
-
-SECTIONS = (
-    DocumentSection("frameworks", RESOURCE_TYPES["frameworks"]),
-    DocumentSection("images", RESOURCE_TYPES["docker"]),
-    DocumentSection("nodes", RESOURCE_TYPES["nodes"], "#"),
-)
-
-# What a reference is called in a document.
-_NAMES: Mapping[str, sa.Select[Any]] = {
-    "cuda": sa.select(tables.cuda.c.pk, tables.cuda.c.full_version.label("name")),
-    "hardware": sa.select(tables.hardware.c.pk, tables.hardware.c.generation.label("name")),
-    "frameworks": sa.select(
-        tables.frameworks.c.pk, (tables.frameworks.c.name + " " + tables.frameworks.c.version).label("name")
-    ),
-    "domains": sa.select(tables.domains.c.pk, tables.domains.c.name.label("name")),
-    "licences": sa.select(tables.licences.c.pk, tables.licences.c.name.label("name"), tables.licences.c.aliases),
-}
-
-
-async def names_of(fetch: Fetch, target: str) -> dict[int, str]:
-    """Gives what each row of a resource is called in a document: a licence by its SPDX id where that means no other."""
-    rows = await fetch(_NAMES[target])
-    names = {row.pk: row.name for row in rows}
-    if target == "licences":
-        taken = set(names.values())
-        names |= {row.pk: row.aliases[0] for row in rows if row.aliases and row.aliases[0] not in taken}
-    return names
 
 
 async def rows_of(fetch: Fetch, section: DocumentSection) -> list[Entry]:
@@ -95,15 +47,27 @@ async def rows_of(fetch: Fetch, section: DocumentSection) -> list[Entry]:
     return entries
 
 
-async def export(db: Database, disclosure: Disclosure, *, secrets: bool) -> bytes:
-    """Gives the whole document as JSON; with `secrets` the registries' credentials too.
+async def export(
+    db: Database,
+    disclosure: Disclosure,
+    shipped: Mapping[str, Sequence[Entry]],
+    *,
+    secrets: bool,
+    without: Collection[str] = (),
+) -> bytes:
+    """Gives the document as JSON, `without` some sections; with `secrets` the registries' credentials too.
 
-    It is read and rendered in parts, between which others get their turn.
+    Rows that bayplan ships are left out where they are as `shipped`. It is read and rendered in parts, between which others
+    get their turn.
     """
-    names = {target: await names_of(partial(fetch_all, db), target) for target in _NAMES}
+    names = {target: await names_of(partial(fetch_all, db), target) for target in NAMES}
+    sections = [section for section in SECTIONS if section.name not in without]
     parts: list[bytes] = []
-    for section in SECTIONS:
-        parts += [b"{" if section is SECTIONS[0] else b"],", orjson.dumps(section.name), b":["]
+    for section in sections:
+        parts += [b"{" if section is sections[0] else b"],", orjson.dumps(section.name), b":["]
+        if section.by_name:
+            parts.append(orjson.dumps(await _entries_by_name(db, section, shipped.get(section.name, ())))[1:-1])
+            continue
         is_first = True
         async for entries in _rendered_parts(db, _SectionReader(section, names, disclosure, secrets)):
             parts += [entries] if is_first else [b",", entries]
@@ -189,6 +153,21 @@ async def _rendered_parts(db: Database, reader: _SectionReader) -> AsyncGenerato
             return
         after = rows[-1][0]
         await asyncio.sleep(0)
+
+
+async def _entries_by_name(db: Database, section: DocumentSection, shipped: Sequence[Entry]) -> list[Entry]:
+    """Gives the entries of a section by their natural key, without those that are as bayplan ships them."""
+    fields = [field for field in section.resource_type.fields if not field.server_sets]
+    as_shipped = {section.identity(entry): entry for entry in shipped}
+    entries = []
+    for row in await rows_of(partial(fetch_all, db), section):
+        values = {
+            field.name: bool(row[field.name]) if field.kind is Kind.BOOLEAN else row[field.name] for field in fields
+        }
+        known = as_shipped.get(section.identity(row))
+        if known is None or any(values[name] != known[name] for name in values):
+            entries.append({name: value for name, value in values.items() if value is not None})
+    return sorted(entries, key=section.order)
 
 
 async def _staff_facts(db: Database, images: Sequence[int]) -> dict[int, Entry]:

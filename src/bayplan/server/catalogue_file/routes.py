@@ -24,7 +24,8 @@ class ApplyParameters(Parameters):
     dry_run: Flag = Field(False, description="Say what would change, and change nothing.")
     prune: Flag = Field(
         False,
-        description="Remove what the document's sections do not name; a framework that deleted images refer to stays.",
+        description="Remove what the document's sections do not name. Users are deactivated; what deleted images "
+        "refer to stays, and so do rows that bayplan ships.",
     )
 
 
@@ -48,8 +49,8 @@ async def export(context: Context, call: Call[ExportParameters, None]) -> Respon
     if call.query.secrets and not call.principal.sees_credentials:
         raise Forbidden("A token for a program is given no registry credentials: log in, and export them as yourself.")
     disclosure = context.disclosure()
-    answer = Json(await queries.export_document(context, disclosure, secrets=call.query.secrets))
-    return await disclosing(context, call, "export", disclosure, answer)
+    document = await queries.export_document(context, call.principal, disclosure, secrets=call.query.secrets)
+    return await disclosing(context, call, "export", disclosure, Json(document))
 
 
 ROUTES = (
@@ -59,8 +60,8 @@ ROUTES = (
         apply,
         CATALOGUE_STAFF,
         "Apply a document to the catalogue",
-        "Adds and changes the objects of the document and, with `prune`, removes all others; all of it or nothing. A "
-        "field that an entry does not mention stays as it is. Staff only.",
+        "Adds and changes the objects of the document and, with `prune`, removes all others of its sections; all of it or "
+        "nothing. A field that an entry does not mention stays as it is. Staff only; the section `users` takes a session.",
         "apply",
         ("catalogue",),
         query=ApplyParameters,
@@ -78,8 +79,8 @@ ROUTES = (
         export,
         CATALOGUE_STAFF,
         "Export the catalogue as a document",
-        "Gives all frameworks, images and nodes in create bodies with natural keys: applying it again changes nothing. "
-        "Staff only.",
+        "Gives all objects in create bodies with natural keys, without what bayplan ships and without passwords of users: "
+        "applying it again changes nothing. Staff only; by a token for a program it is without users.",
         "export",
         ("catalogue",),
         query=ExportParameters,

@@ -1,16 +1,13 @@
 """What the store has of the entries that a document names: found by their natural keys, so that the rest is not read."""
 
 from collections.abc import Iterable, Sequence
-from typing import Any
 
 import sqlalchemy as sa
 
 from bayplan.db import tables
 from bayplan.db.database import Transaction
 from bayplan.domain.facts import STAFF
-from bayplan.server.catalogue_file.export import DocumentSection, Entry
-
-Identity = tuple[Any, ...]
+from bayplan.server.catalogue_file.sections import DocumentSection, Entry, Identity
 
 PART = 200
 """Entries whose rows are read by one statement."""
