@@ -27,6 +27,7 @@ from bayplan.exports.slurm import slurm
 from bayplan.schemas.floors import FloorAnswer
 from tests.domain.compatibility.catalogues import TABLES, TODAY, random_image
 from tests.exports.floors import CPU, IMAGES, NGC, TORCH, floor_of
+from tests.exports.nfd_rules import admits
 
 GOLDEN = Path(__file__).with_name("golden")
 TARGETS: Mapping[str, Callable[[FloorAnswer], str]] = {
@@ -210,10 +211,12 @@ def test_affinity_and_claims_choose_the_nodes_on_which_the_judge_says_that_it_ru
         except Invalid:
             continue
         terms = node_selector_terms(tuple(platforms))
+        specification = yaml.safe_load(nfd(floor))
         by_architecture = {platform["architecture"]: platform for platform in platforms}
         for node in nodes(dice, floor):
             runs = node.architecture in by_architecture and runs_whatever_the_class(image, node)
             assert selected(terms, labels(node)) == runs, (image, node)
+            assert admits(specification, node.architecture or "", labels(node)) == runs, (image, node)
             platform = by_architecture.get(node.architecture or "")
             if platform is not None and node.machine_gpus == 8:
                 assert _evaluated(expression(platform), node) == runs, (image, node)

@@ -1,17 +1,20 @@
 """An image's needs as an image compatibility specification of Node Feature Discovery.
 
 Source: kubernetes-sigs/node-feature-discovery docs/usage/image-compatibility.md, and docs/usage/custom-resources.md for rules.
-The labels are those of GPU Feature Discovery, which writes them as features of NFD's local source.
+The labels are those of GPU Feature Discovery, which writes them as features of NFD's local source. A driver may have no revision:
+that label is compared as text, since a number is wanted of what is compared as one (`number_patterns`).
 """
 
 from typing import Any
 
 from bayplan.exports.documents import as_yaml
-from bayplan.exports.kubernetes import Expression, node_selector_terms
+from bayplan.exports.kubernetes import DRIVER_LABELS, Expression, node_selector_terms
 from bayplan.exports.needs import exported_platforms, gpu_terms, notes
+from bayplan.exports.number_patterns import number_pattern
 from bayplan.schemas.floors import FloorAnswer
 
 ARTIFACT_TYPE = "application/vnd.nfd.image-compatibility.v1alpha1"
+_REVISION = DRIVER_LABELS[-1]
 MEDIA_TYPE = "application/vnd.nfd.image-compatibility.spec.v1alpha1+yaml"
 
 
@@ -49,4 +52,12 @@ def _local(expressions: list[Expression]) -> dict[str, Any]:
             matched[key] = {"op": "GtLt", "value": [matched[key]["value"][0], values[0]]}
         else:
             matched[key] = {"op": operator, "value": values}
+    revision = matched.get(_REVISION)
+    if revision is not None and revision["op"] != "In":
+        matched[_REVISION] = {"op": "InRegexp", "value": [_pattern(revision["op"], list(map(int, revision["value"])))]}
     return {"feature": "local.label", "matchExpressions": matched}
+
+
+def _pattern(operator: str, values: list[int]) -> str:
+    low = 0 if operator == "Lt" else values[0] + 1
+    return number_pattern(low, None if operator == "Gt" else values[-1] - 1)

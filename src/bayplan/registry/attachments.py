@@ -10,6 +10,7 @@ from dataclasses import replace
 
 from bayplan.domain.reference import Reference
 from bayplan.errors import BayplanError
+from bayplan.registry import nfd_specification
 from bayplan.registry.auth import RegistryCredentials
 from bayplan.registry.client import MANIFEST_BYTES, RegistryClient
 from bayplan.registry.content import (
@@ -40,6 +41,7 @@ _REFERENCE = "vnd.docker.reference.digest"
 _DOCUMENT_KINDS = (
     *("application/spdx+json", "text/spdx+json", "application/vnd.cyclonedx+json", "application/vnd.syft+json"),
     *("application/vnd.in-toto+json", "application/vnd.dsse.envelope.v1+json"),
+    nfd_specification.MEDIA_TYPE,
     *("application/vnd.dev.sigstore.bundle.v0.3+json", "application/vnd.dev.sigstore.bundle+json", "application/json"),
 )
 _SIGNATURES = frozenset({"application/vnd.dev.cosign.simplesigning.v1+json", "application/vnd.cncf.notary.signature"})
@@ -203,17 +205,20 @@ class AttachmentReader:
                 answer = await self._client.get(
                     self._reference, self._credentials, f"blobs/{layer.digest}", "*/*", DOCUMENT_BYTES
                 )
-                document = await asyncio.to_thread(_parse, answer.body, layer.digest)
+                document = await asyncio.to_thread(_parse, answer.body, layer)
         except BayplanError as error:
             return None, Attachment(_shown(layer.media_type), _shown(layer.digest), problem=_sentence(error))
         if document is None:
             return None
-        packages = document.listed if document.kind != "provenance" else None
+        packages = document.listed if document.kind.startswith("SBOM") else None
         return replace(document, digest=layer.digest), Attachment(document.kind, layer.digest, packages)
 
 
-def _parse(body: bytes, digest: str) -> AttachedDocument | None:
-    verify(body, digest, "The attached document")
+def _parse(body: bytes, layer: LayerDescriptor) -> AttachedDocument | None:
+    verify(body, layer.digest, "The attached document")
+    if layer.media_type == nfd_specification.MEDIA_TYPE:
+        specification = nfd_specification.read_specification(body, "The specification")
+        return AttachedDocument(nfd_specification.KIND, specification=specification)
     return read_document(body, "The document", is_telling)
 
 

@@ -8,7 +8,7 @@ from typing import Literal
 from bayplan.registry.build_history import BuildHistory
 from bayplan.registry.installations import Installation, installations
 
-Value = str | bool | list[str] | dict[str, str] | dict[str, str | None] | dict[str, list[str]]
+Value = str | bool | int | list[str] | dict[str, str] | dict[str, str | None] | dict[str, list[str]]
 Where = Literal["env", "label", "annotation"]
 Certainty = Literal["stated", "derived"]
 

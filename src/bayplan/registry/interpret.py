@@ -84,6 +84,7 @@ def platform_facts(
                 )
             ),
             attached.documents,
+            by_architecture.architecture or "",
         ),
         attached=attached.attachments,
     )

@@ -16,6 +16,7 @@ from urllib.parse import unquote
 import orjson
 
 from bayplan.registry.errors import ManifestInvalid
+from bayplan.registry.nfd_specification import NfdSpecification
 
 MOST_PACKAGES = 100_000
 MOST_BASES = 50
@@ -43,7 +44,7 @@ class AttachedDocument:
     """What a document says: the packages of an SBOM; base images and arguments of a build."""
 
     kind: str
-    """"SBOM (SPDX)", "SBOM (CycloneDX)", "SBOM (Syft)" or "provenance"."""
+    """"SBOM (SPDX)", "SBOM (CycloneDX)", "SBOM (Syft)", "provenance" or "NFD image compatibility"."""
     packages: tuple[Package, ...] = ()
     bases: tuple[str, ...] = ()
     arguments: dict[str, str] = field(default_factory=dict)
@@ -53,13 +54,15 @@ class AttachedDocument:
     """How many packages it lists; `packages` are those that were to be kept."""
     architectures: frozenset[str] = frozenset()
     """The architectures that its packages name; none where they name none."""
+    specification: NfdSpecification | None = None
+    """What an image compatibility specification says that a node needs."""
     digest: str = ""
     is_of_index: bool = False
     """Whether it is attached to an index of several images, and not to one of them."""
 
     def problem_on(self, architecture: str) -> str | None:
         """Why it says nothing of the image for that architecture; None where it does."""
-        if self.kind == "provenance" or architecture in self.architectures:
+        if self.kind == "provenance" or self.specification is not None or architecture in self.architectures:
             return None
         if self.architectures:
             return f"is about an image for {', '.join(sorted(self.architectures))}"

@@ -61,8 +61,8 @@ def is_telling(name: str) -> bool:
     return key in _ALWAYS or any(pattern.fullmatch(key) for pattern in (_CUDNN, _NCCL, _RUNTIME, _CUDART, _COMPAT))
 
 
-def merged(facts: Facts, documents: Iterable[AttachedDocument]) -> Facts:
-    """The facts of the configuration with those of the documents."""
+def merged(facts: Facts, documents: Iterable[AttachedDocument], architecture: str = "") -> Facts:
+    """The facts of the configuration with those of the documents; `architecture` is the image's."""
     documents = tuple(documents)
     result = dict(facts)
     listed = [(document, _versions(document)) for document in documents]
@@ -77,6 +77,9 @@ def merged(facts: Facts, documents: Iterable[AttachedDocument]) -> Facts:
     for document in documents:
         if document.kind == "provenance":
             for name, fact in _facts_of_provenance(document, result):
+                result.setdefault(name, fact)
+        elif document.specification is not None:
+            for name, fact in document.specification.facts_on(architecture).items():
                 result.setdefault(name, fact)
     if OF_COMPUTING & result.keys():
         result.pop("needs_driver", None)  # that is of images without such facts
