@@ -6,10 +6,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import celpy
 import pytest
 import yaml
-from celpy import celtypes
 
 from bayplan.domain.compatibility.floor_nodes import Board, boards
 from bayplan.domain.compatibility.image import Image
@@ -26,6 +24,7 @@ from bayplan.exports.nfd import nfd
 from bayplan.exports.slurm import slurm
 from bayplan.schemas.floors import FloorAnswer
 from tests.domain.compatibility.catalogues import TABLES, TODAY, random_image
+from tests.exports.cel import evaluated
 from tests.exports.floors import CPU, IMAGES, NGC, TORCH, floor_of
 from tests.exports.nfd_rules import admits
 
@@ -108,59 +107,6 @@ def _holds(each: Mapping[str, Any], label: Mapping[str, str]) -> bool:
     return int(value) > bound if each["operator"] == "Gt" else int(value) < bound
 
 
-class _Version:
-    """A semantic version, as the extension `semver` of Kubernetes has it."""
-
-    def __init__(self, text: str) -> None:
-        assert all(part == str(int(part)) for part in text.split(".")), "no leading zeros"
-        self.parts = tuple(map(int, text.split(".")))
-        assert len(self.parts) == 3
-
-
-def _evaluated(source: str, node: Node) -> bool:
-    """The expression on the device that NVIDIA's driver for dynamic resource allocation publishes of a node's GPU."""
-    parts = [int(part) for part in (node.driver_version or "").split(".")]
-    driver, capability = ".".join(map(str, (*parts, 0)[:3])), f"{node.compute_capability}.0"
-    environment = celpy.Environment()
-    functions: dict[str, Any] = {
-        "semver": lambda text: _Boxed(str(text)),
-        "quantity": lambda text: celtypes.IntType(int(str(text).removesuffix("Mi")) << 20),
-        "major": lambda version: celtypes.IntType(version.value.parts[0]),
-        "minor": lambda version: celtypes.IntType(version.value.parts[1]),
-        "compareTo": _compare,
-    }
-    program = environment.program(environment.compile(source), functions=functions)
-    device = {
-        "driver": celtypes.StringType("gpu.nvidia.com"),
-        "attributes": celtypes.MapType(
-            {
-                "gpu.nvidia.com": celtypes.MapType(
-                    {"driverVersion": _Boxed(driver), "cudaComputeCapability": _Boxed(capability)}
-                )
-            }
-        ),
-        "capacity": celtypes.MapType(
-            {"gpu.nvidia.com": celtypes.MapType({"memory": celtypes.IntType(node.gpu_mem_bytes or 0)})}
-        ),
-    }
-    return bool(program.evaluate({"device": celtypes.MapType(device)}))
-
-
-class _Boxed(celtypes.StringType):
-    """A version as a value of the evaluator, which has none of this kind."""
-
-    @property
-    def value(self) -> _Version:
-        """The version."""
-        return _Version(str(self))
-
-
-def _compare(one: Any, other: Any) -> celtypes.IntType:
-    if isinstance(one, _Boxed):
-        one, other = one.value.parts, other.value.parts
-    return celtypes.IntType((one > other) - (one < other))
-
-
 def runs_whatever_the_class(image: Image, node: Node) -> bool:
     """Whether an image uses the GPU of a node, on boards of every class of its capability."""
     same = [board for board in boards(TABLES) if str(board.capability) == node.compute_capability]
@@ -219,17 +165,9 @@ def test_affinity_and_claims_choose_the_nodes_on_which_the_judge_says_that_it_ru
             assert admits(specification, node.architecture or "", labels(node)) == runs, (image, node)
             platform = by_architecture.get(node.architecture or "")
             if platform is not None and node.machine_gpus == 8:
-                assert _evaluated(expression(platform), node) == runs, (image, node)
+                assert evaluated(expression(platform), node) == runs, (image, node)
             held += runs
     assert held
-
-
-def test_manifests_have_what_kubernetes_and_compose_require() -> None:
-    for name in IMAGES:
-        (pod,) = yaml.safe_load_all(kubernetes(floor_of(IMAGES[name], name)))
-        assert (pod["apiVersion"], pod["kind"]) == ("v1", "Pod")
-        (service,) = yaml.safe_load(compose([floor_of(IMAGES[name], name)]))["services"].values()
-        assert service["image"] == pod["spec"]["containers"][0]["image"] == floor_of(IMAGES[name], name)["reference"]
 
 
 def test_images_of_one_name_are_services_of_their_own() -> None:

@@ -39,7 +39,7 @@ def _service(floor: FloorAnswer) -> tuple[dict[str, Any], list[str]]:
         service["deploy"] = {"resources": {"reservations": {"devices": [device]}}}
         comments.append(f"deploy: Compose chooses no machine. The smallest driver is {smallest(platform)}.")
     elif platform["rocm"] is not None:
-        service["devices"] = ["/dev/kfd", "/dev/dri"]
+        service["devices"] = ["/dev/kfd:/dev/kfd", "/dev/dri:/dev/dri"]
         service["group_add"] = ["video", "render"]
         service["security_opt"] = ["seccomp=unconfined"]
         comments.append(f"devices: AMD's GPUs. This machine needs one of {', '.join(platform['rocm']['targets'])}.")

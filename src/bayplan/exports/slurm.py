@@ -48,6 +48,21 @@ def _sbatch(platform: PlatformFloorAnswer) -> list[str]:
     ]
 
 
+_OLDER = """older() {
+  local first second part
+  IFS=. read -ra first <<< "$1"
+  IFS=. read -ra second <<< "$2"
+  for part in 0 1 2 3; do
+    if (( 10#${first[part]:-0} != 10#${second[part]:-0} )); then
+      (( 10#${first[part]:-0} < 10#${second[part]:-0} ))
+      return
+    fi
+  done
+  return 1
+}"""
+"""Compares versions number by number: 535.104.05 is not older than 535.104.5, which `sort -V` has before it."""
+
+
 def _driver_check(platform: PlatformFloorAnswer) -> list[str]:
     """Lines that end the job where the driver of the node is in no range of its GPU."""
     terms = gpu_terms(platform)
@@ -55,8 +70,9 @@ def _driver_check(platform: PlatformFloorAnswer) -> list[str]:
         return []
     lines = [
         "# Slurm knows no drivers: the job ends here where the node's does not run the image.",
-        'older() { [ "$1" != "$2" ] && [ "$(printf \'%s\\n%s\\n\' "$1" "$2" | sort -V | head -n 1)" = "$1" ]; }',
-        "IFS=', ' read -r capability driver < <(nvidia-smi --query-gpu=compute_cap,driver_version --format=csv,noheader)",
+        *_OLDER.split("\n"),
+        "IFS=', ' read -r capability driver < <(nvidia-smi --query-gpu=compute_cap,driver_version --format=csv,noheader) || true",
+        '[[ "$driver" =~ ^[0-9]+(\\.[0-9]+)*$ ]] || { echo "nvidia-smi says no driver on this node." >&2; exit 1; }',
         "runs=no",
         'case "$capability" in',
     ]

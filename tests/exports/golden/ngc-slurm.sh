@@ -6,8 +6,20 @@
 #SBATCH --constraint="cc80|cc86|cc89|cc90"
 set -eu
 # Slurm knows no drivers: the job ends here where the node's does not run the image.
-older() { [ "$1" != "$2" ] && [ "$(printf '%s\n%s\n' "$1" "$2" | sort -V | head -n 1)" = "$1" ]; }
-IFS=', ' read -r capability driver < <(nvidia-smi --query-gpu=compute_cap,driver_version --format=csv,noheader)
+older() {
+  local first second part
+  IFS=. read -ra first <<< "$1"
+  IFS=. read -ra second <<< "$2"
+  for part in 0 1 2 3; do
+    if (( 10#${first[part]:-0} != 10#${second[part]:-0} )); then
+      (( 10#${first[part]:-0} < 10#${second[part]:-0} ))
+      return
+    fi
+  done
+  return 1
+}
+IFS=', ' read -r capability driver < <(nvidia-smi --query-gpu=compute_cap,driver_version --format=csv,noheader) || true
+[[ "$driver" =~ ^[0-9]+(\.[0-9]+)*$ ]] || { echo "nvidia-smi says no driver on this node." >&2; exit 1; }
 runs=no
 case "$capability" in
   8.0|8.6|8.9)
