@@ -1,19 +1,19 @@
 """How a text names a row (`"12.4"`, `"PyTorch 2.4"`, `"MIT"`), and the pk that it stands for."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
 
 from bayplan.db import tables
-from bayplan.db.database import Rows, Transaction
+from bayplan.db.database import Transaction
 from bayplan.db.dialects import elements_of, folded
+from bayplan.db.near_names import Fetch, framework_meant, near
 from bayplan.db.resource_types import RESOURCE_TYPES, Field
 from bayplan.domain.names import composed
 from bayplan.errors import Problem
 
 Clause = sa.ColumnElement[bool]
-Fetch = Callable[[sa.Select[Any]], Awaitable[Rows]]
 
 
 def _any_element(column: sa.Column[Any], text: str) -> Clause:
@@ -78,8 +78,13 @@ async def resolve_in(tx: Transaction, field: Field, key: int | str) -> tuple[int
     return pk, problem
 
 
-async def resolve(fetch: Fetch, field: Field, key: int | str) -> tuple[int | None, Problem | None]:
-    """Gives the pk that `key` stands for in `field`, or what is wrong with it; `fetch` runs the query."""
+async def resolve(
+    fetch: Fetch, field: Field, key: int | str, *, looks_further: bool = True
+) -> tuple[int | None, Problem | None]:
+    """Gives the pk that `key` stands for in `field`, or what is wrong with it; `fetch` runs the query.
+
+    `looks_further` takes frameworks by other spellings, and names the nearest names; that takes some milliseconds.
+    """
     assert field.target is not None
     resource_type = RESOURCE_TYPES[field.target]
     exact: Clause
@@ -97,9 +102,14 @@ async def resolve(fetch: Fetch, field: Field, key: int | str) -> tuple[int | Non
     rows = await fetch(statement)
     if rows:
         return int(rows[0][0]), None
+    meant = ""
+    if isinstance(key, str) and looks_further:
+        if field.target == "frameworks":
+            pk, meant = await framework_meant(fetch, key)
+            if pk is not None:
+                return pk, None
+        meant = meant or await near(fetch, _name_column(field.target), key)
     key_text = f"with pk {key}" if isinstance(key, int) else f"named '{key}'"
-    detail = (
-        f"No {resource_type.singular} {key_text}: give a pk, or a name such as '{_EXAMPLES[field.target]}'; "
-        f"/v1/{resource_type.name}/list shows them all."
-    )
+    remedy = f"; {meant}" if meant else f": give a pk, or a name such as '{_EXAMPLES[field.target]}';"
+    detail = f"No {resource_type.singular} {key_text}{remedy} /v1/{resource_type.name}/list shows them all."
     return None, Problem(field.name, "unknown_reference", detail)

@@ -229,6 +229,32 @@ def test_an_unknown_reference_has_its_own_code(shared: Service, field: str) -> N
     refused(answer, 422, code="unknown_reference", field=field)
 
 
+def test_a_framework_is_named_by_the_grammar_of_matches(shared: Service) -> None:
+    shared.make("frameworks", name="PyTorch", version="2.4.1")
+    expected = shared.make("docker", framework="PyTorch 2.4")["framework"]
+    for text in ("torch 2.4", "pytorch:2.4", "PyTorch==2.4", "py-torch@2.4", "PYTORCH 2.4"):
+        assert shared.make("docker", framework=text)["framework"] == expected
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "nearest"),
+    [
+        ("framework", "pytorch>=2", "PyTorch 2.4"),
+        ("framework", "torch", "PyTorch 2.4"),
+        ("framework", "PyTorhc 2.4", "PyTorch 2.4"),
+        ("domain", "odd", "od"),
+        ("min_hardware_generation", "Amper", "Ampere"),
+        ("cuda_version", "12.44", "12.4.1"),
+        ("licence", "MIT Lisense", "MIT License"),
+    ],
+)
+def test_a_name_that_there_is_not_leads_to_the_nearest(shared: Service, field: str, value: str, nearest: str) -> None:
+    answer = shared.staff.post("/v1/docker/create", json=catalogue.image(**{field: value}))
+    body = refused(answer, 422, code="unknown_reference", field=field)
+    assert f"named '{value}'; did you mean " in body["detail"]
+    assert nearest in body["detail"]
+
+
 def test_the_longest_and_shortest_names_are_taken(shared: Service) -> None:
     for name in ("ü", "x" * 200):
         assert shared.make("docker", name=name)["name"] == name

@@ -21,6 +21,8 @@ from bayplan.server.catalogue_file.sections import SECTIONS, DocumentSection, En
 from bayplan.server.catalogue_file.stored_entries import PART, stored_entries
 
 _MOST_PROBLEMS = 100
+_LOOKED_FURTHER = 20
+"""Unknown names of a document for which the nearest are looked for; a document may have ten thousand."""
 _UNREADABLE = object()  # equal to no value of a document
 
 
@@ -96,6 +98,7 @@ class _Work:
         self._problems: list[Problem] = []
         self._kinds: set[type[BayplanError]] = set()
         self._pks: dict[tuple[str, int | str], tuple[int | None, Problem | None]] = {}
+        self._unknown_names = 0
         self._names: dict[str, dict[int, str]] = {}
 
     def raise_problems(self) -> None:
@@ -191,12 +194,14 @@ class _Work:
                 assert item.target is not None
                 memo = (item.target, value)
                 if memo not in self._pks:
-                    self._pks[memo] = await resolve(self._tx.fetch, item, value)
+                    looks_further = self._unknown_names < _LOOKED_FURTHER
+                    self._pks[memo] = await resolve(self._tx.fetch, item, value, looks_further=looks_further)
                 names[item.name] = str(value)
                 value, problem = self._pks[memo]
                 if problem is not None:
                     problems.append(Problem(item.name, problem.code, problem.detail))
                     del self._pks[memo]
+                    self._unknown_names += 1
             resolved[item.name] = value
         if problems:
             raise Invalid(problems[0].detail, code=problems[0].code, problems=problems)
