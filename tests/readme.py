@@ -1,6 +1,6 @@
-"""Writes the output in README.md and docs/tour.md anew (`make tour`): from a registry to a container on a worker, all of it real.
+"""Writes the output in README.md, docs/check.md and docs/tour.md anew (`make tour`): all of it real.
 
-The image is made here, byte by byte, so that it has the same digest on every machine: one program for x86-64 that greets.
+The images are made here, byte by byte, so that they have the same digests on every machine; one is a program for x86-64 that greets.
 """
 
 import contextlib
@@ -18,32 +18,45 @@ from tests.agent.engine.running import running_engine
 from tests.registry.running import CONFIG_OF, OCI_MANIFEST, Registry, configuration, digest_of, running_registry
 from tests.tour import ROOT, toured_on_a_fresh_server
 
-TOURED = (ROOT / "README.md", ROOT / "docs" / "tour.md")
+TOURED = (ROOT / "README.md", ROOT / "docs" / "check.md", ROOT / "docs" / "tour.md")
 """The pages whose commands are run, each on a fresh server of its own."""
 REGISTRY_SHOWN_AS = "reg.example.org"
 LAYER = "application/vnd.oci.image.layer.v1.tar"
 GREETING = b"Hello from the container. Your detector would start here.\n"
 
 
+# As the Dockerfile of pytorch/pytorch leaves it.
+TRAINING = configuration(
+    {"NVIDIA_VISIBLE_DEVICES": "all", "NVIDIA_DRIVER_CAPABILITIES": "compute,utility", "PYTORCH_VERSION": "2.9.1"},
+    history=[
+        {"created_by": f"RUN |2 PYTORCH_VERSION=2.9.1 CUDA_VERSION=13.0.0 /bin/sh -c {command} # buildkit"}
+        for command in ("apt-get update", "rm -rf /var/lib/apt/lists/*")
+    ],
+)
+
+
 @contextlib.contextmanager
-def surroundings() -> Iterator[tuple[dict[str, str], dict[str, str], dict[str, str]]]:
-    """What the tour needs around its server, as names, variables and settings: a registry with the image, and an engine."""
-    if platform.machine() != "x86_64":
-        pytest.skip("the image of the tour is for x86-64")
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        running_registry("open", Path(folder) / "registry") as registry,
-        running_engine() as engine,
-    ):
-        assert len(registry.host) == len(REGISTRY_SHOWN_AS)
-        _push(registry, "vision/detector", "1.4-cpu")
-        variables = {"DOCKER_HOST": engine.address}
-        yield {registry.host: REGISTRY_SHOWN_AS}, variables, {"registry_allow_private": "127.0.0.0/8"}
+def surroundings(page: str) -> Iterator[tuple[dict[str, str], dict[str, str], dict[str, str]]]:
+    """What a page needs around its server, as names, variables and settings: a registry with the images, and an engine."""
+    names, variables = {}, {}
+    with contextlib.ExitStack() as stack:
+        if REGISTRY_SHOWN_AS in page:
+            folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+            registry = stack.enter_context(running_registry("open", folder / "registry"))
+            assert len(registry.host) == len(REGISTRY_SHOWN_AS)
+            names[registry.host] = REGISTRY_SHOWN_AS
+            registry.image("ml/train", "1.0", TRAINING)
+            _push(registry, "vision/detector", "1.4-cpu")
+        if "bayplan worker pull" in page:
+            if platform.machine() != "x86_64":
+                pytest.skip("the image of the tour is for x86-64")
+            variables["DOCKER_HOST"] = stack.enter_context(running_engine()).address
+        yield names, variables, {"registry_allow_private": "127.0.0.0/8"}
 
 
 def toured_page(page: str) -> str:
     """The page with what its commands print now."""
-    with surroundings() as (names, variables, settings):
+    with surroundings(page) as (names, variables, settings):
         return toured_on_a_fresh_server(page, names=names, variables=variables, starts_anew=True, **settings)
 
 

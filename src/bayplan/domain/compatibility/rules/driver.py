@@ -119,7 +119,8 @@ def _too_old(pairing: Pairing) -> Reason:
 def _why_incompatible(pairing: Pairing) -> str:
     image, node, order = pairing.image, pairing.node, pairing.compat_order
     below = image.floor is not None and image.ships_with is not None
-    floor = f"older than {image.floor}, the oldest driver for CUDA {_family(pairing)}; " if below else ""
+    start = "which is" if image.floor == image.ships_with else f"older than {image.floor},"
+    floor = f"{start} the oldest driver for CUDA {_family(pairing)}; " if below else ""
     if not image.has_compat:
         return f"{floor}the image is not known to carry the forward-compatibility package"
     if pairing.compat_acceptance is CompatAcceptance.REFUSED:
