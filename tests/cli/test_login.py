@@ -59,6 +59,14 @@ def test_a_question_that_is_interrupted_ends_with_130(server: Server, stranger: 
     assert "Traceback" not in done.out
 
 
+def test_an_input_that_ends_and_a_server_that_is_typed_as_an_argument(server: Server, stranger: Shell) -> None:
+    done = stranger.at_terminal("login", server.url, typed=("admin", "\x04"))
+    assert done.code == 1
+    assert done.out.endswith("The input ended before there was an answer.\x1b[0m\n")
+    both = stranger.run("login", server.url, "--server", server.url, code=2).err
+    assert "both name the server" in both
+
+
 def test_without_a_terminal_nothing_is_asked(stranger: Shell) -> None:
     assert (
         stranger.run("login", code=1).err == "There is no terminal to ask for the user at; give it with --username.\n"

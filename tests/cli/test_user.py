@@ -53,8 +53,11 @@ def test_oneself_with_the_old_password(server: Server, stranger: Shell, kim: str
     done = here.run("user", "password", "--password-stdin", typed=f"{FIRST}\n{SECOND}\n")
     assert done.out == "You have a new password; your other sessions and your tokens for programs have ended.\n"
     assert here.run("whoami", "-o", "name").out == f"{kim}\n", "the session goes on"
-    asked = here.at_terminal("user", "password", typed=(SECOND, THIRD, THIRD))
+    asked = here.at_terminal("user", "password", typed=(SECOND, THIRD, FIRST, THIRD, THIRD))
     assert asked.code == 0, asked.out
+    assert "The two are not the same: type both again." in asked.out
+    short = here.at_terminal("user", "password", typed=(THIRD, "short", "short"))
+    assert "The password must have at least" in short.out
     assert SECOND not in asked.out
     assert server.token(kim, THIRD)
     assert "Only staff may do this" in here.run("user", "set", kim, "--staff", code=1).err

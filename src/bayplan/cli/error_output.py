@@ -28,6 +28,7 @@ COMMANDS_FOR_CALLS: Sequence[tuple[re.Pattern[str], str | Callable[[re.Match[str
         re.compile(r"The field 'expires_in' must be less than or equal to (\d+)"),
         lambda match: f"--expires-in can be at most {int(match[1]) // 86_400}d",
     ),
+    (re.compile(r"The field 'password'"), "The password"),
     (re.compile(r"The field 'scopes\.\d+'"), "--scope"),
     (re.compile(r"/v1/nodes/list\b"), "`bayplan nodes list`"),
     (re.compile(r"/v1/(cuda|hardware|frameworks|domains|licences)/list\b"), r"`bayplan list \1`"),

@@ -15,7 +15,14 @@ INTERRUPTED = 130  # 128 and SIGINT, as shells have it
 
 def text(question: str, *, hidden: bool = False, twice: bool | str = False) -> str:
     """The answer of the person at the terminal; without echo where it is hidden, and typed twice where a second question is given."""
-    return _uninterrupted(lambda: str(typer.prompt(question, hide_input=hidden, confirmation_prompt=twice)))
+    second = twice if isinstance(twice, str) else "The same again"
+    while True:
+        answer = _uninterrupted(lambda: str(typer.prompt(question, hide_input=hidden)))
+        if not twice:
+            return answer
+        if _uninterrupted(lambda: str(typer.prompt(second, hide_input=hidden))) == answer:
+            return answer
+        typer.echo("The two are not the same: type both again.", err=True)
 
 
 def yes_or_no(question: str, *, default: bool = False) -> bool:
@@ -24,13 +31,13 @@ def yes_or_no(question: str, *, default: bool = False) -> bool:
 
 
 def _uninterrupted(ask: Callable[[], Answer]) -> Answer:
-    """The answer. Ctrl-C ends the command with the exit code of an interruption."""
+    """The answer. Ctrl-C ends the command with the exit code of an interruption; raises `Invalid` where the input ends, as with Ctrl-D."""
     try:
         return ask()
     except typer.Abort as abort:
         if isinstance(abort.__context__, KeyboardInterrupt):
             raise typer.Exit(INTERRUPTED) from None
-        raise
+        raise Invalid("The input ended before there was an answer.") from None
 
 
 def agreed(question: str, *, yes: bool) -> bool:
@@ -73,4 +80,4 @@ def require_terminal(*, from_input: bool) -> None:
 def new_password(from_input: bool) -> str:
     """A user's new password, from the input or typed twice. Raises `Invalid` where there is no terminal."""
     require_terminal(from_input=from_input)
-    return password_from_input() if from_input else text("Password", hidden=True, twice=True)
+    return password_from_input() if from_input else text("New password", hidden=True, twice=True)

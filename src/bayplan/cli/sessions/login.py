@@ -11,6 +11,9 @@ from bayplan.errors import Invalid
 
 
 def login(
+    address: Annotated[
+        str | None, typer.Argument(metavar="[URL]", help="The server, as --server names it.", show_default=False)
+    ] = None,
     server: Server = None,
     username: Annotated[str | None, typer.Option("--username", "-u", metavar="NAME", help="Who logs in.")] = None,
     password_stdin: Annotated[bool, typer.Option("--password-stdin", help="Read the password from the input.")] = False,
@@ -23,6 +26,9 @@ def login(
     from bayplan.client import Client, Tokens, contexts, stored_sessions
     from bayplan.client.tokens import clean_token
 
+    if address is not None and server is not None:
+        raise UsageError(f"{address} and --server both name the server; give one of them.")
+    server = address or server
     if token_stdin and (username is not None or password_stdin):
         raise UsageError("A token says whose it is; leave out --username and --password-stdin.")
     token = clean_token(sys.stdin.read(), "The input holds no token") if token_stdin else None
