@@ -50,6 +50,13 @@ class Terminal:
             assert self._read(), f"it ended without {text!r}: {self.output[after:]!r}"
         return at + len(text)
 
+    def shows(self, text: str, *, after: int, seconds: float) -> bool:
+        """Whether the text is printed behind that place within so many seconds."""
+        ends = time.monotonic() + seconds
+        while text not in self.output[after:] and time.monotonic() < ends and self._read():
+            pass
+        return text in self.output[after:]
+
     def end(self) -> int:
         """Waits until the program ends, and gives its exit code."""
         while self._read():

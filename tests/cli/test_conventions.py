@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import typer.main
 
-from bayplan.cli import app
+from bayplan.cli import app, exit_codes
 from bayplan.cli.node_facts import NODE_FACTS, option_of
 from bayplan.cli.sorting import FIELDS
 from tests.cli.conftest import Shell
@@ -19,7 +19,6 @@ WITHOUT_ANSWER: Mapping[str, str] = {
     "secrets key": "prints a key",
     "secrets rotate": "changes the database itself",
     "user add": "changes the database itself",
-    "user set": "tells what it changed",
     "user password": "changes the database itself",
     "login": "keeps a session",
     "logout": "forgets a session",
@@ -27,6 +26,7 @@ WITHOUT_ANSWER: Mapping[str, str] = {
     "context use": "keeps the name of a server",
     "export": "writes a file: -o is the file",
     "help": "prints help",
+    "completion": "prints a script for a shell",
     "export-to": "prints a file for Kubernetes, Slurm or compose",
     "images docker-config": "prints a file for docker or Kubernetes",
     "images reinstate": "tells each result",
@@ -37,6 +37,16 @@ REMOVALS = re.compile(r"(.* )?(rm|revoke|revoke-join-token|leave)")
 """The commands that remove something: they have no answer either."""
 
 
+SEVERAL = frozenset(
+    (
+        *("images show", "nodes show", "prefetch show"),
+        *("images rm", "images reinstate", "images verify", "nodes rm", "nodes revoke", "nodes revoke-join-token"),
+        *("prefetch rm", "token revoke", "user rm", "context rm"),
+    )
+)
+"""The commands that take several objects."""
+
+
 def commands() -> Iterator[tuple[str, Any]]:
     """Every command of the program with its name, "images list"."""
     for name, command in typer.main.get_command(app).commands.items():  # type: ignore[attr-defined]  # it is a group
@@ -44,6 +54,11 @@ def commands() -> Iterator[tuple[str, Any]]:
             yield from ((f"{name} {verb}", inner) for verb, inner in command.commands.items())
         else:
             yield name, command
+
+
+def takes_several(command: Any) -> bool:
+    """Whether a command takes several arguments of one kind."""
+    return any(parameter.nargs == -1 for parameter in command.params if parameter.param_type_name == "argument")
 
 
 def options(command: Any) -> set[str]:
@@ -62,6 +77,22 @@ def test_each_command_with_an_answer_prints_it_in_every_format(name: str, comman
 
 def test_the_option_of_each_fact_is_one_of_the_command() -> None:
     assert {option_of(fact) for fact in NODE_FACTS} <= options(dict(commands())["check"])
+
+
+@pytest.mark.parametrize(
+    ("name", "command"), [pytest.param(*command, id=command[0]) for command in commands() if command[0] in SEVERAL]
+)
+def test_what_shows_or_removes_objects_takes_several(name: str, command: Any) -> None:
+    assert takes_several(command), f"{name}: give it a list of them"
+
+
+def test_every_command_says_in_a_sentence_what_it_does() -> None:
+    for name, command in commands():
+        assert re.match(r"[A-Z].*[.;]$", command.help.splitlines()[0]), name
+
+
+def test_exit_codes_are_those_of_commands() -> None:
+    assert exit_codes.OF_COMMANDS.keys() <= dict(commands()).keys()
 
 
 def test_no_exception_is_left_over() -> None:

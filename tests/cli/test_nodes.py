@@ -127,3 +127,13 @@ def test_a_list_by_gpu_generation_driver_and_silence(shell: Shell) -> None:
     assert set(listed("--silent")) <= set(everything)
     assert "did you mean Ampere?" in shell.run("nodes", "list", "--generation", "Amper", code=1).err
     assert "a branch (535)" in shell.run("nodes", "list", "--driver", "new", code=1).err
+
+
+def test_several_are_shown_below_each_other(shell: Shell) -> None:
+    nodes = ("t4.example.org", "l4.example.org")
+    shown = shell.run("nodes", "show", *nodes).out
+    assert [part.split()[1] for part in shown.split("\n\n")] == [f"{node}#0" for node in nodes]
+    assert [node["ip"] for node in json.loads(shell.run("nodes", "show", *nodes, "-o", "json").out)] == [*nodes]
+    assert shell.run("nodes", "show", *nodes, "-o", "name").out == "".join(f"{node}#0\n" for node in nodes)
+    images = ("pytorch:2.4.1-cuda12.4-cudnn9-runtime", "pytorch:2.7.1-cuda12.8-cudnn9-runtime")
+    assert shell.run("images", "show", *images, "-o", "name").out.split() == [*images]

@@ -12,7 +12,7 @@ import typer
 from typer.exceptions import TyperException
 
 from bayplan import __version__
-from bayplan.cli import commands, error_output, streams
+from bayplan.cli import commands, completions, error_output, streams
 from bayplan.cli.prompt import INTERRUPTED
 from bayplan.errors import BayplanError, CannotStart, fault_sentence
 
@@ -40,6 +40,7 @@ SERVER_PARTS = frozenset(
 app = typer.Typer(
     name="bayplan",
     no_args_is_help=True,
+    add_completion=False,  # `bayplan completion` prints scripts that know the names of the server, too
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -65,6 +66,8 @@ def bayplan(
 
 def main() -> None:
     """Runs the command line; docs/cli.md has the exit codes."""
+    if sys.argv[1:2] == [completions.COMMAND]:
+        sys.exit(completions.main(app, sys.argv[2:]))
     streams.prepare()
     code = _run()
     failure = streams.output_failure()

@@ -83,6 +83,22 @@ def render(
             _is_wide.reset(token)
 
 
+def render_each(
+    answers: Sequence[Any], output_format: OutputFormat, *, view: Callable[[Any], object], name: Callable[[Any], str]
+) -> None:
+    """Prints one object, or several below each other; for programs the object itself, or a list of several."""
+
+    def show_all(answers: Sequence[Any]) -> None:
+        for number, answer in enumerate(answers):
+            if number:
+                show(Text())
+            view(answer)
+
+    if len(answers) == 1:
+        return render(answers[0], output_format, view=view, name=name)
+    return render(list(answers), output_format, view=show_all, name=name)
+
+
 def _show_names(answer: object, output_format: OutputFormat, name: Name | None) -> None:
     is_list = isinstance(answer, (list, tuple))
     if name is None:

@@ -8,18 +8,23 @@ from bayplan.cli.options import Yes
 
 
 def rm(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="Its name.", show_default=False)], yes: Yes = False
+    names: Annotated[list[str], typer.Argument(metavar="NAME", help="Their names.", show_default=False)],
+    yes: Yes = False,
 ) -> None:
-    """Forget a context; the session at its server stays."""
+    """Forget contexts; the sessions at their servers stay."""
     from bayplan.cli import prompt
     from bayplan.client import contexts, stored_sessions
 
     existing = contexts.load()
-    server = existing.server_of(name)
-    is_current = " (the current one)" if existing.current == name else ""
-    if not prompt.agreed(f"Remove the context {name}, {server}{is_current}?", yes=yes):
+    servers = {name: existing.server_of(name) for name in names}
+    listed = ", ".join(
+        f"{name}, {server}{' (the current one)' if name == existing.current else ''}"
+        for name, server in servers.items()
+    )
+    if not prompt.agreed(f"Remove the context{'' if len(servers) == 1 else 's'} {listed}?", yes=yes):
         return
-    contexts.remove(name)
-    session = stored_sessions.find(server)
-    kept = f" The session of {session.username} stays; `bayplan logout --server {server}` ends it." if session else ""
-    typer.echo(f"Removed {name}.{kept}")
+    for name, server in servers.items():
+        contexts.remove(name)
+        user = stored_sessions.user_at(server)
+        kept = f" The session of {user} stays; `bayplan logout --server {server}` ends it." if user else ""
+        typer.echo(f"Removed {name}.{kept}")

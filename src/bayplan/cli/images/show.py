@@ -2,25 +2,25 @@
 
 from typing import TYPE_CHECKING
 
-from bayplan.cli.options import TABLE, ImageWords, Output, Server
+from bayplan.cli.options import TABLE, ImagesWords, Output, Server
 
 if TYPE_CHECKING:
     from bayplan.schemas.docker import ExpandedImageAnswer
 
 
-def show(image: ImageWords, server: Server = None, output_format: Output = TABLE) -> None:
-    """Show everything about an image."""
+def show(images: ImagesWords, server: Server = None, output_format: Output = TABLE) -> None:
+    """Show everything about images."""
     from bayplan.cli import connection, lookup, output
     from bayplan.cli.images import _check_view as check_view
     from bayplan.cli.images import _view as image_view
 
     with connection.connect(server) as client:
-        existing = lookup.image(client, image)
-        answer = client.images.get(existing["pk"]) if output_format.is_data else existing
+        existing = lookup.images(client, images)
+        answers = [client.images.get(image["pk"]) for image in existing] if output_format.is_data else existing
 
         def view(image: "ExpandedImageAnswer") -> None:
             checks = client.images.checks(image["pk"])
             image_view.show_one(image, check_view.state_line(checks))
             check_view.show_history(checks)
 
-        return output.render(answer, output_format, view=view, name=image_view.name)
+        return output.render_each(answers, output_format, view=view, name=image_view.name)

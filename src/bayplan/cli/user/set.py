@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from bayplan.cli.options import Database, Home, Server, UsageError
+from bayplan.cli.options import TABLE, Database, Home, Output, Server, UsageError
 
 
 def set_(
@@ -20,8 +20,10 @@ def set_(
     server: Server = None,
     home: Home = None,
     database: Database = None,
+    output_format: Output = TABLE,
 ) -> None:
     """Change a user; for staff."""
+    from bayplan.cli import output
     from bayplan.cli.user import _where
 
     options = {
@@ -39,4 +41,5 @@ def set_(
         existing = _where.find(users, username)
         users.change(existing["username"], changes)
     ended = " Their sessions and tokens have ended." if active is False and existing["is_active"] else ""
-    typer.echo(f"Changed {existing['username']}.{ended}")
+    sentence = f"Changed {existing['username']}.{ended}"
+    output.render({**existing, **changes}, output_format, view=sentence, name=lambda user: user["username"])
