@@ -22,10 +22,10 @@ from tests.domain.compatibility.catalogues import random_image
 from tests.exports.floors import NGC, TORCH, floor_of
 from tests.exports.test_targets import in_use
 from tests.registry.asking import inspected
-from tests.registry.attaching import EMPTY, by_api, by_tag, values
+from tests.registry.attaching import EMPTY, artifact, by_api, by_tag, entry, values
 from tests.registry.conftest import LOOPBACK
 from tests.registry.misbehaving import Store, serving
-from tests.registry.running import OCI_MANIFEST, Registry, configuration
+from tests.registry.running import OCI_MANIFEST, Registry, configuration, digest_of
 
 MAJOR, MINOR, REVISION = (f"nvidia.com/cuda.driver-version.{part}" for part in ("major", "minor", "revision"))
 
@@ -165,6 +165,20 @@ async def test_an_attached_specification_gives_facts(place: Any) -> None:
 
 
 @pytest.mark.anyio
+async def test_the_weakest_of_several_specifications_counts() -> None:
+    store = Store()
+    image = store.image("1", env={"CUDA_VERSION": "12.4.1"})
+    older, newer = (yaml.safe_dump(specification({MAJOR: op("Gt", bound)})).encode() for bound in ("579", "549"))
+    entries = [entry(artifact(store, each, MEDIA_TYPE), artifactType=ARTIFACT_TYPE) for each in (older, newer)]
+    body = json.dumps({"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": entries}).encode()
+    store.documents[f"/v2/ml/x/referrers/{digest_of(image)}"] = (OCI_INDEX, body)
+    async with serving(store.answer) as server:
+        (platform,) = (await inspected(server)).platforms
+    assert values(platform)["min_driver"] == "550"
+    assert [each.kind for each in platform.attached] == [KIND, KIND]
+
+
+@pytest.mark.anyio
 async def test_an_odd_specification_is_a_note_and_no_fact() -> None:
     store = Store()
     image = store.image("1", env={"CUDA_VERSION": "12.4.1"})
@@ -176,23 +190,23 @@ async def test_an_odd_specification_is_a_note_and_no_fact() -> None:
 
 
 @pytest.mark.anyio
-async def test_a_real_registry_keeps_a_specification_as_oras_attaches_it(registry: Registry) -> None:
+async def test_a_real_registry_keeps_a_specification_as_oras_attaches_it(open_registry: Registry) -> None:
     """Without the referrers API: under the tag that stands for it."""
-    subject = registry.image("team/needs", "1", configuration({"CUDA_VERSION": "12.4.1"}))
+    subject = open_registry.image("team/needs", "1", configuration({"CUDA_VERSION": "12.4.1"}))
     document = {
         "schemaVersion": 2,
         "mediaType": OCI_MANIFEST,
         "artifactType": ARTIFACT_TYPE,
-        "config": {"mediaType": EMPTY, **registry.blob("team/needs", b"{}")},
-        "layers": [{"mediaType": MEDIA_TYPE, **registry.blob("team/needs", nfd(floor_of(TORCH)).encode())}],
+        "config": {"mediaType": EMPTY, **open_registry.blob("team/needs", b"{}")},
+        "layers": [{"mediaType": MEDIA_TYPE, **open_registry.blob("team/needs", nfd(floor_of(TORCH)).encode())}],
         "subject": {name: subject[name] for name in ("mediaType", "digest", "size")},
     }
-    attached = registry.manifest("team/needs", "", json.loads(json.dumps(document)))
+    attached = open_registry.manifest("team/needs", "", json.loads(json.dumps(document)))
     entries = [{**attached, "artifactType": ARTIFACT_TYPE}]
-    registry.index("team/needs", subject["digest"].replace(":", "-"), entries, OCI_INDEX)
-    async with RegistryClient(LOOPBACK, ca=registry.ca) as client:
-        reference = Reference.parse(f"{registry.host}/team/needs:1")
-        (platform,) = (await inspect(client, reference, registry.login)).platforms
+    open_registry.index("team/needs", subject["digest"].replace(":", "-"), entries, OCI_INDEX)
+    async with RegistryClient(LOOPBACK, ca=open_registry.ca) as client:
+        reference = Reference.parse(f"{open_registry.host}/team/needs:1")
+        (platform,) = (await inspect(client, reference, open_registry.login)).platforms
     assert {name: fact.value for name, fact in platform.facts.items() if name.startswith("min_")} == {
         "min_driver": "525.60.13",
         "min_compute_capability": "7.5",

@@ -15,6 +15,7 @@ from bayplan.registry.evidence import Evidence, Facts, NamedFact, ObservedFact, 
 from bayplan.registry.framework_builds import build_of_version
 from bayplan.registry.framework_facts import framework_facts
 from bayplan.registry.installations import normalised
+from bayplan.registry.nfd_specification import NfdSpecification
 from bayplan.registry.sbom import AttachedDocument
 
 LIBRARIES = {
@@ -78,9 +79,10 @@ def merged(facts: Facts, documents: Iterable[AttachedDocument], architecture: st
         if document.kind == "provenance":
             for name, fact in _facts_of_provenance(document, result):
                 result.setdefault(name, fact)
-        elif document.specification is not None:
-            for name, fact in document.specification.facts_on(architecture).items():
-                result.setdefault(name, fact)
+    # Of several specifications nobody knows which one counts; NFD takes the newest by an annotation that may be missing.
+    sets = tuple(each for document in documents if document.specification for each in document.specification.sets)
+    for name, fact in NfdSpecification(sets).facts_on(architecture).items():
+        result.setdefault(name, fact)
     if OF_COMPUTING & result.keys():
         result.pop("needs_driver", None)  # that is of images without such facts
     return dict(sorted(result.items()))
