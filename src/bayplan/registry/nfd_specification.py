@@ -78,9 +78,14 @@ class NfdSpecification:
 
     def facts_on(self, architecture: str) -> Facts:
         """The facts of the image for an architecture."""
-        bounds = [each for tag, each in self.sets if tag not in _ARCHITECTURES or tag == architecture]
-        if not bounds:
+        sets = [each for each in self.sets if each[0] not in _ARCHITECTURES or each[0] == architecture]
+        return {name: stated(value, KIND) for name, value in NfdSpecification(tuple(sets)).values().items()}
+
+    def values(self) -> dict[str, str | int]:
+        """The facts of the image wherever it runs, by name."""
+        if not self.sets:
             return {}
+        bounds = [each for _, each in self.sets]
         common = _any(bounds)
         values: dict[str, str | int] = {}
         if common.driver:
@@ -91,7 +96,7 @@ class NfdSpecification:
             values["min_gpu_memory_bytes"] = common.memory_mib[0] * _MIB
         if common.gpus and common.gpus[0] > 1:
             values["min_gpus"] = common.gpus[0]
-        return {name: stated(value, KIND) for name, value in values.items()}
+        return values
 
 
 def read_specification(body: bytes, what: str) -> NfdSpecification:
