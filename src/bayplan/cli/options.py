@@ -65,6 +65,9 @@ class OutputFormat(StrEnum):
     YAML = "yaml"
     NAME = "name"
     QUIET = "quiet"
+    CSV = "csv"
+    MARKDOWN = "markdown"
+    SVG = "svg"
 
     @property
     def is_data(self) -> bool:
@@ -81,13 +84,25 @@ TABLE = OutputFormat.TABLE
 """The default of `Output`."""
 
 
+_FORMATS = (OutputFormat.TABLE, OutputFormat.WIDE, OutputFormat.JSON, OutputFormat.YAML, OutputFormat.NAME)
+_PICTURES = (OutputFormat.CSV, OutputFormat.MARKDOWN, OutputFormat.SVG)
+
+
 def output_format(text: str) -> OutputFormat:
     """The format with that name, in any case; kubectl's `-o=json` works too. Raises `UsageError`."""
+    return _format(text, _FORMATS)
+
+
+def picture_format(text: str) -> OutputFormat:
+    """The same, of what can also be a picture, a spreadsheet or a page of a wiki."""
+    return _format(text, (*_FORMATS, *_PICTURES))
+
+
+def _format(text: str, formats: tuple[OutputFormat, ...]) -> OutputFormat:
     name = text.removeprefix("=").lower()
-    formats = {str(choice): choice for choice in OutputFormat if choice is not OutputFormat.QUIET}
     if name not in formats:
-        raise UsageError(f"-o {text}: choose table, wide, json, yaml or name.")
-    return formats[name]
+        raise UsageError(f"-o {text}: choose {', '.join(formats[:-1])} or {formats[-1]}.")
+    return OutputFormat(name)
 
 
 def takes_output(command: Command) -> Command:
@@ -196,6 +211,18 @@ Output = Annotated[
         show_default=False,
     ),
 ]
+Picture = Annotated[
+    OutputFormat,
+    typer.Option(
+        "--output",
+        "-o",
+        parser=picture_format,
+        metavar="FORMAT",
+        help="table, wide (all columns), json, yaml, csv, markdown or svg [default: table]",
+        show_default=False,
+    ),
+]
+"""The same for what can also be a picture, a spreadsheet or a page of a wiki."""
 _AsJson = Annotated[bool, typer.Option("--json", help="The same as -o json.")]
 _Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Only the names of what is listed; else nothing.")]
 _Context = Annotated[

@@ -126,7 +126,7 @@ def console(*, stderr: bool = False) -> Console:
     )
 
 
-def _width() -> int:
+def terminal_width() -> int:
     """The width for tables and sentences: that of the terminal or of COLUMNS; of a pipe, or for `-o wide`, no bound."""
     is_bounded = sys.stdout.isatty() or "COLUMNS" in os.environ
     return max(console().width, 1) if is_bounded and not _is_wide.get() else _PIPE_WIDTH
@@ -141,7 +141,7 @@ class Lines:
 
 def show(*parts: Text | Lines) -> None:
     """Prints the parts, one below the other; sentences are wrapped between words."""
-    terminal, width = console(), _width()
+    terminal, width = console(), terminal_width()
     for part in parts:
         for line in part.lines if isinstance(part, Lines) else _wrapped(part, width):
             terminal.print(line)
@@ -182,7 +182,7 @@ def table(columns: Sequence[Column], rows: Iterable[Sequence[object]]) -> Lines:
         else natural[at]
         for at, column in enumerate(columns)
     ]
-    room = _width()
+    room = terminal_width()
     kept = _with_room(columns, natural, least, room)
     if sum(least[at] + _GAP for at in kept) - _GAP > room:
         return _blocks(columns, cells)
@@ -263,7 +263,7 @@ def fields(pairs: Iterable[tuple[str, object]], *, right: bool = False) -> Lines
         if value is not None and value != []
     ]
     width = max((cell_len(name) for name, _ in rows), default=0)
-    room = _width()
+    room = terminal_width()
     lines: list[Text] = []
     for name, value in rows:
         title = Text(f"{name:>{width}}" if right else f"{name:<{width}}", style=MUTED)
@@ -279,7 +279,7 @@ def fields(pairs: Iterable[tuple[str, object]], *, right: bool = False) -> Lines
 
 def indented(text: Text) -> Lines:
     """A text with two spaces before each of its lines."""
-    return Lines([Text.assemble(" " * _GAP, line) for line in _wrapped(text, _width() - _GAP)])
+    return Lines([Text.assemble(" " * _GAP, line) for line in _wrapped(text, terminal_width() - _GAP)])
 
 
 def grade(name: str) -> Text:
