@@ -44,16 +44,10 @@ def list_(
     """List images, by name and version."""
     from bayplan.cli import connection, output, sorting
     from bayplan.cli.images import _view as image_view
-    from bayplan.client import both, contains, exact, is_null
-    from bayplan.client.framework_lookup import of_frameworks
+    from bayplan.cli.images._filters import chosen_images
+    from bayplan.client import both, exact, is_null
 
     expressions = []
-    if task is not None:
-        expressions.append(exact("tasks", task, case_insensitive=True))
-    if domain is not None:
-        expressions.append(exact("domain", domain, case_insensitive=True))
-    if name is not None:
-        expressions.append(contains("name", name, case_insensitive=True))
     if state is not None:
         is_checked = is_null("check.state", invert=True)
         not_ok = both(is_checked, exact("check.state", "ok", invert=True))
@@ -65,8 +59,7 @@ def list_(
     # The server compares the version of an image as text: that order needs the whole list.
     is_ordered_here = any(path.removeprefix("-") == "version" for path in paths)
     with connection.connect(server) as client:
-        if framework is not None:
-            expressions.append(of_frameworks(client.frameworks, framework))
+        expressions += chosen_images(client, task=task, domain=domain, framework=framework, name=name)
         images = client.images.list(
             *expressions,
             order_by=() if is_ordered_here else paths,

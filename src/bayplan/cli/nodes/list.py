@@ -1,18 +1,14 @@
 """`bayplan nodes list`: lists the nodes, by address; all, or by GPU, generation, driver, label and silence."""
 
-import re
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from bayplan.cli.node_labels import LabelSelectors, selected
 from bayplan.cli.options import TABLE, Output, Server, SortBy
-from bayplan.errors import Invalid
 
 if TYPE_CHECKING:
     from bayplan.client.filters import Expression
-
-_DRIVER = re.compile(r"\s*(>=|<=|>|<|==?)?\s*([0-9]+(?:\.[0-9]+)*)\s*", re.ASCII)
 
 
 def list_(
@@ -34,20 +30,14 @@ def list_(
     """List the nodes, by address."""
     from bayplan.cli import connection, output, sorting
     from bayplan.cli.nodes import _view as node_view
-    from bayplan.client import contains, exact
+    from bayplan.cli.nodes._filters import chosen_nodes
 
     paths = sorting.order("nodes list", sort_by)
     expressions = selected(label or ())
-    if driver is not None:
-        expressions += _of_driver(driver)
-    if gpu is not None:
-        expressions.append(contains("gpu_name", gpu, case_insensitive=True))
     if silent:
         expressions.append(_silent(node_view.SILENT_AFTER_SECONDS))
     with connection.connect(server) as client:
-        if generation is not None:
-            name = client.hardware.named(generation)["generation"]
-            expressions.append(exact("hardware_generation.generation", name, case_insensitive=True))
+        expressions += chosen_nodes(client, gpu=gpu, generation=generation, driver=driver)
         nodes = client.nodes.list(
             *expressions,
             order_by=paths,
@@ -56,21 +46,6 @@ def list_(
             expand=not output_format.is_data,  # type: ignore[call-overload]  # either type of node has a name
         )
     return output.render(nodes, output_format, view=node_view.show_list, name=node_view.name)
-
-
-def _of_driver(text: str) -> "list[Expression]":
-    """The nodes with a driver: of a branch, of a release, or on one side of one. Raises `Invalid`."""
-    from bayplan.client import compare, exact
-
-    parsed = _DRIVER.fullmatch(text)
-    if parsed is None:
-        raise Invalid(f"--driver {text}: write a branch (535), a version (535.104.05), or a comparison ('<550').")
-    operator, version = parsed.groups()
-    if operator in (">=", "<=", ">", "<"):
-        return [compare("driver_version", operator, version)]  # type: ignore[arg-type]  # one of the four
-    if "." in version:
-        return [exact("driver_version", version)]
-    return [compare("driver_version", ">=", version), compare("driver_version", "<", str(int(version) + 1))]
 
 
 def _silent(after_seconds: int) -> "Expression":
