@@ -36,4 +36,4 @@ def test_a_server_that_does_not_answer_leaves_the_image_to_its_registry(stranger
     refused = alone.run("check", "127.0.0.1:9/ml/none:1", *T4, code=1).err
     assert "http://127.0.0.1:9" in refused
     assert "The image's registry is asked instead." in refused
-    assert "Nobody answers at '127.0.0.1:9'" in refused
+    assert "Nothing answers at '127.0.0.1:9'" in refused

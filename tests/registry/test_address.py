@@ -128,7 +128,7 @@ def test_a_url_loses_what_is_not_asked_for() -> None:
 )
 def test_what_is_no_address_is_refused(url: str) -> None:
     """Without repeating it: it may have a signature."""
-    with pytest.raises(RegistryError, match="The registry names an address"):
+    with pytest.raises(RegistryError, match="The registry gives an address"):
         Endpoint.of_url(url)
 
 

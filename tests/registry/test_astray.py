@@ -26,7 +26,7 @@ pytestmark = pytest.mark.anyio
 async def test_an_endless_redirect() -> None:
     """Followed five times, not for ever; a redirect to itself and one that grows."""
     async with serving(lambda asked: asked.answer(307, Location=asked.target + "x")) as server:
-        with pytest.raises(RegistryError, match="leads in circles"):
+        with pytest.raises(RegistryError, match="redirects more than"):
             await inspected(server)
         assert len(server.asked) == 6
 
@@ -115,7 +115,7 @@ async def test_a_registry_with_tls_cannot_lead_credentials_out_of_it(tmp_path: P
 async def test_a_token_realm_in_the_network() -> None:
     """A token service over TLS at a private address is refused before anything is sent."""
     async with serving(announcing("https://169.254.169.254/token")) as server:
-        with pytest.raises(RegistryNotAllowed, match="not a public address"):
+        with pytest.raises(RegistryNotAllowed, match="has no public address"):
             await inspected(server, credentials=LOGIN)
 
 

@@ -139,10 +139,10 @@ async def test_a_transfer_that_stalls_is_asked_for_again() -> None:
 @pytest.mark.parametrize(
     ("status", "body", "error", "sentence"),
     [
-        (206, BLOB[:10], RegistryError, "another number of bytes"),
-        (200, BLOB[:-1], RegistryError, "another number of bytes"),
-        (200, BLOB + b"x", RegistryError, "another number of bytes"),
-        (200, BLOB[:-1] + b"x", DigestMismatch, "not what its digest says"),
+        (206, BLOB[:10], RegistryError, "size is not that of its manifest"),
+        (200, BLOB[:-1], RegistryError, "size is not that of its manifest"),
+        (200, BLOB + b"x", RegistryError, "size is not that of its manifest"),
+        (200, BLOB[:-1] + b"x", DigestMismatch, "does not match its digest"),
     ],
 )
 async def test_what_is_not_the_blob(status: int, body: bytes, error: type[RegistryError], sentence: str) -> None:

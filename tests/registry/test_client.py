@@ -95,7 +95,7 @@ async def test_what_is_not_there_is_not_found(registry: Registry) -> None:
     registry.image("ml/there", "1", configuration())
     async with client_for(registry) as client:
         for name in ("ml/there:2", "ml/nowhere:1", f"ml/there@sha256:{'0' * 64}"):
-            with pytest.raises(ImageNotFound, match="check the name and the tag"):
+            with pytest.raises(ImageNotFound, match="Check the name and the tag"):
                 await inspect(client, reference(registry, name), registry.login)
             with pytest.raises(ImageNotFound):
                 await client.digest(reference(registry, name), registry.login)
@@ -111,7 +111,7 @@ async def test_credentials_that_are_refused(registry: Registry, wrong: RegistryC
     async with client_for(registry) as client:
         with pytest.raises(RegistryDenied) as caught:
             await inspect(client, reference(registry, "ml/secret:1"), wrong)
-        assert ("check the password" if wrong else "give registry_username") in caught.value.detail
+        assert ("Check the password" if wrong else "nter registry_username") in caught.value.detail
         assert wrong is None or wrong.password not in caught.value.detail + repr(caught.value) + repr(wrong)
         await inspect(client, reference(registry, "ml/secret:1"), registry.login)  # and the right one still works
 
@@ -187,7 +187,7 @@ async def test_nobody_there() -> None:
     """A port without a listener, and a name that does not exist."""
     access = AddressPolicy.of(["127.0.0.1:9"])
     async with RegistryClient(access, limits=QUICK) as client:
-        with pytest.raises(RegistryUnreachable, match=r"Nobody answers at '127.0.0.1:9'"):
+        with pytest.raises(RegistryUnreachable, match=r"Nothing answers at '127.0.0.1:9'"):
             await inspect(client, Reference.parse("127.0.0.1:9/a/b:1"))
         with pytest.raises(RegistryUnreachable, match=r"cannot be found"):
             await inspect(client, Reference.parse("registry.invalid/a/b:1"))
@@ -204,7 +204,7 @@ async def test_an_artifact_that_is_no_image_is_refused(open_registry: Registry) 
     }
     open_registry.manifest("ml/chart", "1", document)
     async with client_for(open_registry) as client:
-        with pytest.raises(ManifestInvalid, match="is no image"):
+        with pytest.raises(ManifestInvalid, match="is not an image"):
             await inspect(client, reference(open_registry, "ml/chart:1"))
 
 
@@ -230,5 +230,5 @@ def test_a_file_of_certificates_that_is_none(tmp_path: Path) -> None:
     """The client does not start, and names the setting and the file."""
     (tmp_path / "ca.pem").write_text("nothing of the kind")
     for name, why in (("ca.pem", "no certificate"), ("missing.pem", "No such file")):
-        with pytest.raises(CannotStart, match=f"BAYPLAN_REGISTRY_CA: .*{name}.*{why}"):
+        with pytest.raises(CannotStart, match=f"BAYPLAN_REGISTRY_CA must .*{name}.*{why}"):
             RegistryClient(LOOPBACK, ca=tmp_path / name)

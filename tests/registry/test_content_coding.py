@@ -49,10 +49,10 @@ def test_codings_that_are_undone(header: str, body: bytes) -> None:
 @pytest.mark.parametrize(
     ("header", "body", "reason"),
     [
-        ("gzip", gzipped(BODY)[:-9], "broken"),
-        ("gzip", gzipped(BODY)[:10], "broken"),
-        ("gzip", gzipped(b"") * 1000, "broken"),
-        ("deflate", b"\x78\x9c", "broken"),
+        ("gzip", gzipped(BODY)[:-9], "damaged"),
+        ("gzip", gzipped(BODY)[:10], "damaged"),
+        ("gzip", gzipped(b"") * 1000, "damaged"),
+        ("deflate", b"\x78\x9c", "damaged"),
         ("br", b"\x0b\x02\x80", "br"),
         ("zstd", b"\x28\xb5\x2f\xfd", "zstd"),
     ],

@@ -207,8 +207,8 @@ async def test_a_refusal_before_any_credentials_were_sent_does_not_blame_them() 
         result = await resolved(server)
         assert server.sent_credentials() == []
     assert (result.code, result.refused_credentials) == ("registry_denied", False)
-    assert "before any log-in was sent" in str(result.detail)
-    assert "check the password" not in str(result.detail)
+    assert "before any credentials were sent" in str(result.detail)
+    assert "Check the password" not in str(result.detail)
 
     async def refusing(asked: Asked) -> None:
         await asked.answer(403 if "authorization" in asked.headers else 401, b"", **BASIC)
@@ -216,7 +216,7 @@ async def test_a_refusal_before_any_credentials_were_sent_does_not_blame_them() 
     async with serving(refusing) as server:
         result = await resolved(server)
     assert (result.code, result.refused_credentials) == ("registry_denied", True)
-    assert "whose log-in was sent: check the password" in str(result.detail)
+    assert "whose credentials were sent. Check the password" in str(result.detail)
 
 
 async def test_accepted_credentials_are_not_refused_by_head() -> None:

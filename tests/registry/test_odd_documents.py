@@ -269,7 +269,7 @@ async def test_a_configuration_under_a_general_media_type(media_type: str) -> No
         (["-1"], "layers.0.size"),
         (["1.5"], "layers.0.size"),
         (["1e400"], "layers.0.size"),
-        (["NaN"], "not JSON"),
+        (["NaN"], "not valid JSON"),
     ],
 )
 def test_sizes_beyond_range(sizes: list[str], reason: str) -> None:

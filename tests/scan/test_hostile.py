@@ -50,9 +50,9 @@ def member(
 @pytest.mark.parametrize(
     ("before", "note"),
     [
-        (member("../../etc/passwd", data=METADATA), "names that leave"),
-        (member("a/../../b/x.dist-info/METADATA", data=METADATA), "names that leave"),
-        (member("x" * 5_000, data=b"x"), "names that leave"),
+        (member("../../etc/passwd", data=METADATA), "lead out of the image"),
+        (member("a/../../b/x.dist-info/METADATA", data=METADATA), "lead out of the image"),
+        (member("x" * 5_000, data=b"x"), "lead out of the image"),
         (member("etc/x", tarfile.SYMTYPE, link="/../../../etc/shadow"), ""),
         (member("etc/y", tarfile.LNKTYPE, link="../../etc/shadow"), ""),
         (member("dev/sda", tarfile.BLKTYPE), ""),
@@ -91,23 +91,23 @@ def _size_of(header: bytes, text: bytes) -> bytes:
 @pytest.mark.parametrize(
     ("data", "sentence"),
     [
-        (PLAIN[:3_000], "breaks off"),
-        (gzip.compress(PLAIN)[:-10], "breaks off"),
+        (PLAIN[:3_000], "not complete"),
+        (gzip.compress(PLAIN)[:-10], "not complete"),
         (gzip.compress(PLAIN)[:200] + bytes(50) + gzip.compress(PLAIN)[250:], "damaged"),
         (zstandard.compress(PLAIN)[:100] + bytes(50) + zstandard.compress(PLAIN)[150:], "damaged"),
-        (zstandard.compress(PLAIN)[:-400], "breaks off"),
-        (random.Random(1).randbytes(4_096), "no tar"),
-        (lzma.compress(PLAIN), "packed with xz"),
-        (bz2.compress(PLAIN), "packed with bzip2"),
+        (zstandard.compress(PLAIN)[:-400], "not complete"),
+        (random.Random(1).randbytes(4_096), "not a tar"),
+        (lzma.compress(PLAIN), "compressed with xz"),
+        (bz2.compress(PLAIN), "compressed with bzip2"),
         (_size_of(member("a"), b"\x80" + b"\xff" * 11), "impossible size"),
         (_size_of(member("a"), b"\xff" * 12), "impossible size"),
         (_size_of(member("a"), b"99999999999"), "impossible size"),
         (_size_of(member("p", tarfile.XHDTYPE), b"77777777"), "impossible size"),
         (_size_of(member("p", tarfile.GNUTYPE_LONGNAME), b"77777777777"), "impossible size"),
-        (member("p", tarfile.XHDTYPE, data=b"99999 path=x\n"), "does not add up"),
-        (member("p", tarfile.XHDTYPE, data=b"0 path=x\n"), "does not add up"),
+        (member("p", tarfile.XHDTYPE, data=b"99999 path=x\n"), "that is not valid"),
+        (member("p", tarfile.XHDTYPE, data=b"0 path=x\n"), "that is not valid"),
         (member("p", tarfile.XHDTYPE, data=b"16 size=" + b"-1" * 3 + b"\n\n") + member("a"), "impossible size"),
-        (_size_of(member("usr/lib/big.so", data=b"\x7fELF"), b"777777777777"), "breaks off"),
+        (_size_of(member("usr/lib/big.so", data=b"\x7fELF"), b"777777777777"), "not complete"),
     ],
 )
 def test_damaged_layers_are_refused_in_a_sentence(data: bytes, sentence: str) -> None:
@@ -124,9 +124,9 @@ def test_what_unpacks_to_too_much_is_refused() -> None:
         gzip.compress(PLAIN + zeros * 8),
         zstandard.compress(PLAIN[:-1024] + member("zeros", data=zeros * 8)),
     ):
-        with pytest.raises(ScanFailed, match="unpacks to over"):
+        with pytest.raises(ScanFailed, match="unpacks to more than"):
             read_layer([packed], limits)
-    with pytest.raises(ScanFailed, match="unpacks to over"):
+    with pytest.raises(ScanFailed, match="unpacks to more than"):
         read_layer([gzip.compress(PLAIN)], UnpackLimits(most_bytes=5_000))
     assert PATH in read_layer([gzip.compress(PLAIN)], limits).files
 

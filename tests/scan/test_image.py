@@ -298,7 +298,7 @@ def test_a_layer_is_read_once() -> None:
         scan_layers([LayerSource(name, lambda name=name: opened(name, parts[name])) for name in names], store)  # type: ignore[misc]
     assert reads == [first, second, third]
     other = f"sha256:{'1' * 64}"
-    with pytest.raises(ScanFailed, match="does not have its digest"):
+    with pytest.raises(ScanFailed, match="does not match its digest"):
         scan_layers([LayerSource(other, lambda: [base])], store)
     assert store.get(other) is None
     findings = read_layer([layer({".wh.gone": b"", **TORCH})])

@@ -95,12 +95,14 @@ class Endpoint:
             port = split.port
         except ValueError:
             raise RegistryError(
-                "The registry names an address that is not a URL; report it to its operators."
+                "The registry gives an address that is not a URL. Report it to the registry's operators."
             ) from None
         host = split.hostname or ""
         is_host = bool(host) and host.isascii() and len(host) <= _LONGEST_HOST
         if split.scheme not in PORTS or not is_host or not url.isprintable() or " " in url:
-            raise RegistryError("The registry names an address that is not HTTP; report it to its operators.")
+            raise RegistryError(
+                "The registry gives an address that is not HTTP. Report it to the registry's operators."
+            )
         target = (split.path or "/") + (f"?{split.query}" if split.query else "")
         return cls(split.scheme, host, PORTS[split.scheme] if port is None else port), target
 
@@ -206,8 +208,8 @@ async def resolve(endpoint: Endpoint, access: AddressPolicy) -> tuple[Address, .
             # The answer goes to whoever named the host: the address that it has in the server's network is for the log.
             _log.info("Not asked as a registry: %s, at %s, which is not a public address", endpoint.at_port, address)
             raise RegistryNotAllowed(
-                f"'{endpoint.authority}' is not asked: its address is not a public address, and the settings do not allow it. "
-                f"If it is a registry, whoever runs the server adds {endpoint.at_port} to BAYPLAN_REGISTRY_ALLOW_PRIVATE."
+                f"'{endpoint.authority}' has no public address, so bayplan does not connect to it. If it is a registry, "
+                f"whoever runs the server adds {endpoint.at_port} to BAYPLAN_REGISTRY_ALLOW_PRIVATE."
             )
     return addresses
 

@@ -77,7 +77,7 @@ class AttachmentReader:
             async with asyncio.timeout(SECONDS):
                 return await self._of(digest)
         except TimeoutError:
-            problem = f"was not read within {SECONDS:g} s"
+            problem = f"took longer than {SECONDS:g} s"
         except BayplanError as error:
             problem = _sentence(error)
         return Attached(attachments=(Attachment("attached documents", digest, problem=problem),))
@@ -198,7 +198,7 @@ class AttachmentReader:
     async def _read_document(self, layer: LayerDescriptor) -> tuple[AttachedDocument | None, Attachment] | None:
         try:
             if not is_digest(layer.digest):
-                raise ManifestInvalid("has a digest that cannot be verified")
+                raise ManifestInvalid("has a digest of a kind that is not supported")
             if layer.size > DOCUMENT_BYTES:
                 raise ManifestInvalid(f"has {layer.size:,} bytes; no more than {DOCUMENT_BYTES:,} are read")
             async with self._client.reading:

@@ -96,16 +96,18 @@ def follow(
         return _token_request(by_scheme["bearer"], registry, repository, credentials, access)
     if not by_scheme:
         raise RegistryDenied(
-            f"'{registry.authority}' refuses '{repository}' and does not say how to log in, so no log-in was sent: "
-            "check the image's name, or ask the registry's operators."
+            f"'{registry.authority}' refuses '{repository}' and does not say how to log in, so no credentials were sent. "
+            "Check the image's name, or ask the registry's operators."
         )
     if "basic" not in by_scheme:
         raise RegistryDenied(
-            f"'{registry.authority}' wants a log-in of a kind that is not known (Basic and Bearer are), so none was sent: "
-            "ask its operators for one of these."
+            f"'{registry.authority}' asks for a kind of log-in other than Basic and Bearer, so no credentials were sent. "
+            "Ask its operators for one of these."
         )
     if credentials is None:
-        raise RegistryDenied(f"'{registry.authority}' wants a log-in: give registry_username and registry_password.")
+        raise RegistryDenied(
+            f"'{registry.authority}' asks for credentials. Enter registry_username and registry_password."
+        )
     return credentials
 
 
@@ -119,8 +121,8 @@ def _token_request(
     endpoint, target = Endpoint.of_url(bearer.parameters.get("realm", ""))
     if not endpoint.is_secure and (registry.is_secure or not _may_be_plain(endpoint, access)):
         raise RegistryNotAllowed(
-            f"'{registry.authority}' names a token service without TLS, '{endpoint.authority}'; no log-in goes there. "
-            "Its operators have to offer it with TLS."
+            f"'{registry.authority}' names a token service without TLS, '{endpoint.authority}', so no credentials were "
+            "sent. Ask its operators for one with TLS."
         )
     query = [("service", bearer.parameters["service"])] if "service" in bearer.parameters else []
     query += [("scope", scope) for scope in _scopes(bearer.parameters.get("scope", ""), repository)]

@@ -46,7 +46,7 @@ async def blob_parts(
     """
     if not is_digest(layer.digest):
         raise ManifestInvalid(
-            f"A layer of '{reference.repository}' has a digest that cannot be verified: push it again."
+            f"A layer of '{reference.repository}' has a digest of a kind that is not supported. Push the image again."
         )
     algorithm, _, expected = layer.digest.partition(":")
     checksum = hashlib.new(algorithm)
@@ -68,8 +68,8 @@ async def blob_parts(
             await asyncio.sleep(resume.wait_seconds(failures, random.random()))  # noqa: S311  # jitter, no secret
     if checksum.hexdigest() != expected:
         raise DigestMismatch(
-            f"A layer of '{reference.repository}' is not what its digest says ({layer.digest[:19]}…): the registry, or something "
-            "before it, changed it. Push the image again, or ask the registry's operators."
+            f"A layer of '{reference.repository}' does not match its digest ({layer.digest[:19]}…): the registry or a "
+            "proxy changed it. Push the image again, or ask the registry's operators."
         )
 
 
@@ -160,6 +160,6 @@ class _Blob:
 
     def _other_size(self) -> RegistryError:
         return RegistryError(
-            f"'{self.reference.registry}' gives another number of bytes of a layer of '{self.reference.repository}' than its manifest "
-            f"says ({self.layer.size:,}): push the image again, or ask the registry's operators."
+            f"'{self.reference.registry}' sends a layer of '{self.reference.repository}' whose size is not that of its "
+            f"manifest ({self.layer.size:,} bytes). Push the image again, or ask the registry's operators."
         )

@@ -169,7 +169,7 @@ class RegistryClient:
         what = f"The configuration of '{reference.repository}'"
         if descriptor.media_type not in CONFIGS | LEGACY_CONFIGS:
             kind = descriptor.media_type[:100]
-            raise ManifestInvalid(f"'{reference.repository}' is no image: its configuration is {kind!r}.")
+            raise ManifestInvalid(f"'{reference.repository}' is not an image: its configuration is {kind!r}.")
         if descriptor.size > CONFIG_BYTES:
             raise ManifestTooLarge(f"{what} has {descriptor.size} bytes; no more than {CONFIG_BYTES} are read.")
         answer = await self.get(reference, credentials, f"blobs/{descriptor.digest}", "*/*", CONFIG_BYTES)
@@ -243,8 +243,8 @@ class RegistryClient:
             answer, last = await self._follow(request, authorization)
             if last != purpose.registry and answer.status == 404 and is_get and not _is_of_registry(answer):
                 raise RegistryError(
-                    f"'{purpose.registry.authority}' leads to '{last.authority}', which has nothing there (404) and is no registry; "
-                    "ask its operators."
+                    f"'{purpose.registry.authority}' redirects to '{last.authority}', which has nothing there (404) and "
+                    "is not a registry. Ask its operators."
                 )
             if last != purpose.registry or answer.status not in (401, 403, 404) or (optional and answer.status == 404):
                 return answer, authorization is not None
@@ -267,7 +267,7 @@ class RegistryClient:
         if answer.status == 404 and base.status not in (200, 401, 403):
             raise RegistryError(
                 f"'{purpose.registry.authority}' answers with status 404 for '{purpose.repository}', and with status "
-                f"{base.status} for the registry itself: no registry answers there, or not at the moment; ask its operators."
+                f"{base.status} for the registry itself: it is not a registry, or the registry is down. Ask its operators."
             )
         return base
 
@@ -285,9 +285,10 @@ class RegistryClient:
             endpoint, target = Endpoint.of_url(_absolute(endpoint, target, location))
             if not endpoint.is_secure and endpoint != before and (before.is_secure or not self._may_be_plain(endpoint)):
                 raise RegistryNotAllowed(
-                    f"'{registry.authority}' leads out of TLS to '{endpoint.authority}'; its operators have to mend that."
+                    f"'{registry.authority}' redirects to '{endpoint.authority}', which has no TLS. Ask its operators for "
+                    "an address with TLS."
                 )
-        raise RegistryError(f"'{registry.authority}' leads in circles (more than {REDIRECTS} redirects).")
+        raise RegistryError(f"'{registry.authority}' redirects more than {REDIRECTS} times. Ask its operators.")
 
     def _may_be_plain(self, endpoint: Endpoint) -> bool:
         return endpoint.names_loopback or self._access.is_insecure(endpoint)
@@ -297,7 +298,7 @@ def _absolute(endpoint: Endpoint, target: str, location: str) -> str:
     try:
         return urljoin(f"{endpoint.scheme}://{endpoint.authority}{target}", location)
     except ValueError:
-        raise RegistryError(f"'{endpoint.authority}' redirects to something that is no address.") from None
+        raise RegistryError(f"'{endpoint.authority}' redirects to an invalid address. Ask its operators.") from None
 
 
 def _is_open_question(answer: RegistryResponse, purpose: Purpose, *, is_authorized: bool) -> bool:
@@ -329,21 +330,21 @@ def _announced_digest(answer: RegistryResponse) -> str | None:
 
 def _name(reference: Reference) -> str:
     if reference.digest is not None and not is_digest(reference.digest):
-        raise Invalid.at("url", "bad_reference", "The digest of an image must be a sha256 or a sha512 in lower case.")
+        raise Invalid.at("url", "bad_reference", "An image's digest must be a sha256 or a sha512 in lower case.")
     return reference.digest or reference.tag or "latest"
 
 
 def _failed(reference: Reference, answer: RegistryResponse) -> RegistryError:
     kind = RegistryFailing if answer.status >= 500 else RegistryError
     return kind(
-        f"'{reference.registry}' answers with status {answer.status} for '{reference.repository}'; "
-        "ask its operators, or try again later."
+        f"'{reference.registry}' answers with status {answer.status} for '{reference.repository}'. Ask its operators, or "
+        "try again later."
     )
 
 
 def _image_not_found(reference: Reference) -> ImageNotFound:
     name = f"@{reference.digest}" if reference.digest else f":{reference.tag or 'latest'}"
     return ImageNotFound(
-        f"'{reference.registry}' has no '{reference.repository}{name}', or does not show it to this log-in: "
-        "check the name and the tag, and whether the image was pushed."
+        f"'{reference.registry}' has no '{reference.repository}{name}', or does not show it to this user. Check the name "
+        "and the tag, and whether the image was pushed."
     )

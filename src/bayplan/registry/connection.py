@@ -189,10 +189,10 @@ class Connections:
                     return await self._send_by_proxy(transport, request)
                 return await self._send_to_addresses(host, transport, request)
         except (TimeoutError, httpx2.TimeoutException):
-            raise RegistryTimeout(f"'{where}' took longer than {seconds:g} s; try again later.") from None
+            raise RegistryTimeout(f"'{where}' took longer than {seconds:g} s. Try again later.") from None
         except (httpx2.HTTPError, httpx2.InvalidURL, httpx2.StreamError):
             raise _Broken(
-                f"The connection to '{where}' broke before its answer was complete; try again later."
+                f"The connection to '{where}' broke before its answer was complete. Try again later."
             ) from None
 
     async def _send_to_addresses(
@@ -214,7 +214,7 @@ class Connections:
                 return answer
         host.resolved_until = 0.0
         raise RegistryUnreachable(
-            f"Nobody answers at '{endpoint.authority}'; check the registry's name, its port and whether it is up."
+            f"Nothing answers at '{endpoint.authority}'. Check the registry's name, its port and whether it is up."
         )
 
     async def _send_by_proxy(self, transport: httpx2.AsyncHTTPTransport, request: RegistryRequest) -> RegistryResponse:
@@ -223,13 +223,14 @@ class Connections:
             return await self._send_to(transport, request.endpoint.host, request)
         except httpx2.ProxyError as error:
             raise RegistryUnreachable(
-                f"The proxy in BAYPLAN_REGISTRY_PROXY does not lead to '{where}': it answers with status {str(error)[:3]}; "
-                "ask its operators."
+                f"The proxy in BAYPLAN_REGISTRY_PROXY does not connect to '{where}': it answers with status "
+                f"{str(error)[:3]}. Ask the proxy's operators."
             ) from None
         except (httpx2.ConnectError, httpx2.ConnectTimeout) as error:
             refuse_tls(error, request.endpoint)
             raise RegistryUnreachable(
-                f"'{where}' cannot be reached by the proxy in BAYPLAN_REGISTRY_PROXY: nobody answers there, or it breaks off."
+                f"'{where}' cannot be reached through the proxy in BAYPLAN_REGISTRY_PROXY: nothing answers there, or the "
+                "connection broke. Check the setting, and whether the proxy is up."
             ) from None
 
     async def _send_to(
@@ -327,5 +328,8 @@ async def _body(response: httpx2.Response, endpoint: Endpoint, limit: int) -> by
 
 def _refused(endpoint: Endpoint, answer: RegistryResponse) -> RegistryFailing:
     if answer.status == 429:
-        return RegistryFailing(f"'{endpoint.authority}' wants fewer questions (429); try again later, or log in.")
-    return RegistryFailing(f"'{endpoint.authority}' fails with status {answer.status}; try again later.")
+        return RegistryFailing(
+            f"'{endpoint.authority}' allows no more requests for now (429). Try again later, or add "
+            "credentials for a higher limit."
+        )
+    return RegistryFailing(f"'{endpoint.authority}' fails with status {answer.status}. Try again later.")

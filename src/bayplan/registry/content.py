@@ -191,8 +191,8 @@ def verify(body: bytes, digest: str, what: str) -> None:
     algorithm, _, expected = digest.partition(":")
     if hashlib.new(algorithm, body).hexdigest() != expected:
         raise DigestMismatch(
-            f"{what} is not what its digest says ({digest[:19]}…): the registry, or something before it, changed it. "
-            "Push the image again, or ask the registry's operators."
+            f"{what} does not match its digest ({digest[:19]}…): the registry or a proxy changed it. Push the image "
+            "again, or ask the registry's operators."
         )
 
 
@@ -218,12 +218,14 @@ def parse_manifest(body: bytes, content_type: str, what: str) -> tuple[str, Inde
     )
     media_type = document.get("mediaType") or content_type.partition(";")[0].strip().lower()
     if document.get("schemaVersion") == 1:
-        raise ManifestInvalid(f"{what} is of Docker's schema 1, which is no longer in use: build and push it again.")
+        raise ManifestInvalid(
+            f"{what} has Docker's schema 1, which is no longer in use. Build and push the image again."
+        )
     if media_type == _ARTIFACT_MANIFEST:
-        raise ManifestInvalid(f"{what} is no image but an artifact (a signature, an SBOM or the like).")
+        raise ManifestInvalid(f"{what} is an artifact (a signature, an SBOM or the like), not an image. Check the tag.")
     is_list, is_single = "manifests" in document, "config" in document or "layers" in document
     if is_list and is_single:
-        raise ManifestInvalid(f"{what} is an index and a manifest at once, which is not allowed: push it again.")
+        raise ManifestInvalid(f"{what} is an index and a manifest at once, which is not allowed. Push the image again.")
     if not isinstance(media_type, str):
         raise _wrong_media_type(what)
     is_list = is_list or (media_type in INDEXES and not is_single)
@@ -235,7 +237,7 @@ def parse_manifest(body: bytes, content_type: str, what: str) -> tuple[str, Inde
         return media_type, _read(Index, document, what)
     manifest = _read(Manifest, document, what)
     if manifest.size_bytes > MAX_INT64:
-        raise ManifestInvalid(f"The sizes in {_lower(what)} add up to more than 2^63 bytes: push the image again.")
+        raise ManifestInvalid(f"The sizes in {_lower(what)} add up to more than 2^63 bytes. Push the image again.")
     return media_type, manifest
 
 
@@ -255,7 +257,10 @@ def _descriptor(entry: Any) -> Descriptor | None:
 
 
 def _wrong_media_type(what: str) -> ManifestInvalid:
-    return ManifestInvalid(f"{what} says that it is what it is not (its media type is wrong): push it again.")
+    return ManifestInvalid(
+        f"{what} has a wrong media type: it says manifest and is an index, or the other way round. "
+        "Push the image again."
+    )
 
 
 def _lower(what: str) -> str:
@@ -268,6 +273,22 @@ def _read(kind: type[Read], document: dict[str, Any], what: str) -> Read:
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False, include_context=False)[0]
         where = ascii(".".join(str(part) for part in first["loc"])[:_PATH_LENGTH])[1:-1]  # the sender chooses the keys
+        wrong = _WRONG.get(first["type"], "has a value that is not allowed")
         raise ManifestInvalid(
-            f"{what} is not as the OCI specification has it ({where}: {first['msg']}): push the image again."
+            f"{what} breaks the OCI specification: '{where}' {wrong}. Push the image again."
         ) from None
+
+
+_WRONG = {
+    "missing": "is missing",
+    "string_type": "must be text",
+    "string_pattern_mismatch": "must be a digest, such as sha256: and 64 hexadecimal digits",
+    "int_type": "must be a whole number",
+    "greater_than_equal": "must be 0 or more",
+    "less_than_equal": "must be less than 2^63",
+    "tuple_type": "must be a list",
+    "list_type": "must be a list",
+    "dict_type": "must be an object",
+    "model_type": "must be an object",
+}
+"""What is wrong with a field, by Pydantic's name of the error."""

@@ -32,8 +32,8 @@ def decoded(body: bytes, header: str, limit_bytes: int, endpoint: Endpoint) -> b
             body = _decompressed(body, window, limit_bytes, endpoint)
         elif coding in _NOT_UNDONE and not _is_document(body):
             raise RegistryError(
-                f"'{endpoint.authority}' compresses its answer ({coding}) although it was asked not to: its operators, or those "
-                "of a proxy before it, have to mend that."
+                f"'{endpoint.authority}' compresses its answer ({coding}) although the request forbids it. Ask its "
+                "operators, or those of a proxy on the way."
             )
     return body
 
@@ -41,8 +41,8 @@ def decoded(body: bytes, header: str, limit_bytes: int, endpoint: Endpoint) -> b
 def too_large(endpoint: Endpoint, limit_bytes: int) -> ManifestTooLarge:
     """Gives the error of a document that is not read to its end."""
     return ManifestTooLarge(
-        f"'{endpoint.authority}' sends more than {limit_bytes // 1024} KiB, which is the most that is read of such a "
-        "document; it is no image of the usual kind."
+        f"'{endpoint.authority}' sends more than {limit_bytes // 1024} KiBfor one document, which is more than bayplan "
+        "reads. Build the image with fewer layers and labels."
     )
 
 
@@ -62,7 +62,7 @@ def _decompressed(body: bytes, window: int, limit_bytes: int, endpoint: Endpoint
                 raise too_large(endpoint, limit_bytes)
     except zlib.error:
         raise RegistryError(
-            f"'{endpoint.authority}' sends a compressed answer that is broken; ask its operators, or try again later."
+            f"'{endpoint.authority}' sends a damaged compressed answer. Ask its operators, or try again later."
         ) from None
     return b"".join(parts)
 

@@ -59,7 +59,7 @@ async def inspect(
             return await _read(client, reference, credentials)
     except TimeoutError:
         raise RegistryTimeout(
-            f"Reading '{reference.repository}' took longer than {seconds:g} s; try again later."
+            f"Reading '{reference.repository}' took longer than {seconds:g} s. Try again later."
         ) from None
 
 
@@ -155,7 +155,8 @@ class _ImageReader:
             architecture = next((platform.architecture for platform in named if platform.architecture), "")
             if manifest.is_artifact or "unknown" in (system, architecture):
                 raise ManifestInvalid(
-                    f"'{self._reference.repository}' is no image but an artifact (a signature, an attestation, an SBOM or the like)."
+                    f"'{self._reference.repository}' is an artifact (a signature, an attestation, an SBOM or the like), "
+                    "not an image. Check the tag."
                 )
             # In a thread: a history may have half a megabyte of commands, and others wait for the loop.
             attached = (await attaching).on(architecture)
@@ -187,10 +188,10 @@ def _no_image(reference: Reference, left_out: list[RegistryError]) -> RegistryEr
             return error
     if left_out:
         return ManifestInvalid(
-            f"'{reference.registry}' has the manifest of '{reference.repository}' but not all that it names: "
-            "push the image again."
+            f"'{reference.registry}' has the manifest of '{reference.repository}' but not all documents that it names. "
+            "Push the image again."
         )
     return ManifestInvalid(
-        f"The index of '{reference.repository}' names no image (attestations, signatures, charts and the like "
-        "are none): push the image again."
+        f"The index of '{reference.repository}' names no image: attestations, signatures and charts are not images. Push "
+        "the image again."
     )

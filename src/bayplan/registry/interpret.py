@@ -92,7 +92,7 @@ def platform_facts(
         orjson.dumps(platform)
     except TypeError:
         raise ManifestInvalid(
-            f"The image {digest[:19]} says something about itself that is no Unicode: build it again."
+            f"The configuration of the image {digest[:19]} has text that is not Unicode. Build the image again."
         ) from None
     return platform
 

@@ -25,11 +25,11 @@ def parse_document(body: bytes, what: str) -> dict[str, Any]:
     try:
         document = json.loads(text, parse_int=_integer, parse_constant=_refuse_constant)
     except RecursionError:
-        raise ManifestInvalid(f"{what} is nested too deeply to be read: push the image again.") from None
+        raise ManifestInvalid(f"{what} is nested too deeply. Push the image again.") from None
     except ValueError:
-        raise ManifestInvalid(f"{what} is not JSON, or not all of it: push the image again.") from None
+        raise ManifestInvalid(f"{what} is not valid JSON. Push the image again.") from None
     if not isinstance(document, dict):
-        raise ManifestInvalid(f"{what} is not a JSON object: push the image again.")
+        raise ManifestInvalid(f"{what} is not a JSON object. Push the image again.")
     return document
 
 

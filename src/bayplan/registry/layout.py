@@ -71,11 +71,11 @@ def local_image(text: str) -> StoredImage:
         read = _folder(path) if path.is_dir() else _archive(path)
     except FileNotFoundError:
         raise Invalid(
-            f"There is no {path}: name the folder of an OCI layout, or an archive that docker or podman saved."
+            f"{path} does not exist. Name the folder of an OCI layout, or an archive that docker or podman saved."
         ) from None
     except (tarfile.TarError, EOFError):
         raise Invalid(
-            f"{path} is no archive of an image, as `docker save` writes it; unpack it where it is compressed."
+            f"{path} is not an archive of an image as `docker save` writes it. If it is compressed, decompress it first."
         ) from None
     documents = _Documents(path, read, tag)
     digest = documents.reference.digest
@@ -109,7 +109,9 @@ class LocalClient(RegistryClient):
         try:
             body = self._blob(digest, limit)
         except (KeyError, OSError):
-            raise ImageNotFound(f"'{reference.repository}' lacks {digest[:19]}: it was not written whole.") from None
+            raise ImageNotFound(
+                f"'{reference.repository}' lacks {digest[:19]}: it is not complete. Save the image again."
+            ) from None
         return RegistryResponse(200, httpx2.Headers(), body)
 
 
@@ -125,7 +127,7 @@ class _Documents:
             digest, name = self._of_archive(manifest, tag)
         else:
             raise Invalid(
-                f"{path} has neither index.json nor manifest.json: it is no OCI layout, nor what `docker save` writes."
+                f"{path} has neither index.json nor manifest.json. Name an OCI layout, or what `docker save` writes."
             )
         self.reference = _reference(path, name, digest)
 
@@ -160,9 +162,9 @@ class _Documents:
         if len({entry["digest"] for entry in entries}) == 1:
             return entries[0]["digest"], next(iter(named), None)
         if len({entry["digest"] for entry in named.values()}) > 1:
-            raise Invalid(f"{self._path} has several images; say which, as in {self._path}:TAG{_listed(named)}.")
+            raise Invalid(f"{self._path} has several images. Name one, as in {self._path}:TAG{_listed(named)}.")
         if not entries:
-            raise ManifestInvalid(f"The index of {self._path} names no image.")
+            raise ManifestInvalid(f"The index of {self._path} names no image. Save the image again.")
         digest = self._make({"mediaType": OCI_INDEX, **document})
         return digest, next(iter(named), None)
 
@@ -178,11 +180,11 @@ class _Documents:
                 raise Invalid(f"{self._path} has no image with the tag {tag!r}{_listed(named)}.")
             image = named[name]
         if image is None:
-            raise Invalid(f"{self._path} has several images; say which, as in {self._path}:TAG{_listed(named)}.")
+            raise Invalid(f"{self._path} has several images. Name one, as in {self._path}:TAG{_listed(named)}.")
         try:
             config = self._read(str(image.get("Config")), _MOST_INDEX_BYTES)
         except KeyError:
-            raise ManifestInvalid(f"{self._path} lacks the configuration of its image: save it again.") from None
+            raise ManifestInvalid(f"{self._path} lacks the configuration of its image. Save the image again.") from None
         digest = sha256(config)
         self._made[digest] = config
         kind = "application/vnd.docker.container.image.v1+json"
@@ -229,7 +231,7 @@ def _archive(path: Path) -> Read:
 
 def _limited(body: bytes, limit: int, path: Path) -> bytes:
     if len(body) > limit:
-        raise ManifestTooLarge(f"A document in {path} has more than {limit} bytes; no more are read.")
+        raise ManifestTooLarge(f"A document in {path} has more than {limit} bytes, which is more than bayplan reads.")
     return body
 
 
@@ -256,7 +258,7 @@ def _names(entry: Mapping[str, Any]) -> list[str]:
 
 def _listed(named: Mapping[str, object]) -> str:
     names = [ascii(name)[1:-1] for name in list(named)[:_NAMED_AT_MOST]]
-    return f"; there are {', '.join(names)}" if names else ""
+    return f". Its tags are {', '.join(names)}" if names else ""
 
 
 def _objects(value: Any) -> list[dict[str, Any]]:

@@ -38,7 +38,7 @@ async def resolve_digest(
         async with asyncio.timeout(seconds):
             return Resolution(await client.digest(reference, credentials))
     except TimeoutError:
-        slow = f"'{reference.registry}' did not answer within {seconds:g} s; try again later."
+        slow = f"'{reference.registry}' did not answer within {seconds:g} s. Try again later."
         return Resolution(None, RegistryTimeout.code, slow, of_registry=True)
     except (RegistryError, Invalid) as error:
         refused = isinstance(error, CredentialsRefused)

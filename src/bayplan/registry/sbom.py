@@ -66,7 +66,7 @@ class AttachedDocument:
             return None
         if self.architectures:
             return f"is about an image for {', '.join(sorted(self.architectures))}"
-        return "is attached to the index, and does not say for which architecture" if self.is_of_index else None
+        return "is attached to the index, and names no architecture" if self.is_of_index else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +115,7 @@ def _parsed(body: bytes | str, what: str) -> dict[str, Any]:
     try:
         document = orjson.loads(body)
     except orjson.JSONDecodeError:
-        raise ManifestInvalid(f"{what} is not JSON, or not all of it.") from None
+        raise ManifestInvalid(f"{what} is not valid JSON.") from None
     if not isinstance(document, dict):
         raise ManifestInvalid(f"{what} is not a JSON object.")
     return document
@@ -129,7 +129,7 @@ class _Reader:
     def read(self, document: dict[str, Any], subjects: tuple[str, ...], depth: int) -> AttachedDocument | None:
         what = self.what
         if depth > _DEEPEST:
-            raise ManifestInvalid(f"{what} has too many documents within documents.")
+            raise ManifestInvalid(f"{what} is nested too deeply.")
         if isinstance(envelope := document.get("dsseEnvelope"), dict):
             return self.read(envelope, subjects, depth + 1)
         if isinstance(payload := document.get("payload"), str) and "payloadType" in document:

@@ -18,8 +18,10 @@ def tls_context(ca: Path | None) -> ssl.SSLContext:
         try:
             context.load_verify_locations(ca)
         except (OSError, ssl.SSLError) as error:
-            reason = error.strerror if type(error) is not ssl.SSLError else "it holds no certificate in PEM form"
-            raise CannotStart(f"BAYPLAN_REGISTRY_CA: {ca} cannot be used: {reason}.") from None
+            reason = error.strerror if type(error) is not ssl.SSLError else "it has no certificate in PEM form"
+            raise CannotStart(
+                f"BAYPLAN_REGISTRY_CA must name a file of certificates in PEM form, and {ca} cannot be used: {reason}."
+            ) from None
     return context
 
 
@@ -32,11 +34,11 @@ def refuse_tls(error: Exception, endpoint: Endpoint) -> None:
         return
     if cause.reason in _NO_TLS:
         raise NotTls(
-            f"'{endpoint.authority}' does not speak TLS; "
-            f"if plain HTTP is right there, add {endpoint.host}:{endpoint.port} to BAYPLAN_REGISTRY_INSECURE."
+            f"'{endpoint.authority}' does not speak TLS. If it is a registry with plain HTTP, add "
+            f"{endpoint.host}:{endpoint.port} to BAYPLAN_REGISTRY_INSECURE."
         ) from cause
     reason = cause.verify_message if isinstance(cause, ssl.SSLCertVerificationError) else "the handshake failed"
     raise RegistryUnreachable(
-        f"The certificate of '{endpoint.authority}' is not to be trusted ({reason}); "
-        "name the file of its authority in BAYPLAN_REGISTRY_CA."
+        f"The certificate of '{endpoint.authority}' is not trusted ({reason}). Name the file with the certificate of its "
+        "authority in BAYPLAN_REGISTRY_CA."
     ) from cause

@@ -95,13 +95,18 @@ class TokenCache:
                 RegistryRequest("GET", step.endpoint, step.target, headers, TOKEN_BYTES)
             )
         except ManifestTooLarge:
-            raise RegistryError(f"The token service '{service}' sends far more than a token.") from None
+            raise RegistryError(
+                f"The token service '{service}' sends an answer that is too long for a token. Ask its operators."
+            ) from None
         if answer.status in (400, 401, 403):
             error = denied(purpose, credentials_were_sent=step.credentials is not None)
             raise TokenRefused(error.detail) if isinstance(error, CredentialsRefused) else error
         if answer.status != 200:
             kind = RegistryFailing if answer.status >= 500 else RegistryError
-            raise kind(f"The token service '{service}' answers with status {answer.status} and no token.")
+            raise kind(
+                f"The token service '{service}' answers with status {answer.status} and no token. Ask its "
+                "operators, or try again later."
+            )
         return _read(answer.body, service)
 
 
@@ -110,18 +115,18 @@ def denied(purpose: Purpose, *, credentials_were_sent: bool) -> RegistryDenied:
     where = f"'{purpose.registry.authority}'"
     if purpose.credentials is None:
         return RegistryDenied(
-            f"{where} does not show '{purpose.repository}' without a log-in: check the image's name, "
-            "or give registry_username and registry_password."
+            f"{where} does not show '{purpose.repository}' without credentials. Check the image's name, or enter "
+            "registry_username and registry_password."
         )
     if not credentials_were_sent:
         return RegistryDenied(
-            f"{where} refuses '{purpose.repository}' before any log-in was sent, and asks for none: the user "
-            f"'{purpose.credentials.username}' and the password are not to blame. Check the image's name, or ask the "
+            f"{where} refuses '{purpose.repository}' before any credentials were sent, and asks for none: the user "
+            f"'{purpose.credentials.username}' and the password are not the cause. Check the image's name, or ask the "
             "registry's operators whether this server's address may pull."
         )
     return CredentialsRefused(
-        f"{where} refuses '{purpose.repository}' to the user '{purpose.credentials.username}', whose log-in was sent: "
-        "check the password, and whether that user may pull it."
+        f"{where} refuses '{purpose.repository}' to the user '{purpose.credentials.username}', whose credentials were "
+        "sent. Check the password, and whether that user may pull the image."
     )
 
 
@@ -134,6 +139,6 @@ def _read(body: bytes, service: str) -> tuple[str, float]:
     token = document.get("token") or document.get("access_token")
     seconds = document.get("expires_in", _DEFAULT_SECONDS)
     if not isinstance(token, str) or _SENDABLE.fullmatch(token) is None:
-        raise RegistryError(f"The token service '{service}' answers with something that is no token.")
+        raise RegistryError(f"The token service '{service}' answers without a valid token. Ask its operators.")
     is_valid = isinstance(seconds, (int, float)) and 0 < seconds < 1e9
     return f"Bearer {token}", max(float(seconds), _DEFAULT_SECONDS) if is_valid else _DEFAULT_SECONDS

@@ -61,7 +61,7 @@ class _Archive:
         """Gives the layer of that name; raises `ScanFailed` where it did not pass."""
         findings = self.layers.get(name) or self.layers.get(self.links.get(name, ""))
         if findings is None:
-            raise ScanFailed("The engine's archive of the image lacks one of its layers.")
+            raise ScanFailed("The engine's archive of the image lacks a layer. Pull the image again.")
         return findings
 
     def document(self, name: str) -> Mapping[str, Any] | None:
@@ -98,12 +98,12 @@ class _Archive:
             raise ScanFailed(f"The image has more than {_MOST_LAYERS:,} layers.")
         self.layer_bytes += findings.memory_bytes
         if self.layer_bytes > _MOST_LAYER_BYTES:
-            raise ScanFailed("The layers of the image have more files that tell something than will be kept.")
+            raise ScanFailed("The image has too many files with facts for one scan.")
 
     def _read_document(self, name: str, data: bytes) -> None:
         self.document_bytes += len(data)
         if len(self.documents) >= _MOST_DOCUMENTS or self.document_bytes > _MOST_DOCUMENT_BYTES_IN_ALL:
-            raise ScanFailed("The engine's archive of the image has more documents than will be read.")
+            raise ScanFailed("The engine's archive of the image has too many documents.")
         try:
             self.documents[name] = json.loads(data)
         except (ValueError, RecursionError):
@@ -148,7 +148,7 @@ def _image_of(archive: _Archive) -> tuple[str, Sequence[str]]:
             return config, names
     manifest = _oci_manifest(archive, archive.document("index.json"), 0)
     if manifest is None:
-        raise ScanFailed("The engine's archive has no manifest of an image.")
+        raise ScanFailed("The engine's archive has no manifest of an image. Pull the image again.")
     names = [_blob(layer) for layer in manifest.get("layers") or () if isinstance(layer, dict)]
     return _blob(manifest.get("config")), names
 

@@ -106,7 +106,7 @@ def _checked(layer: LayerSource) -> Iterator[bytes]:
         digest.update(chunk)
         yield chunk
     if layer.digest not in (None, f"sha256:{digest.hexdigest()}"):
-        raise ScanFailed(f"A layer does not have its digest {layer.digest}: it was damaged on its way, or is another.")
+        raise ScanFailed(f"A layer does not match its digest {layer.digest}: it is damaged, or is another layer.")
 
 
 @dataclass(slots=True)
@@ -132,9 +132,7 @@ class Merged:
         if self._kept_bytes > _MOST_KEPT_BYTES:  # with what later layers have hidden
             self._kept_bytes = sum(map(kept_bytes, self._files.items())) + sum(map(kept_bytes, self._links.items()))
         if self._kept_bytes > _MOST_KEPT_BYTES:
-            raise ScanFailed(
-                "The image has more files that tell something than will be kept: that is no image that anybody runs."
-            )
+            raise ScanFailed("The image has too many files with facts for one scan.")
 
     def image(self) -> ImageFiles:
         """Gives the files of the image."""

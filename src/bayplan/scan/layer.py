@@ -102,7 +102,7 @@ class LayerFindings:
             self.files[path] = finding
         else:
             self.note(
-                f"more than {_MOST_FINDINGS:,} files of a layer tell something, or too much: the others were left out"
+                f"a layer has more than {_MOST_FINDINGS:,} files with facts, or too long ones: the scan left out the others"
             )
 
     def add_link(self, path: str, target: str) -> None:
@@ -110,7 +110,7 @@ class LayerFindings:
         if len(self.links) < _MOST_LINKS and self._has_room(path, target):
             self.links[path] = target
         else:
-            self.note(f"a layer has more than {_MOST_LINKS:,} links that matter: the others were left out")
+            self.note(f"a layer has more than {_MOST_LINKS:,} links: the scan left out the others")
 
     def _has_room(self, path: str, value: Finding | str) -> bool:
         size_bytes = kept_bytes((path, value))
@@ -181,7 +181,7 @@ def read_layer(chunks: Iterable[bytes], limits: UnpackLimits = LIMITS) -> LayerF
     for note in tar.notes:
         findings.note(note)
     if any(paths.is_full for paths in (findings.paths, findings.removed, findings.opaque)):
-        findings.note(f"a layer has more than {_MOST_PATHS:,} files that may hide others: the rest of them hide none")
+        findings.note(f"a layer replaces more than {_MOST_PATHS:,} files: the scan may read older copies of the others")
     for _ in counted:  # to the end: whoever reads it checks its digest
         pass
     return findings

@@ -51,7 +51,7 @@ class Blocks:
                     # An empty chunk does not end a stream.
                     self._rest = next((chunk for chunk in self._chunks if chunk), b"")
                 if not self._rest:
-                    raise ScanFailed("A layer breaks off: its tar ends in the middle of a member.")
+                    raise ScanFailed("A layer is not complete: its tar ends in the middle of a file.")
             begin, end = self._at, min(len(self._rest), self._at + left)
             self._at = end
             self.read_bytes += end - begin
@@ -113,7 +113,7 @@ class TarReader:
                 self._blocks.skip(self._left)
                 self._left = 0
             if self._blocks.is_at_end():
-                self.note("a layer's tar has no end: whether more would follow is not known")
+                self.note("a layer's tar has no end mark: the layer may not be complete")
                 return
             header = self._blocks.take(_BLOCK)
             if not any(header):
@@ -145,10 +145,10 @@ class TarReader:
             self._size = size if member_kind == "file" else 0
             path = inside(name)
             if path is None:
-                self.note("names that leave the image's tree, or are too long, were left out")
+                self.note("the scan left out files whose names are too long or lead out of the image")
             elif path:
                 if is_sparse:
-                    self.note("sparse files were not read")
+                    self.note("the scan did not read sparse files")
                 yield Member(path, member_kind, self._size, link)
 
     def note(self, sentence: str) -> None:
@@ -189,7 +189,7 @@ def _check(header: bytes) -> None:
     if stated != total and stated != total - 256 * sum(
         byte > 127 for byte in blank
     ):  # old programs summed signed bytes
-        raise ScanFailed("A layer is no tar, or is damaged: the checksum of a header is wrong.")
+        raise ScanFailed("A layer is not a tar, or is damaged: the checksum of a header is wrong.")
 
 
 def _number(field: bytes) -> int:
@@ -226,7 +226,7 @@ def _pax(data: bytes) -> Iterator[tuple[str, str]]:
         length = _decimal(data[at:space].decode("ascii", "replace")) if space > at else -1
         record = data[space + 1 : at + length]
         if length <= space - at + 1 or at + length > len(data) or not record.endswith(b"\n") or b"=" not in record:
-            raise ScanFailed("A layer is damaged: its tar has a header that does not add up.")
+            raise ScanFailed("A layer is damaged: its tar has a header that is not valid.")
         name, _, value = record[:-1].partition(b"=")
         yield name.decode("utf-8", "replace"), value.decode("utf-8", "surrogateescape")
         at += length

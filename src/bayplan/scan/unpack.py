@@ -47,11 +47,12 @@ def unpacked(chunks: Iterable[bytes], limits: UnpackLimits = LIMITS) -> Iterator
         allowed = max(limits.free_bytes, limits.most_ratio * packed_bytes)
         if unpacked_bytes > min(limits.most_bytes, allowed):
             raise ScanFailed(
-                f"A layer of {units.size(packed_bytes)} or more unpacks to over {units.size(unpacked_bytes)}: that is no image."
+                f"A layer of {units.size(packed_bytes)} or more unpacks to more than {units.size(unpacked_bytes)}, which "
+                "no image does."
             )
         yield chunk
     if packed_bytes and not unpacked_bytes:
-        raise ScanFailed("A layer breaks off: nothing of it can be unpacked.")
+        raise ScanFailed("A layer is not complete: nothing of it can be unpacked.")
 
 
 def _decompress(chunks: Iterator[bytes]) -> Iterator[bytes]:
@@ -67,7 +68,7 @@ def _decompress(chunks: Iterator[bytes]) -> Iterator[bytes]:
     for magic, name in _OTHERS.items():
         if head.startswith(magic):
             raise ScanFailed(
-                f"A layer is packed with {name}, which is not read: push the image again with gzip or zstd."
+                f"A layer is compressed with {name}, which bayplan does not read. Push the image again with gzip or zstd."
             )
     return _begin(head, chunks)
 
@@ -98,7 +99,7 @@ def _gunzip(chunks: Iterator[bytes]) -> Iterator[bytes]:
             is_open = not member.eof
             data = member.unused_data if member.eof else member.unconsumed_tail
     if is_open:
-        raise ScanFailed("A layer breaks off in the middle of its gzip.")
+        raise ScanFailed("A layer is not complete: its gzip ends early.")
 
 
 class _Source:

@@ -85,9 +85,9 @@ def test_what_is_no_layout_says_so(run: Run, layout: Layout, tmp_path: Path) -> 
     assert "neither index.json nor manifest.json" in run("check", str(layout.folder), *WORKER, code=1).stderr
     assert "There is no" in run("check", "./nowhere", *WORKER, code=1).stderr
     (tmp_path / "x.tar").write_text("no archive")
-    assert "no archive" in run("check", str(tmp_path / "x.tar"), *WORKER, code=1).stderr
+    assert "not an archive" in run("check", str(tmp_path / "x.tar"), *WORKER, code=1).stderr
     (layout.folder / "index.json").write_text("{")
     assert "not JSON" in run("check", str(layout.folder), *WORKER, code=1).stderr
     entry = layout.image(CUDA)
     (layout.folder / "blobs" / "sha256" / entry["digest"].partition(":")[2]).write_text("{}")
-    assert "not what its digest says" in run("check", str(layout.folder), *WORKER, code=1).stderr
+    assert "does not match its digest" in run("check", str(layout.folder), *WORKER, code=1).stderr

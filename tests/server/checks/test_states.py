@@ -138,7 +138,7 @@ def test_a_refusal_before_any_credentials_were_sent_is_none_of_theirs(service: S
         state = checked(service, image)
         inspection = service.staff.post(f"/v1/docker/{image['pk']}/inspection")
         assert server.sent_credentials() == []
-    assert (state["state"], "before any log-in was sent" in state["detail"]) == ("denied", True)
+    assert (state["state"], "before any credentials were sent" in state["detail"]) == ("denied", True)
     refused(inspection, 422, code="registry_denied")
     (use,) = [use for use in service.staff.get("/v1/credentials").json() if use["registry"] == server.host]
     assert use["last_refused"] is None

@@ -54,6 +54,6 @@ def test_the_facts_fit_a_terminal(shell: Shell, registry: Registry, columns: int
 
 
 def test_a_scan_that_fails_says_why(shell: Shell, registry: Registry) -> None:
-    name = added(shell, registry, "damaged", b"no archive")
+    name = added(shell, registry, "damaged", b"not an archive")
     assert "The image was not scanned: " in shell.run("images", "scan", name, code=1).err
     assert "riscv64" in shell.run("images", "scan", name, "--architecture", "riscv64", code=1).err
