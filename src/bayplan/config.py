@@ -11,12 +11,14 @@ from typing import Annotated, TypeVar
 
 import platformdirs
 from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
+from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from bayplan.domain.units import seconds
 from bayplan.errors import CannotStart, Invalid
 
 _LARGEST_PORT = 65535
+_MOST_SHOWN = 60
 # What comes after `postgresql` names a driver, as SQLAlchemy has it; a word and `=` are libpq's other form.
 _DATABASE = re.compile(r"sqlite:///|postgres(ql)?(\+\w+)?://|\s*[a-z_]+\s*=")
 _PROXY = re.compile(r"http://([^\s/@:]+:[^\s/@]*@)?([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]):[0-9]{1,5}/?", re.ASCII)
@@ -36,18 +38,19 @@ class LocalSettings(BaseSettings):
     registry_allow_private: Annotated[tuple[str, ...], NoDecode] = Field(
         default=(),
         description="Hosts and addresses (`registry.lan:5000`; without a port 443 and 80) and networks (`10.0.0.0/8`, at every "
-        "port), with commas between, that may be asked as registries although they are loopback, private or link-local.",
+        "port), with commas between, that may be registries although their addresses are loopback, private or link-local.",
     )
     registry_insecure: Annotated[tuple[str, ...], NoDecode] = Field(
-        default=(), description="Registries as `host:port`, with commas between, that are asked in plain HTTP."
+        default=(), description="Registries as `host:port`, with commas between, that bayplan asks in plain HTTP."
     )
     registry_ca: Path | None = Field(
-        default=None, description="File of certificates (PEM) that registries may have besides the system's."
+        default=None,
+        description="File of certificates (PEM) of authorities that bayplan trusts besides the system's, for registries.",
     )
     registry_proxy: SecretStr | None = Field(
         default=None,
-        description="HTTP proxy, `http://user:password@host:port`, through which registries are asked by CONNECT. Those "
-        "that `BAYPLAN_REGISTRY_ALLOW_PRIVATE` or `BAYPLAN_REGISTRY_INSECURE` names are asked without it.",
+        description="HTTP proxy, `http://user:password@host:port`, through which bayplan connects to registries (CONNECT), except those "
+        "that `BAYPLAN_REGISTRY_ALLOW_PRIVATE` or `BAYPLAN_REGISTRY_INSECURE` names.",
     )
     registry_concurrency: Annotated[int, Field(ge=1, le=100)] = Field(
         default=8, description="Largest number of connections that one process holds to one registry."
@@ -68,7 +71,7 @@ class LocalSettings(BaseSettings):
             is_host = port is not None and int(port[1] or 1) in range(1, _LARGEST_PORT + 1)
             if not is_host and not _is_network(entry):
                 raise ValueError(
-                    "each entry must be a host or an address, with a port or not, or a network, with commas between"
+                    f"must list hosts, addresses or networks, such as registry.lan:5000,10.0.0.0/8{_not(entry)}"
                 )
         return value
 
@@ -77,7 +80,7 @@ class LocalSettings(BaseSettings):
     def _is_proxy(cls, value: SecretStr | None) -> SecretStr | None:
         text = value.get_secret_value() if value is not None else ""
         if text and (not _PROXY.fullmatch(text) or int(text.rstrip("/").rpartition(":")[2]) > _LARGEST_PORT):
-            raise ValueError("must be http://host:port, with user:password@ before the host where it wants credentials")
+            raise ValueError("must be http://host:port, or http://user:password@host:port")
         return value if text else None
 
     @field_validator("registry_insecure")
@@ -85,7 +88,7 @@ class LocalSettings(BaseSettings):
     def _hosts_with_ports(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         for entry in value:
             if not _HOST.fullmatch(entry) or not entry.rpartition(":")[2].isdigit():
-                raise ValueError("each entry must be host:port, with commas between")
+                raise ValueError(f"must list registries as host:port, such as registry.lan:5000{_not(entry)}")
         return value
 
 
@@ -128,10 +131,10 @@ class Settings(LocalSettings):
         default=14, description="How long a refresh token is good, in days."
     )
     api_token_days: Annotated[int, Field(ge=1, le=3650)] = Field(
-        default=90, description="How long a token for a program is good, in days, where nobody says otherwise."
+        default=90, description="How long a token for a program is good, in days, unless its maker names another time."
     )
     api_token_most_days: Annotated[int, Field(ge=1, le=3650)] = Field(
-        default=365, description="How long a token for a program can be good at most, in days."
+        default=365, description="The longest time that a token for a program can be good, in days."
     )
     login_attempts: Annotated[int, Field(ge=1)] = Field(
         default=10,
@@ -139,15 +142,15 @@ class Settings(LocalSettings):
     )
     max_body_bytes: Annotated[int, Field(ge=1024)] = Field(
         default=4 * 1024 * 1024,
-        description="Largest request body that is read, in bytes; eight times that for a whole catalogue.",
+        description="Largest request body that the server reads, in bytes; eight times that for a whole catalogue.",
     )
     database_connections: Annotated[int, Field(ge=1, le=1000)] = Field(
         default=10, description="Largest number of connections that one server process holds to PostgreSQL."
     )
     inspections_per_hour: Annotated[int, Field(ge=1, le=1_000_000)] = Field(
         default=60,
-        description="How many images in registries a user who is not staff may have inspected in an hour; the processes of one "
-        "machine share it.",
+        description="How many images in registries a user who is not staff may inspect in an hour; the processes of one machine "
+        "share it.",
     )
     verify_interval: str = Field(
         default="6h",
@@ -211,7 +214,7 @@ class Settings(LocalSettings):
     @classmethod
     def _is_database(cls, value: str | None) -> str | None:
         if value is not None and not _DATABASE.match(value):
-            raise ValueError("must begin with postgresql:// or sqlite:///, or be host=... dbname=...")
+            raise ValueError("must be postgresql://user:password@host/name, sqlite:///path, or host=HOST dbname=NAME")
         return value
 
     @field_validator("verify_interval")
@@ -219,8 +222,8 @@ class Settings(LocalSettings):
     def _is_duration(cls, value: str) -> str:
         try:
             seconds(value)
-        except Invalid as error:
-            raise ValueError(error.detail.rstrip(".")) from None
+        except Invalid:
+            raise ValueError(f"must be a duration such as 90m, 6h or 7d, or 0{_not(value)}") from None
         return value
 
     @cached_property
@@ -261,7 +264,7 @@ Loaded = TypeVar("Loaded", bound=LocalSettings)
 def load_settings(**overrides: object) -> Settings:
     """Gives the settings from the environment, with `overrides` first.
 
-    Raises `CannotStart` naming the variable that is wrong, without its value.
+    Raises `CannotStart` naming the variable that is wrong, without a value that may hold a password.
     """
     return _load(Settings, {key: value for key, value in overrides.items() if value is not None})
 
@@ -275,6 +278,34 @@ def _load(kind: type[Loaded], overrides: dict[str, object]) -> Loaded:
     try:
         return kind(**overrides)  # type: ignore[arg-type]  # overrides are validated here
     except ValidationError as error:
-        first = error.errors(include_input=False, include_url=False)[0]
-        name = "_".join(str(part) for part in first["loc"]).upper()
-        raise CannotStart(f"BAYPLAN_{name}: {first['msg'].removeprefix('Value error, ')}.") from None
+        raise _wrong(kind, error.errors(include_url=False, include_context=False)[0]) from None
+
+
+def _wrong(kind: type[LocalSettings], first: ErrorDetails) -> CannotStart:
+    """The error that names a setting and what it must be, and the value where that is no secret."""
+    field, value = str(first["loc"][0]), first["input"]
+    if first["type"] == "value_error":
+        needed = first["msg"].removeprefix("Value error, ")
+    elif first["type"] == "string_pattern_mismatch":
+        needed = f"must be debug, info, warning or error{_not(value)}"
+    else:
+        needed = f"{_whole(kind, field)}{_not(value)}"
+    return CannotStart(f"BAYPLAN_{field.upper()} {needed}.")
+
+
+def _whole(kind: type[LocalSettings], field: str) -> str:
+    """What a whole number must be, by the bounds of its field."""
+    bounds = kind.model_fields[field].metadata
+    least = next((bound.ge for bound in bounds if hasattr(bound, "ge")), None)
+    most = next((bound.le for bound in bounds if hasattr(bound, "le")), None)
+    return (
+        f"must be a whole number of at least {least}"
+        if most is None
+        else f"must be a whole number from {least} to {most}"
+    )
+
+
+def _not(value: object) -> str:
+    """The end of a sentence that shows a wrong value, where it cannot hold a password."""
+    text = str(value)
+    return "" if "@" in text else f", not {text[:_MOST_SHOWN]!a}"

@@ -72,7 +72,7 @@ def test_each_kind_of_damage_is_named(service: Service, execute: Execute) -> Non
         assert found.pop("references") == ["images.framework names no row of frameworks: 1 times"]
         unread, odd = found.pop("rows")
         assert unread.startswith("the table images: ")
-        assert odd == "images.tasks holds what bayplan did not write: 1 times"
+        assert odd == "images.tasks has values that bayplan did not write: 1 times"
     assert found == {}
 
 

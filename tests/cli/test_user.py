@@ -83,4 +83,4 @@ def test_a_token_changes_no_user(shell: Shell, server: Server, stranger: Shell) 
     token = shell.run("token", "create", "for-users", "--scope", "apply").out.strip()
     program = stranger.with_settings(server=server.url, token=token)
     error = program.run("user", "password", "--password-stdin", typed=f"{FIRST}\n{SECOND}\n", code=1).err
-    assert error == "No token for programs may do this: log in.\n"
+    assert error == "A token for programs cannot do this. Log in with a user name and a password.\n"

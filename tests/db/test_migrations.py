@@ -92,7 +92,7 @@ def test_the_program_knows_every_migration_script() -> None:
     ("statement", "message"),
     [
         ("UPDATE alembic_version SET version_num = '9999'", r"schema '9999', which is newer"),
-        ("DROP TABLE alembic_version", r"tables that are not bayplan's"),
+        ("DROP TABLE alembic_version", r"tables of another program"),
     ],
 )
 def test_a_schema_that_is_not_ours_is_left_alone(database_url: str, loop: Loop, statement: str, message: str) -> None:

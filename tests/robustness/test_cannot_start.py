@@ -166,7 +166,7 @@ def test_a_newer_table_that_is_bad_is_named_with_its_line(tmp_path: Path, file: 
 
 def test_a_folder_of_tables_that_is_none_or_replaces_nothing_is_named(tmp_path: Path) -> None:
     tables, home = tmp_path / "tables", str(tmp_path / "home")
-    assert f"{tables}, where BAYPLAN_TABLES says" in fails({"home": home, "tables": str(tables)})
+    assert f"BAYPLAN_TABLES must name a folder, and {tables} is not one" in fails({"home": home, "tables": str(tables)})
     tables.mkdir()
     (tables / "cuda-releases.csv").touch()
     message = fails({"home": home, "tables": str(tables)})
@@ -178,7 +178,7 @@ def test_a_folder_of_tables_that_is_none_or_replaces_nothing_is_named(tmp_path: 
 
 def test_a_first_password_that_is_too_short_is_refused_and_not_shown(tmp_path: Path) -> None:
     message = fails({"home": str(tmp_path / "home"), "admin_password": "sh0rt"})
-    assert "BAYPLAN_ADMIN_PASSWORD: must have 8 or more characters." in message
+    assert "BAYPLAN_ADMIN_PASSWORD must have 8 or more characters." in message
     assert "sh0rt" not in message
 
 

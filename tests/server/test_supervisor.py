@@ -121,7 +121,7 @@ def test_a_process_that_is_killed_is_started_again(server: Server) -> None:
     assert before[0] not in process_pids(server)
     assert before[1] in process_pids(server)
     eventually(lambda: server.log.count("Application startup complete") == PROCESSES + 1)
-    assert re.search(r"WARNING Process \d was ended by SIGKILL; it is started again in \d\.\d s", server.log)
+    assert re.search(r"WARNING Process \d was ended by SIGKILL; the server starts it again in \d\.\d s", server.log)
     with one_client_of_each(server) as clients:
         assert len(clients) == PROCESSES
 

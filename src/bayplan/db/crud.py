@@ -224,7 +224,8 @@ async def current_row(tx: Transaction, resource_type: ResourceType, pk: int, if_
         revisions = {tag.split("-")[0] for tag in tags_in(if_match)}
         if revisions.isdisjoint((ANY_TAG, str(row["revision"]))):
             raise PreconditionFailed(
-                f"The {resource_type.singular} with pk {pk} was changed since you read it: load it again, then repeat your change."
+                f"The {resource_type.singular} with pk {pk} was changed since you loaded it: load it again, then repeat "
+                "your change."
             )
     return row
 
@@ -246,7 +247,7 @@ async def check_unique(tx: Transaction, resource_type: ResourceType, row: Row, p
     rows = await tx.fetch(stored_rows.with_same_key(resource_type.name), {**key_values, "this_pk": pk or 0})
     if rows:
         key_text = " and ".join(f"{key} '{row[key]}'" for key in keys)
-        detail = f"There is a {resource_type.singular} with {key_text} already: pk {rows[0][0]}."
+        detail = f"A {resource_type.singular} with {key_text} exists already: pk {rows[0][0]}."
         raise Conflict(detail, code="duplicate", problems=[Problem(key, "duplicate", detail) for key in keys])
 
 

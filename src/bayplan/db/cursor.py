@@ -128,5 +128,5 @@ def _foreign() -> Invalid:
     return Invalid.at(
         "after",
         "bad_cursor",
-        "The parameter 'after' must be that of a link to the next page of this list, in this order.",
+        "The parameter 'after' must be the value from the link to the next page of this list, in this order.",
     )

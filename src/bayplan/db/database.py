@@ -44,13 +44,13 @@ class Outage(StrEnum):
 
 # What whoever asked is told, and after how many seconds to ask again. The log has the rest: hosts, paths, users.
 _PUBLIC: Mapping[Outage, tuple[str, int]] = {
-    Outage.UNREACHABLE: ("The database does not answer: ask again in a few seconds.", 2),
-    Outage.BUSY: ("The database is busy, or locked by another program: ask again in a few seconds.", 2),
-    Outage.READ_ONLY: ("The database can be read and not written at present: ask again later.", 10),
-    Outage.FULL: ("The database has no room left, so nothing can be written: ask again later.", 10),
-    Outage.DAMAGED: ("The database is damaged: the server's log says what to do.", 60),
-    Outage.REPLACED: ("The database was moved or replaced: the server's log says what to do.", 10),
-    Outage.OTHER_SCHEMA: ("The database lacks tables or columns: the server's log names them.", 60),
+    Outage.UNREACHABLE: ("The database does not answer: try again in a few seconds.", 2),
+    Outage.BUSY: ("The database is busy, or locked by another program: try again in a few seconds.", 2),
+    Outage.READ_ONLY: ("The database can be read but not written at present: try again later.", 10),
+    Outage.FULL: ("The database has no room left, so nothing can be written: try again later.", 10),
+    Outage.DAMAGED: ("The database is damaged: see the server's log.", 60),
+    Outage.REPLACED: ("The database was moved or replaced: see the server's log.", 10),
+    Outage.OTHER_SCHEMA: ("The database lacks tables or columns: see the server's log.", 60),
 }
 
 
@@ -87,7 +87,7 @@ def version_in(rows: Rows) -> int:
     version = rows[0][0]
     if not isinstance(version, int):
         raise DatabaseUnavailable(
-            "The database is damaged (catalogue.version is no number): stop the server and restore a backup.",
+            "The database is damaged (catalogue.version is not a number): stop the server and restore a backup.",
             Outage.DAMAGED,
         )
     return version

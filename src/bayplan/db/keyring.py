@@ -32,7 +32,7 @@ class UnknownKey(BayplanError):
     @property
     def public_detail(self) -> str:
         """The sentence for whoever asked: without the key's name and its file."""
-        return "The server lacks the key of a registry password: the server's log names the key."
+        return "The server lacks the key of a registry password: see the server's log."
 
 
 def new_key() -> str:
@@ -79,7 +79,7 @@ class Keyring:
         cipher = self._ciphers.get(key_id)
         if cipher is None:
             if not _KEY_ID.fullmatch(key_id):
-                raise UnknownKey("A registry password cannot be decrypted: it was altered.")
+                raise UnknownKey("A registry password cannot be decrypted, because it was altered. Enter it again.")
             raise UnknownKey(
                 f"A registry password was encrypted with the key {key_id}, which is not in {self._source}."
             )
@@ -88,7 +88,7 @@ class Keyring:
             return cipher.decrypt(data[:_NONCE_BYTES], data[_NONCE_BYTES:], key_id.encode()).decode()
         except (InvalidTag, ValueError):
             raise UnknownKey(
-                f"A registry password cannot be decrypted with the key {key_id}: it was altered."
+                f"A registry password cannot be decrypted with the key {key_id}, because it was altered. Enter it again."
             ) from None
 
     def has_key_of(self, stored: str) -> bool:
@@ -145,11 +145,11 @@ class Keyring:
                 raw = b""
             if len(raw) != _KEY_BYTES:
                 raise UnknownKey(
-                    f"{source} holds no usable key: each must be 32 bytes as 'bayplan secrets key' prints them."
+                    f"{source} has a key that is not valid: each must be 32 bytes as 'bayplan secrets key' prints them."
                 )
             ciphers[hashlib.sha256(raw).hexdigest()[:8]] = AESGCM(raw)
         if not ciphers:
-            raise UnknownKey(f"{source} is empty: it must hold a key as 'bayplan secrets key' prints one.")
+            raise UnknownKey(f"{source} is empty: put a key there ('bayplan secrets key' prints one).")
         self._ciphers = ciphers
         self._first = next(iter(ciphers))
 
@@ -215,4 +215,4 @@ def _keep_name(file: Path) -> None:
 
 
 def _why(error: Exception) -> str:
-    return (error.strerror or str(error)) if isinstance(error, OSError) else "it holds no text"
+    return (error.strerror or str(error)) if isinstance(error, OSError) else "it is not a text file"

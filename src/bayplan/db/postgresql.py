@@ -212,14 +212,16 @@ class PostgresDatabase:
         except psycopg.OperationalError as error:
             failure = self._availability.failure(error)
             assert failure is not None
-            detail = f"{failure.detail} That was at the end of a change: it may have been stored."
+            detail = f"{failure.detail} This happened at the end of a change, which may have been stored."
             raise DatabaseUnavailable(detail, failure.outage) from error
 
     def _line_is_long(self) -> DatabaseUnavailable:
         return DatabaseUnavailable(f"Other changes have taken more than {LINE_SECONDS:g} seconds.", Outage.BUSY)
 
     def _lost_line(self) -> DatabaseUnavailable:
-        return DatabaseUnavailable("A connection fell silent in the middle of a change, which still locks the others.")
+        return DatabaseUnavailable(
+            "A connection went silent in the middle of a change, and its lock stops other changes."
+        )
 
     async def check(self, *, thorough: bool = False) -> int:  # noqa: ARG002  # what is checked is the same
         """See `Database.check`."""

@@ -51,8 +51,8 @@ def parse_address(text: str) -> PostgresAddress:
         unknown = _UNKNOWN.search(str(error))
         if unknown:
             raise CannotStart(
-                f"BAYPLAN_DATABASE has the parameter '{unknown[1]}', which libpq does not know: "
-                "take it out, or see 'Parameter Key Words' in PostgreSQL's manual."
+                f"BAYPLAN_DATABASE has the parameter '{unknown[1]}', which PostgreSQL does not have: remove it, or see "
+                "'Parameter Key Words' in PostgreSQL's manual."
             ) from None
         raise CannotStart(_FORM) from None
     _check(parameters)
@@ -74,4 +74,4 @@ def _check(parameters: Mapping[str, str]) -> None:
     if "@" in parameters.get("dbname", "") and "user" not in parameters:
         raise CannotStart(_FORM)
     if not re.fullmatch(r"-?[0-9]{0,9}", parameters.get("connect_timeout", "")):
-        raise CannotStart("BAYPLAN_DATABASE: connect_timeout must be a whole number of seconds.")
+        raise CannotStart("In BAYPLAN_DATABASE, connect_timeout must be a whole number of seconds.")

@@ -133,7 +133,7 @@ class Availability:
 
     def _read_only(self) -> DatabaseUnavailable:
         return DatabaseUnavailable(
-            f"The database at {self._connector.place} can be read and not written.", Outage.READ_ONLY
+            f"The database at {self._connector.place} can be read but not written.", Outage.READ_ONLY
         )
 
     def _unavailable(self, cause: psycopg.Error) -> DatabaseUnavailable:
@@ -186,6 +186,6 @@ def no_connection_free(count: int) -> DatabaseUnavailable:
     """Gives the outage for whoever waited for a connection in vain."""
     return DatabaseUnavailable(
         f"All {count} connections to the database are in use, and none became free in {WAIT_SECONDS:g} seconds: "
-        "see BAYPLAN_DATABASE_CONNECTIONS.",
+        "try again, or raise BAYPLAN_DATABASE_CONNECTIONS.",
         Outage.BUSY,
     )

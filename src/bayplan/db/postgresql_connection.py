@@ -151,7 +151,7 @@ class Connector:
         if encoding not in _ENCODINGS:
             raise DatabaseUnavailable(
                 f"The database at {self.place} has the encoding {encoding}, which lacks characters that names and "
-                "descriptions may have: make one with ENCODING 'UTF8' (TEMPLATE template0).",
+                "descriptions may have: make a database with ENCODING 'UTF8' (TEMPLATE template0).",
                 Outage.OTHER_SCHEMA,
             )
         results = await connection.execute(_STATE, prepare=False)

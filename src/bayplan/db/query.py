@@ -148,7 +148,11 @@ def order_terms(resource_type: ResourceType, principal: Principal, orders: Seque
         place = f"{at}order_by.{index}.field"
         path = find(resource_type, principal, order.field, place)
         if path.kind in (Kind.MANY, Kind.LABELS):
-            raise Invalid.at(place, "not_ordered", f"'{order.field}' holds many values and cannot order a list.")
+            raise Invalid.at(
+                place,
+                "not_ordered",
+                f"'{order.field}' has many values, so it cannot order a list: order by another field.",
+            )
         column: sa.ColumnElement[Any] = path.compared
         owner: ResourceType = path.resource_type
         for step, holder in zip(reversed(path.through), reversed(_holders(resource_type, path)), strict=True):
@@ -220,11 +224,14 @@ def _condition(path: Path, expression: Exact | Contains | IsNull | Compare, at: 
         return column.is_not(None)
     if kind is Kind.LABELS:
         raise _wrong(
-            at, "field", expression.field, f"has a value for each key: name one, as in '{expression.field}.zone'"
+            at,
+            "field",
+            expression.field,
+            f"has a value for each key: write the key too, as in '{expression.field}.zone'",
         )
     if isinstance(expression, Contains):
         if kind not in _TEXTUAL:
-            raise _wrong(at, "field", expression.field, "holds no text, so 'contains' does not apply to it")
+            raise _wrong(at, "field", expression.field, "is not text: use another operator than 'contains'")
         fold = expression.case_insensitive or path.field.any_case
         parts = _spellings(expression.sub_string, path.field.canonical_part)
         if fold:
@@ -232,14 +239,14 @@ def _condition(path: Path, expression: Exact | Contains | IsNull | Compare, at: 
         return _text(path, lambda text: sa.or_(*(position_of(text, part) > 0 for part in parts)), fold)
     if isinstance(expression, Compare):
         if kind not in _ORDERED:
-            raise _wrong(at, "field", expression.field, "has no order, so 'compare' does not apply to it")
+            raise _wrong(at, "field", expression.field, "has no order: use another operator than 'compare'")
         value = _value(path, expression.value, at, expression.field)
         if kind is Kind.REFERENCE and isinstance(value, str):
             raise _wrong(
                 at,
                 "value",
                 expression.field,
-                "compares as a pk here; for its version use a path such as "
+                "is compared by its pk; to compare a version, use a path such as "
                 f"'{expression.field}.{RESOURCE_TYPES[path.field.target or ''].natural_keys[-1]}'",
             )
         if kind is Kind.VERSION:
@@ -307,7 +314,7 @@ def _value(path: Path, value: Value, at: str, name: str) -> Value:
     if not isinstance(value, types) or (isinstance(value, bool) and bool not in types):
         raise _wrong(at, "value", name, f"takes {expected}")
     if isinstance(value, int) and abs(value) > MAX_INTEGER:
-        raise _wrong(at, "value", name, "takes no number beyond 64 bits")
+        raise _wrong(at, "value", name, "takes only numbers of up to 64 bits")
     if path.kind is Kind.TIME:
         try:
             moment = datetime.fromisoformat(str(value))

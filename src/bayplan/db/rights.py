@@ -37,6 +37,10 @@ async def require_rights(tx: Transaction, principal: Principal) -> None:
     if not rows or rows[0][0] != principal.epoch:
         raise Unauthenticated("The token was revoked before the change was made: log in again at /v1/auth/obtain.")
     if principal.token is not None and not await tx.fetch(_TOKEN, {"pk": principal.token}):
-        raise Unauthenticated("The token was revoked before the change was made; nothing was changed.")
+        raise Unauthenticated(
+            "The token was revoked before the change was made, and nothing was changed. Log in again."
+        )
     if principal.is_staff and not rows[0][1]:
-        raise Forbidden("What you may do was changed before the change was made; nothing was changed.")
+        raise Forbidden(
+            "Your rights were changed before the change was made, and nothing was changed. Send the request again."
+        )

@@ -34,16 +34,16 @@ async def upgrade(db: Database, target: str = HEAD) -> tuple[str | None, str]:
         before = revision_of(connection)
         if before is not None and before not in REVISIONS:
             raise CannotStart(
-                f"The database has the schema '{before}', which is newer than this bayplan (it knows '{HEAD}'): "
-                "run the bayplan that made it, or a later one."
+                f"The database has the schema '{before}', which is newer than that of this bayplan ('{HEAD}'): run the "
+                "release that made it, or a later one."
             )
         present = set() if before is not None else set(sa.inspect(connection).get_table_names())
         if present >= {"alembic_version", "catalogue"}:
             raise CannotStart(
-                "The database lacks its schema's number (the row of the table alembic_version): restore a backup."
+                "The database lacks its schema number (the row of the table alembic_version): restore a backup."
             )
         if present - {"alembic_version"}:
-            raise CannotStart("The database holds tables that are not bayplan's: give bayplan a database of its own.")
+            raise CannotStart("The database has tables of another program: give bayplan a database of its own.")
         if before != target:
             _alembic(connection, "upgrade", target)
         return before, target

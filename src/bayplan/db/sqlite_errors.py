@@ -36,11 +36,15 @@ _OUTAGES: Mapping[int, Outage] = {
 _BACKUP = "stop the server and restore a backup"
 _SENTENCES: Mapping[Outage, str] = {
     Outage.BUSY: "The database {path} is locked by another program ({reason}): end that program ('fuser -v {path}' names it).",
-    Outage.READ_ONLY: "The database {path} can be read and not written ({reason}): give the user of the server the right to "
-    "write the file and its folder.",
-    Outage.FULL: "The database {path} cannot be written, because its disk is full or fails ({reason}): make room there.",
+    Outage.READ_ONLY: (
+        "The database {path} can be read but not written ({reason}): give the user of the server the right to write the "
+        "file and its folder."
+    ),
+    Outage.FULL: (
+        "The database {path} cannot be written, because its disk is full or fails ({reason}): free space on that disk."
+    ),
     Outage.DAMAGED: "The database {path} is damaged ({reason}): 'bayplan check-database' says where; " + _BACKUP + ".",
-    Outage.OTHER_SCHEMA: "The database {path} is not as this bayplan left it ({reason}): " + _BACKUP + ".",
+    Outage.OTHER_SCHEMA: "The database {path} was changed by another program ({reason}): " + _BACKUP + ".",
     Outage.UNREACHABLE: "The database file {path} cannot be used: {reason}.",
 }
 
@@ -67,7 +71,7 @@ def unavailable(error: BaseException, path: str) -> DatabaseUnavailable:
     driver = _driver_error(error)
     outage, reason = _outage(driver), _reason(driver)
     if _code(driver) & _PRIMARY == sqlite3.SQLITE_NOTADB:
-        reason = "the file is no SQLite database, or is encrypted"
+        reason = "the file is not a SQLite database, or is encrypted"
     elif _code(driver) & _PRIMARY == sqlite3.SQLITE_CANTOPEN:
         reason = _why_not_opened(Path(path)) or reason
     return outage_of(outage, path, reason)
@@ -101,7 +105,7 @@ def _reason(driver: BaseException) -> str:
     if isinstance(driver, OSError):
         return driver.strerror or str(driver)
     if str(driver).startswith("Could not decode"):
-        return "a stored text is no text"
+        return "a stored text cannot be decoded"
     # Of a damaged database, names may be anything.
     return "".join(letter if " " <= letter <= "~" else "?" for letter in str(driver)[:200])
 

@@ -90,8 +90,8 @@ class DatabaseFiles:
             head = file.read(_LOG_HEAD_BYTES)
         if len(head) == _LOG_HEAD_BYTES and any(head) and not _is_log_head(head):
             raise DatabaseUnavailable(
-                f"The write-ahead log {log} is damaged, and the last writes are in it: put back a backup of the database "
-                "without the log, or move the log away to go on without those writes.",
+                f"The write-ahead log {log} is damaged, and the last writes are in it: restore a backup of the database "
+                "and remove the log, or move the log away to go on without those writes.",
                 Outage.DAMAGED,
             )
 

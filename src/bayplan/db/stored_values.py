@@ -18,7 +18,7 @@ def odd_values(connection: sa.Connection) -> list[str]:
             sa.select(*(sa.func.count(sa.case((_is_odd(column), 1))) for column in columns))
         ).one()
         odd += [
-            f"{column} holds what bayplan did not write: {count:,} times"
+            f"{column} has values that bayplan did not write: {count:,} times"
             for column, count in zip(columns, counts, strict=True)
             if count
         ]
@@ -28,7 +28,7 @@ def odd_values(connection: sa.Connection) -> list[str]:
 def lost_references(connection: sa.Connection) -> list[str]:
     """Gives a sentence for each kind of reference to rows that are gone."""
     lost = connection.exec_driver_sql('SELECT DISTINCT "table", parent FROM pragma_foreign_key_check').fetchall()
-    return [f"{holder} names a row of {target} that is gone" for holder, target in lost]
+    return [f"{holder} refers to a row of {target} that is gone" for holder, target in lost]
 
 
 def json_fragment(text: str) -> orjson.Fragment:

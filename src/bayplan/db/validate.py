@@ -25,7 +25,7 @@ _REQUIRED_FOR_GPU = (
 )
 
 
-_WITHOUT_CUDA = "'cpu' is true, or the image's facts have another 'accelerator' than cuda or 'needs_driver'"
+_WITHOUT_CUDA = "'cpu' is true, or the image's facts have 'needs_driver' or another 'accelerator' than cuda"
 
 
 async def _image(tx: Transaction, row: Row, old: Row | None, facts: Facts) -> None:
@@ -40,7 +40,7 @@ async def _image(tx: Transaction, row: Row, old: Row | None, facts: Facts) -> No
         )
     if not row["cpu"]:
         problems = [
-            Problem(name, "required_for_gpu", f"'{name}' may be null only where {_WITHOUT_CUDA}: {hint}.")
+            Problem(name, "required_for_gpu", f"'{name}' may be null only if {_WITHOUT_CUDA}: {hint}.")
             for name, hint in _REQUIRED_FOR_GPU
             if row[name] is None
         ]
@@ -55,8 +55,8 @@ def _check_credentials_stay(row: Row, old: Row) -> None:
         raise Invalid.at(
             "registry_password",
             "credentials_of_another_registry",
-            "By a token, an image with credentials moves to another registry only with its credentials there: give "
-            "'registry_username' and 'registry_password', or null for both.",
+            "With a token, an image with credentials cannot move to another registry and keep them: send "
+            "'registry_username' and 'registry_password' of the new registry, or null for both.",
         )
 
 
@@ -81,8 +81,8 @@ async def _hardware(tx: Transaction, row: Row, old: Row | None, _facts: Facts) -
         raise Invalid.at(
             "max_compute_capability",
             "inverted_range",
-            f"The range is empty: 'max_compute_capability' ({high}) is exclusive and must be more than "
-            f"'min_compute_capability' ({low}).",
+            f"'max_compute_capability' ({high}) must be more than 'min_compute_capability' ({low}): the generation ends "
+            "below it.",
         )
     columns = tables.hardware.c
     statement = sa.select(columns.generation, columns.min_compute_capability, columns.max_compute_capability).where(
@@ -108,7 +108,7 @@ async def _framework(tx: Transaction, row: Row, old: Row | None, _facts: Facts) 
         same = [pk for (pk,) in await tx.fetch(others) if old is None or pk != old["pk"]]
         if same:
             raise Conflict(
-                f"The text '{text}' already names another framework, pk {same[0]}: references could not tell them apart.",
+                f"The name '{text}' is that of another framework already, pk {same[0]}: use another name or version.",
                 code="duplicate",
             )
 

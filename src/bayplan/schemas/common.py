@@ -37,7 +37,9 @@ class NoFields(Body):
 
 def _printable(text: str) -> str:
     if not text.isprintable():
-        raise PydanticCustomError("not_printable", "must hold printable characters only (no line breaks, tabs or NUL)")
+        raise PydanticCustomError(
+            "not_printable", "must contain printable characters only (no line breaks, tabs or NUL)"
+        )
     return text
 
 

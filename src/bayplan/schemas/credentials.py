@@ -18,7 +18,7 @@ class RegistryCredentialsAnswer(TypedDict):
     username: str
     images: int
     passwords: Annotated[
-        int, Field(description="How many different ones its images have: 1, unless a rotation is due.")
+        int, Field(description="How many different passwords its images have: 1, unless a rotation is due.")
     ]
     last_used: Timestamp | None
     last_refused: Timestamp | None

@@ -138,12 +138,12 @@ def _check_size(expressions: Any) -> None:
                 count += len(siblings)
                 following += [item.get("sub_expressions") for item in siblings if isinstance(item, dict)]
         if count > MAX_EXPRESSIONS:
-            raise PydanticCustomError("too_many_expressions", f"at most {MAX_EXPRESSIONS:,} expressions are allowed")
+            raise PydanticCustomError("too_many_expressions", f"must have at most {MAX_EXPRESSIONS:,} expressions")
         level = [siblings for siblings in following if isinstance(siblings, list)]
         if not level:
             return
         if depth + 1 == MAX_LEVELS:
-            raise PydanticCustomError("too_deep", f"at most {MAX_LEVELS} levels of expressions are allowed")
+            raise PydanticCustomError("too_deep", f"must have at most {MAX_LEVELS} levels of expressions")
 
 
 EVERYTHING = Filter()

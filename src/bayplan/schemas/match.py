@@ -34,7 +34,7 @@ class MatchRequest(Body, title="Question"):
     grades: Annotated[list[GradeName], Field(min_length=1, max_length=7)] | None = None
     limit: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
     limit_per_framework: Annotated[int, Field(ge=1, le=1_000_000)] | None = Field(
-        default=None, description="At most so many matches of each framework, whatever its version."
+        default=None, description="The most matches of each framework, whatever its version."
     )
     explain: bool = False
 

@@ -21,7 +21,7 @@ Host = Annotated[str, Field(max_length=300, examples=["192.0.2.17"]), normalized
 HostName = Annotated[str, Field(max_length=300, examples=["gpu07.example.org"]), normalized_by(host_name)]
 CapabilityText = Annotated[Label, parsed_by(ComputeCapability.parse), Field(examples=["8.6"])]
 RuntimeMode = Annotated[
-    Literal["legacy", "csv", "cdi", "jit-cdi", "auto"], Field(description="Of the NVIDIA container runtime.")
+    Literal["legacy", "csv", "cdi", "jit-cdi", "auto"], Field(description="The mode of the NVIDIA container runtime.")
 ]
 CudaOfDriver = Annotated[Cuda, Field(examples=["12.8"])]
 L4tVersion = Annotated[
@@ -62,7 +62,7 @@ Labels = Annotated[
     AfterValidator(_checked_labels),
     Field(
         examples=[{"zone": "a", "gpu.tier": "large"}],
-        description=f"At most {MOST_LABELS}, with keys and values as in Kubernetes. Null is none.",
+        description=f"At most {MOST_LABELS} labels, with keys and values as in Kubernetes. Null is no labels.",
     ),
 ]
 LabelChanges = Annotated[

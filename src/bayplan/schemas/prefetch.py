@@ -65,7 +65,7 @@ class ExpandedPrefetchRuleAnswer(_RuleFields):
 Digest = Annotated[str, StringConstraints(pattern=r"^[a-z0-9+._-]{1,30}:[0-9a-fA-F]{32,128}$")]
 InventoryState = Annotated[
     Literal["held", "pulling", "failed", "no_room", "removing"],
-    Field(description="Whether the worker's engine holds the image, or why not."),
+    Field(description="Whether the worker's engine has the image, or why not."),
 ]
 
 

@@ -104,7 +104,7 @@ async def prepare(db: Database, settings: Settings) -> None:
         return
     setting = settings.admin_password
     if setting and len(setting.get_secret_value()) < _SHORTEST_PASSWORD:
-        raise CannotStart(f"BAYPLAN_ADMIN_PASSWORD: must have {_SHORTEST_PASSWORD} or more characters.")
+        raise CannotStart(f"BAYPLAN_ADMIN_PASSWORD must have {_SHORTEST_PASSWORD} or more characters.")
     password = setting.get_secret_value() if setting else secrets.token_urlsafe(12)
     filled = await seed.fill(db, await passwords.hash_of(password), now(), settings.tables)
     if filled and not setting:

@@ -27,7 +27,7 @@ _CONNECT_SECONDS = 10
 
 _UNREADABLE = "-"
 _BACKUP = "stop the server and restore a backup"
-_INDEXES = f"{_BACKUP}; where problems name indexes alone, REINDEX in sqlite3 or psql mends them"
+_INDEXES = f"{_BACKUP}; if the problems name only indexes, REINDEX in sqlite3 or psql repairs them"
 _KEYS = "put the key back, or enter these passwords again; 'bayplan secrets rotate --forget-lost' removes them"
 
 
@@ -134,9 +134,11 @@ def _tables(connection: sa.Connection, _settings: Settings) -> tuple[str, list[s
     revision = schema.revision_of(connection)
     problems = [f"it lacks {lacking}" for lacking in schema.lacking(connection)]
     if revision is None:
-        problems.insert(0, "it has no number of its schema (the table alembic_version)")
+        problems.insert(0, "it has no schema number (the table alembic_version)")
     elif revision not in schema.REVISIONS:
-        problems.insert(0, f"it has the schema {revision}, and this bayplan knows {schema.HEAD}")
+        problems.insert(
+            0, f"it has the schema {revision}, which is newer than the schema {schema.HEAD} of this bayplan"
+        )
     elif revision != schema.HEAD:
         problems = [f"it has the schema {revision}, and 'bayplan migrate' brings it to {schema.HEAD}"]
     return f"{len(tables.metadata.tables)} tables", problems
@@ -168,7 +170,9 @@ def _references(connection: sa.Connection, _settings: Settings) -> tuple[str, li
         statement = sa.select(sa.func.count()).select_from(joined).where(key.parent.is_not(None), column.is_(None))
         count = connection.execute(statement).scalar_one()
         if count:
-            problems.append(f"{table.name}.{key.parent.name} names no row of {key.column.table.name}: {count:,} times")
+            problems.append(
+                f"{table.name}.{key.parent.name} has values that no row of {key.column.table.name} has: {count:,} times"
+            )
     return f"{len(keys)} kinds", sorted(problems)
 
 
@@ -180,7 +184,7 @@ def _secrets(connection: sa.Connection, settings: Settings) -> tuple[str, list[s
     checked = f"{len(rows):,} passwords"
     keys = settings.secrets_key.get_secret_value() if settings.secrets_key else None
     if not keys and not start.secrets_key_file(settings).exists():
-        missing = f"{start.secrets_key_file(settings)} is not there, and BAYPLAN_SECRETS_KEY is not set"
+        missing = f"{start.secrets_key_file(settings)} does not exist, and BAYPLAN_SECRETS_KEY is not set"
         return checked, [missing] if rows else []
     keyring = Keyring(keys, start.secrets_key_file(settings), makes_file=False)
     lost: dict[str, list[int]] = {}
@@ -201,10 +205,10 @@ def _versions(connection: sa.Connection, _settings: Settings) -> tuple[str, list
     catalogue = tables.catalogue.c
     rows = connection.execute(sa.select(catalogue.version, catalogue.reference_version)).fetchall()
     if len(rows) != 1:
-        return "-", [f"the table catalogue has {len(rows):,} rows, and is to have one"]
+        return "-", [f"the table catalogue has {len(rows):,} rows, and must have one"]
     problems = []
     if rows[0].reference_version > rows[0].version:
-        problems.append(f"the version of references, {rows[0].reference_version}, is beyond the catalogue's")
+        problems.append(f"the version of references, {rows[0].reference_version}, is larger than the catalogue's")
     versions = {"changes.version": tables.changes.c.version} | {
         f"{table.name}.revision": table.c.revision for table in tables.metadata.sorted_tables if "revision" in table.c
     }
@@ -233,7 +237,7 @@ _CHECKS: Mapping[str, tuple[Check, str]] = {
     "references": (_references, _BACKUP),
     "versions": (
         _versions,
-        "stop the servers, and move the version on: UPDATE catalogue SET version = version + 1000000",
+        "stop the servers, and raise the version: UPDATE catalogue SET version = version + 1000000",
     ),
     "secrets": (_secrets, _KEYS),
     "users": (_users, "'bayplan user add NAME --staff' adds one"),

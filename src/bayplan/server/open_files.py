@@ -21,13 +21,13 @@ def raise_limit() -> int:
             resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
             soft = hard
         except (ValueError, OSError) as error:  # more than the system's own limit
-            _log.warning("The limit of open files stays at %d: %s.", soft, error)
+            _log.warning("The limit of open files could not be raised and stays at %d: %s.", soft, error)
     if soft == resource.RLIM_INFINITY:
         return MOST_CONNECTIONS * 2
     if soft < FEW_FILES:
         _log.warning(
-            "This process may have %d files open, and so about as many connections: raise the limit "
-            "(LimitNOFILE= in a unit of systemd, ulimit -Hn in a shell).",
+            "This process may have %d files open, and so about as many connections. Raise the limit (LimitNOFILE= in a "
+            "unit of systemd, ulimit -Hn in a shell).",
             soft,
         )
     return soft

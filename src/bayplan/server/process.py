@@ -75,7 +75,7 @@ def serve(
     host, port = listener.getsockname()[:2]
     shown = f"[{host}]" if ":" in host else host
     place = settings.database_url.removeprefix("sqlite:///") if settings.is_embedded else "PostgreSQL"
-    greeting = f"bayplan {bayplan.__version__} serves http://{shown}:{port}\nIts data lies in {place}"
+    greeting = f"bayplan {bayplan.__version__} serves http://{shown}:{port}\nIts data is in {place}"
     # Before the server starts, so that an error is a single line and not the end of a start.
     if settings.processes == 1:
         asyncio.run(start.prepare_server(settings, new_catalogue=new_catalogue))

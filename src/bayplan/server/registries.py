@@ -48,8 +48,8 @@ class Registries:
         self._opening = asyncio.Lock()
         if networks := [entry for entry in settings.registry_allow_private if "/" in entry]:
             _log.info(
-                "BAYPLAN_REGISTRY_ALLOW_PRIVATE has %s: whoever may name a registry has the server ask every port there; "
-                "a host with its port (registry.lan:5000) allows that one alone",
+                "BAYPLAN_REGISTRY_ALLOW_PRIVATE has %s, so whoever may name a registry can have the server connect to "
+                "every port there. Write a host with its port (registry.lan:5000) to allow one port",
                 ", ".join(networks),
             )
         if settings.registry_ca is not None:  # a wrong file is an error at the start, not at the first request
@@ -115,5 +115,6 @@ def _check(inspection: "ImageInspection") -> None:
     size_bytes = len(orjson.dumps(inspection.platforms))
     if size_bytes > MOST_BYTES:
         raise ManifestTooLarge(
-            f"'{inspection.reference.repository}' says {size_bytes:,} bytes about itself; no more than {MOST_BYTES:,} are kept."
+            f"The facts of '{inspection.reference.repository}' take {size_bytes:,} bytes, and the catalogue keeps at most "
+            f"{MOST_BYTES:,}."
         )

@@ -62,7 +62,7 @@ RESOURCES: tuple[Resource, ...] = (
         },
         born=lambda principal: {"creator": principal.user, "creation_time": now()},
         remove=_delete_softly,
-        removal="Deletes it softly: it is still loaded by its pk, but not listed, not matched and not changed.",
+        removal="Deletes the image softly: it can be loaded by its pk and reinstated, but not listed, matched or changed.",
         workers_may=dict.fromkeys(("list", "load"), WorkerAccess.ALL),
     ),
     Resource(
@@ -129,7 +129,7 @@ RESOURCES: tuple[Resource, ...] = (
         born=lambda _principal: {"date_joined": now(), "token_epoch": 0},
         prepare=passwords.hashed_in,
         remove=_deactivate,
-        removal="Deactivates the user and ends their tokens. The last active staff user stays.",
+        removal="Deactivates the user and revokes their tokens. The last active staff user cannot be deactivated.",
         readable=_own_user,
         only_sessions_write=True,
     ),
@@ -172,6 +172,6 @@ RESOURCES: tuple[Resource, ...] = (
         },
         born=lambda principal: {"creator": principal.user, "creation_time": now()},
         prepare=prefetch_queries.checked,
-        removal="Removes it: workers remove what no other rule gives them, and no container uses.",
+        removal="Removes the rule. Workers remove images that no other rule names for them and no container uses.",
     ),
 )

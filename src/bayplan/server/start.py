@@ -84,7 +84,7 @@ async def require_secrets_key(db: Database, settings: Settings) -> None:
     if count:
         raise CannotStart(
             f"The key file {file} is gone, and {count:,} registry passwords are encrypted with its keys: put it back. If it "
-            f"is lost for good, 'bayplan secrets key > {file}' makes another, and 'bayplan secrets rotate --forget-lost' "
+            f"is lost, 'bayplan secrets key > {file}' makes another, and 'bayplan secrets rotate --forget-lost' "
             "removes the passwords."
         )
 
@@ -97,7 +97,7 @@ async def _check(db: Database, settings: Settings) -> None:
         if settings.is_embedded or error.outage is not Outage.READ_ONLY:
             raise
         _log.warning(
-            "%s It is served all the same: changes and log-ins are refused until it can be written.", error.detail
+            "%s The server answers all the same, but refuses changes and log-ins until it can write.", error.detail
         )
 
 
@@ -156,8 +156,8 @@ def _refuse_lost_file(settings: Settings, keys: list[Path]) -> None:
 
 def _lost(settings: Settings, trace: Path) -> CannotStart:
     return CannotStart(
-        f"There is no catalogue in {_file(settings)}, but {trace} is there from one: restore a backup of the database, or "
-        "begin a new catalogue with 'bayplan serve --new-catalogue'. Nothing was changed."
+        f"There is no catalogue in {_file(settings)}, but {trace} of an earlier catalogue is there: restore a backup of "
+        "the database, or begin a new catalogue with 'bayplan serve --new-catalogue'. Nothing was changed."
     )
 
 

@@ -149,7 +149,7 @@ class Supervisor:
                 wait = RESTART.wait_seconds(process.failures, random.random())  # noqa: S311  # jitter, no secret
             process.start_at = time.monotonic() + wait
             how = _exit_description(os.waitstatus_to_exitcode(ended[1]))
-            _log.warning("Process %d %s; it is started again in %.1f s", process.number, how, wait)
+            _log.warning("Process %d %s; the server starts it again in %.1f s", process.number, how, wait)
 
     def _end_all(self) -> None:
         self._listener.close()  # new connections are refused, not left waiting
@@ -161,7 +161,9 @@ class Supervisor:
                 self._wait(max(0.0, deadline - time.monotonic()))
         for process in self._processes:
             if process.pid is not None:
-                _log.warning("Process %d did not end in %d s and is killed", process.number, STOP_SECONDS)
+                _log.warning(
+                    "Process %d did not end within %d s, and the server kills it", process.number, STOP_SECONDS
+                )
         self._signal_all(signal.SIGKILL)
 
     def _signal_all(self, number: signal.Signals) -> None:

@@ -41,7 +41,7 @@ def test_the_log_alone_names_the_place_of_the_keys(service: Service, caplog: pyt
     for answer in (service.user.get(f"/v1/docker/{pk}/checks"), service.user.post("/v1/docker/checks/list")):
         assert "unknown_key" in answer.text
         assert str(service.settings.home) not in answer.text
-        assert "staff see why" in answer.text
+        assert "Staff see the details" in answer.text
 
 
 def test_a_registry_whose_path_was_stored_before_it_was_refused(service: Service) -> None:

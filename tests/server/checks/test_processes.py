@@ -227,7 +227,7 @@ def _stops_at_once(server: Server) -> None:
 @pytest.mark.parametrize("value", ["soon", "-1", "1.5h", ""])
 def test_an_interval_that_is_none_ends_the_start(home: Path, value: str) -> None:
     with (
-        pytest.raises(RuntimeError, match=r"BAYPLAN_VERIFY_INTERVAL: '.*' is not a duration"),
+        pytest.raises(RuntimeError, match=r"BAYPLAN_VERIFY_INTERVAL must be a duration .*, not '"),
         running_server(home, verify_interval=value),
     ):
         pass

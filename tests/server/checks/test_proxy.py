@@ -63,7 +63,7 @@ def _checked_metadata(service: Service) -> Body:
 )
 def test_a_proxy_that_is_none_ends_the_start(tmp_path: Path, value: str) -> None:
     with (
-        pytest.raises(RuntimeError, match=r"BAYPLAN_REGISTRY_PROXY: must be http://host:port") as caught,
+        pytest.raises(RuntimeError, match=r"BAYPLAN_REGISTRY_PROXY must be http://host:port") as caught,
         running_server(tmp_path / "home", registry_proxy=value),
     ):
         pass

@@ -89,7 +89,7 @@ def test_what_goes_wrong_is_a_sentence(shell: Shell, registry: Registry, guarded
     error = shell.run("images", "inspect", "no-such-image-of-anybody:1", code=1).err
     assert error.endswith(" Nor is there an image 'no-such-image-of-anybody:1' in the catalogue.\n")
     url = pushed(guarded, "cli/guarded")
-    assert "give --registry-username" in shell.run("images", "inspect", url, code=1).err
+    assert "add --registry-username" in shell.run("images", "inspect", url, code=1).err
     assert guarded.login is not None
     credentials = ("--registry-username", guarded.login.username, "--registry-password-stdin")
     assert "cuda_version" in shell.run("images", "inspect", url, *credentials, typed=f"{guarded.login.password}\n").out

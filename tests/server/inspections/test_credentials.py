@@ -181,7 +181,7 @@ class TestRotating:
             assert answer.json() == {
                 "images": 4,
                 "verified": True,
-                "detail": f"'{locked.host}' took the log-in for 3 repositories.",
+                "detail": f"'{locked.host}' accepted the credentials for 3 repositories.",
             }
             assert stored_credentials(service, *images, gone) == {(SECOND.username, SECOND.password)}
             assert stored_credentials(service, others) == {("kim", WRONG)}
@@ -213,7 +213,7 @@ class TestRotating:
         before = len(locked.requests)
         answer = rotated(service, f"http://{locked.host}", WRONG, check=False)
         assert (answer.json()["images"], answer.json()["verified"]) == (1, False)
-        assert "not asked" in answer.json()["detail"]
+        assert "not tried" in answer.json()["detail"]
         assert len(locked.requests) == before
         assert stored_credentials(service, image) == {(LOGIN.username, WRONG)}
 
@@ -232,7 +232,7 @@ class TestRotating:
         answer = rotated(service, registry.host, WRONG)
         assert answer.status_code == 200, answer.text
         assert answer.json()["verified"] is False
-        assert "never asked" in answer.json()["detail"]
+        assert "asks for no credentials" in answer.json()["detail"]
         assert stored_credentials(service, image) == {(LOGIN.username, WRONG)}
         assert overview(service)[0]["last_used"] is None
 

@@ -78,7 +78,7 @@ def test_an_sbom_is_part_of_the_answer_and_of_what_is_stored(service: Service, r
         registry.manifest("ml/listed", f"{digest.replace(':', '-')}.{place}", document)
     (platform,) = inspected(service, image)["platforms"]
     assert [item["packages"] for item in platform["attached"]] == [1, None]
-    assert platform["attached"][1]["problem"].endswith("not JSON, or not all of it.")
+    assert platform["attached"][1]["problem"].endswith("not valid JSON.")
     assert platform["facts"]["framework_cuda"] == stated("11.8", "SBOM (SPDX) torch")
     assert facts(service, image)["framework_cuda"] == ("11.8", "registry")
 

@@ -81,7 +81,7 @@ def test_why_a_pull_with_credentials_failed_is_for_staff(service: Service, worke
     for path in (f"/v1/nodes/{worker.nodes[0]}/holdings", f"/v1/docker/{image}/holdings"):
         assert why in service.staff.get(path).text
         answer = service.user.get(path)
-        assert "for staff" in answer.text
+        assert "only staff see" in answer.text
         assert LOGIN["registry_username"] not in answer.text
 
 

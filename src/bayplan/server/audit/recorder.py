@@ -95,7 +95,9 @@ class AuditRecorder:
                 async with self._db.write(moves=False) as tx:
                     forgotten = await audit_store.forget(tx, self._removal_clock(), self._days, _FORGETS_AT_ONCE)
         except BayplanError as error:
-            _log.warning("Old entries of the audit log stay for another hour: %s", error.detail)
+            _log.warning(
+                "Old entries of the audit log could not be removed; the next try is in an hour: %s", error.detail
+            )
         finally:
             self._forgetting = None
 

@@ -21,17 +21,17 @@ _PK = ReadBy(whole_number(1, MAX_INTEGER).read, {"type": "integer", "minimum": 1
 class AuditParameters(Parameters):
     """Which entries, and which of them are on the page."""
 
-    image: Annotated[int | None, _PK] = Field(None, description="Of this image.")
+    image: Annotated[int | None, _PK] = Field(None, description="Entries about this image.")
     kind: Annotated[str | None, one_of("user", "worker", "registry")] = Field(
-        None, description="To this kind of recipient."
+        None, description="Entries about this kind of recipient."
     )
     name: Annotated[str | None, LINE] = Field(
-        None, description="To the user, the worker, or the registry of this name."
+        None, description="Entries about the user, the worker or the registry of this name."
     )
-    since: Annotated[str | None, MOMENT] = Field(None, description="Last given at this time or later.")
-    limit: Annotated[int, whole_number(1, 1000)] = Field(100, description="So many at most.")
-    offset: Offset = Field(0, description="Leave out so many at the beginning.")
-    after: After = Field(None, description="Those behind the page whose `Link` to the next one has this value.")
+    since: Annotated[str | None, MOMENT] = Field(None, description="Entries of this time or later.")
+    limit: Annotated[int, whole_number(1, 1000)] = Field(100, description="The most entries to give.")
+    offset: Offset = Field(0, description="How many entries to skip at the beginning.")
+    after: After = Field(None, description="The next page: the value from the `Link` of the page before.")
 
 
 async def entries(context: Context, call: Call[AuditParameters, None]) -> Response:
@@ -50,8 +50,8 @@ ROUTES = (
         entries,
         STAFF,
         "Read the audit log",
-        "Gives every answer to a user or a worker, and every request to a registry, that held registry passwords, "
-        "newest first. Equal ones within an hour are counted. Staff only.",
+        "Gives every answer to a user or a worker, and every request to a registry, that had registry passwords in it, "
+        "newest first. Equal entries within an hour are one, with a count. Staff only.",
         "audit",
         ("registry credentials",),
         query=AuditParameters,

@@ -8,10 +8,10 @@ from bayplan.errors import Forbidden
 from bayplan.schemas.tokens import Scope
 
 WORKERS_MAY = (
-    "A worker may read images with what is known of them, ask registries, report scans, match for, ping, load and update its "
-    "own nodes, ask what it is to hold and say what it holds; nothing else."
+    "A worker may only read images and their facts, inspect images, report scans, match for, ping, load and update its "
+    "own nodes, load its desired images and report its image inventory."
 )
-_STAFF_ONLY = "Only staff may do this: ask one of them, or log in as one."
+_STAFF_ONLY = "Only staff may do this: ask staff, or log in as staff."
 
 
 class WorkerAccess(Enum):

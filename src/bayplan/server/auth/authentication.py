@@ -41,10 +41,12 @@ class Authentication:
 
 def _refuse(access: Access, scopes: frozenset[str]) -> NoReturn:
     if access.scope is None:
-        raise Forbidden("No token for programs may do this: log in.", code="not_by_token")
+        raise Forbidden(
+            "A token for programs cannot do this. Log in with a user name and a password.", code="not_by_token"
+        )
     has = ", ".join(scope for scope in SCOPES if scope in scopes)
     raise Forbidden(
-        f"This takes a token with the scope '{access.scope}', and this one has {has}: make another at /v1/tokens/create.",
+        f"This needs a token with the scope '{access.scope}', and this token has {has}: make another at /v1/tokens/create.",
         code="missing_scope",
     )
 
@@ -87,7 +89,7 @@ class Authenticator:
             return await self._of_program(token)
         claims = self._read(token)
         if claims.use not in uses:
-            raise Unauthenticated(f"This is a token for '{claims.use}': use the {' or '.join(uses)} token here.")
+            raise Unauthenticated(f"This is the {claims.use} token: use the {' or '.join(uses)} token here.")
         account, version = await accounts.account_and_version(self._db, claims.subject, claims.pk)
         if account is None or account.token_epoch != claims.epoch:
             raise Unauthenticated("The token was revoked: log in again at /v1/auth/obtain.")
@@ -105,13 +107,13 @@ class Authenticator:
             stored, version = await api_tokens.token_and_version(self._db, token)
         expires = 0.0 if stored is None else datetime.fromisoformat(stored.expires).timestamp()
         if stored is None:
-            reason = "The token is not known: make another at /v1/tokens/create."
+            reason = "There is no such token: make another at /v1/tokens/create."
         elif stored.revoked is not None:
             reason = "The token was revoked: make another at /v1/tokens/create."
         elif expires <= self._tokens.clock().timestamp():
             reason = "The token has expired: make another at /v1/tokens/create."
         elif not stored.is_active:
-            reason = "The user of this token was deactivated."
+            reason = "The user of this token was deactivated. Log in as another user."
         else:
             principal = Principal(
                 user=stored.owner,
@@ -138,13 +140,13 @@ class Authenticator:
     async def acting_node(self, principal: Principal, text: str) -> int:
         """Gives the node that the header `Node-Id` names; raises `Forbidden`, and `Malformed` where there is none."""
         if not principal.is_staff and principal.worker is None:
-            raise Forbidden("Only staff may act for a node by 'Node-Id', and a worker for its own.")
+            raise Forbidden("Only staff may send 'Node-Id', and a worker for its own nodes. Leave it out.")
         pk = int(text) if text.isascii() and text.isdigit() and len(text) < 19 else 0
         node = await accounts.node(self._db, pk)
         if node is None:
-            raise Malformed(f"The header 'Node-Id' names no node: '{text[:40]}'.", code="unknown_node")
+            raise Malformed(f"The header 'Node-Id' must be the pk of a node, not '{text[:40]}'.", code="unknown_node")
         if principal.worker not in (None, node.worker):
-            raise Forbidden(f"The node with pk {pk}, which 'Node-Id' names, is not this worker's.")
+            raise Forbidden(f"The node with pk {pk}, which 'Node-Id' names, is not a node of this worker.")
         return pk
 
     async def require_own_node(self, principal: Principal, pk: int) -> None:
@@ -153,4 +155,4 @@ class Authenticator:
             return
         node = await accounts.node(self._db, pk)
         if node is not None and node.worker != principal.worker:
-            raise Forbidden(f"The node with pk {pk} is not this worker's. {WORKERS_MAY}")
+            raise Forbidden(f"The node with pk {pk} is not a node of this worker. {WORKERS_MAY}")

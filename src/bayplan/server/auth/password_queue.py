@@ -119,6 +119,6 @@ class PasswordQueue:
 
 def _too_many() -> TooManyAttempts:
     return TooManyAttempts(
-        f"Too many log-ins are being checked at this moment: try again in {_RETRY_SECONDS} seconds.",
+        f"Too many people log in at this moment: try again in {_RETRY_SECONDS} seconds.",
         retry_after_seconds=_RETRY_SECONDS,
     )

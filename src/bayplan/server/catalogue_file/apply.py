@@ -123,7 +123,10 @@ class _Work:
                 await asyncio.sleep(0)
                 at = f"{section.name}.{index}"
                 if identity in places:
-                    detail = f"'{section.key(entry.values)}' is there already, at {section.name}.{places[identity]}."
+                    detail = (
+                        f"'{section.key(entry.values)}' is in the document twice, first at "
+                        f"{section.name}.{places[identity]}. Remove one of them."
+                    )
                     self._note(at, Invalid(detail, code="duplicate"))
                     continue
                 places[identity] = index

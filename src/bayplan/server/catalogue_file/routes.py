@@ -21,7 +21,7 @@ _DOCUMENT_TIMES = 8
 class ApplyParameters(Parameters):
     """How a document is applied."""
 
-    dry_run: Flag = Field(False, description="Say what would change, and change nothing.")
+    dry_run: Flag = Field(False, description="Show what would change, and change nothing.")
     prune: Flag = Field(
         False,
         description="Remove what the document's sections do not name. Users are deactivated; what deleted images "
@@ -32,7 +32,7 @@ class ApplyParameters(Parameters):
 class ExportParameters(Parameters):
     """What an export holds."""
 
-    secrets: Flag = Field(False, description="With the registries' log-ins.")
+    secrets: Flag = Field(False, description="With the registry credentials.")
 
 
 async def apply(context: Context, call: Call[ApplyParameters, Document]) -> Response:
@@ -47,7 +47,10 @@ async def apply(context: Context, call: Call[ApplyParameters, Document]) -> Resp
 async def export(context: Context, call: Call[ExportParameters, None]) -> Response:
     """Answers with the document."""
     if call.query.secrets and not call.principal.sees_credentials:
-        raise Forbidden("A token for a program is given no registry credentials: log in, and export them as yourself.")
+        raise Forbidden(
+            "A token for programs gets no registry credentials. Log in with a user name and a password, and "
+            "export again."
+        )
     disclosure = context.disclosure()
     document = await queries.export_document(context, call.principal, disclosure, secrets=call.query.secrets)
     return await disclosing(context, call, "export", disclosure, Json(document))
@@ -70,7 +73,7 @@ ROUTES = (
         example={"frameworks": [{"name": "PyTorch", "version": "2.4.1"}]},
         answer=PlanAnswer,
         errors=(409, 412),
-        if_match="The `version` of a dry run: 412 if the catalogue was changed since.",
+        if_match="The `version` of a dry run. The answer is 412 if the catalogue was changed since.",
         headers=("ETag",),
     ),
     Route(

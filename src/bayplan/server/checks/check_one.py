@@ -50,7 +50,7 @@ async def check_one(
         return CompletedCheck(claim, CheckResult(at, None, error.code, error.public_detail))
     except Exception:
         _log.exception("The check of the docker image with pk %d failed", claim.image)
-        detail = "Something went wrong inside bayplan during the check; its log says what."
+        detail = "The check failed by a fault of bayplan. The server's log has the details."
         return CompletedCheck(claim, CheckResult(at, None, "internal", detail))
 
 

@@ -28,8 +28,8 @@ _SINCE, _ORDER = Term(_CHECKS.c.since, Kind.TIME, ascending=True, nulls_first=Fa
 _MAX_WAITING_REGISTRIES = 5
 # The detail by code for those who are not staff: that for staff names a registry user, or the path of a key.
 _DETAIL_FOR_USERS = {
-    "registry_denied": "The registry refuses the image's log-in, or wants one; staff see which.",
-    "unknown_key": "The image's log-in cannot be read; staff see why.",
+    "registry_denied": "The registry refuses the image's credentials, or asks for some. Staff see the details.",
+    "unknown_key": "The server cannot read the image's credentials. Staff see the details.",
 }
 
 

@@ -116,5 +116,8 @@ class RegistryQueue:
                 self._broken_by = result
 
     def _skipped(self, claim: CheckClaim, broken_by: CheckResult) -> CompletedCheck:
-        detail = f"It was not asked, for it did not answer for {FAILURES_BEFORE_BREAK} other images just before: {broken_by.detail}"
+        detail = (
+            f"The check was left out, because the checks of {FAILURES_BEFORE_BREAK} other images of this registry failed "
+            f"just before: {broken_by.detail}"
+        )
         return CompletedCheck(claim, CheckResult(timestamp(self._clock()), None, broken_by.code, detail))

@@ -22,7 +22,7 @@ class SinceParameters(Parameters):
     """The time from which checks are counted."""
 
     since: Annotated[str | None, MOMENT] = Field(
-        None, description="Count the images that were looked at from then on, as `checked`."
+        None, description="Count as `checked` the images that were checked at this time or later."
     )
 
 
@@ -66,7 +66,7 @@ ROUTES = (
         load,
         EVERYONE,
         "The check state of an image",
-        "Gives the state after the last check, since when it holds, and the history of states, newest first.",
+        "Gives the state after the last check, the time of its last change, and the history of states, newest first.",
         "load_checks",
         _TAGS,
         answer=ImageChecks,
@@ -79,8 +79,8 @@ ROUTES = (
         check,
         CATALOGUE_STAFF,
         "Check an image in its registry now",
-        "Asks the registry, with the image's own log-in, which digest its reference points to now; only where that is another "
-        "one, the image is read. What stood in the way is an answer too. Staff only.",
+        "Asks the registry, with the image's own credentials, which digest its reference points to now. Only if the "
+        "digest changed, the server reads the image. An error of the registry is a state of the check. Staff only.",
         "check",
         _TAGS,
         body=NoFields,
@@ -96,8 +96,8 @@ ROUTES = (
         request_checks,
         CATALOGUE_STAFF,
         "Queue checks of images",
-        "Queues checks of all images, or of those not known to be ok, and does not wait for them: the answer's `asked` is the "
-        "`since` of `GET /v1/docker/checks`. Staff only.",
+        "Queues checks of all images, or of those that are not ok, and does not wait for them. Send the answer's `asked` "
+        "as `since` to `GET /v1/docker/checks`. Staff only.",
         "ask_checks",
         _TAGS,
         body=ChecksRequest,

@@ -133,7 +133,7 @@ class CheckScheduler:
         except DatabaseUnavailable as error:
             self._outages.report(error)
         except Exception:
-            _log.exception("Finding the images that are due for a check failed")
+            _log.exception("The images that are due for a check could not be read")
 
     async def _start_queues(self) -> None:
         requested_only = not self._interval_seconds
@@ -193,7 +193,7 @@ class CheckScheduler:
         except DatabaseUnavailable as error:
             self._outages.report(error)
         except Exception:
-            _log.exception("Checking the images of %s failed", registry)
+            _log.exception("The checks of the images of %s failed", registry)
         finally:
             del self._queues[registry]
         if has_worked:  # and more may have come due meanwhile
@@ -222,7 +222,9 @@ class CheckScheduler:
                 await asyncio.sleep(self._intervals.poll_seconds)
                 continue
             except Exception:
-                _log.exception("Writing the results of checks failed")  # the images are due again after their lease
+                _log.exception(
+                    "The results of checks could not be stored"
+                )  # the images are due again after their lease
                 return
             for completed, before, state in changed:
                 if state.state != "ok" and state.state != before.state:

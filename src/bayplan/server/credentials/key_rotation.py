@@ -43,8 +43,8 @@ async def check_keys(db: Database, keyring: Keyring) -> None:
     except UnknownKey as error:
         if len(unknown) == len(rows):
             raise CannotStart(
-                f"{error.detail} Put that key back. If it is lost for good, 'bayplan secrets rotate --forget-lost' removes "
-                "the passwords."
+                f"{error.detail} Put that key back. If it is lost, 'bayplan secrets rotate --forget-lost' removes the "
+                "passwords."
             ) from None
         count = sum(count for _, count in unknown)
         _log.warning("%s %d images are shown without their passwords: 'bayplan check-database'.", error.detail, count)

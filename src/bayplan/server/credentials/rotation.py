@@ -25,7 +25,7 @@ async def rotate(context: Context, principal: Principal, rotation: Rotation) -> 
     old = (check_registry(rotation.registry), rotation.registry_username)
     new = (old[0], rotation.new_username or rotation.registry_username)
     places, repositories = await credential_store.repositories(context.db, old, _MOST_REPOSITORIES)
-    verified, detail = False, "The registry was not asked whether it takes the log-in."
+    verified, detail = False, "The credentials were not tried at the registry."
     if rotation.check:
         accepted = await _try_out(context, places, new[1], rotation.registry_password)
         verified, detail = accepted > 0, _detail(old[0], accepted, len(places), repositories)
@@ -56,11 +56,17 @@ async def _try_out(
 
 def _detail(registry: str, accepted: int, tried: int, repositories: int) -> str:
     if not accepted:
-        return f"'{registry}' shows these images to everybody: it never asked for the log-in, so nothing is known of the password."
+        return (
+            f"'{registry}' shows these images to everybody and asks for no credentials, so the password could not be "
+            "tried."
+        )
     among = f"{tried:,} of {repositories:,} repositories" if tried < repositories else f"{repositories:,} repositories"
     if accepted < tried:
-        return f"'{registry}' took the log-in for {accepted:,} of the {among} asked about, and shows the others to everybody."
-    return f"'{registry}' took the log-in for {among.replace('1 repositories', '1 repository')}."
+        return (
+            f"'{registry}' accepted the credentials for {accepted:,} of the {among} that were tried, and shows the others to "
+            "everybody."
+        )
+    return f"'{registry}' accepted the credentials for {among.replace('1 repositories', '1 repository')}."
 
 
 def _unchanged(error: RegistryError) -> RegistryError:
@@ -68,5 +74,5 @@ def _unchanged(error: RegistryError) -> RegistryError:
     if isinstance(error, RegistryDenied):
         return RegistryDenied(f"{error.detail} Nothing was changed.")
     return type(error)(
-        f"{error.detail} Nothing was changed: with 'check' false the log-in is replaced without asking the registry."
+        f"{error.detail} Nothing was changed. To change the credentials without a try at the registry, send 'check' false."
     )

@@ -21,7 +21,9 @@ _TAGS = ("registry credentials",)
 class FormatParameters(Parameters):
     """Which program the file is for."""
 
-    format: Annotated[str, one_of("docker", "kubernetes")] = Field("docker", description="What is to read it.")
+    format: Annotated[str, one_of("docker", "kubernetes")] = Field(
+        "docker", description="The program that reads the file."
+    )
 
 
 async def overview(context: Context, _call: Call[NoParameters, None]) -> Response:
@@ -49,8 +51,8 @@ ROUTES = (
         overview,
         STAFF,
         "List the registry credentials",
-        "Gives all credentials that images have, by registry and user name: how many images have them, and when they were last "
-        "used with success; never a password. Staff only.",
+        "Gives the credentials of all images by registry and user name, with the number of images and the time of the "
+        "last successful use. It gives no passwords. Staff only.",
         "credentials",
         _TAGS,
         answer=list[RegistryCredentialsAnswer],
@@ -62,8 +64,8 @@ ROUTES = (
         rotate,
         STAFF,
         "Give registry credentials another password",
-        "Gives all images with these credentials another password, and with `new_username` another user name, all at once. Unless "
-        "`check` is false, the server tries the new ones at the registry first. Staff only.",
+        "Changes the password, and with `new_username` the user name, of all images with these credentials at once. "
+        "Unless `check` is false, the server tries the new credentials at the registry first. Staff only.",
         "rotate_credentials",
         _TAGS,
         body=Rotation,
@@ -81,9 +83,9 @@ ROUTES = (
         "GET",
         "/v1/docker/{pk}/docker-config",
         config,
-        STAFF_AND_WORKERS.saying("Only staff and workers are given log-ins: ask one of them, or log in as one."),
+        STAFF_AND_WORKERS.saying("Only staff and workers get registry credentials: ask staff, or log in as staff."),
         "Load the registry credentials of an image as a file for docker",
-        "Gives a `config.json` that docker, podman and skopeo read, or, with `format=kubernetes`, a Secret for "
+        "Gives a `config.json` for docker, podman and skopeo or, with `format=kubernetes`, a Secret for "
         "`imagePullSecrets`. Staff and workers only.",
         "docker_config",
         _TAGS,

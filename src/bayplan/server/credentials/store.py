@@ -200,7 +200,10 @@ async def replace(tx: Transaction, key: CredentialKey, username: str, password: 
 def no_such_credentials(key: CredentialKey) -> NotFound:
     """Gives the error for credentials that no image has."""
     registry, username = key
-    return NotFound(f"No image of '{registry}' has the user name '{username}': GET /v1/credentials shows them all.")
+    return NotFound(
+        f"No image of '{registry}' has credentials with the user name '{username}': GET /v1/credentials lists "
+        "all credentials."
+    )
 
 
 async def note_outcomes(

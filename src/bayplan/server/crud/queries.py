@@ -115,7 +115,7 @@ async def load(
     Raises `NotFound`, or `Forbidden` where the principal may not read it.
     """
     if pk != principal.user and resource.readable(principal) is not None:
-        raise Forbidden(f"Only staff may read other {resource.plural}.")
+        raise Forbidden(f"Only staff may read other {resource.plural}: ask staff, or log in as staff.")
     if resource.resource_type is IMAGES and not expand:
         ready = await context.images.load(principal, pk, version)
         if ready is not None:
@@ -193,7 +193,7 @@ async def _with_fixed(tx: Transaction, resource: Resource, pk: int, values: Valu
     for name in resource.fixed_for_workers:
         if values.get(name) is not None and values[name] != old[name]:
             raise Forbidden(
-                f"A worker cannot change '{name}' of a {resource_type.singular}: it joins anew, or staff do it."
+                f"A worker cannot change '{name}' of a {resource_type.singular}. Staff can, or the worker joins again."
             )
     return {**values, **{name: old[name] for name in resource.fixed_for_workers}}
 

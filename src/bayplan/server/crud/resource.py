@@ -44,7 +44,7 @@ class Resource:
     # Converts a body before it is stored; outside the transaction, so it may take long.
     prepare: Callable[[Values], Awaitable[Values]] = _as_sent
     remove: Remove = _remove
-    removal: str = "Removes it. What is still referred to cannot be removed: 409, saying by what."
+    removal: str = "Removes it. If other objects use it, the answer is 409 and names them."
     # For a principal that may read only some of the objects: the condition on their rows.
     readable: Callable[[Principal], sa.ColumnElement[bool] | None] = lambda _principal: None
     # The actions of workers, their objects, and the fields that they cannot change; all other actions are for users.

@@ -38,7 +38,7 @@ def crud_routes(resource: Resource) -> tuple[Route, ...]:
             _list(resource),
             _access(resource, "list", USERS),
             f"List {resource.plural}",
-            f"Gives the {resource.plural} that the filter in the body lets through; without a body, all of them.",
+            f"Gives the {resource.plural} that match the filter in the body; without a body, all of them.",
             f"list_{name}",
             tags,
             query=expanding(ListParameters, name),

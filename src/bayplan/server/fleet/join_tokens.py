@@ -47,7 +47,7 @@ async def check(db: Database, token_hash: str, now: str) -> None:
     statement = sa.select(_TOKENS.c.expires, _TOKENS.c.uses_left).where(_TOKENS.c.token_hash == token_hash)
     rows = await fetch_all(db, statement)
     if not rows:
-        raise Unauthenticated("The join token is not known, or was taken back: ask staff for a new one.")
+        raise Unauthenticated("There is no such join token, or it was revoked: ask staff for a new one.")
     if rows[0].expires <= now:
         raise Unauthenticated("The join token has expired: ask staff for a new one.")
     if rows[0].uses_left < 1:
@@ -60,4 +60,4 @@ async def spend(tx: Transaction, token_hash: str, now: str) -> None:
     fresh = {"uses_left": _TOKENS.c.uses_left - 1, "last_used": now}
     # A single statement checks and counts: a transaction that waits for the row sees the count of the one before.
     if not await tx.execute(sa.update(_TOKENS).where(*conditions).values(fresh)):
-        raise Unauthenticated("The join token is used up, has expired, or was taken back: ask staff for a new one.")
+        raise Unauthenticated("The join token has no uses left, has expired, or was revoked: ask staff for a new one.")

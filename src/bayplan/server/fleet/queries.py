@@ -114,6 +114,6 @@ async def ping(context: Context, node: int) -> Object:
 def wrong_token(error: Unauthenticated) -> Unauthenticated:
     """Gives the error for a token that is neither a join token nor a worker's."""
     return Unauthenticated(
-        "This is no join token, nor a token of a worker that is good: staff make a join token at /v1/nodes/join-tokens.",
+        "This is not a valid join token or access token of a worker: ask staff for a join token (/v1/nodes/join-tokens).",
         code=error.code,
     )

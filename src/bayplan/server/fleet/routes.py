@@ -89,7 +89,10 @@ async def _report(context: Context, call: Call[NoParameters, None], token: str) 
     body = await read_in_time(call.request, principal, context.authenticator, JOINING, limit_bytes)
     machine = await parsed(body, JoinRequest)
     if principal.worker is None:
-        raise Forbidden("Joining takes a join token as the bearer: staff make one at /v1/nodes/join-tokens.")
+        raise Forbidden(
+            "To join, send a join token as 'Authorization: Bearer <join token>': ask staff for one "
+            "(/v1/nodes/join-tokens)."
+        )
     return Json(await queries.report(context, principal, machine, call.address or ""), headers=UNCACHED)
 
 
@@ -110,7 +113,7 @@ async def ping(context: Context, call: Call[NoParameters, None]) -> Response:
     """Stores a heartbeat."""
     if call.node is None:
         raise Malformed(
-            "Name the node in the header 'Node-Id', by its pk: a ping is the heartbeat of one node.",
+            "A ping is the heartbeat of one node: send its pk in the header 'Node-Id'.",
             code="unknown_node",
         )
     return Json(await queries.ping(context, call.node))
@@ -123,7 +126,7 @@ ROUTES = (
         ping,
         EVERYONE.within("workers"),
         "Send a heartbeat of a node",
-        "Sets the node's `last_seen`. The header `Node-Id` says which: one of its own for a worker, any for staff.",
+        "Sets the node's `last_seen`. The header `Node-Id` has its pk: one of its own for a worker, any for staff.",
         "ping",
         _NODES,
         answer=_PINGED,
@@ -136,7 +139,8 @@ ROUTES = (
         make_join_token,
         FLEET_STAFF,
         "Make a join token",
-        "Gives a token with which machines can join, for a time and a number of uses; shown once. Staff only.",
+        "Gives a token with which machines can join, until it expires or has no uses left. The token is shown once. "
+        "Staff only.",
         "make_join_token",
         _WORKERS,
         body=JoinTokenCreate,
@@ -151,7 +155,7 @@ ROUTES = (
         list_join_tokens,
         FLEET_STAFF,
         "List the join tokens",
-        "Gives all join tokens that have not expired long ago, without the tokens themselves. Staff only.",
+        "Gives the join tokens, also those that expired recently, without the tokens themselves. Staff only.",
         "list_join_tokens",
         _WORKERS,
         query=PageParameters,
@@ -167,7 +171,7 @@ ROUTES = (
         delete_join_token,
         FLEET_STAFF,
         "Revoke a join token",
-        "Ends a join token; workers that joined with it stay. Staff only.",
+        "Revokes a join token. Workers that joined with it stay. Staff only.",
         "delete_join_token",
         _WORKERS,
         status=204,
@@ -178,10 +182,10 @@ ROUTES = (
         "/v1/nodes/join",
         join,
         JOINING,
-        "Join as a worker, or report what has changed",
-        "With a join token: takes a machine in and gives it a credential of its own (201). The same machine again gets its "
-        "old nodes, updated, and a new secret; another one that claims the address of a living worker is refused. "
-        "With a worker's access token: makes its nodes what it reports (200).",
+        "Join as a worker, or report changes",
+        "With a join token: adds a machine as a worker and gives it a credential of its own (201). A machine that joins "
+        "again keeps its nodes, updated, and gets a new secret. Another machine with the address of a worker that is "
+        "alive is refused. With a worker's access token: updates its nodes to its report (200).",
         "join",
         _WORKERS,
         body=JoinRequest,
@@ -189,7 +193,7 @@ ROUTES = (
         example=_MACHINE,
         answer=JoinAnswer,
         status=201,
-        other_answers={200: "The worker's nodes are what it reported."},
+        other_answers={200: "The worker's nodes are as in its report."},
         errors=(409,),
         headers=NOT_KEPT,
         most_at_once=None,
@@ -216,12 +220,12 @@ ROUTES = (
         revoke,
         STAFF_AND_WORKERS.within("workers"),
         "Revoke a worker",
-        "Ends a worker's secret and all of its tokens at once; its nodes stay unless `nodes` is true. For staff, and "
-        "for the worker itself when it leaves.",
+        "Ends a worker's secret and all of its tokens at once. Its nodes stay unless `nodes` is true. For staff, and for "
+        "the worker itself when it leaves.",
         "revoke_worker",
         _WORKERS,
         query=RevokeParameters,
-        path_schema={"schema": {"type": "string"}, "description": "Its name."},
+        path_schema={"schema": {"type": "string"}, "description": "The worker's name."},
         status=204,
         errors=(404,),
     ),

@@ -93,9 +93,9 @@ async def _require_silent(tx: Transaction, worker: int, whose: str, now: str) ->
     lately = (last_seen > timestamp(moment - alive), last_seen < timestamp(moment + alive))
     if await tx.fetch(sa.select(last_seen).join(_HELD).where(_HELD.c.worker == worker, *lately).limit(1)):
         raise Conflict(
-            f"{whose}, which is alive and asks from another network address. If this is the same machine, installed anew, "
-            f"join when that worker has not been heard of for {ALIVE_SECONDS // 60} minutes, or have staff revoke it "
-            "(`bayplan nodes revoke`); if it is another, give it an address of its own (--ip).",
+            f"{whose}, which is alive and sends from another network address. If this is the same machine, installed "
+            f"again, have staff revoke that worker (`bayplan nodes revoke`), or join {ALIVE_SECONDS // 60} minutes after "
+            "its last heartbeat. If it is another machine, give it an address of its own (--ip).",
             code="worker_alive",
         )
 
@@ -108,13 +108,14 @@ async def report(tx: Transaction, worker: int, machine: ReportedMachine, now: st
     ip = machine.ip
     rows = await tx.fetch(sa.select(_WORKERS.c.name, _WORKERS.c.ip, _WORKERS.c.fault).where(_WORKERS.c.pk == worker))
     if not rows:
-        raise Unauthenticated("The worker was revoked: join again.")
+        raise Unauthenticated("The worker was revoked: join again with a new join token.")
     name, old_ip, old_fault = rows[0]
     if ip != old_ip:
         taken = await tx.fetch(sa.select(_WORKERS.c.name).where(_WORKERS.c.ip == ip))
         if taken:
             raise Conflict(
-                f"The address {ip} is that of the worker {taken[0][0]}: revoke it first, or give this machine another.",
+                f"The worker {taken[0][0]} has the address {ip}: revoke that worker first, or give this machine another "
+                "address.",
                 code="duplicate",
             )
     await tx.execute(
@@ -149,8 +150,8 @@ async def _settle(
         owner = old.pop("held_by")
         if owner not in ((worker, None) if adopts else (worker,)):
             raise Conflict(
-                f"{old['ip']}#{old['index']} is a node of the catalogue already (pk {old['pk']}) and not this worker's: "
-                "staff remove it, or revoke the worker that it is of.",
+                f"{old['ip']}#{old['index']} is a node of the catalogue already (pk {old['pk']}), and not of this worker. "
+                "Have staff remove the node, or revoke its worker.",
                 code="duplicate",
             )
         # Its own nodes come first: another node of the same index can only be at an address that the worker moved to.
@@ -215,7 +216,7 @@ async def revoke(tx: Transaction, name: str, *, with_nodes: bool, only: int | No
         else ()
     )
     if not rows:
-        raise NotFound(f"No worker '{name}'; POST /v1/nodes/workers/list shows them all.")
+        raise NotFound(f"No worker '{name}': POST /v1/nodes/workers/list lists all workers.")
     if with_nodes:
         held = sa.select(_HELD.c.node).where(_HELD.c.worker == rows[0][0])
         nodes = sa.select(tables.nodes).where(tables.nodes.c.pk.in_(held))

@@ -52,8 +52,8 @@ ROUTES = (
         load_floor,
         USERS,
         "What an image needs of a node",
-        "Gives, for each architecture of an image, the smallest driver by grade, the GPUs that it runs on with their drivers, "
-        "and the memory and GPUs that it needs. It follows from the judge's verdicts.",
+        "Gives, for each architecture of an image, the oldest driver by grade, the GPUs that it runs on with their "
+        "drivers, and the memory and GPUs that it needs. The answer follows from the judge's verdicts.",
         "load_floor",
         ("docker images",),
         answer=FloorAnswer,
@@ -66,8 +66,8 @@ ROUTES = (
         runnable,
         USERS,
         "Which images some node runs",
-        "Gives the images that at least one node of the catalogue runs by the grades that are matched by default, in the order of "
-        "matches, with their references by digest: for mirroring.",
+        "Gives the images that at least one node of the catalogue runs by the default grades, in the order of matches, "
+        "with their references by digest. Use it to mirror images.",
         "runnable_images",
         ("docker images",),
         answer=list[RunnableImageAnswer],

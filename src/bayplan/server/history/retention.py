@@ -43,7 +43,9 @@ class HistoryRetention:
             try:
                 await self.remove_old()
             except BayplanError as error:
-                _log.warning("Old entries of the change log stay for another hour: %s", error.detail)
+                _log.warning(
+                    "Old entries of the change log could not be removed; the next try is in an hour: %s", error.detail
+                )
             await asyncio.sleep(self._interval_seconds)
 
     async def remove_old(self) -> None:

@@ -27,7 +27,7 @@ def _read_cursor(text: str) -> Cursor:
     version, _, position = text.partition("-")
     for part, most in ((version, 18), (position, 9)):
         if not (part.isascii() and part.isdigit() and len(part) <= most):
-            raise PydanticCustomError("wrong_type", "must be that of a link to the next page")
+            raise PydanticCustomError("wrong_type", "must be the value from the link to the next page")
     return int(version), int(position)
 
 
@@ -35,15 +35,15 @@ class HistoryParameters(Parameters):
     """Which entries, and which of them are on the page."""
 
     resource: Annotated[str | None, one_of(*RESOURCE_TYPES, WORKERS, SECRETS, SCANS, API_TOKENS)] = Field(
-        None, description="Of objects of this resource."
+        None, description="Changes of objects of this resource."
     )
-    pk: Annotated[int | None, _PK] = Field(None, description="Of the object with this pk.")
-    user: Annotated[str | None, LINE] = Field(None, description="By the user or the worker of this name.")
-    since: Annotated[str | None, MOMENT] = Field(None, description="At this time or later.")
-    until: Annotated[str | None, MOMENT] = Field(None, description="At this time or earlier.")
-    limit: Annotated[int, whole_number(1, 1000)] = Field(100, description="At most so many.")
+    pk: Annotated[int | None, _PK] = Field(None, description="Changes of the object with this pk.")
+    user: Annotated[str | None, LINE] = Field(None, description="Changes by the user or the worker of this name.")
+    since: Annotated[str | None, MOMENT] = Field(None, description="Changes at this time or later.")
+    until: Annotated[str | None, MOMENT] = Field(None, description="Changes at this time or earlier.")
+    limit: Annotated[int, whole_number(1, 1000)] = Field(100, description="The most entries to give.")
     after: Annotated[Cursor | None, ReadBy(_read_cursor, {"type": "string"})] = Field(
-        None, description="Those behind the page whose `Link` to the next one has this value."
+        None, description="The next page: the value from the `Link` of the page before."
     )
 
 
@@ -66,8 +66,9 @@ ROUTES = (
         entries,
         STAFF,
         "Read the history of the catalogue",
-        "Gives what was changed, by whom and when, newest first: every write has an entry for each object that it changed, "
-        "with the fields before and after. Of a secret it says only that it was set, changed or cleared. Staff only.",
+        "Gives what was changed, by whom and when, newest first. Every write has an entry for each object that it "
+        "changed, with the fields before and after. Of a secret, an entry says only that it was set, changed or cleared. "
+        "Staff only.",
         "history",
         ("history",),
         query=HistoryParameters,

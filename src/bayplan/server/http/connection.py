@@ -82,7 +82,7 @@ class HttpConnection(HttpToolsProtocol):
         if len(group.open) >= group.most:
             if not group.idle:
                 OVERLOAD_LOG.note()
-                self._refuse(503, "There are too many connections at this moment.")
+                self._refuse(503, "The server has too many connections at this moment: try again in a few seconds.")
                 return
             next(iter(group.idle)).leave()
         group.open.add(self)
@@ -115,7 +115,7 @@ class HttpConnection(HttpToolsProtocol):
             else:
                 self.transport.abort()
         elif self._head_bytes or (self.cycle is not None and not self.cycle.response_started):
-            self._refuse(408, "The request did not come in time.")
+            self._refuse(408, "The request was not complete in time: send it again.")
         else:
             self.transport.close()
 
@@ -124,7 +124,7 @@ class HttpConnection(HttpToolsProtocol):
         if self.transport.is_closing():
             return
         if self._head_bytes > MOST_HEAD_BYTES:
-            self.send_400_response(f"More than {MOST_HEAD_BYTES} bytes of headers.")
+            self.send_400_response(f"The request has more than {MOST_HEAD_BYTES} bytes of headers: send fewer.")
             return
         if self.deadline == float("inf") and self in self.open_connections.idle:
             self.deadline = self.loop.time() + self.open_connections.deadlines.head

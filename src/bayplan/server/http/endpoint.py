@@ -46,7 +46,7 @@ async def read_in_time(
     if time.monotonic() - begun > _LATE_SECONDS:
         current = (await authenticator.check(bearer(request), "access")).principal_for(access)
         if (current.user, current.worker, current.is_staff) != (principal.user, principal.worker, principal.is_staff):
-            raise Forbidden("What you may do was changed before the body had come: ask again.")
+            raise Forbidden("Your rights were changed while the body was sent: send the request again.")
     return body
 
 

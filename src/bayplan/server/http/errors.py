@@ -62,10 +62,16 @@ def answer(error: Exception) -> Response:
     if isinstance(error, errors.BayplanError):
         return _expected(error)
     if isinstance(error, ClientDisconnect):
-        return problem(400, "malformed", "The connection ended before the body did.")  # nobody reads it
+        return problem(
+            400, "malformed", "The connection ended before the body was complete: send the request again."
+        )  # nobody reads it
     if isinstance(error, HTTPException) and error.status_code == 404:  # an unknown static file
-        return problem(404, "not_found", "There is no such file; /docs shows what there is.")
-    return problem(500, "internal", "Something went wrong inside bayplan; its log says what. Nothing was changed.")
+        return problem(404, "not_found", "There is no such file: /docs lists all addresses.")
+    return problem(
+        500,
+        "internal",
+        "The request failed by a fault of bayplan, and nothing was changed. The server's log has the details.",
+    )
 
 
 def is_expected(error: Exception) -> bool:
@@ -92,10 +98,10 @@ def _expected(error: errors.BayplanError) -> Response:
 def wrong_method(method: str, allowed: Sequence[str]) -> Response:
     """Gives 405, with the methods of the path."""
     listed = ", ".join(allowed)
-    detail = f"{method} is not a method of this address; allowed: {listed}."
+    detail = f"{method} is not a method of this address: send {listed}."
     return problem(405, "method_not_allowed", detail, headers={"Allow": listed})
 
 
 def nothing_at(path: str) -> Response:
     """Gives 404 for an unknown path."""
-    return problem(404, "not_found", f"There is nothing at {path[:200]}; /docs shows what there is.")
+    return problem(404, "not_found", f"There is nothing at {path[:200]}: /docs lists all addresses.")

@@ -11,28 +11,28 @@ from bayplan.server.http.route import Route
 Object = dict[str, Any]
 
 ERRORS: Mapping[int, str] = {
-    400: "The body is not JSON at all, or `Node-Id` names no node.",
-    401: "No credentials, or ones that are wrong, expired or revoked.",
+    400: "The body is not JSON, or `Node-Id` is not the pk of a node.",
+    401: "There is no token, or it is wrong, expired or revoked.",
     403: "Logged in, but not allowed to do this.",
     404: "There is no such object.",
-    409: "A duplicate, still in use, or deleted.",
-    412: "Somebody else changed it since: the `If-Match` tag is not the object's any more.",
+    409: "The object exists already, is still in use, or was deleted.",
+    412: "Somebody else changed the object since: its tag is no longer that of `If-Match`.",
     413: "The body is larger than the server reads.",
-    422: "Well-formed, but something in it is wrong: `errors` names each field.",
+    422: "A field of the request is wrong: `errors` names each.",
     429: "Too many failed log-ins: `Retry-After` says when to try again.",
-    500: "A mistake in bayplan: please report it.",
-    502: "The registry does not answer, or not as a registry does.",
+    500: "A fault of bayplan: please report it.",
+    502: "The registry does not answer, or answers with an error.",
     503: "The database or a key cannot be used, or there are too many requests: `Retry-After` says when to try again.",
     504: "The registry takes too long.",
 }
 _ALWAYS = (500, 503)
 HEADERS: Mapping[str, Object] = {
-    "Cache-Control": {"description": "How long the answer may be kept.", "schema": {"type": "string"}},
+    "Cache-Control": {"description": "How long the answer may be cached.", "schema": {"type": "string"}},
     "Content-Encoding": {
-        "description": "`gzip` where the request takes that.",
+        "description": "`gzip` if the request accepts that.",
         "schema": {"type": "string", "enum": ["gzip"]},
     },
-    "ETag": {"description": "What tells this answer from others.", "schema": {"type": "string"}},
+    "ETag": {"description": "The tag of this state of the answer.", "schema": {"type": "string"}},
     "Link": {"description": "Other pages, as RFC 8288 has them.", "schema": {"type": "string"}},
     "Location": {"description": "The path of the new object.", "schema": {"type": "string"}},
     "Retry-After": {"description": "When to try again, in seconds.", "schema": {"type": "integer", "minimum": 0}},
@@ -44,8 +44,8 @@ TAGGED = ("Cache-Control", "ETag", "Vary")
 NOT_KEPT = ("Cache-Control",)
 PACKED = ("Content-Encoding",)
 _OF_ERRORS: Mapping[int, tuple[str, ...]] = {401: ("WWW-Authenticate",), 429: ("Retry-After",), 503: ("Retry-After",)}
-IF_MATCH = "An ETag: the change is made only if the object is still that one (412 otherwise)."
-_IF_NONE_MATCH = "An ETag: 304 without a body if the answer is still that one."
+IF_MATCH = "An ETag. The change is made only if the object still has it; otherwise the answer is 412."
+_IF_NONE_MATCH = "An ETag. If the answer still has it, the answer is 304 without a body."
 _NODE_ID = "The pk of the node to act for: any for staff, one of its own for a worker."
 _PK_SCHEMA = {"type": "integer", "minimum": 1}
 _SECURITY = {"bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}}
@@ -120,7 +120,10 @@ def _responses(route: Route) -> Object:
         for status in sorted(statuses)
     }
     if route.conditional:
-        responses["304"] = {"description": "The sender has the answer already.", **_headers(TAGGED)}
+        responses["304"] = {
+            "description": "The answer has not changed since the one with this ETag.",
+            **_headers(TAGGED),
+        }
     content = {} if route.answer is None else {"content": {route.media_type: {"schema": _schema(route.answer)}}}
     content |= _headers(_answer_headers(route))
     responses[str(route.status)] = {"description": "Done." if route.answer is None else "The answer.", **content}

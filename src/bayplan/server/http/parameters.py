@@ -74,7 +74,7 @@ def one_of(*choices: str) -> ReadBy:
 
 def _read_line(text: str) -> str:
     if not text.isprintable():  # no database takes the character NUL
-        raise _refused("not_printable", "must hold printable characters only")
+        raise _refused("not_printable", "must contain printable characters only")
     return composed(text)
 
 
@@ -123,7 +123,7 @@ def _read_cursor(text: str) -> Cursor:
     try:
         return read_cursor(text)
     except Invalid:
-        raise _refused("bad_cursor", "must be that of a link to the next page") from None
+        raise _refused("bad_cursor", "must be the value from the link to the next page") from None
 
 
 After = Annotated[Cursor | None, ReadBy(_read_cursor, {"type": "string"})]
@@ -134,12 +134,13 @@ class PageParameters(Parameters):
     """The parameters of a list with pages."""
 
     limit: Annotated[int | None, _AT_LEAST_1] = Field(
-        None, description="At most so many objects; without it the list is whole."
+        None, description="The most objects to give; without it the list is whole."
     )
-    offset: Offset = Field(0, description="Leave out so many at the beginning.")
+    offset: Offset = Field(0, description="How many objects to skip at the beginning.")
     after: After = Field(
         None,
-        description="Those behind the page whose `Link` to the next one has this value: none is skipped where others are deleted.",
+        description="The next page: the value from the `Link` of the page before. Unlike `offset`, it skips no object "
+        "when others are deleted.",
     )
 
 
@@ -188,13 +189,15 @@ def parse_query(request: Request, model: type[_ParametersT]) -> _ParametersT:
     names = tuple(model.model_fields)
     for name, text in request.query_params.multi_items():
         if name not in names:
-            existing = f"known are: {', '.join(names)}" if names else "there are none here"
+            existing = f"the parameters are {', '.join(names)}" if names else "this address has none"
             raise Invalid.at(name[:100], "unknown_parameter", f"There is no parameter '{name[:100]}': {existing}.")
         if name in texts:
-            raise Invalid.at(name, "repeated_parameter", f"The parameter '{name}' is there more than once.")
+            raise Invalid.at(
+                name, "repeated_parameter", f"The parameter '{name}' is sent more than once: send it once."
+            )
         texts[name] = text
     if "after" in texts and "offset" in texts:
-        raise Invalid.at("after", "after_and_offset", "A list goes on behind 'after' or at 'offset': send one of them.")
+        raise Invalid.at("after", "after_and_offset", "Send 'after' or 'offset', not both.")
     try:
         return model.model_validate(texts)
     except ValidationError as error:

@@ -53,7 +53,7 @@ def parse(body: bytes, model: type[Model]) -> Model:
     except orjson.JSONDecodeError as error:
         raise Malformed(f"The body is not valid JSON: {error}.") from None
     if body.count(b":") > model.most_members:  # each member of an object has a colon
-        raise Invalid.at("body", "too_many_fields", f"The body names more than {model.most_members:,} fields.")
+        raise Invalid.at("body", "too_many_fields", f"The body has more than {model.most_members:,} fields.")
     try:
         parsed_body = model.model_validate(content)
     except ValidationError as error:
@@ -109,14 +109,16 @@ def _refuse_nul(content: Any) -> None:
     while open_:
         place, value = open_.pop()
         if isinstance(value, str) and "\0" in value:
-            raise Invalid.at(place, "not_printable", f"The field '{place}' holds the character NUL.")
+            raise Invalid.at(place, "not_printable", f"The field '{place}' must not contain the character NUL.")
         if isinstance(value, dict):
             if any("\0" in key for key in value):
-                raise Invalid.at(place, "not_printable", "A field's name holds the character NUL.")
+                raise Invalid.at(place, "not_printable", "The name of a field must not contain the character NUL.")
             open_ += [(f"{place}.{key}".lstrip("."), inner) for key, inner in value.items()]
         elif isinstance(value, list):
             open_ += [(f"{place}.{index}".lstrip("."), inner) for index, inner in enumerate(value)]
 
 
 def _too_large(limit_bytes: int) -> TooLarge:
-    return TooLarge(f"The body is larger than {limit_bytes:,} bytes, the most that is read (BAYPLAN_MAX_BODY_BYTES).")
+    return TooLarge(
+        f"The body is larger than {limit_bytes:,} bytes, the most that the server reads (BAYPLAN_MAX_BODY_BYTES)."
+    )

@@ -33,7 +33,7 @@ class _OverloadLog:
         self._refused += 1
         now = time.monotonic()
         if now - self._logged >= LOG_EVERY_SECONDS:
-            _log.warning("More is asked than the server can do: %d refused with 503", self._refused)
+            _log.warning("There are more requests than the server can answer: it refused %d with 503", self._refused)
             self._logged, self._refused = now, 0
 
 
@@ -80,7 +80,10 @@ class Turns:
             expiry.cancel()
         if not is_mine:
             OVERLOAD_LOG.note()
-            raise Overloaded("There are more requests than the server can answer.", retry_after_seconds=RETRY_SECONDS)
+            raise Overloaded(
+                "There are more requests than the server can answer: try again in a few seconds.",
+                retry_after_seconds=RETRY_SECONDS,
+            )
 
     def _expire(self, sender: Hashable, turn: asyncio.Future[bool]) -> None:
         if not turn.done():

@@ -28,8 +28,8 @@ class InspectionBudget:
         if left < 1:
             wait_seconds = math.ceil((1 - left) * _HOUR_SECONDS / self._size)
             raise TooManyAttempts(
-                f"You have asked registries as often as your budget allows: ask again in {wait_seconds} seconds. "
-                f"BAYPLAN_INSPECTIONS_PER_HOUR of the server says how often that is; staff have no budget.",
+                "You have used your inspections of this hour (the server's setting BAYPLAN_INSPECTIONS_PER_HOUR): try "
+                f"again in {wait_seconds} seconds, or ask staff, who have no limit.",
                 retry_after_seconds=wait_seconds,
                 code="over_budget",
             )

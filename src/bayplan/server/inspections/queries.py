@@ -34,12 +34,12 @@ async def inspect(context: Context, principal: Principal, request: InspectionReq
     of_user = principal.worker is None and not principal.is_staff
     if of_user and not (username is None and password is None):
         raise Forbidden(
-            "Only staff and workers send credentials to registries: leave out 'registry_username' and 'registry_password'."
+            "Only staff and workers may inspect with credentials: leave out 'registry_username' and 'registry_password'."
         )
     if (username is None) != (password is None):
         missing = "registry_password" if password is None else "registry_username"
         raise Invalid.at(
-            missing, "incomplete_login", "Give both 'registry_username' and 'registry_password', or neither."
+            missing, "incomplete_login", "Send both 'registry_username' and 'registry_password', or neither."
         )
     reference = Reference.parse(request.url)
     if of_user:

@@ -40,8 +40,9 @@ ROUTES = (
         inspect,
         EVERYONE.within("match"),
         "Inspect an image in a registry",
-        "Reads the manifest and the configuration of an image in its registry, and gives its facts; stores nothing. "
-        "Users who are not staff ask without credentials, within a budget. docs/registries.md says what is read, and from where.",
+        "Reads the manifest and the configuration of an image in its registry, and gives its facts. It stores nothing. "
+        "Users who are not staff inspect without credentials, a limited number of times in an hour. docs/registries.md "
+        "lists what is read.",
         "inspect",
         _TAGS,
         body=InspectionRequest,
@@ -56,7 +57,7 @@ ROUTES = (
         load,
         EVERYONE,  # who pulls an image must know its digest
         "Load the stored inspection of an image",
-        "Gives the stored inspection of an image, and lists where the catalogue contradicts it.",
+        "Gives the stored inspection of an image, and the fields of the catalogue that contradict it.",
         "load_inspection",
         _TAGS,
         answer=InspectionAnswer,

@@ -75,7 +75,7 @@ async def keep(
     row = await crud.current_row(tx, IMAGES, pk, if_match)
     crud.check_not_deleted(IMAGES, row)
     if located(row["url"], row["registry"]) != at.reference:
-        raise Conflict(f"The image with pk {pk} was given another url while its registry was asked: inspect it again.")
+        raise Conflict(f"The image with pk {pk} got another url during the inspection: inspect it again.")
     new = facts_from_inspection(inspection["platforms"], is_readable)
     table = tables.inspections
     old = await tx.fetch(sa.select(table.c.digest).where(table.c.image == pk))
@@ -109,8 +109,8 @@ async def load(db: Database, pk: int) -> StoredInspection:
     row = rows[0]
     if row.digest is None:
         raise NotFound(
-            f"The docker image with pk {pk} was not inspected yet, or not since it got its url: "
-            f"POST /v1/docker/{pk}/inspection does it.",
+            f"The docker image with pk {pk} was not inspected yet, or not since its url changed: send POST "
+            f"/v1/docker/{pk}/inspection.",
             code="not_inspected",
         )
     entered = await fetch_all(

@@ -155,7 +155,7 @@ class Judge:
         if request.nodes is not None:
             chosen = frozenset(request.nodes)
             if unknown := sorted(chosen - names.keys()):
-                detail = f"No node with pk {unknown[0]}; /v1/nodes/list shows them all."
+                detail = f"No node with pk {unknown[0]}: /v1/nodes/list lists all nodes."
                 raise Invalid.at("nodes", "unknown_reference", detail)
             nodes = [(pk, node) for pk, node in nodes if pk in chosen]
         kinds = await in_turn(
@@ -205,12 +205,14 @@ class Judge:
     async def _node(self, request: MatchRequest, catalogue: CatalogueSnapshot) -> Node:
         if request.node is None:
             if request.worker is None:
-                raise Invalid.at("worker", "node_or_worker", "Give 'node', the pk of a node, or 'worker', its facts.")
+                raise Invalid.at(
+                    "worker", "node_or_worker", "Send 'node', the pk of a node, or 'worker', the facts of one."
+                )
             return await self._described(request.worker, catalogue)
         nodes = await load_nodes(self._db, request.node)
         if not nodes:
             raise Invalid.at(
-                "node", "unknown_reference", f"No node with pk {request.node}; /v1/nodes/list shows them all."
+                "node", "unknown_reference", f"No node with pk {request.node}: /v1/nodes/list lists all nodes."
             )
         return overridden(nodes[0][1], await self._changes(request.worker, catalogue))
 

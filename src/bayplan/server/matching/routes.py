@@ -30,7 +30,7 @@ async def match(context: Context, call: Call[NoParameters, MatchRequest]) -> Res
     """Answers with the images that run on a worker."""
     question = call.body
     if call.principal.worker is not None and question.node is None:
-        raise Forbidden("A worker may match for its own nodes only: give 'node', the pk of one.")
+        raise Forbidden("A worker may match for its own nodes only: send 'node', the pk of one.")
     if question.node is not None:
         await context.authenticator.require_own_node(call.principal, question.node)
     disclosure = context.disclosure()
@@ -66,8 +66,8 @@ ROUTES = (
         match,
         EVERYONE.within("match"),
         "Which images run on a worker",
-        "Gives the images that run on a node or a described worker, best first; with `explain`, of every other image "
-        "exactly why not and what would change that. The rules are in docs/rules.md.",
+        "Gives the images that run on a node or a described worker, best first. With `explain`, it also gives for every "
+        "other image the reasons and the remedies. The rules are in docs/rules.md.",
         "match",
         ("docker images",),
         body=MatchRequest,
@@ -93,8 +93,8 @@ ROUTES = (
         fit,
         USERS.within("match"),
         "The verdict for every kind of node",
-        "Gives the nodes by kind, best first, also those that do not run the image, each kind with its nodes and every reason. "
-        "`worker` replaces facts of the nodes: what if they had another driver?",
+        "Gives the nodes by kind, best first, also those that do not run the image, each kind with its nodes and every "
+        "reason. `worker` replaces facts of the nodes, such as the driver.",
         "fit",
         ("docker images",),
         body=FitRequest,

@@ -33,11 +33,13 @@ async def metrics(context: Context, version: int) -> bytes:
         _Collected(
             [
                 _gauge("bayplan_info", "The version of the server.", {bayplan.__version__: 1}, "version"),
-                _gauge("bayplan_catalogue_version", "Moves with every write.", {"": version}),
-                _gauge("bayplan_images", "Images by the state of their last check.", images["states"], "state"),
                 _gauge(
-                    "bayplan_checks_waiting", "Checks that were requested and are not done.", {"": images["waiting"]}
+                    "bayplan_catalogue_version",
+                    "The version of the catalogue, which rises with every write.",
+                    {"": version},
                 ),
+                _gauge("bayplan_images", "Images by the state of their last check.", images["states"], "state"),
+                _gauge("bayplan_checks_waiting", "Checks that wait to be made.", {"": images["waiting"]}),
                 _gauge("bayplan_nodes", "Nodes by their last heartbeat.", states["nodes"], "state"),
                 _gauge("bayplan_workers", "Workers by what their agent reports.", states["workers"], "state"),
             ]

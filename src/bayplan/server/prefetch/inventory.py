@@ -16,7 +16,7 @@ from bayplan.errors import NotFound
 _INVENTORY, _HELD, _NODES, _WORKERS = tables.holdings, tables.worker_nodes, tables.nodes, tables.workers
 _IMAGES = tables.images
 # The detail of a failed pull may name the user of the registry credentials, which not everybody sees.
-_FOR_STAFF = "The image is pulled with a log-in, so why that failed is for staff to see."
+_FOR_STAFF = "The image is pulled with credentials, so only staff see why the pull failed."
 _REPORTED = ("state", "digest", "size_bytes", "detail")
 Object = dict[str, Any]
 

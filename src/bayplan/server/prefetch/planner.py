@@ -112,7 +112,7 @@ class PrefetchPlanner:
         if principal.worker is not None:
             return Puller(principal.worker, None)
         if node is None:
-            raise Malformed("Say for which node by the header 'Node-Id' with its pk.", code="unknown_node")
+            raise Malformed("Send the pk of the node in the header 'Node-Id'.", code="unknown_node")
         owner = await accounts.node(self._db, node)
         if owner is not None and owner.worker is not None:
             return Puller(owner.worker, None)

@@ -69,10 +69,12 @@ ROUTES = (
         "GET",
         "/v1/prefetch/wanted",
         desired_images,
-        STAFF_AND_WORKERS.within("workers").saying("Only workers ask what they are to hold; staff may by 'Node-Id'."),
+        STAFF_AND_WORKERS.within("workers").saying(
+            "Only workers load their desired images. Staff may with the header 'Node-Id'."
+        ),
         "The desired images of a machine",
-        "Gives the images that the rules name for the nodes of this worker and that run there, with their "
-        "credentials and digests. Staff name the machine by one of its nodes (`Node-Id`).",
+        "Gives the images that the rules name for the nodes of this worker and that run there, with their credentials "
+        "and digests. Staff send the pk of one of its nodes (`Node-Id`).",
         "wanted",
         _TAGS,
         answer=DesiredImagesAnswer,
@@ -84,10 +86,10 @@ ROUTES = (
         "PUT",
         "/v1/prefetch/holdings",
         report_inventory,
-        WORKERS.saying("Only workers say what they hold."),
+        WORKERS.saying("Only workers report an image inventory."),
         "Report the image inventory of a machine",
-        "Replaces the inventory that the worker reported before. Images that are no longer in the catalogue are left out. "
-        "Workers only.",
+        "Replaces the inventory that the worker reported before. The server leaves out images that are no longer in the "
+        "catalogue. Workers only.",
         "say_holdings",
         _TAGS,
         body=InventoryReport,
@@ -127,8 +129,8 @@ ROUTES = (
         "/v1/docker/{pk}/holdings",
         of_image,
         USERS,
-        "The nodes that are to have an image, or have it",
-        "Gives the workers' nodes that are to have an image, or whose machine speaks of it, by address.",
+        "The nodes for which an image is desired, or that have it",
+        "Gives the nodes for which the image is desired, or whose machine has it in its inventory, by address.",
         "holdings_of_image",
         _TAGS,
         answer=ImageInventory,

@@ -70,7 +70,8 @@ def _refuse_field(resource_type: ResourceType, name: str, at: str) -> None:
     """Raises for a volatile field: it would change the desired images without a new version of the catalogue."""
     if name in resource_type.volatile:
         detail = (
-            f"'{name}' changes all the time, so no rule may go by it: a {resource_type.singular} would come and go."
+            f"A rule cannot filter by '{name}', because it changes all the time. Filter by another field of the "
+            f"{resource_type.singular}."
         )
         raise Invalid.at(at, "wrong_field", detail)
 
@@ -123,7 +124,7 @@ async def take(db: Database) -> Rules:
             Invalid,
             ValidationError,
         ) as error:  # a rule of another release of bayplan: the other rules still apply
-            _log.warning("The prefetch rule '%s' is left out, since its filters cannot be used: %s", row.name, error)
+            _log.warning("The prefetch rule '%s' is left out, because its filters are not valid: %s", row.name, error)
             continue
         rules.append(PrefetchRule(row.name, await db.fetch(listing, lambda rows: tuple(row[0] for row in rows))))
         conditions.append((by_nodes, condition))

@@ -49,5 +49,7 @@ async def generation_of(context: Context, principal: Principal, text: str) -> Wr
 
     matching = await context.db.fetch(statement, generations)
     if not matching:
-        raise NotFound(f"No hardware generation has the compute capability {text}; /v1/hardware/list shows them all.")
+        raise NotFound(
+            f"No hardware generation has the compute capability {text}: /v1/hardware/list lists all generations."
+        )
     return matching[0]

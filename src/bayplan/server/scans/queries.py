@@ -30,7 +30,7 @@ async def load(context: Context, principal: Principal, digest: str) -> Object:
         context.db, await store.key_of(context.db, digest, await _architecture(context, principal))
     )
     if stored is None:
-        raise NotFound(f"No scan of an image with the digest {digest[:19]}….", code="not_scanned")
+        raise NotFound(f"There is no scan of the digest {digest[:19]}….", code="not_scanned")
     return _answer(stored)
 
 
@@ -41,7 +41,9 @@ async def report(context: Context, principal: Principal, digest: str, body: Scan
     _check_digest(digest)
     by_worker = principal.worker is not None
     if by_worker and not await store.is_in_catalogue(context.db, digest):
-        raise Conflict(f"No image of the catalogue is known to have the digest {digest[:19]}….", code="unknown_digest")
+        raise Conflict(
+            f"No image of the catalogue has the digest {digest[:19]}…: inspect the image first.", code="unknown_digest"
+        )
     key = await store.key_of(context.db, digest, body.architecture)
     content = body.model_dump(exclude={"architecture"})
     return _answer(
@@ -58,8 +60,8 @@ async def request(context: Context, principal: Principal, pk: int, architecture:
     platforms = await store.platforms_of(context.db, pk)
     if not platforms:
         raise NotFound(
-            f"The docker image with pk {pk} was not inspected yet, or not since it got its url: "
-            f"POST /v1/docker/{pk}/inspection does it.",
+            f"The docker image with pk {pk} was not inspected yet, or not since its url changed: send POST "
+            f"/v1/docker/{pk}/inspection.",
             code="not_inspected",
         )
     chosen = architecture or first_architecture(name for name, _ in platforms)
@@ -79,7 +81,7 @@ async def job(context: Context, pk: int) -> Object:
     last = await jobs.load(context.db, pk)
     if last is None:
         raise NotFound(
-            f"Nobody has asked for a scan of a docker image with pk {pk}: POST /v1/docker/{pk}/scan does it.",
+            f"The docker image with pk {pk} was not scanned yet: send POST /v1/docker/{pk}/scan.",
             code="not_scanned",
         )
     return last
@@ -94,7 +96,11 @@ def _check_digest(digest: str) -> None:
     from bayplan.registry.content import is_digest
 
     if not is_digest(digest):
-        raise Invalid.at("digest", "bad_format", "The digest must be a sha256 or a sha512, as in 'sha256:0123…'.")
+        raise Invalid.at(
+            "digest",
+            "bad_format",
+            "The digest must be sha256: or sha512: and hexadecimal digits, such as 'sha256:0123…'.",
+        )
 
 
 async def _architecture(context: Context, principal: Principal) -> str | None:

@@ -36,7 +36,7 @@ async def read_image(
     document = await access.client.manifest(reference, access.credentials)
     if not isinstance(document.content, Manifest):
         raise ManifestInvalid(
-            f"'{reference.repository}' has an index under that digest, not an image: inspect it again."
+            f"'{reference.repository}' has an index with that digest, not an image: inspect the image again."
         )
     manifest = document.content
     if len(manifest.layers) > _MOST_LAYERS:
@@ -72,5 +72,7 @@ async def read_image(
             progress(done, total)
         report = await reader.report(config.env)
     if absent:
-        report["notes"].append(f"a layer that may not be distributed is not in the registry: {', '.join(absent)[:900]}")
+        report["notes"].append(
+            f"the registry does not have a layer that may not be distributed: {', '.join(absent)[:900]}"
+        )
     return report

@@ -56,11 +56,11 @@ class ImageReader:
             kind, size_bytes = FRAME.unpack(await self._stdout.readexactly(FRAME.size))
             content = await self._stdout.readexactly(size_bytes) if size_bytes <= _MOST_ANSWER_BYTES else b""
         except asyncio.IncompleteReadError:
-            raise ScanFailed("A layer could not be read: its reader ended without a result.") from None
+            raise ScanFailed("A layer could not be read: the process that reads it ended without a result.") from None
         if kind == FrameKind.ERROR.value:
             raise ScanFailed(content.decode("utf-8", "replace"))
         if kind != expected.value:
-            raise ScanFailed("A layer could not be read: its reader ended in the middle of it.")
+            raise ScanFailed("A layer could not be read: the process that reads it ended early.")
         return content
 
 

@@ -53,7 +53,7 @@ def unpacked(text: bytes) -> LayerFindings:
     """Gives the findings that `packed` made a text of; raises `ScanFailed` where they are of another release."""
     findings = LayerFindings.from_document(json.loads(zlib.decompress(base64.b64decode(text))))
     if findings is None:
-        raise ScanFailed("What was kept of a layer is of another release.")
+        raise ScanFailed("The stored findings of a layer are of another release.")
     return findings
 
 

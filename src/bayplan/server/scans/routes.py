@@ -46,8 +46,8 @@ ROUTES = (
         request,
         CATALOGUE_STAFF,
         "Scan an image in its registry",
-        "Asks the server to read the files of an image, in its registry and with the image's credentials. It takes as long as "
-        "pulling the image: GET says how far it is. One that has not ended goes on. Staff only.",
+        "Has the server read the files of an image, in its registry and with the image's credentials. It takes about as "
+        "long as to pull the image; GET gives the progress. A scan that runs already goes on. Staff only.",
         "request_scan",
         _TAGS,
         body=ScanRequest,
@@ -75,8 +75,8 @@ ROUTES = (
         load,
         EVERYONE,
         "Load the scan of an image",
-        "Gives the scan of the image with that digest: facts, each with the file that says so, and packages. 404 with the code "
-        "`not_scanned` where nobody has scanned it.",
+        "Gives the scan of the image with that digest: facts, each with the file that shows it, and packages. The answer "
+        "is 404 with the code `not_scanned` if there is no scan.",
         "load_scan",
         _TAGS,
         answer=ScanAnswer,
@@ -88,12 +88,12 @@ ROUTES = (
         "/v1/scans/{digest}",
         report,
         STAFF_AND_WORKERS.within("apply").saying(
-            "Only staff and workers may report scans: ask one of them, or log in as one."
+            "Only staff and workers may report scans: ask staff, or log in as staff."
         ),
         "Report the scan of an image",
-        "Stores the scan of the image with that digest, once: another report of the same reader changes nothing, and is answered "
-        "with the one that is stored. Its facts are those of every image that has the digest. Workers may report digests that "
-        "images of the catalogue have. Staff and workers only.",
+        "Stores the scan of the image with that digest, once. Another report of the same reader changes nothing, and its "
+        "answer is the stored scan. The facts go to every image with the digest. Workers may report the digests of "
+        "images of the catalogue. Staff and workers only.",
         "report_scan",
         _TAGS,
         body=ScanReport,

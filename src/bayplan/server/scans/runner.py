@@ -102,7 +102,7 @@ class ScanRunner:
             _log.exception("The scan of the docker image with pk %d failed", job.image)
             end |= {
                 "code": "internal",
-                "detail": "Something went wrong inside bayplan during the scan; its log says what.",
+                "detail": "The scan failed by a fault of bayplan. The server's log has the details.",
             }
         finally:
             telling.cancel()
@@ -127,7 +127,8 @@ class ScanRunner:
                 )
         except TimeoutError:
             raise ScanFailed(
-                f"The scan took longer than {MOST_SCAN_SECONDS / 3_600:g} h. Ask for it again: it goes on after the layers that were read."
+                f"The scan took longer than {MOST_SCAN_SECONDS / 3600:g} h. Start it again: it goes on after the layers "
+                "that were read."
             ) from None
         content = ScanReport.model_validate(report).model_dump(exclude={"architecture"})
         scan = Scan(content, self._now(), job.asked_by, by_worker=False)

@@ -34,7 +34,7 @@ async def renewed_tokens(context: Context, username: str) -> Tokens:
     """Gives tokens for a user whose earlier ones have just ended by a new password; raises `Unauthenticated`."""
     account = await accounts.active_user(context.db, username)
     if account is None:
-        raise Unauthenticated("The user was deactivated or renamed meanwhile: log in again at /v1/auth/obtain.")
+        raise Unauthenticated("The user was deactivated or renamed: log in again at /v1/auth/obtain.")
     return _tokens(context, "user", account)
 
 
@@ -44,8 +44,7 @@ async def _logged_in(context: Context, credentials: UserCredentials, attempt: Lo
     standing = await login_limits.standing(context.db, attempt, context.settings.login_attempts, second)
     if standing.locked_seconds:
         raise TooManyAttempts(
-            f"Too many failed log-ins for this user from this address, or for others from there: "
-            f"try again in {standing.locked_seconds} seconds.",
+            f"There were too many failed log-ins from this address: try again in {standing.locked_seconds} seconds.",
             retry_after_seconds=standing.locked_seconds,
         )
     account = await accounts.active_user(context.db, credentials.username)
@@ -67,7 +66,9 @@ async def tokens_for_worker(context: Context, credentials: WorkerCredentials) ->
     """
     account = await accounts.worker(context.db, credentials.worker)
     if account is None or not machine_secrets.is_right(credentials.secret, account.secret_hash):
-        raise Unauthenticated("The worker or its secret is wrong, or was revoked.", code="wrong_credentials")
+        raise Unauthenticated(
+            "The worker or its secret is wrong, or the worker was revoked: join again.", code="wrong_credentials"
+        )
     return _tokens(context, "worker", account)
 
 

@@ -32,7 +32,7 @@ async def create(context: Context, principal: Principal, request: ApiTokenCreate
     of_staff = [scope for scope in request.scopes if scope in STAFF_SCOPES]
     if of_staff and not principal.is_staff:
         raise Forbidden(
-            f"Only staff may make a token with the scope '{of_staff[0]}': leave it out, or ask one of them.",
+            f"Only staff may make a token with the scope '{of_staff[0]}': leave the scope out, or ask staff.",
             code="staff_scope",
         )
     token, moment = new_token(), context.tokens.clock()
@@ -52,7 +52,7 @@ async def list_tokens(
 ) -> Sequence[Object]:
     """Gives the principal's tokens; or those `of_everyone`, for staff, which raises `Forbidden` for others."""
     if of_everyone and not principal.is_staff:
-        raise Forbidden("Only staff see the tokens of others: leave out 'everyone'.")
+        raise Forbidden("Only staff may list the tokens of others: leave out 'everyone'.")
     good_at = None if include_inactive else timestamp(context.tokens.clock())
     return await store.list_tokens(context.db, None if of_everyone else principal.user, good_at)
 

@@ -47,8 +47,8 @@ ROUTES = (
         create,
         ANY_USER,
         "Make a token for a program",
-        "Gives a token with which a program acts for you, within its scopes, until it expires or is revoked; shown once. "
-        "`apply` and `workers` are for staff. It takes a session: no token makes tokens.",
+        "Gives a token with which a program acts for you, within its scopes, until it expires or is revoked. The token "
+        "is shown once. The scopes `apply` and `workers` are for staff. Log in to make tokens: a token cannot.",
         "create_token",
         _TAGS,
         body=ApiTokenCreate,
@@ -64,8 +64,8 @@ ROUTES = (
         list_tokens,
         ANY_USER,
         "List the tokens for programs",
-        "Gives your tokens that are good, without the tokens themselves; with `include_inactive` those that were revoked or have "
-        "expired too.",
+        "Gives your valid tokens, without the tokens themselves; with `include_inactive` also those that were revoked or "
+        "have expired.",
         "list_tokens",
         _TAGS,
         query=TokenListParameters,
@@ -81,7 +81,7 @@ ROUTES = (
         revoke,
         ANY_USER,
         "Revoke a token",
-        "Ends a token of yours at once, and for good; staff end anybody's.",
+        "Revokes a token of yours, at once and for good. Staff may revoke the tokens of all users.",
         "revoke_token",
         _TAGS,
         status=204,

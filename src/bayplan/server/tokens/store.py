@@ -46,11 +46,13 @@ async def add(tx: Transaction, token: TokenToStore) -> int:
     same = [pk for pk, name in live if name == token.name]
     if same:
         raise Conflict(
-            f"You have a token '{token.name}' already, pk {same[0]}: revoke it first, or give this one another name.",
+            f"You have a token '{token.name}' already, pk {same[0]}: revoke it first, or use another name.",
             code="duplicate",
         )
     if len(live) >= MOST_LIVE:
-        raise Conflict(f"You have {MOST_LIVE} tokens that are good: revoke some first.", code="too_many_tokens")
+        raise Conflict(
+            f"You have {MOST_LIVE} valid tokens, which is the most: revoke some first.", code="too_many_tokens"
+        )
     values = {
         "name": token.name,
         "owner": token.owner,
@@ -90,5 +92,5 @@ async def revoke(tx: Transaction, pk: int, *, owner: int | None, now: str) -> No
     statement = sa.update(_TOKENS).where(*conditions).values(revoked=now).returning(_TOKENS.c.name)
     rows = await tx.fetch(statement)
     if not rows:
-        raise NotFound(f"No token with pk {pk} of yours is good: POST /v1/tokens/list shows those that are.")
+        raise NotFound(f"You have no valid token with pk {pk}: POST /v1/tokens/list lists your valid tokens.")
     tx.log(ChangeEntry(API_TOKENS, pk, "revoke", {"name": (rows[0][0], None), "secret": (SET, None)}))

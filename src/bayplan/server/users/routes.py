@@ -47,7 +47,8 @@ ROUTES = (
         change_password,
         ANY_USER,
         "Change your own password",
-        "Takes the old password, and ends all of your sessions and tokens, those of programs too; answers with a new session.",
+        "Needs the old password. Ends all of your sessions and tokens, those for programs too. The answer is a new "
+        "session.",
         "change_own_password",
         _TAGS,
         body=OwnPassword,
