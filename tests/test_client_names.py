@@ -174,7 +174,7 @@ def test_the_order_is_that_of_the_command_line(server: Server, monkeypatch: pyte
     with Client(server.url) as client:
         assert client.users.me()["user"]["username"] == "admin"
     monkeypatch.setenv("BAYPLAN_TOKEN", "bpt_none")
-    with Client(server.url) as client, pytest.raises(Unauthenticated, match="does not take the token in BAYPLAN_TOKEN"):
+    with Client(server.url) as client, pytest.raises(Unauthenticated, match="refuses the token in BAYPLAN_TOKEN"):
         client.users.me()
     with Client(server.url, token=server.token()) as client:
         assert client.users.me()["user"]["username"] == "admin"
@@ -190,11 +190,11 @@ def test_without_a_session_the_error_says_how_to_log_in(server: Server) -> None:
     with Client(server.url) as client, pytest.raises(Unauthenticated) as refused:
         client.images.list()
     command = f"bayplan login --server {server.url}"
-    assert refused.value.detail == f"Nobody is logged in to {server.url}; run `{command}` first."
+    assert refused.value.detail == f"You are not logged in to {server.url}: run `{command}` first."
     stored_sessions.keep(server.url, stored_sessions.StoredSession("kim", "ended", "ended"))
     with Client(server.url) as client, pytest.raises(Unauthenticated) as refused:
         client.images.list()
-    assert refused.value.detail == f"The session of kim at {server.url} has ended; run `{command}` again."
+    assert refused.value.detail == f"The session of kim at {server.url} has ended: run `{command}` again."
     with Client(server.url, tokens=Tokens()) as client, pytest.raises(Unauthenticated) as refused:
         client.images.list()
     assert "bayplan login" not in refused.value.detail

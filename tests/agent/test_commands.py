@@ -220,7 +220,7 @@ def test_a_worker_of_one_server_does_not_join_another(server: Server, box: Box, 
     ("arguments", "code", "message"),
     [
         (["--token", "join_nonsense"], 1, "no such join token"),
-        (["--token", "eyJ"], 1, "staff make a join token with `bayplan nodes join-token`"),
+        (["--token", "eyJ"], 1, "ask staff for a join token (`bayplan nodes join-token`)"),
         (["--token", "n\u00f6"], 1, "no join token"),
         ([], 2, "--token"),
         (["--token", "a", "--token-stdin"], 2, "--token"),
@@ -254,7 +254,7 @@ def test_staff_make_tokens_see_workers_and_revoke_them(server: Server, box: Box,
 
     shell = Shell(box.folder / "staff", {"server": server.url, "token": server.token()})
     made = shell.run("nodes", "join-token", "--expires-in", "15m", "--uses", "2")
-    assert "Good for 2 machines until" in made.err
+    assert "Valid for 2 machines until" in made.err
     box.run("join", server.url, "--token", made.out.strip(), "--ip", address)
     listed = shell.run("nodes", "workers").out
     assert box.kept.worker in listed
@@ -268,7 +268,7 @@ def test_staff_make_tokens_see_workers_and_revoke_them(server: Server, box: Box,
     asked = shell.run("nodes", "revoke-join-token", key, code=2).err
     assert f"Error: Revoke the join token {key} (for 1 machine more)?" in asked
     assert shell.run("nodes", "revoke-join-token", key, "--yes").out == f"Revoked the join token {key}.\n"
-    assert "join-tokens` shows" in shell.run("nodes", "revoke-join-token", key, "--yes", code=1).err
+    assert "join-tokens` lists" in shell.run("nodes", "revoke-join-token", key, "--yes", code=1).err
     assert "was revoked" in box.run("join", server.url, "--token", made.out.strip(), "--ip", address, code=1).err
     assert shell.run("nodes", "revoke", box.kept.worker, "--nodes", "-y").out == (
         f"Revoked {box.kept.worker} and removed its nodes.\n"

@@ -111,7 +111,7 @@ def test_prune_removes_entries_that_the_file_does_not_name(here: Shell, file: Pa
 def test_apply_asks_before_it_changes_anything(here: Shell, file: Path) -> None:
     refused = here.run("apply", str(file), code=2)
     assert "  + mine 1.0\n" in refused.out
-    assert "Error: Apply 4 changes? There is no terminal to ask at: add --yes. Nothing was done.\n" in refused.err
+    assert "Error: Apply 4 changes? There is no terminal to ask: add --yes. Nothing was done.\n" in refused.err
     declined = here.at_terminal("apply", str(file), typed=("n",))
     assert declined.code == 1
     assert "Apply 4 changes? [y/N]" in declined.out

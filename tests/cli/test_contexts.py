@@ -20,7 +20,7 @@ CONTEXTS = "config/bayplan/contexts.json"
 
 
 def test_a_person_uses_several_servers_by_name(server: Server, stranger: Shell, password: str) -> None:
-    assert "No contexts; `bayplan login --server URL` adds one." in stranger.run("context", "list").out
+    assert "No contexts: `bayplan login --server URL` adds one." in stranger.run("context", "list").out
     assert stranger.run("context", "add", "dead", "--server", DEAD).out.startswith(
         "Added dead; `bayplan context use dead`"
     )
@@ -34,7 +34,7 @@ def test_a_person_uses_several_servers_by_name(server: Server, stranger: Shell, 
     assert f"{server.url} (the context {name})" in shown
     assert "session until" in shown
 
-    assert stranger.run("context", "use", "dead").out == f"Commands ask dead ({DEAD}) from now on.\n"
+    assert stranger.run("context", "use", "dead").out == f"Commands use dead ({DEAD}) from now on.\n"
     assert stranger.run("images", "list", "--context", name, "-o", "name").out
     assert stranger.with_settings(context=name).run("images", "list", "-o", "name").out
     both = stranger.run("images", "list", "--context", name, "--server", DEAD, code=2).err
@@ -91,7 +91,7 @@ def test_a_name_is_one_servers(config: Path) -> None:
     with pytest.raises(Conflict, match="bayplan context rm prod"):
         contexts.add("prod", "http://127.0.0.1:10")
     for name in ("a b", "", "-x", "x" * 101, "a/b"):
-        with pytest.raises(Invalid, match="no name for a context"):
+        with pytest.raises(Invalid, match="cannot be the name of a context"):
             contexts.add(name, DEAD)
     assert contexts.use_server("http://127.0.0.1:10") == "127.0.0.1:10"
     contexts.add("127.0.0.1:11", DEAD)

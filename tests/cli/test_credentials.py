@@ -54,7 +54,7 @@ def test_the_new_password_comes_from_the_input(shell: Shell, image: str, usernam
     command = ["credentials", "rotate", HOST, username, "--password-stdin", "--no-check"]
     printed = shell.run(*command, typed=f"{SECOND}\n").out
     assert printed.splitlines()[0] == "1 image has the new credentials."
-    assert "not asked" in printed
+    assert "not tried" in printed
     assert SECOND not in printed
     assert password_of(shell, image) == SECOND
     answer = json.loads(shell.run(*command, "--json", typed=f"{FIRST}\n").out)
@@ -70,7 +70,7 @@ def test_a_terminal_asks_for_the_new_password_and_does_not_show_it(shell: Shell,
     assert password_of(shell, image) == SECOND
 
 
-@pytest.mark.parametrize(("text", "reason"), [("", "no password on the input"), ("{\n  key\n}\n", "several lines")])
+@pytest.mark.parametrize(("text", "reason"), [("", "input has no password"), ("{\n  key\n}\n", "several lines")])
 def test_an_input_that_is_no_password_is_refused(
     shell: Shell, image: str, username: str, text: str, reason: str
 ) -> None:
@@ -100,11 +100,11 @@ def test_a_registry_that_cannot_be_asked_changes_nothing(shell: Shell, image: st
         (
             "credentials rotate nowhere.example.org kim --no-check --password-stdin",
             1,
-            "`bayplan credentials list` shows",
+            "`bayplan credentials list` lists",
         ),
         ("credentials rotate nowhere.example.org kim", 1, "--password-stdin"),
         ("credentials rotate ftp://x kim --password-stdin", 1, "registry"),
-        ("images docker-config 1 --format podman", 2, "docker and kubernetes"),
+        ("images docker-config 1 --format podman", 2, "docker or kubernetes"),
         ("audit --kind robot", 1, "user, worker, registry"),
         ("audit --since yesterday", 2, "duration"),
         ("audit --limit 1001", 2, "1000"),
@@ -131,4 +131,4 @@ def test_the_audit_log_is_shown(shell: Shell, image: str, username: str) -> None
     by_name = json.loads(shell.run("audit", "--image", f"{username}:1.0", "--limit", "2", "--json").out)
     assert [entry["action"] for entry in by_name] == ["list", "docker_config"], "to find it by name is a list"
     assert json.loads(shell.run("audit", "--kind", "registry", "--name", HOST, "--image", image, "--json").out) == []
-    assert shell.run("audit", "--image", "999999").out == "Nobody was given a password.\n"
+    assert shell.run("audit", "--image", "999999").out == "There are no entries.\n"

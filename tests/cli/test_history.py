@@ -54,7 +54,7 @@ def test_options_filter_the_history(shell: Shell, image: str) -> None:
     assert by_name == json.loads(shell.run("history", "--resource", "docker", "--pk", image, "--json").out)
     assert [entry["action"] for entry in by_name] == ["change", "change", "create"]
     assert len(json.loads(shell.run("history", "--limit", "2", "--json").out)) == 2
-    assert shell.run("history", "--image", image, "--user", "nobody").out == "Nothing was changed.\n"
+    assert shell.run("history", "--image", image, "--user", "nobody").out == "There are no changes.\n"
     assert len(rows(shell.run("history", "--image", image, "--user", "admin", "--since", "1h").out)) == 5
     assert {entry["resource"] for entry in json.loads(shell.run("history", "--resource", "nodes", "--json").out)} == {
         "nodes"
@@ -62,15 +62,15 @@ def test_options_filter_the_history(shell: Shell, image: str) -> None:
 
 
 def test_options_that_do_not_fit_together_are_refused(shell: Shell) -> None:
-    assert "Give one of --image" in shell.run("history", "--image", "1", "--node", "1", code=2).err
-    assert "the shorter duration" in shell.run("history", "--since", "1h", "--until", "60m", code=2).err
-    assert "say of which --resource" in shell.run("history", "--pk", "1", code=2).err
+    assert "Write only one of --image" in shell.run("history", "--image", "1", "--node", "1", code=2).err
+    assert "--since must be longer than --until" in shell.run("history", "--since", "1h", "--until", "60m", code=2).err
+    assert "add --resource" in shell.run("history", "--pk", "1", code=2).err
     assert "no image" in shell.run("history", "--image", "nothing-of-the-kind", code=1).err
     assert "resource" in shell.run("history", "--resource", "ships", code=1).err
 
 
 def test_until_leaves_out_what_is_newer(shell: Shell, image: str) -> None:
-    assert shell.run("history", "--image", image, "--until", "1h").out == "Nothing was changed.\n"
+    assert shell.run("history", "--image", image, "--until", "1h").out == "There are no changes.\n"
     time.sleep(1.1)
     until = json.loads(shell.run("history", "--image", image, "--since", "1h", "--until", "1s", "--json").out)
     assert [entry["action"] for entry in until] == ["change", "change", "create"]

@@ -27,20 +27,20 @@ def test_logging_in_is_kept_for_its_owner_alone(server: Server, stranger: Shell,
     assert sorted(path.name for path in file.parent.iterdir()) == ["contexts.json", "logins.json"]
 
     assert "Object Detection" in stranger.run("list", "domains", "--server", server.url).out
-    assert stranger.run("logout", "--server", server.url).out == f"admin left {server.url}.\n"
-    assert stranger.run("logout", "--server", server.url).out == f"Nobody was logged in to {server.url}.\n"
+    assert stranger.run("logout", "--server", server.url).out == f"Logged admin out of {server.url}.\n"
+    assert stranger.run("logout", "--server", server.url).out == f"You were not logged in to {server.url}.\n"
     assert "run `bayplan login" in stranger.run("list", "domains", "--server", server.url, code=1).err
 
 
 def test_a_variable_stays_in_force_after_a_log_out(server: Server, stranger: Shell, password: str) -> None:
     stranger.run("login", "-u", "admin", "--password-stdin", "--server", server.url, typed=password)
     done = stranger.with_settings(server=server.url, token="x").run("logout")
-    assert done.out == f"admin left {server.url}.\n"
+    assert done.out == f"Logged admin out of {server.url}.\n"
     assert done.err == (
-        "The session that was kept has ended; BAYPLAN_TOKEN stays in force: commands go by it until you unset it.\n"
+        "The stored session has ended. BAYPLAN_TOKEN is still set: commands use it until you unset it.\n"
     )
     by_password = stranger.with_settings(server=server.url, username="admin", password="x").run("logout")
-    assert by_password.err.startswith("No session was kept; BAYPLAN_USERNAME and BAYPLAN_PASSWORD stay in force")
+    assert by_password.err.startswith("No session was stored. BAYPLAN_USERNAME and BAYPLAN_PASSWORD are still set")
 
 
 def test_a_terminal_is_asked_without_echo(server: Server, stranger: Shell, password: str) -> None:
@@ -68,11 +68,9 @@ def test_an_input_that_ends_and_a_server_that_is_typed_as_an_argument(server: Se
 
 
 def test_without_a_terminal_nothing_is_asked(stranger: Shell) -> None:
-    assert (
-        stranger.run("login", code=1).err == "There is no terminal to ask for the user at; give it with --username.\n"
-    )
+    assert stranger.run("login", code=1).err == "There is no terminal to ask for the user: add --username.\n"
     error = stranger.run("login", "--username", "admin", code=1).err
-    assert error == "There is no terminal to ask for the password at; give it with --password-stdin.\n"
+    assert error == "There is no terminal to ask for the password: add --password-stdin.\n"
 
 
 def test_a_wrong_password(server: Server, stranger: Shell) -> None:
@@ -111,7 +109,7 @@ def test_a_session_that_ended_says_so(server: Server, stranger: Shell) -> None:
     file.write_text(json.dumps({server.url: {"username": "admin", "access": "ended", "refresh": "ended too"}}))
     error = stranger.run("nodes", "list", "--server", server.url, code=1).err
     assert error == (
-        f"The session of admin at {server.url} has ended; run `bayplan login --server {server.url}` again.\n"
+        f"The session of admin at {server.url} has ended: run `bayplan login --server {server.url}` again.\n"
     )
 
 
@@ -187,6 +185,4 @@ def test_a_user_without_a_home_folder() -> None:
 
 def test_a_token_that_the_server_refuses(server: Server, stranger: Shell) -> None:
     error = stranger.with_settings(server=server.url, token="wrong").run("images", "list", code=1).err
-    assert (
-        error == f"{server.url} does not take the access token in BAYPLAN_TOKEN, or no longer; put a new one there.\n"
-    )
+    assert error == f"{server.url} refuses the access token in BAYPLAN_TOKEN: put a new one there.\n"

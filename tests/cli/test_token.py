@@ -12,7 +12,7 @@ def test_a_token_is_made_used_listed_and_revoked(server: Server, shell: Shell) -
     token = made.out.strip()
     assert re.fullmatch(r"bpt_[0-9A-Za-z]{49}", token)
     assert re.fullmatch(
-        r"Good for match until \d{4}-\d\d-\d\d \d\d:\d\d UTC; it is not shown again. .*BAYPLAN_TOKEN\.\n", made.err
+        r"Valid for match until \d{4}-\d\d-\d\d \d\d:\d\d UTC. It is not shown again. .*BAYPLAN_TOKEN\.\n", made.err
     )
     program = shell.with_settings(server=server.url, token=token)
     assert "pytorch" in program.run("images", "list").out
@@ -20,7 +20,7 @@ def test_a_token_is_made_used_listed_and_revoked(server: Server, shell: Shell) -
     error = program.run("images", "rm", "1", "--yes", code=1).err
     assert "the scope 'apply'" in error
     assert "`bayplan token create`" in error
-    assert "log in" in program.run("token", "create", "other", code=1).err
+    assert "Log in" in program.run("token", "create", "other", code=1).err
     listed = shell.run("token", "list").out
     assert re.search(r"ci +match +\d{4}-\d\d-\d\d \d\d:\d\d UTC +", listed)
     assert token not in listed
@@ -28,7 +28,7 @@ def test_a_token_is_made_used_listed_and_revoked(server: Server, shell: Shell) -
     assert "Revoke ci (last use " in refused
     assert shell.run("token", "revoke", "ci", "--yes").out == "Revoked ci.\n"
     (line,) = program.run("images", "list", code=1).err.splitlines()
-    assert line.startswith(f"{server.url} does not take the token in BAYPLAN_TOKEN. The token was revoked")
+    assert line.startswith(f"{server.url} refuses the token in BAYPLAN_TOKEN. The token was revoked")
     assert token not in line
     assert re.search(r"ci +match +revoked", shell.run("token", "list", "--ended").out)
 
@@ -40,7 +40,7 @@ def test_a_token_is_kept_in_place_of_a_session(server: Server, shell: Shell, str
     assert "kept" in stranger.run("whoami").out
     shell.run("token", "revoke", "kept", "--yes")
     (line,) = stranger.run("images", "list", code=1).err.splitlines()
-    assert line.startswith(f"{server.url} does not take the token of admin that is kept here. The token was revoked")
+    assert line.startswith(f"{server.url} refuses the stored token of admin. The token was revoked")
     assert "no token" in stranger.run("login", "--token-stdin", typed="", code=1).err
     assert "--username" in stranger.run("login", "--token-stdin", "-u", "kim", typed=token, code=2).err
     files = [path.read_bytes() for path in server.home.rglob("*") if path.is_file()]

@@ -74,7 +74,7 @@ def test_on_the_database_itself_where_that_is_named(server: Server, shell: Shell
     both = shell.run("user", "list", "--home", home, "--server", server.url, code=2).err
     assert "leave out --server" in both
     by_server = stranger.with_settings(home=home).run("user", "list", "--server", server.url, code=1).err
-    assert by_server.startswith(f"Nobody is logged in to {server.url}")
+    assert by_server.startswith(f"You are not logged in to {server.url}")
     for refusal in (by_server, stranger.run("user", "list", "--server", "http://127.0.0.1:9", code=1).err):
         assert refusal.endswith("On the server's machine, --home or --database works on the database itself.\n")
 

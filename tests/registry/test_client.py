@@ -111,7 +111,7 @@ async def test_credentials_that_are_refused(registry: Registry, wrong: RegistryC
     async with client_for(registry) as client:
         with pytest.raises(RegistryDenied) as caught:
             await inspect(client, reference(registry, "ml/secret:1"), wrong)
-        assert ("Check the password" if wrong else "nter registry_username") in caught.value.detail
+        assert ("Check the password" if wrong else "dd registry_username") in caught.value.detail
         assert wrong is None or wrong.password not in caught.value.detail + repr(caught.value) + repr(wrong)
         await inspect(client, reference(registry, "ml/secret:1"), registry.login)  # and the right one still works
 

@@ -165,7 +165,7 @@ def test_what_can_only_be_read_is_read(
         database.alter(NAME, "SET default_transaction_read_only = on")
         assert _statuses(staff) == [200, 200, 200, 503, 503]
         refused = staff.post("/v1/nodes/create", json=catalogue.node())
-        assert "can be read and not written" in refused.json()["detail"]
+        assert "can be read but not written" in refused.json()["detail"]
         assert int(refused.headers["retry-after"]) >= 1
         assert staff.get("/readyz").json()["status"] == "read_only"
         home = shutil.copytree(template.home, tmp_path / "read-only")
@@ -173,7 +173,7 @@ def test_what_can_only_be_read_is_read(
             home, database=database.url(NAME)
         ) as server:  # nothing is to be written where the tables are there
             assert httpx2.get(f"{server.url}/readyz").json()["status"] == "read_only"
-            assert "It is served all the same" in server.log
+            assert "The server answers all the same" in server.log
             assert "Traceback" not in server.log
         database.alter(NAME, "RESET default_transaction_read_only")
         eventually(lambda: staff.get("/readyz").json()["status"] == "ready", MOST_SECONDS)

@@ -137,7 +137,7 @@ def test_a_signal_ends_all_of_them(tmp_path: Path, number: signal.Signals) -> No
         with pytest.raises(httpx2.ConnectError):
             httpx2.get(f"{server.url}/readyz")
         assert "Traceback" not in server.log
-        assert "is started again" not in server.log
+        assert "starts it again" not in server.log
 
 
 def test_processes_end_with_their_supervisor(tmp_path: Path) -> None:

@@ -30,13 +30,13 @@ TOP_LEVEL = (
 
 GROUPS = {
     "images": "The images of the catalogue.",
-    "nodes": "The nodes: each a GPU of a machine, or a machine without one.",
+    "nodes": "The nodes: each is a GPU of a machine, or a machine without a GPU.",
     "worker": "This machine as a worker of a server.",
-    "prefetch": "Rules for which nodes have which images before anybody asks.",
+    "prefetch": "Rules that say which nodes pull which images in advance.",
     "credentials": "The credentials of registries.",
     "context": "The servers that you use, by name.",
     "token": "Tokens with which programs act for you.",
-    "user": "Users, and your own password; on the server's machine also when nobody can log in.",
+    "user": "Users, and your own password. On the server's machine they work when nobody can log in, too.",
     "secrets": "The keys that encrypt registry passwords.",
 }
 """Folders whose commands form a group with the folder's name, and the group's line in help."""

@@ -17,7 +17,11 @@ COMMANDS_FOR_CALLS: Sequence[tuple[re.Pattern[str], str | Callable[[re.Match[str
     (re.compile(r"POST /v1/nodes/workers/list\b"), "`bayplan nodes workers`"),
     (re.compile(r"GET /v1/credentials\b"), "`bayplan credentials list`"),
     (re.compile(r"DELETE /v1/docker/(\d+)/reinstate\b"), r"`bayplan images reinstate \1`"),
-    (re.compile(r"at /v1/nodes/join-tokens\b"), "with `bayplan nodes join-token`"),
+    (re.compile(r"\(/v1/nodes/join-tokens\)"), "(`bayplan nodes join-token`)"),
+    (re.compile(r"send POST /v1/docker/(\d+)/inspection\b"), r"run `bayplan images inspect \1 --store`"),
+    (re.compile(r"send POST /v1/docker/(\d+)/scan\b"), r"run `bayplan images scan \1`"),
+    (re.compile(r"send 'check' false"), "add --no-check"),
+    (re.compile(r"at /v1/auth/obtain\b"), "with `bayplan login`"),
     (re.compile(r"at /v1/tokens/create\b"), "with `bayplan token create`"),
     (re.compile(r"POST /v1/tokens/list\b"), "`bayplan token list`"),
     (

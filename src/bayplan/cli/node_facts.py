@@ -35,7 +35,10 @@ NODE_FACTS: Mapping[str, NodeFact] = {
     ),
     "compute_capability": NodeFact(
         "compute capability",
-        Annotated[str | None, typer.Option("--compute-capability", "--cc", metavar="X.Y", help="The GPU's, like 8.6.")],
+        Annotated[
+            str | None,
+            typer.Option("--compute-capability", "--cc", metavar="X.Y", help="The GPU's compute capability, like 8.6."),
+        ],
     ),
     "driver_version": NodeFact(
         "driver",
@@ -48,7 +51,11 @@ NODE_FACTS: Mapping[str, NodeFact] = {
         "driver's cuda",
         Annotated[
             str | None,
-            typer.Option("--driver-cuda", metavar="VERSION", help="The CUDA that nvidia-smi shows for it, like 12.8."),
+            typer.Option(
+                "--driver-cuda",
+                metavar="VERSION",
+                help="The CUDA release that nvidia-smi shows for the driver, like 12.8.",
+            ),
         ],
     ),
     "accelerator": NodeFact(
@@ -57,11 +64,11 @@ NODE_FACTS: Mapping[str, NodeFact] = {
     ),
     "target": NodeFact(
         "target",
-        Annotated[str | None, typer.Option(metavar="GFX", help="Of an AMD GPU, like gfx942.")],
+        Annotated[str | None, typer.Option(metavar="GFX", help="The target of an AMD GPU, like gfx942.")],
     ),
     "mig_profile": NodeFact(
         "mig profile",
-        Annotated[str | None, typer.Option(metavar="PROFILE", help="Of a slice of a GPU, like 1g.10gb.")],
+        Annotated[str | None, typer.Option(metavar="PROFILE", help="The MIG profile of a slice, like 1g.10gb.")],
     ),
     "vgpu_licensed": NodeFact(
         "vgpu licensed",
@@ -84,23 +91,26 @@ NODE_FACTS: Mapping[str, NodeFact] = {
     ),
     "architecture": NodeFact(
         "architecture",
-        Annotated[str | None, typer.Option(metavar="ARCH", help="The machine's: amd64 or arm64.")],
+        Annotated[str | None, typer.Option(metavar="ARCH", help="The machine's architecture: amd64 or arm64.")],
     ),
     "runtime_mode": NodeFact(
         "container runtime",
         Annotated[
             str | None,
-            typer.Option(metavar="MODE", help="Of the NVIDIA container runtime: legacy, csv, cdi, jit-cdi or auto."),
+            typer.Option(
+                metavar="MODE", help="The mode of the NVIDIA container runtime: legacy, csv, cdi, jit-cdi or auto."
+            ),
         ],
     ),
     "toolkit_version": NodeFact(
         "container toolkit",
-        Annotated[str | None, typer.Option(metavar="VERSION", help="Of the NVIDIA container toolkit.")],
+        Annotated[str | None, typer.Option(metavar="VERSION", help="The version of the NVIDIA container toolkit.")],
     ),
     "cdi_driver_version": NodeFact(
         "driver of cdi",
         Annotated[
-            str | None, typer.Option(metavar="VERSION", help="The driver that its CDI specification was made for.")
+            str | None,
+            typer.Option(metavar="VERSION", help="The driver that the machine's CDI specification was made for."),
         ],
     ),
     "fabric_ready": NodeFact(
@@ -114,18 +124,23 @@ NODE_FACTS: Mapping[str, NodeFact] = {
     ),
     "l4t_version": NodeFact(
         "jetson linux",
-        Annotated[str | None, typer.Option("--jetson-linux", metavar="VERSION", help="Of Jetson Linux, like 36.4.3.")],
+        Annotated[
+            str | None,
+            typer.Option("--jetson-linux", metavar="VERSION", help="The release of Jetson Linux, like 36.4.3."),
+        ],
     ),
     "wsl": NodeFact(
         "wsl",
         Annotated[
             bool | None,
-            typer.Option("--wsl/--no-wsl", help="Whether it is a Windows Subsystem for Linux.", show_default=False),
+            typer.Option(
+                "--wsl/--no-wsl", help="Whether the machine runs Windows Subsystem for Linux.", show_default=False
+            ),
         ],
     ),
     "kernel_version": NodeFact(
         "kernel",
-        Annotated[str | None, typer.Option("--kernel", metavar="VERSION", help="Of its Linux kernel.")],
+        Annotated[str | None, typer.Option("--kernel", metavar="VERSION", help="The version of the Linux kernel.")],
     ),
     "shared_memory_bytes": NodeFact(
         "shared memory",

@@ -48,7 +48,7 @@ def agreed(question: str, *, yes: bool) -> bool:
     if yes:
         return True
     if not sys.stdin.isatty():
-        raise UsageError(f"{question} There is no terminal to ask at: add --yes. Nothing was done.")
+        raise UsageError(f"{question} There is no terminal to ask: add --yes. Nothing was done.")
     answer = yes_or_no(question)
     if not answer:
         typer.echo("Nothing was done.")
@@ -65,16 +65,16 @@ def password_from_input() -> str:
     """The password on the one line of the input. Raises `Invalid` where there are several lines, or nothing."""
     password = sys.stdin.read().removesuffix("\n").removesuffix("\r")
     if not password:
-        raise Invalid("There is no password on the input.")
+        raise Invalid("The input has no password.")
     if "\n" in password:
-        raise Invalid("There are several lines on the input, and a password has one.")
+        raise Invalid("The input has several lines, and a password is one line.")
     return password
 
 
 def require_terminal(*, from_input: bool) -> None:
     """Raises `Invalid` where a password is not on the input and there is no terminal to ask for it at."""
     if not from_input and not sys.stdin.isatty():
-        raise Invalid("There is no terminal to ask for the password at; give it with --password-stdin.")
+        raise Invalid("There is no terminal to ask for the password: add --password-stdin.")
 
 
 def new_password(from_input: bool) -> str:

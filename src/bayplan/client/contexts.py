@@ -67,12 +67,12 @@ def _keep(contexts: Contexts) -> Contexts:
 def add(name: str, server: str) -> None:
     """Adds a context; raises `Invalid` for a name that is none, and `Conflict` where it is that of another server."""
     if not _NAME.fullmatch(name):
-        raise Invalid(f"{name!r} is no name for a context: use letters, digits and . _ - : @, 100 at most.")
+        raise Invalid(f"{name!r} cannot be the name of a context: use at most 100 letters, digits and . _ - : @")
     contexts, url = load(), server_address(server)
     existing = contexts.servers.get(name)
     if existing not in (None, url):
         raise Conflict(
-            f"The context {name} is {existing} already; `bayplan context rm {name}` first, or take another name."
+            f"The context {name} is {existing} already: use another name, or run `bayplan context rm {name}` first."
         )
     _keep(replace(contexts, servers=contexts.servers | {name: url}))
 

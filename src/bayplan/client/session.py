@@ -70,16 +70,16 @@ def has_account_settings(settings: ClientSettings) -> bool:
 
 def nobody(url: str) -> Unauthenticated:
     """The error for a server at which nobody is logged in."""
-    return Unauthenticated(f"Nobody is logged in to {url}; run `bayplan login{_at(url)}` first.")
+    return Unauthenticated(f"You are not logged in to {url}: run `bayplan login{_at(url)}` first.")
 
 
 def _by_token(url: str, token: str) -> ServerAccount:
     def refusal(detail: str) -> str:
         if token.startswith("bpt_"):
-            return f"{url} does not take the token in BAYPLAN_TOKEN. {detail}"
-        return f"{url} does not take the access token in BAYPLAN_TOKEN, or no longer; put a new one there."
+            return f"{url} refuses the token in BAYPLAN_TOKEN. {detail}"
+        return f"{url} refuses the access token in BAYPLAN_TOKEN: put a new one there."
 
-    return ServerAccount(Tokens(access=clean_token(token, "BAYPLAN_TOKEN holds no access token")), refusal=refusal)
+    return ServerAccount(Tokens(access=clean_token(token, "BAYPLAN_TOKEN has no valid access token")), refusal=refusal)
 
 
 def _by_session(url: str, session: stored_sessions.StoredSession) -> ServerAccount:
@@ -89,8 +89,8 @@ def _by_session(url: str, session: stored_sessions.StoredSession) -> ServerAccou
 
     def refusal(detail: str) -> str:
         if session.refresh is None:  # a token for programs, whose end the server explains
-            return f"{url} does not take the token of {session.username} that is kept here. {detail}"
-        return f"The session of {session.username} at {url} has ended; run `bayplan login{_at(url)}` again."
+            return f"{url} refuses the stored token of {session.username}. {detail}"
+        return f"The session of {session.username} at {url} has ended: run `bayplan login{_at(url)}` again."
 
     return ServerAccount(session.tokens, on_tokens=keep, refusal=refusal)
 

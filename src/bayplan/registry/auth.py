@@ -106,7 +106,7 @@ def follow(
         )
     if credentials is None:
         raise RegistryDenied(
-            f"'{registry.authority}' asks for credentials. Enter registry_username and registry_password."
+            f"'{registry.authority}' asks for credentials. Add registry_username and registry_password."
         )
     return credentials
 

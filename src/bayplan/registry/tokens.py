@@ -115,7 +115,7 @@ def denied(purpose: Purpose, *, credentials_were_sent: bool) -> RegistryDenied:
     where = f"'{purpose.registry.authority}'"
     if purpose.credentials is None:
         return RegistryDenied(
-            f"{where} does not show '{purpose.repository}' without credentials. Check the image's name, or enter "
+            f"{where} does not show '{purpose.repository}' without credentials. Check the image's name, or add "
             "registry_username and registry_password."
         )
     if not credentials_were_sent:

@@ -44,7 +44,7 @@ def show_audit(entries: Sequence[AuditEntry]) -> None:
         for entry in entries
     ]
     if not rows:
-        return show(Text("Nobody was given a password.", style=MUTED))
+        return show(Text("There are no entries.", style=MUTED))
     return show(table(columns, rows), Text("1 entry" if len(rows) == 1 else f"{len(rows):,} entries", style=MUTED))
 
 

@@ -44,7 +44,7 @@ def show_history(entries: Sequence[HistoryEntry], names: Names) -> None:
         for entry in entries
     ]
     if not rows:
-        return show(Text("Nothing was changed.", style=MUTED))
+        return show(Text("There are no changes.", style=MUTED))
     return show(table(columns, rows), Text("1 entry" if len(rows) == 1 else f"{len(rows):,} entries", style=MUTED))
 
 

@@ -9,15 +9,22 @@ from bayplan.cli.options import TABLE, Output, Server, SortBy, duration
 
 def audit(
     image: Annotated[
-        str | None, typer.Option(metavar="IMAGE", help="Only of that image: its key, or name:version.")
+        str | None, typer.Option(metavar="IMAGE", help="Only entries about this image: its key, or name:version.")
     ] = None,
-    name: Annotated[str | None, typer.Option(metavar="NAME", help="Only to that user, worker or registry.")] = None,
-    kind: Annotated[str | None, typer.Option(metavar="KIND", help="Only to a user, a worker or a registry.")] = None,
+    name: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Only entries about this user, worker or registry.")
+    ] = None,
+    kind: Annotated[
+        str | None,
+        typer.Option(metavar="KIND", help="Only entries about this kind of recipient: user, worker or registry."),
+    ] = None,
     since: Annotated[
         int | None,
-        typer.Option(parser=duration, metavar="DURATION", help="Only what is at most that old: 90s, 15m, 12h, 7d."),
+        typer.Option(
+            parser=duration, metavar="DURATION", help="Only entries of this time until now: 90s, 15m, 12h, 7d."
+        ),
     ] = None,
-    limit: Annotated[int, typer.Option(min=1, max=1000, metavar="N", help="At most so many.")] = 100,
+    limit: Annotated[int, typer.Option(min=1, max=1000, metavar="N", help="The most entries to show.")] = 100,
     sort_by: SortBy = None,
     server: Server = None,
     output_format: Output = TABLE,

@@ -9,25 +9,32 @@ from bayplan.cli.options import TABLE, Output, Server, SortBy, UsageError, durat
 
 def history(
     resource: Annotated[
-        str | None, typer.Option(metavar="RESOURCE", help="Only of objects like docker, nodes, users, prefetch.")
+        str | None,
+        typer.Option(
+            metavar="RESOURCE", help="Only changes of this kind of object: docker, nodes, users, prefetch, ..."
+        ),
     ] = None,
-    pk: Annotated[int | None, typer.Option(min=1, metavar="KEY", help="Only of the object with that key.")] = None,
+    pk: Annotated[
+        int | None, typer.Option(min=1, metavar="KEY", help="Only changes of the object with this key.")
+    ] = None,
     image: Annotated[
-        str | None, typer.Option(metavar="IMAGE", help="Only of that image: its key, or name:version.")
+        str | None, typer.Option(metavar="IMAGE", help="Only changes of this image: its key, or name:version.")
     ] = None,
     node: Annotated[
-        str | None, typer.Option(metavar="NODE", help="Only of that node: its key, or machine#index.")
+        str | None, typer.Option(metavar="NODE", help="Only changes of this node: its key, or machine#index.")
     ] = None,
-    user: Annotated[str | None, typer.Option(metavar="NAME", help="Only by that user or worker.")] = None,
+    user: Annotated[str | None, typer.Option(metavar="NAME", help="Only changes by this user or worker.")] = None,
     since: Annotated[
         int | None,
-        typer.Option(parser=duration, metavar="DURATION", help="Only what is at most that old: 90s, 15m, 12h, 7d."),
+        typer.Option(
+            parser=duration, metavar="DURATION", help="Only changes of this time until now: 90s, 15m, 12h, 7d."
+        ),
     ] = None,
     until: Annotated[
         int | None,
-        typer.Option(parser=duration, metavar="DURATION", help="Only what is at least that old: 90s, 15m, 12h, 7d."),
+        typer.Option(parser=duration, metavar="DURATION", help="Only changes before this time: 90s, 15m, 12h, 7d ago."),
     ] = None,
-    limit: Annotated[int, typer.Option(min=1, metavar="N", help="At most so many.")] = 100,
+    limit: Annotated[int, typer.Option(min=1, metavar="N", help="The most changes to show.")] = 100,
     sort_by: SortBy = None,
     server: Server = None,
     output_format: Output = TABLE,
@@ -43,11 +50,11 @@ def history(
     from bayplan.cli.audit._history_names import read_names
 
     if sum((image is not None, node is not None, resource is not None or pk is not None)) > 1:
-        raise UsageError("Give one of --image, --node, and --resource with --pk.")
+        raise UsageError("Write only one of --image, --node, and --resource with --pk.")
     if pk is not None and resource is None:
-        raise UsageError("--pk is the key of an object; say of which --resource.")
+        raise UsageError("--pk is the key of an object: add --resource.")
     if since is not None and until is not None and until >= since:
-        raise UsageError("Nothing lies between --since and --until; give --until the shorter duration.")
+        raise UsageError("--since must be longer than --until: both say how long ago.")
     now = datetime.now(UTC)
     earliest, latest = (
         None if seconds is None else (now - timedelta(seconds=seconds)).isoformat() for seconds in (since, until)

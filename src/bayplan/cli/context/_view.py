@@ -28,7 +28,7 @@ class NamedServerEntry(TypedDict):
 def show_list(contexts: Sequence[ContextEntry]) -> None:
     """Prints the contexts, the current one with a star."""
     if not contexts:
-        return show(Text("No contexts; `bayplan login --server URL` adds one.", style=MUTED))
+        return show(Text("No contexts: `bayplan login --server URL` adds one.", style=MUTED))
     columns = (Column(""), Column("name"), Column("server"), Column("user", spare=1))
     rows = [
         (

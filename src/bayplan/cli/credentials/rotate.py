@@ -11,15 +11,21 @@ from bayplan.errors import Invalid
 
 
 def rotate(
-    registry: Annotated[str, typer.Argument(metavar="REGISTRY", help="Its host, or docker.io.", show_default=False)],
-    username: Annotated[str, typer.Argument(metavar="USERNAME", help="Who logs in there.", show_default=False)],
+    registry: Annotated[
+        str, typer.Argument(metavar="REGISTRY", help="The registry's host, or docker.io.", show_default=False)
+    ],
+    username: Annotated[
+        str, typer.Argument(metavar="USERNAME", help="The user name of the credentials.", show_default=False)
+    ],
     new_username: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Who logs in there from now on [default: the same]")
+        str | None, typer.Option(metavar="NAME", help="The new user name [default: the same]")
     ] = None,
     password_stdin: Annotated[
         bool, typer.Option("--password-stdin", help="Read the new password from the input.")
     ] = False,
-    check: Annotated[bool, typer.Option("--check/--no-check", help="Whether to try it at the registry first.")] = True,
+    check: Annotated[
+        bool, typer.Option("--check/--no-check", help="Whether to try the new credentials at the registry first.")
+    ] = True,
     server: Server = None,
     output_format: Output = TABLE,
 ) -> None:
@@ -46,6 +52,6 @@ def _password(username: str, registry: str, *, from_input: bool, twice: bool) ->
     if from_input:
         return prompt.password_from_input()
     if not sys.stdin.isatty():
-        raise Invalid("There is no terminal to ask for the new password at; give --password-stdin.")
+        raise Invalid("There is no terminal to ask for the new password: add --password-stdin.")
     question = f"New password of {username} at {registry}"
-    return prompt.text(question, hidden=True, twice="The same again" if twice else False)
+    return prompt.text(question, hidden=True, twice="The new password again" if twice else False)

@@ -81,10 +81,8 @@ def add(client: Client, draft: ImageDraft, credentials: Mapping[str, str | None]
         try:
             client.images.store_inspection(added["pk"])
         except BayplanError as error:
-            again = f"`bayplan images inspect {added['pk']} --store` does it again"
-            error.detail = (
-                f"The image was added as {added['pk']}, without what its registry says ({again}): {error.detail}"
-            )
+            again = f"`bayplan images inspect {added['pk']} --store` repeats it"
+            error.detail = f"The image was added as {added['pk']}, but its inspection failed ({again}): {error.detail}"
             raise
     sentence = f"Added {added['name']} {added['version']} as image {added['pk']}."
     return output.render(added, output_format, view=sentence, name=image_view.name)
@@ -175,7 +173,7 @@ def _create(client: Client, filled: Body, new_framework: str | None) -> Any:
 def _show_inspection(inspection: InspectionAnswer, facts: Body) -> None:
     framework = f"{facts['framework']} {facts['framework_version']}" if "framework_version" in facts else None
     platforms = [
-        "/".join(part for part in (platform["os"], platform["architecture"]) if part) or "a platform it does not name"
+        "/".join(part for part in (platform["os"], platform["architecture"]) if part) or "an unknown platform"
         for platform in inspection["platforms"]
     ]
     output.show(

@@ -22,8 +22,8 @@ UNCHECKED = "unchecked"
 REMEDIES = {
     "moved": "See what changed with `bayplan images show IMAGE`; `bayplan images inspect IMAGE --store` accepts it.",
     "missing": "Push it again, correct its url with `bayplan images edit IMAGE --url ...`, or retire it with `bayplan images rm IMAGE`.",
-    "denied": "Give it credentials that are good: `bayplan images edit IMAGE --registry-username NAME`.",
-    "unreachable": "The server checks it again by itself, sooner than usual; see to the registry, its name or the settings.",
+    "denied": "Enter valid credentials: `bayplan images edit IMAGE --registry-username NAME`.",
+    "unreachable": "The server checks it again soon. Check that the registry is up, its name, and the server's settings.",
 }
 
 
@@ -46,7 +46,7 @@ def show_all(requested: int, counts: CheckCounts, failing: Sequence[FailingImage
     states = {state: number for state, number in counts["states"].items() if number}
     hidden = sum(number for state, number in states.items() if state not in ("ok", UNCHECKED)) - len(failing)
     if hidden > 0:
-        more = f"and {hidden:,} more; `bayplan images list --state not-ok` has them all"
+        more = f"and {hidden:,} more: `bayplan images list --state not-ok` lists all"
         show(Text(more, style=MUTED))
     summary = ", ".join(f"{number:,} {state}" for state, number in states.items())
     return show(Text(f"Checked {count(requested, 'image')}. Of {counts['images']:,} in all: {summary}."))

@@ -10,26 +10,32 @@ from bayplan.cli.options import NONE, Command, UsageError, size, takes_options
 
 _OPTIONS: Mapping[str, Any] = {
     "architecture": Annotated[
-        list[str] | None, typer.Option(metavar="ARCH", help="A platform that it is built for; repeat it.")
+        list[str] | None,
+        typer.Option(metavar="ARCH", help="A platform that the image is built for; repeat the option for more."),
     ],
     "accelerator": Annotated[
-        str | None, typer.Option(metavar="KIND", help="The kind of GPU that it is for: cuda, rocm, ascend, ...")
+        str | None, typer.Option(metavar="KIND", help="The kind of GPU that the image is for: cuda, rocm, ascend, ...")
     ],
-    "rocm_version": Annotated[str | None, typer.Option("--rocm", metavar="VERSION", help="The ROCm release in it.")],
+    "rocm_version": Annotated[str | None, typer.Option("--rocm", metavar="VERSION", help="The image's ROCm release.")],
     "requirement": Annotated[
         list[str] | None,
-        typer.Option(metavar="NAME=VALUE", help="An NVIDIA_REQUIRE_... variable in it; repeat it."),
+        typer.Option(
+            metavar="NAME=VALUE", help="An NVIDIA_REQUIRE_... variable of the image; repeat the option for more."
+        ),
     ],
     "disable_require": Annotated[
-        bool | None, typer.Option(help="Whether NVIDIA_DISABLE_REQUIRE is set in it.", show_default=False)
+        bool | None, typer.Option(help="Whether the image sets NVIDIA_DISABLE_REQUIRE.", show_default=False)
     ],
     "compat_package": Annotated[
-        str | None, typer.Option(metavar="'CUDA DRIVER'", help="Its cuda-compat package, as '12.4 550.54.15'.")
+        str | None,
+        typer.Option(
+            metavar="'CUDA DRIVER'", help="CUDA and driver of the image's cuda-compat package, as '12.4 550.54.15'."
+        ),
     ],
     "compat_activation": Annotated[
         str | None,
         typer.Option(
-            metavar="HOW", help="How that package comes before the driver: toolkit, entrypoint, always or never."
+            metavar="HOW", help="What puts that package before the driver: toolkit, entrypoint, always or never."
         ),
     ],
     "compat_on_loader_path": Annotated[
@@ -37,44 +43,64 @@ _OPTIONS: Mapping[str, Any] = {
         typer.Option(help="The same as --compat-activation always, or never.", show_default=False),
     ],
     "framework_cuda": Annotated[
-        str | None, typer.Option(metavar="VERSION", help="The CUDA that its framework was built with, like 12.8.")
+        str | None,
+        typer.Option(metavar="VERSION", help="The CUDA release that the image's framework was built with, like 12.8."),
     ],
     "kernel_architecture": Annotated[
         list[str] | None,
         typer.Option(
             metavar="[LIBRARY=]X.Y",
-            help="A GPU that it has kernels for (9.0, 12.0+PTX, gfx942, flash_attn=8.0); repeat it.",
+            help="A GPU that the image has kernels for (9.0, 12.0+PTX, gfx942, flash_attn=8.0); repeat the option for "
+            "more.",
         ),
     ],
     "compiles_at_runtime": Annotated[
         bool | None,
-        typer.Option(help="Whether it compiles kernels while it runs, to PTX.", show_default=False),
+        typer.Option(help="Whether the image compiles kernels to PTX while it runs.", show_default=False),
     ],
     "compiles_to": Annotated[
         str | None,
-        typer.Option(metavar="FORM", help="What it compiles kernels to while it runs: ptx or cubin (machine code)."),
+        typer.Option(
+            metavar="FORM", help="What the image compiles kernels to while it runs: ptx or cubin (machine code)."
+        ),
     ],
     "compiler_cuda": Annotated[
-        str | None, typer.Option(metavar="VERSION", help="The CUDA of the compiler in it, like 12.8.")
+        str | None, typer.Option(metavar="VERSION", help="The CUDA release of the image's compiler, like 12.8.")
     ],
-    "min_driver": Annotated[str | None, typer.Option(metavar="VERSION", help="The oldest driver for it.")],
+    "min_driver": Annotated[
+        str | None, typer.Option(metavar="VERSION", help="The oldest driver that the image accepts.")
+    ],
     "min_compute_capability": Annotated[
-        str | None, typer.Option(metavar="X.Y", help="The lowest compute capability for it.")
+        str | None, typer.Option(metavar="X.Y", help="The lowest compute capability that the image accepts.")
     ],
     "min_gpu_memory_bytes": Annotated[
         int | None,
-        typer.Option("--min-gpu-memory", metavar="SIZE", parser=size, help="The least GPU memory for it, like 24GiB."),
+        typer.Option(
+            "--min-gpu-memory",
+            metavar="SIZE",
+            parser=size,
+            help="The GPU memory that the image needs at least, like 24GiB.",
+        ),
     ],
     "min_shared_memory_bytes": Annotated[
         int | None,
-        typer.Option("--min-shared-memory", metavar="SIZE", parser=size, help="The least /dev/shm for it, like 8GiB."),
+        typer.Option(
+            "--min-shared-memory",
+            metavar="SIZE",
+            parser=size,
+            help="The /dev/shm that the image needs at least, like 8GiB.",
+        ),
     ],
-    "min_gpus": Annotated[int | None, typer.Option(metavar="NUMBER", help="How many GPUs it uses at least.")],
+    "min_gpus": Annotated[
+        int | None, typer.Option(metavar="NUMBER", help="The number of GPUs that the image needs at least.")
+    ],
     "needs_driver": Annotated[
         bool | None,
-        typer.Option(help="Whether it needs the GPU's driver without using CUDA.", show_default=False),
+        typer.Option(help="Whether the image needs the GPU's driver without using CUDA.", show_default=False),
     ],
-    "end_of_life": Annotated[str | None, typer.Option(metavar="YYYY-MM-DD", help="Its last day of support.")],
+    "end_of_life": Annotated[
+        str | None, typer.Option(metavar="YYYY-MM-DD", help="The last day on which the image is maintained.")
+    ],
 }
 
 
@@ -101,7 +127,7 @@ def entered(options: Mapping[str, Any]) -> dict[str, Any]:
         facts["compat_package"] = _compat_package(facts["compat_package"])
     if "compiles_to" in facts:
         if "compiles_at_runtime" in facts:
-            raise UsageError("--compiles-to says that it compiles: leave --compiles-at-runtime out.")
+            raise UsageError("--compiles-to includes --compiles-at-runtime: leave that out.")
         facts["compiles_at_runtime"] = facts.pop("compiles_to")
     if "kernel_architecture" in facts:
         facts["kernel_architectures"] = _kernel_architectures(facts.pop("kernel_architecture"))
@@ -130,7 +156,7 @@ def _kernel_architectures(texts: list[str]) -> list[str] | dict[str, list[str]]:
     if not any(named):
         return texts
     if not all(named):
-        raise UsageError("Give --kernel-architecture with a library each time, as in 'torch=9.0', or never.")
+        raise UsageError("Write each --kernel-architecture with a library, as in 'torch=9.0', or none.")
     libraries: dict[str, list[str]] = {}
     for library, _, kernel in pairs:
         libraries.setdefault(library, []).append(kernel)

@@ -53,7 +53,7 @@ def _platforms(platforms: list[InspectedPlatform], digest: str) -> Text | Lines:
         )
         for platform in platforms
     ]
-    return table(columns, rows) if rows else Text("It is for no platform.", style=MUTED)
+    return table(columns, rows) if rows else Text("The image names no platform.", style=MUTED)
 
 
 def _facts(platforms: list[InspectedPlatform]) -> Text | Lines:
@@ -64,7 +64,7 @@ def _facts(platforms: list[InspectedPlatform]) -> Text | Lines:
             key = (name, fact_value(fact["value"]), fact["source"], fact["certainty"])
             platforms_of.setdefault(key, []).append(_platform(platform))
     if not platforms_of:
-        return Text("It says nothing about itself that bayplan reads.", style=MUTED)
+        return Text("The image has no facts that bayplan reads.", style=MUTED)
     columns = [Column("fact"), Column("value", gives_way=True), Column("read from", gives_way=True)]
     if len(platforms) > 1:
         columns.append(Column("on"))

@@ -11,23 +11,31 @@ from bayplan.cli.options import NONE, UsageError
 from bayplan.errors import Invalid
 
 Url = typer.Option(metavar="REFERENCE", help="What `docker pull` takes.", show_default=False)
-Framework = typer.Option(metavar="'NAME VERSION'", help="The framework in it, as 'PyTorch 2.4'.", show_default=False)
-DomainName = typer.Option("--domain", metavar="NAME", help="Its domain: ic, od, ...", show_default=False)
-Tasks = typer.Option("--task", metavar="TASK", help="What it does: train, ...; repeat it.", show_default=False)
-LicenceName = typer.Option("--licence", metavar="NAME", help="Its licence: MIT, Apache-2.0, ...", show_default=False)
+Framework = typer.Option(metavar="'NAME VERSION'", help="The image's framework, as 'PyTorch 2.4'.", show_default=False)
+DomainName = typer.Option("--domain", metavar="NAME", help="The image's domain: ic, od, ...", show_default=False)
+Tasks = typer.Option(
+    "--task", metavar="TASK", help="A task of the image: train, ...; repeat the option for more.", show_default=False
+)
+LicenceName = typer.Option(
+    "--licence", metavar="NAME", help="The image's licence: MIT, Apache-2.0, ...", show_default=False
+)
 Registry = Annotated[str | None, typer.Option(metavar="HOST", help="The registry [default: the one that --url names]")]
 Cuda = Annotated[
-    str | None, typer.Option("--cuda", metavar="VERSION", help="The CUDA release in it: 12.4, 12.4.1, or none.")
+    str | None, typer.Option("--cuda", metavar="VERSION", help="The image's CUDA release: 12.4, 12.4.1, or none.")
 ]
 MinGeneration = Annotated[
-    str | None, typer.Option(metavar="NAME", help="The oldest GPU generation that it runs on: Ampere, ..., or none.")
+    str | None,
+    typer.Option(metavar="NAME", help="The oldest GPU generation that the image runs on: Ampere, ..., or none."),
 ]
-Cpu = Annotated[bool | None, typer.Option("--cpu/--no-cpu", help="Whether it runs without GPU.", show_default=False)]
+Cpu = Annotated[
+    bool | None, typer.Option("--cpu/--no-cpu", help="Whether the image runs without a GPU.", show_default=False)
+]
 RegistryUser = Annotated[
-    str | None, typer.Option(metavar="NAME", help="Who logs in to the registry; the password is asked for. Or none.")
+    str | None,
+    typer.Option(metavar="NAME", help="The user name for the registry, or none; bayplan asks for the password."),
 ]
 RegistryPasswordStdin = Annotated[
-    bool, typer.Option("--registry-password-stdin", help="Read that password from the input.")
+    bool, typer.Option("--registry-password-stdin", help="Read the registry's password from the input.")
 ]
 
 
@@ -40,7 +48,7 @@ def registry_credentials(username: str | None, password_stdin: bool) -> dict[str
     """The fields for the registry's credentials; the password is never on the command line, where others can see it."""
     if username is None:
         if password_stdin:
-            raise UsageError("--registry-password-stdin goes with --registry-username.")
+            raise UsageError("--registry-password-stdin needs --registry-username.")
         return {}
     if username == NONE:
         return {"registry_username": None, "registry_password": None}
@@ -49,5 +57,5 @@ def registry_credentials(username: str | None, password_stdin: bool) -> dict[str
     elif sys.stdin.isatty():
         password = prompt.text(f"Password of {username} at the registry", hidden=True)
     else:
-        raise Invalid("There is no terminal to ask for the registry's password at; give --registry-password-stdin.")
+        raise Invalid("There is no terminal to ask for the registry's password: add --registry-password-stdin.")
     return {"registry_username": username, "registry_password": password}

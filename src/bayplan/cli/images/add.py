@@ -26,22 +26,24 @@ from bayplan.cli.options import TABLE, Output, Server, UsageError
 @takes_image_facts()
 def add(
     name: Annotated[
-        str, typer.Argument(metavar="NAME|REFERENCE", help="Its name; or its reference alone.", show_default=False)
+        str,
+        typer.Argument(metavar="NAME|REFERENCE", help="The image's name, or its reference alone.", show_default=False),
     ],
     version: Annotated[
-        str | None, typer.Argument(metavar="VERSION", help="Its version, after its name.", show_default=False)
+        str | None, typer.Argument(metavar="VERSION", help="The image's version, after its name.", show_default=False)
     ] = None,
     url: Annotated[str | None, Url] = None,
     named: Annotated[
-        str | None, typer.Option("--name", metavar="NAME", help="With a reference: its name [default: as there]")
+        str | None,
+        typer.Option("--name", metavar="NAME", help="With a reference: the image's name [default: from the reference]"),
     ] = None,
     versioned: Annotated[
         str | None,
-        typer.Option("--version", metavar="VERSION", help="With a reference: its version [default: the tag]"),
+        typer.Option("--version", metavar="VERSION", help="With a reference: the image's version [default: the tag]"),
     ] = None,
     framework: Annotated[str | None, Framework] = None,
     create_framework: Annotated[
-        bool, typer.Option("--create-framework", help="Add the framework that the image names, where there is none.")
+        bool, typer.Option("--create-framework", help="Add the image's framework if the catalogue lacks it.")
     ] = False,
     domain: Annotated[str | None, DomainName] = None,
     task: Annotated[list[str] | None, Tasks] = None,
@@ -79,7 +81,9 @@ def add(
     }
     if version is None:
         if url is not None or registry is not None:
-            raise UsageError("A reference alone says where the image is; --url and --registry go with NAME VERSION.")
+            raise UsageError(
+                "A reference says where the image is: leave out --url and --registry, or write NAME VERSION."
+            )
         draft = add_interactive.ImageDraft(
             name, body({"name": named, "version": versioned, **options}), create_framework=create_framework
         )
@@ -87,11 +91,13 @@ def add(
         with connection.connect(server) as client:
             return add_interactive.add(client, draft, credentials, output_format)
     if named is not None or versioned is not None or create_framework:
-        raise UsageError("--name, --version and --create-framework go with a reference alone.")
+        raise UsageError("--name, --version and --create-framework need a reference in place of NAME VERSION.")
     needed = {"--url": url, "--framework": framework, "--domain": domain, "--task": task, "--licence": licence}
     missing = [option for option, value in needed.items() if not value]
     if url is None or missing:
-        raise UsageError(f"Missing {', '.join(missing)}. Or give a reference alone, to have its registry asked.")
+        raise UsageError(
+            f"Missing {', '.join(missing)}. Or write a reference alone, and bayplan reads the rest from its registry."
+        )
     where = {"name": name, "version": version, "url": url, "registry": registry or Reference.parse(url).registry}
     credentials = registry_credentials(registry_username, registry_password_stdin)
     with connection.connect(server) as client:

@@ -23,7 +23,7 @@ def docker_config(
     from bayplan.cli import connection, lookup, output
 
     if format_ not in FORMATS:
-        raise typer.BadParameter(f"{format_!r} is no format; there are {' and '.join(FORMATS)}.", param_hint="--format")
+        raise typer.BadParameter(f"{format_!r} is not a format: write {' or '.join(FORMATS)}.", param_hint="--format")
     with connection.connect(server) as client:
         pk = lookup.image(client, image)["pk"]
         output.show_json(client.images.docker_config(pk, kubernetes=format_ == "kubernetes"))

@@ -26,8 +26,8 @@ from bayplan.cli.options import TABLE, ImageWords, Output, Server, UsageError
 @takes_image_facts()
 def edit(
     image: ImageWords,
-    name: Annotated[str | None, typer.Option(metavar="NAME", help="Its new name.")] = None,
-    version: Annotated[str | None, typer.Option(metavar="VERSION", help="Its new version.")] = None,
+    name: Annotated[str | None, typer.Option(metavar="NAME", help="The image's new name.")] = None,
+    version: Annotated[str | None, typer.Option(metavar="VERSION", help="The image's new version.")] = None,
     url: Annotated[str | None, Url] = None,
     registry: Registry = None,
     cuda: Cuda = None,
@@ -64,7 +64,7 @@ def edit(
     }
     changes = body(options) | registry_credentials(registry_username, registry_password_stdin)
     if not changes:
-        raise UsageError("Say what to change, as in `--cuda 12.4.1`; --help lists what there is.")
+        raise UsageError("Write what to change, as in `--cuda 12.4.1`: --help lists all options.")
     with connection.connect(server) as client:
         changed = client.images.update(lookup.image(client, image)["pk"], changes)
     sentence = f"Changed {', '.join(sorted(changes))} of {changed['name']} {changed['version']}."

@@ -53,7 +53,7 @@ def inspect(
                 inspection = _inspect(client, text, credentials)
         elif registry_username is not None:
             raise UsageError(
-                "An image of the catalogue is inspected with its own credentials: see `bayplan images edit`."
+                "An image of the catalogue is inspected with its own credentials: change them with `bayplan images edit`."
             )
         elif store:
             with output.working(f"Asking for {image['url']}"):
@@ -63,7 +63,8 @@ def inspect(
                 inspection = client.images.inspection(image["pk"])
             except NotFound as error:
                 raise NotFound(
-                    f"The registry of {image['name']} {image['version']} was not asked yet; add --store to do it now.",
+                    f"The registry of {image['name']} {image['version']} was not inspected yet: add --store to inspect it "
+                    "now.",
                     code=error.code,
                 ) from None
     return output.render(inspection, output_format, view=lambda answer: inspection_view.show_inspection(answer, image))

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 def rm(
     images: ImagesWords,
-    hard: Annotated[bool, typer.Option("--hard", help="For good: nothing is left to reinstate.")] = False,
+    hard: Annotated[bool, typer.Option("--hard", help="Remove for good: the image cannot be reinstated.")] = False,
     yes: Yes = False,
     server: Server = None,
 ) -> None:

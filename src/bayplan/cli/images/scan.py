@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 def scan(
     image: ImageWords,
     architecture: Annotated[
-        str | None, typer.Option(metavar="ARCH", help="Which platform of it [default: amd64, else its first]")
+        str | None, typer.Option(metavar="ARCH", help="The platform to scan [default: amd64, else the image's first]")
     ] = None,
     server: Server = None,
     output_format: Output = TABLE,

@@ -15,7 +15,11 @@ def set_facts(
     image: ImageWords,
     *,
     forget: Annotated[
-        list[str] | None, typer.Option(metavar="FACT", help="Remove your value of a fact, like min_driver; repeat it.")
+        list[str] | None,
+        typer.Option(
+            metavar="FACT",
+            help="Remove the value that staff entered for a fact, like min_driver; repeat the option for more.",
+        ),
     ] = None,
     nfd: Annotated[
         Path | None,
@@ -38,7 +42,7 @@ def set_facts(
     from_nfd = {} if nfd is None else _minimums(nfd)
     values = from_nfd | entered(facts) | dict.fromkeys(name.replace("-", "_") for name in forget or ())
     if not values:
-        raise UsageError("Say what is known, as in `--min-driver 570.0`; --help lists what there is.")
+        raise UsageError("Write a fact, as in `--min-driver 570.0`: --help lists all facts.")
     with connection.connect(server) as client:
         image_facts = client.images.set_facts(lookup.image(client, image)["pk"], values)
     return output.render(image_facts, output_format, view=facts_view.show_facts)

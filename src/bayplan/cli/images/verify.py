@@ -34,7 +34,7 @@ def verify(
         list[str] | None,
         typer.Argument(
             metavar="IMAGE",
-            help="Each by its key, name:version or name [default: those not known to be ok]",
+            help="Images, by key, name:version or name [default: those that are not ok]",
             show_default=False,
         ),
     ] = None,
@@ -51,7 +51,7 @@ def verify(
     from bayplan.cli.images import _check_view as check_view
 
     if images and everything:
-        raise UsageError("Name images or give --all, not both.")
+        raise UsageError("Write images or --all, not both.")
     with connection.connect(server) as client:
         if images:
             answers, checked = _check_each(client, images)
@@ -121,9 +121,7 @@ def check_images(
                 waiting, moved_at, is_noted = counts["waiting"], time.monotonic(), False
             still_seconds = time.monotonic() - moved_at
             if still_seconds > ends_after_seconds:
-                raise Unreachable(
-                    f"{_standstill(still_seconds, counts)} See whether a server checks images, and what its log says."
-                )
+                raise Unreachable(f"{_standstill(still_seconds, counts)} Check that a server runs, and read its log.")
             if still_seconds > notice_after_seconds and not is_noted:
                 is_noted = True
                 progress.note(f"{_standstill(still_seconds, counts)} The server goes on when this command is stopped.")
@@ -137,7 +135,10 @@ def _standstill(seconds: float, counts: "CheckCounts") -> str:
     from bayplan.cli import output
 
     registries = ", ".join(counts["waiting_in"])
-    return f"No image was checked for {seconds:.0f} s; {output.count(counts['waiting'], 'image')} still to come, in {registries}."
+    return (
+        f"No image was checked for {seconds:.0f} s; {output.count(counts['waiting'], 'image')} still to check, in "
+        f"{registries}."
+    )
 
 
 @contextmanager

@@ -16,8 +16,10 @@ from bayplan.cli.options import (
 
 @takes_node_facts()
 def add(
-    ip: Annotated[str, typer.Argument(metavar="ADDRESS", help="Its address or host name.", show_default=False)],
-    index: Annotated[int, typer.Option(min=0, metavar="N", help="Which GPU of the machine it is.")] = 0,
+    ip: Annotated[
+        str, typer.Argument(metavar="ADDRESS", help="The machine's address or host name.", show_default=False)
+    ],
+    index: Annotated[int, typer.Option(min=0, metavar="N", help="The number of the GPU in the machine.")] = 0,
     hostname: Annotated[str | None, typer.Option(metavar="NAME", help="Its machine's own name.")] = None,
     label: NewLabels = None,
     *,

@@ -19,8 +19,10 @@ from bayplan.cli.options import (
 @takes_node_facts()
 def edit(
     node: NodeWord,
-    ip: Annotated[str | None, typer.Option(metavar="ADDRESS", help="Its new address or host name.")] = None,
-    index: Annotated[int | None, typer.Option(min=0, metavar="N", help="Which GPU of the machine it is.")] = None,
+    ip: Annotated[str | None, typer.Option(metavar="ADDRESS", help="The machine's new address or host name.")] = None,
+    index: Annotated[
+        int | None, typer.Option(min=0, metavar="N", help="The new number of the GPU in the machine.")
+    ] = None,
     hostname: Annotated[str | None, typer.Option(metavar="NAME", help="Its machine's own name.")] = None,
     label: LabelChanges = None,
     *,
@@ -38,7 +40,7 @@ def edit(
     names = {"hostname": hostname, "labels": label_changes(label) if label else None}
     changes = body({"ip": ip, "index": index, **names, **facts})
     if not changes:
-        raise UsageError("Say what to change, as in `--driver 550.54.15`; --help lists what there is.")
+        raise UsageError("Write what to change, as in `--driver 550.54.15`: --help lists all options.")
     with connection.connect(server) as client:
         changed = client.nodes.update(client.nodes.named(node)["pk"], changes)
     sentence = f"Changed {', '.join(sorted(changes))} of {node_view.name(changed)}."

@@ -13,9 +13,11 @@ if TYPE_CHECKING:
 def join_token(
     expires_in: Annotated[
         int,
-        typer.Option(metavar="DURATION", parser=duration, help="For how long it is good: 90s, 15m, 12h; at most 31d."),
+        typer.Option(
+            metavar="DURATION", parser=duration, help="How long the token is valid: 90s, 15m, 12h; at most 31d."
+        ),
     ] = "1h",  # type: ignore[assignment]  # the parser reads the default too
-    uses: Annotated[int, typer.Option(min=1, metavar="N", help="How many machines can join with it.")] = 1,
+    uses: Annotated[int, typer.Option(min=1, metavar="N", help="How many machines can join with the token.")] = 1,
     server: Server = None,
     output_format: Output = TABLE,
 ) -> None:
@@ -28,7 +30,7 @@ def join_token(
     def view(made: "NewJoinToken") -> None:
         typer.echo(made["token"])
         validity = (
-            f"Good for {output.count(uses, 'machine')} until {output.moment(made['expires'])}; it is not shown again."
+            f"Valid for {output.count(uses, 'machine')} until {output.moment(made['expires'])}. It is not shown again."
         )
         typer.echo(f"{validity} On each machine:", err=True)
         typer.echo(f"  bayplan worker join {client.server} --token {made['token']}", err=True)

@@ -30,7 +30,7 @@ def revoke(
         joined = {worker["worker"]: worker for worker in client.nodes.workers()}
         for name in workers:
             if name not in joined:
-                raise NotFound(f"There is no worker {name!r}; `bayplan nodes workers` shows them all.")
+                raise NotFound(f"There is no worker {name!r}: `bayplan nodes workers` lists all workers.")
         existing = [joined[name] for name in workers]
         after = "go" if with_nodes else "stay"
         if not yes:

@@ -28,7 +28,7 @@ def revoke_join_token(
         existing = {join_token["pk"]: join_token for join_token in client.nodes.join_tokens()}
         missing = [key for key in keys if key not in existing]
         if missing:
-            raise NotFound(f"There is no join token {missing[0]}; `bayplan nodes join-tokens` shows those there are.")
+            raise NotFound(f"There is no join token {missing[0]}: `bayplan nodes join-tokens` lists all join tokens.")
         left = ", ".join(f"{key} (for {output.count(existing[key]['uses_left'], 'machine')} more)" for key in keys)
         if prompt.agreed(f"Revoke the join token {left}?", yes=yes):
             for key in keys:

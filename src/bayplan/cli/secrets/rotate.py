@@ -10,7 +10,7 @@ from bayplan.cli.options import Database, Home
 def rotate(
     new_key: Annotated[bool, typer.Option(help="Make a new key first (in the key file).")] = True,
     forget_lost: Annotated[
-        bool, typer.Option("--forget-lost", help="Remove the credentials whose key is lost, or that were altered.")
+        bool, typer.Option("--forget-lost", help="Remove credentials whose key is lost, or that were altered.")
     ] = False,
     home: Home = None,
     database: Database = None,
@@ -27,4 +27,4 @@ def rotate(
     done = rotate_keys(settings, new_key=new_key, forget_lost=forget_lost)
     typer.echo(f"Encrypted {done.changed:,} of {done.total:,} registry passwords again with the newest key.")
     if done.forgotten:
-        typer.echo(f"Removed {done.forgotten:,} credentials that no key decrypts: their images have none now.")
+        typer.echo(f"Removed {done.forgotten:,} credentials that no key decrypts. Enter them again for their images.")

@@ -18,7 +18,7 @@ def serve(
     ] = None,
     new_catalogue: Annotated[
         bool,
-        typer.Option("--new-catalogue", help="Begin a new catalogue where the old one is gone and its keys are left."),
+        typer.Option("--new-catalogue", help="Begin a new catalogue although keys of an old one are left."),
     ] = False,
     home: Home = None,
     database: Database = None,

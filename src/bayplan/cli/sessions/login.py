@@ -15,7 +15,7 @@ def login(
         str | None, typer.Argument(metavar="[URL]", help="The server, as --server names it.", show_default=False)
     ] = None,
     server: Server = None,
-    username: Annotated[str | None, typer.Option("--username", "-u", metavar="NAME", help="Who logs in.")] = None,
+    username: Annotated[str | None, typer.Option("--username", "-u", metavar="NAME", help="The user name.")] = None,
     password_stdin: Annotated[bool, typer.Option("--password-stdin", help="Read the password from the input.")] = False,
     token_stdin: Annotated[
         bool, typer.Option("--token-stdin", help="Read a token for programs from the input, in place of a password.")
@@ -30,8 +30,8 @@ def login(
         raise UsageError(f"{address} and --server both name the server; give one of them.")
     server = address or server
     if token_stdin and (username is not None or password_stdin):
-        raise UsageError("A token says whose it is; leave out --username and --password-stdin.")
-    token = clean_token(sys.stdin.read(), "The input holds no token") if token_stdin else None
+        raise UsageError("A token names its user: leave out --username and --password-stdin.")
+    token = clean_token(sys.stdin.read(), "The input has no token") if token_stdin else None
     with connection.where_to_look(), Client(connection.address(server), tokens=Tokens(access=token)) as client:
         if token is not None:
             name, tokens = client.users.me()["user"]["username"], Tokens(access=token)
@@ -47,5 +47,5 @@ def login(
 
 def _ask(field: str, option: str) -> str:
     if not sys.stdin.isatty():
-        raise Invalid(f"There is no terminal to ask for the {field.lower()} at; give it with {option}.")
+        raise Invalid(f"There is no terminal to ask for the {field.lower()}: add {option}.")
     return prompt.text(field, hidden=field == "Password")

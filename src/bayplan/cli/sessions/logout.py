@@ -12,8 +12,8 @@ def logout(server: Server = None) -> None:
 
     url = connection.address(server)
     session = stored_sessions.forget(url)
-    typer.echo(f"Nobody was logged in to {url}." if session is None else f"{session.username} left {url}.")
+    typer.echo(f"You were not logged in to {url}." if session is None else f"Logged {session.username} out of {url}.")
     if variables := connection.variables_in_force():
-        ended = "No session was kept" if session is None else "The session that was kept has ended"
-        verb, them = ("stay", "them") if " and " in variables else ("stays", "it")
-        typer.echo(f"{ended}; {variables} {verb} in force: commands go by {them} until you unset {them}.", err=True)
+        ended = "No session was stored" if session is None else "The stored session has ended"
+        verb, them = ("are", "them") if " and " in variables else ("is", "it")
+        typer.echo(f"{ended}. {variables} {verb} still set: commands use {them} until you unset {them}.", err=True)

@@ -11,13 +11,13 @@ if TYPE_CHECKING:
 
 
 def create(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="A name for it, such as ci.", show_default=False)],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The token's name, such as ci.", show_default=False)],
     scope: Annotated[
         list[str] | None,
         typer.Option(
             metavar="SCOPE",
-            help="What it may do: read, match, apply or workers; repeat it. Each includes read; the last two are for "
-            "staff [default: read]",
+            help="What the token may do: read, match, apply or workers; repeat the option for more. Each includes read; "
+            "apply and workers are for staff [default: read]",
         ),
     ] = None,
     expires_in: Annotated[
@@ -25,7 +25,7 @@ def create(
         typer.Option(
             metavar="DURATION",
             parser=duration,
-            help="For how long it is good: 12h, 90d [default: as the server is set]",
+            help="How long the token is valid: 12h, 90d [default: the server's setting]",
         ),
     ] = None,
     server: Server = None,
@@ -43,7 +43,7 @@ def create(
 
     def view(made: "NewApiToken") -> None:
         typer.echo(made["token"])
-        good = f"Good for {', '.join(made['scopes'])} until {output.moment(made['expires'])}"
-        typer.echo(f"{good}; it is not shown again. Programs take it from BAYPLAN_TOKEN.", err=True)
+        good = f"Valid for {', '.join(made['scopes'])} until {output.moment(made['expires'])}"
+        typer.echo(f"{good}. It is not shown again. Programs read it from BAYPLAN_TOKEN.", err=True)
 
     return output.render(token, output_format, view=view, name=lambda made: [made["token"]])

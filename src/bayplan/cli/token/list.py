@@ -9,7 +9,7 @@ from bayplan.cli.options import TABLE, Output, Server, SortBy
 
 def list_(
     everyone: Annotated[bool, typer.Option("--everyone", help="The tokens of all users, for staff.")] = False,
-    ended: Annotated[bool, typer.Option("--ended", help="Also those that have expired or were revoked.")] = False,
+    ended: Annotated[bool, typer.Option("--ended", help="Also tokens that have expired or were revoked.")] = False,
     sort_by: SortBy = None,
     server: Server = None,
     output_format: Output = TABLE,

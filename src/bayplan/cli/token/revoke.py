@@ -9,7 +9,7 @@ from bayplan.cli.options import Server, Yes
 
 def revoke(
     tokens: Annotated[
-        list[str], typer.Argument(metavar="TOKEN", help="Their names, or their keys.", show_default=False)
+        list[str], typer.Argument(metavar="TOKEN", help="The tokens' names or keys.", show_default=False)
     ],
     yes: Yes = False,
     server: Server = None,

@@ -75,7 +75,7 @@ def change(settings: Settings, username: str, changes: dict[str, Any]) -> None:
         column = USERS.column("username")
         rows = await fetch_all(db, sa.select(USERS.column("pk")).where(column == username))
         if not rows:
-            raise NotFound(f"There is no user '{username}': 'bayplan user list' shows them all.")
+            raise NotFound(f"There is no user '{username}': 'bayplan user list' lists all users.")
         async with db.write() as tx:
             await crud.change(tx, USERS, rows[0][0], values, _no_keys(settings))
 

@@ -54,7 +54,7 @@ def is_on_the_database(server: str | None, home: Path | None, database: str | No
     is_given = home is not None or database is not None
     if is_given and server is not None:
         raise UsageError(
-            "--home and --database are for the database itself, without a server; leave out --server and --context."
+            "--home and --database change the database itself, without a server: leave out --server and --context."
         )
     return is_given or (server is None and (is_set("home") or is_set("database")))
 

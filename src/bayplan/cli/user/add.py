@@ -10,10 +10,12 @@ from bayplan.cli.options import Database, Home, Server
 
 def add(
     username: Annotated[str, typer.Argument(metavar="NAME", help="The name to log in with.")],
-    staff: Annotated[bool, typer.Option("--staff", help="May write, and see registry credentials.")] = False,
-    email: Annotated[str, typer.Option(metavar="ADDRESS", help="Their address.")] = "",
-    first_name: Annotated[str, typer.Option(metavar="NAME", help="Their first name.")] = "",
-    last_name: Annotated[str, typer.Option(metavar="NAME", help="Their last name.")] = "",
+    staff: Annotated[
+        bool, typer.Option("--staff", help="Make the user staff, who may write and see registry credentials.")
+    ] = False,
+    email: Annotated[str, typer.Option(metavar="ADDRESS", help="The user's e-mail address.")] = "",
+    first_name: Annotated[str, typer.Option(metavar="NAME", help="The user's first name.")] = "",
+    last_name: Annotated[str, typer.Option(metavar="NAME", help="The user's last name.")] = "",
     password_stdin: Annotated[bool, typer.Option("--password-stdin", help="Read the password from the input.")] = False,
     server: Server = None,
     home: Home = None,

@@ -17,7 +17,10 @@ def password(
     username: Annotated[str | None, typer.Argument(metavar="[NAME]", help="Whose password [default: yours].")] = None,
     password_stdin: Annotated[
         bool,
-        typer.Option("--password-stdin", help="Read it from the input; for your own the old one first, a line each."),
+        typer.Option(
+            "--password-stdin",
+            help="Read the password from the input. For your own password: the old one, then the new one, a line each.",
+        ),
     ] = False,
     server: Server = None,
     home: Home = None,
@@ -31,7 +34,7 @@ def password(
 
     if _where.is_on_the_database(server, home, database):
         if username is None:
-            raise Invalid("Name the user whose password it is; in the database itself nobody is logged in.")
+            raise Invalid("Name the user: with --home or --database nobody is logged in.")
     else:
         with _where.over_http(server) as client:
             me = client.users.me()["user"]["username"]
@@ -52,13 +55,13 @@ def _own(client: "Client", username: str, *, from_input: bool) -> None:
     if from_input:
         lines = sys.stdin.read().splitlines()
         if len(lines) != 2 or not all(lines):
-            raise Invalid("Give your old and your new password on the input, a line each.")
+            raise Invalid("The input must have your old and your new password, a line each.")
         old_password, new_password = lines
     elif sys.stdin.isatty():
         old_password = prompt.text("Old password", hidden=True)
         new_password = prompt.new_password(from_input=False)
     else:
-        raise Invalid("There is no terminal to ask for the passwords at; give them with --password-stdin.")
+        raise Invalid("There is no terminal to ask for the passwords: add --password-stdin.")
     tokens = client.users.change_password(old_password, new_password)
     connection.go_on(client.server, username, Tokens(tokens["access"], tokens["refresh"]))
     typer.echo("You have a new password; your other sessions and your tokens for programs have ended.")

@@ -8,7 +8,7 @@ from bayplan.cli.options import Database, Home, Server, Yes
 
 
 def rm(
-    usernames: Annotated[list[str], typer.Argument(metavar="NAME", help="Their names.", show_default=False)],
+    usernames: Annotated[list[str], typer.Argument(metavar="NAME", help="The users' names.", show_default=False)],
     yes: Yes = False,
     server: Server = None,
     home: Home = None,

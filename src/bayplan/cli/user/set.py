@@ -8,15 +8,18 @@ from bayplan.cli.options import TABLE, Database, Home, Output, Server, UsageErro
 
 
 def set_(
-    username: Annotated[str, typer.Argument(metavar="NAME", help="Whose account.", show_default=False)],
+    username: Annotated[str, typer.Argument(metavar="NAME", help="The user's name.", show_default=False)],
     staff: Annotated[
-        bool | None, typer.Option("--staff/--no-staff", help="Whether they may write, and see registry credentials.")
+        bool | None,
+        typer.Option(
+            "--staff/--no-staff", help="Whether the user is staff, who may write and see registry credentials."
+        ),
     ] = None,
-    active: Annotated[bool | None, typer.Option("--active/--no-active", help="Whether they may log in.")] = None,
-    name: Annotated[str | None, typer.Option(metavar="NAME", help="Another name to log in with.")] = None,
-    email: Annotated[str | None, typer.Option(metavar="ADDRESS", help="Their address.")] = None,
-    first_name: Annotated[str | None, typer.Option(metavar="NAME", help="Their first name.")] = None,
-    last_name: Annotated[str | None, typer.Option(metavar="NAME", help="Their last name.")] = None,
+    active: Annotated[bool | None, typer.Option("--active/--no-active", help="Whether the user may log in.")] = None,
+    name: Annotated[str | None, typer.Option(metavar="NAME", help="The user's new name.")] = None,
+    email: Annotated[str | None, typer.Option(metavar="ADDRESS", help="The user's new e-mail address.")] = None,
+    first_name: Annotated[str | None, typer.Option(metavar="NAME", help="The user's new first name.")] = None,
+    last_name: Annotated[str | None, typer.Option(metavar="NAME", help="The user's new last name.")] = None,
     server: Server = None,
     home: Home = None,
     database: Database = None,
@@ -36,7 +39,7 @@ def set_(
     }
     changes = {field: value for field, value in options.items() if value is not None}
     if not changes:
-        raise UsageError("Nothing to change; give --staff, --no-active, --email or another option.")
+        raise UsageError("Nothing to change: add --staff, --no-active, --email or another option.")
     with _where.users_at(server, home, database) as users:
         existing = _where.find(users, username)
         users.change(existing["username"], changes)
