@@ -29,7 +29,7 @@ COMMANDS_FOR_CALLS: Sequence[tuple[re.Pattern[str], str | Callable[[re.Match[str
         r"--expires-in can be at most \1d",
     ),
     (
-        re.compile(r"The field 'expires_in' must be less than or equal to (\d+)"),
+        re.compile(r"The field 'expires_in' can be at most (\d+)"),
         lambda match: f"--expires-in can be at most {int(match[1]) // 86_400}d",
     ),
     (re.compile(r"The field 'password'"), "The password"),

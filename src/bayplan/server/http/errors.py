@@ -98,7 +98,7 @@ def _expected(error: errors.BayplanError) -> Response:
 def wrong_method(method: str, allowed: Sequence[str]) -> Response:
     """Gives 405, with the methods of the path."""
     listed = ", ".join(allowed)
-    detail = f"{method} is not a method of this address: send {listed}."
+    detail = f"{method} is not a method of this address: send {' or '.join(allowed)}."
     return problem(405, "method_not_allowed", detail, headers={"Allow": listed})
 
 

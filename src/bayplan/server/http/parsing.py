@@ -51,7 +51,9 @@ def parse(body: bytes, model: type[Model]) -> Model:
     try:
         content = orjson.loads(body)
     except orjson.JSONDecodeError as error:
-        raise Malformed(f"The body is not valid JSON: {error}.") from None
+        if not body.strip():
+            raise Malformed("The body is empty: send a JSON object.") from None
+        raise Malformed(f"The body is not valid JSON (line {error.lineno}, column {error.colno}).") from None
     if body.count(b":") > model.most_members:  # each member of an object has a colon
         raise Invalid.at("body", "too_many_fields", f"The body has more than {model.most_members:,} fields.")
     try:
@@ -97,9 +99,10 @@ def _problem(place: str, messages: list[tuple[str, str]], model: type[BaseModel]
         message = "must be a JSON object"
     code = "wrong_type" if kind.endswith("_type") or len(messages) > 1 else kind
     if len(messages) > 1:
-        message = " or ".join(dict.fromkeys(text for _, text in messages))
+        first, *others = dict.fromkeys(text for _, text in messages)
+        message = " or ".join((first, *(text.removeprefix("must be ") for text in others)))
     subject = f"The field '{place}'" if place != "body" else "The body"
-    separator = " " if message.startswith(("must", "should")) else ": "
+    separator = " " if message.startswith(("must ", "can ", "has ")) else ": "
     return Problem(place, code, f"{subject}{separator}{message.rstrip('.')}.")
 
 
