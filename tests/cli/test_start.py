@@ -194,7 +194,7 @@ def test_a_plain_terminal_gets_no_escape(shell: Shell, variables: dict[str, str]
         (("match", "--cpu-only", "--driver", "535.104.05"), "--cpu-only is a worker without GPU"),
         (("images", "edit", "3"), "Write what to change, as in `--cuda 12.4.1`"),
         (("nodes", "edit", "3"), "Write what to change, as in `--driver 550.54.15`"),
-        (("nodes", "add", "a", "--gpu-mem", "much"), "'much' is no size; write it like 48GiB, or in bytes."),
+        (("nodes", "add", "a", "--gpu-mem", "much"), "'much' is not a size: write it like 48GiB, or in bytes."),
         (
             ("images", "edit", "3", "--registry-password-stdin"),
             "--registry-password-stdin needs --registry-username",

@@ -168,7 +168,7 @@ def size(text: str) -> int:
     """The bytes in "51527024640", "48GiB" (of 1024) or "48GB" (of 1000). Raises `BadParameter`."""
     match = _SIZE.fullmatch(text.strip())
     if match is None:
-        raise typer.BadParameter(f"{text!r} is no size; write it like 48GiB, or in bytes.")
+        raise typer.BadParameter(f"{text!r} is not a size: write it like 48GiB, or in bytes.")
     number, unit, binary = match.groups()
     factor: int = (1024 if binary else 1000) ** _POWERS[unit.upper()]
     return round(float(number) * factor)
@@ -181,7 +181,7 @@ def duration(text: str) -> int:
     except Invalid as error:
         raise typer.BadParameter(error.detail) from None
     if duration_seconds == 0:
-        raise typer.BadParameter(f"{text!r} is no time at all; write it like 90s, 15m, 12h or 7d.")
+        raise typer.BadParameter(f"{text!r} must be more than 0: write it like 90s, 15m, 12h or 7d.")
     return duration_seconds
 
 

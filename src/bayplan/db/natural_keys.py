@@ -110,6 +110,6 @@ async def resolve(
                 return pk, None
         meant = meant or await near(fetch, _name_column(field.target), key)
     key_text = f"with pk {key}" if isinstance(key, int) else f"named '{key}'"
-    remedy = f"; {meant}" if meant else f": give a pk, or a name such as '{_EXAMPLES[field.target]}';"
-    detail = f"No {resource_type.singular} {key_text}{remedy} /v1/{resource_type.name}/list shows them all."
+    remedy = f"; {meant}" if meant else f": write a pk, or a name such as '{_EXAMPLES[field.target]}'."
+    detail = f"No {resource_type.singular} {key_text}{remedy} /v1/{resource_type.name}/list lists them all."
     return None, Problem(field.name, "unknown_reference", detail)

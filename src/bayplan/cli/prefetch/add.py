@@ -81,8 +81,10 @@ def _parsed(option: str, text: str | None) -> "dict[str, list[Expression]] | Non
         return None
     try:
         content = json.loads(text)
-    except ValueError as error:
-        raise Invalid(f"{option} is not JSON ({error}); docs/api.md shows what filters look like.") from None
+    except ValueError:
+        raise Invalid(
+            f'{option} is not JSON: write it like {{"expressions": [...], "order_by": [...]}} (docs/api.md).'
+        ) from None
     if not isinstance(content, dict):
-        raise Invalid(f'{option} is no filter; write it like {{"expressions": [...], "order_by": [...]}}.')
+        raise Invalid(f'{option} is not a filter: write it like {{"expressions": [...], "order_by": [...]}}.')
     return {"expressions": [], "order_by": [], **content}
