@@ -19,6 +19,7 @@ from bayplan.errors import CannotStart, Invalid
 
 _LARGEST_PORT = 65535
 _MOST_SHOWN = 60
+_WITH_OPTION = ("home", "database", "host", "port", "processes")
 # What comes after `postgresql` names a driver, as SQLAlchemy has it; a word and `=` are libpq's other form.
 _DATABASE = re.compile(r"sqlite:///|postgres(ql)?(\+\w+)?://|\s*[a-z_]+\s*=")
 _PROXY = re.compile(r"http://([^\s/@:]+:[^\s/@]*@)?([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]):[0-9]{1,5}/?", re.ASCII)
@@ -290,7 +291,8 @@ def _wrong(kind: type[LocalSettings], first: ErrorDetails) -> CannotStart:
         needed = f"must be debug, info, warning or error{_not(value)}"
     else:
         needed = f"{_whole(kind, field)}{_not(value)}"
-    return CannotStart(f"BAYPLAN_{field.upper()} {needed}.")
+    option = f" (or --{field})" if field in _WITH_OPTION else ""
+    return CannotStart(f"BAYPLAN_{field.upper()}{option} {needed}.")
 
 
 def _whole(kind: type[LocalSettings], field: str) -> str:

@@ -282,7 +282,9 @@ def test_users_are_shown_with_times_as_everywhere(capsys: pytest.CaptureFixture[
 
 def test_a_setting_that_is_wrong(stranger: Shell) -> None:
     assert (
-        stranger.with_settings(port="http").run("migrate", code=1).err.startswith("BAYPLAN_PORT must be a whole number")
+        stranger.with_settings(port="http")
+        .run("migrate", code=1)
+        .err.startswith("BAYPLAN_PORT (or --port) must be a whole number")
     )
     server = "ftp://nowhere"  # a setting of commands that talk to a server
     assert server in stranger.with_settings(server=server).run("nodes", "list", code=1).err
