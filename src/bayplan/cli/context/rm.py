@@ -8,7 +8,7 @@ from bayplan.cli.options import Yes
 
 
 def rm(
-    names: Annotated[list[str], typer.Argument(metavar="NAME", help="Their names.", show_default=False)],
+    names: Annotated[list[str], typer.Argument(metavar="NAME", help="The names of the contexts.", show_default=False)],
     yes: Yes = False,
 ) -> None:
     """Forget contexts; the sessions at their servers stay."""
