@@ -36,7 +36,8 @@
     |-- NvmlFailed                  agent/nvml_calls.py             -  the driver's library is there and does not work
     |-- EngineFailed                agent/engine_errors.py          -  the container engine is not there, or fails
     |-- DiskBudgetExceeded          agent/disk_budget.py            -  an image does not fit the budget or the disk
-    |-- NothingRunsHere             agent/pull.py                   -  no image matches this machine
+    |-- NothingRunsHere             agent/no_match.py               -  no image matches this machine
+    |-- DoesNotRunHere              agent/no_match.py               -  the image that was named does not run here
     `-- ScanEnded                   cli/images/_scan_progress.py    -  a scan has failed on the server
 
 The HTTP status is given in one place, `bayplan.server.http.errors.STATUS`; `-` is what no request raises. The command line

@@ -1,4 +1,4 @@
-"""Pulls the best match for a node of this machine, by the digest that the catalogue stands by.
+"""Pulls the best match for a node of this machine, or an image by its name, by the digest that the catalogue has.
 
 The image that runs is exactly the image that was judged, also where its tag was moved meanwhile. Where the catalogue has no digest
 yet, the digest that the tag has now in the registry is taken, and logged.
@@ -9,7 +9,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from bayplan.agent import image_tags
 from bayplan.agent.credential import AgentState
@@ -19,12 +19,14 @@ from bayplan.agent.engine_errors import OF_THE_MACHINE, EngineFailed
 from bayplan.agent.image_status import ImageStatus, credentials_of, digest_by_server, image_status
 from bayplan.agent.local_image import LocalImage
 from bayplan.agent.membership import NODES_GONE
+from bayplan.agent.no_match import DEFAULT_GRADES, does_not_run_here, nothing_runs_here
 from bayplan.agent.progress import Progress
-from bayplan.client import Client
+from bayplan.client import Client, exact
 from bayplan.domain import units
+from bayplan.domain.compatibility.verdict import ORDER
 from bayplan.domain.image_tag import image_tag
 from bayplan.domain.reference import Reference, located
-from bayplan.errors import BayplanError, Invalid, Problem
+from bayplan.errors import BayplanError, Invalid, NotFound
 
 if TYPE_CHECKING:
     from bayplan.schemas.docker import ImageAnswer
@@ -87,12 +89,6 @@ class PullObserver:
     on_end: Callable[[], None]
 
 
-class NothingRunsHere(BayplanError):
-    """No image matches; the problems are the lines of the match's summary."""
-
-    code = "nothing_matches"
-
-
 def pull_node_of(state: AgentState, gpu: int | None) -> PullNode:
     """Gives the node of the GPU with that index, else of the lowest one; raises `Invalid` where there is no such GPU."""
     indexes: list[int] = sorted(reported["index"] for reported in state.reported.get("gpus", ()))
@@ -112,64 +108,78 @@ def pull(
     client: Client, engine: Engine, state: AgentState, node: PullNode, request: PullRequest, observer: PullObserver
 ) -> Pulled:
     """Pulls the best match, or with `next_best` the best that can be pulled. Raises `NothingRunsHere`, and the pull's errors."""
+    answer = _match(
+        client,
+        node,
+        task=request.task,
+        domain=request.domain,
+        framework=request.framework,
+        grades=request.grades,
+        limit=NEXT_BEST_AT_MOST if request.next_best else 1,
+    )
+    if not answer["matches"]:
+        raise nothing_runs_here(answer, node.name, node.gpu)
+    passed_over: list[tuple[GradedImage, BayplanError]] = []
+    for judged in answer["matches"]:
+        try:
+            pulled = pull_judged(client, engine, state, node, judged, observer)
+            return replace(pulled, passed_over=passed_over)
+        except BayplanError as error:
+            if error.code in OF_THE_MACHINE:
+                raise
+            if not request.next_best:
+                raise _with_advice(error) from None
+            passed_over.append((judged, error))
+            observer.log(f"{_name(judged['image'])} cannot be pulled. {error.detail}")
+    raise EngineFailed(
+        f"None of the {len(passed_over)} images that run on {node.name} can be pulled; the lines above say why.",
+        code=passed_over[-1][1].code,
+    )
+
+
+def judge_named(client: Client, node: PullNode, image: int, grades: Sequence[str] | None) -> GradedImage:
+    """Gives the verdict on the image with that key, whose grade on the node is one of `grades`. Raises `DoesNotRunHere`."""
+    every = [str(grade) for grade in ORDER]
+    answer = _match(client, node, expressions=[exact("pk", image)], grades=every, explain=True)
+    judged = [*answer["matches"], *answer.get("rejected", [])]
+    if not judged:
+        raise NotFound(f"The image {image} was retired: `bayplan images reinstate {image}` brings it back.")
+    if judged[0]["grade"] not in (grades or DEFAULT_GRADES):
+        raise does_not_run_here(judged[0], node.name, node.gpu, grades)
+    return judged[0]
+
+
+def pull_judged(
+    client: Client, engine: Engine, state: AgentState, node: PullNode, judged: GradedImage, observer: PullObserver
+) -> Pulled:
+    """Pulls an image that was judged on the node. Raises the pull's errors."""
+    architecture = str(state.reported.get("architecture"))
+    reference, status, local, was_there = _get(client, engine, judged["image"], architecture, observer)
+    _keep_tagged(engine, judged["image"], local, reference, observer)
+    return Pulled(reference, judged, node, local, status, was_there)
+
+
+def _match(client: Client, node: PullNode, **query: Any) -> MatchAnswer:
     try:
-        answer = client.match(
-            node=node.pk,
-            task=request.task,
-            domain=request.domain,
-            framework=request.framework,
-            grades=request.grades,
-            limit=NEXT_BEST_AT_MOST if request.next_best else 1,
-            allow_unknown_names=True,  # the summary says it, beside what else stands in the way
-        )
+        return client.match(node=node.pk, **query)
     except Invalid as error:
         if not any(problem.field == "node" for problem in error.problems):
             raise
         raise Invalid(NODES_GONE, code=error.code) from None
-    if not answer["matches"]:
-        raise nothing_runs_here(answer, node)
-    architecture = str(state.reported.get("architecture"))
-    passed_over: list[tuple[GradedImage, BayplanError]] = []
-    for judged in answer["matches"]:
-        try:
-            reference, status, local, was_there = _get(client, engine, judged["image"], architecture, observer)
-        except BayplanError as error:
-            if not request.next_best or error.code in OF_THE_MACHINE:
-                raise
-            passed_over.append((judged, error))
-            observer.log(f"{_name(judged['image'])} cannot be had. {error.detail}")
-            continue
-        _keep_tagged(engine, judged["image"], local, reference, observer)
-        return Pulled(reference, judged, node, local, status, was_there, passed_over)
-    raise EngineFailed(
-        f"None of the {len(passed_over)} images that run on {node.name} can be had; see above what is wrong with each.",
-        code=passed_over[-1][1].code,
-    )
+
+
+def _with_advice(error: BayplanError) -> BayplanError:
+    """The error for the best match that cannot be pulled, with what pulls another; only of what is wrong with that image."""
+    if not isinstance(error, EngineFailed):
+        return error
+    advice = "`--next-best` takes the next image that runs here, if there is one."
+    return EngineFailed(f"{error.detail} {advice}", code=error.code, problems=error.problems)
 
 
 def shared_memory_of(client: Client, pulled: Pulled) -> int | None:
     """Gives the least bytes of /dev/shm that a pulled image needs, None where the catalogue has none."""
     size_bytes: int | None = client.images.facts(pulled.judged["image"]["pk"])["min_shared_memory_bytes"]["value"]
     return size_bytes
-
-
-def nothing_runs_here(answer: MatchAnswer, node: PullNode) -> NothingRunsHere:
-    """Gives the error for a match without images, with the most frequent reason first."""
-    problems = [
-        Problem(
-            line["code"],
-            line["code"],
-            " ".join(filter(None, (_images(line["images"]), line["remedy"]))),
-        )
-        for line in answer["summary"]
-    ]
-    what = "a machine without GPU" if node.gpu is None else f"GPU {node.gpu} of this machine"
-    return NothingRunsHere(
-        f"No image runs on {node.name}, {what}, of {_images(answer['considered'])} What stands in the way:"
-        if answer["considered"]
-        else f"There is no image for that, on {node.name} or anywhere.",
-        problems=problems,
-    )
 
 
 def _get(
@@ -263,10 +273,6 @@ def _gone(client: Client, engine: Engine, image: ImageAnswer, tagged: Reference,
             else f"Its tag {tag} points to {current} now: where that is meant, staff run `bayplan images inspect {typed} --store`."
         )
     return EngineFailed(f"{beginning} {advice}", code="image_gone")
-
-
-def _images(number: int) -> str:
-    return "1 image." if number == 1 else f"{number} images."
 
 
 def _name(image: ImageAnswer) -> str:

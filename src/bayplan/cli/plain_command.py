@@ -11,6 +11,9 @@ from bayplan.cli.options import UsageError
 if TYPE_CHECKING:
     from pydantic import ValidationError
 
+AFTER_DASHES = "bayplan.after_dashes"
+"""Where a command's context has the number of words that stand after `--`."""
+
 _SENTENCES: dict[str, Callable[[dict[str, Any]], str]] = {
     "int_parsing": lambda _limits: "takes a whole number",
     "int_from_float": lambda _limits: "takes a whole number",
@@ -37,6 +40,7 @@ class PlainCommand(TyperCommand):
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Parses the command's words. Raises `UsageError` with a sentence that begins with the option."""
+        ctx.meta[AFTER_DASHES] = len(args) - args.index("--") - 1 if "--" in args else 0
         try:
             return super().parse_args(ctx, args)
         except typer.BadParameter as error:

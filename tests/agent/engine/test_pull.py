@@ -170,11 +170,11 @@ def test_nothing_that_runs_here_says_why(
 ) -> None:
     enter(push(registry, f"team/{name}"), cuda_version="13.0.0")
     ended = pull(machine, engine, name, code=1)
-    assert "No image runs on" in ended.err
+    assert re.match(r"The only such image does not run on \S+#0, GPU 0 of this machine. The reasons:", ended.err)
     assert "driver_too_old: 1 image." in ended.err
     assert "580.65.06" in ended.err
     other = machine.run("pull", "--engine", engine.address, "--task", "juggling", code=1)
-    assert "no_such_task" in other.err
+    assert "No image in the catalogue has 'juggling'" in other.err
     assert (
         "This machine has no GPU 5 at its server: it has 0, 1." in pull(machine, engine, name, "--gpu", "5", code=1).err
     )
@@ -188,6 +188,7 @@ def test_the_next_best_is_taken_only_on_request(
     best.forget()
     refused = pull(machine, engine, name, code=1)
     assert refused.out == ""
+    assert refused.err.endswith("`--next-best` takes the next image that runs here, if there is one.\n")
     assert good.pinned not in engine.everything()[0]
     answer = json.loads(pull(machine, engine, name, "--next-best", "--json").out)
     assert (answer["reference"], answer["image"]["pk"]) == (good.pinned, second["pk"])
@@ -199,7 +200,42 @@ def test_the_next_best_is_taken_only_on_request(
         api.remove_image(f"bayplan/{second['name']}:{second['version']}")
     ended = pull(machine, engine, name, "--next-best", code=1)
     assert "None of the 2 images that run on" in ended.err
-    assert ended.err.count("cannot be had") == 2
+    assert ended.err.count("cannot be pulled.") == 2
+
+
+def test_an_image_is_pulled_by_its_name(
+    engine: Dockerd, machine: Box, registry: Registry, enter: Enter, name: str
+) -> None:
+    """As people type it: by name, name and version, reference, key; one that does not run here only by its grade."""
+    pushed, newer = push(registry, f"team/{name}"), push(registry, f"team/{name}", "2")
+    entered = enter(pushed, name=name, version="1")
+    too_new = enter(newer, name=name, version="2", cuda_version="13.0.0")
+    for words in ([f"{name}:1"], [name, "1"], [pushed.url], [str(entered["pk"])]):
+        answer = json.loads(named(machine, engine, *words, "--json").out)
+        assert (answer["reference"], answer["grade"]) == (pushed.pinned, "native")
+    refused = named(machine, engine, f"{name}:2", code=3)
+    assert refused.out == ""
+    assert re.match(rf"{name}:2 does not run on \S+#0, GPU 0 of this machine. `--grade no` pulls it all", refused.err)
+    assert "\n  driver_too_old: " in refused.err
+    error = json.loads(named(machine, engine, f"{name}:2", "--json", code=3).err)
+    assert (error["code"], error["exit_code"], error["errors"][0]["code"]) == ("does_not_run", 3, "driver_too_old")
+    assert named(machine, engine, f"{name}:2", "--grade", "no").out == f"{newer.pinned}\n"
+    assert "--grade takes minor" in named(machine, engine, f"{name}:1", "--grade", "minor", code=3).err
+    assert f"did you mean {name}:1" in named(machine, engine, f"{name}:11", code=1).err
+    assert "say which version" in named(machine, engine, name, code=1).err
+    pushed.forget()
+    with engine.api() as api:
+        api.remove_image(pushed.pinned)
+        api.remove_image(f"bayplan/{name}:1")
+    gone = named(machine, engine, f"{name}:1", code=1)
+    assert "has no " + pushed.digest in gone.err
+    assert "--next-best" not in gone.err
+    assert too_new["pk"] != entered["pk"]
+
+
+def named(box: Box, engine: Dockerd, *words: str, code: int = 0) -> Ended:
+    """Pulls an image by its name."""
+    return box.run("pull", "--engine", engine.address, *words, code=code)
 
 
 def test_where_the_engine_is_comes_from_its_own_variable(
@@ -285,6 +321,10 @@ def _command_line(process: Path) -> str:
 def test_arguments_without_run_are_refused(machine: Box) -> None:
     assert "add --run" in " ".join(machine.run("pull", "--", "train.py", code=2).err.split())
     assert "leave out -o json" in " ".join(machine.run("pull", "--run", "--json", code=2).err.split())
+    error = machine.run("pull", "pytorch", "--task", "train", "--next-best", code=2).err
+    assert "IMAGE names the image: leave out --task and --next-best, or IMAGE." in error
+    error = machine.run("pull", "--run", "juggler:1", "python", "train.py", code=1).err
+    assert "A command for the container stands after --." in error
 
 
 def test_a_machine_that_has_not_joined(tmp_path: Path) -> None:
