@@ -49,7 +49,7 @@ def test_a_credential_with_a_field_of_another_kind(tmp_path: Path, field: str, v
     path = tmp_path / "worker.json"
     credential.write(path, KEPT)
     path.write_text(json.dumps(json.loads(path.read_text()) | {field: value}))
-    with pytest.raises(Invalid, match="join again"):
+    with pytest.raises(Invalid, match="worker join` again"):
         credential.read(path)
 
 
@@ -57,14 +57,14 @@ def test_a_credential_with_a_field_of_another_kind(tmp_path: Path, field: str, v
 def test_a_file_that_cannot_be_understood(tmp_path: Path, text: str) -> None:
     path = tmp_path / "worker.json"
     path.write_text(text)
-    with pytest.raises(Invalid, match="join again"):
+    with pytest.raises(Invalid, match="worker join` again"):
         credential.read(path)
 
 
 def test_a_place_where_nothing_can_be_kept(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     for act in (lambda path: credential.write(path, KEPT), credential.writable):
-        with pytest.raises(Invalid, match="cannot be kept"):
+        with pytest.raises(Invalid, match="cannot be written"):
             act(tmp_path / "file" / "worker.json")
 
 

@@ -59,7 +59,7 @@ def test_an_address_as_docker_takes_it(text: str, place: str) -> None:
         ("unix:/run/e.sock", "unix:///run/e.sock"),
         ("ssh://me@e", "ssh -N -L"),
         ("npipe:////./pipe/docker_engine", "Windows"),
-        ("fd://", "where an engine listens"),
+        ("fd://", "for the engine alone"),
         ("ftp://e:1", "unix:///PATH or tcp://HOST:PORT"),
         ("://", "unix:///PATH or tcp://HOST:PORT"),
     ],

@@ -70,7 +70,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     [b"", b"<html>", b"[]", b"null", b"3", b'{"ApiVersion": 3}', b'{"ApiVersion": "x"}', b"{}", b"\xff", b"[" * 9_999],
 )
 def test_an_answer_that_is_none_of_an_engine_is_one_sentence(folder: Path, body: bytes) -> None:
-    with answering(body) as port, pytest.raises(EngineFailed, match="does not answer as one") as error:
+    with answering(body) as port, pytest.raises(EngineFailed, match="is no container engine") as error:
         connect(f"tcp://127.0.0.1:{port}")
     assert error.value.code == "engine_unreachable"
     assert "\n" not in error.value.detail
@@ -124,7 +124,7 @@ def test_a_folder_that_this_user_may_not_enter_is_a_sentence(folder: Path) -> No
     command = [setpriv, "--bounding-set=-dac_override,-dac_read_search", sys.executable, "-c", _CONNECT, str(hidden)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     no_engine, no_certificate = done.stdout.splitlines()
-    assert f"No container engine runs on this machine (looked for {hidden}/socket)" in no_engine
+    assert f"No container engine runs on this machine (none at {hidden}/socket)" in no_engine
     assert f"{hidden}/ca.pem" in no_certificate
     assert "cannot be read (Permission denied)" in no_certificate
 

@@ -55,10 +55,12 @@ def test_every_engine_error_has_a_code_and_says_what_to_do(message: str, code: s
 
 def test_refused_credentials_say_whose_they_were() -> None:
     assert (
-        "does not let casey have team/image"
+        "does not let casey pull team/image"
         in engine_errors.about_pull("unauthorized", "Docker", REFERENCE, LOGIN).detail
     )
-    assert "The catalogue has no log-in" in engine_errors.about_pull("unauthorized", "Docker", REFERENCE, None).detail
+    assert (
+        "The catalogue has no credentials" in engine_errors.about_pull("unauthorized", "Docker", REFERENCE, None).detail
+    )
 
 
 def test_what_is_quoted_is_one_short_line_that_steers_no_terminal() -> None:

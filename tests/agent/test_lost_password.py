@@ -23,7 +23,7 @@ def answer(username: str | None, password: str | None) -> Any:
 
 
 def test_an_image_whose_password_is_not_there_says_so() -> None:
-    with pytest.raises(EngineFailed, match=r"^The server lacks the key of the registry password of .*net"):
+    with pytest.raises(EngineFailed, match=r"^The server has no key for the registry password of .*net"):
         credentials_of(answer("robot", None)["image"])
     desired = [DesiredImage.of(answer(*pair)) for pair in (("robot", None), ("robot", "s3cret"), (None, None))]
     assert [image.no_credentials is None for image in desired] == [False, True, True]

@@ -61,7 +61,7 @@ def test_a_gpu_that_does_not_answer_is_reported_as_before() -> None:
     assert report == reported | {"driver_version": "570.86.10", "fault": FAULT}
     assert differences(reported, report) == [
         "driver 535.104.05 is now 570.86.10",
-        f"what does not answer stays as it was: {FAULT}",
+        f"what does not answer stays as it was reported: {FAULT}",
     ]
     assert differences(report, body(MACHINE, "192.0.2.17", report))[-1] == "all hardware answers again"
     assert machine_of(machine_as_json(lost)) == lost

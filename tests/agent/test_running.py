@@ -149,7 +149,7 @@ def test_a_machine_joins_without_its_lost_gpu_which_is_a_node_later(
     failures = by_nvml.folder / "failures"
     failures.write_text("name:0:999")
     ended = by_nvml.run("join", server.url, "--token", token(), "--ip", address)
-    assert "GPU 0 does not answer (NVML: Unknown Error). What answers is reported" in ended.err
+    assert "GPU 0 does not answer (NVML: Unknown Error). The rest is reported now" in ended.err
     assert [node["index"] for node in nodes()] == [1]
     with by_nvml.running():
         failures.unlink()

@@ -112,9 +112,9 @@ def test_the_mode_of_the_configuration(tmp_path: Path) -> None:
 
 def test_a_mode_that_cannot_be_read_is_null_with_the_reason(tmp_path: Path) -> None:
     for content, why in (
-        (WHOLE.replace('"legacy"', '"nvml"'), "mode that is not known: nvml"),
-        (WHOLE.replace('"legacy"', "7"), "mode that is not known: 7"),
-        ("nvidia-container-runtime = 3\n", "mode that is not known"),
+        (WHOLE.replace('"legacy"', '"nvml"'), "unknown mode: nvml"),
+        (WHOLE.replace('"legacy"', "7"), "unknown mode: 7"),
+        ("nvidia-container-runtime = 3\n", "an unknown mode"),
         ("[nvidia-container-runtime\n", "is no TOML"),
         (b"\xff\xfe\x00", "is no TOML"),
         (b"#" * 2**21, "is larger than"),

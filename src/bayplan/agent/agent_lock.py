@@ -25,7 +25,7 @@ def locked(state: Path) -> Iterator[None]:
         descriptor = _acquired(file)
     except BlockingIOError:
         raise Conflict(
-            f"Another agent ({_holder(file)}) runs with {state}: one machine has one agent. Stop that one first, or leave it to it.",
+            f"Another agent ({_holder(file)}) runs with {state}, and a machine has one agent: stop the other one first.",
             code="agent_running",
         ) from None
     except OSError:

@@ -30,7 +30,7 @@ FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.02, 1.0
 
 HAS_ENDED = (404, 409)
 """The statuses with which engines answer a signal for a container that has ended meanwhile."""
-LOST = "The engine went away while the container ran. Look at its log."
+LOST = "The engine stopped answering while the container ran. Check the engine's log."
 
 Event = tuple[str, int]
 
@@ -50,7 +50,7 @@ def run(
     if device is not None and device.render is None and engine.is_podman:
         typed = shlex.join(["podman", "run", "--rm", "--device", f"nvidia.com/gpu={device}", str(reference), *command])
         raise EngineFailed(
-            f"Podman does not give GPUs to containers by the way that --run goes. The image is here; run it with: {typed}",
+            f"--run cannot give a GPU to a container of Podman. The image is here; run it with: {typed}",
             code="engine_without_gpu",
         )
     events: queue.SimpleQueue[Event] = queue.SimpleQueue()
@@ -82,7 +82,7 @@ def _container(
         watch = ContainerWatch(engine.api.address, name)
     except OSError as error:
         raise EngineFailed(
-            f"No process can be started that removes the container when this one is killed ({error.strerror}).",
+            f"The process that removes the container when this one is killed cannot be started ({error.strerror}).",
             code="cannot_watch",
         ) from None
 

@@ -44,11 +44,11 @@ def read(path: Path) -> AgentState:
             f"This machine has joined no server ({path} is not there): run `bayplan worker join SERVER --token TOKEN`."
         ) from None
     except PermissionError:
-        raise Invalid(f"{path} belongs to another user: run this as the one who joined.") from None
+        raise Invalid(f"{path} belongs to another user: run this as the user who joined.") from None
     except OSError as error:
         raise Invalid(f"{path} cannot be read: {error.strerror}.") from None
     except (ValueError, TypeError, KeyError, RecursionError):
-        raise Invalid(f"{path} cannot be understood: remove it and join again.") from None
+        raise Invalid(f"{path} is damaged: remove it, and run `bayplan worker join` again.") from None
 
 
 def _state(content: Any) -> AgentState:
@@ -73,7 +73,7 @@ def write(path: Path, state: AgentState) -> None:
         with _locked(path.parent):
             write_whole(path, json.dumps(asdict(state), indent=2))
     except OSError as error:
-        raise Invalid(f"The worker's credential cannot be kept in {path.parent}: {error.strerror}.") from None
+        raise Invalid(f"The worker's credential cannot be written to {path.parent}: {error.strerror}.") from None
 
 
 def update(path: Path, state: AgentState) -> None:
@@ -85,7 +85,7 @@ def update(path: Path, state: AgentState) -> None:
     except NotFound:
         return
     except OSError as error:
-        raise Invalid(f"What was reported cannot be kept in {path.parent}: {error.strerror}.") from None
+        raise Invalid(f"The last report cannot be written to {path.parent}: {error.strerror}.") from None
 
 
 @contextmanager
@@ -122,7 +122,7 @@ def writable(path: Path) -> None:
         with tempfile.TemporaryFile(dir=path.parent):
             pass
     except OSError as error:
-        raise Invalid(f"The worker's credential cannot be kept in {path.parent}: {error.strerror}.") from None
+        raise Invalid(f"The worker's credential cannot be written to {path.parent}: {error.strerror}.") from None
 
 
 def forget(path: Path) -> None:

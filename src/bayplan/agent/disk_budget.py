@@ -68,7 +68,7 @@ class DiskBudget:
     def shortage(self) -> str:
         """The sentence that says what there is too little of; for a budget that is not kept."""
         if self.is_over_budget:
-            return f"With it, prefetched images take {units.size(self.used_bytes)}; {self._budget}."
+            return f"With it, the prefetched images take {units.size(self.used_bytes)}; {self._budget}."
         return f"The disk has {units.size(self.free_bytes or 0)} free; {self._reserve}."
 
     def require(self, image_bytes: int, download_bytes: int | None) -> None:
@@ -95,7 +95,7 @@ class DiskBudget:
 
     @property
     def _reserve(self) -> str:
-        return f"{units.size(self._reserved_bytes)} are to stay free (--keep-free)"
+        return f"{units.size(self._reserved_bytes)} must stay free (--keep-free)"
 
 
 def share(text: str) -> float | None:
@@ -104,5 +104,5 @@ def share(text: str) -> float | None:
         return None
     match = _SHARE.fullmatch(text.strip())
     if match is None:
-        raise Invalid(f"{text!r} is no share of a disk; write it like 10%, or a size like 50GiB.")
+        raise Invalid(f"--keep-free {text}: write a share of the disk, like 10%, or a size, like 50GiB.")
     return float(match.group(1)) / 100

@@ -81,11 +81,11 @@ class _HelperFailed(Exception):
 
 
 def _sentence(problem: str) -> str:
-    return f"The log-in that `docker login` left on this machine cannot be read ({printable(problem)})."
+    return f"The credentials that `docker login` saved on this machine cannot be read ({printable(problem)})."
 
 
 def _warning(problem: str) -> str:
-    return f"{_sentence(problem)} Images are pulled without it, as `docker pull` does."
+    return f"{_sentence(problem)} Images are pulled without them, as by `docker pull`."
 
 
 def _of_registry(entries: Mapping[str, Any], registry: str) -> Any:
@@ -116,7 +116,7 @@ def _ask(name: str, key: str, seconds: float) -> Auth | None:
             raise TypeError
     except (ValueError, TypeError, AttributeError, RecursionError):
         # The answer is not shown: a secret may be in it.
-        raise _HelperFailed(f"docker-credential-{name} prints no log-in") from None
+        raise _HelperFailed(f"docker-credential-{name} prints no credentials") from None
     if username == _TOKEN_USERNAME:
         return {"identitytoken": secret}
     return {"username": username, "password": secret} if username or secret else None

@@ -161,8 +161,8 @@ class Engine:
         if pulled is None or not pulled.has(reference):
             digests = ", ".join(sorted({own.digest or "-" for own in pulled.references})) if pulled else "nothing"
             raise EngineFailed(
-                f"{self.name} pulled something else than {reference}: it says that it has {digests}. Nothing of it is used; "
-                "pull again, and look at the engine's log if it stays so.",
+                f"{self.name} pulled something else than {reference}: it reports {digests}. Nothing of it is used. "
+                "Pull again; if that happens again, check the engine's log.",
                 code="digest_mismatch",
             )
         return pulled
@@ -296,7 +296,7 @@ def _connect(address: EngineAddress, config: DockerConfig, logins: DockerLogins)
         from bayplan.agent.engine_client import EngineClient, translating_errors
     except ModuleNotFoundError:
         raise EngineFailed(
-            "The package docker is not installed, through which the engine is spoken to: install bayplan[worker].",
+            "The Python package docker is not installed, which speaks to the engine: install bayplan[worker].",
             code="engine_sdk_missing",
         ) from None
 

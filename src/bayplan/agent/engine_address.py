@@ -93,10 +93,10 @@ def parse(text: str, source: str) -> EngineAddress:
     if scheme in ("tcp", "http", "https"):
         return _over_network(stripped, scheme, rest, source)
     why = {
-        "ssh": "engines over SSH are not spoken to; forward the engine's socket "
-        "(`ssh -N -L /tmp/docker.sock:/var/run/docker.sock HOST`), and name that: unix:///tmp/docker.sock",
-        "npipe": "named pipes are of Windows alone",
-        "fd": "a file descriptor is where an engine listens, not where it is spoken to",
+        "ssh": "bayplan speaks to no engine over SSH; forward the engine's socket "
+        "(`ssh -N -L /tmp/docker.sock:/var/run/docker.sock HOST`), and name unix:///tmp/docker.sock",
+        "npipe": "Windows alone has named pipes; an engine is at unix:///PATH or tcp://HOST:PORT",
+        "fd": "a file descriptor is for the engine alone; name its socket, as in unix:///PATH",
     }.get(scheme, "an engine is at unix:///PATH or tcp://HOST:PORT")
     raise _refused(stripped, source, why)
 
@@ -107,12 +107,12 @@ def _over_network(text: str, scheme: str, rest: str, source: str) -> EngineAddre
         port = split.port
     except ValueError:
         raise _refused(
-            text, source, "its port is a number from 1 to 65535, and an IPv6 address is in brackets"
+            text, source, "its port must be a number from 1 to 65535, and an IPv6 address must be in brackets"
         ) from None
     if "://" in rest or "@" in split.netloc or split.query or split.fragment:
-        raise _refused(text, source, "it is tcp://HOST:PORT, and a path at most")
+        raise _refused(text, source, "write tcp://HOST:PORT, and a path at most")
     if port == 0:
-        raise _refused(text, source, "its port is a number from 1 to 65535")
+        raise _refused(text, source, "its port must be a number from 1 to 65535")
     host = split.hostname or "localhost"
     if not _is_host(host):
         raise _refused(text, source, "its host is neither a name nor an address")
@@ -154,7 +154,7 @@ def _behind_tls(address: EngineAddress, tls: TlsFiles, source: str) -> EngineAdd
         except OSError as error:
             raise EngineFailed(
                 f"The certificate {file} for the engine at {printable(address.text)} cannot be read ({error.strerror or error}): {source} "
-                "names that folder, which is to have ca.pem, cert.pem and key.pem.",
+                "names that folder, which must have ca.pem, cert.pem and key.pem.",
                 code="engine_address",
             ) from None
     assert address.url is not None

@@ -33,7 +33,7 @@ _PULL: tuple[tuple[re.Pattern[str], str, str], ...] = tuple(
             r"no space left on device|disk quota exceeded",
             "disk_full",
             (
-                "There is no room left on the disk of {engine} for {reference}; what was begun is removed again. Make room there "
+                "The disk of {engine} has no room for {reference}; what was begun is removed again. Make room "
                 "(`docker system df` shows what takes it, `docker image prune -a` removes images that no container uses), then pull again."
             ),
         ),
@@ -41,8 +41,8 @@ _PULL: tuple[tuple[re.Pattern[str], str, str], ...] = tuple(
             r"toomanyrequests|too many requests|rate limit|\b429\b",
             "too_many_requests",
             (
-                "{host} has had too many requests from here and serves no more for now. Wait, or have staff give the image a log-in "
-                "with which more are allowed: `bayplan images edit IMAGE --registry-username NAME`."
+                "{host} refuses more requests from this machine for now. Wait, or ask staff to enter credentials that are allowed "
+                "more: `bayplan images edit IMAGE --registry-username NAME`."
             ),
         ),
         (
@@ -52,7 +52,7 @@ _PULL: tuple[tuple[re.Pattern[str], str, str], ...] = tuple(
                 r"unable to retrieve auth token|invalid username/password"
             ),
             "login_refused",
-            "{host} does not let {who} have {repository}. {advice}",
+            "{host} does not let {who} pull {repository}. {advice}",
         ),
         (
             (
@@ -61,8 +61,8 @@ _PULL: tuple[tuple[re.Pattern[str], str, str], ...] = tuple(
             ),
             "wrong_platform",
             (
-                "{reference} has no image for this machine's architecture. Have staff inspect it (`bayplan images inspect IMAGE --store`): "
-                "then it is no match for this machine any more."
+                "{reference} has no image for this machine's architecture. Ask staff to run `bayplan images inspect IMAGE --store`: "
+                "then it does not match this machine any more."
             ),
         ),
         (
@@ -71,7 +71,7 @@ _PULL: tuple[tuple[re.Pattern[str], str, str], ...] = tuple(
                 r"repository \S+ not found|reading manifest .*not found|failed to resolve reference .*: not found"
             ),
             "image_gone",
-            "{host} has {reference} no more.",
+            "{host} does not have {reference} any more.",
         ),
         (
             (
@@ -80,8 +80,8 @@ _PULL: tuple[tuple[re.Pattern[str], str, str], ...] = tuple(
             ),
             "digest_mismatch",
             (
-                "What {host} sends is not what the digest of {reference} stands for. Nothing of it was kept. Tell who keeps that registry; "
-                "if the image was pushed anew on purpose, have staff run `bayplan images inspect IMAGE --store`."
+                "What {host} sends does not have the digest of {reference}. Nothing of it was kept. Tell the registry's administrator; "
+                "if the image was pushed anew on purpose, ask staff to run `bayplan images inspect IMAGE --store`."
             ),
         ),
         (
@@ -93,16 +93,16 @@ _PULL: tuple[tuple[re.Pattern[str], str, str], ...] = tuple(
             r"x509|certificate|tls: |tls handshake",
             "registry_certificate",
             (
-                "{engine} does not trust the certificate of {host} ({text}). Put the certificate of who signed it into "
-                "/etc/docker/certs.d/{host}/ca.crt on this machine, or give the registry one that the system trusts."
+                "{engine} does not trust the certificate of {host} ({text}). Put the certificate of its issuer into "
+                "/etc/docker/certs.d/{host}/ca.crt on this machine, or give the registry a certificate that the system trusts."
             ),
         ),
         (
             r"no such host|server misbehaving|name or service not known|temporary failure in name resolution|name resolution",
             "registry_unknown_host",
             (
-                "Nothing is known under the name {host} on this machine. Check the image's registry (`bayplan images show IMAGE`) and "
-                "this machine's name service."
+                "This machine does not find the host {host}. Check the image's registry (`bayplan images show IMAGE`) and this machine's "
+                "DNS."
             ),
         ),
         (
@@ -112,10 +112,7 @@ _PULL: tuple[tuple[re.Pattern[str], str, str], ...] = tuple(
                 r"received unexpected http status|proxyconnect|client\.timeout"
             ),
             "registry_unreachable",
-            (
-                "{host} does not answer as it should ({text}). Try again when it is up; `bayplan worker pull --next-best` takes the next "
-                "image that runs here meanwhile."
-            ),
+            ("{host} does not answer as a registry does ({text}). Try again when it is up."),
         ),
     )
 )
@@ -134,29 +131,33 @@ _START: tuple[tuple[re.Pattern[str], str, str], ...] = tuple(
             r"requirement error|unsatisfied condition",
             "start_condition",
             (
-                "The NVIDIA container runtime refuses {reference} on this GPU ({text}). Have staff look at why it was a match: "
-                "`bayplan why IMAGE --node NODE`."
+                "The NVIDIA container runtime refuses {reference} on this GPU ({text}). `bayplan why IMAGE --node NODE` shows why it "
+                "matched: tell staff."
             ),
         ),
         (
             r"nvidia-container-cli|nvidia-container-runtime|libnvidia|nvml",
             "engine_gpu_failed",
             (
-                "The NVIDIA container runtime could not give this GPU to {reference} ({text}). `nvidia-smi` tells whether the driver "
+                "The NVIDIA container runtime could not give this GPU to {reference} ({text}). `nvidia-smi` shows whether the driver "
                 "answers."
             ),
         ),
         (
             r"executable file not found|no such file or directory: unknown|exec format error|permission denied: unknown",
             "cannot_execute",
-            "{reference} could not be started ({text}). Give a command that is in the image after `--`.",
+            "{reference} could not be started ({text}). Write a command that the image has after `--`.",
         ),
         (
             r"no command specified",
             "cannot_execute",
-            "{reference} has no command of its own: give one after `--`.",
+            "{reference} has no command of its own: write one after `--`.",
         ),
-        (r"no space left on device", "disk_full", "There is no room left on the disk of {engine} to run {reference}."),
+        (
+            r"no space left on device",
+            "disk_full",
+            "The disk of {engine} has no room to run {reference}: make room (`docker system df` shows what takes it).",
+        ),
     )
 )
 _LONGEST_QUOTE = 300
@@ -181,11 +182,11 @@ def printable(text: str, most: int = _LONGEST_QUOTE) -> str:
 def about_pull(text: str, engine: str, reference: Reference, credentials: RegistryCredentials | None) -> EngineFailed:
     """Gives the error for an engine's text during a pull."""
     if credentials is None:
-        who = "anybody without a log-in"
-        advice = "The catalogue has no log-in for it: staff enter one with `bayplan images edit IMAGE --registry-username NAME`."
+        who = "anybody without credentials"
+        advice = "The catalogue has no credentials for it: staff enter them with `bayplan images edit IMAGE --registry-username NAME`."
     else:
         who = credentials.username
-        advice = "The log-in that the catalogue has for it is wrong or has expired: staff replace it with `bayplan credentials rotate`."
+        advice = "The catalogue's credentials for it are wrong or have expired: staff replace them with `bayplan credentials rotate`."
     searched = text.replace(reference.registry, "")  # a port is no status
     for pattern, code, sentence in _PULL:
         if pattern.search(searched):
@@ -206,8 +207,8 @@ def about_pull(text: str, engine: str, reference: Reference, credentials: Regist
 def silent_registry(reference: Reference, seconds: float, engine: str) -> EngineFailed:
     """Gives the error for a pull without any progress."""
     return EngineFailed(
-        f"{reference.registry} accepts requests and says nothing: {engine} told of no progress with {reference} for {seconds:g} s, so "
-        "the pull was given up. Look at the registry, and at what lies between it and this machine.",
+        f"{reference.registry} accepts requests and does not answer: {engine} reported no progress with {reference} for {seconds:g} s, so "
+        "the pull was stopped. Check the registry, and the network between it and this machine.",
         code="registry_silent",
     )
 
@@ -216,8 +217,8 @@ def about_removal(text: str, engine: str) -> EngineFailed:
     """Gives the error for an engine's text when an image or a tag is removed."""
     if _IN_USE.search(text):
         return EngineFailed(
-            f"A container uses it, perhaps one of another tool that shares {engine}'s images ({printable(text)}). The image goes when "
-            "that container is gone.",
+            f"A container uses it, perhaps one of another tool that shares {engine}'s images ({printable(text)}). The image is removed "
+            "when that container is gone.",
             code="image_in_use",
         )
     return EngineFailed(f"{engine} refuses: {printable(text)}.")
@@ -243,13 +244,13 @@ def about_connection(error: BaseException, address: str) -> EngineFailed:
     place = printable(address.removeprefix("unix://"))
     if any(isinstance(error, PermissionError) for error in inner):
         return EngineFailed(
-            f"This user may not speak to the engine at {place}. Run this as one who may (root, or a member of the group `docker`).",
+            f"This user may not use the container engine at {place}. Run this as root, or as a member of the group `docker`.",
             code="engine_forbidden",
         )
     if any(isinstance(error, (FileNotFoundError, ConnectionRefusedError)) for error in inner):
         return EngineFailed(
             f"No container engine answers at {place}. Start it (`systemctl start docker`, or `systemctl start podman.socket`), or "
-            "say where it is with --engine or DOCKER_HOST.",
+            "name another with --engine or DOCKER_HOST.",
             code="engine_not_running",
         )
     return no_engine_answers(str(error), address)
@@ -259,7 +260,7 @@ def no_engine_answers(text: str, address: str) -> EngineFailed:
     """Gives the error for an answer that is none of an engine."""
     place = printable(address.removeprefix("unix://"))
     return EngineFailed(
-        f"The container engine at {place} does not answer as one ({printable(text)}). Look at its log, or say where it is with "
+        f"What answers at {place} is no container engine ({printable(text)}). Check its log, or name another address with "
         "--engine or DOCKER_HOST.",
         code="engine_unreachable",
     )
@@ -269,8 +270,8 @@ def no_engine(sockets: Iterable[Path]) -> EngineFailed:
     """Gives the error for a machine on which no engine listens anywhere."""
     places = ", ".join(str(socket) for socket in sockets)
     return EngineFailed(
-        f"No container engine runs on this machine (looked for {places}). Start Docker or Podman (`systemctl start docker`, or "
-        "`systemctl start podman.socket`), or say where it is with --engine or DOCKER_HOST.",
+        f"No container engine runs on this machine (none at {places}). Start Docker or Podman (`systemctl start docker`, or "
+        "`systemctl start podman.socket`), or name one with --engine or DOCKER_HOST.",
         code="engine_not_running",
     )
 

@@ -80,7 +80,7 @@ class Agent:
                 client.nodes.ping(node)
         except Unauthenticated as error:
             if self._has_joined_again():
-                self.log("This machine has joined again: going on with what it got.")
+                self.log("This machine has joined again: the agent goes on with the new credential.")
                 raise JoinedAgain from None
             raise Unauthenticated(
                 f"{self._state.server} does not know the worker {self._state.worker} any more: it was revoked, or joined again "
@@ -90,7 +90,7 @@ class Agent:
         except Malformed as error:
             if error.code != "unknown_node":
                 return self._seconds_after_failure(error)
-            self.log("A node of this machine is not in the catalogue any more: reporting the machine anew.")
+            self.log("A node of this machine is not in the catalogue any more: the agent reports the machine anew.")
             self._probed_at, self._reports_all = None, True
             return self._seconds_after_failure(error)
         except TooManyAttempts as error:
@@ -127,7 +127,7 @@ class Agent:
                 self._state = membership.remember(self.path, self._state, current)
         except Invalid as error:  # there is no route, or the server refuses the report: heartbeats go on
             if error.detail != self._last_report_error:
-                self.log(f"The machine cannot be reported, so what was reported stays. {error.detail}")
+                self.log(f"The machine cannot be reported, so the last report stays. {error.detail}")
             self._probed_at, self._last_report_error = now, error.detail
             return
         self._probed_at, self._reports_all, self._last_report_error = now, False, None
@@ -135,6 +135,6 @@ class Agent:
     def _seconds_after_failure(self, error: BayplanError) -> float:
         self._failures += 1
         if error.detail != self._last_error:
-            self.log(f"{error.detail} Trying again until it works.")
+            self.log(f"{error.detail} The agent tries again until it works.")
         self._last_error = error.detail
         return self.retry.wait_seconds(self._failures, random.random())  # noqa: S311  # spreads load, guards nothing

@@ -33,8 +33,10 @@ def credentials_of(image: ImageAnswer) -> RegistryCredentials | None:
     if username is None:
         return None
     if password is None:
-        problem = f"The server lacks the key of the registry password of {image['name']}:{image['version']}"
-        raise EngineFailed(f"{problem}: have staff put the key back, or enter the password again.", code="no_password")
+        problem = f"The server has no key for the registry password of {image['name']}:{image['version']}"
+        raise EngineFailed(
+            f"{problem}: ask staff to put the key back, or to enter the password again.", code="no_password"
+        )
     return RegistryCredentials(username, password)
 
 
@@ -71,7 +73,7 @@ def _status_in_registry(
         digest = engine.digest_now(tagged, credentials)
         if digest is None:
             raise EngineFailed(
-                f"Which digest {tagged} has cannot be found out, and the catalogue has none. The server said: {error.detail}",
+                f"The catalogue has no digest of {tagged}, and the server could not ask its registry: {error.detail}",
                 code=error.code,
             ) from None
         return ImageStatus(digest, None, from_catalogue=False)

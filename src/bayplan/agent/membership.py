@@ -56,7 +56,7 @@ def join(
     current = _current(machine, address, known, before.devices if before else {})
     body = current.body
     if "fault" in body:
-        warn(f"{body['fault']}. What answers is reported, and the rest when it does.")
+        warn(f"{body['fault']}. The rest is reported now, and this when it answers.")
     with Client(url, token=token, timeout_seconds=TIMEOUT_SECONDS) as client:
         try:
             joined = client.nodes.join(body)
@@ -175,7 +175,7 @@ class Status(TypedDict):
 
 
 NODES_GONE = (
-    "The catalogue does not have all nodes of this machine any more; `bayplan worker run` enters them again, and so does "
+    "The catalogue does not have all nodes of this machine any more: `bayplan worker run` enters them again, and so does "
     "`bayplan worker join`."
 )
 

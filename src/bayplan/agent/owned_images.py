@@ -73,11 +73,13 @@ def read(path: Path, server: str, engine: str) -> OwnedImages:
     except FileNotFoundError:
         return OwnedImages(server, {}, {})
     except OSError as error:
-        raise Invalid(f"{path} cannot be read: {error.strerror}. Until then no image is pulled or removed.") from None
+        raise Invalid(
+            f"{path} cannot be read: {error.strerror}. Until it can be read, no image is pulled or removed."
+        ) from None
     except (ValueError, TypeError, KeyError, AttributeError):
         raise Invalid(
-            f"{path} cannot be understood, so it is not known which images were pulled because of rules. Remove it: then those "
-            "that are here stay for good."
+            f"{path} is damaged, so nobody knows which images were pulled because of rules. Remove it: the images that are here "
+            "then stay for good."
         ) from None
 
 
@@ -104,7 +106,7 @@ def write(path: Path, owned: OwnedImages, engine: str) -> None:
         write_whole(path, json.dumps(content, indent=2))
     except OSError as error:
         raise Invalid(
-            f"Which images were pulled cannot be kept in {path.parent} ({error.strerror}), so none is pulled or removed."
+            f"The list of pulled images cannot be written to {path.parent} ({error.strerror}), so none is pulled or removed."
         ) from None
 
 

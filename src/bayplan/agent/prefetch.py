@@ -113,7 +113,7 @@ class Prefetcher:
             self._request(client)
             self._failures = 0
         except (NotFound, Forbidden):
-            self.log(f"{state.server} knows nothing of prefetching: no image is prefetched.")
+            self.log(f"{state.server} is older than prefetching: no image is prefetched.")
             raise _Ended from None
         except Unauthenticated:
             raise  # heartbeats are refused as well, and log it
@@ -182,7 +182,7 @@ class Prefetcher:
         return self._report(client, inventory)
 
     def _report_failure(self, client: Client, error: BayplanError) -> None:
-        self._log_error(f"{error.detail} Until that is mended, no image is prefetched.")
+        self._log_error(f"{error.detail} Until that works, no image is prefetched.")
         self._report(
             client,
             {desired.image: _failed(desired.image, error.detail) for desired in self._desired},

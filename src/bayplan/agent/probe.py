@@ -42,8 +42,8 @@ _SMI_TIMEOUT_SECONDS = 60  # without the persistence daemon a driver may take lo
 _ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
 _SYSTEM = Path("/")
 _STDOUT, _STDERR = 1, 2
-_NO_SLICES = "its MIG mode is on, and it shows no slice: make one with nvidia-smi mig, or switch the mode off"
-NO_GPU_INSTEAD = "To take the machine as one without GPU, join with --no-gpu."
+_NO_SLICES = "its MIG mode is on, and it has no slice: make one with `nvidia-smi mig`, or switch the mode off"
+NO_GPU_INSTEAD = "`bayplan worker join --no-gpu` takes it as a machine without GPU."
 
 
 def machine(*, without_gpu: bool = False, root: Path = _SYSTEM) -> Machine:
@@ -91,7 +91,7 @@ def gpus(root: Path = _SYSTEM) -> Gpus:
         if reading is None:
             continue
         if not reading.indices >= partial.indices:
-            failures.append("nvidia-smi has fewer GPUs than NVML.")
+            failures.append("nvidia-smi lists fewer GPUs than NVML.")
             continue
         if not reading.faults:
             if failures and not reading.gpus:

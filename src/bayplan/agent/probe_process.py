@@ -91,5 +91,5 @@ def address_towards(server: str) -> str:
             datagrams.connect(target)  # sends nothing, but chooses the route
             address: str = datagrams.getsockname()[0]
     except OSError as error:
-        raise Invalid(f"There is no way to {server} ({error.strerror or error}); check the address.") from None
+        raise Invalid(f"This machine cannot reach {server} ({error.strerror or error}): check the address.") from None
     return address.partition("%")[0]

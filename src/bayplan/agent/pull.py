@@ -190,7 +190,7 @@ def _get(
     status = image_status(client, engine, image, tagged, credentials, architecture)
     if tagged.digest is not None and tagged.digest != status.digest:
         raise EngineFailed(
-            f"{_name(image)} is refused: its url names {tagged.digest}, and the catalogue stands by {status.digest}. Staff decide "
+            f"{_name(image)} is refused: its url names {tagged.digest}, and the catalogue expects {status.digest}. Staff decide "
             f"which it is: `bayplan images inspect {_typed(image)} --store` takes what the url names.",
             code="digest_mismatch",
         )
@@ -202,7 +202,7 @@ def _get(
         )
     if status.moved_to is not None:
         observer.log(
-            f"The tag of {_name(image)} points to {status.moved_to} now. Taking {status.digest}, which the catalogue stands by."
+            f"The tag of {_name(image)} points to {status.moved_to} now. Taking {status.digest}, which the catalogue expects."
         )
     local = engine.find(reference)
     if local is not None:
@@ -248,8 +248,8 @@ def _require_space(engine: Engine, reference: Reference, size_bytes: int | None,
 
 def _disk_full(engine: Engine, reference: Reference, size_bytes: int, free_bytes: int) -> EngineFailed:
     return EngineFailed(
-        f"{reference} is {units.size(size_bytes)} to download alone, and {engine.data_root}, where {engine.name} keeps images, has "
-        f"{units.size(free_bytes)} left. Make room there (`docker system df` shows what takes it, `docker image prune -a` removes "
+        f"{reference} is a download of {units.size(size_bytes)}, and {engine.data_root}, where {engine.name} keeps images, has "
+        f"{units.size(free_bytes)} free. Make room (`docker system df` shows what takes it, `docker image prune -a` removes "
         "images that no container uses), then pull again.",
         code="disk_full",
     )
@@ -259,18 +259,18 @@ def _gone(client: Client, engine: Engine, image: ImageAnswer, tagged: Reference,
     """The error for an image whose digest is gone from its registry: the digest of its tag now, and the remedy."""
     typed = _typed(image)
     beginning = (
-        f"{_name(image)} is refused: its registry has no {status.digest}, which the catalogue stands by, any more."
+        f"{_name(image)} is refused: its registry does not have {status.digest} any more, which the catalogue expects."
     )
     if tagged.digest is not None:
-        advice = f"Its url names that digest: staff give it another one with `bayplan images edit {typed} --url URL`."
+        advice = f"Its url names that digest: staff enter another one with `bayplan images edit {typed} --url URL`."
     else:
         tag = tagged.tag or "latest"
         credentials = credentials_of(image)
         current = engine.digest_now(tagged, credentials) or digest_by_server(client, tagged, credentials)
         advice = (
-            f"Its tag {tag} is not there either: staff push it again, or take the image out with `bayplan images rm {typed}`."
+            f"Its tag {tag} is not there either: staff push it again, or retire the image with `bayplan images rm {typed}`."
             if current is None
-            else f"Its tag {tag} points to {current} now: where that is meant, staff run `bayplan images inspect {typed} --store`."
+            else f"Its tag {tag} points to {current} now: if that is intended, staff run `bayplan images inspect {typed} --store`."
         )
     return EngineFailed(f"{beginning} {advice}", code="image_gone")
 

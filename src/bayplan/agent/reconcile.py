@@ -141,7 +141,7 @@ class _ReconcilePass:
         for name, tags in tagged.items():
             if tags:
                 self._reconciler.observer.log(
-                    f"{name} is tagged {', '.join(tags)}: it stays until whoever did that removes it."
+                    f"{name} has the tag {', '.join(tags)} of somebody else: it stays until they remove it."
                 )
 
     def _set_tags(self, desired: Sequence[DesiredImage], names: Mapping[int, str | None]) -> None:
@@ -174,7 +174,7 @@ class _ReconcilePass:
         if own.image in self._keep:
             self._set(own.image, "held", own.reference)
         elif local.id in self._in_use:
-            self._set(own.image, "held", own.reference, "Wanted no more; a container uses it.")
+            self._set(own.image, "held", own.reference, "Not desired any more; a container uses it.")
         else:
             try:
                 self._remove(own)
@@ -182,9 +182,9 @@ class _ReconcilePass:
                 if error.code in OF_THE_MACHINE:
                     raise
                 state: InventoryState = "held" if error.code == "image_in_use" else "removing"
-                self._set(own.image, state, own.reference, f"Wanted no more. {error.detail}")
+                self._set(own.image, state, own.reference, f"Not desired any more. {error.detail}")
             else:
-                self._reconciler.observer.log(f"Removed {own.reference}: it is wanted no more.")
+                self._reconciler.observer.log(f"Removed {own.reference}: it is not desired any more.")
 
     def _remove(self, own: OwnedImage) -> None:
         self._tags.withdraw(lambda _, name: name == own.reference)
@@ -206,7 +206,7 @@ class _ReconcilePass:
                 if error.code in OF_THE_MACHINE:
                     raise
                 continue
-            self._reconciler.observer.log(f"Removed {own.reference}: there is no room for it any more.")
+            self._reconciler.observer.log(f"Removed {own.reference}: there is no room for it.")
             self._failed(image, "no_room", budget.shortage)
 
     def _budget(self) -> DiskBudget:
@@ -238,8 +238,8 @@ class _ReconcilePass:
             digest = desired.digest or self._engine.digest_now(desired.reference, desired.credentials)
             if digest is None:
                 raise EngineFailed(
-                    f"Which digest {desired.reference} has cannot be found out by {self._engine.name}, and the catalogue has none: "
-                    f"have staff run `bayplan images inspect {desired.name} --store`."
+                    f"The catalogue has no digest of {desired.reference}, and {self._engine.name} cannot ask for one: "
+                    f"ask staff to run `bayplan images inspect {desired.name} --store`."
                 )
             reference = desired.pinned(digest)
             # Read from the engine again: somebody may have pulled it since the pass began.
@@ -255,10 +255,10 @@ class _ReconcilePass:
             return self._failed(desired, "no_room" if error.code == "disk_full" else "failed", error.detail, later=True)
         self._reconciler.failures.pop(desired, None)
         if self._reconciler.registry_failures.pop(registry, None) is not None:
-            self._reconciler.observer.log(f"{registry} serves images again.")
+            self._reconciler.observer.log(f"{registry} answers again.")
         self._set(desired.image, "held", str(reference))
         return self._reconciler.observer.log(
-            f"Holds {desired.name} as {reference}, {units.size(local.size_bytes)}, after {time.monotonic() - began:.0f} s."
+            f"Pulled {desired.name} as {reference}: {units.size(local.size_bytes)} in {time.monotonic() - began:.0f} s."
         )
 
     def _pulled(self, desired: DesiredImage, reference: Reference) -> LocalImage:

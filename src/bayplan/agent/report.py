@@ -151,7 +151,7 @@ def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
             if fault is None
             else f"fault: {fault}"
             if fault.startswith(CDI_FAULT)
-            else f"what does not answer stays as it was: {fault}"
+            else f"what does not answer stays as it was reported: {fault}"
         )
     before = {gpu["index"]: gpu for gpu in old.get("gpus", ())}
     after = {gpu["index"]: gpu for gpu in new["gpus"]}

@@ -69,7 +69,7 @@ def scan(engine: Engine, options: ScanOptions) -> dict[str, Any]:
     # The server would refuse the report whole.
     odd = [name for name in facts if name in FACT_NAMES and not is_readable(name, facts[name]["value"])]
     notes = [
-        *(f"what the files say of {name} does not have the form of that fact" for name in odd),
+        *(f"the value of {name} in the files does not have the form of that fact" for name in odd),
         *exported.files.notes,
     ]
     return {

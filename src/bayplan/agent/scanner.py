@@ -81,7 +81,7 @@ class Scanner:
                 except Unauthenticated:
                     return  # heartbeats are refused as well, and log it
                 except _NoScans:
-                    self.log(f"{state.server} knows nothing of scans: no image is scanned.")
+                    self.log(f"{state.server} is older than scans: no image is scanned.")
                     return
                 except Exception as error:  # heartbeats go on, and so does this
                     self.log(f"Images cannot be scanned: an error in bayplan itself ({type(error).__name__}: {error}).")
@@ -123,7 +123,7 @@ class Scanner:
             return self._failed(entry, error.detail, is_final=False)
         self._failures.pop(entry.reference, None)
         self._set(entry, "done")
-        return self.log(f"Scanned {entry.reference} after {time.monotonic() - began:.0f} s.")
+        return self.log(f"Scanned {entry.reference} in {time.monotonic() - began:.0f} s.")
 
     def _failed(self, entry: QueuedScan, detail: str, *, is_final: bool) -> None:
         count = self._failures[entry.reference] = self._failures.get(entry.reference, 0) + 1

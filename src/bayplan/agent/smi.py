@@ -43,9 +43,7 @@ def parse(output: str) -> Gpus:
     log = _read(_document(output))
     count = log.texts.get(_COUNT, "")
     if count.isdecimal() and int(count) != len(log.gpus):
-        raise Invalid(
-            f"What nvidia-smi -q -x printed cannot be read: {count} GPUs are attached, it has {len(log.gpus)}."
-        )
+        raise Invalid(f"`nvidia-smi -q -x` says that {count} GPUs are attached, and lists {len(log.gpus)}.")
     answers = [_gpu(index, gpu) for index, gpu in enumerate(log.gpus)]
     drivers = (values.driver_version(log.texts.get(name)) for name in _DRIVERS)
     return Gpus(
@@ -102,9 +100,9 @@ def _document(output: str) -> str:
             return _COMMENT.sub("", output[start:end])
     text = values.printable(output)
     raise Invalid(
-        "What nvidia-smi -q -x printed ends before its log does."
+        "The output of `nvidia-smi -q -x` ends before its log does."
         if starts
-        else f"What nvidia-smi -q -x printed is not its log: {text or 'nothing'}."
+        else f"`nvidia-smi -q -x` printed something else than its log: {text or 'nothing'}."
     )
 
 

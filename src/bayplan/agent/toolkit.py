@@ -118,7 +118,7 @@ def _mode_in(text: str, path: str, runtime: NvidiaRuntime | None) -> MachineFact
     except ValueError:
         return unreadable(f"{path} is no TOML")
     if not isinstance(mode, str) or mode not in MODES:
-        return unreadable(f"{path} names a mode that is not known: {values.printable(str(mode), most=40)}")
+        return unreadable(f"{path} names an unknown mode: {values.printable(str(mode), most=40)}")
     return measured(mode, f"{path}; {_start(runtime)}")
 
 

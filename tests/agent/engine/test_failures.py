@@ -49,11 +49,11 @@ def test_credentials_that_were_changed(
     body = {"registry_username": "casey", "registry_password": "the old one"}
     staff.patch(f"/v1/docker/{entered['pk']}", json=body).raise_for_status()
     ended = pull(machine, engine, name, code=1)
-    assert f"does not let casey have team/{name}" in ended.err
+    assert f"does not let casey pull team/{name}" in ended.err
     assert "bayplan credentials rotate" in ended.err
     assert "the old one" not in ended.err + ended.out
     staff.patch(f"/v1/docker/{entered['pk']}", json=dict.fromkeys(body)).raise_for_status()
-    assert "The catalogue has no log-in for it" in pull(machine, engine, name, code=1).err
+    assert "The catalogue has no credentials for it" in pull(machine, engine, name, code=1).err
     assert engine.everything() == before
 
 
@@ -67,7 +67,7 @@ def test_a_registry_that_is_down(engine: Dockerd, machine: Box, enter: Enter, na
         pushed = push(registry, f"team/{name}")
         enter(pushed)
     ended = pull(machine, engine, name, code=1)
-    assert f"{registry.host} does not answer as it should" in ended.err
+    assert f"{registry.host} does not answer as a registry does" in ended.err
     assert "connection refused" in ended.err
     assert "--next-best" in ended.err
 
@@ -78,7 +78,7 @@ def test_a_registry_that_nobody_knows(
     pushed = push(registry, f"team/{name}")
     place = {"url": f"registry.invalid/team/{name}@{pushed.digest}", "registry": "https://registry.invalid"}
     enter(pushed, inspect=False, **place)
-    assert "Nothing is known under the name registry.invalid on this machine" in pull(machine, engine, name, code=1).err
+    assert "This machine does not find the host registry.invalid" in pull(machine, engine, name, code=1).err
 
 
 def test_a_digest_of_which_nobody_knows(
@@ -86,15 +86,15 @@ def test_a_digest_of_which_nobody_knows(
 ) -> None:
     enter(push(registry, f"team/{name}"), inspect=False, url=f"{registry.host}/team/{name}:there-is-none")
     ended = pull(machine, engine, name, code=1)
-    assert f"Which digest {registry.host}/team/{name}:there-is-none has cannot be found out" in ended.err
+    assert f"The catalogue has no digest of {registry.host}/team/{name}:there-is-none, and" in ended.err
 
 
 @pytest.mark.parametrize(
     ("refusal", "message"),
     [
-        ((429, "TOOMANYREQUESTS"), "has had too many requests from here"),
-        ((403, "DENIED"), "does not let anybody without a log-in have"),
-        ((503, "UNAVAILABLE"), "does not answer as it should"),
+        ((429, "TOOMANYREQUESTS"), "refuses more requests from this machine"),
+        ((403, "DENIED"), "does not let anybody without credentials pull"),
+        ((503, "UNAVAILABLE"), "does not answer as a registry does"),
     ],
 )
 def test_what_a_registry_refuses_with(
@@ -115,7 +115,7 @@ def test_credentials_of_the_machine_that_cannot_be_read(
     (machine.folder / ".docker" / "config.json").write_text('{"credsStore": "nowhere"}')
     ended = pull(machine, engine, name)
     assert ended.out == f"{image[0].pinned}\n"
-    assert ended.err.count("The log-in that `docker login` left on this machine cannot be read") == 1
+    assert ended.err.count("The credentials that `docker login` saved on this machine cannot be read") == 1
     assert "docker-credential-nowhere is not installed" in ended.err
     assert str(machine.folder / ".docker" / "config.json") in ended.err
 
@@ -130,7 +130,7 @@ def test_refused_credentials_of_the_machine_say_why_there_were_none(
         json.dumps({"auths": {entered.registry.host: "a text", "other.example.org": {"auth": "!"}}})
     )
     ended = pull(machine, engine, name, code=1)
-    assert f"does not let anybody without a log-in have team/{name}" in ended.err
+    assert f"does not let anybody without credentials pull team/{name}" in ended.err
     assert ended.err.count(f"the entry of {entered.registry.host} in {machine.folder}") == 2
 
 
@@ -143,7 +143,7 @@ def test_what_is_not_what_its_digest_says(
         enter(pushed, **in_front(pushed, server))
         server.sent_instead = {pushed.digest: other.digest}
         ended = pull(machine, engine, name, code=1)
-    assert f"is not what the digest of {server.host}/team/{name}@{pushed.digest} stands for" in ended.err
+    assert f"does not have the digest of {server.host}/team/{name}@{pushed.digest}" in ended.err
     assert engine.everything() == before
 
 
@@ -167,7 +167,7 @@ def test_less_room_than_the_image_takes_packed(
     enter(pushed)
     asked = len(registry.requests)
     ended = pull(machine, small, name, code=1)
-    assert f"{pushed.pinned} is 2" in ended.err
+    assert f"{pushed.pinned} is a download of 2" in ended.err
     assert f"{small.data_root}, where Docker keeps images, has" in ended.err
     assert len(registry.requests) == asked, "nothing was downloaded"
 
@@ -196,7 +196,7 @@ def test_a_pull_that_would_fill_the_disk_is_given_up(
         enter(pushed, inspect=False, **in_front(pushed, server) | {"url": url})
         server.held_back = pushed.layers[-1]
         ended = pull(machine, small, name, code=1)
-    assert f"{url} is 36." in ended.err
+    assert f"{url} is a download of 36." in ended.err
     until(lambda: small.everything() == before, lambda: f"{small.everything()} is {before}")
     until(lambda: used_megabytes(small) < 2, lambda: f"{used_megabytes(small)} MB")
 
@@ -209,7 +209,7 @@ def test_no_room_left_while_it_unpacks(
     enter(pushed)
     before = small.everything()
     ended = pull(machine, small, name, code=1)
-    assert f"There is no room left on the disk of Docker for {pushed.pinned}" in ended.err
+    assert f"The disk of Docker has no room for {pushed.pinned}" in ended.err
     assert "docker image prune -a" in ended.err
     until(lambda: small.everything() == before, lambda: f"{small.everything()} is {before}")
     until(lambda: used_megabytes(small) < 2, lambda: f"{used_megabytes(small)} MB")
@@ -265,7 +265,7 @@ def test_no_engine(machine: Box, image: tuple[Pushed, Body], name: str, tmp_path
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(str(tmp_path / "engine.sock"))  # as after an engine that was killed
     assert "No container engine answers at" in machine.run("pull", "--engine", nowhere, code=1).err
-    assert "does not answer as one" in machine.run("pull", "--engine", "what", code=1).err
+    assert "is no container engine" in machine.run("pull", "--engine", "what", code=1).err
 
 
 def test_an_engine_that_this_user_may_not_speak_to(engine: Dockerd, machine: Box, name: str) -> None:
@@ -295,7 +295,7 @@ def test_an_engine_that_this_user_may_not_speak_to(engine: Dockerd, machine: Box
     finally:
         os.chown(place, before.st_uid, before.st_gid)
     assert done.returncode == 1
-    assert f"This user may not speak to the engine at {place}." in done.stderr, done.stderr
+    assert f"This user may not use the container engine at {place}." in done.stderr, done.stderr
     assert "group `docker`" in done.stderr
 
 

@@ -119,7 +119,7 @@ def test_a_tag_of_somebody_else_stays(
     reconcile(image)
     container_engine.api.tag(pushed.pinned, f"mine-{name}", "x")
     assert reconcile(image) == {1: "held"}
-    assert f"{pushed.pinned} is tagged mine-{name}:x" in messages[-1]
+    assert f"{pushed.pinned} has the tag mine-{name}:x of somebody else" in messages[-1]
     assert tags(container_engine, pushed) == [f"bayplan/{name}:1", f"mine-{name}:x"], "it is desired still"
     assert reconcile() == {}
     assert tags(container_engine, pushed) == [f"mine-{name}:x"]

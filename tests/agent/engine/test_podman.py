@@ -44,7 +44,7 @@ def test_what_is_gone_is_refused(podman: str, machine: Box, image: tuple[Pushed,
     pushed, _ = image
     pushed.forget()
     error = machine.run("pull", "--engine", podman, "--task", name, code=1).err
-    assert f"its registry has no {pushed.digest}" in error
+    assert f"its registry does not have {pushed.digest}" in error
     assert "Its tag 1 is not there either" in error
 
 

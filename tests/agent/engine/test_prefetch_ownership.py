@@ -57,7 +57,7 @@ def test_what_somebody_has_tagged_is_theirs(
         until(lambda: pushed.pinned in here(engine), lambda: worker.output)
         with engine.api() as api:
             api.tag(pushed.pinned, name, tag="mine")
-        worker.until_printed(f"is tagged {name}:mine")
+        worker.until_printed(f"has the tag {name}:mine of somebody else")
         assert own(machine) == []
         withdraw(staff, rule)
         until(lambda: not read_inventory(), lambda: str(read_inventory()))
@@ -137,7 +137,7 @@ def test_what_left_too_little_room_is_not_pulled_again_in_the_next_pass(
         for _ in range(3):
             filler.unlink(missing_ok=True)
             assert reconciler.reconcile(container_engine, [desired(pushed)], ())[1]["state"] == "no_room", messages
-            assert "are to stay free" in messages[-1]
+            assert "must stay free" in messages[-1]
         requests = [line for line in registry.requests if pushed.repository in line and pushed.layers[-1] in line]
         assert len([line for line in requests if "GET" in line]) == 1, requests
 

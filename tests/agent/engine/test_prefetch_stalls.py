@@ -47,7 +47,7 @@ def test_a_registry_that_says_nothing_holds_up_no_other(
         inventory = reconciler.reconcile(container_engine, [*images, desired(last, 9)], ())
         assert [inventory[key]["state"] for key in (1, 2, 3, 4, 9)] == ["failed"] * 4 + ["held"], messages
         for key, host in enumerate(hosts, 1):
-            assert f"{host} accepts requests and says nothing" in (inventory[key]["detail"] or "")
+            assert f"{host} accepts requests and does not answer" in (inventory[key]["detail"] or "")
         assert len(messages) == 4, "each registry is asked once"
         # When it speaks again, the image is pulled.
         stalling.held_back = None

@@ -101,7 +101,7 @@ def test_the_catalogue_and_not_the_tag_says_what_is_pulled(
     assert second.pinned not in engine.everything()[0]
     assert staff.post(f"/v1/docker/{entered['pk']}/checks").json()["state"] == "moved"
     error = pull(machine, engine, name).err
-    assert f"points to {second.digest} now. Taking {first.digest}, which the catalogue stands by." in error
+    assert f"points to {second.digest} now. Taking {first.digest}, which the catalogue expects." in error
     staff.post(f"/v1/docker/{entered['pk']}/inspection").raise_for_status()
     assert pull(machine, engine, name).out == f"{second.pinned}\n", "staff have taken it over"
 
@@ -228,7 +228,7 @@ def test_an_image_is_pulled_by_its_name(
         api.remove_image(pushed.pinned)
         api.remove_image(f"bayplan/{name}:1")
     gone = named(machine, engine, f"{name}:1", code=1)
-    assert "has no " + pushed.digest in gone.err
+    assert f"its registry does not have {pushed.digest} any more" in gone.err
     assert "--next-best" not in gone.err
     assert too_new["pk"] != entered["pk"]
 

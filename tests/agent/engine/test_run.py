@@ -180,7 +180,7 @@ def test_an_engine_that_goes_away_while_it_runs(machine: Box, image: Image, name
             doomed.process.kill()
             _, err = process.communicate(timeout=30)
         assert process.returncode == 1
-        assert "The engine went away while the container ran." in err
+        assert "The engine stopped answering while the container ran." in err
         assert "Traceback" not in err
 
 

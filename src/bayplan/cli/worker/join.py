@@ -17,7 +17,7 @@ def join(
         str | None,
         typer.Option(metavar="ADDRESS", help="What to call this machine [default: its address towards SERVER]"),
     ] = None,
-    no_gpu: Annotated[bool, typer.Option("--no-gpu", help="Leave its GPUs out, or do not look for any.")] = False,
+    no_gpu: Annotated[bool, typer.Option("--no-gpu", help="Join as a machine without GPU, whatever it has.")] = False,
     state: State = None,
     output_format: Output = TABLE,
 ) -> None:
@@ -33,7 +33,7 @@ def join(
 
     if (token is None) is not token_stdin:
         raise UsageError(
-            "Give the join token by either --token or --token-stdin; `bayplan nodes join-token` makes one."
+            "Name the join token by --token TOKEN, or send it to the input with --token-stdin; `bayplan nodes join-token` makes one."
         )
     text = next((line for line in sys.stdin if line.strip()), "") if token is None else token
     try:

@@ -27,5 +27,5 @@ def leave(
     typer.echo(
         f"{agent_state.worker} left {agent_state.server}."
         if was_there
-        else f"Forgot {agent_state.server}, which was not told or did not know {agent_state.worker} any more."
+        else f"Removed the credential of {agent_state.worker}; {agent_state.server} did not answer, or did not know it any more."
     )
