@@ -135,7 +135,10 @@ def test_the_status(server: Server, box: Box, token: Token, address: str) -> Non
         "driver 535.104.05 is now 570.86.10",
         "GPU 1 (NVIDIA RTX A6000) is gone",
     ]
-    assert "Not reported yet: driver 535.104.05 is now 570.86.10." in box.run("status").out
+    narrow = box.run("status", variables={"COLUMNS": "60"}).out
+    assert "Not reported yet: driver 535.104.05 is now 570.86.10." in narrow
+    assert max(map(len, narrow.splitlines())) <= 60
+    assert "FACT             VALUE" in narrow, "a table, and no block of lines for each fact"
 
 
 def test_leaving(server: Server, box: Box, token: Token, nodes: Nodes, address: str) -> None:

@@ -37,7 +37,7 @@ def test_it_pulls_by_digest(
         changes = {"url": other.url, "registry_password": "the old one"}
         staff.patch(f"/v1/docker/{entered['pk']}", json=changes | {"url": other.pinned}).raise_for_status()
         refused = machine.run("pull", "--engine", podman, "--task", name, code=1)
-        assert f"does not let {LOGIN.username} have team/{name}" in refused.err
+        assert f"does not let {LOGIN.username} pull team/{name}" in refused.err
 
 
 def test_what_is_gone_is_refused(podman: str, machine: Box, image: tuple[Pushed, Body], name: str) -> None:

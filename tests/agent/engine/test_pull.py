@@ -254,11 +254,13 @@ def test_a_terminal_gets_bars(engine: Dockerd, machine: Box, registry: Registry,
     pushed = push(registry, f"team/{name}", more_bytes=[20_000_000, 2_000_000])
     enter(pushed)
     shell = Shell(machine.folder, {"worker_state": str(machine.state)})
-    output = shell.at_terminal("worker", "pull", "--engine", engine.address, "--task", name, columns=120)
+    output = shell.at_terminal("worker", "pull", "--engine", engine.address, "--task", name, columns=60)
     assert output.code == 0, output.out
     plain = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", output.out)
+    assert f"Pulling {registry.host}/{pushed.repository}\n" in plain
     assert "3 of 3 layers" in plain
     assert "━" in plain
+    assert "…" not in plain, "nothing is cut off, however narrow the terminal is"
     for layer in pushed.layers:
         assert layer.removeprefix("sha256:")[:12] in plain
     assert plain.strip().endswith(pushed.pinned)

@@ -19,7 +19,9 @@ from bayplan.domain import units
 from bayplan.domain.reference import Reference
 
 LINE_EVERY_SECONDS = 10.0
-_ROWS_AROUND = 4
+_ROWS_AROUND = 5
+_LEAST_WIDTH_FOR_TIMES = 72
+"""Columns of a terminal below which the time that is left gives way to the bars."""
 _WORDS = {"waiting": "waits", "downloading": "downloads", "extracting": "unpacks", "done": "done", "there": "was here"}
 
 
@@ -115,7 +117,10 @@ class _Lines:
 
 
 class _Bars:
-    """A bar for the image and one for each layer; where there are too many, layers that are done lose theirs."""
+    """A bar for the image and one for each layer; where there are too many, layers that are done lose theirs.
+
+    The image's name stands on a line of its own above them, where no terminal is too narrow for it.
+    """
 
     def __init__(self, console: Console) -> None:
         self._console = console
@@ -125,17 +130,18 @@ class _Bars:
         self._rows: dict[str, TaskID] = {}
 
     def begin(self, reference: Reference, size_bytes: int | None) -> None:
-        self._bars = Progress(
+        columns = (
             TextColumn("{task.description}"),
             BarColumn(bar_width=None),
             TextColumn("{task.fields[amount]}", justify="right"),
             TextColumn("{task.fields[state]}"),
             TimeRemainingColumn(compact=True),
-            console=self._console,
-            expand=True,
         )
+        kept = columns if self._console.width >= _LEAST_WIDTH_FOR_TIMES else columns[:-1]
+        self._bars = Progress(*kept, console=self._console, expand=True)
         self._size_bytes, self._rows = size_bytes or 0, {}
-        self._whole = self._bars.add_task(_title(reference), total=size_bytes, amount="", state="")
+        self._whole = self._bars.add_task("image", total=size_bytes, amount="", state="")
+        self._console.print(_title(reference))
         self._bars.start()
 
     def show(self, layers: Layers) -> None:

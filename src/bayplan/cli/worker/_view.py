@@ -83,9 +83,9 @@ def _gpu(node: NodeAnswer) -> str:
 def facts_table(facts: Sequence[FactStatus], *, is_new: bool = False) -> Lines:
     """Gives a line for each fact; GPUs that have the same value are on one line. Where all `is_new`, none says when it was measured."""
     columns = (
-        Column("fact"),
+        Column("fact", gives_way=True),
         Column("value", gives_way=True),
-        *(() if is_new else (Column("measured"),)),
+        *(() if is_new else (Column("measured", spare=1),)),
         Column("from, or why it is null", gives_way=True),
     )
     groups: dict[tuple[str, object, str | None, str | None, str | None], list[int]] = {}
