@@ -57,6 +57,21 @@ class Terminal:
             pass
         return text in self.output[after:]
 
+    def interrupt(self) -> int:
+        """Types Ctrl-C until the program ends, and gives its exit code.
+
+        One Ctrl-C that comes while readline takes the terminal over is heard at the next key alone.
+        """
+        ends = time.monotonic() + PATIENCE_SECONDS
+        is_open = True
+        while is_open:
+            assert time.monotonic() < ends, f"it does not end: {self.output!r}"
+            self.type(CTRL_C)
+            again = time.monotonic() + 3
+            while is_open and time.monotonic() < again:
+                is_open = self._read()
+        return self.end()
+
     def end(self) -> int:
         """Waits until the program ends, and gives its exit code."""
         while self._read():

@@ -15,7 +15,7 @@ import pytest
 from bayplan.cli import watching
 from bayplan.cli.options import OutputFormat
 from tests.cli.conftest import Shell
-from tests.cli.terminal import CTRL_C, Terminal
+from tests.cli.terminal import Terminal
 from tests.process import PROGRAM, Server
 
 PATIENCE_SECONDS = 30.0
@@ -155,8 +155,7 @@ def test_a_terminal_is_drawn_anew_and_keeps_the_last_list(shell: Shell) -> None:
         shell.run("prefetch", "add", "watched rule", "--task", "train", "-q")
         terminal.wait_for("watched rule", after=at)
         shell.run("prefetch", "rm", "watched rule", "-y")
-        terminal.type(CTRL_C)
-        assert terminal.end() == 130
+        assert terminal.interrupt() == 130
     assert terminal.output.startswith("\x1b[?1049h")
     last = terminal.output.rpartition("\x1b[?1049l")[2]
     assert "1 rule" in last or "No rules." in last
@@ -196,6 +195,5 @@ def test_a_plain_terminal_gets_rows_below_each_other(shell: Shell) -> None:
     environment = replace(shell, variables={"NO_COLOR": "1"})._environment()
     with Terminal([str(PROGRAM), "list", "domains", "-w"], environment, columns=120) as terminal:
         terminal.wait_for("Object Detection")
-        terminal.type(CTRL_C)
-        assert terminal.end() == 130
+        assert terminal.interrupt() == 130
     assert "\x1b" not in terminal.output

@@ -81,22 +81,24 @@ def _display(output_format: OutputFormat) -> Iterator[Frame]:
 @contextlib.contextmanager
 def _redrawn() -> Iterator[Frame]:
     """Draws each output in the place of the last one; the last of all stays on the terminal."""
-    latest = ""
+    latest: str | None = None
 
     def show(shown: str, trouble: str) -> None:
         nonlocal latest
+        if latest is None:
+            sys.stdout.write(_ALTERNATE_SCREEN)
         latest = shown
         lines = _that_fit([*shown.splitlines(), *([trouble] if trouble else [])])
         drawn = "".join(f"{line}{_END_OF_LINE}\n" for line in lines)
         sys.stdout.write(f"{_HOME}{drawn}{_END_OF_SCREEN}")
         sys.stdout.flush()
 
-    sys.stdout.write(_ALTERNATE_SCREEN)
     try:
         yield show
     finally:
-        sys.stdout.write(f"{_NORMAL_SCREEN}{latest}")
-        sys.stdout.flush()
+        if latest is not None:
+            sys.stdout.write(f"{_NORMAL_SCREEN}{latest}")
+            sys.stdout.flush()
 
 
 def _that_fit(lines: list[str]) -> list[str]:
