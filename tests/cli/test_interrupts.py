@@ -11,7 +11,7 @@ from tests.cli.test_widths import ESCAPES
 from tests.process import PROGRAM
 
 
-@pytest.mark.parametrize("arguments", ["login", "login -u admin", "nodes rm t4.example.org", "user add kim"])
+@pytest.mark.parametrize("arguments", ["login", "login -u admin", "nodes rm t4.example.org"])
 def test_a_question_is_interrupted(shell: Shell, arguments: str) -> None:
     with Terminal([str(PROGRAM), *arguments.split()], shell._environment(), columns=60) as terminal:
         at = terminal.wait_for(": ")
@@ -24,10 +24,8 @@ def test_a_question_is_interrupted(shell: Shell, arguments: str) -> None:
     "arguments",
     [
         "check {silent}/a/image:1 --cpu-only",
-        "images list",
         "nodes list --watch",
         "images verify",
-        "worker join http://{silent} --token x",
     ],
 )
 def test_a_wait_is_interrupted(stranger: Shell, arguments: str) -> None:
