@@ -145,7 +145,7 @@ def test_an_entry_that_the_server_refuses_has_its_line_and_nothing_is_applied(he
 def test_a_conflict_has_its_line(here: Shell, file: Path) -> None:
     file.write_text(FILE.replace('{<<: *image, version: "2.0"}', "*image"))
     (line,) = here.run("apply", str(file), "--yes", code=1).err.splitlines()
-    assert line == f"{file}:19: images.1: 'mine 1.0' is there already, at {file}:4."
+    assert line == f"{file}:19: images.1: 'mine 1.0' is in the document twice, first at {file}:4. Remove one of them."
 
 
 def test_a_change_between_the_plan_and_its_application_stops_it(here: Shell, empty: Server, file: Path) -> None:
@@ -248,8 +248,13 @@ def test_a_folder_and_the_input_are_one_document(here: Shell, file: Path, tmp_pa
     assert here.run("diff", str(folder), "-", "-q", typed=changed, code=3).out == "prefetch/ours\n"
     twice = here.run("diff", str(folder), "-", typed=FILE + RULE.replace("ours", "other"), code=1).err.splitlines()
     images = folder / "sub" / "images.yml"
-    assert f"<stdin>:4: images.0: 'mine 1.0' is there already, at {images}:4." in twice
-    assert f"<stdin>:21: nodes.0: '10.0.0.7#0' is there already, at {images}:21." in twice
+    assert (
+        f"<stdin>:4: images.0: 'mine 1.0' is in the document twice, first at {images}:4. Remove one of them." in twice
+    )
+    assert (
+        f"<stdin>:21: nodes.0: '10.0.0.7#0' is in the document twice, first at {images}:21. Remove one of them."
+        in twice
+    )
     # Of the deleted images "od" is still the domain; nothing is of "pe".
     removed = here.run("apply", "-", "--prune", "-y", typed="images: []\nprefetch: []\ndomains: []\n").out
     assert "  - ours\n" in removed

@@ -93,7 +93,7 @@ WRONG = (
     (("--task", "train", "--images-filter", "{}"), 2, "leave out the other options"),
     (("--task", "train", "--node", "3", "--nodes-filter", "{}"), 2, "leave out the other options"),
     (("--images-filter", "{"), 1, "is not JSON"),
-    (("--images-filter", "[]"), 1, "is no filter"),
+    (("--images-filter", "[]"), 1, "is not a filter"),
     (("--task", "train", "--node", "t4.example.org#first"), 1, "is no node"),
     (("--task", "train", "--node", "t4.example.org#\N{SUPERSCRIPT TWO}"), 1, "is no node"),
     (("--images-filter", json.dumps({"expressions": [exact("colour", "red")]})), 1, "has no field 'colour'"),

@@ -170,9 +170,7 @@ def _references(connection: sa.Connection, _settings: Settings) -> tuple[str, li
         statement = sa.select(sa.func.count()).select_from(joined).where(key.parent.is_not(None), column.is_(None))
         count = connection.execute(statement).scalar_one()
         if count:
-            problems.append(
-                f"{table.name}.{key.parent.name} has values that no row of {key.column.table.name} has: {count:,} times"
-            )
+            problems.append(f"{table.name}.{key.parent.name} names no row of {key.column.table.name}: {count:,} times")
     return f"{len(keys)} kinds", sorted(problems)
 
 
