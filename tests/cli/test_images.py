@@ -185,7 +185,7 @@ def test_an_image_is_added_edited_deleted_and_reinstated(shell: Shell, name: str
 
 def test_removing_for_good_asks(shell: Shell, image: str) -> None:
     printed = shell.run("images", "rm", image, "--hard", code=2).err
-    question = f"Delete {image}:1.0 for good? There is no terminal to ask: add --yes. Nothing was done."
+    question = f"Delete {image}:1.0 for good? admin added it. There is no terminal to ask: add --yes. Nothing was done."
     assert printed.splitlines()[-1] == f"Error: {question}"
     printed = shell.at_terminal("images", "rm", image, "--hard", typed=("n",)).out
     assert "Nothing was done." in printed

@@ -146,3 +146,28 @@ def test_a_rule_by_each_spelling_of_a_framework(shell: Shell, name: str) -> None
     assert "ip is t4.example.org" in shown
     for number in range(4):
         shell.run("prefetch", "rm", f"{name} {number}", "-y")
+
+
+def test_a_rule_is_edited_by_the_options_of_add(shell: Shell, name: str) -> None:
+    image = "pytorch:2.4.1-cuda12.4-cudnn9-runtime"
+    shell.run("prefetch", "add", name, "--task", "train", "--node", "t4")
+    edited = shell.run("prefetch", "edit", name, "--image", image, "--domain", "od").out
+    assert edited == f"Changed images of the rule '{name}'.\n"
+    rule = json.loads(shell.run("prefetch", "edit", name, "--nodes-filter", "{}", "--name", f"{name} 2", "--json").out)
+    assert (rule["name"], rule["nodes"]["expressions"], len(rule["images"]["expressions"])) == (f"{name} 2", [], 2)
+    nothing = shell.run(
+        "prefetch", "edit", f"{name} 2", "--images-filter", json.dumps({"expressions": [exact("pk", 9_999)]})
+    )
+    assert "So far it lets no image through" in nothing.out
+    assert "Say what to change" in shell.run("prefetch", "edit", name, code=2).err
+    assert (
+        "leave out the other" in shell.run("prefetch", "edit", name, "--task", "x", "--images-filter", "{}", code=2).err
+    )
+    assert "did you mean train?" in shell.run("prefetch", "edit", f"{name} 2", "--task", "trian", code=1).err
+    # What is removed names the rules that name it.
+    shell.run("prefetch", "edit", f"{name} 2", "--image", image, "--node", "t4#0")
+    question = shell.run("images", "rm", image, code=2).err
+    assert f"The rule '{name} 2' names it. admin added it." in re.sub(r"\s+", " ", question)
+    assert f"The rule '{name} 2' names it." in shell.run("nodes", "rm", "t4", code=2).err
+    assert "rule" not in shell.run("images", "rm", "pytorch:2.7.1-cuda12.8-cudnn9-runtime", code=2).err
+    shell.run("prefetch", "rm", f"{name} 2", "-y")

@@ -35,7 +35,8 @@ def test_staff_manage_users_over_http(server: Server, shell: Shell, kim: str) ->
     assert new.out == f"{kim} has a new password; their sessions and tokens have ended.\n"
     assert server.token(kim, SECOND)
     asked = shell.run("user", "rm", kim, code=2).err
-    assert f"Deactivate {kim} (staff)?" in asked
+    assert f"Deactivate {kim} (staff)? There is no terminal" in asked
+    assert re.search(r"They added \d+ images: .+ and \d+ more\.", shell.run("user", "rm", "admin", code=2).err)
     assert shell.run("user", "rm", kim, "--yes").out == f"Deactivated {kim}.\n"
     assert shell.run("user", "set", kim, "--active", "--no-staff").out == f"Changed {kim}.\n"
     assert "did you mean" in shell.run("user", "set", f"{kim}x", "--staff", code=1).err

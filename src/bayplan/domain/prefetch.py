@@ -3,8 +3,9 @@
 A pure function of the rules, the grades and the nodes; nodes of one kind are a group.
 """
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from bayplan.domain.compatibility.verdict import MATCHED_BY_DEFAULT, ORDER, Grade
 
@@ -57,3 +58,31 @@ def plan_images(rules: Sequence[PrefetchRule], groups: Sequence[NodeGroup]) -> l
                     entry.rules.append(rule.name)
                 entry.grade = min(entry.grade, grade, key=ORDER.__getitem__)
     return list(planned.values())
+
+
+def names_object(specification: Mapping[str, Any], names: Mapping[str, Any], others: Mapping[str, Any]) -> bool:
+    """Whether a filter is about one object by its name, rather than by what many have.
+
+    `names` are the fields of the object that name it; `others` can only tell that another one is meant, as a version does.
+    """
+    parts = [_is_named(expression, names, others) for expression in specification["expressions"]]
+    return True in parts and False not in parts
+
+
+def _is_named(expression: Mapping[str, Any], names: Mapping[str, Any], others: Mapping[str, Any]) -> bool | None:
+    """Whether an expression names the object; False where it lets it not through, None where it is about something else."""
+    is_inverted = expression.get("invert", False)
+    if expression["type"] in ("and", "or"):
+        parts = [_is_named(part, names, others) for part in expression["sub_expressions"]]
+        order = (False, True, None) if expression["type"] == "and" else (True, None, False)
+        named = next(value for value in order if value in parts)
+        return (False if named else None) if is_inverted else named
+    path = expression["field"]
+    if expression["type"] != "exact" or path not in {*names, *others}:
+        return None
+    value, own = expression["value"], names.get(path, others.get(path))
+    if expression.get("case_insensitive"):
+        value, own = str(value).lower(), str(own).lower()
+    if (value == own) is is_inverted:
+        return False
+    return True if path in names and not is_inverted else None

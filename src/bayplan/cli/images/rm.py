@@ -18,17 +18,16 @@ def rm(
 ) -> None:
     """Delete images; they can be reinstated, unless it is --hard.
 
-    It says which nodes have them, and asks first.
+    It says which nodes have them, which rules name them and who added them, and asks first.
     """
-    from bayplan.cli import connection, lookup, prompt, removal
+    from bayplan.cli import connection, lookup, removal
     from bayplan.cli.images import _view as image_view
 
     with connection.connect(server) as client:
-        existing = lookup.images(client, images)
-        for_good = " for good" if hard else ""
-        if not yes:
-            uses = [f"{image_view.name(image)}{for_good}?{removal.uses_of_image(client, image)}" for image in existing]
-            prompt.require(f"Delete {' Delete '.join(uses)}")
+
+        def question(image: "ExpandedImageAnswer") -> str:
+            for_good = " for good" if hard else ""
+            return f"Delete {image_view.name(image)}{for_good}?{removal.uses_of_image(client, image)}"
 
         def remove(image: "ExpandedImageAnswer") -> str:
             named = f"{image['name']} {image['version']}"
@@ -38,4 +37,4 @@ def rm(
             client.images.delete(image["pk"])
             return f"Deleted {named}; `bayplan images reinstate {image['pk']}` brings it back."
 
-        removal.each(existing, remove)
+        removal.ask_and_remove(lookup.images(client, images), question, remove, yes=yes)

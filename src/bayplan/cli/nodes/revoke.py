@@ -24,24 +24,21 @@ def revoke(
 
     It says which nodes they have, and asks first.
     """
-    from bayplan.cli import connection, output, prompt, removal
+    from bayplan.cli import connection, output, removal
 
     with connection.connect(server) as client:
         joined = {worker["worker"]: worker for worker in client.nodes.workers()}
         for name in workers:
             if name not in joined:
                 raise NotFound(f"There is no worker {name!r}: `bayplan nodes workers` lists all workers.")
-        existing = [joined[name] for name in workers]
         after = "go" if with_nodes else "stay"
-        if not yes:
-            uses = [
-                f"{worker['worker']} at {worker['ip']}? Its {output.count(len(worker['nodes']), 'node')} {after}."
-                for worker in existing
-            ]
-            prompt.require(f"Revoke {' Revoke '.join(uses)}")
+
+        def question(worker: "WorkerAnswer") -> str:
+            nodes = output.count(len(worker["nodes"]), "node")
+            return f"Revoke {worker['worker']} at {worker['ip']}? Its {nodes} {after}."
 
         def end(worker: "WorkerAnswer") -> str:
             client.nodes.revoke(worker["worker"], nodes=with_nodes)
             return f"Revoked {worker['worker']}{' and removed its nodes' if with_nodes else '; its nodes stay'}."
 
-        removal.each(existing, end)
+        removal.ask_and_remove([joined[name] for name in workers], question, end, yes=yes)

@@ -1,17 +1,16 @@
 """`bayplan prefetch rm`: removes rules."""
 
-from typing import TYPE_CHECKING, Annotated
-
-import typer
+from typing import TYPE_CHECKING
 
 from bayplan.cli.options import Server, Yes
+from bayplan.cli.prefetch._options import RuleNames
 
 if TYPE_CHECKING:
     from bayplan.schemas.prefetch import ExpandedPrefetchRuleAnswer
 
 
 def rm(
-    rules: Annotated[list[str], typer.Argument(metavar="RULE", help="Their names or keys.", show_default=False)],
+    rules: RuleNames,
     yes: Yes = False,
     server: Server = None,
 ) -> None:
@@ -19,16 +18,15 @@ def rm(
 
     Workers remove what no other rule gives them, and no container uses. It says what the rules are for, and asks first.
     """
-    from bayplan.cli import connection, prompt, removal
+    from bayplan.cli import connection, removal
 
     with connection.connect(server) as client:
-        existing = [client.prefetch.named(rule) for rule in rules]
-        if not yes:
-            uses = [f"the rule {rule['name']!r}?{removal.uses_of_rule(client, rule)}" for rule in existing]
-            prompt.require(f"Remove {' Remove '.join(uses)}")
+
+        def question(rule: "ExpandedPrefetchRuleAnswer") -> str:
+            return f"Remove the rule {rule['name']!r}?{removal.uses_of_rule(client, rule)}"
 
         def remove(rule: "ExpandedPrefetchRuleAnswer") -> str:
             client.prefetch.delete(rule["pk"])
             return f"Removed the rule {rule['name']!r}."
 
-        removal.each(existing, remove)
+        removal.ask_and_remove([client.prefetch.named(rule) for rule in rules], question, remove, yes=yes)

@@ -36,6 +36,10 @@ class UserStore(Protocol):
         """Gives a user's fields these values."""
         ...
 
+    def uses(self, user: Mapping[str, Any]) -> str:
+        """What is a user's, in sentences; empty where the store does not tell."""
+        ...
+
 
 @contextmanager
 def users_at(server: str | None, home: Path | None, database: str | None) -> Iterator[UserStore]:
@@ -103,10 +107,13 @@ class _InDatabase:
     def change(self, username: str, values: Mapping[str, Any]) -> None:
         self._accounts.change(self._settings, username, dict(values))
 
+    def uses(self, _user: Mapping[str, Any]) -> str:
+        return ""
+
 
 class _OverHttp:
     def __init__(self, client: "Client") -> None:
-        self._users = client.users
+        self._client, self._users = client, client.users
 
     def all(self) -> list[dict[str, Any]]:
         return [dict(user) for user in self._users.list()]
@@ -116,3 +123,8 @@ class _OverHttp:
 
     def change(self, username: str, values: Mapping[str, Any]) -> None:
         self._users.update(find(self, username)["pk"], values)
+
+    def uses(self, user: Mapping[str, Any]) -> str:
+        from bayplan.cli import removal
+
+        return removal.uses_of_user(self._client, user)

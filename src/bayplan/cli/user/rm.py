@@ -1,6 +1,6 @@
 """`bayplan user rm`: takes users away, so that what they made stays."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -16,15 +16,19 @@ def rm(
 ) -> None:
     """Deactivate users; for staff.
 
-    Their sessions and tokens end, and what they made stays. `bayplan user set NAME --active` lets them log in again.
+    Their sessions and tokens end, and what they made stays; it says what that is, and asks first. `bayplan user set NAME
+    --active` lets them log in again.
     """
-    from bayplan.cli import prompt
+    from bayplan.cli import removal
     from bayplan.cli.user import _where
 
     with _where.users_at(server, home, database) as users:
-        existing = [_where.find(users, username) for username in usernames]
-        named = ", ".join(f"{user['username']}{' (staff)' if user['is_staff'] else ''}" for user in existing)
-        if prompt.agreed(f"Deactivate {named}?", yes=yes):
-            for user in existing:
-                users.change(user["username"], {"is_active": False})
-                typer.echo(f"Deactivated {user['username']}.")
+
+        def question(user: dict[str, Any]) -> str:
+            return f"Deactivate {user['username']}{' (staff)' if user['is_staff'] else ''}?{users.uses(user)}"
+
+        def deactivate(user: dict[str, Any]) -> str:
+            users.change(user["username"], {"is_active": False})
+            return f"Deactivated {user['username']}."
+
+        removal.ask_and_remove([_where.find(users, name) for name in usernames], question, deactivate, yes=yes)
