@@ -86,7 +86,7 @@ def facts_table(facts: Sequence[FactStatus], *, is_new: bool = False) -> Lines:
         Column("fact", gives_way=True),
         Column("value", gives_way=True),
         *(() if is_new else (Column("measured", spare=1),)),
-        Column("from, or why it is null", gives_way=True),
+        Column("read from, or why not", gives_way=True),
     )
     groups: dict[tuple[str, object, str | None, str | None, str | None], list[int]] = {}
     for fact in facts:
@@ -109,4 +109,4 @@ def _value(value: object) -> str:
         return "yes" if value else "no"
     if isinstance(value, int):
         return memory(value)
-    return "null" if value is None else str(value)
+    return "-" if value is None else str(value)
