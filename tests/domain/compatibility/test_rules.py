@@ -57,6 +57,17 @@ def test_images_on_nodes_with_and_without_gpu(image: Image, node: Node, grade: G
     assert verdict(image, node).grade is grade
 
 
+@pytest.mark.parametrize("number", ["12.4", "9", "31.0.15.5222"])
+def test_a_number_that_no_nvidia_driver_has_is_no_old_driver(number: str) -> None:
+    """Such as the CUDA release that nvidia-smi shows beside it, or what Windows calls the driver; AMD's do have such numbers."""
+    judged = reason(TORCH, replace(RTX3090, driver_version=number), "fact_missing")
+    assert (judged.grade, judged.remedy) == (
+        Grade.UNKNOWN,
+        "Report the worker's driver_version as nvidia-smi prints it.",
+    )
+    assert verdict(TORCH, replace(RTX3090, driver_version=number)).grade is Grade.UNKNOWN
+
+
 def test_an_image_that_falls_back_to_the_cpu_says_why() -> None:
     actual = verdict(replace(TORCH, cpu=True), replace(RTX3090, driver_version="470.57.02"))
     assert actual.grade is Grade.CPU

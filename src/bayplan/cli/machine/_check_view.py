@@ -78,8 +78,8 @@ def show_answer(answer: Answer) -> None:
         if answer.workers.kinds
         for part in (Text(), Text(words(fault), style="yellow"))
     ]
-    if options := missing(best.reasons):
-        parts += [Text(), Text(f"To get an answer, give {_all_of(options)}.")]
+    if options := [option for name, option in missing(best.reasons).items() if name in OF_IMAGE]:
+        parts += [Text(), Text(f"To get an answer, give {' or '.join(options)}.")]
     if answer.is_this_machine and any(reason["code"] == ReasonCode.NEEDS_GPU for reason in best.reasons):
         parts += [Text(), Text(_ANOTHER)]
     if best.grade in RUNS and (answer.inspected is None or answer.inspected.origin != "folder"):
@@ -92,13 +92,6 @@ def _verdict(judged: Judged, *, in_catalogue: bool) -> list[Text | Lines]:
     for reason in judged.reasons:
         parts += [Text(), indented(sentences(reason, at_length=True, in_catalogue=in_catalogue))]
     return parts
-
-
-def _all_of(options: Mapping[str, str]) -> str:
-    """The options that would decide, as "--driver and --cc": of those about the image one is enough."""
-    of_image = [option for name, option in options.items() if name in OF_IMAGE]
-    of_worker = [option for name, option in options.items() if name not in OF_IMAGE]
-    return " and ".join([*([" or ".join(of_image)] if of_image else []), *of_worker])
 
 
 def _summary(judged: Sequence[Judged]) -> str:

@@ -19,8 +19,8 @@ from bayplan.domain.versions import ComputeCapability, CudaVersion, DriverVersio
 
 ENOUGH_BYTES = 1 << 50
 ENOUGH_GPUS = 1 << 20
-ANY_DRIVER = DriverVersion.parse("1")
-"""A driver that is older than every other: what runs on it runs on all."""
+ANY_DRIVER = DriverVersion.parse("101")
+"""A driver of NVIDIA that is older than every other: what runs on it runs on all."""
 
 
 class GpuClass(StrEnum):

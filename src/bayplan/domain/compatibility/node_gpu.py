@@ -25,6 +25,10 @@ THOR = ComputeCapability(11, 0)
 # NVIDIA JetPack 7.0 and 7.2 release pages: from these major releases of Jetson Linux on a board runs arm64 server images.
 _SERVER_L4T = {THOR: 38, ComputeCapability(8, 7): 39}
 
+_NOT_NVIDIA = 100
+"""Drivers of NVIDIA have numbers above 300, those of AMD below this. In place of NVIDIA's people also write the CUDA release
+(12.4), or what Windows shows (31.0.15.5222 is 552.22)."""
+
 
 @dataclass(frozen=True)
 class NodeGpu:
@@ -55,8 +59,8 @@ class NodeGpu:
             return self.named.accelerator
         if node.gpu_brand is not None:
             return "rocm" if self.brand == "amd" else "cuda"
-        # Drivers of NVIDIA have numbers above 300, those of AMD below 100.
-        return "cuda" if node.driver_version is not None and (self.driver is None or self.driver.branch > 100) else None
+        number = read(DriverVersion.parse, node.driver_version)
+        return "cuda" if node.driver_version is not None and (number is None or number.branch > _NOT_NVIDIA) else None
 
     @once
     def named(self) -> NamedGpu:
@@ -75,8 +79,9 @@ class NodeGpu:
 
     @once
     def driver(self) -> DriverVersion | None:
-        """Its driver."""
-        return read(DriverVersion.parse, self.reported.driver_version)
+        """Its driver; None where the number cannot be that of an NVIDIA driver, such as a CUDA release in its place."""
+        driver = read(DriverVersion.parse, self.reported.driver_version)
+        return None if driver is not None and driver.branch <= _NOT_NVIDIA and self.accelerator == "cuda" else driver
 
     @once
     def measured_cuda(self) -> CudaVersion | None:

@@ -164,7 +164,7 @@ def _undecided(pairing: Pairing) -> Reason:
     if node.driver is None:
         reported = node.reported.driver_version
         return unknown(
-            f"The worker's driver {reported!r} is not a version.",
+            f"The worker's driver {reported!r} is not the version of an NVIDIA driver.",
             remedies=[advice("report the worker's driver_version as nvidia-smi prints it")],
         )
     smallest = image.smallest_driver
