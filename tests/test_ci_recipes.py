@@ -1,5 +1,6 @@
 """The recipes of docs/ci.md: the scripts run with the real command and a real registry, the files have the keys that their readers take."""
 
+import base64
 import json
 import os
 import re
@@ -49,12 +50,15 @@ def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registry]:
 
 
 @pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A job's folder, with an empty home and a `uvx` that runs the bayplan that is installed."""
+def home(registry: Registry, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A job's folder: what `docker login` left, and a `uvx` that runs the bayplan that is installed."""
     folder = tmp_path_factory.mktemp("job")
     (folder / "bin").mkdir()
     (folder / "bin" / "uvx").write_text('#!/bin/sh\nexec "$@"\n')
     (folder / "bin" / "uvx").chmod(0o755)
+    auth = base64.b64encode(f"{LOGIN.username}:{LOGIN.password}".encode()).decode()
+    (folder / ".docker").mkdir()
+    (folder / ".docker" / "config.json").write_text(json.dumps({"auths": {registry.host: {"auth": auth}}}))
     return folder
 
 
@@ -75,7 +79,7 @@ def run(script: str, home: Path, **variables: str) -> "subprocess.CompletedProce
     return done
 
 
-def test_gitlab_with_the_credentials_of_its_registry(registry: Registry, home: Path) -> None:
+def test_gitlab_with_the_credentials_of_its_registry(registry: Registry, home: Path, tmp_path: Path) -> None:
     (job,) = yaml.safe_load(blocks("GitLab CI", "yaml")[0]).values()
     assert job.keys() <= GITLAB_JOB
     assert job["allow_failure"] == {"exit_codes": 4}
@@ -85,10 +89,10 @@ def test_gitlab_with_the_credentials_of_its_registry(registry: Registry, home: P
         "CI_REGISTRY_USER": LOGIN.username,
         "CI_REGISTRY_PASSWORD": LOGIN.password,
     }
-    done = run(script, home, IMAGE=f"{registry.host}/ml/train:new", **variables)
+    done = run(script, home, HOME=str(tmp_path), IMAGE=f"{registry.host}/ml/train:new", **variables)
     assert done.returncode == 3
     assert "driver_too_old" in done.stdout
-    assert json.loads((home / ".docker" / "config.json").read_text())["auths"].keys() == {registry.host}
+    assert json.loads((tmp_path / ".docker" / "config.json").read_text())["auths"].keys() == {registry.host}
 
 
 def test_github_with_an_archive_of_docker(home: Path) -> None:
