@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from bayplan.schemas.history import HistoryEntry
     from bayplan.schemas.match import MatchAnswer
     from bayplan.schemas.matrix import MatrixAnswer
+    from bayplan.schemas.what_if import WhatIfAnswer
 
 Catalogue = dict[str, list[dict[str, Any]]]
 """The sections of a catalogue file (`frameworks`, `images`, `nodes`): create bodies with natural keys."""
@@ -183,6 +184,14 @@ class Client:
     def remember_answers(self) -> None:
         """From now on asks again only for what has changed: an answer that is still good comes from memory."""
         self._transport.remember_answers()
+
+    def what_if(self, changes: Sequence[Mapping[str, object]]) -> "WhatIfAnswer":
+        """What these changes would lead to, made in order: verdicts by grade, and who gains or loses the last node or image.
+
+        Nothing is stored. Raises `Invalid`, which names the change by its index.
+        """
+        answer: WhatIfAnswer = self._transport.request("POST", "/v1/docker/what-if", {"changes": list(changes)})
+        return answer
 
     def health(self) -> Any:
         """The answer of `/readyz`."""

@@ -25,12 +25,14 @@ from bayplan.server.scans import routes as scans
 from bayplan.server.sessions import routes as sessions
 from bayplan.server.tokens import routes as tokens
 from bayplan.server.users import routes as users
+from bayplan.server.what_if import routes as what_if
 
 API_ROUTES: tuple[Route, ...] = (
     *chain.from_iterable(crud_routes(resource) for resource in RESOURCES),
     *images.ROUTES,
     *matching.ROUTES,
     *matrix.ROUTES,
+    *what_if.ROUTES,
     *floors.ROUTES,
     *inspections.ROUTES,
     *scans.ROUTES,

@@ -10,12 +10,10 @@ from bayplan.domain.compatibility.image_requirements import ImageRequirements
 from bayplan.domain.compatibility.judge import judge_parsed
 from bayplan.domain.compatibility.node import Node
 from bayplan.domain.compatibility.node_capabilities import NodeCapabilities
-from bayplan.domain.compatibility.overrides import overridden, takes_driver
+from bayplan.domain.compatibility.overrides import DRIVER_ALONE, overridden, takes_driver
 from bayplan.domain.compatibility.rules import RULES
 from bayplan.domain.compatibility.tables import Tables
 from bayplan.domain.compatibility.verdict import ORDER, Verdict
-
-_DRIVER_ALONE = frozenset(("driver_version",))
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +39,7 @@ def kinds_of_fit(
     `changes` replace facts of all nodes; of a whole fleet a driver alone only those of the GPUs that take it.
     """
     requirements = ImageRequirements(image, tables)
-    of_fleet = of_fleet and changes.keys() == _DRIVER_ALONE
+    of_fleet = of_fleet and changes.keys() == DRIVER_ALONE
     by_kind: dict[Node, KindOfFit] = {}
     of_node: dict[Node, KindOfFit] = {}
     for pk, node in nodes:

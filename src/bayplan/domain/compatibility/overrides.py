@@ -11,6 +11,8 @@ from typing import Any
 from bayplan.domain.compatibility.node import Node
 from bayplan.domain.compatibility.node_capabilities import NodeCapabilities
 
+DRIVER_ALONE = frozenset(("driver_version",))
+"""Where a driver alone is asked of a whole fleet, only nodes that take it are meant (`takes_driver`)."""
 _OF_THE_DRIVER = ("driver_cuda_version", "cdi_driver_version")
 _OF_THE_GPU = (
     "gpu_name",

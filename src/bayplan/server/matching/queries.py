@@ -33,7 +33,7 @@ from bayplan.server.matching.answers import PART_VERDICTS, Graded, GradedList, i
 from bayplan.server.matching.load import CatalogueSnapshot, load_names, load_nodes, load_snapshot, update_snapshot
 from bayplan.server.snapshot import ImageSnapshots
 
-__all__ = ["CatalogueSnapshot", "Judge", "best_first", "facts_shown", "in_turn", "load_nodes", "today"]
+__all__ = ["CatalogueSnapshot", "Judge", "best_first", "facts_shown", "in_turn", "load_nodes", "reason_answer", "today"]
 
 IMAGES, NODES = RESOURCE_TYPES["docker"], RESOURCE_TYPES["nodes"]
 
@@ -150,7 +150,7 @@ class Judge:
         image = (await self._images.shown(principal, [pk], version, disclosure)).get(pk)
         if image is None or pk not in catalogue.images:
             raise NotFound(f"No docker image with pk {pk}.")
-        changes = await self._changes(request.worker, catalogue)
+        changes = await self.changes(request.worker, catalogue)
         nodes, names = await load_nodes(self._db), await load_names(self._db)
         if request.nodes is not None:
             chosen = frozenset(request.nodes)
@@ -208,32 +208,35 @@ class Judge:
                 raise Invalid.at(
                     "worker", "node_or_worker", "Send 'node', the pk of a node, or 'worker', the facts of one."
                 )
-            return await self._described(request.worker, catalogue)
+            return await self.described(request.worker, catalogue)
         nodes = await load_nodes(self._db, request.node)
         if not nodes:
             raise Invalid.at(
                 "node", "unknown_reference", f"No node with pk {request.node}: /v1/nodes/list lists all nodes."
             )
-        return overridden(nodes[0][1], await self._changes(request.worker, catalogue))
+        return overridden(nodes[0][1], await self.changes(request.worker, catalogue))
 
-    async def _changes(self, facts: WorkerFacts | None, catalogue: CatalogueSnapshot) -> dict[str, Any]:
-        """Gives the facts that replace those of nodes."""
+    async def changes(
+        self, facts: WorkerFacts | None, catalogue: CatalogueSnapshot, at: str = "worker"
+    ) -> dict[str, Any]:
+        """Gives the facts that replace those of nodes; raises `Invalid` below the place `at`."""
         if facts is None:
             return {}
         values = facts.model_dump(exclude_unset=True)
         key = values.get("hardware_generation")
-        name = None if key is None else await self._generation(key, catalogue.version)
+        name = None if key is None else await self._generation(key, catalogue.version, at)
         return changes_from(values, name)
 
-    async def _described(self, facts: WorkerFacts, catalogue: CatalogueSnapshot) -> Node:
+    async def described(self, facts: WorkerFacts, catalogue: CatalogueSnapshot, at: str = "worker") -> Node:
+        """Gives the node with these facts; raises `Invalid` below the place `at`."""
         name = None
         if facts.hardware_generation is not None:
-            name = await self._generation(facts.hardware_generation, catalogue.version)
+            name = await self._generation(facts.hardware_generation, catalogue.version, at)
         elif facts.compute_capability is not None:
             name = catalogue.tables.generation_of(facts.compute_capability)
         return node_from(facts.model_dump(), name)
 
-    async def _generation(self, key: int | str, version: int) -> str:
+    async def _generation(self, key: int | str, version: int, at: str) -> str:
         """Gives the name of the generation with that pk or name; raises `Invalid`."""
         kept = await self._generations.at(version)
         name: str | None = kept.get(key)
@@ -242,7 +245,7 @@ class Judge:
             assert field is not None
             pk, problem = await resolve(partial(fetch_all, self._db), field, key)
             if problem is not None:
-                raise Invalid.at(f"worker.{problem.field}", problem.code, problem.detail)
+                raise Invalid.at(f"{at}.{problem.field}", problem.code, problem.detail)
             hardware = RESOURCE_TYPES["hardware"]
             name = await self._db.fetch(
                 hardware.table.select().where(hardware.column("pk") == pk), lambda rows: str(rows[0].generation)

@@ -1,0 +1,1 @@
+"""What changes of a catalogue and a fleet would lead to; nothing is stored."""
