@@ -1,0 +1,105 @@
+"""Shows what changes would lead to: verdicts by grade before and after, and who gains or loses the last partner."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from rich.text import Text
+
+from bayplan.cli.matching._view import sentences
+from bayplan.cli.output import Column, Lines, count, fields, grade, show, table, words
+from bayplan.client import Client
+
+if TYPE_CHECKING:
+    from bayplan.schemas.match import ReasonAnswer
+    from bayplan.schemas.what_if import ImagePartners, NodePartners, WhatIfAnswer
+
+_GRADES = ("native", "minor", "forward", "cpu", "jit", "unknown", "no")
+_NAMED_AT_MOST = 4
+
+
+@dataclass(frozen=True, slots=True)
+class NamesOfBoth:
+    """The names of images and nodes, by key."""
+
+    images: Mapping[int, str]
+    nodes: Mapping[int, str]
+
+    @classmethod
+    def of(cls, client: Client) -> NamesOfBoth:
+        """The names in the server's catalogue."""
+        images = {image["pk"]: f"{image['name']}:{image['version']}" for image in client.images.list()}
+        return cls(images, {node["pk"]: f"{node['ip']}#{node['index']}" for node in client.nodes.list()})
+
+    def image(self, pk: int) -> str:
+        """An image; a new one by its number."""
+        return self.images.get(pk, f"new image {-pk}" if pk < 0 else f"image {pk}")
+
+    def node(self, pk: int) -> str:
+        """A node; a new one by its number."""
+        return self.nodes.get(pk, f"new node {-pk}" if pk < 0 else f"node {pk}")
+
+
+def show_what_if(answer: WhatIfAnswer, names: NamesOfBoth | None) -> None:
+    """Prints both sides, and then what is gained and what is lost."""
+    assert names is not None
+    before, after = answer["before"], answer["after"]
+    old, new = ({name: int(number) for name, number in side["grades"].items()} for side in (before, after))  # type: ignore[call-overload]  # all are numbers
+    rows: list[list[object]] = [
+        ["images", *_numbers(before["images"], after["images"])],
+        ["nodes", *_numbers(before["nodes"], after["nodes"])],
+        *([grade(name), *_numbers(old[name], new[name])] for name in _GRADES if old[name] or new[name]),
+    ]
+    columns = (
+        Column("verdicts"),
+        Column("before", right=True),
+        Column("after", right=True),
+        Column("change", right=True),
+    )
+    parts: list[Text | Lines] = [table(columns, rows)]
+    parts += _section("Images that gain their first node", [_image(each, names) for each in answer["images"]["gained"]])
+    parts += _section("Images that lose their last node", [_image(each, names) for each in answer["images"]["lost"]])
+    parts += _section("Nodes that gain a task", [_node(each, names) for each in answer["nodes"]["gained"]])
+    parts += _section("Nodes that lose a task", [_node(each, names) for each in answer["nodes"]["lost"]])
+    if len(parts) == 1:
+        parts += [Text(), Text("No image gains its first node or loses its last, and no node gains or loses a task.")]
+    show(*parts)
+
+
+def _numbers(before: int, after: int) -> list[object]:
+    return [f"{before:,}", f"{after:,}", f"{after - before:+,}" if after != before else ""]
+
+
+def _section(title: str, entries: Sequence[tuple[str, Text]]) -> list[Text | Lines]:
+    return [Text(), Text(f"{title}:"), Text(), fields(entries)] if entries else []
+
+
+def _image(change: ImagePartners, names: NamesOfBoth) -> tuple[str, Text]:
+    where = count(change["nodes"], "node")
+    if change["node"] is None:
+        return _some([names.image(pk) for pk in change["images"]]), Text(f"ran on {where}, all of them removed")
+    text = Text.assemble(f"{where}; on {words(names.node(change['node']))} ", grade(change["grade"] or "no"))
+    return _some([names.image(pk) for pk in change["images"]]), _with_reasons(text, change["reasons"])
+
+
+def _node(change: NodePartners, names: NamesOfBoth) -> tuple[str, Text]:
+    image = words(names.image(change["image"]))
+    title = f"{change['task']}: {_some([names.node(pk) for pk in change['nodes']])}"
+    if change["grade"] is None:
+        return title, Text(f"{image} is retired")
+    return title, _with_reasons(Text.assemble(f"{image} ", grade(change["grade"])), change["reasons"])
+
+
+def _with_reasons(text: Text, reasons: Sequence[ReasonAnswer]) -> Text:
+    """The text, and below it each reason that decides the grade, with its remedy."""
+    for reason in reasons:
+        if reason["grade"] != "caveat":
+            text = Text.assemble(text, "\n", sentences(reason))
+    return text
+
+
+def _some(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _NAMED_AT_MOST:,} more" if len(names) > _NAMED_AT_MOST else ""
+    return words(", ".join(names[:_NAMED_AT_MOST]) + more)

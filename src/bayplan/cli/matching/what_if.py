@@ -1,0 +1,77 @@
+"""`bayplan what-if`: shows what changes of nodes and images would lead to, before anybody makes them."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bayplan.cli.options import TABLE, Output, Server, UsageError
+
+
+def what_if(
+    replaced: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set", metavar="FACT=VALUE", help="Replace a fact of nodes: driver_version=580.95.05; repeat it."
+        ),
+    ] = None,
+    driver: Annotated[
+        str | None, typer.Option(metavar="VERSION", help="The same as --set driver_version=VERSION.")
+    ] = None,
+    nodes: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="FACT=VALUE", help="Of which nodes: 'gpu=RTX 4090', 'driver=<550', label=zone=a; repeat it."
+        ),
+    ] = None,
+    node: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NODE", help="Of which node: its key, or machine#index; repeat it [default: all]"),
+    ] = None,
+    add: Annotated[
+        list[str] | None, typer.Option(metavar="NODES", help="Add nodes: '8x H100 SXM,580.95'; repeat it.")
+    ] = None,
+    remove_node: Annotated[list[str] | None, typer.Option(metavar="NODE", help="Remove a node; repeat it.")] = None,
+    retire: Annotated[list[str] | None, typer.Option(metavar="IMAGE", help="Retire an image; repeat it.")] = None,
+    add_image: Annotated[
+        list[str] | None,
+        typer.Option(metavar="REFERENCE|FILE", help="Add an image: its registry is asked, or a file has its fields."),
+    ] = None,
+    file: Annotated[
+        Path | None, typer.Option("--file", "-f", metavar="FILE", help="Changes in a file, which come first.")
+    ] = None,
+    server: Server = None,
+    output_format: Output = TABLE,
+) -> None:
+    """Show what changes of nodes and images would lead to; nothing is changed.
+
+    The verdicts before and after, which images gain their first node or lose their last, and which nodes gain or lose every image
+    for a task, with the reasons. Changes are made in the order in which help lists their options.
+    """
+    from bayplan.cli import connection, output
+    from bayplan.cli.matching import _changes as changes_of
+    from bayplan.cli.matching import _what_if_view as what_if_view
+
+    facts = changes_of.replaced_facts([*(replaced or ()), *([] if driver is None else [f"driver_version={driver}"])])
+    if (nodes or node) and not facts:
+        raise UsageError("--nodes and --node say of which nodes facts are replaced; give --driver or --set, too.")
+    changes = [] if file is None else changes_of.from_file(file)
+    with connection.connect(server) as client:
+        if facts:
+            expressions = changes_of.chosen(client, nodes or ())
+            if node:
+                expressions.append(changes_of.of_nodes(client, node))
+            changes.append({"set": facts} | ({"nodes": {"expressions": expressions}} if expressions else {}))
+        changes += [changes_of.added_nodes(text) for text in add or ()]
+        if remove_node:
+            changes.append({"remove_nodes": {"expressions": [changes_of.of_nodes(client, remove_node)]}})
+        if retire:
+            changes.append({"retire": {"expressions": [changes_of.of_images(client, retire)]}})
+        changes += [changes_of.added_image(client, text) for text in add_image or ()]
+        if not changes:
+            raise UsageError(
+                "Say what is to change: --driver, --set, --add, --remove-node, --retire, --add-image or -f."
+            )
+        answer = client.what_if(changes)
+        names = None if output_format.is_data else what_if_view.NamesOfBoth.of(client)
+    output.render(answer, output_format, view=lambda _: what_if_view.show_what_if(answer, names))
