@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rich.text import Text
 
 from bayplan.cli.matching._view import sentences
 from bayplan.cli.output import Column, Lines, count, fields, grade, show, table, words
-from bayplan.client import Client
+from bayplan.client import Client, any_of, exact
 
 if TYPE_CHECKING:
+    from bayplan.client.images import Images
+    from bayplan.client.nodes import Nodes
     from bayplan.schemas.match import ReasonAnswer
     from bayplan.schemas.what_if import ImagePartners, NodePartners, WhatIfAnswer
 
 _GRADES = ("native", "minor", "forward", "cpu", "jit", "unknown", "no")
 _NAMED_AT_MOST = 4
+_AT_ONCE = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,10 +31,19 @@ class NamesOfBoth:
     nodes: Mapping[int, str]
 
     @classmethod
-    def of(cls, client: Client) -> NamesOfBoth:
-        """The names in the server's catalogue."""
-        images = {image["pk"]: f"{image['name']}:{image['version']}" for image in client.images.list()}
-        return cls(images, {node["pk"]: f"{node['ip']}#{node['index']}" for node in client.nodes.list()})
+    def of(cls, client: Client, answer: WhatIfAnswer) -> NamesOfBoth:
+        """The names of those that are shown, and no others: a list gives out the credentials of its images."""
+        of_images = [*answer["images"]["gained"], *answer["images"]["lost"]]
+        of_nodes = [*answer["nodes"]["gained"], *answer["nodes"]["lost"]]
+        images = {pk for each in of_images for pk in each["images"][:_NAMED_AT_MOST]} | {
+            each["image"] for each in of_nodes
+        }
+        nodes = {pk for each in of_nodes for pk in each["nodes"][:_NAMED_AT_MOST]}
+        nodes |= {each["node"] for each in of_images if each["node"] is not None}
+        return cls(
+            {pk: f"{image['name']}:{image['version']}" for pk, image in _named(client.images, images)},
+            {pk: f"{node['ip']}#{node['index']}" for pk, node in _named(client.nodes, nodes)},
+        )
 
     def image(self, pk: int) -> str:
         """An image; a new one by its number."""
@@ -40,6 +52,14 @@ class NamesOfBoth:
     def node(self, pk: int) -> str:
         """A node; a new one by its number."""
         return self.nodes.get(pk, f"new node {-pk}" if pk < 0 else f"node {pk}")
+
+
+def _named(resource: Images | Nodes, pks: Iterable[int]) -> Iterator[tuple[int, Mapping[str, Any]]]:
+    """The objects with these keys, with their keys; so many at once as a filter takes."""
+    existing = sorted(pk for pk in pks if pk > 0)
+    for at in range(0, len(existing), _AT_ONCE):
+        for item in resource.list(any_of(*(exact("pk", pk) for pk in existing[at : at + _AT_ONCE]))):
+            yield item["pk"], item
 
 
 def show_what_if(answer: WhatIfAnswer, names: NamesOfBoth | None) -> None:

@@ -73,5 +73,5 @@ def what_if(
                 "Say what is to change: --driver, --set, --add, --remove-node, --retire, --add-image or -f."
             )
         answer = client.what_if(changes)
-        names = None if output_format.is_data else what_if_view.NamesOfBoth.of(client)
+        names = None if output_format.is_data else what_if_view.NamesOfBoth.of(client, answer)
     output.render(answer, output_format, view=lambda _: what_if_view.show_what_if(answer, names))
