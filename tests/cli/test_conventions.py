@@ -30,6 +30,8 @@ WITHOUT_ANSWER: Mapping[str, str] = {
     "export-to": "prints a file for Kubernetes, Slurm or compose",
     "images docker-config": "prints a file for docker or Kubernetes",
     "images reinstate": "tells each result",
+    "images deprecate": "tells each result",
+    "images undeprecate": "tells each result",
 }
 """The commands without an answer of the API to print, and what they do instead."""
 
@@ -40,7 +42,16 @@ REMOVALS = re.compile(r"(.* )?(rm|revoke|revoke-join-token|leave)")
 SEVERAL = frozenset(
     (
         *("images show", "nodes show", "prefetch show"),
-        *("images rm", "images reinstate", "images verify", "nodes rm", "nodes revoke", "nodes revoke-join-token"),
+        *(
+            "images rm",
+            "images reinstate",
+            "images verify",
+            "images deprecate",
+            "images undeprecate",
+            "nodes rm",
+            "nodes revoke",
+            "nodes revoke-join-token",
+        ),
         *("prefetch rm", "token revoke", "user rm", "context rm"),
     )
 )

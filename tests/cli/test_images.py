@@ -186,6 +186,23 @@ def test_an_image_is_added_edited_deleted_and_reinstated(shell: Shell, name: str
     assert shell.run("images", "reinstate", name, code=1).err.startswith(f"There is no deleted image '{name}'")
 
 
+def test_images_are_deprecated_and_taken_back(shell: Shell, name: str) -> None:
+    image = f"{name}-too"
+    for each in (image, name):
+        shell.run("images", "add", each, "1.0", *NEW, "--framework", "PyTorch 2.4.1")
+    printed = shell.run("images", "deprecate", image, name, "--why", "old.", "--successor", "vllm-openai:v0.11.0").out
+    assert printed == "".join(
+        f"{each}:1.0 is deprecated; its successor is vllm-openai:v0.11.0.\n" for each in (image, name)
+    )
+    shown = shell.run("images", "show", name).out
+    assert re.search(r"deprecated +since 20\d\d-\d\d-\d\d: old; use vllm-openai:v0.11.0\n", shown)
+    assert "old" in shell.run("why", name, "--cpu-only").out
+    assert "successor" in shell.run("images", "deprecate", name, "--successor", name, code=1).err
+    assert "must be a date" in shell.run("images", "deprecate", name, "--since", "yesterday", code=1).err
+    assert shell.run("images", "undeprecate", name).out == f"{name}:1.0 is no longer deprecated.\n"
+    assert re.search(r"^deprecated", shell.run("images", "show", name).out, re.MULTILINE) is None
+
+
 def test_removing_for_good_asks(shell: Shell, image: str) -> None:
     printed = shell.run("images", "rm", image, "--hard", code=2).err
     question = f"Delete {image}:1.0 for good? admin added it. There is no terminal to ask: add --yes. Nothing was done."

@@ -126,9 +126,11 @@ def sparse_objects(service: Service, people: list[httpx2.Client]) -> None:
 
 def the_actions_of_images(service: Service, people: list[httpx2.Client]) -> None:
     pk = service.make("docker")["pk"]
+    ok(service.staff.patch(f"/v1/docker/{pk}/lifecycle", json={"deprecated": True, "why": "old"}))
     ok(service.staff.patch(f"/v1/docker/{pk}/facts", json={"min_driver": "570.0", "architectures": ["amd64"]}))
     for client in people:
         ok(client.get(f"/v1/docker/{pk}/facts"))
+        ok(client.get(f"/v1/docker/{pk}/lifecycle"))
     ok(service.staff.delete(f"/v1/docker/{pk}"))
     ok(service.staff.delete(f"/v1/docker/{pk}/reinstate"))
     ok(service.staff.delete(f"/v1/docker/{pk}"))

@@ -65,7 +65,7 @@ def image(catalogue: CatalogueImages, text: str, *, deleted: bool = False) -> Ex
 
 def images_named(catalogue: CatalogueImages, text: str, *, deleted: bool = False) -> list[ExpandedImageAnswer]:
     """The images with that name, or that name and version; where there are none, those with that reference."""
-    from bayplan.domain.names import composed
+    from bayplan.domain.names import composed, splits
 
     reference = reference_of(text)
     by_name = [
@@ -183,6 +183,7 @@ def similar(catalogue: CatalogueImages, text: str) -> str:
 
 def near_name(catalogue: CatalogueImages, text: str) -> str:
     """Gives "did you mean ...?" with the images nearest to a text that names none; an empty text where none is near."""
+    from bayplan.domain.names import splits
     from bayplan.domain.nearest import did_you_mean
 
     last = text.rpartition("/")[2]
@@ -201,9 +202,3 @@ def near_name(catalogue: CatalogueImages, text: str) -> str:
 
 def _names(images: Iterable[ImageAnswer], *, with_version: bool) -> list[str]:
     return sorted({f"{image['name']}:{image['version']}" if with_version else image["name"] for image in images})
-
-
-def splits(text: str) -> list[tuple[str, str]]:
-    """Every pair of a name and a version that the text can be split into, at a colon or a space."""
-    cuts = [at for at, letter in enumerate(text) if letter in ": "]
-    return [(text[:at].strip(), text[at + 1 :].strip()) for at in cuts if text[:at].strip() and text[at + 1 :].strip()]

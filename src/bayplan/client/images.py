@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from bayplan.schemas.facts import FactsAnswer
     from bayplan.schemas.floors import FloorAnswer, RunnableImageAnswer
     from bayplan.schemas.inspection import InspectionAnswer
+    from bayplan.schemas.lifecycle import LifecycleAnswer
     from bayplan.schemas.match import FitAnswer, ImageOnNodes
     from bayplan.schemas.scans import ScanJobAnswer
 
@@ -56,6 +57,28 @@ class Images(CatalogueImages):
         """The facts about an image, each with its origin."""
         facts: FactsAnswer = self._request("GET", f"{self._path}/{self.key(named)}/facts")
         return facts
+
+    def lifecycle(self, named: Named) -> "LifecycleAnswer":
+        """Whether an image is deprecated, since when and why, and the key of the image to use instead."""
+        lifecycle: LifecycleAnswer = self._request("GET", f"{self._path}/{self.key(named)}/lifecycle")
+        return lifecycle
+
+    def deprecate(
+        self, named: Named, *, why: str | None = None, successor: Named | None = None, since: str | None = None
+    ) -> "LifecycleAnswer":
+        """Deprecates an image, since today where no day is named; what is None stays as it is."""
+        key_of_successor = None if successor is None else self.key(successor)
+        named_fields = {"since": since, "why": why, "successor": key_of_successor}
+        fields = {"deprecated": True} | {name: value for name, value in named_fields.items() if value is not None}
+        return self._change_lifecycle(named, fields)
+
+    def undeprecate(self, named: Named) -> "LifecycleAnswer":
+        """Takes the deprecation of an image back."""
+        return self._change_lifecycle(named, {"deprecated": False})
+
+    def _change_lifecycle(self, named: Named, fields: Body) -> "LifecycleAnswer":
+        lifecycle: LifecycleAnswer = self._request("PATCH", f"{self._path}/{self.key(named)}/lifecycle", fields)
+        return lifecycle
 
     def floor(self, named: Named) -> "FloorAnswer":
         """What an image needs of a node: drivers, GPUs, memory."""

@@ -2,7 +2,7 @@
 
 import sqlalchemy as sa
 
-from bayplan.db import crud, tables
+from bayplan.db import crud, lifecycles, tables
 from bayplan.db.change_entry import Action, object_change
 from bayplan.db.database import Transaction
 from bayplan.db.resource_types import RESOURCE_TYPES
@@ -12,10 +12,11 @@ IMAGES = RESOURCE_TYPES["docker"]
 
 
 async def delete_softly(tx: Transaction, pk: int, now: str, *, if_match: str | None = None) -> None:
-    """Marks an image as deleted; raises `NotFound`, `Conflict` or `PreconditionFailed`."""
+    """Marks an image as deleted, which is then nobody's successor; raises `NotFound`, `Conflict` or `PreconditionFailed`."""
     row = await crud.current_row(tx, IMAGES, pk, if_match)
     crud.check_not_deleted(IMAGES, row)
     await _mark(tx, row, now, "delete")
+    await lifecycles.clear_successor(tx, pk)
 
 
 async def reinstate(tx: Transaction, pk: int, *, if_match: str | None = None) -> None:
@@ -28,7 +29,8 @@ async def reinstate(tx: Transaction, pk: int, *, if_match: str | None = None) ->
 
 
 async def erase(tx: Transaction, pk: int, *, if_match: str | None = None) -> None:
-    """Removes an image for good, with its facts, inspection and checks."""
+    """Removes an image for good, with its facts, lifecycle, inspection and checks; it is then nobody's successor."""
+    await lifecycles.clear_successor(tx, pk)
     await crud.remove(tx, IMAGES, pk, if_match=if_match, action="erase")
 
 

@@ -46,3 +46,9 @@ def composed(text: str) -> str:
 def composed_part(text: str) -> str:
     """Gives the form in which a part of a name is stored."""
     return text if text.isascii() else unicodedata.normalize("NFC", text)
+
+
+def splits(text: str) -> list[tuple[str, str]]:
+    """Gives every pair of a name and a version that the text can be split into, at a colon or a space."""
+    cuts = [at for at, letter in enumerate(text) if letter in ": "]
+    return [(text[:at].strip(), text[at + 1 :].strip()) for at in cuts if text[:at].strip() and text[at + 1 :].strip()]

@@ -14,6 +14,7 @@ from bayplan.schemas.domains import DomainCreate
 from bayplan.schemas.frameworks import FrameworkCreate
 from bayplan.schemas.hardware import HardwareCreate
 from bayplan.schemas.licences import LicenceCreate
+from bayplan.schemas.lifecycle import LifecyclePatch
 from bayplan.schemas.nodes import NodeCreate
 from bayplan.schemas.prefetch import PrefetchCreate
 from bayplan.schemas.users import UserFields
@@ -23,7 +24,14 @@ _MOST_ERRORS = 100
 
 
 class DocumentedImage(ImageCreate):
-    """An image, with facts about it where there are any to enter."""
+    """An image, with facts about it where there are any to enter, and with its lifecycle where it is deprecated."""
+
+    lifecycle: LifecyclePatch | None = None
+
+    def values(self) -> dict[str, Any]:
+        """Gives all fields; of the facts and the lifecycle only those that the body names."""
+        lifecycle = {} if self.lifecycle is None else self.lifecycle.model_dump(exclude_unset=True)
+        return super().values() | {"lifecycle": lifecycle}
 
 
 class DocumentedUser(UserFields):

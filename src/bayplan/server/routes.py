@@ -15,6 +15,7 @@ from bayplan.server.history import routes as history
 from bayplan.server.http.route import Route
 from bayplan.server.images import routes as images
 from bayplan.server.inspections import routes as inspections
+from bayplan.server.lifecycles import routes as lifecycles
 from bayplan.server.matching import routes as matching
 from bayplan.server.matrix import routes as matrix
 from bayplan.server.metrics import routes as metrics
@@ -30,6 +31,7 @@ from bayplan.server.what_if import routes as what_if
 API_ROUTES: tuple[Route, ...] = (
     *chain.from_iterable(crud_routes(resource) for resource in RESOURCES),
     *images.ROUTES,
+    *lifecycles.ROUTES,
     *matching.ROUTES,
     *matrix.ROUTES,
     *what_if.ROUTES,

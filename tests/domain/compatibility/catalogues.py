@@ -4,7 +4,13 @@ import datetime
 import random
 from dataclasses import replace
 
-from bayplan.domain.compatibility.image import CompatActivation, CompatLibraries, Image, framework_kernels
+from bayplan.domain.compatibility.image import (
+    CompatActivation,
+    CompatLibraries,
+    Deprecation,
+    Image,
+    framework_kernels,
+)
 from bayplan.domain.compatibility.node import Node
 from bayplan.domain.compatibility.order import CatalogueImage
 from bayplan.domain.compatibility.question import MatchQuery
@@ -62,6 +68,9 @@ ACTIVATIONS: tuple[CompatActivation | None, ...] = (None, "toolkit", "entrypoint
 SIZES = (None, None, 0, 2**30, 24 * 2**30)
 
 
+DEPRECATIONS = (Deprecation(datetime.date(2026, 1, 2)), Deprecation(datetime.date(2026, 3, 4), "CUDA 11", "torch 2.7"))
+
+
 def random_image(dice: random.Random, *, nested: bool = True) -> Image:
     """An image; one in four says something else on some architecture."""
     framework, version = dice.choice(FRAMEWORKS)
@@ -92,6 +101,7 @@ def random_image(dice: random.Random, *, nested: bool = True) -> Image:
         deleted=dice.random() < 0.05,
         withdrawn_reason=dice.choice((None, None, None, "bad")),
         missing_in_registry=dice.random() < 0.1,
+        deprecation=dice.choice((None, None, None, None, *DEPRECATIONS)),
     )
     if not nested or dice.random() < 0.75:
         return image

@@ -41,6 +41,7 @@ def in_order(images: Sequence[CatalogueImage]) -> list[CatalogueImage]:
         reverse=True,
     )
     ordered.sort(key=lambda image: (image.image.framework is None, (image.image.framework or "").casefold()))
+    ordered.sort(key=lambda image: image.image.deprecation is not None)
     return ordered
 
 
@@ -65,7 +66,8 @@ def expected(
 ) -> tuple[object, ...]:
     """What the answer to a question is by the verdicts of each image alone, and by those that name siblings."""
     chosen = [image.pk for image in images if is_for(image, query)]
-    best = sorted(chosen, key=lambda pk: ORDER[verdicts[pk].grade])
+    deprecated = {image.pk for image in images if image.image.deprecation is not None}
+    best = sorted(chosen, key=lambda pk: (pk in deprecated, ORDER[verdicts[pk].grade]))
     matches = tuple((pk, named[pk]) for pk in best if verdicts[pk].grade in query.grades)
     rejected = tuple((pk, named[pk]) for pk in best if verdicts[pk].grade not in query.grades)
     by_pk = {image.pk: image.image for image in images}
@@ -123,6 +125,7 @@ def nearest(image: CatalogueImage, others: Sequence[CatalogueImage], after: str 
         )
 
     near = [other for other in others if not distance(other)[2] or not distance(other)[3]]
+    near = [other for other in near if other.image.deprecation is None] or near
     if not near:
         return None
     sibling = min(near, key=distance)  # the first of the nearest is the newest

@@ -7,7 +7,7 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bayplan.domain.compatibility.image import CompatLibraries, Image, framework_kernels
+from bayplan.domain.compatibility.image import CompatLibraries, Deprecation, Image, framework_kernels
 from bayplan.domain.compatibility.index import CatalogueIndex
 from bayplan.domain.compatibility.judge import judge
 from bayplan.domain.compatibility.match import match
@@ -68,6 +68,7 @@ images = st.builds(
     deleted=st.booleans(),
     withdrawn_reason=st.sampled_from([None, "", "bad"]),
     missing_in_registry=st.booleans(),
+    deprecation=st.none() | st.builds(Deprecation, st.dates(), st.sampled_from([None, "bad"]), st.none() | anything),
 )
 nodes = st.builds(
     Node,
@@ -157,5 +158,5 @@ def test_the_strategies_fill_every_field() -> None:
         "disable_require", "compat_package", "compat_activation", "kernel_architectures", "compiles_at_runtime",
         "min_driver", "min_compute_capability", "end_of_life", "withdrawn_reason", "missing_in_registry",
         "accelerator", "rocm_version", "framework_cuda", "compiler_cuda", "min_gpu_memory_bytes",
-        "min_shared_memory_bytes", "min_gpus", "needs_driver",
+        "min_shared_memory_bytes", "min_gpus", "needs_driver", "deprecation",
     }  # fmt: skip

@@ -159,7 +159,7 @@ def test_the_remedies_of_each_rule(rule: str, code: str, image: Image, node: Nod
 def test_each_rule_that_may_block_has_its_remedies_here() -> None:
     caveats_alone = {
         "cpu_build", "wsl", "native_unknown", "compat_activation", "compat_by_brand", "compat_branch", "narrow_kernels",
-        "arch_list",
+        "arch_list", "deprecated",
     }  # fmt: skip
     rules = {rule.check.__name__ for rule in RULES.all}
     assert {rule for rule, *_ in REMEDIES} == rules - caveats_alone

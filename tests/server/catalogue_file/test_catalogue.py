@@ -100,6 +100,35 @@ def test_changes_are_reported_by_field_and_fields_not_in_the_file_stay(service: 
     assert stored["registry_password"] == "s3cret-pw"
 
 
+def test_lifecycles_come_with_the_images_of_a_document_and_name_one_another(service: Service) -> None:
+    old = image("old", lifecycle={"deprecated": True, "since": "2026-01-02", "why": "old", "successor": "new:1.0"})
+    plan = apply(service, {"frameworks": [JAX], "images": [old, image("new")]})
+    assert done(plan)[1:] == [("add", "images", "old 1.0"), ("add", "images", "new 1.0")]
+    pks = {change["key"]: change["pk"] for change in plan["changes"]}
+    exported = service.staff.get(EXPORT).json()
+    assert [entry.get("lifecycle") for entry in exported["images"]] == [old["lifecycle"], None]
+    assert apply(service, exported)["changes"] == []
+    # The other way round, and one alone: what a document does not mention stays.
+    turned = [
+        image("old", lifecycle={"deprecated": False}),
+        image("new", lifecycle={"deprecated": True, "successor": pks["old 1.0"]}),
+    ]
+    fields = [change["fields"] for change in apply(service, {"images": turned})["changes"]]
+    assert fields[0]["lifecycle.successor"] == {"from": "new:1.0", "to": None}
+    assert fields[1]["lifecycle.successor"] == {"from": None, "to": "old:1.0"}
+    plan = apply(service, {"images": [image("old"), image("new", lifecycle={"deprecated": True, "why": "x"})]})
+    assert (plan["changes"][0]["fields"], plan["unchanged"]) == ({"lifecycle.why": {"from": None, "to": "x"}}, 1)
+    circle = [image("old", lifecycle={"deprecated": True, "successor": "new 1.0"})]
+    problem = refused(service.staff.post(APPLY, json={"images": circle}), 409, "successors_in_circle")
+    assert [part["field"] for part in problem["errors"]] == ["images.0.lifecycle.successor"]
+    unknown = [image("new", lifecycle={"deprecated": True, "successor": "old 1.00"})]
+    problem = refused(service.staff.post(APPLY, json={"images": unknown}), 422, "unknown_reference")
+    assert problem["errors"][0]["field"] == "images.0.lifecycle.successor"
+    # A successor that the document removes is none.
+    gone = [image("new", lifecycle={"deprecated": True, "successor": "old:1.0"})]
+    refused(service.staff.post(f"{APPLY}?prune=true", json={"images": gone}), 422, "unknown_reference")
+
+
 def test_prune_removes_what_the_sections_of_the_document_do_not_name(service: Service) -> None:
     apply(service, document())
     only = {"frameworks": [JAX], "images": [image("one")]}

@@ -166,6 +166,10 @@ def test_what_only_images_have(log: Log) -> None:
     assert entries == [("docker", pk, "change", expected)]
     _, entries = log.write("PATCH /v1/docker/{pk}/facts", {"min_driver": None}, pk=pk)
     assert entries == [("docker", pk, "change", {"facts.min_driver": ["570.0", None]})]
+    lifecycle = {"deprecated": True, "since": "2026-01-02", "why": "old"}
+    _, entries = log.write("PATCH /v1/docker/{pk}/lifecycle", lifecycle, pk=pk)
+    became: Row = {"lifecycle.deprecated": [False, True], "lifecycle.since": [None, "2026-01-02"]}
+    assert entries == [("docker", pk, "change", became | {"lifecycle.why": [None, "old"]})]
     _, ((*_, fields),) = log.write("DELETE /v1/docker/{pk}", pk=pk)
     deleted = fields["deletion_time"][1]
     _, entries = log.write("DELETE /v1/docker/{pk}/reinstate", pk=pk)

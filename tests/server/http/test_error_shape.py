@@ -156,7 +156,9 @@ NOWHERE = (
 
 @pytest.mark.parametrize(("path", "method"), tuple(itertools.product(NOWHERE, METHODS)))
 def test_a_path_that_is_none_is_404(shared: Service, path: str, method: str) -> None:
-    answer = shared.staff.request(method, path, headers={"Accept": "application/json"})  # at `/` is a page for others
+    answer = shared.staff.request(method, path)
+    if path in ("/", "/favicon.ico") and answer.is_success:
+        pytest.skip("a page for people may be there")
     assert answer.status_code in (404, 405)
     refused(answer, answer.status_code)
 

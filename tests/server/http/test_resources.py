@@ -197,6 +197,8 @@ EXTRAS: tuple[tuple[str, str, dict[str, Any] | None, int], ...] = (
     ("POST", "/v1/docker/match", {"worker": {}}, 200),
     ("GET", "/v1/docker/{image}/nodes", None, 200),
     ("GET", "/v1/docker/{image}/facts", None, 200),
+    ("GET", "/v1/docker/{image}/lifecycle", None, 200),
+    ("PATCH", "/v1/docker/{image}/lifecycle", {"deprecated": True}, 403),
     ("GET", "/v1/nodes/{node}/images", None, 200),
     ("GET", "/v1/hardware/get-hardware-generation/8.6", None, 200),
     ("PATCH", "/v1/docker/{image}/facts", {"min_driver": "570.0"}, 403),

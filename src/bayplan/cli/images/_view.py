@@ -14,6 +14,7 @@ from bayplan.errors import Invalid
 if TYPE_CHECKING:
     from bayplan.schemas.docker import ExpandedImageAnswer, ImageAnswer
     from bayplan.schemas.frameworks import FrameworkAnswer
+    from bayplan.schemas.lifecycle import LifecycleAnswer
 
 
 def show_list(images: Sequence[ExpandedImageAnswer]) -> None:
@@ -52,8 +53,8 @@ def show_list(images: Sequence[ExpandedImageAnswer]) -> None:
     return show(table(columns, rows), Text(count(len(rows), "image"), style=MUTED))
 
 
-def show_one(image: ExpandedImageAnswer, state: Text) -> None:
-    """Prints all fields of an image and its state in its registry; of a password only that there is one."""
+def show_one(image: ExpandedImageAnswer, state: Text, deprecated: str | None) -> None:
+    """Prints all fields of an image, its state in its registry and its deprecation; of a password only that there is one."""
     licence, creator = image["licence"], image["creator"]
     username = image["registry_username"]
     show(
@@ -64,6 +65,7 @@ def show_one(image: ExpandedImageAnswer, state: Text) -> None:
                 ("url", image["url"]),
                 ("registry", image["registry"]),
                 ("in registry", state),
+                *([("deprecated", deprecated)] if deprecated is not None else []),
                 ("credentials", f"{username}, with a password" if username else None),
                 ("framework", framework(image["framework"])),
                 ("cuda", cuda(image)),
@@ -77,6 +79,15 @@ def show_one(image: ExpandedImageAnswer, state: Text) -> None:
             ]
         )
     )
+
+
+def deprecation(lifecycle: LifecycleAnswer, successor: ImageAnswer | None) -> str | None:
+    """Since when and why an image is deprecated, and what to use instead; None where it is not."""
+    if not lifecycle["deprecated"]:
+        return None
+    why = f": {lifecycle['why']}" if lifecycle["why"] else ""
+    instead = f"; use {name(successor)}" if successor is not None else ""
+    return words(f"since {lifecycle['since']}{why.rstrip('.')}{instead}")
 
 
 def name(image: Mapping[str, Any]) -> str:

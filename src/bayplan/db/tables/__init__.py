@@ -10,6 +10,7 @@ from bayplan.db.tables.catalogue import (
     image_facts,
     images,
     licences,
+    lifecycles,
     login_failures,
     users,
 )
@@ -50,6 +51,7 @@ __all__ = [
     "inspections",
     "join_tokens",
     "licences",
+    "lifecycles",
     "login_failures",
     "login_uses",
     "metadata",

@@ -127,6 +127,16 @@ image_facts = sa.Table(
     sa.Column("value", Json, nullable=False),
 )
 
+# The deprecated images; the others have no row.
+lifecycles = sa.Table(
+    "lifecycles",
+    metadata,
+    sa.Column("image", Key, sa.ForeignKey("images.pk", ondelete="CASCADE"), primary_key=True, autoincrement=False),
+    sa.Column("since", Text, nullable=False),  # a date
+    sa.Column("why", Text),
+    sa.Column("successor", Key, sa.ForeignKey("images.pk", ondelete="SET NULL"), index=True),
+)
+
 login_failures = sa.Table(
     "login_failures",
     metadata,

@@ -31,6 +31,15 @@ def framework_kernels(*architectures: str) -> KernelArchitectures:
 
 
 @dataclass(frozen=True, slots=True)
+class Deprecation:
+    """Since when an image is deprecated, why, and the name and version of the image to use instead."""
+
+    since: datetime.date
+    why: str | None = None
+    successor: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Image:
     """What an image declares. None means unknown; for `cuda` it means no CUDA where `cpu` is true."""
 
@@ -70,6 +79,8 @@ class Image:
     deleted: bool = False
     withdrawn_reason: str | None = None
     """Staff's reason for taking it out of use; None while it is in use."""
+    deprecation: Deprecation | None = None
+    """None while it is not deprecated."""
     missing_in_registry: bool = False
     by_architecture: "tuple[tuple[str, Image], ...]" = ()
     """The image on architectures where its facts differ, by the architecture's name."""

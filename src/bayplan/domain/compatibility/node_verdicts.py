@@ -35,8 +35,13 @@ class NodeVerdicts:
     _offered: dict[tuple[ImageRequirements, Remedy | None], Verdict] = field(default_factory=dict)
 
     def best(self, images: Bits, grades: frozenset[Grade], limit: int | None = None) -> list[int]:
-        """The places of those of the images that have these grades, in the order of matches."""
-        ordered = (places(self.grades[grade] & images) for grade in ORDER if grade in grades)
+        """The places of those of the images that have these grades, in the order of matches: deprecated ones last."""
+        first = self.order.first_deprecated
+        parts: tuple[Bits, ...] = (images,)
+        if first < len(self.order.entries):
+            in_use = images & ((1 << first) - 1)
+            parts = (in_use, images ^ in_use)
+        ordered = (places(self.grades[grade] & part) for part in parts for grade in ORDER if grade in grades)
         return list(islice(chain.from_iterable(ordered), limit))
 
     def of_grades(self, grades: Iterable[Grade]) -> Bits:

@@ -1,7 +1,7 @@
 """The images of a catalogue in the documented order of matches, grade aside.
 
-By the framework's name, its newest version, the newest CUDA, the newest image version, the pk. Images without framework,
-version or CUDA come after those with it. (Images that are not deprecated will come first; no image is deprecated yet.)
+Deprecated images come last; then by the framework's name, its newest version, the newest CUDA, the newest image version,
+the pk. Images without framework, version or CUDA come after those with it.
 """
 
 from bisect import bisect_left
@@ -17,8 +17,8 @@ _DOWNWARDS = {code: chr(0x9E - code) for code in range(0x20, 0x7F)}
 _LAST = "\x7f"  # after every character of a key
 _MOST_RECENT = 1_000
 
-Family = tuple[bool, str, str, str]
-"""The part of the order that images of one framework and CUDA share."""
+Family = tuple[bool, bool, str, str, str]
+"""The part of the order that images of one framework and CUDA share, those that are deprecated apart."""
 Name = tuple[str, str]
 """The name and the version of an image, as people know it."""
 Entry = tuple[Family, str, int, ImageRequirements, Name]
@@ -42,14 +42,14 @@ class CatalogueImage:
 def order_entry(image: CatalogueImage, requirements: ImageRequirements) -> Entry:
     """The image's key in the order."""
     facts = image.image
-    family = _family(facts.framework, facts.framework_version, facts.cuda)
+    family = _family(facts.deprecation is not None, facts.framework, facts.framework_version, facts.cuda)
     return family, _newest_first(image.version), image.pk, requirements, (image.name, image.version)
 
 
 @lru_cache(maxsize=8192)
-def _family(framework: str | None, version: str | None, cuda: str | None) -> Family:
+def _family(is_deprecated: bool, framework: str | None, version: str | None, cuda: str | None) -> Family:
     name = "" if framework is None else framework.casefold()
-    return framework is None, name, _newest_first(version), _newest_first(cuda)
+    return is_deprecated, framework is None, name, _newest_first(version), _newest_first(cuda)
 
 
 @lru_cache(maxsize=8192)
@@ -79,6 +79,13 @@ class ImageOrder:
         """The order of these entries."""
         ordered = sorted(entries, key=_sorted_by)
         return cls(ordered, {entry[2]: entry for entry in ordered}, {})
+
+    @property
+    def first_deprecated(self) -> int:
+        """The place of the first deprecated image: none before it is deprecated, and all behind it are."""
+        if not self.entries or not self.entries[-1][0][0]:
+            return len(self.entries)
+        return bisect_left(self.entries, ((True,),))
 
     def place(self, pk: int) -> int | None:
         """The place of an image; None where there is none with that pk."""

@@ -2,7 +2,8 @@
 
 The nearest one is for the same task and domain and of the same framework, then of the same framework alone, then for the
 same task and domain. Among them an image of the same name comes first, then one of the same version of the framework,
-then the newest. They are found by the sets of the index, once for all images of one framework and one use.
+then the newest. A deprecated one is named only where there is no other. They are found by the sets of the index, once for
+all images of one framework and one use.
 """
 
 from collections.abc import Hashable, Iterator, Mapping, Sequence
@@ -88,21 +89,27 @@ class Siblings:
         return folded
 
     def _nearest(self, framework: Framework, use: Bits, members: Bits, running: Bits) -> Iterator[tuple[int, int]]:
-        """The sibling of each of these images, as places."""
+        """The sibling of each of these images, as places; a deprecated one only where there is no other."""
         if not members or not running:
             return
         name, version = (framework[0] or "").casefold(), framework[1]
-        same_version = running & self._folded["version"].get((name, version), 0)
-        same_name = running & self._folded["framework"].get(name, 0)
-        ranked = (use & same_version, use & same_name, same_version, same_name, use & running)
-        best = next((images for images in ranked if images), 0)
-        if not best:
+        first = self.order.first_deprecated
+        ranks: tuple[Bits, ...] = (running,)
+        if first < len(self.order.entries):
+            ranks = (running & ((1 << first) - 1), running)
+        for some in ranks:
+            same_version = some & self._folded["version"].get((name, version), 0)
+            same_name = some & self._folded["framework"].get(name, 0)
+            ranked = (use & same_version, use & same_name, same_version, same_name, use & some)
+            best = next((images for images in ranked if images), 0)
+            if not best:
+                continue
+            by_name: dict[str, int] = {}
+            for place in islice(chain(places(ranked[0]), places(ranked[1])), _MOST_NAMES):
+                by_name.setdefault(self.order.entries[place][4][0], place)
+            for place in places(members):
+                yield place, by_name.get(self.order.entries[place][4][0], lowest(best))
             return
-        by_name: dict[str, int] = {}
-        for place in islice(chain(places(ranked[0]), places(ranked[1])), _MOST_NAMES):
-            by_name.setdefault(self.order.entries[place][4][0], place)
-        for place in places(members):
-            yield place, by_name.get(self.order.entries[place][4][0], lowest(best))
 
     def _remedy(self, place: int, *, on_cpu: bool = False) -> Remedy:
         remedy = self._remedies.get((place, on_cpu))

@@ -64,6 +64,7 @@ class ReasonCode(StrEnum):
     )
     WITHDRAWN = "withdrawn", "The image was deleted or withdrawn."
     END_OF_LIFE = "end_of_life", "The image is past its end of life, or will be."
+    DEPRECATED = "deprecated", "The image is deprecated: it runs as before, and is matched after all others."
     MISSING_IN_REGISTRY = "missing_in_registry", "The image was not in its registry at the last check."
     FACT_MISSING = "fact_missing", "A fact that decides the verdict is not known."
     PTX_NEEDS_NEWER_DRIVER = (

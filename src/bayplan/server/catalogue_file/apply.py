@@ -16,6 +16,7 @@ from bayplan.db.principal import Principal
 from bayplan.db.resource_types import Field, Kind
 from bayplan.domain.entity_tags import ANY_TAG, tags_in
 from bayplan.errors import BayplanError, Conflict, Invalid, PreconditionFailed, Problem
+from bayplan.server.catalogue_file.document_lifecycles import DocumentLifecycles
 from bayplan.server.catalogue_file.export import rows_of
 from bayplan.server.catalogue_file.sections import SECTIONS, DocumentSection, Entry, Identity, SectionRules, names_of
 from bayplan.server.catalogue_file.stored_entries import PART, stored_entries
@@ -75,6 +76,7 @@ async def apply(
                 for section in reversed(SECTIONS):
                     if section.name in document:
                         await work.prune(section, document[section.name])
+            await work.enter_lifecycles()
             work.raise_problems()
             if dry_run or not result.changes:
                 raise _RolledBack
@@ -100,6 +102,7 @@ class _Work:
         self._pks: dict[tuple[str, int | str], tuple[int | None, Problem | None]] = {}
         self._unknown_names = 0
         self._names: dict[str, dict[int, str]] = {}
+        self._lifecycles = DocumentLifecycles(tx)
 
     def raise_problems(self) -> None:
         """Raises what was found wrong, all of it at once."""
@@ -131,19 +134,25 @@ class _Work:
                     continue
                 places[identity] = index
                 try:
-                    await self._enter_entry(section, entry, stored.get(identity))
+                    pk, change = await self._enter_entry(section, entry, stored.get(identity))
+                    if entry.values.get("lifecycle"):
+                        self._lifecycles.add(at, pk, entry.values["lifecycle"], change)
                 except (Invalid, Conflict) as error:
                     self._note(at, error)
 
-    async def _enter_entry(self, section: DocumentSection, entry: DocumentEntry, row: Entry | None) -> None:
+    async def _enter_entry(
+        self, section: DocumentSection, entry: DocumentEntry, row: Entry | None
+    ) -> tuple[int, Entry]:
+        """Gives the pk of the object, and its change, which is in the result where it has any."""
         rules = self._rules[section.name]
         values, names = await self._resolved(section, await rules.prepare(entry.values))
         facts = mentioned_facts(entry)
         if row is None:
             new = {**values, **rules.born}
             pk = await crud.insert(self._tx, section.resource_type, new, self._keyring, facts=facts, resolved=True)
-            self._result.changes.append(self._change("add", section, entry.values, pk, {}))
-            return
+            change = self._change("add", section, entry.values, pk, {})
+            self._result.changes.append(change)
+            return pk, change
         changed = {
             name: values[name]
             for name in entry.mentioned
@@ -152,17 +161,29 @@ class _Work:
             and not _is_found(section, values, name)
         }
         new_facts = {name: value for name, value in facts.items() if row["facts"].get(name) != value}
+        shown: dict[str, dict[str, Any]] = {}
+        change = self._change("change", section, entry.values, row["pk"], shown)
         if not changed and not new_facts:
             self._result.unchanged += 1
-            return
-        shown: dict[str, dict[str, Any]] = {}
+            return row["pk"], change
         for item in section.resource_type.fields:
             if item.name in changed:
                 shown[item.name] = await self._shown(item, row[item.name], changed[item.name], names)
         for name, value in new_facts.items():
             shown[f"facts.{name}"] = {"from": row["facts"].get(name), "to": value}
         await crud.change(self._tx, section.resource_type, row["pk"], changed, self._keyring, facts=new_facts)
-        self._result.changes.append(self._change("change", section, entry.values, row["pk"], shown))
+        self._result.changes.append(change)
+        return row["pk"], change
+
+    async def enter_lifecycles(self) -> None:
+        """Changes the lifecycles that images of the document have, once all images are there and pruned ones are gone."""
+        listed = {id(change) for change in self._result.changes}
+        async for at, change, error in self._lifecycles.enter():
+            if error is not None:
+                self._note(at, error)
+            elif id(change) not in listed:
+                self._result.changes.append(change)
+                self._result.unchanged -= 1
 
     async def prune(self, section: DocumentSection, entries: Sequence[DocumentEntry]) -> None:
         """Removes what the section does not name: images softly, so what deleted ones refer to stays; users are

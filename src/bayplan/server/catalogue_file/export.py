@@ -85,7 +85,7 @@ class _SectionReader:
         fields = [
             field for field in resource_type.fields if not field.server_sets and (secrets or field.name not in LOG_IN)
         ]
-        self.has_facts = resource_type.name == "docker"
+        self.is_of_images = resource_type.name == "docker"
         self._names = [field.name for field in fields]
         self._disclosure = disclosure
         self._secrets = [field.name for field in fields if field.kind is Kind.SECRET]
@@ -111,8 +111,8 @@ class _SectionReader:
         after = sa.bindparam("after", type_=sa.BigInteger)
         self.statement = CompiledStatement(statement.where(pk > after).order_by(pk).limit(LOOP_ROWS))
 
-    def entries(self, rows: Rows, facts: Mapping[int, Entry]) -> list[Entry]:
-        """Gives the rows as entries; what is null is left out."""
+    def entries(self, rows: Rows, beside: Mapping[int, Entry]) -> list[Entry]:
+        """Gives the rows as entries, by pk with what is `beside` their fields; what is null is left out."""
         names, shown, secrets = self._names, self._shown, self._secrets
         entries = []
         for row in rows:
@@ -126,8 +126,8 @@ class _SectionReader:
             if LOG_IN[1] in entry and entry[LOG_IN[1]] is None:  # what is not named is left as it is
                 for name in LOG_IN:
                     del entry[name]
-            if row[0] in facts:
-                entry["facts"] = facts[row[0]]
+            if row[0] in beside:
+                entry |= beside[row[0]]
             entries.append(entry)
         return entries
 
@@ -140,6 +140,18 @@ _STAFF_FACTS = CompiledStatement(
     .order_by(tables.image_facts.c.image, tables.image_facts.c.name)
 )
 
+_SUCCESSORS = tables.images.alias()
+_DEPRECATIONS = CompiledStatement(
+    sa.select(
+        tables.lifecycles.c.image,
+        tables.lifecycles.c.since,
+        tables.lifecycles.c.why,
+        _SUCCESSORS.c.name + ":" + _SUCCESSORS.c.version,
+    )
+    .select_from(tables.lifecycles.outerjoin(_SUCCESSORS, _SUCCESSORS.c.pk == tables.lifecycles.c.successor))
+    .where(is_one_of(tables.lifecycles.c.image))
+)
+
 
 async def _rendered_parts(db: Database, reader: _SectionReader) -> AsyncGenerator[bytes]:
     """Gives the entries of a section by pk, a part at a time, each as JSON without the brackets of its list."""
@@ -147,8 +159,8 @@ async def _rendered_parts(db: Database, reader: _SectionReader) -> AsyncGenerato
     while True:
         rows = await db.fetch(reader.statement, _as_they_are, {"after": after})
         if rows:
-            facts = await _staff_facts(db, [row[0] for row in rows]) if reader.has_facts else {}
-            yield orjson.dumps(reader.entries(rows, facts))[1:-1]
+            beside = await _beside_fields(db, [row[0] for row in rows]) if reader.is_of_images else {}
+            yield orjson.dumps(reader.entries(rows, beside))[1:-1]
         if len(rows) < LOOP_ROWS:
             return
         after = rows[-1][0]
@@ -170,16 +182,16 @@ async def _entries_by_name(db: Database, section: DocumentSection, shipped: Sequ
     return sorted(entries, key=section.order)
 
 
-async def _staff_facts(db: Database, images: Sequence[int]) -> dict[int, Entry]:
-    """Gives the facts of these images that staff entered."""
-
-    def by_image(rows: Rows) -> dict[int, Entry]:
-        facts: dict[int, Entry] = {}
-        for image, name, value in rows:
-            facts.setdefault(image, {})[name] = json_fragment(value)
-        return facts
-
-    return await db.fetch(_STAFF_FACTS, by_image, pks_parameter(images))
+async def _beside_fields(db: Database, images: Sequence[int]) -> dict[int, Entry]:
+    """Gives the facts of these images that staff entered, and the lifecycles of those that are deprecated."""
+    beside: dict[int, Entry] = {}
+    for image, name, value in await db.fetch(_STAFF_FACTS, _as_they_are, pks_parameter(images)):
+        beside.setdefault(image, {"facts": {}})["facts"][name] = json_fragment(value)
+    for image, *fields in await db.fetch(_DEPRECATIONS, _as_they_are, pks_parameter(images)):
+        values = zip(("since", "why", "successor"), fields, strict=True)
+        lifecycle = {"deprecated": True} | {name: value for name, value in values if value is not None}
+        beside.setdefault(image, {})["lifecycle"] = lifecycle
+    return beside
 
 
 def _as_they_are(rows: Rows) -> Rows:

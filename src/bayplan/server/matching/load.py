@@ -1,6 +1,7 @@
 """The catalogue as the judge sees it, brought up to a version by the change log; and the nodes."""
 
 import asyncio
+import datetime
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -14,7 +15,7 @@ from bayplan.db import tables
 from bayplan.db.change_log import ChangedObjects, changes_since
 from bayplan.db.compiled import CompiledStatement, is_one_of, pks_parameter
 from bayplan.db.database import Database, Rows, fetch_all
-from bayplan.domain.compatibility.image import Image
+from bayplan.domain.compatibility.image import Deprecation, Image
 from bayplan.domain.compatibility.image_facts import image_with_facts
 from bayplan.domain.compatibility.index import CatalogueIndex
 from bayplan.domain.compatibility.node import Node
@@ -41,6 +42,8 @@ class CatalogueSnapshot:
     facts: Mapping[int, SourcedFacts]
     missing: frozenset[int]
     """The images that their registries do not have now."""
+    successors: Mapping[int, int]
+    """The image to use instead of a deprecated one."""
 
 
 async def load_snapshot(db: Database, shipped: Tables) -> CatalogueSnapshot:
@@ -65,7 +68,9 @@ async def load_snapshot(db: Database, shipped: Tables) -> CatalogueSnapshot:
     index = await asyncio.to_thread(CatalogueIndex.build, loaded.candidates.values(), used)
     if len(index) >= MANY_IMAGES:
         spare_collector()
-    return CatalogueSnapshot(version, used, index, loaded.images, loaded.facts, _missing(loaded.images))
+    return CatalogueSnapshot(
+        version, used, index, loaded.images, loaded.facts, _missing(loaded.images), loaded.successors
+    )
 
 
 async def update_snapshot(db: Database, last: CatalogueSnapshot) -> CatalogueSnapshot | None:
@@ -73,7 +78,7 @@ async def update_snapshot(db: Database, last: CatalogueSnapshot) -> CatalogueSna
     changed = await changes_since(db, last.version)
     if changed is None or changed.pks.keys() & _IN_TABLES:
         return None
-    pks = await _changed_images(db, changed)
+    pks = await _changed_images(db, changed, last.successors)
     if not pks:
         return replace(last, version=changed.version)
     loaded = _Loaded()
@@ -92,8 +97,10 @@ async def update_snapshot(db: Database, last: CatalogueSnapshot) -> CatalogueSna
     for pk in gone:
         images.pop(pk, None)
     facts |= loaded.facts
-    missing = (last.missing - set(pks)) | _missing(loaded.images)
-    return CatalogueSnapshot(changed.version, last.tables, index, images, facts, missing)
+    chosen = frozenset(pks)
+    missing = (last.missing - chosen) | _missing(loaded.images)
+    successors = {pk: successor for pk, successor in last.successors.items() if pk not in chosen} | loaded.successors
+    return CatalogueSnapshot(changed.version, last.tables, index, images, facts, missing, successors)
 
 
 def _missing(images: Mapping[int, Image]) -> frozenset[int]:
@@ -106,6 +113,7 @@ _RELEASES = sa.select(tables.cuda.c.version, tables.cuda.c.full_version, tables.
 _GENERATIONS = sa.select(
     tables.hardware.c.generation, tables.hardware.c.min_compute_capability, tables.hardware.c.max_compute_capability
 )
+_SUCCESSORS = tables.images.alias()
 _IMAGES = (
     sa.select(
         tables.images.c.pk,
@@ -117,6 +125,7 @@ _IMAGES = (
         tables.images.c.cuda_version,
         sa.type_coerce(tables.inspections.c.by_architecture, sa.Text),
         sa.type_coerce(tables.inspections.c.scanned_by_architecture, sa.Text),
+        tables.lifecycles.c.successor,
         # What all images without facts are made of.
         tables.images.c.cpu,
         tables.cuda.c.full_version,
@@ -125,6 +134,9 @@ _IMAGES = (
         tables.frameworks.c.version,
         tables.images.c.deletion_time.is_not(None),
         sa.func.coalesce(tables.checks.c.state == "missing", sa.false()),
+        tables.lifecycles.c.since,
+        tables.lifecycles.c.why,
+        _SUCCESSORS.c.name + " " + _SUCCESSORS.c.version,
     )
     .select_from(tables.images)
     .join(tables.domains, tables.domains.c.pk == tables.images.c.domain)
@@ -133,8 +145,10 @@ _IMAGES = (
     .outerjoin(tables.hardware, tables.hardware.c.pk == tables.images.c.min_hardware_generation)
     .outerjoin(tables.inspections, tables.inspections.c.image == tables.images.c.pk)
     .outerjoin(tables.checks, tables.checks.c.image == tables.images.c.pk)
+    .outerjoin(tables.lifecycles, tables.lifecycles.c.image == tables.images.c.pk)
+    .outerjoin(_SUCCESSORS, _SUCCESSORS.c.pk == tables.lifecycles.c.successor)
 )
-_PLAIN_AT = 9
+_PLAIN_AT = 10
 _AFTER = CompiledStatement(
     _IMAGES.where(tables.images.c.pk > sa.bindparam("after", type_=sa.BigInteger))
     .order_by(tables.images.c.pk)
@@ -155,9 +169,10 @@ _REFERRING = {
 }
 
 
-async def _changed_images(db: Database, changed: ChangedObjects) -> list[int]:
-    """The images that changed, or whose domain or framework did."""
+async def _changed_images(db: Database, changed: ChangedObjects, successors: Mapping[int, int]) -> list[int]:
+    """The images that changed, or whose domain, framework or successor did."""
     pks = set(changed.pks.get("docker", ()))
+    pks |= {pk for pk, successor in successors.items() if successor in pks}
     for resource, statement in _REFERRING.items():
         referred = changed.pks.get(resource)
         if referred:
@@ -177,18 +192,21 @@ class _Loaded:
         self.images: dict[int, Image] = {}
         self.facts: dict[int, SourcedFacts] = {}
         self.candidates: dict[int, CatalogueImage] = {}
+        self.successors: dict[int, int] = {}
 
     async def add(self, db: Database, rows: Rows) -> None:
         """Takes these rows in, with the facts of their images."""
         facts = await db.fetch(_FACTS, _facts, pks_parameter([row[0] for row in rows]))
         self.facts |= {pk: by_precedence(values) for pk, values in facts.items()}
         for row in rows:
-            pk, name, version, tasks, domain, framework, cuda, *others = row[:_PLAIN_AT]
+            pk, name, version, tasks, domain, framework, cuda, *others, successor = row[:_PLAIN_AT]
             by_origin = {
                 origin: orjson.loads(text) for origin, text in zip((REGISTRY, SCAN), others, strict=True) if text
             }
             image = _image(row, facts.get(pk, {}), by_origin)
             self.images[pk] = image
+            if successor is not None:
+                self.successors[pk] = successor
             self.candidates[pk] = CatalogueImage(
                 pk, version, image, _tasks(tasks), domain, framework, cuda, sys.intern(name)
             )
@@ -215,6 +233,9 @@ def _plain_image(
     framework_version: str,
     deleted: bool,
     missing: bool,
+    deprecated_since: str | None,
+    why: str | None,
+    successor: str | None,
 ) -> Image:
     """The image without facts: one for all that are alike."""
     return Image(
@@ -225,6 +246,9 @@ def _plain_image(
         framework_version=framework_version,
         deleted=bool(deleted),
         missing_in_registry=bool(missing),
+        deprecation=None
+        if deprecated_since is None
+        else Deprecation(datetime.date.fromisoformat(deprecated_since), why, successor),
     )
 
 

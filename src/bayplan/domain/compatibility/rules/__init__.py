@@ -38,6 +38,7 @@ RULES = RuleSet(
         Rule(environment.platform, image=("architectures",), node=("architecture",)),
         Rule(accelerator.needs_gpu, image=("works_on_cpu", "needs_driver"), node=ACCELERATOR),
         Rule(environment.end_of_life, image=("end_of_life",)),
+        Rule(environment.deprecated, image=("deprecation",)),
         Rule(gpu.cpu_build, image=("is_cpu_build",), node=ACCELERATOR),
         Rule(minimums.shared_memory, image=("min_shared_memory_bytes",), node=("shared_memory_bytes",)),
     ),

@@ -87,6 +87,20 @@ def end_of_life(pairing: Pairing) -> Reason | None:
     )
 
 
+def deprecated(pairing: Pairing) -> Reason | None:
+    """Rule 7: a deprecated image runs as before; the caveat names its successor."""
+    deprecation = pairing.image.declared.deprecation
+    if deprecation is None:
+        return None
+    why = "" if deprecation.why is None else f": {deprecation.why.strip().rstrip('.')}"
+    return caveat(
+        ReasonCode.DEPRECATED,
+        detail=f"The image is deprecated since {deprecation.since}{why}.",
+        remedy=f"Use {deprecation.successor or 'another image'} instead.",
+        source=CATALOGUE,
+    )
+
+
 def missing_in_registry(pairing: Pairing) -> Reason | None:
     """Rule 7: an image that its registry no longer has cannot be pulled."""
     if not pairing.image.declared.missing_in_registry:

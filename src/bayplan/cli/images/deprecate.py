@@ -1,0 +1,42 @@
+"""`bayplan images deprecate`: marks images as deprecated."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from bayplan.cli.options import ImagesWords, Server
+
+if TYPE_CHECKING:
+    from bayplan.schemas.docker import ExpandedImageAnswer
+
+
+def deprecate(
+    images: ImagesWords,
+    why: Annotated[str | None, typer.Option(metavar="TEXT", help="Why, in a line for people.")] = None,
+    successor: Annotated[
+        str | None, typer.Option(metavar="IMAGE", help="The image to use instead: its key, or name:version.")
+    ] = None,
+    since: Annotated[
+        str | None, typer.Option(metavar="DATE", help="Since which day, like 2026-11-01 [default: today]")
+    ] = None,
+    server: Server = None,
+) -> None:
+    """Deprecate images: they run as before, but are matched last.
+
+    A match that has one says so, with the reason and the image to use instead.
+    """
+    from bayplan.cli import connection, lookup, removal
+    from bayplan.cli.images import _view as image_view
+
+    with connection.connect(server) as client:
+        existing = lookup.images(client, images)
+        instead = None if successor is None else lookup.image(client, [successor])
+
+        def mark(image: "ExpandedImageAnswer") -> str:
+            client.images.deprecate(
+                image["pk"], why=why, successor=None if instead is None else instead["pk"], since=since
+            )
+            of_successor = "" if instead is None else f"; its successor is {image_view.name(instead)}"
+            return f"{image_view.name(image)} is deprecated{of_successor}."
+
+        removal.each(existing, mark)

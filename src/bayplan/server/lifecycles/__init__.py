@@ -1,0 +1,1 @@
+"""Deprecated images, and images that are out of date."""

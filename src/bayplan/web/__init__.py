@@ -1,1 +1,0 @@
-"""The pages: what the API answers, for people with a browser."""
