@@ -11,6 +11,7 @@ from collections.abc import Mapping
 import pytest
 
 from bayplan.cli.completions import Typed, parsed
+from bayplan.client import Client
 from tests.cli.conftest import Shell
 from tests.cli.terminal import Terminal
 from tests.process import PROGRAM
@@ -84,6 +85,23 @@ def test_words_for_every_kind_of_argument(shell: Shell) -> None:
     ]
     assert completed(shell, "im", "zsh") == ["images:The images of the catalogue."]
     assert completed(shell, "imags show ") == []
+
+
+@pytest.mark.parametrize("quote", ["", "'", '"'])
+def test_bash_reads_a_completed_name_as_text_whatever_the_server_calls_it(shell: Shell, quote: str) -> None:
+    """A name on the server is not a command to the person who completes it."""
+    name = f"{'bare' if not quote else hex(ord(quote))} $(echo a)`echo b`';echo c;'\";echo d;\"|&<>*~#{{x,y}}\\z"
+    with Client(shell.settings["server"], token=shell.settings["token"]) as client:
+        client.licences.create({"name": name})
+    (word,) = completed(shell, f"images edit x --licence {quote}{name[:4]}")
+    done = subprocess.run(["bash", "-c", f"printf %s {quote}{word}{quote}"], capture_output=True, text=True, check=True)
+    assert done.stdout == name
+    with Client(shell.settings["server"], token=shell.settings["token"]) as client:
+        client.licences.update(name, {"name": f"{name[:4]}!!"})
+    assert (
+        completed(shell, f"images edit x --licence {quote}{name[:4]}")
+        == ({"": [rf"{name[:4]}\!\!"], "'": [f"{name[:4]}!!"], '"': []}[quote])
+    )
 
 
 def test_nothing_is_completed_and_nothing_said_where_no_server_or_session_is_there(

@@ -183,7 +183,7 @@ def test_all_such_mistakes_are_in_one_error() -> None:
         ("images: [&x a]\n---\n*x\n", "a.yaml:3:1: *x is the name of nothing before this line; name it with &x."),
         ("images:\n- <<: 5\n", "a.yaml:2:7: << takes a mapping, as in `<<: *name`."),
         ("images:\n- ? [a]\n  : b\n", "a.yaml:2:5: A list or a mapping cannot be a key here."),
-        ("images: " + "[" * 100_000, "a.yaml:1:40: This is nested more than 32 levels deep."),
+        ("images: " + "[" * 100_000, "a.yaml:1:88: This is nested more than 80 levels deep."),
         (
             "images:\n- !!python/tuple [id]\n",
             "a.yaml:2:3: The tag tag:yaml.org,2002:python/tuple is not read here; write the plain list or mapping.",
@@ -216,7 +216,7 @@ def test_a_control_character_has_its_line() -> None:
         ('{"images": ["a\nb"]}', "a.json:1:15: This is not JSON: Invalid control character at."),
         ('{"images": ["a', "a.json:1:13: This is not JSON: Unterminated string starting at."),
         ('{"images": ["\\ud800"]}', "a.json:1:13: This text holds half of a character (a lone surrogate)."),
-        ('{"images": ' + "[" * 100_000, "a.json:1:43: This is not JSON: This is nested more than 32 levels deep."),
+        ('{"images": ' + "[" * 100_000, "a.json:1:91: This is not JSON: This is nested more than 80 levels deep."),
     ],
 )
 def test_a_mistake_in_json_has_its_line(text: str, error: str) -> None:

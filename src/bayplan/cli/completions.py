@@ -20,7 +20,9 @@ FILES = ":files"
 """What is printed where the shell completes names of files itself."""
 _BUDGET_SECONDS = 0.6
 _TAKE_FILES = frozenset(("FILE", "FOLDER", "[FILE|-]"))
-_SPECIAL = re.compile(r"([^A-Za-z0-9_./:@%+=,~^#-])")
+_SPECIAL = re.compile(r"([^A-Za-z0-9_./:@%+=,~^#-]|^[~#])")
+_SPECIAL_QUOTED = re.compile(r'([\\"$`])')
+"""What bash reads as more than itself in a text without quotes, and in one in double quotes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,12 +171,22 @@ def _printed(shell: str, typed: Typed, completed: Sequence[Candidate]) -> Iterat
         if not word.isprintable():
             continue
         if shell == "bash":
-            yield word[start:] if typed.quote else _SPECIAL.sub(r"\\\1", word[start:])
+            yield from _in_bash(word[start:], typed.quote)
         elif shell == "zsh":
             escaped = word.replace("\\", "\\\\").replace(":", "\\:")
             yield f"{escaped}:{meaning}" if meaning else escaped
         else:
             yield f"{word}\t{meaning}" if meaning else word
+
+
+def _in_bash(word: str, quote: str) -> Iterator[str]:
+    """The word as bash takes it for that very text behind a quotation mark, or behind none: a server may have any names."""
+    if quote == "'":
+        yield word.replace("'", r"'\''")
+    elif not quote:
+        yield _SPECIAL.sub(r"\\\1", word)
+    elif "!" not in word:  # which bash takes for its history there, with or without a backslash that stays
+        yield _SPECIAL_QUOTED.sub(r"\\\1", word)
 
 
 def main(app: typer.Typer, arguments: Sequence[str]) -> int:

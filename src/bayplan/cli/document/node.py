@@ -7,7 +7,8 @@ from typing import Any
 
 from bayplan.errors import Malformed, Problem
 
-MAX_DEPTH = 32
+MAX_DEPTH = 80
+"""Levels of lists and mappings, also through aliases: a filter has 32 levels of two each, and a rule and the file stand around it."""
 MAX_VALUES = 1_000_000
 """Values in a document once its aliases are followed: enough for tens of thousands of images, few enough for memory."""
 

@@ -24,6 +24,8 @@ class _Open:
     values_before: int
     key: DocumentNode | None = None
     merged: list[DocumentNode] = field(default_factory=list)
+    levels: int = 1
+    """Of lists and mappings in it, itself included; those behind aliases too."""
 
 
 class _Tree:
@@ -34,13 +36,12 @@ class _Tree:
         self.values = 0
         self._has_aliases = False
         self._stack: list[_Open] = []
-        self._anchors: dict[str, tuple[DocumentNode, int] | None] = {}
+        self._anchors: dict[str, tuple[DocumentNode, int, int] | None] = {}  # with the values and levels of each
 
     def begin(self, event: yaml.CollectionStartEvent, node: DocumentNode, anchor: str | None) -> None:
         if event.tag is not None:
             raise _at(event, f"The tag {event.tag} is not read here; write the plain list or mapping.")
-        if len(self._stack) >= MAX_DEPTH:
-            raise _at(event, f"This is nested more than {MAX_DEPTH} levels deep.")
+        self._check_depth(event, 1)
         if anchor:
             self._anchors[anchor] = None
         self._stack.append(_Open(node, anchor, self.values))
@@ -50,8 +51,8 @@ class _Tree:
         for base in ended.merged:
             _merge(ended.node, base)
         if ended.anchor:
-            self._anchors[ended.anchor] = (ended.node, self.values - ended.values_before + 1)
-        self._put(ended.node)
+            self._anchors[ended.anchor] = (ended.node, self.values - ended.values_before + 1, ended.levels)
+        self._put(ended.node, ended.levels)
 
     def alias(self, event: yaml.Event, anchor: str) -> None:
         if anchor not in self._anchors:
@@ -59,10 +60,11 @@ class _Tree:
         target = self._anchors[anchor]
         if target is None:
             raise _at(event, f"*{anchor} stands inside of what it names, so it would never end.")
-        node, size = target
+        node, size, levels = target
+        self._check_depth(event, levels)
         self.values += size - 1
         self._has_aliases = True
-        self._put(DocumentNode(node.value, *_place(event), node.source))
+        self._put(DocumentNode(node.value, *_place(event), node.source), levels)
 
     def scalar(self, event: yaml.ScalarEvent) -> None:
         if event.tag is not None and event.tag not in _TEXT_TAGS:
@@ -71,10 +73,14 @@ class _Tree:
         value = scalar(event.value) if plain else event.value
         node = DocumentNode(value, *_place(event), event.value)
         if event.anchor:
-            self._anchors[event.anchor] = (node, 1)
-        self._put(node)
+            self._anchors[event.anchor] = (node, 1, 0)
+        self._put(node, 0)
 
-    def _put(self, node: DocumentNode) -> None:
+    def _check_depth(self, event: yaml.Event, levels: int) -> None:
+        if len(self._stack) + levels > MAX_DEPTH:
+            raise _at(event, f"This is nested more than {MAX_DEPTH} levels deep.")
+
+    def _put(self, node: DocumentNode, levels: int) -> None:
         self.values += 1
         if self.values > MAX_VALUES:
             if self._has_aliases:
@@ -84,6 +90,8 @@ class _Tree:
             self.root = node
             return
         parent = self._stack[-1]
+        is_merged = parent.key is not None and parent.key.source == "<<"
+        parent.levels = max(parent.levels, levels + (not is_merged))
         if isinstance(parent.node.value, list):
             parent.node.value.append(node)
         elif parent.key is None:
