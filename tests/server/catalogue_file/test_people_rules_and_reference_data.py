@@ -103,6 +103,18 @@ def test_users_are_for_staff_with_a_session(service: Service) -> None:
     assert bot.post(APPLY, json={**seen, "prefetch": [RULE]}).status_code == 200
 
 
+def test_a_plan_for_a_program_has_no_log_in_of_a_registry(service: Service) -> None:
+    account = {"registry_username": "robot-of-the-team", "registry_password": "s3cret-s3cret"}
+    apply(service, {**document(), "images": [image("one", **account)]})
+    changed = {"images": [image("one", **account | {"registry_username": "other"})]}
+    bot = program(service, service.staff, "bot", "apply")
+    plan = bot.post(f"{APPLY}?dry_run=true", json=changed)
+    assert plan.json()["changes"][0]["fields"] == {"registry_username": {"from": "(set)", "to": "(changed)"}}
+    assert apply(service, changed)["changes"][0]["fields"] == {
+        "registry_username": {"from": "robot-of-the-team", "to": "other"}
+    }
+
+
 def test_prune_deactivates_users_and_leaves_what_bayplan_ships(service: Service) -> None:
     apply(service, WHOLE)
     fewer: dict[str, Any] = {"cuda": [], "hardware": [], "domains": [], "licences": [], "images": [], "prefetch": []}

@@ -67,7 +67,7 @@ async def apply(
             result.version = tx.version - 1
             if if_version is not None and tags_in(if_version).isdisjoint((ANY_TAG, str(result.version))):
                 raise PreconditionFailed("The catalogue was changed since the dry run: look at the changes again.")
-            work = _Work(tx, keyring, rules, result)
+            work = _Work(tx, keyring, rules, result, by)
             for section in SECTIONS:
                 if section.name in document:
                     await work.enter(section, document[section.name])
@@ -91,12 +91,18 @@ class _Work:
     """The state of one application: what has been looked up, and what is wrong so far."""
 
     def __init__(
-        self, tx: Transaction, keyring: Keyring, rules: Mapping[str, SectionRules], result: ApplyResult
+        self,
+        tx: Transaction,
+        keyring: Keyring,
+        rules: Mapping[str, SectionRules],
+        result: ApplyResult,
+        by: Principal | None,
     ) -> None:
         self._tx = tx
         self._keyring = keyring
         self._rules = rules
         self._result = result
+        self._by = by
         self._problems: list[Problem] = []
         self._kinds: set[type[BayplanError]] = set()
         self._pks: dict[tuple[str, int | str], tuple[int | None, Problem | None]] = {}
@@ -242,7 +248,7 @@ class _Work:
         return stored
 
     async def _shown(self, item: Field, old: Any, new: Any, names: Mapping[str, str]) -> dict[str, Any]:
-        if item.kind is Kind.SECRET:
+        if item.kind is Kind.SECRET or (self._by is not None and not self._by.sees(item)):
             return {"from": None if old is None else "(set)", "to": None if new is None else "(changed)"}
         if item.kind is Kind.REFERENCE:
             assert item.target is not None
