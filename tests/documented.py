@@ -8,8 +8,12 @@ import httpx2
 if TYPE_CHECKING:
     from bayplan.server.http.router import Router
 
-OF_ALL_ANSWERS = frozenset({"content-length", "content-type", "date", "connection", "transfer-encoding"})
-"""Headers of HTTP itself, which no document names."""
+OF_ALL_ANSWERS = frozenset({"content-length", "content-type", "date", "connection", "transfer-encoding"}) | {
+    "content-security-policy",
+    "x-content-type-options",
+    "referrer-policy",
+}
+"""Headers of HTTP itself, and those for browsers that the server adds to every answer: no document names them."""
 
 
 @cache

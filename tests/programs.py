@@ -24,6 +24,7 @@ FETCH_TIMEOUT_SECONDS = 240
 # By the program that is started: all that it starts itself, and the packages that have them. What every Debian has
 # (the C library, systemd's) is not among them.
 _PROGRAMS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    "chromium": (("chromium",), ("chromium", "chromium-common", "fontconfig-config", "fonts-dejavu-core")),
     "docker-registry": (("docker-registry",), ("docker-registry",)),
     "dockerd": (
         ("dockerd", "containerd", "containerd-shim-runc-v2", "runc"),

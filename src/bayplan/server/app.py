@@ -37,6 +37,8 @@ from bayplan.server.registries import Registries
 from bayplan.server.routes import ROUTES
 from bayplan.server.scans.runner import ScanRunner
 from bayplan.server.snapshot import ImageSnapshots
+from bayplan.web.routes import PAGES
+from bayplan.web.site import Site
 
 _SHORTEST_PASSWORD = 8  # as for every user
 _MOST_HEARTBEATS = 500
@@ -145,4 +147,6 @@ def create_app(
         (route.method, route.path, endpoint(route, context, context.authenticator, settings.max_body_bytes))
         for route in ROUTES
     ]
-    return Application(endpoints, lifespan, context.outages.cause, context.outages.report)
+    site = Site(context, PAGES)
+    endpoints += site.endpoints()
+    return Application(endpoints, lifespan, context.outages.cause, context.outages.report, site.shown)

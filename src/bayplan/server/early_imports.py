@@ -2,6 +2,8 @@
 
 from importlib import import_module
 
+from bayplan.web import rendering
+
 _MODULES = (
     # The registry client, which other commands do without.
     "bayplan.registry.client",
@@ -27,6 +29,7 @@ _MODULES = (
 
 
 def import_all() -> None:
-    """Imports them."""
+    """Imports them, and reads the files of the pages."""
     for module in _MODULES:
         import_module(module)
+    rendering.load_all()

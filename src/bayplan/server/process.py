@@ -19,6 +19,7 @@ from bayplan.server.checks.intervals import CheckIntervals
 from bayplan.server.credentials import key_rotation
 from bayplan.server.credentials.key_rotation import Encryption
 from bayplan.server.http.connection import Deadlines, HttpConnection, OpenConnections, limited
+from bayplan.server.http.security_headers import SECURITY_HEADERS
 from bayplan.server.supervisor import Supervisor, run_once
 
 BACKLOG = 2048  # connections that wait to be accepted
@@ -116,6 +117,7 @@ def _server(
         access_log=False,
         lifespan="on",
         server_header=False,
+        headers=list(SECURITY_HEADERS),
         backlog=BACKLOG,
         timeout_keep_alive=30,
         timeout_graceful_shutdown=10,

@@ -103,6 +103,12 @@ def _first(rows: Rows) -> Any:
     return rows[0]
 
 
+async def has_logged_in(db: Database) -> bool:
+    """Whether any user has ever logged in."""
+    statement = sa.select(sa.exists().where(tables.users.c.last_login.is_not(None)))
+    return bool((await fetch_all(db, statement))[0][0])
+
+
 async def logged_in(tx: Transaction, pk: int, now: str) -> None:
     """Stores the time of a user's last log-in."""
     await tx.execute(sa.update(tables.users).where(tables.users.c.pk == pk).values(last_login=now))

@@ -57,24 +57,24 @@ class Authenticator:
     def __init__(self, db: Database, tokens: TokenIssuer) -> None:
         self._db, self._tokens = db, tokens
         self._uses, self._refusals = TokenUses(db), RefusalPace()
-        self._kept: AsOf[dict[str, Authentication]] = emptied_by_writes(db)
+        self._kept: AsOf[dict[tuple[Use, str], Authentication]] = emptied_by_writes(db)
         # A signature stays valid: it is checked once, and the account at each version of the catalogue.
         self._claims: dict[str, TokenClaims] = {}
 
-    async def authenticate(self, token: str) -> Authentication:
-        """Gives the principal of an access token, or of a token of a program; raises `Unauthenticated`."""
+    async def authenticate(self, token: str, use: Use = "access") -> Authentication:
+        """Gives the principal of an access token, a token of a program or, to use as that, a page's; raises `Unauthenticated`."""
         version = await self._db.version()
         kept = await self._kept.at(version)
-        cached = kept.get(token)
+        cached = kept.get((use, token))
         second = self._tokens.clock().timestamp()
         if cached is not None and cached.expires > second and cached.version == version:
             if cached.principal.token is not None:
                 self._uses.note(cached.principal.token, second)
             return cached
-        fresh = await self.check(token, "access")
+        fresh = await self.check(token, use)
         if len(kept) >= _MOST_KEPT:
             kept.clear()
-        kept[token] = fresh
+        kept[use, token] = fresh
         if fresh.principal.token is not None:
             self._uses.note(fresh.principal.token, second)
         return fresh

@@ -1,4 +1,4 @@
-"""Access and refresh tokens: signed JWTs that name a user or a worker, and an epoch, whose change ends all earlier tokens."""
+"""Tokens of requests and of sessions: signed JWTs that name a user or a worker, and an epoch, whose change ends earlier ones."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -10,7 +10,8 @@ from bayplan.clock import Clock, utc_now
 from bayplan.errors import Unauthenticated
 
 Subject = Literal["user", "worker"]
-Use = Literal["access", "refresh"]
+Use = Literal["access", "refresh", "page"]
+"""What a token is good for: requests, further access tokens, or the pages in a browser, and nothing else."""
 _ALGORITHM = "HS256"
 MOST_SKEW_SECONDS = 60
 """How far the clock of a server process that made a token may be ahead of this one's. The end of a token has no such margin."""

@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from contextlib import AbstractAsyncContextManager
 
 from starlette.requests import Request
+from starlette.responses import Response
 from starlette.routing import Router as Lifespan
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -38,10 +39,15 @@ class Application:
         lifespan: Callable[[ASGIApp], AbstractAsyncContextManager[None]],
         cause: Callable[[Exception], Awaitable[Exception]],
         report: Callable[[Exception], None],
+        shown: Callable[[Scope, Response], Awaitable[Response]],
     ) -> None:
-        """`cause` gives what is behind an unforeseen error, and `report` gets each error that a request ended with."""
+        """`cause` gives what is behind an unforeseen error, and `report` gets each error that a request ended with.
+
+        `shown` gives the problem details as who asks reads them.
+        """
         self._cause = cause
         self._report = report
+        self._shown = shown
         self._router = Router(endpoints)
         self._lifespan = lifespan
         self._others = Lifespan(lifespan=lifespan)
@@ -65,7 +71,7 @@ class Application:
         if match is None:
             allowed = self._router.methods(path)
             response = errors.wrong_method(method, allowed) if allowed else errors.nothing_at(path)
-            await answer_before_body(response, scope, RequestBody(receive), send)
+            await answer_before_body(await self._shown(scope, response), scope, RequestBody(receive), send)
             return
         endpoint, scope["path_params"] = match
         body = RequestBody(receive)
@@ -75,7 +81,7 @@ class Application:
         except Exception as exception:
             error = exception if errors.is_expected(exception) else await self._cause(exception)
             self._report(error)
-            await answer_before_body(errors.answer(error), scope, body, send)
+            await answer_before_body(await self._shown(scope, errors.answer(error)), scope, body, send)
             if not errors.is_expected(error):
                 raise
             return

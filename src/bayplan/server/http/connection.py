@@ -181,7 +181,7 @@ class HttpConnection(HttpToolsProtocol):
     def _refuse(self, status: int, detail: str) -> None:
         response = errors.problem(status, "timeout" if status == 408 else Overloaded.code, detail)
         head = [b"HTTP/1.1 %d %b" % (status, b"Request Timeout" if status == 408 else b"Service Unavailable")]
-        head += [b"%b: %b" % header for header in response.raw_headers]
+        head += [b"%b: %b" % header for header in (*self.server_state.default_headers, *response.raw_headers)]
         head += [b"retry-after: %d" % RETRY_SECONDS] if status == 503 else []
         self.transport.write(b"\r\n".join([*head, b"connection: close", b"", bytes(response.body)]))
         self.transport.close()

@@ -17,6 +17,17 @@ async def tokens_for_user(context: Context, credentials: UserCredentials, addres
     return _tokens(context, "user", await account_of(context, credentials, address))
 
 
+async def page_session(context: Context, credentials: UserCredentials, address: str) -> str:
+    """Gives the token of a session in a browser; raises as `tokens_for_user` does."""
+    account = await account_of(context, credentials, address)
+    return context.tokens.make("user", account.pk, account.token_epoch, "page")
+
+
+async def has_been_used(context: Context) -> bool:
+    """Whether any user has ever logged in: else somebody needs to hear of the first one."""
+    return await accounts.has_logged_in(context.db)
+
+
 async def account_of(context: Context, credentials: UserCredentials, address: str) -> accounts.Account:
     """Gives the user whose name and password these are, as `tokens_for_user` does, and notes the log-in."""
     attempt = login_limits.attempt(credentials.username, address)

@@ -1,0 +1,1 @@
+"""The pages: what the API answers, for people with a browser."""

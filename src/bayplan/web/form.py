@@ -1,0 +1,77 @@
+"""A form that was sent: its values as they were typed, and what is wrong with each."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TypeVar
+from urllib.parse import parse_qsl
+
+import orjson
+
+from bayplan.errors import BayplanError, Malformed
+from bayplan.schemas.common import Body
+from bayplan.server.http.parsing import parse
+
+ModelT = TypeVar("ModelT", bound=Body)
+
+_MOST_FIELDS = 10_000
+_MEDIA_TYPE = "application/x-www-form-urlencoded"
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """The fields of a form by name."""
+
+    values: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    mistakes: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    """Sentences by field; those of no field under the empty name."""
+
+    def __contains__(self, name: str) -> bool:
+        """Whether the field was sent."""
+        return name in self.values
+
+    def text(self, name: str, default: str = "") -> str:
+        """Gives the value of a field as it was typed, without white space around it."""
+        return self.exact(name, default).strip()
+
+    def exact(self, name: str, default: str = "") -> str:
+        """Gives the value of a field with its white space, which may belong to a password."""
+        return (self.values.get(name) or (default,))[-1]
+
+    def all(self, name: str) -> list[str]:
+        """Gives all values of a field that may be sent several times, such as a row of check boxes."""
+        return [text for value in self.values.get(name, ()) if (text := value.strip())]
+
+    def mistakes_of(self, name: str) -> Sequence[str]:
+        """Gives the sentences about a field."""
+        return self.mistakes.get(name, ())
+
+    def general_mistakes(self, *shown: str) -> list[str]:
+        """Gives the sentences about no field of those that the form shows."""
+        return [sentence for name, sentences in self.mistakes.items() if name not in shown for sentence in sentences]
+
+    def with_mistakes(self, error: BayplanError) -> "Form":
+        """Gives the form with what an error says of its fields: of `tasks.0` beside the field `tasks`."""
+        mistakes: dict[str, list[str]] = {}
+        for problem in error.problems:
+            name = problem.field.partition(".")[0]
+            mistakes.setdefault("" if name == "body" else name, []).append(problem.detail)
+        return replace(self, mistakes=mistakes or {"": [error.public_detail]})
+
+
+def parse_body(values: Mapping[str, object], model: type[ModelT]) -> ModelT:
+    """Gives the values of a form as a body of the API; raises `Invalid` with every mistake, as the API does."""
+    return parse(orjson.dumps(values), model)
+
+
+def read_form(body: bytes, media_type: str) -> Form:
+    """Gives the fields in a request's body; raises `Malformed` where it is no form's."""
+    if body and media_type.partition(";")[0].strip().lower() != _MEDIA_TYPE:
+        raise Malformed(f"The body must be a form's: {_MEDIA_TYPE}.")
+    try:
+        pairs = parse_qsl(body.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=_MOST_FIELDS)
+    except ValueError:  # also UnicodeDecodeError
+        raise Malformed(f"The form must be UTF-8, with at most {_MOST_FIELDS:,} fields.") from None
+    values: dict[str, list[str]] = {}
+    for name, text in pairs:
+        values.setdefault(name, []).append(text.replace("\r\n", "\n"))
+    return Form(values)

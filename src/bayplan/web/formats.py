@@ -1,0 +1,49 @@
+"""How pages write values: the same words as the command line's."""
+
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from bayplan.domain import units
+
+
+def moment(timestamp: str | None) -> str:
+    """Gives a timestamp of the API to the minute: "2026-01-31 12:00 UTC"."""
+    return "never" if timestamp is None else f"{timestamp[:10]} {timestamp[11:16]} UTC"
+
+
+def ago(timestamp: str | None) -> str:
+    """Gives how long ago a timestamp of the API was: "3 minutes ago"."""
+    if timestamp is None:
+        return "never"
+    return units.ago((datetime.now(UTC) - datetime.fromisoformat(timestamp)).total_seconds())
+
+
+def size(size_bytes: int | None) -> str:
+    """Gives the size of an image or a disk, "-" where there is none."""
+    return "-" if size_bytes is None else units.size(size_bytes)
+
+
+def memory(size_bytes: int | None) -> str:
+    """Gives the size of a memory, "-" where it is not known."""
+    return "-" if size_bytes is None else units.memory(size_bytes)
+
+
+def number(value: int) -> str:
+    """Gives a number with its thousands apart: "12,000"."""
+    return f"{value:,}"
+
+
+def count(value: int, noun: str, plural: str = "") -> str:
+    """Gives a number with its noun: "1 image", "2 images"."""
+    return f"{value:,} {noun if value == 1 else plural or f'{noun}s'}"
+
+
+FILTERS: Mapping[str, Callable[..., Any]] = {
+    "moment": moment,
+    "ago": ago,
+    "size": size,
+    "memory": memory,
+    "number": number,
+    "count": count,
+}

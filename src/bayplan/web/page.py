@@ -1,0 +1,89 @@
+"""A page as data: its address, who may see it, and its view; and a request for it."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from bayplan.db.principal import Principal
+from bayplan.server.auth.access import ANY_USER, Access
+from bayplan.server.http.parameters import NoParameters, Parameters
+from bayplan.server.http.route import Call
+from bayplan.web.form import Form
+
+QueryT = TypeVar("QueryT")
+
+
+@dataclass(frozen=True, slots=True)
+class NavigationEntry:
+    """A page in the navigation."""
+
+    label: str
+    path: str
+    is_current: bool
+
+
+@dataclass(slots=True)
+class PageCall(Generic[QueryT]):
+    """A permitted request for a page, with its query and its form parsed."""
+
+    request: Request
+    principal: Principal
+    """Who is logged in; `EVERYBODY` on a public page."""
+    version: int
+    """The catalogue's version when the principal was read."""
+    query: QueryT
+    form: Form
+    """The fields of a form that was sent; none for `GET`."""
+    navigation: Sequence[NavigationEntry] = ()
+    """The pages that the principal may see and the navigation names."""
+    session: str = field(default="", repr=False)
+    """The token of the session; empty where nobody is logged in."""
+
+    @property
+    def pk(self) -> int:
+        """The primary key in the path; 0, which no row has, for a number beyond 64 bits."""
+        return int(self.request.path_params["pk"])
+
+    @property
+    def address(self) -> str:
+        """The network address that the request comes from."""
+        return Call(self.request, self.principal, self.version, None, None, None).address or ""
+
+    @property
+    def is_logged_in(self) -> bool:
+        """Whether somebody is."""
+        return self.principal.user is not None
+
+
+View = Callable[[Any, Any], Awaitable[Response]]
+"""A view: takes the server's `Context` and a `PageCall` of its own query."""
+
+
+def _as_set(most_bytes: int) -> int:
+    return most_bytes
+
+
+@dataclass(frozen=True, slots=True)
+class PageRoute:
+    """An address for people. Its path may have `{pk}` anywhere, and another parameter as its last step."""
+
+    method: str
+    path: str
+    view: View
+    access: Access = ANY_USER
+    label: str = ""
+    """Its word in the navigation; without one it is not there."""
+    query: type[Parameters] | None = NoParameters
+    """The model of the query string; None where the view reads it."""
+    body_limit: Callable[[int], int] = _as_set
+    """The most bytes of a form that are read, from the setting `max_body_bytes`."""
+    most_at_once: int | None = 16
+    """Requests that one process handles at once; None where they are quick."""
+
+    @property
+    def name(self) -> str:
+        """The page for people: "GET /images/{pk}"."""
+        return f"{self.method} {self.path}"

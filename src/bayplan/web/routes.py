@@ -1,0 +1,9 @@
+"""The table of all pages, for the router, the navigation and the tests; the navigation has its order."""
+
+from bayplan.web import log_in, overview
+from bayplan.web.page import PageRoute
+
+PAGES: tuple[PageRoute, ...] = (
+    *overview.PAGES,
+    *log_in.PAGES,
+)

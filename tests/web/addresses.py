@@ -1,0 +1,22 @@
+"""The addresses at which the tests open each page of the table: with the example catalogue and fleet, whose keys begin at 1."""
+
+from collections.abc import Mapping
+
+from bayplan.web.page import PageRoute
+from bayplan.web.routes import PAGES
+
+MORE: Mapping[str, tuple[str, ...]] = {
+    "/login": ("/login?next=/images",),
+}
+"""By a page's path, addresses beside its own: with a query, of another object."""
+OWN: Mapping[str, str] = {}
+"""By a page's path, its address where that is not the path with 1 for `{pk}`."""
+
+
+def addresses_of(page: PageRoute) -> tuple[str, ...]:
+    """The addresses of a page that is shown by `GET`."""
+    return (OWN.get(page.path, page.path.replace("{pk}", "1")), *MORE.get(page.path, ()))
+
+
+SHOWN = tuple((page, address) for page in PAGES if page.method == "GET" for address in addresses_of(page))
+"""Every page that is shown, with each of its addresses."""

@@ -1,0 +1,117 @@
+"""A server with the example catalogue and fleet, a browser, and pages in it."""
+
+import re
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+
+import httpx2
+import pytest
+import yaml
+from playwright.sync_api import Page
+
+from tests.process import ADMIN_PASSWORD, Server, running_server
+from tests.tour import ROOT
+from tests.web.browser import RunningBrowser, running_browser, visit
+
+STAFF = ("admin", ADMIN_PASSWORD)
+USER = ("casey", "casey's long password")
+_FORM_TOKEN = re.compile(r'name="form_token" value="([0-9a-f]+)"')
+
+
+@dataclass(frozen=True)
+class PageClient:
+    """A client of the pages: logged in by the cookie of a session, or not."""
+
+    http: httpx2.Client
+
+    @property
+    def session(self) -> str:
+        """The session's token."""
+        return self.http.cookies["bayplan_session"]
+
+    def get(self, address: str, **headers: str) -> httpx2.Response:
+        """Asks as a browser does for a page."""
+        return self.http.get(address, headers={"Accept": "text/html", **headers})
+
+    def post(self, address: str, **fields: str | list[str]) -> httpx2.Response:
+        """Sends a form with the token that the overview has."""
+        token = _FORM_TOKEN.search(self.get("/").text)
+        return self.http.post(
+            address,
+            data={**fields, **({"form_token": token[1]} if token else {})},
+            headers={"Accept": "text/html", "Origin": str(self.http.base_url).rstrip("/")},
+        )
+
+
+@contextmanager
+def page_client(server: Server, username: str = "", password: str = "") -> Iterator[PageClient]:
+    """A client of a server's pages, logged in where a user is named."""
+    with httpx2.Client(base_url=server.url, timeout=30.0) as http:
+        if username:
+            answer = http.post("/login", data={"username": username, "password": password})
+            assert answer.status_code == 303, answer.text
+        yield PageClient(http)
+
+
+def load_examples(server: Server) -> None:
+    """Applies the example catalogue and fleet."""
+    with server.client() as client:
+        for name in ("catalogue", "fleet"):
+            document = yaml.safe_load((ROOT / "examples" / f"{name}.yaml").read_text(encoding="utf-8"))
+            client.post("/v1/catalogue/apply", json=document).raise_for_status()
+
+
+@pytest.fixture(scope="session")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server with the examples, and an ordinary user beside `admin`, for tests that change nothing that others read."""
+    with running_server(tmp_path_factory.mktemp("site") / "home") as server:
+        load_examples(server)
+        with server.client() as client:
+            body = {"username": USER[0], "password": USER[1], "is_staff": False}
+            client.post("/v1/users/create", json=body).raise_for_status()
+        yield server
+
+
+@pytest.fixture(scope="session")
+def as_staff(site: Server) -> Iterator[PageClient]:
+    """A client that is logged in as staff."""
+    with page_client(site, *STAFF) as client:
+        yield client
+
+
+@pytest.fixture(scope="session")
+def as_user(site: Server) -> Iterator[PageClient]:
+    """A client that is logged in as an ordinary user."""
+    with page_client(site, *USER) as client:
+        yield client
+
+
+@pytest.fixture(scope="session")
+def as_nobody(site: Server) -> Iterator[PageClient]:
+    """A client without a session; requests keep no cookies."""
+    with page_client(site) as client:
+        yield client
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[RunningBrowser]:
+    """The browser of this test process."""
+    with running_browser() as browser:
+        yield browser
+
+
+@pytest.fixture
+def logged_in(site: Server, chromium: RunningBrowser, as_staff: PageClient) -> Iterator[Page]:
+    """A page in the browser, logged in as staff."""
+    with ExitStack() as stack:
+        browser = stack.enter_context(chromium.opened())
+        yield stack.enter_context(visit(browser, site.url, as_staff.session)).page()
+
+
+@pytest.fixture
+def logged_out(site: Server, chromium: RunningBrowser) -> Iterator[Page]:
+    """A page in the browser, with no session."""
+    with ExitStack() as stack:
+        browser = stack.enter_context(chromium.opened())
+        yield stack.enter_context(visit(browser, site.url)).page()

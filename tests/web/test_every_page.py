@@ -1,0 +1,139 @@
+"""What every page of the table has to be, at each of its addresses in `tests/web/addresses.py`."""
+
+import re
+from functools import cache
+from html.parser import HTMLParser
+
+import httpx2
+import pytest
+from html5lib.html5parser import HTMLParser as StrictParser
+
+from bayplan.server.http.security_headers import SECURITY_HEADERS
+from bayplan.web.page import PageRoute
+from bayplan.web.routes import PAGES
+from tests.process import Server
+from tests.web.addresses import SHOWN
+from tests.web.browser import NARROW, WIDE, RunningBrowser, axe_findings, is_wider_than_window, visit
+from tests.web.conftest import PageClient
+
+MOST_BYTES = 300_000
+MOST_SCRIPT_BYTES = 3_000
+ADDRESSES = [pytest.param(page, address, id=address) for page, address in SHOWN]
+
+
+class Elements(HTMLParser):
+    """The elements of a page, with their attributes."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.all: list[tuple[str, dict[str, str | None]]] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """Keeps the element."""
+        self.all.append((tag, dict(attrs)))
+
+    def named(self, *tags: str) -> list[dict[str, str | None]]:
+        """The attributes of the elements with these tags."""
+        return [attributes for tag, attributes in self.all if tag in tags]
+
+
+def client_of(page: PageRoute, as_staff: PageClient, as_nobody: PageClient) -> PageClient:
+    """Who is shown the page: the log-in is for who is not logged in yet."""
+    return as_nobody if page.access.is_public else as_staff
+
+
+@cache
+def answer(client: PageClient, address: str) -> httpx2.Response:
+    """What the address is answered with."""
+    return client.get(address)
+
+
+@pytest.mark.parametrize(("page", "address"), ADDRESSES)
+def test_it_is_valid_whole_and_bounded(
+    as_staff: PageClient, as_nobody: PageClient, page: PageRoute, address: str
+) -> None:
+    shown = answer(client_of(page, as_staff, as_nobody), address)
+    assert shown.status_code == 200, shown.text
+    assert shown.headers["content-type"] == "text/html; charset=utf-8"
+    assert shown.headers["cache-control"] == "no-store"
+    for name, value in SECURITY_HEADERS:
+        assert shown.headers[name] == value
+    assert len(shown.content) < MOST_BYTES
+    StrictParser(strict=True).parse(shown.text)
+    assert re.search(r"<title>[^<]*\S · bayplan</title>", shown.text)
+
+
+@pytest.mark.parametrize(("page", "address"), ADDRESSES)
+def test_its_elements_are_named_and_hold_no_code(
+    as_staff: PageClient, as_nobody: PageClient, page: PageRoute, address: str
+) -> None:
+    elements = Elements(answer(client_of(page, as_staff, as_nobody), address).text)
+    assert len(elements.named("h1")) == len(elements.named("main")) == 1
+    assert [script for script in elements.named("script") if not script.get("src")] == []
+    assert elements.named("style") == []
+    for _, attributes in elements.all:
+        assert [name for name in attributes if name == "style" or name.startswith("on")] == []
+    identifiers = [attributes["id"] for _, attributes in elements.all if "id" in attributes]
+    assert sorted(set(identifiers), key=str) == sorted(identifiers, key=str)
+    assert len(elements.named("table")) == len(elements.named("caption"))
+    assert [head for head in elements.named("th") if head.get("scope") not in ("col", "row", "colgroup")] == []
+    labelled = {label.get("for") for label in elements.named("label")}
+    for field in elements.named("input", "select", "textarea"):
+        assert field.get("type") in ("hidden", "checkbox", "radio", "submit") or field.get("id") in labelled, field
+    tokens = [field for field in elements.named("input") if field.get("name") == "form_token"]
+    posted = [form for form in elements.named("form") if form.get("method") == "post"]
+    assert len(tokens) == len(posted) - (page.path == "/login")
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if not page.access.is_public], ids=lambda page: page.name)
+def test_it_is_for_whom_the_table_names(
+    site: Server, as_user: PageClient, as_nobody: PageClient, page: PageRoute
+) -> None:
+    address = page.path.replace("{pk}", "1")
+    sent = as_nobody.http.request(page.method, address)
+    assert sent.status_code == 303
+    assert sent.headers["location"].startswith("/login")
+    with site.client() as api:  # an access token opens no page
+        assert api.request(page.method, address).status_code == 303
+    if not page.access.users and page.method == "GET":
+        assert as_user.get(address).status_code == 403
+    if page.method != "GET":
+        forged = as_user.http.request(page.method, address, data={"name": "x"}, headers={"Accept": "text/html"})
+        assert forged.status_code == 403
+        assert "<h1>Forbidden</h1>" in forged.text
+
+
+@pytest.mark.parametrize(("page", "address"), ADDRESSES)
+def test_people_can_use_it_light_and_dark_narrow_and_wide(
+    site: Server,
+    chromium: RunningBrowser,
+    as_staff: PageClient,
+    as_nobody: PageClient,
+    page: PageRoute,
+    address: str,
+) -> None:
+    session = "" if page.access.is_public else as_staff.session
+    with chromium.opened() as browser, visit(browser, site.url, session, color_scheme="light") as visited:
+        tab = visited.page()
+        tab.goto(address)
+        assert not is_wider_than_window(tab)
+        assert axe_findings(tab) == []
+        tab.emulate_media(color_scheme="dark")
+        assert axe_findings(tab, contrast_only=True) == []
+        tab.set_viewport_size({"width": NARROW, "height": 700})
+        assert not is_wider_than_window(tab)
+        tab.set_viewport_size({"width": WIDE, "height": 900})
+        tab.locator(".skip").focus()
+        tab.keyboard.press("Enter")
+        tab.keyboard.press("Tab")
+        can_be_used = tab.locator("main :is(a[href], button, input, select, textarea, [tabindex='0']):visible").count()
+        reached = tab.evaluate("document.querySelector('main').contains(document.activeElement)")
+        assert reached or not can_be_used
+        assert visited.complaints == []
+
+
+def test_the_script_is_small(as_nobody: PageClient) -> None:
+    elements = Elements(answer(as_nobody, "/login").text)
+    scripts = [str(script["src"]) for script in elements.named("script")]
+    assert sum(len(as_nobody.get(path).content) for path in scripts) < MOST_SCRIPT_BYTES
