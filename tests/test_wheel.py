@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -32,6 +33,8 @@ def test_check_and_probe_answer_from_the_wheel_alone(tmp_path: Path) -> None:
     _uv("build", "-q", "--wheel", "--out-dir", tmp_path, ROOT)
     _uv("venv", "-q", tmp_path / "fresh")
     (wheel,) = tmp_path.glob("*.whl")
+    with zipfile.ZipFile(wheel) as packed:
+        assert _data_files() <= set(packed.namelist())
     python = tmp_path / "fresh" / "bin" / "python"
     _uv("pip", "install", "-q", "--python", python, wheel)
 
@@ -52,6 +55,16 @@ def test_check_and_probe_answer_from_the_wheel_alone(tmp_path: Path) -> None:
         registry.image("ml/cuda", "1", CUDA)
         assert run("check", f"{registry.host}/ml/cuda:1", *worker) == (0, "")
         assert run("check", f"{registry.host}/ml/cuda:1", "--cpu-only", "--quiet") == (3, "")
+
+
+def _data_files() -> set[str]:
+    """What the server reads beside its modules: the pages' files and the examples."""
+    pages = {
+        path.relative_to(ROOT / "src").as_posix() for path in (ROOT / "src/bayplan/web").rglob("*.*") if path.is_file()
+    }
+    return {path for path in pages if not path.endswith((".py", ".pyc"))} | {
+        f"bayplan/examples/{name}.yaml" for name in ("catalogue", "fleet")
+    }
 
 
 _INSTALLED = """

@@ -31,6 +31,7 @@ from bayplan.server.http.endpoint import endpoint
 from bayplan.server.image_lists import ImageLists
 from bayplan.server.inspections.budget import InspectionBudget
 from bayplan.server.matching.queries import Judge
+from bayplan.server.matrix.whole import WholeMatrix
 from bayplan.server.outages import Outages
 from bayplan.server.prefetch.planner import PrefetchPlanner
 from bayplan.server.registries import Registries
@@ -84,6 +85,7 @@ def open_context(
         AuditRecorder(db, settings.audit_days, lambda: timestamp(clock()), lambda: timestamp(steady())),
         images,
         judge,
+        WholeMatrix(db, judge),
         ImageLists(db, images, judge),
         PrefetchPlanner(db, images, judge),
         CheckScheduler(settings, db, outages, keyring, registries, clock=clock, intervals=check_intervals),
@@ -113,6 +115,17 @@ async def prepare(db: Database, settings: Settings) -> None:
         print(f"The first user is 'admin', the password: {password}\nIt is not shown again.", flush=True)
 
 
+async def close(context: Context) -> None:
+    """Closes what a context has opened."""
+    await context.scans.stop()
+    await context.checks.stop()
+    await context.registries.close()
+    await context.audit.close()
+    await context.authenticator.close()
+    await context.outages.close()
+    await context.db.close()
+
+
 def create_app(
     settings: Settings,
     *,
@@ -135,13 +148,7 @@ def create_app(
             yield
         finally:
             await retention.stop()
-            await context.scans.stop()
-            await context.checks.stop()
-            await context.registries.close()
-            await context.audit.close()
-            await context.authenticator.close()
-            await context.outages.close()
-            await context.db.close()
+            await close(context)
 
     endpoints = [
         (route.method, route.path, endpoint(route, context, context.authenticator, settings.max_body_bytes))

@@ -19,6 +19,7 @@ from bayplan.server.image_lists import ImageLists
 from bayplan.server.inspections.budget import InspectionBudget
 from bayplan.server.kept_answers import KeptAnswers
 from bayplan.server.matching.queries import Judge
+from bayplan.server.matrix.whole import WholeMatrix
 from bayplan.server.outages import Outages
 from bayplan.server.prefetch.planner import PrefetchPlanner
 from bayplan.server.registries import Registries
@@ -42,6 +43,7 @@ class Context:
     audit: AuditRecorder
     images: ImageSnapshots
     judge: Judge
+    whole_matrix: WholeMatrix
     image_lists: ImageLists
     planner: PrefetchPlanner
     checks: CheckScheduler

@@ -26,6 +26,7 @@ BACKLOG = 2048  # connections that wait to be accepted
 _MOST_REGISTRY_CONNECTIONS = 50
 _DEADLINES = Deadlines()
 
+_OF_THIS_MACHINE = {"0.0.0.0": "127.0.0.1", "[::]": "[::1]"}  # noqa: S104  # addresses that stand for every one
 _OTHER = dict.fromkeys((errno.EADDRINUSE, errno.EACCES), "port with --port or BAYPLAN_PORT")
 _ANY_OTHER = "address with --host or BAYPLAN_HOST"
 
@@ -63,6 +64,7 @@ def serve(
     settings: Settings,
     *,
     new_catalogue: bool = False,
+    with_examples: bool = False,
     check_intervals: CheckIntervals | None = None,
     deadlines: Deadlines = _DEADLINES,
 ) -> None:
@@ -76,13 +78,22 @@ def serve(
     host, port = listener.getsockname()[:2]
     shown = f"[{host}]" if ":" in host else host
     place = settings.database_url.removeprefix("sqlite:///") if settings.is_embedded else "PostgreSQL"
-    greeting = f"bayplan {bayplan.__version__} serves http://{shown}:{port}\nIts data is in {place}"
+    greeting = (
+        f"bayplan {bayplan.__version__} serves http://{shown}:{port}\nIts data is in {place}\n"
+        f"Open http://{_OF_THIS_MACHINE.get(shown, shown)}:{port}/ in a browser"
+    )
+
+    async def prepare() -> None:
+        await start.prepare_server(settings, new_catalogue=new_catalogue)
+        if with_examples:
+            print(await start.load_examples(settings), flush=True)
+
     # Before the server starts, so that an error is a single line and not the end of a start.
     if settings.processes == 1:
-        asyncio.run(start.prepare_server(settings, new_catalogue=new_catalogue))
+        asyncio.run(prepare())
         _run(_server(settings, check_intervals, protocol, greeting, None), listener)
         return
-    run_once(lambda: asyncio.run(start.prepare_server(settings, new_catalogue=new_catalogue)))
+    run_once(lambda: asyncio.run(prepare()))
     listener.listen(BACKLOG)  # from now on no connection is refused, whichever process accepts it
 
     def serve_as(number: int, lifeline: int) -> None:

@@ -14,10 +14,13 @@ from bayplan.db import schema, tables
 from bayplan.db.database import Database, DatabaseUnavailable, Outage, fetch_all
 from bayplan.db.engines import open_database
 from bayplan.db.keyring import Keyring, signing_key
-from bayplan.errors import CannotStart
-from bayplan.server.app import prepare
+from bayplan.db.principal import Principal
+from bayplan.errors import CannotStart, Conflict
+from bayplan.server.app import close, open_context, prepare
+from bayplan.server.auth import accounts
 from bayplan.server.checks import queue as check_queue
 from bayplan.server.credentials import key_rotation
+from bayplan.server.examples import queries as examples
 
 _log = logging.getLogger("bayplan")
 
@@ -52,6 +55,27 @@ async def prepare_server(settings: Settings, *, new_catalogue: bool) -> None:
     finally:
         await db.close()
     _warn_of_open_files(settings)
+
+
+async def load_examples(settings: Settings) -> str:
+    """Loads the example catalogue and fleet, and gives a sentence that says so; raises `CannotStart` where there is something."""
+    context = open_context(settings, makes_files=False)
+    try:
+        staff = await accounts.first_staff(context.db)
+        if staff is None:
+            raise CannotStart(
+                "There is no staff user, who would be the examples' creator: 'bayplan user add NAME --staff' adds one."
+            )
+        creator = Principal(user=staff.pk, is_staff=True, name=staff.name, epoch=staff.token_epoch)
+        added = (await examples.load_examples(context, creator))["changes"]
+    except Conflict:
+        raise CannotStart(
+            "The catalogue is not empty, so there is no place for the examples: serve it without --examples. Nothing was changed."
+        ) from None
+    finally:
+        await close(context)
+    images, nodes = (sum(change["resource"] == name for change in added) for name in ("images", "nodes"))
+    return f"The example catalogue and fleet are loaded: {images:,} images, {nodes:,} nodes"
 
 
 @asynccontextmanager

@@ -39,6 +39,8 @@ class PageCall(Generic[QueryT]):
     """The fields of a form that was sent; none for `GET`."""
     navigation: Sequence[NavigationEntry] = ()
     """The pages that the principal may see and the navigation names."""
+    paths: frozenset[str] = frozenset()
+    """The paths of all pages that the principal may see."""
     session: str = field(default="", repr=False)
     """The token of the session; empty where nobody is logged in."""
 
@@ -51,6 +53,11 @@ class PageCall(Generic[QueryT]):
     def address(self) -> str:
         """The network address that the request comes from."""
         return Call(self.request, self.principal, self.version, None, None, None).address or ""
+
+    def may_open(self, address: str) -> bool:
+        """Whether there is a page at an address of this server that the principal may see."""
+        steps = address.partition("?")[0].split("/")
+        return "/".join("{pk}" if step.isdigit() else step for step in steps) in self.paths
 
     @property
     def is_logged_in(self) -> bool:

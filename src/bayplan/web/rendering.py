@@ -92,6 +92,7 @@ def _surroundings(context: Context, call: PageCall[Any], title: str) -> dict[str
         "form_token_value": form_token(context.tokens, call.session) if call.session else "",
         "notice": unquote(call.request.cookies.get(_NOTICE, "")),
         "path": call.request.url.path,
+        "may_open": call.may_open,
     }
 
 

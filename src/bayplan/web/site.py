@@ -107,16 +107,16 @@ class Site:
     def _call(self, request: Request, authentication: Authentication | None) -> PageCall[Any]:
         principal = _principal(authentication)
         path = request.url.path
+        pages = [page for page in self._pages if page.method == "GET" and _may_see(principal, page)]
         navigation = [
             NavigationEntry(page.label, page.path, path == page.path or path.startswith(f"{page.path}/"))
-            for page in self._pages
-            if page.label
-            and principal.user is not None
-            and (page.access.staff if principal.is_staff else page.access.users)
+            for page in pages
+            if page.label and principal.user is not None
         ]
         session = request.cookies.get(COOKIE, "") if authentication is not None else ""
         version = authentication.version if authentication is not None else 0
-        return PageCall(request, principal, version, NoParameters(), Form(), navigation, session)
+        paths = frozenset(page.path for page in pages)
+        return PageCall(request, principal, version, NoParameters(), Form(), navigation, paths, session)
 
     async def _authentication(self, request: Request) -> Authentication | None:
         """Who is logged in by the cookie; nobody where it is not there, not valid or no longer valid."""
@@ -140,6 +140,11 @@ class Site:
 
 def _principal(authentication: Authentication | None) -> Principal:
     return EVERYBODY if authentication is None else authentication.principal
+
+
+def _may_see(principal: Principal, page: PageRoute) -> bool:
+    access = page.access
+    return access.is_public or (principal.user is not None and (access.staff if principal.is_staff else access.users))
 
 
 def _takes_pages(request: Request) -> bool:

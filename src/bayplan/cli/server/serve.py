@@ -20,6 +20,9 @@ def serve(
         bool,
         typer.Option("--new-catalogue", help="Begin a new catalogue although keys of an old one are left."),
     ] = False,
+    examples: Annotated[
+        bool, typer.Option("--examples", help="Load the example catalogue and fleet first, into an empty catalogue.")
+    ] = False,
     home: Home = None,
     database: Database = None,
 ) -> None:
@@ -30,4 +33,4 @@ def serve(
     from bayplan.server.process import serve
 
     streams.drop_what_is_not_taken()
-    serve(settings, new_catalogue=new_catalogue)
+    serve(settings, new_catalogue=new_catalogue, with_examples=examples)

@@ -79,6 +79,13 @@ async def active_user(db: Database, username: str) -> Account | None:
     return Account(**rows[0]._mapping) if rows else None
 
 
+async def first_staff(db: Database) -> Account | None:
+    """Gives the active staff user who is there for the longest time, or None."""
+    statement = sa.select(*_USER).where(tables.users.c.is_staff, tables.users.c.is_active)
+    rows = await fetch_all(db, statement.order_by(tables.users.c.pk).limit(1))
+    return Account(**rows[0]._mapping) if rows else None
+
+
 async def worker(db: Database, name: str) -> Account | None:
     """Gives the worker of that name, or None."""
     rows = await fetch_all(db, sa.select(*_WORKER).where(tables.workers.c.name == name))

@@ -5,9 +5,16 @@ from typing import Any
 from bayplan.db.database import Database
 from bayplan.db.disclosure import Disclosure
 from bayplan.exports.docker_config import docker_config, pull_secret
-from bayplan.server.credentials.store import CredentialKey, note_outcomes, of_image, overview
+from bayplan.server.credentials.store import (
+    CredentialKey,
+    RefusedCredentials,
+    note_outcomes,
+    of_image,
+    overview,
+    refused,
+)
 
-__all__ = ["CredentialKey", "file_for_image", "note_outcomes", "overview"]
+__all__ = ["CredentialKey", "RefusedCredentials", "file_for_image", "note_outcomes", "overview", "refused"]
 
 
 async def file_for_image(db: Database, pk: int, disclosure: Disclosure, *, kubernetes: bool) -> dict[str, Any]:

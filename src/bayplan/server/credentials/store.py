@@ -30,6 +30,15 @@ CredentialKey = tuple[str, str]
 """A registry as references name it, and a user name there."""
 
 
+@dataclass(frozen=True, slots=True)
+class RefusedCredentials:
+    """Credentials that a registry refused, and when it did so last."""
+
+    registry: str
+    username: str
+    last_refused: str
+
+
 @dataclass(slots=True)
 class _Use:
     images: list[int] = field(default_factory=list)
@@ -64,6 +73,15 @@ async def overview(db: Database, keyring: Keyring) -> list[Object]:
         }
         for (registry, username), use in sorted(uses.items())
     ]
+
+
+async def refused(db: Database) -> list[RefusedCredentials]:
+    """Gives the credentials that a registry refused when it was last sent them, by registry."""
+    uses = tables.login_uses.c
+    statement = sa.select(uses.registry, uses.username, uses.last_refused).where(
+        uses.last_refused.is_not(None), sa.or_(uses.last_used.is_(None), uses.last_used < uses.last_refused)
+    )
+    return [RefusedCredentials(*row) for row in await fetch_all(db, statement.order_by(uses.registry, uses.username))]
 
 
 def _by_key(rows: Rows) -> dict[CredentialKey, _Use]:

@@ -1,27 +1,19 @@
 """The matrix of a fleet, as an object."""
 
 import asyncio
-from dataclasses import dataclass
 
 from bayplan.db import crud
 from bayplan.db.principal import Principal
 from bayplan.db.resource_types import RESOURCE_TYPES
 from bayplan.domain.compatibility.matrix import Matrix, matrix
-from bayplan.domain.compatibility.tables import Tables
 from bayplan.schemas.matrix import MatrixRequest
 from bayplan.server.context import Context
 from bayplan.server.matching.queries import load_nodes, today
+from bayplan.server.matrix.fleet_matrix import FleetMatrix
+
+__all__ = ["FleetMatrix", "fleet_matrix", "is_volatile", "whole_matrix"]
 
 IMAGES, NODES = RESOURCE_TYPES["docker"], RESOURCE_TYPES["nodes"]
-
-
-@dataclass(frozen=True, slots=True)
-class FleetMatrix:
-    """A matrix, the version of the catalogue that it is as of, and the tables by which it was judged."""
-
-    version: int
-    tables: Tables
-    matrix: Matrix
 
 
 async def fleet_matrix(context: Context, principal: Principal, request: MatrixRequest, version: int) -> FleetMatrix:
@@ -40,6 +32,11 @@ async def fleet_matrix(context: Context, principal: Principal, request: MatrixRe
         return matrix(index, images, [pair for pair in nodes if chosen is None or pair[0] in chosen], today())
 
     return FleetMatrix(catalogue.version, catalogue.tables, await asyncio.to_thread(work))
+
+
+async def whole_matrix(context: Context, version: int) -> FleetMatrix:
+    """Gives the matrix of all images and all nodes, as of `version` or later, which is kept; raises `Invalid`."""
+    return await context.whole_matrix.at(version)
 
 
 def is_volatile(request: MatrixRequest) -> bool:

@@ -1,0 +1,1 @@
+"""The example catalogue and fleet, to try bayplan with."""

@@ -1,0 +1,1 @@
+"""The state of the catalogue and the fleet at a glance."""
