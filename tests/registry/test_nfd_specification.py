@@ -2,6 +2,7 @@
 
 import json
 import random
+import time
 from typing import Any
 
 import pytest
@@ -111,6 +112,8 @@ ODD = {
     "no list": b"version: v1alpha1\ncompatibilities: {}",
     "odd sets": b"version: v1alpha1\ncompatibilities: [7]",
     "odd rules": b"version: v1alpha1\ncompatibilities: [{rules: x}]",
+    "merged keys": b"version: v1alpha1\ncompatibilities: [{<<: {tag: arm64}, rules: []}]",
+    "a key that is a list": b"version: v1alpha1\n? [a]\n: b\ncompatibilities: [{rules: []}]",
     "odd terms": b"version: v1alpha1\ncompatibilities: [{rules: [{matchFeatures: 3}]}]",
     "odd matchers": b"version: v1alpha1\ncompatibilities: [{rules: [{matchAny: [3]}]}]",
 }
@@ -120,6 +123,25 @@ ODD = {
 def test_what_is_no_specification_is_refused(odd: str) -> None:
     with pytest.raises(ManifestInvalid, match=r"^The specification "):
         read_specification(ODD[odd], "The specification")
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["1:" * 100_000 + "1.5", "1:" * 100_000 + "1", "!!int ''", "!!bool maybe", "9" * 200_000, "!!timestamp 2026-99-99"],
+    ids=["fraction of 60ths", "60ths", "no number", "no switch", "long", "no date"],
+)
+def test_a_value_that_is_no_text_is_not_read_and_spoils_nothing(value: str) -> None:
+    text = f"x: {value}\n" + yaml.safe_dump(specification({MAJOR: op("Gt", "549")}))
+    began = time.process_time()
+    assert read_specification(text.encode(), "The specification").values() == {"min_driver": "550"}
+    assert time.process_time() - began < 1
+
+
+@pytest.mark.parametrize(
+    "pattern", ["^0*([[5])$", "^0*([5||6])$", "^0*([5--6])$", "^0*(5{,3})$", "^0*([9-5])$", "^0*()$"]
+)
+def test_a_pattern_that_go_reads_otherwise_gives_no_bound(pattern: str) -> None:
+    assert facts(specification({MAJOR: op("InRegexp", pattern)})) == {}
 
 
 @pytest.mark.parametrize("seed", range(3))

@@ -39,9 +39,12 @@ _OLDER_NAMES: Mapping[str, str] = {
 CAPABILITY = ("nvidia.com/gpu.compute.major", "nvidia.com/gpu.compute.minor")
 MEMORY, COUNT = "nvidia.com/gpu.memory", "nvidia.com/gpu.count"
 _NUMBER = re.compile(r"[0-9]{1,9}", re.ASCII)
-_NUMBER_PATTERN = re.compile(r"\^0\*\([0-9|\[\]{},-]{1,300}\)\$", re.ASCII)
-"""Without groups and stars within: such a pattern is matched at once, whoever wrote it."""
+_MOST_PATTERN = 300
+_DIGITS = r"(?:[0-9]|\[(?:[0-9](?:-[0-9])?){1,10}\])(?:\{[0-9](?:,[0-9]?)?\})?"
+_NUMBER_PATTERN = re.compile(rf"\^0\*\((?:{_DIGITS})+(?:\|(?:{_DIGITS})+)*\)\$", re.ASCII)
+"""Digits, without groups and stars within: such a pattern is matched at once, whoever wrote it, and means the same in Go."""
 _REVISIONS = 1000
+_TEXT, _NULL, _MERGE = (f"tag:yaml.org,2002:{name}" for name in ("str", "null", "merge"))
 _MIB = 1 << 20
 
 Bound = tuple[int, ...]
@@ -122,9 +125,25 @@ def _parsed(body: bytes, what: str) -> Any:
             level += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
             if number > MOST_EVENTS or level > MOST_LEVELS:
                 raise ManifestInvalid(f"{what} has too many parts, or is nested too deep.")
-        return yaml.load(body, Loader=loader)  # noqa: S506  # a safe loader, of C where there is one
-    except (yaml.YAMLError, ValueError, TypeError, AttributeError, RecursionError, UnicodeError):
+        return _plain(yaml.compose(body, Loader=loader), what)
+    except (yaml.YAMLError, UnicodeError):
         raise ManifestInvalid(f"{what} is not YAML.") from None
+
+
+def _plain(node: yaml.Node | None, what: str) -> Any:
+    """The texts, lists, objects and nulls of a document; `...` for a number or a date, which a specification has nowhere.
+
+    Nothing is made of these: a number of YAML 1.1 may take seconds, or be none.
+    """
+    if isinstance(node, yaml.SequenceNode):
+        return [_plain(each, what) for each in node.value]
+    if isinstance(node, yaml.MappingNode):
+        if any(not isinstance(key, yaml.ScalarNode) or key.tag == _MERGE for key, _ in node.value):
+            raise ManifestInvalid(f"{what} has a key that is no text.")
+        return {key.value: _plain(each, what) for key, each in node.value}
+    if node is None or node.tag == _NULL:
+        return None
+    return node.value if node.tag == _TEXT else ...
 
 
 def _tag(compatibility: Mapping[str, Any]) -> str:
@@ -218,10 +237,10 @@ def _least(expression: Any) -> int | None:
 @lru_cache(maxsize=256)
 def _least_of_pattern(text: str) -> int | None:
     """The smallest number that a pattern of numbers admits, of those that are revisions of drivers."""
-    if not _NUMBER_PATTERN.fullmatch(text):
+    if len(text) > _MOST_PATTERN or not _NUMBER_PATTERN.fullmatch(text):
         return None
     try:
         pattern = re.compile(text, re.ASCII)
-    except (re.error, OverflowError):
+    except re.error:
         return None
     return next((number for number in range(_REVISIONS) if pattern.fullmatch(str(number))), None)
