@@ -4,8 +4,8 @@ import contextlib
 import os
 import re
 import sys
-from collections.abc import Callable, Mapping, Sequence
-from itertools import pairwise
+from collections.abc import Callable, Sequence
+from itertools import pairwise, takewhile
 from typing import Any
 
 from typer.exceptions import TyperException
@@ -39,23 +39,6 @@ COMMANDS_FOR_CALLS: Sequence[tuple[re.Pattern[str], str | Callable[[re.Match[str
 )
 """The command or option for each call, or field of a body, that the server's sentences name."""
 
-FAMILIAR = {
-    **dict.fromkeys(("ls", "get", "all", "ps"), "list"),
-    **dict.fromkeys(("describe", "view", "info", "cat"), "show"),
-    **dict.fromkeys(("delete", "remove", "del", "destroy"), "rm"),
-    **dict.fromkeys(("create", "new", "register"), "add"),
-    **dict.fromkeys(("update", "set", "modify", "patch"), "edit"),
-    **dict.fromkeys(("restore", "undelete"), "reinstate"),
-    **dict.fromkeys(("plan", "preview"), "diff"),
-    **dict.fromkeys(("import", "load"), "apply"),
-    **dict.fromkeys(("dump", "backup"), "export"),
-    **dict.fromkeys(("start", "server", "up"), "serve"),
-    **dict.fromkeys(("signin", "auth"), "login"),
-    **dict.fromkeys(("users", "account"), "user"),
-    **dict.fromkeys(("workers", "agent"), "worker"),
-}
-"""What people type who know other programs, and the command for it."""
-
 
 def print_error(error: BayplanError, exit_code: int) -> None:
     """Prints an error on the error output, with the options and commands of this program for the calls of the API."""
@@ -75,7 +58,7 @@ def print_error(error: BayplanError, exit_code: int) -> None:
 
 def print_usage_error(error: TyperException) -> None:
     """Prints what was typed wrongly, with the usage of the command."""
-    detail = _usage_detail(error)
+    detail = usage_sentence(error, sys.argv[1:])
     if wants_json(sys.argv[1:]):
         return _print_json("usage", detail, error.exit_code, [])
     context = getattr(error, "ctx", None)
@@ -87,29 +70,23 @@ def print_usage_error(error: TyperException) -> None:
     return _print(f"{usage}Error: {detail}")
 
 
-def _usage_detail(error: TyperException) -> str:
-    """The sentence for what was typed wrongly, in words of this program."""
-    from difflib import get_close_matches
+def usage_sentence(error: TyperException, typed: Sequence[str]) -> str:
+    """The sentence for what was typed wrongly after `bayplan`, in words of this program, and what to type."""
+    from bayplan.cli import familiar
 
     detail = error.format_message()
-    if possibilities := getattr(error, "possibilities", None):
-        near = get_close_matches(error.option_name, possibilities, 3, 0.75)  # type: ignore[attr-defined]  # with possibilities
-        detail = f"{error.message}. Did you mean {' or '.join(near)}?" if near else f"{error.message}."
+    context: Any = getattr(error, "ctx", None)
+    if option := getattr(error, "option_name", None):
+        sentence = familiar.sentence_of_value(option, detail)
+        return sentence or f"No such option: {option}. {familiar.option_for(option, context, typed)}".rstrip()
     if unknown := re.match("No such command '(.*?)'", detail):
-        near = nearest_commands(unknown.group(1), error.ctx.command.commands)  # type: ignore[attr-defined]  # a group has them
-        detail = f"{unknown.group()}. Did you mean {' or '.join(near)}?" if near else f"{unknown.group()}."
+        words = [word for word in takewhile(lambda word: not word.startswith("-"), typed) if word != "help"]
+        meant = familiar.commands_for(words, context.find_root().command.commands)
+        near = [f"`bayplan {command}`" for command in meant]
+        return f"{unknown.group()}. Did you mean {' or '.join(near)}?" if near else f"{unknown.group()}."
+    if extra := re.match(r"Got unexpected extra argument\(s\) \((.*)\)", detail):
+        return familiar.sentence_of_arguments(extra.group(1), context)
     return detail
-
-
-def nearest_commands(word: str, commands: Mapping[str, Any]) -> list[str]:
-    """The commands of a group that somebody who typed the word may have meant, at most three; at the top also verbs of groups."""
-    from difflib import get_close_matches
-
-    verb = FAMILIAR.get(word, word)
-    if verb in commands:
-        return [verb]
-    in_groups = [f"{name} {verb}" for name, command in commands.items() if verb in getattr(command, "commands", ())]
-    return [*get_close_matches(word, commands, 3), *in_groups][:3]
 
 
 def wants_json(arguments: Sequence[str]) -> bool:

@@ -85,6 +85,8 @@ TABLE = OutputFormat.TABLE
 
 
 _FORMATS = (OutputFormat.TABLE, OutputFormat.WIDE, OutputFormat.JSON, OutputFormat.YAML, OutputFormat.NAME)
+_TEMPLATE = re.compile(r"jsonpath|go-template|template|custom-columns")
+"""The formats of kubectl that pick fields out of an answer."""
 _PICTURES = (OutputFormat.CSV, OutputFormat.MARKDOWN, OutputFormat.SVG)
 
 
@@ -101,7 +103,8 @@ def picture_format(text: str) -> OutputFormat:
 def _format(text: str, formats: tuple[OutputFormat, ...]) -> OutputFormat:
     name = text.removeprefix("=").lower()
     if name not in formats:
-        raise UsageError(f"-o {text}: choose {', '.join(formats[:-1])} or {formats[-1]}.")
+        advice = " A program such as jq picks fields out of -o json." if _TEMPLATE.match(name) else ""
+        raise UsageError(f"-o {text}: choose {', '.join(formats[:-1])} or {formats[-1]}.{advice}")
     return OutputFormat(name)
 
 

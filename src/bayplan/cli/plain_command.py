@@ -27,6 +27,11 @@ _SENTENCES: dict[str, Callable[[dict[str, Any]], str]] = {
 class PlainCommand(TyperCommand):
     """A command of `bayplan`."""
 
+    def collect_usage_pieces(self, ctx: Any) -> list[str]:
+        """The parts of the line of usage: an argument by its name, without the braces of the library."""
+        pieces = super().collect_usage_pieces(ctx)
+        return [piece.replace("{", "").replace("}", "").replace("[[", "[").replace("]]", "]") for piece in pieces]
+
     def format_options(self, ctx: Any, formatter: Any) -> None:
         """Writes the lists of arguments and options: an argument by its name, without a type after it."""
         for parameter in self.get_params(ctx):

@@ -15,6 +15,16 @@ class Explanation(TypedDict):
 GRADE, REASON_CODE, FACT, SETTING = "grade", "reason code", "fact of images", "setting"
 IMAGE_FIELD, NODE_FIELD = "field of images", "field of nodes"
 
+KINDS: Mapping[str, tuple[str, ...]] = {
+    "image": (IMAGE_FIELD, FACT),
+    "node": (NODE_FIELD,),
+    "grade": (GRADE,),
+    "reason": (REASON_CODE,),
+    "fact": (FACT,),
+    "setting": (SETTING,),
+}
+"""The kinds of words that a word without its plural's s lists."""
+
 IMAGE_FIELDS: Mapping[str, str] = {
     "pk": "Its key: a number that no other has, also after it is removed.",
     "name": "Its name; with its version unique among the images that are not deleted.",

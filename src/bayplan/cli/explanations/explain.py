@@ -1,6 +1,6 @@
 """`bayplan explain WORD`: says what a reason code, a grade, a field, a fact or a setting means."""
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from typing import Annotated
 
 import typer
@@ -14,7 +14,9 @@ def explain(
     word: Annotated[
         str | None,
         typer.Argument(
-            metavar="WORD", help="A reason code, a grade, a field, a fact or a setting.", show_default=False
+            metavar="WORD",
+            help="A reason code, a grade, a field, a fact or a setting; images, nodes, grades, reasons, facts, settings: all of these.",
+            show_default=False,
         ),
     ] = None,
     output_format: Output = TABLE,
@@ -27,9 +29,11 @@ def explain(
     from bayplan.domain.nearest import nearest
 
     words = _words.words()
-    if word is None:
+    kinds = None if word is None else _words.KINDS.get(word.lower().removesuffix("s"))
+    if word is None or kinds:
+        entries = [entry for entry in words.values() if kinds is None or {*entry["kind"].split(", ")} & {*kinds}]
         return output.render(
-            list(words.values()), output_format, view=lambda _answer: _show_all(words), name=lambda entry: entry["word"]
+            entries, output_format, view=lambda _answer: _show_all(entries), name=lambda entry: entry["word"]
         )
     key = word.removeprefix("{").removesuffix("}").replace("-", "_")
     key = key.upper() if key.lower().startswith("bayplan_") else key.lower().rpartition(".")[2]
@@ -42,8 +46,8 @@ def explain(
     )
 
 
-def _show_all(words: Mapping[str, _words.Explanation]) -> None:
+def _show_all(entries: Sequence[_words.Explanation]) -> None:
     from bayplan.cli import output
 
     columns = (output.Column("word"), output.Column("kind", spare=1), output.Column("meaning", gives_way=True))
-    output.show(output.table(columns, [(entry["word"], entry["kind"], entry["meaning"]) for entry in words.values()]))
+    output.show(output.table(columns, [(entry["word"], entry["kind"], entry["meaning"]) for entry in entries]))
