@@ -7,6 +7,7 @@ from bayplan.web.routes import PAGES
 
 MORE: Mapping[str, tuple[str, ...]] = {
     "/login": ("/login?next=/images",),
+    "/images": ("/images?q=pytorch&framework=PyTorch&cuda=none&sort=-nodes", "/images?q=nothing-is-called-so"),
 }
 """By a page's path, addresses beside its own: with a query, of another object."""
 OWN: Mapping[str, str] = {}

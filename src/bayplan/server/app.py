@@ -29,7 +29,9 @@ from bayplan.server.history.retention import HistoryRetention
 from bayplan.server.http.application import Application
 from bayplan.server.http.endpoint import endpoint
 from bayplan.server.image_lists import ImageLists
+from bayplan.server.images.rows import ImageTables
 from bayplan.server.inspections.budget import InspectionBudget
+from bayplan.server.matching.kept_kinds import KeptKinds
 from bayplan.server.matching.queries import Judge
 from bayplan.server.matrix.whole import WholeMatrix
 from bayplan.server.outages import Outages
@@ -86,7 +88,9 @@ def open_context(
         images,
         judge,
         WholeMatrix(db, judge),
+        KeptKinds(db, judge),
         ImageLists(db, images, judge),
+        ImageTables(db, judge),
         PrefetchPlanner(db, images, judge),
         CheckScheduler(settings, db, outages, keyring, registries, clock=clock, intervals=check_intervals),
         ScanRunner(db, outages, keyring, registries, clock),

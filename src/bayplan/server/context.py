@@ -16,8 +16,10 @@ from bayplan.server.auth.password_queue import LogInTurn, PasswordQueue, Refusal
 from bayplan.server.auth.tokens import TokenIssuer
 from bayplan.server.checks.scheduler import CheckScheduler
 from bayplan.server.image_lists import ImageLists
+from bayplan.server.images.rows import ImageTables
 from bayplan.server.inspections.budget import InspectionBudget
 from bayplan.server.kept_answers import KeptAnswers
+from bayplan.server.matching.kept_kinds import KeptKinds
 from bayplan.server.matching.queries import Judge
 from bayplan.server.matrix.whole import WholeMatrix
 from bayplan.server.outages import Outages
@@ -44,7 +46,9 @@ class Context:
     images: ImageSnapshots
     judge: Judge
     whole_matrix: WholeMatrix
+    kinds: KeptKinds
     image_lists: ImageLists
+    image_tables: ImageTables
     planner: PrefetchPlanner
     checks: CheckScheduler
     scans: ScanRunner

@@ -1,6 +1,8 @@
 """The actions on images, and their facts: for the routes of images, and for other features."""
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import orjson
@@ -15,11 +17,85 @@ from bayplan.server.crud.queries import Sender, Written, expanded_tag
 from bayplan.server.http.responses import fingerprint
 from bayplan.server.images import fact_sources
 from bayplan.server.images.store import revision
+from bayplan.server.images.table import FACETS, ORDERS, ImageRow, ImageTable
 
-__all__ = ["change_facts", "erase", "load_facts", "reinstate", "revision"]
+__all__ = ["FACETS", "ImageRow", "change_facts", "erase", "image_list", "load_facts", "reinstate", "revision"]
 
 IMAGES = RESOURCE_TYPES["docker"]
 Object = dict[str, Any]
+
+# What changes without the images, and is read for those that are shown, or for all where they are ordered by it.
+_CHECKED, _NODES = "checked", "nodes"
+ORDER_NAMES = ("name", *ORDERS, _CHECKED, _NODES)
+
+
+@dataclass(frozen=True, slots=True)
+class ImageListQuery:
+    """Which images: words that each has, a value of each facet named, and the order, downwards where `-` is before it."""
+
+    words: Sequence[str] = ()
+    facets: Mapping[str, str] | None = None
+    order: str = "name"
+    offset: int = 0
+    limit: int = 100
+
+
+@dataclass(frozen=True, slots=True)
+class ListedImage:
+    """An image of the list: when it was last checked, and on how many nodes it runs."""
+
+    row: ImageRow
+    checked: str | None
+    nodes: int
+
+
+@dataclass(frozen=True, slots=True)
+class ListedImages:
+    """A page of the list, and for each facet its values with the number of images that choosing them gives."""
+
+    images: Sequence[ListedImage]
+    total: int
+    counts: Mapping[str, Mapping[str, int]]
+    catalogue: int
+    """The number of images that are not deleted."""
+    nodes: int
+    """The number of nodes."""
+
+
+async def image_list(context: Context, query: ImageListQuery, version: int) -> ListedImages:
+    """Gives a page of the images that a query chooses, as of `version` or later."""
+    table = await context.image_tables.at(version)
+    found, counts = await asyncio.to_thread(_chosen, table, query)
+    name, keys = query.order.removeprefix("-"), None
+    if name in (_CHECKED, _NODES):
+        every = [row.pk for row in table.ordered(found, "name")]
+        keys = await (context.image_tables.checked(every) if name == _CHECKED else _running(context, every, version))
+    ordered = await asyncio.to_thread(table.ordered, found, query.order, keys)
+    rows = ordered[query.offset : query.offset + query.limit]
+    pks = [row.pk for row in rows]
+    checked, nodes = await context.image_tables.checked(pks), await _running(context, pks, version)
+    fleet = await context.kinds.at(version)
+    images = [ListedImage(row, checked.get(row.pk), nodes[row.pk]) for row in rows]
+    return ListedImages(images, len(ordered), counts, table.live.bit_count(), fleet.nodes)
+
+
+async def _running(context: Context, pks: Sequence[int], version: int) -> dict[int, int]:
+    return await context.kinds.running_nodes(pks, version)
+
+
+def _chosen(table: ImageTable, query: ImageListQuery) -> tuple[int, dict[str, dict[str, int]]]:
+    """The images that are chosen, and of each facet the numbers that its values give with what else is chosen."""
+    facets = {name: table.having(name, value) for name, value in (query.facets or {}).items()}
+    searched = table.containing(query.words, table.every) if query.words else table.every
+    counts = {}
+    for name in FACETS:
+        within = searched
+        for other, rows in facets.items():
+            within &= table.every if other == name else rows
+        counts[name] = table.counts(name, within if name == "state" or "state" in facets else within & table.live)
+    for rows in facets.values():
+        searched &= rows
+    return searched if "state" in facets else searched & table.live, counts
 
 
 async def reinstate(

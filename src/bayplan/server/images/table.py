@@ -1,0 +1,140 @@
+"""The images as a table in memory: searched, narrowed by what they are, counted and sorted without a query.
+
+Rows are places, and each value of a facet is the set of the rows that have it, as bits.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from bayplan.domain.compatibility.bits import Bits, from_places, places
+from bayplan.domain.versions import sort_key
+
+DELETED = "deleted"
+
+
+@dataclass(frozen=True, slots=True)
+class ImageRow:
+    """An image in a list."""
+
+    pk: int
+    name: str
+    version: str
+    reference: str
+    """What `docker pull` takes."""
+    framework: str
+    framework_version: str
+    cuda: str | None
+    domain: str
+    tasks: tuple[str, ...]
+    licence: str | None
+    accelerator: str
+    """What its code is for: `cuda`, `rocm`, ..., or `none`."""
+    state: str
+    """Its check state, `unchecked` or `deleted`."""
+    size_bytes: int | None
+    """What a worker without any of its layers downloads; None where no inspection is stored."""
+
+    @property
+    def text(self) -> str:
+        """What a search looks through."""
+        framework = f"{self.framework} {self.framework_version}"
+        words = (self.name, self.version, self.reference, framework, self.domain, *self.tasks, self.licence or "")
+        return "\n".join(words).casefold()
+
+
+FACETS: Mapping[str, Callable[[ImageRow], Iterable[str]]] = {
+    "framework": lambda row: (row.framework, f"{row.framework} {row.framework_version}"),
+    "cuda": lambda row: ("none" if row.cuda is None else row.cuda,),
+    "accelerator": lambda row: (row.accelerator,),
+    "domain": lambda row: (row.domain,),
+    "task": lambda row: row.tasks,
+    "state": lambda row: (row.state,),
+    "licence": lambda row: ("none" if row.licence is None else row.licence,),
+}
+"""By facet: the values of an image."""
+Key = Any | None
+
+
+ORDERS: Mapping[str, Callable[[ImageRow], Key]] = {
+    "framework": lambda row: (row.framework.casefold(), sort_key(row.framework_version)),
+    "cuda": lambda row: None if row.cuda is None else sort_key(row.cuda),
+    "domain": lambda row: row.domain.casefold(),
+    "state": lambda row: row.state,
+    "size": lambda row: row.size_bytes,
+}
+"""By the name of an order: the key of an image, None for one that comes last either way."""
+
+
+def _by_name(row: ImageRow) -> tuple[str, str, str, int]:
+    return row.name.casefold(), row.name, sort_key(row.version), row.pk
+
+
+class ImageTable:
+    """The images by name and version, and what they can be narrowed to."""
+
+    def __init__(self, rows: Iterable[ImageRow]) -> None:
+        self.rows: Sequence[ImageRow] = sorted(rows, key=_by_name)
+        self._texts = [row.text for row in self.rows]
+        members: dict[str, dict[str, list[int]]] = {name: {} for name in FACETS}
+        for place, row in enumerate(self.rows):
+            for name, values in FACETS.items():
+                for value in values(row):
+                    members[name].setdefault(value, []).append(place)
+        self._facets = {
+            name: {value: from_places(having, len(self.rows)) for value, having in values.items()}
+            for name, values in members.items()
+        }
+        self._keys: dict[str, list[Key]] = {}
+
+    @cached_property
+    def every(self) -> Bits:
+        """All rows."""
+        return (1 << len(self.rows)) - 1
+
+    @cached_property
+    def live(self) -> Bits:
+        """The images that are not deleted."""
+        return self.every & ~self._facets["state"].get(DELETED, 0)
+
+    def having(self, facet: str, value: str) -> Bits:
+        """The images that have a value of a facet, in any case."""
+        values = self._facets[facet]
+        folded = value.casefold()
+        found = values.get(value, 0)
+        for other, rows in values.items():
+            if other.casefold() == folded:
+                found |= rows
+        return found
+
+    def counts(self, facet: str, within: Bits) -> dict[str, int]:
+        """The values of a facet that some of these images have, with how many of them do."""
+        numbers = {value: (rows & within).bit_count() for value, rows in self._facets[facet].items()}
+        return {value: number for value, number in numbers.items() if number}
+
+    def containing(self, words: Iterable[str], within: Bits) -> Bits:
+        """Those of these images whose text has each word."""
+        found = list(places(within))
+        for word in words:
+            folded = word.casefold()
+            found = [place for place in found if folded in self._texts[place]]
+        return from_places(found, len(self.rows))
+
+    def ordered(self, within: Bits, order: str, keys: Mapping[int, Key] | None = None) -> list[ImageRow]:
+        """These images in an order, downwards where `-` is before its name; by `keys` by pk where it is none of `ORDERS`."""
+        name, rows = order.removeprefix("-"), self.rows
+        if name == "name":
+            in_order = list(places(within))
+            return [rows[place] for place in (reversed(in_order) if order.startswith("-") else in_order)]
+        if keys is None:
+            if name not in self._keys:
+                self._keys[name] = [ORDERS[name](row) for row in rows]
+            by_place = self._keys[name]
+            chosen = [(by_place[place], place) for place in places(within)]
+        else:
+            chosen = [(keys.get(rows[place].pk), place) for place in places(within)]
+        keyed = [(key, place) for key, place in chosen if key is not None]
+        keyed.sort(key=lambda pair: pair[0], reverse=order.startswith("-"))  # stable: equal ones by name
+        last = [place for key, place in chosen if key is None]
+        return [rows[place] for place in (*(place for _, place in keyed), *last)]

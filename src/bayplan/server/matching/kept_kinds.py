@@ -1,0 +1,178 @@
+"""The nodes by kind, kept until a node changes, and what runs on each kind: for pages, which ask again and again."""
+
+import asyncio
+import datetime
+from collections.abc import Collection, Hashable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from bayplan.db.as_of import AsOf
+from bayplan.db.change_log import changes_since
+from bayplan.db.database import Database
+from bayplan.domain.compatibility.bits import Bits, places
+from bayplan.domain.compatibility.groups import KindOfNodes, kinds_of
+from bayplan.domain.compatibility.image_requirements import ImageRequirements
+from bayplan.domain.compatibility.index import CatalogueIndex
+from bayplan.domain.compatibility.judge import judge_parsed, judge_without_remedies
+from bayplan.domain.compatibility.node_capabilities import NodeCapabilities
+from bayplan.domain.compatibility.verdict import MATCHED_BY_DEFAULT, ORDER, Grade, Verdict
+from bayplan.errors import NotFound
+from bayplan.server.matching.load import CatalogueSnapshot, load_names, load_nodes
+from bayplan.server.matching.queries import Judge, today
+
+# Releases and generations are in the judge's tables, by which every kind is judged.
+_IN_KINDS = frozenset(("nodes", "workers", "cuda", "hardware"))
+# Up to so many groups are judged one by one: an index of their own would cost more than their verdicts.
+_SINGLE_GROUPS = 8
+_MOST_GROUPS_KEPT = 50_000
+
+
+@dataclass(frozen=True, eq=False)
+class FleetKinds:
+    """The nodes by kind, with their names, and what is known of the groups of images that run on each."""
+
+    version: int
+    kinds: Sequence[KindOfNodes]
+    capabilities: Sequence[NodeCapabilities]
+    names: Mapping[int, Mapping[str, Any]]
+    """The address, the index and the host name of each node."""
+    running: dict[Hashable, Bits] = field(default_factory=dict)
+    """By the facts of a group and the day: the places of the kinds that run it."""
+
+    @cached_property
+    def nodes(self) -> int:
+        """The number of nodes."""
+        return sum(len(kind.nodes) for kind in self.kinds)
+
+    @cached_property
+    def sizes(self) -> Sequence[int]:
+        """The number of nodes of each kind."""
+        return [len(kind.nodes) for kind in self.kinds]
+
+    def nodes_of(self, kinds: Bits) -> int:
+        """The number of nodes of the kinds at these places."""
+        return sum(self.sizes[place] for place in places(kinds))
+
+
+@dataclass(frozen=True, slots=True)
+class ImageOnKinds:
+    """One image over a fleet: by grade, best first, the numbers of kinds and of nodes; and some kinds with their verdicts."""
+
+    grades: Mapping[Grade, tuple[int, int]]
+    kinds: Sequence[tuple[KindOfNodes, Verdict]]
+    total: int
+    """The kinds among which those that are shown are."""
+    nodes: int
+
+
+class KeptKinds:
+    """The kinds of nodes of one database, brought up to a version by the change log."""
+
+    def __init__(self, db: Database, judge: Judge) -> None:
+        self._db, self._judge = db, judge
+        self._latest: AsOf[FleetKinds] = AsOf(self._update)
+
+    async def at(self, version: int) -> FleetKinds:
+        """Gives the kinds as of `version` or a later one."""
+        return await self._latest.at(version)
+
+    async def _update(self, last: FleetKinds | None, version: int) -> tuple[FleetKinds, int]:
+        if last is not None:
+            changed = await changes_since(self._db, version)
+            if changed is not None and _IN_KINDS.isdisjoint(changed.pks):
+                return last, changed.version
+        version = await self._db.version()
+        catalogue = await self._judge.at(version)
+        nodes, names = await load_nodes(self._db), await load_names(self._db)
+
+        def work() -> FleetKinds:
+            kinds = kinds_of(nodes, catalogue.tables, catalogue.index.rules)
+            return FleetKinds(version, kinds, [NodeCapabilities(kind.node, catalogue.tables) for kind in kinds], names)
+
+        return await asyncio.to_thread(work), version
+
+    async def running_nodes(self, pks: Collection[int], version: int) -> dict[int, int]:
+        """Gives for each of these images on how many nodes it runs by a grade that is matched by default; deleted ones on none."""
+        catalogue, fleet = await self._judge.at(version), await self.at(version)
+        return await asyncio.to_thread(_running_nodes, catalogue.index, fleet, pks, today())
+
+    async def image_on_kinds(
+        self, pk: int, version: int, *, grade: Grade | None = None, offset: int = 0, limit: int
+    ) -> ImageOnKinds:
+        """Gives an image's verdicts by kind, the best grade and the largest kind first, perhaps of one grade; raises `NotFound`."""
+        catalogue, fleet = await self._judge.at(version), await self.at(version)
+        if pk not in catalogue.images:
+            raise NotFound(f"No docker image with pk {pk}.")
+        return await asyncio.to_thread(_on_kinds, catalogue, fleet, pk, today(), grade, offset, limit)
+
+
+def _running_nodes(
+    index: CatalogueIndex, fleet: FleetKinds, pks: Collection[int], day: datetime.date
+) -> dict[int, int]:
+    requirements: dict[int, ImageRequirements] = {}
+    place_of: dict[ImageRequirements, int] = {}
+    for pk in pks:
+        place = index.order.place(pk)
+        if place is not None:
+            requirements[pk] = index.order.entries[place][3]
+            place_of.setdefault(requirements[pk], place)
+    group_of: dict[ImageRequirements, Hashable] = {needs: (index.facts_read(needs), day) for needs in place_of}
+    missing = {group: place_of[needs] for needs, group in group_of.items() if group not in fleet.running}
+    if missing:
+        if len(fleet.running) + len(missing) > _MOST_GROUPS_KEPT:
+            fleet.running.clear()
+        fleet.running.update(_running_kinds(index, fleet, missing, day))
+    nodes = {needs: fleet.nodes_of(fleet.running.get(group, 0)) for needs, group in group_of.items()}
+    return {pk: nodes[requirements[pk]] if pk in requirements else 0 for pk in pks}
+
+
+def _running_kinds(
+    index: CatalogueIndex, fleet: FleetKinds, groups: Mapping[Hashable, int], day: datetime.date
+) -> dict[Hashable, Bits]:
+    """By group the places of the kinds that run it; `groups` has the place of an image of each."""
+    if len(groups) <= _SINGLE_GROUPS:
+        entries = index.order.entries
+        return {
+            group: sum(
+                1 << number
+                for number, capabilities in enumerate(fleet.capabilities)
+                if judge_without_remedies(entries[place][3], capabilities, day, index.rules).grade in MATCHED_BY_DEFAULT
+            )
+            for group, place in groups.items()
+        }
+    ordered = sorted(groups.items(), key=lambda pair: pair[1])  # as in the smaller index
+    some = index.only(place for _, place in ordered)
+    kinds = [0] * len(ordered)
+    for number, kind in enumerate(fleet.kinds):
+        for at in places(some.verdicts(kind.node, day).of_grades(MATCHED_BY_DEFAULT)):
+            kinds[at] |= 1 << number
+    return {group: running for (group, _), running in zip(ordered, kinds, strict=True)}
+
+
+def _on_kinds(
+    catalogue: CatalogueSnapshot,
+    fleet: FleetKinds,
+    pk: int,
+    day: datetime.date,
+    grade: Grade | None,
+    offset: int,
+    limit: int,
+) -> ImageOnKinds:
+    rules = catalogue.index.rules
+    requirements = ImageRequirements(catalogue.images[pk], catalogue.tables)
+    graded = [
+        (judge_without_remedies(requirements, capabilities, day, rules).grade, -len(kind.nodes), number)
+        for number, (kind, capabilities) in enumerate(zip(fleet.kinds, fleet.capabilities, strict=True))
+    ]
+    graded.sort(key=lambda entry: (ORDER[entry[0]], *entry[1:]))
+    grades: dict[Grade, tuple[int, int]] = {}
+    for each, size, _ in graded:
+        kinds, nodes = grades.get(each, (0, 0))
+        grades[each] = kinds + 1, nodes - size
+    chosen = [number for each, _, number in graded if grade in (None, each)]
+    shown = [
+        (fleet.kinds[number], judge_parsed(requirements, fleet.capabilities[number], day, rules))
+        for number in chosen[offset : offset + limit]
+    ]
+    return ImageOnKinds(grades, shown, len(chosen), fleet.nodes)
