@@ -98,7 +98,7 @@ def test_the_other_resources_are_named(bayplan: Client) -> None:
         ("prefetch", "detector", "did you mean detectors?"),
         ("frameworks", "pytorhc", "did you mean PyTorch?"),
         ("frameworks", "pytorch 3", "there are PyTorch 2.4, PyTorch 2.4.1, PyTorch 2.5."),
-        ("domains", "xxxxxxxxxx", "`bayplan list domains` shows those there are."),
+        ("domains", "xxxxxxxxxx", "`bayplan list domains` shows the existing names."),
     ],
 )
 def test_a_name_that_there_is_not_leads_to_the_nearest(bayplan: Client, resource: str, name: str, nearest: str) -> None:

@@ -64,6 +64,11 @@ class LocalSettings(BaseSettings):
             return tuple(entry for part in value.split(",") if (entry := part.strip()))
         return value
 
+    @field_validator("tables", "registry_ca", mode="before")
+    @classmethod
+    def _is_no_empty_path(cls, value: object) -> object:
+        return None if value == "" else value
+
     @field_validator("registry_allow_private")
     @classmethod
     def _hosts_and_networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
@@ -216,6 +221,14 @@ class Settings(LocalSettings):
     def _is_database(cls, value: str | None) -> str | None:
         if value is not None and not _DATABASE.match(value):
             raise ValueError("must be postgresql://user:password@host/name, sqlite:///path, or host=HOST dbname=NAME")
+        return value
+
+    @field_validator("home", "host", mode="before")
+    @classmethod
+    def _has_a_value(cls, value: object) -> object:
+        """An empty folder would be the current one, and an empty address every address of the machine."""
+        if isinstance(value, str) and not value.strip():
+            raise ValueError("must not be empty: give it a value, or unset it for the default")
         return value
 
     @field_validator("verify_interval")

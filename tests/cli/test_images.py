@@ -156,11 +156,9 @@ def test_a_name_that_is_not_found_gives_names_that_there_are(shell: Shell) -> No
     printed = shell.run("images", "show", "vllm-openai:v9", code=1).err
     assert printed == "There is no image 'vllm-openai:v9'; did you mean vllm-openai:v0.9.2 or vllm-openai:v0.11.0?\n"
     printed = shell.run("images", "show", "nothing", code=1).err
-    assert printed == "There is no image 'nothing'; `bayplan images list` shows those there are.\n"
+    assert printed == "There is no image 'nothing'; `bayplan images list` lists all images.\n"
     printed = shell.run("images", "show", "reg.example.net/team/unheard:3", code=1).err
-    assert printed.endswith(
-        "shows those there are. `bayplan check reg.example.net/team/unheard:3` asks its registry.\n"
-    )
+    assert printed.endswith("lists all images. `bayplan check reg.example.net/team/unheard:3` asks its registry.\n")
     printed = shell.run("images", "show", "vllm-openai", code=1).err
     assert re.fullmatch(
         r"'vllm-openai' may be any of 2 images; say which version \(or key\): v0.9.2 \(\d+\), v0.11.0 \(\d+\).\n",

@@ -64,7 +64,7 @@ def test_a_node_is_added_shown_edited_and_removed(shell: Shell, address: str) ->
     assert json.loads(shell.run("nodes", "show", address, "--json").out)["runtime_mode"] is None
     assert shell.run("nodes", "rm", address, "--yes").out == f"Removed {address}#1.\n"
     assert shell.run("nodes", "show", address, code=1).err == (
-        f"There is no node '{address}'; `bayplan nodes list` shows those there are.\n"
+        f"There is no node '{address}'; `bayplan nodes list` lists all nodes.\n"
     )
 
 

@@ -128,6 +128,9 @@ def test_version_of_a_server(shell: Shell) -> None:
 def test_wrong_usage_ends_with_2(stranger: Shell) -> None:
     assert "No such command 'imags'" in stranger.run("imags", code=2).err
     assert "No such option: --nod. Did you mean --node?" in stranger.run("match", "--nod", "3", code=2).err
+    for command in (("match",), ("why", "x"), ("check", "x"), ("nodes", "add", "box")):
+        error = stranger.run(*command, "--arch", "amd64", code=2).err
+        assert "No such option: --arch. Did you mean --architecture?" in error
     assert "Missing argument 'IMAGE" in stranger.run("images", "show", code=2).err
 
 
@@ -286,6 +289,9 @@ def test_a_setting_that_is_wrong(stranger: Shell) -> None:
         .run("migrate", code=1)
         .err.startswith("BAYPLAN_PORT (or --port) must be a whole number")
     )
+    for setting in ("home", "host"):
+        error = stranger.with_settings(**{setting: ""}).run("migrate", code=1).err
+        assert error.startswith(f"BAYPLAN_{setting.upper()} (or --{setting}) must not be empty")
     server = "ftp://nowhere"  # a setting of commands that talk to a server
     assert server in stranger.with_settings(server=server).run("nodes", "list", code=1).err
 

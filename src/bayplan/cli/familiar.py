@@ -138,6 +138,7 @@ def option_for(option: str, context: Any, typed: Sequence[str]) -> str:
         return "The list has everything without it: leave it out."
     meant = [other for other in OPTIONS.get(option, ()) if other.partition(" ")[0] in options]
     near = meant or [other for other in options if len(other) > 3 and option.startswith(f"{other}-")]
+    near = near or [other for other in options if len(option) > 3 and other.startswith(option)][:3]
     near = near or get_close_matches(option, [other for other in options if other.startswith("--")], 3, 0.75)
     return f"Did you mean {' or '.join(near)}?" if near else ""
 

@@ -75,7 +75,7 @@ class Collection(Generic[Item, Expanded]):
         objects: builtins.list[Any] = self.list(limit=NAMES_AT_MOST)
         near = did_you_mean(text, sorted(str(each[self.name_fields[0]]) for each in objects))
         return NotFound(
-            f"There is no {self.noun} {text!r}; {near or f'`bayplan {self.list_command}` shows those there are.'}"
+            f"There is no {self.noun} {text!r}; {near or f'`bayplan {self.list_command}` shows the existing names.'}"
         )
 
     @overload

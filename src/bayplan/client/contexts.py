@@ -27,7 +27,7 @@ class Contexts:
             from bayplan.domain.nearest import did_you_mean
 
             near = did_you_mean(name, self.servers)
-            remedy = f"; {near}" if near else "; `bayplan context list` shows those there are."
+            remedy = f"; {near}" if near else "; `bayplan context list` lists all contexts."
             raise NotFound(f"There is no context {name!r}{remedy}")
         return self.servers[name]
 

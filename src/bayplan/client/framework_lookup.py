@@ -39,7 +39,7 @@ def frameworks(catalogue: CatalogueFrameworks, text: str) -> list[FrameworkAnswe
     if same:
         raise NotFound(f"There is no framework {text!r}; there are {_listed(same)}.")
     near = did_you_mean(name, sorted({each["name"] for each in existing}))
-    raise NotFound(f"There is no framework {text!r}; {near or '`bayplan list frameworks` shows those there are.'}")
+    raise NotFound(f"There is no framework {text!r}; {near or '`bayplan list frameworks` lists all frameworks.'}")
 
 
 def framework(catalogue: CatalogueFrameworks, text: str) -> FrameworkAnswer:

@@ -47,9 +47,7 @@ def image(catalogue: CatalogueImages, text: str, *, deleted: bool = False) -> Ex
         case [single]:
             return single
         case [] if deleted:
-            raise NotFound(
-                f"There is no deleted image {text!r}; `bayplan images list --deleted` shows those there are."
-            )
+            raise NotFound(f"There is no deleted image {text!r}; `bayplan images list --deleted` lists them.")
         case []:
             in_registry = f" `bayplan check {text}` asks its registry." if "/" in text and reference_of(text) else ""
             raise NotFound(f"There is no image {text!r}{similar(catalogue, text)}{in_registry}")
@@ -178,7 +176,7 @@ def _has_digest(catalogue: CatalogueImages, pk: int, digest: str) -> bool:
 def similar(catalogue: CatalogueImages, text: str) -> str:
     """The end of a sentence that names the images nearest to a text that names none."""
     near = near_name(catalogue, text)
-    return f"; {near}" if near else "; `bayplan images list` shows those there are."
+    return f"; {near}" if near else "; `bayplan images list` lists all images."
 
 
 def near_name(catalogue: CatalogueImages, text: str) -> str:

@@ -88,7 +88,7 @@ def similar(catalogue: CatalogueNodes, name: str) -> str:
         short = {name.partition(".")[0]: name for name in names}
         if near := nearest(part, sorted(short)):
             return f"; {mean([short[host] for host in near])}"
-    return "; `bayplan nodes list` shows those there are."
+    return "; `bayplan nodes list` lists all nodes."
 
 
 def _is_name(text: str) -> bool:

@@ -3,6 +3,7 @@
 The grammar is the distribution project's own (`distribution/reference`), through its Python port.
 """
 
+import re
 from dataclasses import dataclass, replace
 from urllib.parse import SplitResult, urlsplit
 
@@ -10,6 +11,10 @@ from bayplan.errors import Invalid
 
 DOCKER_HUB = "docker.io"
 _MAX_PORT, _PORT_DIGITS = 65535, 20
+_LONGEST_NAME = 255  # as distribution/reference has it
+_TAG = re.compile(r"\w[\w.-]{0,127}", re.ASCII)
+_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
+_IDENTIFIER = re.compile(r"[0-9a-f]{64}")
 _API_PATHS = frozenset({"v1", "v2"})
 DOCKER_HUB_NAMES = frozenset({DOCKER_HUB, "index.docker.io", "registry-1.docker.io", "registry.hub.docker.com"})
 
@@ -44,12 +49,11 @@ class Reference:
 
         try:
             parsed = grammar.Reference.parse_normalized_named(text)
-        except (grammar.InvalidReference, digests.InvalidDigest, ValueError) as error:
-            problem = str(error) or type(error).__name__
+        except (grammar.InvalidReference, digests.InvalidDigest, ValueError):
             raise Invalid.at(
                 field,
                 "bad_reference",
-                f"This is not an image reference ({problem}): write it as for 'docker pull', for example "
+                f"This is not an image reference: {_mistake(text)}. Write it as for 'docker pull', for example "
                 "'nvidia/cuda:12.4.1-base-ubuntu22.04'.",
             ) from None
         domain, path = parsed.repository["domain"], parsed.repository["path"]
@@ -160,3 +164,28 @@ def _bad_registry(field: str, why: str) -> Invalid:
         f"This is not the address of a registry ({why}): write a URL or a host, for example "
         "'https://registry.example.org:5000' or 'docker.io'.",
     )
+
+
+def _mistake(text: str) -> str:
+    """What is wrong with a text that is no reference, by the grammar of distribution/reference (`reference.go`)."""
+    rest, has_digest, digest = text.partition("@")
+    folder, slash, last = rest.rpartition("/")
+    last, has_tag, tag = last.partition(":")
+    name = folder + slash + last
+    if not text:
+        return "it is empty"
+    if " " in text:
+        return "it has a space"
+    if has_digest and not _DIGEST.fullmatch(digest):
+        return "a digest after '@' is 'sha256:' and 64 characters of 0-9 and a-f"
+    if has_tag and not _TAG.fullmatch(tag):
+        return "a tag has 1 to 128 letters, digits and '_', '.', '-', and does not begin with '.' or '-'"
+    if not last or "//" in name or name.startswith("/"):
+        return "a part of its name is empty"
+    if name != name.lower():
+        return "its name has capital letters"
+    if len(name) > _LONGEST_NAME:
+        return f"its name has more than {_LONGEST_NAME} characters"
+    if _IDENTIFIER.fullmatch(name):
+        return "64 hexadecimal characters are the identifier of an image and not a name"
+    return "a name has lower-case letters and digits, with '.', '_' or '-' between them"
