@@ -33,11 +33,13 @@ def _load() -> None:
     """Loads every module of bayplan that is no program, and what the server loads early."""
     import bayplan
     from bayplan.server import early_imports
+    from bayplan.web import rendering
 
     for module in pkgutil.walk_packages(bayplan.__path__, "bayplan."):
         if not module.name.endswith(_PROGRAMS):
             import_module(module.name)
     early_imports.import_all()
+    rendering.load_all()
     gc.collect()
     gc.freeze()
 

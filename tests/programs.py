@@ -24,7 +24,66 @@ FETCH_TIMEOUT_SECONDS = 240
 # By the program that is started: all that it starts itself, and the packages that have them. What every Debian has
 # (the C library, systemd's) is not among them.
 _PROGRAMS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
-    "chromium": (("chromium",), ("chromium", "chromium-common", "fontconfig-config", "fonts-dejavu-core")),
+    "chromium": (
+        ("chromium",),
+        (
+            "chromium-headless-shell",
+            "chromium-common",
+            "fonts-dejavu-core",
+            "libasound2",
+            "libasyncns0",
+            "libatk1.0-0",
+            "libbrotli1",
+            "libbsd0",
+            "libexpat1",
+            "libmd0",
+            "libudev1",
+            "libatspi2.0-0",
+            "libdav1d6",
+            "libdbus-1-3",
+            "libdouble-conversion3",
+            "libdrm2",
+            "libflac12",
+            "libfontconfig1",
+            "libfreetype6",
+            "libgbm1",
+            "libglib2.0-0",
+            "libgraphite2-3",
+            "libharfbuzz-subset0",
+            "libharfbuzz0b",
+            "libjpeg62-turbo",
+            "liblcms2-2",
+            "libminizip1",
+            "libmp3lame0",
+            "libmpg123-0",
+            "libnspr4",
+            "libnss3",
+            "libogg0",
+            "libopenh264-7",
+            "libopenjp2-7",
+            "libopus0",
+            "libpng16-16",
+            "libpulse0",
+            "libsndfile1",
+            "libvorbis0a",
+            "libvorbisenc2",
+            "libwayland-server0",
+            "libx11-6",
+            "libx11-xcb1",
+            "libxau6",
+            "libxcb1",
+            "libxcomposite1",
+            "libxdamage1",
+            "libxdmcp6",
+            "libxext6",
+            "libxfixes3",
+            "libxi6",
+            "libxkbcommon0",
+            "libxnvctrl0",
+            "libxrandr2",
+            "libxrender1",
+        ),
+    ),
     "docker-registry": (("docker-registry",), ("docker-registry",)),
     "dockerd": (
         ("dockerd", "containerd", "containerd-shim-runc-v2", "runc"),
@@ -49,7 +108,13 @@ _PROGRAMS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
         ),
     ),
 }
-_FOLDERS = ("usr/sbin", "usr/bin", "sbin", "bin")
+_FETCHED_AS = {"chromium": "chromium-headless-shell"}
+"""What is fetched in place of a program: the same without a desktop, and without all the libraries that this needs."""
+_FOLDERS = ("usr/lib/chromium", "usr/sbin", "usr/bin", "sbin", "bin")
+_FONTS = """<?xml version="1.0"?>
+<!DOCTYPE fontconfig SYSTEM "fonts.dtd">
+<fontconfig><dir>{folder}/usr/share/fonts</dir><cachedir>{folder}/fonts</cachedir></fontconfig>
+"""
 
 
 @dataclass(frozen=True)
@@ -78,17 +143,22 @@ def program(name: str) -> Program:
                     f"{name} is not installed and cannot be fetched ({why}); on Debian and Ubuntu: apt install {packages[0]}"
                 )
     own = os.pathsep.join(str(folder / subfolder) for subfolder in _FOLDERS)
-    executable = shutil.which(name, path=own)
+    executable = shutil.which(_FETCHED_AS.get(name, name), path=own)
     assert executable is not None, f"{name} is in none of {packages}"
+    environment = {"PATH": f"{own}{os.pathsep}{path}"}
     libraries = os.pathsep.join(str(subfolder) for subfolder in _library_folders(folder))
-    return Program(
-        Path(executable), {"PATH": f"{own}{os.pathsep}{path}"} | ({"LD_LIBRARY_PATH": libraries} if libraries else {})
-    )
+    if libraries:
+        environment["LD_LIBRARY_PATH"] = libraries
+    if (folder / "usr/share/fonts").is_dir():
+        environment["FONTCONFIG_FILE"] = str(folder / "fonts.conf")
+        (folder / "fonts.conf").write_text(_FONTS.format(folder=folder))
+    return Program(Path(executable), environment)
 
 
 def _library_folders(folder: Path) -> Iterator[Path]:
     for beginning in ("usr/lib", "lib"):
-        for place in (folder / beginning, *(folder / beginning).glob("*-linux-gnu*")):
+        root = folder / beginning
+        for place in (root, *root.glob("*-linux-gnu*"), *root.glob("*-linux-gnu*/pulseaudio")):
             if any(place.glob("*.so*")):
                 yield place
 

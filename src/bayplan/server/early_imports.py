@@ -2,8 +2,6 @@
 
 from importlib import import_module
 
-from bayplan.web import rendering
-
 _MODULES = (
     # The registry client, which other commands do without.
     "bayplan.registry.client",
@@ -29,7 +27,6 @@ _MODULES = (
 
 
 def import_all() -> None:
-    """Imports them, and reads the files of the pages."""
+    """Imports them."""
     for module in _MODULES:
         import_module(module)
-    rendering.load_all()

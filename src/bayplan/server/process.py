@@ -21,6 +21,7 @@ from bayplan.server.credentials.key_rotation import Encryption
 from bayplan.server.http.connection import Deadlines, HttpConnection, OpenConnections, limited
 from bayplan.server.http.security_headers import SECURITY_HEADERS
 from bayplan.server.supervisor import Supervisor, run_once
+from bayplan.web import rendering
 
 BACKLOG = 2048  # connections that wait to be accepted
 _MOST_REGISTRY_CONNECTIONS = 50
@@ -53,6 +54,8 @@ class _Server(uvicorn.Server):
             asyncio.get_running_loop().add_reader(self._lifeline, self._end)
         if self._greeting is not None:
             print(self._greeting, flush=True)
+        # Now, since no file may be opened later, and not before, since it takes as long as a tenth of the start.
+        asyncio.get_running_loop().run_in_executor(None, rendering.load_all)
 
     def _end(self) -> None:
         assert self._lifeline is not None
