@@ -6,6 +6,7 @@ from bayplan.web.page import PageRoute
 from bayplan.web.routes import PAGES
 
 MORE: Mapping[str, tuple[str, ...]] = {
+    "/ask": ("/ask?worker=RTX+4090%2C+550.120", "/ask?node=1&task=train&framework=pytorch"),
     "/login": ("/login?next=/images",),
     "/images": ("/images?q=pytorch&framework=PyTorch&cuda=none&sort=-nodes", "/images?q=nothing-is-called-so"),
 }

@@ -170,7 +170,7 @@ def picture(answer: MatrixAnswer, images: Mapping[int, PicturedImage]) -> Matrix
         if verdict["grade"] in RUNS:
             running_images[verdict["kind"]] += members[verdict["group"]]
             running_nodes[verdict["group"]] += sizes[verdict["kind"]]
-    kinds = _distinct([(kind_title(kind["worker"]), _details(kind["worker"])) for kind in answer["kinds"]])
+    kinds = kind_titles([kind["worker"] for kind in answer["kinds"]])
     groups = _distinct(
         [(group_title(shown := _shown(group["images"], images)), _names(shown)) for group in answer["groups"]]
     )
@@ -201,6 +201,11 @@ def kind_title(worker: Mapping[str, Any]) -> str:
     slice_ = f" {worker['mig_profile']}" if worker["mig_profile"] else ""
     driver = worker["driver_version"]
     return f"{gpu or 'unknown GPU'}{slice_}, {f'driver {driver}' if driver else 'unknown driver'}"
+
+
+def kind_titles(workers: Sequence[Mapping[str, Any]]) -> list[str]:
+    """The titles of kinds of nodes, with what tells those apart that would have the same."""
+    return _distinct([(kind_title(worker), _details(worker)) for worker in workers])
 
 
 def group_title(images: Sequence[PicturedImage]) -> str:

@@ -18,6 +18,7 @@ from bayplan.web import formats
 from bayplan.web.page import PageCall
 from bayplan.web.session import FORM_TOKEN, form_token, remove_cookie, set_cookie
 from bayplan.web.static_files import static_path
+from bayplan.web.verdicts import VERDICT_COLUMNS
 
 if TYPE_CHECKING:
     import jinja2
@@ -48,6 +49,7 @@ def environment() -> "jinja2.Environment":
         "grade_signs": SIGNS,
         "grade_meanings": MEANINGS,
         "form_token_field": FORM_TOKEN,
+        "verdict_columns": VERDICT_COLUMNS,
     }
     made.filters |= formats.FILTERS
     return made

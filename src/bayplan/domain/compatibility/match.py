@@ -1,8 +1,8 @@
 """Matches: the images of a catalogue that run on a node, and the reasons against the others."""
 
 import datetime
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from functools import partial
 
 from bayplan.domain.compatibility.bits import Bits, from_places
@@ -17,8 +17,11 @@ from bayplan.domain.compatibility.question import MatchQuery, TaskImages
 from bayplan.domain.compatibility.rules import RULES, RuleSet
 from bayplan.domain.compatibility.summary import SummaryLine, summarize, summarize_nothing
 from bayplan.domain.compatibility.tables import Tables
-from bayplan.domain.compatibility.verdict import MATCHED_BY_DEFAULT, ORDER, Remedy, Verdict
+from bayplan.domain.compatibility.verdict import MATCHED_BY_DEFAULT, ORDER, Grade, Remedy, Verdict
 from bayplan.domain.framework_spec import framework_key
+
+EVERY = slice(None)
+"""A whole list."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +32,8 @@ class MatchResult:
     matches: tuple[tuple[int, Verdict], ...]
     rejected: tuple[tuple[int, Verdict], ...]
     summary: tuple[SummaryLine, ...]
+    grades: Mapping[Grade, int] = field(default_factory=dict, compare=False)
+    """How many of the considered images have each grade that some have, the best grade first."""
 
 
 def match(
@@ -40,12 +45,13 @@ def match(
     limit: int | None = None,
     limit_per_framework: int | None = None,
     explain: bool = True,
+    rejected: slice = EVERY,
 ) -> MatchResult:
     """The matches of a query among the eligible images; None: all images.
 
     Both lists are in the order of matches: by grade, then by `bayplan.domain.compatibility.order`. There are at most
     `limit` matches, and `limit_per_framework` of each framework; without `explain` the rejected images are in the summary
-    alone.
+    alone, with it those of the part `rejected` of their list are there.
     Raises Invalid at `framework` for a version specifier that pip would not take.
     """
     eligible = index.every if eligible is None else eligible
@@ -61,8 +67,9 @@ def match(
     return MatchResult(
         images.bit_count(),
         verdicts.explained(best),
-        verdicts.explained(verdicts.best(images, others)) if explain else (),
+        verdicts.explained(verdicts.best(images, others, rejected.stop)[rejected]) if explain else (),
         summarize(query, verdicts, images),
+        {grade: count for grade in ORDER if (count := (verdicts.grades.get(grade, 0) & images).bit_count())},
     )
 
 

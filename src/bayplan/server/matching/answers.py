@@ -2,10 +2,13 @@
 
 import asyncio
 from collections.abc import Callable, Iterable, Mapping
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import orjson
 
+from bayplan.domain.compatibility.node import Node
+from bayplan.domain.compatibility.node_facts import facts_of
+from bayplan.domain.compatibility.tables import Tables
 from bayplan.domain.compatibility.verdict import Reason, Verdict
 from bayplan.server.http.responses import Parts
 
@@ -55,6 +58,14 @@ def reason_answer(reason: Reason) -> dict[str, str | None]:
         "remedy": reason.remedy,
         "source": reason.source,
     }
+
+
+def facts_shown(node: Node, tables: Tables) -> dict[str, Any]:
+    """Gives the facts of a node as the API names them, with the generation of its GPU."""
+    generation = node.hardware_generation
+    if generation is None and node.compute_capability is not None:
+        generation = tables.generation_of(node.compute_capability)
+    return facts_of(node) | {"hardware_generation": generation}
 
 
 def json_object(members: Mapping[str, bytes | GradedList]) -> bytes | Parts:

@@ -5,7 +5,6 @@ import datetime
 from collections.abc import Collection, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
 
 from bayplan.db.as_of import AsOf
 from bayplan.db.change_log import changes_since
@@ -17,9 +16,11 @@ from bayplan.domain.compatibility.index import CatalogueIndex
 from bayplan.domain.compatibility.judge import judge_parsed, judge_without_remedies
 from bayplan.domain.compatibility.node_capabilities import NodeCapabilities
 from bayplan.domain.compatibility.verdict import MATCHED_BY_DEFAULT, ORDER, Grade, Verdict
+from bayplan.domain.node_names import NodeName
 from bayplan.errors import NotFound
+from bayplan.exports.matrix_picture import kind_titles
 from bayplan.server.matching.load import CatalogueSnapshot, load_names, load_nodes
-from bayplan.server.matching.queries import Judge, today
+from bayplan.server.matching.queries import Judge, facts_shown, today
 
 # Releases and generations are in the judge's tables, by which every kind is judged.
 _IN_KINDS = frozenset(("nodes", "workers", "cuda", "hardware"))
@@ -35,8 +36,10 @@ class FleetKinds:
     version: int
     kinds: Sequence[KindOfNodes]
     capabilities: Sequence[NodeCapabilities]
-    names: Mapping[int, Mapping[str, Any]]
-    """The address, the index and the host name of each node."""
+    titles: Sequence[str]
+    """What people call each kind; no two have the same title."""
+    names: Mapping[int, NodeName]
+    """What each node is called, by its pk."""
     running: dict[Hashable, Bits] = field(default_factory=dict)
     """By the facts of a group and the day: the places of the kinds that run it."""
 
@@ -44,6 +47,11 @@ class FleetKinds:
     def nodes(self) -> int:
         """The number of nodes."""
         return sum(len(kind.nodes) for kind in self.kinds)
+
+    @cached_property
+    def by_identifier(self) -> Mapping[str, int]:
+        """The place of each kind by its identifier."""
+        return {kind.identifier: place for place, kind in enumerate(self.kinds)}
 
     @cached_property
     def sizes(self) -> Sequence[int]:
@@ -88,7 +96,9 @@ class KeptKinds:
 
         def work() -> FleetKinds:
             kinds = kinds_of(nodes, catalogue.tables, catalogue.index.rules)
-            return FleetKinds(version, kinds, [NodeCapabilities(kind.node, catalogue.tables) for kind in kinds], names)
+            capabilities = [NodeCapabilities(kind.node, catalogue.tables) for kind in kinds]
+            titles = kind_titles([facts_shown(kind.node, catalogue.tables) for kind in kinds])
+            return FleetKinds(version, kinds, capabilities, titles, names)
 
         return await asyncio.to_thread(work), version
 

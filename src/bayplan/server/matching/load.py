@@ -23,6 +23,7 @@ from bayplan.domain.compatibility.node_facts import node_from
 from bayplan.domain.compatibility.order import CatalogueImage
 from bayplan.domain.compatibility.tables import Tables
 from bayplan.domain.facts import REGISTRY, SCAN, STAFF, SourcedFacts, by_precedence, on_architecture
+from bayplan.domain.node_names import NodeName
 from bayplan.server.snapshot import MANY_IMAGES, spare_collector
 
 # Rows that are read at once: more would hold the event loop, and cost hundreds of megabytes while they last.
@@ -331,12 +332,12 @@ def _nodes(rows: Rows) -> list[tuple[int, Node]]:
 
 
 _NAMES = CompiledStatement(
-    sa.select(tables.nodes.c.pk, tables.nodes.c.ip, tables.nodes.c.index, tables.nodes.c.hostname)
+    sa.select(
+        tables.nodes.c.pk, tables.nodes.c.ip, tables.nodes.c.index, tables.nodes.c.hostname, tables.nodes.c.gpu_name
+    )
 )
 
 
-async def load_names(db: Database) -> dict[int, dict[str, Any]]:
-    """Gives the address, the index and the host name of every node by pk."""
-    return await db.fetch(
-        _NAMES, lambda rows: {row[0]: {"ip": row[1], "index": row[2], "hostname": row[3]} for row in rows}
-    )
+async def load_names(db: Database) -> dict[int, NodeName]:
+    """Gives what every node is called, by pk."""
+    return await db.fetch(_NAMES, lambda rows: {row[0]: NodeName(*row) for row in rows})

@@ -19,21 +19,42 @@ from bayplan.db.principal import Principal
 from bayplan.db.projection import projection
 from bayplan.db.resource_types import RESOURCE_TYPES
 from bayplan.domain.compatibility.fit import kinds_of_fit
-from bayplan.domain.compatibility.match import match, sibling_of, verdicts_for_nodes
+from bayplan.domain.compatibility.match import EVERY, MatchResult, match, sibling_of, verdicts_for_nodes
 from bayplan.domain.compatibility.node import Node
-from bayplan.domain.compatibility.node_facts import changes_from, facts_of, node_from
+from bayplan.domain.compatibility.node_facts import changes_from, node_from
 from bayplan.domain.compatibility.overrides import overridden
 from bayplan.domain.compatibility.question import MatchQuery
 from bayplan.domain.compatibility.tables import Tables, load
 from bayplan.domain.compatibility.verdict import ORDER, Grade, Verdict
+from bayplan.domain.node_names import NodeName
 from bayplan.errors import Invalid, NotFound
 from bayplan.schemas.match import FitRequest, MatchRequest, WorkerFacts
 from bayplan.server.http.responses import Parts
-from bayplan.server.matching.answers import PART_VERDICTS, Graded, GradedList, in_turn, json_object, reason_answer
+from bayplan.server.matching.answers import (
+    PART_VERDICTS,
+    Graded,
+    GradedList,
+    facts_shown,
+    in_turn,
+    json_object,
+    reason_answer,
+)
 from bayplan.server.matching.load import CatalogueSnapshot, load_names, load_nodes, load_snapshot, update_snapshot
+from bayplan.server.matching.matched import MatchedImage, MatchedImages, matched_images
 from bayplan.server.snapshot import ImageSnapshots
 
-__all__ = ["CatalogueSnapshot", "Judge", "best_first", "facts_shown", "in_turn", "load_nodes", "reason_answer", "today"]
+__all__ = [
+    "CatalogueSnapshot",
+    "Judge",
+    "MatchedImage",
+    "MatchedImages",
+    "best_first",
+    "facts_shown",
+    "in_turn",
+    "load_nodes",
+    "reason_answer",
+    "today",
+]
 
 IMAGES, NODES = RESOURCE_TYPES["docker"], RESOURCE_TYPES["nodes"]
 
@@ -71,6 +92,37 @@ class Judge:
         self, principal: Principal, request: MatchRequest, version: int, disclosure: Disclosure
     ) -> bytes | Parts:
         """Gives the answer to a question, as JSON; raises `Invalid`."""
+        catalogue, node, result = await self._result(principal, request, version)
+        summary = [{"code": line.code, "images": line.images, "remedy": line.remedy} for line in result.summary]
+        members: dict[str, bytes | GradedList] = {
+            "worker": orjson.dumps({"node": request.node, **facts_shown(node, catalogue.tables)}),
+            "considered": orjson.dumps(result.considered),
+            "matches": await self._graded_images(principal, result.matches, version, disclosure),
+            "summary": orjson.dumps(summary),
+        }
+        if request.explain:
+            members["rejected"] = await self._graded_images(principal, result.rejected, version, disclosure)
+        return json_object(members)
+
+    async def matched(
+        self, principal: Principal, request: MatchRequest, version: int, rejected: slice = EVERY
+    ) -> MatchedImages:
+        """Gives the answer to a question as objects, without registry credentials.
+
+        With `explain` the images that do not run are there, those of this part of their list. Raises `Invalid`.
+        """
+        catalogue, node, result = await self._result(principal, request, version, rejected)
+        snapshot = await self._images.at(catalogue.version)
+
+        def load(pk: int) -> dict[str, Any] | None:
+            image = snapshot.get(pk)
+            return None if image is None or pk not in catalogue.images else orjson.loads(image.json)
+
+        return matched_images(facts_shown(node, catalogue.tables), result, catalogue.images, load)
+
+    async def _result(
+        self, principal: Principal, request: MatchRequest, version: int, rejected: slice = EVERY
+    ) -> tuple[CatalogueSnapshot, Node, MatchResult]:
         catalogue = await self.at(version)
         node = await self._node(request, catalogue)
         eligible = None
@@ -94,19 +146,11 @@ class Judge:
                 limit=request.limit,
                 limit_per_framework=request.limit_per_framework,
                 explain=request.explain,
+                rejected=rejected,
             ),
             size,
         )
-        summary = [{"code": line.code, "images": line.images, "remedy": line.remedy} for line in result.summary]
-        members: dict[str, bytes | GradedList] = {
-            "worker": orjson.dumps({"node": request.node, **facts_shown(node, catalogue.tables)}),
-            "considered": orjson.dumps(result.considered),
-            "matches": await self._graded_images(principal, result.matches, version, disclosure),
-            "summary": orjson.dumps(summary),
-        }
-        if request.explain:
-            members["rejected"] = await self._graded_images(principal, result.rejected, version, disclosure)
-        return json_object(members)
+        return catalogue, node, result
 
     async def _graded_images(
         self, principal: Principal, verdicts: Sequence[tuple[int, Verdict]], version: int, disclosure: Disclosure
@@ -169,7 +213,7 @@ class Judge:
                 "grade": kind.verdict.grade,
                 "reasons": [reason_answer(reason) for reason in kind.verdict.reasons],
                 "worker": facts_shown(kind.node, catalogue.tables),
-                "nodes": [{"pk": pk, **names[pk]} for pk in kind.nodes if pk in names],
+                "nodes": [_named(names[pk]) for pk in kind.nodes if pk in names],
             }
             for kind in kinds
         ]
@@ -254,6 +298,10 @@ class Judge:
         return name
 
 
+def _named(node: NodeName) -> dict[str, Any]:
+    return {"pk": node.pk, "ip": node.ip, "index": node.index, "hostname": node.hostname}
+
+
 def today() -> date:
     """Gives the day, in UTC."""
     return datetime.now(UTC).date()
@@ -262,11 +310,3 @@ def today() -> date:
 def best_first(verdicts: Graded) -> list[tuple[int, Verdict]]:
     """Gives the verdicts by grade, then by key."""
     return sorted(verdicts, key=lambda pair: (ORDER[pair[1].grade], pair[0]))
-
-
-def facts_shown(node: Node, tables: Tables) -> dict[str, Any]:
-    """Gives the facts of a node as the API names them, with the generation of its GPU."""
-    generation = node.hardware_generation
-    if generation is None and node.compute_capability is not None:
-        generation = tables.generation_of(node.compute_capability)
-    return facts_of(node) | {"hardware_generation": generation}
