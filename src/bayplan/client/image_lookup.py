@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from bayplan.client.collection import Collection, Named
 from bayplan.client.filters import any_of, both, contains, exact
@@ -16,7 +16,7 @@ from bayplan.errors import Invalid, NotFound
 if TYPE_CHECKING:
     from bayplan.client.filters import Expression
     from bayplan.domain.reference import Reference
-    from bayplan.schemas.docker import ExpandedImageAnswer, ImageAnswer
+    from bayplan.schemas.docker import ExpandedImageAnswer
     from bayplan.schemas.inspection import InspectionAnswer
 
 SIMILAR_AT_MOST = 1_000
@@ -30,6 +30,24 @@ _NUMBERS = re.compile(r"[0-9]+(?:\.[0-9]+)+")
 
 class CatalogueImages(Collection["ImageAnswer", "ExpandedImageAnswer"]):
     """The images, and the inspections by which a digest names one."""
+
+    def by_key(self, pk: int) -> ExpandedImageAnswer:
+        """The image with that key, without credentials. Raises `NotFound`."""
+        image: ExpandedImageAnswer = self._request("GET", f"{self._path}/{pk}", params=self._without_credentials())
+        return image
+
+    def without_credentials(
+        self, *expressions: Expression, include_inactive: bool = False, limit: int | None = None
+    ) -> list[ExpandedImageAnswer]:
+        """The images that satisfy every expression: a name alone gives no password away, and makes no entry in the audit log."""
+        body = {"expressions": [*expressions], "include_inactive": include_inactive}
+        images: list[ExpandedImageAnswer] = self._request(
+            "POST", f"{self._path}/list", body, params={"limit": limit, **self._without_credentials()}
+        )
+        return images
+
+    def _without_credentials(self) -> dict[str, Any]:
+        return {"expand": self._references, "credentials": "false"}
 
     def inspection(self, named: Named) -> InspectionAnswer:
         """The stored inspection of the image. Raises `NotFound` where there is none."""
@@ -71,7 +89,7 @@ def images_named(catalogue: CatalogueImages, text: str, *, deleted: bool = False
         *(both(exact("name", name), exact("version", version)) for name, version in splits(text)),
     ]
     by_url = [] if reference is None else [*(exact("url", url) for url in _urls(reference, text)), _pinned(reference)]
-    images = catalogue.list(any_of(*by_name, *by_url), include_inactive=deleted, expand=True)
+    images = catalogue.without_credentials(any_of(*by_name, *by_url), include_inactive=deleted)
     if deleted:
         images = [image for image in images if image["deletion_time"] is not None]
 
@@ -155,7 +173,7 @@ def _with_digest(catalogue: CatalogueImages, reference: Reference) -> list[Expan
     if reference.digest is None:
         return []
     path = reference.repository.removeprefix("library/")
-    images = catalogue.list(contains("url", path), limit=_DIGESTS_AT_MOST, expand=True)
+    images = catalogue.without_credentials(contains("url", path), limit=_DIGESTS_AT_MOST)
     return [
         image
         for image in images
@@ -191,12 +209,12 @@ def near_name(catalogue: CatalogueImages, text: str) -> str:
     of_url: Expression = contains("url", name, case_insensitive=True)
     release = _NUMBERS.search(version)
     narrower = [contains("version", release[0])] if release else []
-    images = catalogue.list(any_of(of_name, of_url), *narrower, limit=SIMILAR_AT_MOST)
+    images = catalogue.without_credentials(any_of(of_name, of_url), *narrower, limit=SIMILAR_AT_MOST)
     if not images and narrower:
-        images = catalogue.list(any_of(of_name, of_url), limit=SIMILAR_AT_MOST)
+        images = catalogue.without_credentials(any_of(of_name, of_url), limit=SIMILAR_AT_MOST)
     near = did_you_mean(f"{name}:{version}" if version else name, _names(images, with_version=bool(version)))
     return near or did_you_mean(name, _names(images, with_version=False))
 
 
-def _names(images: Iterable[ImageAnswer], *, with_version: bool) -> list[str]:
+def _names(images: Iterable[ExpandedImageAnswer], *, with_version: bool) -> list[str]:
     return sorted({f"{image['name']}:{image['version']}" if with_version else image["name"] for image in images})

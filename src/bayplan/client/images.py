@@ -31,12 +31,12 @@ class Images(CatalogueImages):
         self._nodes = nodes
 
     def named(self, text: str, *, deleted: bool = False) -> "ExpandedImageAnswer":
-        """The image with that key, name or reference; with `deleted`, a deleted one.
+        """The image with that key, name or reference, without credentials; with `deleted`, a deleted one.
 
         Raises `NotFound`, which names the nearest images, and `Invalid` where there are several.
         """
         pk = key(text.strip())
-        return self.get(pk, expand=True) if pk is not None else image_lookup.image(self, text.strip(), deleted=deleted)
+        return self.by_key(pk) if pk is not None else image_lookup.image(self, text.strip(), deleted=deleted)
 
     def all_named(self, text: str) -> "builtins.list[ExpandedImageAnswer]":
         """The images with that name or reference: none, one, or several versions."""

@@ -1,6 +1,6 @@
 """Who asks: a user, perhaps by a token of theirs, or a worker. What they see, filter by and do depends on it."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from bayplan.db.resource_types import Field, Visibility
 
@@ -33,6 +33,13 @@ class Principal:
         if self.token is not None and self.is_staff:
             return _ANY_STAFF_TOKEN
         return _ANY_STAFF if self.is_staff else EVERYBODY
+
+    @property
+    def without_credentials(self) -> "Principal":
+        """The same, whom answers give no credentials of registries."""
+        if self.worker is not None:
+            return EVERYBODY
+        return replace(self, token=self.token or 0) if self.is_staff else self
 
     def sees(self, shown: Field, *, through_reference: bool = False) -> bool:
         """Whether the field is shown; `through_reference`: of an object that another one refers to, perhaps not theirs."""

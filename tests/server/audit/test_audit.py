@@ -131,6 +131,22 @@ def test_304_leaves_no_entry_and_writes_nothing(service: Service, image: Body, m
     assert audit_log(service) == before
 
 
+def test_an_answer_may_be_asked_for_without_credentials(service: Service, image: Body) -> None:
+    named = {"expressions": [{"type": "exact", "field": "name", "value": image["name"]}]}
+    before = audit_log(service)
+    with joined(service) as worker:
+        for client in (service.staff, worker.client, service.user):
+            for body in (None, named):
+                listed = client.post("/v1/docker/list?credentials=false", json=body).json()
+                assert [each["registry_username"] for each in listed] == [None]
+            loaded = client.get(f"/v1/docker/{image['pk']}?credentials=false&expand=framework")
+            assert (loaded.json()["registry_username"], loaded.json()["registry_password"]) == (None, None)
+            assert loaded.json()["framework"]["name"]
+        assert audit_log(service) == before
+        assert has_password(worker.client.get(f"/v1/docker/{image['pk']}?credentials=true"))
+    refused(service.staff.post("/v1/nodes/list?credentials=false"), 422)
+
+
 def test_no_answer_at_all_has_a_password_without_an_entry(service: Service, image: Body) -> None:
     """Every operation that can be asked without a body, as staff, as a worker and as a user: what is new is asked too."""
     entries = 0

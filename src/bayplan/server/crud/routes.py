@@ -5,7 +5,9 @@ from typing import Any
 
 from starlette.responses import Response
 
+from bayplan.db.principal import Principal
 from bayplan.db.projection import projection
+from bayplan.db.resource_types import Visibility
 from bayplan.schemas.common import Body
 from bayplan.schemas.filters import Filter
 from bayplan.server.auth.access import CATALOGUE_STAFF, USERS, Access
@@ -14,7 +16,15 @@ from bayplan.server.crud import queries
 from bayplan.server.crud.resource import Resource
 from bayplan.server.disclosing import disclosing
 from bayplan.server.http.openapi import IF_MATCH, TAGGED
-from bayplan.server.http.parameters import ExpandParameters, ListParameters, NoParameters, expanding
+from bayplan.server.http.parameters import (
+    CredentialsParameters,
+    ExpandParameters,
+    ImageListParameters,
+    ImageLoadParameters,
+    ListParameters,
+    NoParameters,
+    expanding,
+)
 from bayplan.server.http.responses import fingerprint, is_known, page_headers, tagged, unchanged
 from bayplan.server.http.route import BodyAs, Call, Handler, Route
 from bayplan.server.kept_answers import KeptAnswer
@@ -30,6 +40,9 @@ def crud_routes(resource: Resource) -> tuple[Route, ...]:
     name, singular = resource.name, resource.resource_type.singular
     tags, path = (resource.plural,), f"/v1/{resource.name}"
     expand = expanding(ExpandParameters, name)
+    has_credentials = any(field.sight is Visibility.CREDENTIALS for field in resource.resource_type.fields)
+    list_parameters: type[ListParameters] = ImageListParameters if has_credentials else ListParameters
+    load_parameters: type[ExpandParameters] = ImageLoadParameters if has_credentials else ExpandParameters
     first = next(iter(resource.example))
     return (
         Route(
@@ -41,7 +54,7 @@ def crud_routes(resource: Resource) -> tuple[Route, ...]:
             f"Gives the {resource.plural} that match the filter in the body; without a body, all of them.",
             f"list_{name}",
             tags,
-            query=expanding(ListParameters, name),
+            query=expanding(list_parameters, name),
             body=Filter,
             body_required=False,
             body_as=BodyAs.BYTES,
@@ -74,7 +87,7 @@ def crud_routes(resource: Resource) -> tuple[Route, ...]:
             f"Load a {singular}",
             operation_id=f"load_{name}",
             tags=tags,
-            query=expand,
+            query=expanding(load_parameters, name),
             answer=resource.answer,
             errors=(404,),
             conditional=True,
@@ -144,9 +157,15 @@ def _sender(call: Call[Any, Any]) -> queries.Sender:
     return queries.Sender(call.principal, call.address)
 
 
+def _reader(call: Call[Any, Any]) -> Principal:
+    """Gives the principal as which an answer is read: one without credentials where the request asks for none."""
+    wants_none = isinstance(call.query, CredentialsParameters) and not call.query.credentials
+    return call.principal.without_credentials if wants_none else call.principal
+
+
 def _list(resource: Resource) -> Handler:
     async def list_(context: Context, call: Call[ListParameters, bytes]) -> Response:
-        request, principal, query, version = call.request, call.principal, call.query, call.version
+        request, principal, query, version = call.request, _reader(call), call.query, call.version
         visible_as = queries.visible_as(resource, principal)
         question = (resource.name, visible_as, request.scope["query_string"], call.body)
         kept = context.kept_answers.get(question, version)
@@ -175,7 +194,7 @@ def _list(resource: Resource) -> Handler:
 def _load(resource: Resource) -> Handler:
     async def load(context: Context, call: Call[ExpandParameters, None]) -> Response:
         disclosure, expand = context.disclosure(), call.query.expand
-        item, tag = await queries.load(context, call.principal, resource, call.pk, expand, call.version, disclosure)
+        item, tag = await queries.load(context, _reader(call), resource, call.pk, expand, call.version, disclosure)
         answer = tagged(call.request, item, queries.expanded_tag(tag, expand, call.version))
         return await disclosing(context, call, "load", disclosure, answer)
 

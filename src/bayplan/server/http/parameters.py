@@ -154,6 +154,24 @@ class ListParameters(PageParameters, ExpandParameters):
     """The parameters of a resource's list."""
 
 
+class CredentialsParameters(Parameters):
+    """Whether the credentials of registries are read."""
+
+    credentials: Flag = Field(
+        True,
+        description="`false` leaves out the registries' credentials: `registry_username` and `registry_password` are null, "
+        "and the audit log has no entry.",
+    )
+
+
+class ImageListParameters(ListParameters, CredentialsParameters):
+    """The parameters of the list of images."""
+
+
+class ImageLoadParameters(ExpandParameters, CredentialsParameters):
+    """The parameters with which an image is loaded."""
+
+
 _ParametersT = TypeVar("_ParametersT", bound=Parameters)
 
 
