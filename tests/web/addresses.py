@@ -9,10 +9,13 @@ MORE: Mapping[str, tuple[str, ...]] = {
     "/ask": ("/ask?worker=RTX+4090%2C+550.120", "/ask?node=1&task=train&framework=pytorch"),
     "/login": ("/login?next=/images",),
     "/images": ("/images?q=pytorch&framework=PyTorch&cuda=none&sort=-nodes", "/images?q=nothing-is-called-so"),
+    "/matrix": ("/matrix?framework=torch&gpu=A6000&driver=%3C600", "/matrix?gpu=none"),
 }
 """By a page's path, addresses beside its own: with a query, of another object."""
-OWN: Mapping[str, str] = {}
+OWN: Mapping[str, str] = {"/matrix/{group}/{kind}": "/matrix/c7a4e4f8a6e7/bd7b4a57f9e2"}
 """By a page's path, its address where that is not the path with 1 for `{pk}`."""
+FILES = frozenset({"/matrix.svg", "/matrix.csv", "/matrix.md"})
+"""Addresses of the table that give a file, and no page."""
 
 
 def addresses_of(page: PageRoute) -> tuple[str, ...]:
@@ -20,5 +23,10 @@ def addresses_of(page: PageRoute) -> tuple[str, ...]:
     return (OWN.get(page.path, page.path.replace("{pk}", "1")), *MORE.get(page.path, ()))
 
 
-SHOWN = tuple((page, address) for page in PAGES if page.method == "GET" for address in addresses_of(page))
+SHOWN = tuple(
+    (page, address)
+    for page in PAGES
+    if page.method == "GET" and page.path not in FILES
+    for address in addresses_of(page)
+)
 """Every page that is shown, with each of its addresses."""

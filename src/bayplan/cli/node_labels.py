@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from bayplan.cli.options import UsageError
 from bayplan.domain.labels import label_key, label_value
+from bayplan.domain.node_selectors import label_parts, label_test
 from bayplan.errors import Invalid
 
 if TYPE_CHECKING:
     from bayplan.client.filters import Expression
-
-# `zone in (a,b)` and `zone notin (a,b)`; no key or value has a parenthesis.
-_SET = re.compile(r"\s*(\S+)\s+(in|notin)\s*\(([^()]*)\)\s*")
-_COMMA = re.compile(r",(?![^()]*\))")
-_TEST = re.compile(r"([^=!]+?)\s*(==|!=|=)\s*(.*)")
 
 NewLabels = Annotated[
     list[str] | None, typer.Option("--label", metavar="KEY=VALUE", help="A label: zone=a, or a key alone; repeat it.")
@@ -73,22 +68,17 @@ def shown(labels: Mapping[str, str]) -> str:
 def _selector(text: str) -> Expression:
     from bayplan.client import any_of, exact, is_null
 
-    in_set = _SET.fullmatch(text)
-    if in_set is not None:
-        key, word, inside = in_set.groups()
-        field, values = _field(key, text), [part.strip() for part in inside.split(",")]
-        either = any_of(*(exact(field, _checked_value(key, value, text)) for value in values))
-        return either if word == "in" else {**either, "invert": True}
-    test = _TEST.fullmatch(text)
-    if test is not None:
-        key, operator, value = test.groups()
-        return exact(_field(key, text), _checked_value(key, value, text), invert=operator == "!=")
-    absent = text.startswith("!")
-    return is_null(_field(text.removeprefix("!").strip(), text), invert=not absent)
-
-
-def _field(key: str, text: str) -> str:
-    return f"labels.{_checked_key(key, text)}"
+    try:
+        test = label_test(text)
+    except Invalid as error:
+        raise UsageError(f"--label {text}: it {error.detail}.") from None
+    field = f"labels.{test.key}"
+    if not test.values:
+        return is_null(field, invert=not test.is_inverted)
+    if len(test.values) == 1:
+        return exact(field, test.values[0], invert=test.is_inverted)
+    either = any_of(*(exact(field, value) for value in test.values))
+    return {**either, "invert": True} if test.is_inverted else either
 
 
 def _checked_key(key: str, text: str) -> str:
@@ -108,8 +98,7 @@ def _checked_value(key: str, value: str, text: str) -> str:
 def _parts(texts: Iterable[str]) -> Iterator[str]:
     """Each label or selector of texts that have several with commas between them."""
     for text in texts:
-        parts: Sequence[str] = _COMMA.split(text)
-        for part in parts:
-            if not part.strip():
-                raise UsageError(f"--label {text!r}: write a label, as in --label zone=a.")
-            yield part.strip()
+        try:
+            yield from label_parts(text)
+        except Invalid:
+            raise UsageError(f"--label {text!r}: write a label, as in --label zone=a.") from None

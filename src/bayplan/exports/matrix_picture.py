@@ -159,36 +159,45 @@ class MatrixPicture:
 
 def picture(answer: MatrixAnswer, images: Mapping[int, PicturedImage]) -> MatrixPicture:
     """The picture of an answer; an image that is not among `images` has its key for a name."""
-    sizes = {kind["kind"]: len(kind["nodes"]) for kind in answer["kinds"]}
-    members = {group["group"]: len(group["images"]) for group in answer["groups"]}
-    cells: dict[str, dict[str, PictureCell]] = {identifier: {} for identifier in members}
+    cells: dict[tuple[str, str], PictureCell] = {}
     shared: dict[tuple[str, tuple[str, ...]], PictureCell] = {}
-    running_images, running_nodes = Counter[str](), Counter[str]()
     for verdict in answer["verdicts"]:
         key = (verdict["grade"], tuple(dict.fromkeys(verdict["codes"])))
-        cells[verdict["group"]][verdict["kind"]] = shared.setdefault(key, PictureCell(*key))
-        if verdict["grade"] in RUNS:
-            running_images[verdict["kind"]] += members[verdict["group"]]
-            running_nodes[verdict["group"]] += sizes[verdict["kind"]]
-    kinds = kind_titles([kind["worker"] for kind in answer["kinds"]])
-    groups = _distinct(
-        [(group_title(shown := _shown(group["images"], images)), _names(shown)) for group in answer["groups"]]
-    )
-    return MatrixPicture(
+        cells[verdict["group"], verdict["kind"]] = shared.setdefault(key, PictureCell(*key))
+    return drawn(
         answer["version"],
+        [(kind["kind"], kind["worker"], len(kind["nodes"])) for kind in answer["kinds"]],
+        [(group["group"], group["images"]) for group in answer["groups"]],
+        [[cells[group["group"], kind["kind"]] for kind in answer["kinds"]] for group in answer["groups"]],
+        images,
+    )
+
+
+def drawn(
+    version: int,
+    kinds: Sequence[tuple[str, Mapping[str, Any], int]],
+    groups: Sequence[tuple[str, Sequence[int]]],
+    rows: Sequence[Sequence[PictureCell]],
+    images: Mapping[int, PicturedImage],
+) -> MatrixPicture:
+    """The picture of these kinds (identifier, facts, number of nodes), groups (identifier, images) and rows of cells."""
+    running_images, running_nodes = [0] * len(kinds), [0] * len(groups)
+    for at, row in enumerate(rows):
+        for number, cell in enumerate(row):
+            if cell.grade in RUNS:
+                running_images[number] += len(groups[at][1])
+                running_nodes[at] += kinds[number][2]
+    titles = kind_titles([worker for _, worker, _ in kinds])
+    of_groups = _distinct([(group_title(shown := _shown(pks, images)), _names(shown)) for _, pks in groups])
+    return MatrixPicture(
+        version,
         [
-            PictureColumn(kind["kind"], title, len(kind["nodes"]), running_images[kind["kind"]])
-            for kind, title in zip(answer["kinds"], kinds, strict=True)
+            PictureColumn(identifier, title, nodes, running)
+            for (identifier, _, nodes), title, running in zip(kinds, titles, running_images, strict=True)
         ],
         [
-            PictureRow(
-                group["group"],
-                title,
-                len(group["images"]),
-                running_nodes[group["group"]],
-                [cells[group["group"]][kind["kind"]] for kind in answer["kinds"]],
-            )
-            for group, title in zip(answer["groups"], groups, strict=True)
+            PictureRow(identifier, title, len(pks), running, cells)
+            for (identifier, pks), title, running, cells in zip(groups, of_groups, running_nodes, rows, strict=True)
         ],
     )
 

@@ -75,7 +75,7 @@ def _as_set(most_bytes: int) -> int:
 
 @dataclass(frozen=True, slots=True)
 class PageRoute:
-    """An address for people. Its path may have `{pk}` anywhere, and another parameter as its last step."""
+    """An address for people. Its path may have `{pk}` anywhere, and other parameters as its last step or its last two."""
 
     method: str
     path: str

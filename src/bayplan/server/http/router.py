@@ -11,18 +11,25 @@ PathParameters = dict[str, Any]
 
 
 class Router(Generic[T]):
-    """The routes by path: exactly, with `{pk}` for a step of digits, or with a parameter for the last step."""
+    """The routes by path: exactly, with `{pk}` for a step of digits, or with a parameter for the last step or the last two."""
 
     def __init__(self, entries: Iterable[tuple[str, str, T]]) -> None:
         """Takes the method, the path and the endpoint of each route. `HEAD` has the endpoint of `GET`."""
         self._exact: dict[str, dict[str, T]] = {}
         self._by_start: dict[str, tuple[str, dict[str, T]]] = {}
+        self._by_start_of_two: dict[str, tuple[str, str, dict[str, T]]] = {}
         self._most_steps = 0
         for method, path, answerer in entries:
             start, _, last = path.rpartition("/")
-            assert "{" not in start.replace(_PK, ""), f"{path}: only the last step may be a parameter other than pk"
+            before, _, second = start.rpartition("/")
+            is_two = second.startswith("{") and second != _PK
+            fixed = before if is_two else start
+            assert "{" not in fixed.replace(_PK, ""), f"{path}: only the last steps may be parameters other than pk"
             self._most_steps = max(self._most_steps, path.count("/") + 1)
-            if last.startswith("{") and last != _PK:
+            if is_two:
+                names = second.strip("{}"), last.strip("{}")
+                methods = self._by_start_of_two.setdefault(before, (*names, {}))[2]
+            elif last.startswith("{") and last != _PK:
                 methods = self._by_start.setdefault(start, (last.strip("{}"), {}))[1]
             else:
                 methods = self._exact.setdefault(path, {})
@@ -57,3 +64,6 @@ class Router(Generic[T]):
         entry = self._by_start.get("/".join(steps[:-1]))
         if entry is not None and steps[-1]:
             yield entry[1], {entry[0]: steps[-1]}
+        two = self._by_start_of_two.get("/".join(steps[:-2]))
+        if two is not None and steps[-2] and steps[-1]:
+            yield two[2], {two[0]: steps[-2], two[1]: steps[-1]}

@@ -1,19 +1,41 @@
-"""The matrix of a fleet, as an object."""
+"""The matrix of a fleet, as an object and as a picture, and one cell of it with its reasons."""
 
 import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
 
 from bayplan.db import crud
+from bayplan.db.database import fetch_all
 from bayplan.db.principal import Principal
 from bayplan.db.resource_types import RESOURCE_TYPES
+from bayplan.domain.compatibility.groups import ImageGroup, KindOfNodes, groups_of, kinds_of
 from bayplan.domain.compatibility.matrix import Matrix, matrix
+from bayplan.domain.compatibility.verdict import Verdict
+from bayplan.errors import NotFound
+from bayplan.exports.matrix_picture import PicturedImage
 from bayplan.schemas.matrix import MatrixRequest
 from bayplan.server.context import Context
-from bayplan.server.matching.queries import load_nodes, today
-from bayplan.server.matrix.fleet_matrix import FleetMatrix
+from bayplan.server.matching.queries import facts_shown, load_nodes, today
+from bayplan.server.matrix.fleet_matrix import FleetMatrix, pictured_images
 
-__all__ = ["FleetMatrix", "fleet_matrix", "is_volatile", "whole_matrix"]
+__all__ = ["FleetMatrix", "GroupOnKind", "fleet_matrix", "group_on_kind", "is_volatile", "node_names", "whole_matrix"]
 
 IMAGES, NODES = RESOURCE_TYPES["docker"], RESOURCE_TYPES["nodes"]
+
+
+@dataclass(frozen=True, slots=True)
+class GroupOnKind:
+    """A cell of the matrix: a group, a kind with its facts, and the verdict on each image of the one on each node of the other."""
+
+    group: ImageGroup
+    kind: KindOfNodes
+    worker: Mapping[str, Any]
+    verdict: Verdict
+    images: Mapping[int, PicturedImage]
+    """Those of the group."""
 
 
 async def fleet_matrix(context: Context, principal: Principal, request: MatrixRequest, version: int) -> FleetMatrix:
@@ -31,7 +53,41 @@ async def fleet_matrix(context: Context, principal: Principal, request: MatrixRe
         images = index.every if pks is None else index.images_of(pks)
         return matrix(index, images, [pair for pair in nodes if chosen is None or pair[0] in chosen], today())
 
-    return FleetMatrix(catalogue.version, catalogue.tables, await asyncio.to_thread(work))
+    return FleetMatrix(catalogue, await asyncio.to_thread(work))
+
+
+async def group_on_kind(context: Context, group: str, kind: str, version: int) -> GroupOnKind:
+    """Gives a cell of the matrix by the identifiers of its group and its kind; raises `NotFound` where there is no such one now."""
+    catalogue = await context.judge.at(version)
+    nodes = await load_nodes(context.db)
+
+    def work() -> GroupOnKind:
+        index = catalogue.index
+        same_kind = [each for each in kinds_of(nodes, index.tables, index.rules) if each.identifier == kind]
+        same_group = [each for each in groups_of(index, index.every) if each.identifier == group]
+        if not same_group:
+            raise NotFound(
+                "No images need just that now: they were changed or deleted. The matrix has the groups that there are."
+            )
+        if not same_kind:
+            raise NotFound(
+                "No nodes offer just that now: they were changed or deleted. The matrix has the kinds that there are."
+            )
+        members, on = same_group[0], same_kind[0]
+        ((_, verdict),) = index.verdicts(on.node, today()).explained([members.place])
+        named = pictured_images(catalogue)
+        images = {pk: named[pk] for pk in members.images}
+        return GroupOnKind(members, on, facts_shown(on.node, catalogue.tables), verdict, images)
+
+    return await asyncio.to_thread(work)
+
+
+async def node_names(context: Context, pks: list[int]) -> dict[int, str]:
+    """Gives what these nodes are called, by pk: "gpu07#0"."""
+    table = NODES.table.c
+    statement = sa.select(table.pk, table.ip, table.index, table.hostname).where(table.pk.in_(pks))
+    rows = await fetch_all(context.db, statement)
+    return {row.pk: f"{row.hostname or row.ip}#{row.index}" for row in rows}
 
 
 async def whole_matrix(context: Context, version: int) -> FleetMatrix:

@@ -30,4 +30,4 @@ class WholeMatrix:
         index = catalogue.index
         nodes = await load_nodes(self._db)
         work = await asyncio.to_thread(matrix, index, index.every, nodes, today())
-        return FleetMatrix(catalogue.version, catalogue.tables, work), catalogue.version
+        return FleetMatrix(catalogue, work), catalogue.version
