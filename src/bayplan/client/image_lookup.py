@@ -16,7 +16,7 @@ from bayplan.errors import Invalid, NotFound
 if TYPE_CHECKING:
     from bayplan.client.filters import Expression
     from bayplan.domain.reference import Reference
-    from bayplan.schemas.docker import ExpandedImageAnswer
+    from bayplan.schemas.docker import ExpandedImageAnswer, ImageAnswer  # noqa: F401  # the class below names it in a text
     from bayplan.schemas.inspection import InspectionAnswer
 
 SIMILAR_AT_MOST = 1_000
