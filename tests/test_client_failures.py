@@ -134,6 +134,13 @@ def test_a_link_to_the_next_page_that_is_no_address(script: Script) -> None:
         assert list(client.history()) == []
 
 
+def test_pages_without_anything_are_the_last_ones(script: Script) -> None:
+    script.answers = [answer("[]", JSON + f'Link: </v1/x?after={n}>; rel="next"\r\n') for n in range(2)]
+    with Client(script.url, token=TOKEN) as client:
+        assert list(client.images.each()) == []
+        assert list(client.history()) == []
+
+
 def test_an_answer_that_grows_when_it_is_decompressed_is_not_read_to_its_end(script: Script) -> None:
     bomb = compressed(1024 * 1024, 64)
     assert len(bomb) < 128 * 1024

@@ -66,3 +66,24 @@ def test_nodes_and_images_come_and_go(shell: Shell, tmp_path: Path) -> None:
 )
 def test_what_is_wrong_is_said(shell: Shell, arguments: tuple[str, ...], code: int, sentence: str) -> None:
     assert sentence.lower() in re.sub(r"\s+", " ", shell.run("what-if", *arguments, code=code).err).lower()
+
+
+def test_a_file_of_changes_is_read_as_catalogue_files_are(shell: Shell, tmp_path: Path) -> None:
+    """YAML's dates and switches are texts, and aliases fill no memory."""
+    file = tmp_path / "changes.yaml"
+    image = "- add_image: {name: a, version: '1', url: 'docker.io/a:1', facts: {end_of_life: %s}}\n"
+    file.write_text(image % "2027-01-31")
+    shell.run("what-if", "-f", str(file))
+    for text, sentence in (
+        (image % "!!bool maybe", "changes.yaml:1:81: the tag tag:yaml.org,2002:bool is not read here"),
+        ("x: &a [1]\nx: 2\n", "changes.yaml:2:1: 'x' was given already on line 1."),
+        (
+            "- &a [x, x, x, x, x, x, x, x, x, x]\n"
+            + "".join(
+                f"- &{new} [{', '.join([f'*{old}'] * 10)}]\n" for old, new in zip("abcdefgh", "bcdefghi", strict=True)
+            ),
+            "the aliases make more than 1,000,000 values of this file",
+        ),
+    ):
+        file.write_text(text)
+        assert sentence in re.sub(r"\s+", " ", shell.run("what-if", "-f", str(file), code=1).err).lower()

@@ -128,9 +128,10 @@ class Client:
         params: Params | None = {"resource": resource, "pk": pk, "user": user, "since": since, "until": until}
         left = sys.maxsize if limit is None else limit
         while params is not None and left > 0:
-            page, params = self._transport.request_page("/v1/history", {**params, "limit": min(left, HISTORY_PAGE)})
+            page, following = self._transport.request_page("/v1/history", {**params, "limit": min(left, HISTORY_PAGE)})
             yield from page
             left -= len(page)
+            params = following if page else None
 
     def match(
         self,

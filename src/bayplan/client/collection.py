@@ -136,8 +136,9 @@ class Collection(Generic[Item, Expanded]):
         }
         params: Params | None = {"limit": page}
         while params is not None:
-            items, params = self._request_page(f"{self._path}/list", params, body)
+            items, following = self._request_page(f"{self._path}/list", params, body)
             yield from items
+            params = following if items else None  # what is no server of ours may name a next page for ever
 
     @overload
     def get(self, named: Named, *, expand: Literal[False] = ...) -> Item: ...

@@ -29,7 +29,7 @@ _FILE_SUFFIXES = (".yaml", ".yml", ".json")
 
 def from_file(path: Path) -> list[Change]:
     """The changes in a file of YAML or JSON: a list of them, or one under `changes`. Raises `Invalid`."""
-    document = _document(path)
+    document = _document(str(path))
     changes = document.get("changes") if isinstance(document, dict) else document
     if not isinstance(changes, list):
         raise Invalid(
@@ -94,7 +94,7 @@ def of_images(client: Client, names: Sequence[str]) -> Expression:
 def added_image(client: Client, text: str) -> Change:
     """The image in a file, or of a reference that the server inspects now. Raises `Invalid` and `NotFound`."""
     if text.lower().endswith(_FILE_SUFFIXES):
-        document = _document(Path(text))
+        document = _document(text)
         if not isinstance(document, dict):
             raise Invalid(f"--add-image {text}: the file has no fields of an image.")
         return {"add_image": document}
@@ -119,15 +119,17 @@ def added_image(client: Client, text: str) -> Change:
     return {"add_image": image}
 
 
-def _document(path: Path) -> object:
-    import yaml
+def _document(path: str) -> object:
+    """The content of a file as catalogue files are read: dates and `no` are texts, and aliases make no more than a file may hold."""
+    from bayplan.cli.document.node import Unreadable
+    from bayplan.cli.document.paths import FileReader
+    from bayplan.cli.document.yaml_text import read_yaml
 
+    name, text = FileReader().text(path)
     try:
-        return yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise Invalid(f"{path} cannot be read: {error}.") from None
-    except yaml.YAMLError as error:
-        raise Invalid(f"{path} is neither YAML nor JSON: {error}.") from None
+        return read_yaml(text).plain()
+    except Unreadable as error:
+        raise Invalid(f"{name}:{error.line}:{error.column}: {error.detail}", code="malformed") from None
 
 
 def chosen(client: Client, texts: Sequence[str]) -> list[Expression]:
