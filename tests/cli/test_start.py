@@ -12,7 +12,6 @@ from pathlib import Path
 import pytest
 
 import bayplan.cli
-from bayplan.cli.user._view import show_users
 from tests.cli.conftest import Shell
 from tests.process import PROGRAM, running_server
 from tests.quick import quickest
@@ -263,23 +262,6 @@ def test_users_are_added_without_a_server(stranger: Shell) -> None:
     kim, total = here.run("user", "list").out.splitlines()[2:]
     assert re.split(r"\s{2,}", kim.strip()) == ["2", "kim", "-", "reads", "never"]
     assert total == "2 users"
-
-
-def test_users_are_shown_with_times_as_everywhere(capsys: pytest.CaptureFixture[str]) -> None:
-    show_users(
-        [
-            {
-                "pk": 1,
-                "username": "kim",
-                "first_name": "Kim",
-                "last_name": "",
-                "is_active": True,
-                "is_staff": False,
-                "last_login": "2026-01-31T12:00:59.078196Z",
-            }
-        ]
-    )
-    assert "2026-01-31 12:00 UTC" in capsys.readouterr().out
 
 
 def test_a_setting_that_is_wrong(stranger: Shell) -> None:

@@ -5,6 +5,7 @@ import re
 
 import pytest
 
+from bayplan.cli.user._view import show_users
 from tests.cli.conftest import Shell
 from tests.process import Server
 
@@ -85,3 +86,20 @@ def test_a_token_changes_no_user(shell: Shell, server: Server, stranger: Shell) 
     program = stranger.with_settings(server=server.url, token=token)
     error = program.run("user", "password", "--password-stdin", typed=f"{FIRST}\n{SECOND}\n", code=1).err
     assert error == "A token for programs cannot do this. Log in with a user name and a password.\n"
+
+
+def test_users_are_shown_with_times_as_everywhere(capsys: pytest.CaptureFixture[str]) -> None:
+    show_users(
+        [
+            {
+                "pk": 1,
+                "username": "kim",
+                "first_name": "Kim",
+                "last_name": "",
+                "is_active": True,
+                "is_staff": False,
+                "last_login": "2026-01-31T12:00:59.078196Z",
+            }
+        ]
+    )
+    assert "2026-01-31 12:00 UTC" in capsys.readouterr().out
