@@ -1,11 +1,12 @@
 """The table of all pages, for the router, the navigation and the tests; the navigation has its order."""
 
-from bayplan.web import ask, images, log_in, matrix, overview
+from bayplan.web import ask, image, images, log_in, matrix, overview
 from bayplan.web.page import PageRoute
 
 PAGES: tuple[PageRoute, ...] = (
     *overview.PAGES,
     *images.PAGES,
+    *image.PAGES,
     *ask.PAGES,
     *matrix.PAGES,
     *log_in.PAGES,

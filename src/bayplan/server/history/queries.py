@@ -7,6 +7,8 @@ from bayplan.schemas.history import HistoryEntry
 from bayplan.server.history import store
 from bayplan.server.history.store import Cursor, HistoryFilter
 
+__all__ = ["HistoryFilter", "entries"]
+
 
 async def entries(
     db: Database, wanted: HistoryFilter, *, limit: int, after: Cursor | None = None

@@ -8,8 +8,8 @@ from typing import Any
 import orjson
 
 from bayplan.db import crud, deletion
-from bayplan.db.principal import Principal
-from bayplan.db.projection import projection
+from bayplan.db.principal import EVERYBODY, Principal
+from bayplan.db.projection import expandable, projection
 from bayplan.db.resource_types import RESOURCE_TYPES
 from bayplan.errors import NotFound
 from bayplan.server.context import Context
@@ -19,7 +19,17 @@ from bayplan.server.images import fact_sources
 from bayplan.server.images.store import revision
 from bayplan.server.images.table import FACETS, ORDERS, ImageRow, ImageTable
 
-__all__ = ["FACETS", "ImageRow", "change_facts", "erase", "image_list", "load_facts", "reinstate", "revision"]
+__all__ = [
+    "FACETS",
+    "ImageRow",
+    "change_facts",
+    "erase",
+    "image_list",
+    "load_facts",
+    "load_shown",
+    "reinstate",
+    "revision",
+]
 
 IMAGES = RESOURCE_TYPES["docker"]
 Object = dict[str, Any]
@@ -126,6 +136,26 @@ async def change_facts(
     """Stores staff's facts about an image; raises `NotFound`, `Invalid`, `Conflict` or `PreconditionFailed`."""
     async with context.db.write(by=principal) as tx:
         await crud.change(tx, IMAGES, pk, {}, context.keyring, facts=values, if_match=if_match)
+
+
+@dataclass(frozen=True, slots=True)
+class ShownImage:
+    """An image for people: its fields with what they refer to, but without its credentials, and its row of the list."""
+
+    fields: Object
+    row: ImageRow
+    has_credentials: bool
+
+
+async def load_shown(context: Context, pk: int, version: int) -> ShownImage:
+    """Gives an image as of `version` or later; raises `NotFound`."""
+    table, snapshot = await context.image_tables.at(version), await context.images.at(version)
+    row, rendered = table.get(pk), snapshot.get(pk)
+    references = tuple(field.name for field in expandable(IMAGES))
+    fields, _ = await crud.load(context.db, projection(IMAGES.name, EVERYBODY, references), pk, context.disclosure())
+    if row is None or rendered is None:
+        raise NotFound(f"No docker image with pk {pk}.")
+    return ShownImage(fields, row, rendered.has_credentials)
 
 
 async def load_facts(context: Context, pk: int) -> Written:

@@ -89,6 +89,14 @@ class ImageTable:
         self._keys: dict[str, list[Key]] = {}
 
     @cached_property
+    def _by_pk(self) -> Mapping[int, ImageRow]:
+        return {row.pk: row for row in self.rows}
+
+    def get(self, pk: int) -> ImageRow | None:
+        """Gives the image with that pk, None where there is none."""
+        return self._by_pk.get(pk)
+
+    @cached_property
     def every(self) -> Bits:
         """All rows."""
         return (1 << len(self.rows)) - 1

@@ -45,8 +45,11 @@ async def of_image(db: Database, planner: PrefetchPlanner, principal: Principal,
     if pk not in plan.catalogue.images and pk not in await _names(db, [pk]):
         raise NotFound(f"No docker image with pk {pk}.")
     reported = await inventory.of_image(db, pk, sees_credentials=principal.sees_credentials)
+    is_in_rules = any(pk in rule.images for rule in plan.rules.rules)
+    if not reported and not is_in_rules:  # as are most images: the fleet need not be read
+        return {"image": pk, "nodes": []}
     workers = await inventory.workers(db)
-    fleet = await planner.fleet(plan)
+    fleet = await planner.fleet(plan) if is_in_rules else {}
     return {"image": pk, "nodes": await asyncio.to_thread(_nodes_with, plan, pk, fleet, workers, reported)}
 
 
