@@ -7,6 +7,7 @@ from bayplan.web.routes import PAGES
 
 MORE: Mapping[str, tuple[str, ...]] = {
     "/ask": ("/ask?worker=RTX+4090%2C+550.120", "/ask?node=1&task=train&framework=pytorch"),
+    "/nodes": ("/nodes?gpu=a&driver=%3E%3D535&sort=-driver&silent=true&label=zone&host=example",),
     "/login": ("/login?next=/images",),
     "/images": ("/images?q=pytorch&framework=PyTorch&cuda=none&sort=-nodes", "/images?q=nothing-is-called-so"),
     "/matrix": ("/matrix?framework=torch&gpu=A6000&driver=%3C600", "/matrix?gpu=none"),

@@ -1,12 +1,13 @@
 """The table of all pages, for the router, the navigation and the tests; the navigation has its order."""
 
-from bayplan.web import ask, image, images, log_in, matrix, overview
+from bayplan.web import ask, image, images, log_in, matrix, nodes, overview
 from bayplan.web.page import PageRoute
 
 PAGES: tuple[PageRoute, ...] = (
     *overview.PAGES,
     *images.PAGES,
     *image.PAGES,
+    *nodes.PAGES,
     *ask.PAGES,
     *matrix.PAGES,
     *log_in.PAGES,

@@ -5,12 +5,15 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import orjson
+
 from bayplan.clock import now, timestamp
 from bayplan.db import crud
 from bayplan.db.database import Transaction
 from bayplan.db.principal import Principal
 from bayplan.db.projection import projection
 from bayplan.errors import Unauthenticated
+from bayplan.schemas.filters import Filter
 from bayplan.schemas.workers import JoinRequest, JoinTokenCreate
 from bayplan.server.auth.machine_secrets import hashed
 from bayplan.server.context import Context
@@ -92,6 +95,23 @@ async def _shown(context: Context, tx: Transaction, joined: JoinedWorker, secret
 async def list_workers(context: Context) -> Sequence[Object]:
     """Gives every worker, by address, with the pks of its nodes."""
     return await fleet_store.list_workers(context.db)
+
+
+async def nodes(
+    context: Context, principal: Principal, chosen: Filter, *, limit: int, offset: int
+) -> tuple[list[Object], int]:
+    """Gives a part of the nodes that a filter chooses, with their generations, and how many there are; raises `Invalid`."""
+    shown = projection("nodes", principal, ("hardware_generation",))
+    asked = crud.listing(shown, principal, chosen, limit=limit, offset=offset)
+    page = await crud.page(context.db, asked, context.disclosure())
+    return orjson.loads(page.body), page.total or 0
+
+
+async def node(context: Context, principal: Principal, pk: int) -> Object:
+    """Gives a node with its generation; raises `NotFound`."""
+    shown = projection("nodes", principal, ("hardware_generation",))
+    loaded, _ = await crud.load(context.db, shown, pk, context.disclosure())
+    return dict(orjson.loads(orjson.dumps(loaded)))
 
 
 async def states(context: Context) -> Object:
