@@ -30,6 +30,8 @@ from bayplan.web.verdicts import left_out, worker_phrase
 
 OF_EACH = 3
 """The images of each framework that are shown where the question names none: as many as `bayplan match` shows."""
+_MOST_KINDS = 250
+"""The kinds of nodes that can be chosen from the list, those with the most nodes; of another kind one node is typed."""
 _WORKERS = ("worker", "node", "kind")
 _TASKS = ("task", "domain", "framework")
 _FIELD_OF = {
@@ -152,9 +154,11 @@ async def _shown(
     **values: object,
 ) -> Response:
     snapshot, fleet = await context.judge.at(call.version), await context.kinds.at(call.version)
+    largest = set(sorted(range(len(fleet.kinds)), key=lambda place: -fleet.sizes[place])[:_MOST_KINDS])
+    if (chosen := fleet.by_identifier.get(form.text("kind"))) is not None:
+        largest.add(chosen)
     kinds = [
-        (kind.identifier, f"{title} ({len(kind.nodes):,})")
-        for kind, title in zip(fleet.kinds, fleet.titles, strict=True)
+        (fleet.kinds[place].identifier, f"{fleet.titles[place]} ({fleet.sizes[place]:,})") for place in sorted(largest)
     ]
     shown = {"answer": None, "place": None, "pasted": (), "notes": ()} | values
     answer = shown["answer"]
