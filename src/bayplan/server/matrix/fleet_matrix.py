@@ -1,9 +1,9 @@
 """A matrix with the catalogue that it is of, and as people see it."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 
-from bayplan.domain.compatibility.bits import places
 from bayplan.domain.compatibility.matrix import Cell, Matrix
 from bayplan.domain.compatibility.tables import Tables
 from bayplan.exports.matrix_picture import MatrixPicture, PictureCell, PicturedImage, drawn
@@ -43,16 +43,18 @@ class FleetMatrix:
             [(kind.identifier, facts_shown(kind.node, self.tables), len(kind.nodes)) for kind in kinds],
             [(group.identifier, group.images) for group in groups],
             [list(map(pictured, row)) for row in zip(*self.matrix.columns, strict=True)] or [[] for _ in groups],
-            pictured_images(self.catalogue),
+            pictured_images(self.catalogue, (pk for group in groups for pk in group.images)),
         )
 
 
-def pictured_images(catalogue: CatalogueSnapshot) -> dict[int, PicturedImage]:
-    """Gives what a picture shows of each image of the catalogue, by pk."""
-    entries = catalogue.index.order.entries
+def pictured_images(catalogue: CatalogueSnapshot, pks: Iterable[int]) -> dict[int, PicturedImage]:
+    """Gives what a picture shows of these images of the catalogue, by pk."""
+    order = catalogue.index.order
     shown = {}
-    for place in places(catalogue.index.every):
-        _, _, pk, _, (name, version) = entries[place]
+    for pk in pks:
+        place = order.place(pk)
+        assert place is not None
+        name, version = order.entries[place][4]
         image = catalogue.images[pk]
         framework = "-" if image.framework is None else f"{image.framework} {image.framework_version}"
         shown[pk] = PicturedImage(f"{name}:{version}", framework, image.cuda)

@@ -1,7 +1,7 @@
 """The matrix of a fleet, as an object and as a picture, and one cell of it with its reasons."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,11 +14,11 @@ from bayplan.db.resource_types import RESOURCE_TYPES
 from bayplan.domain.compatibility.groups import ImageGroup, KindOfNodes, groups_of, kinds_of
 from bayplan.domain.compatibility.matrix import Matrix, matrix
 from bayplan.domain.compatibility.verdict import Verdict
-from bayplan.errors import NotFound
+from bayplan.errors import Invalid, NotFound
 from bayplan.exports.matrix_picture import PicturedImage
 from bayplan.schemas.matrix import MatrixRequest
 from bayplan.server.context import Context
-from bayplan.server.matching.queries import facts_shown, load_nodes, today
+from bayplan.server.matching.queries import CatalogueSnapshot, facts_shown, load_nodes, today
 from bayplan.server.matrix.fleet_matrix import FleetMatrix, pictured_images
 
 __all__ = ["FleetMatrix", "GroupOnKind", "fleet_matrix", "group_on_kind", "is_volatile", "node_names", "whole_matrix"]
@@ -58,28 +58,32 @@ async def fleet_matrix(context: Context, principal: Principal, request: MatrixRe
 
 async def group_on_kind(context: Context, group: str, kind: str, version: int) -> GroupOnKind:
     """Gives a cell of the matrix by the identifiers of its group and its kind; raises `NotFound` where there is no such one now."""
-    catalogue = await context.judge.at(version)
-    nodes = await load_nodes(context.db)
+    catalogue, groups, kinds = await _groups_and_kinds(context, version)
+    members = next((each for each in groups if each.identifier == group), None)
+    if members is None:
+        detail = "No images need just that now: they were changed or deleted. The matrix has the groups that there are."
+        raise NotFound(detail)
+    on = next((each for each in kinds if each.identifier == kind), None)
+    if on is None:
+        detail = "No nodes offer just that now: they were changed or deleted. The matrix has the kinds that there are."
+        raise NotFound(detail)
+    explained = await asyncio.to_thread(catalogue.index.verdicts(on.node, today()).explained, [members.place])
+    images = await asyncio.to_thread(pictured_images, catalogue, members.images)
+    return GroupOnKind(members, on, facts_shown(on.node, catalogue.tables), explained[0][1], images)
 
-    def work() -> GroupOnKind:
-        index = catalogue.index
-        same_kind = [each for each in kinds_of(nodes, index.tables, index.rules) if each.identifier == kind]
-        same_group = [each for each in groups_of(index, index.every) if each.identifier == group]
-        if not same_group:
-            raise NotFound(
-                "No images need just that now: they were changed or deleted. The matrix has the groups that there are."
-            )
-        if not same_kind:
-            raise NotFound(
-                "No nodes offer just that now: they were changed or deleted. The matrix has the kinds that there are."
-            )
-        members, on = same_group[0], same_kind[0]
-        ((_, verdict),) = index.verdicts(on.node, today()).explained([members.place])
-        named = pictured_images(catalogue)
-        images = {pk: named[pk] for pk in members.images}
-        return GroupOnKind(members, on, facts_shown(on.node, catalogue.tables), verdict, images)
 
-    return await asyncio.to_thread(work)
+async def _groups_and_kinds(
+    context: Context, version: int
+) -> tuple[CatalogueSnapshot, Sequence[ImageGroup], Sequence[KindOfNodes]]:
+    """All groups and kinds: those of the matrix that is kept, unless there are too many verdicts for it."""
+    try:
+        fleet = await whole_matrix(context, version)
+    except Invalid:
+        catalogue = await context.judge.at(version)
+        index, nodes = catalogue.index, await load_nodes(context.db)
+        groups = await asyncio.to_thread(groups_of, index, index.every)
+        return catalogue, groups, await asyncio.to_thread(kinds_of, nodes, index.tables, index.rules)
+    return fleet.catalogue, fleet.matrix.groups, fleet.matrix.kinds
 
 
 async def node_names(context: Context, pks: list[int]) -> dict[int, str]:
