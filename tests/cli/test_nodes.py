@@ -137,3 +137,16 @@ def test_several_are_shown_below_each_other(shell: Shell) -> None:
     assert shell.run("nodes", "show", *nodes, "-o", "name").out == "".join(f"{node}#0\n" for node in nodes)
     images = ("pytorch:2.4.1-cuda12.4-cudnn9-runtime", "pytorch:2.7.1-cuda12.8-cudnn9-runtime")
     assert shell.run("images", "show", *images, "-o", "name").out.split() == [*images]
+
+
+def test_driver_upgrades_by_kind_with_the_best_marked(shell: Shell) -> None:
+    printed = shell.run("nodes", "upgrades", "--gpu", "A100").out
+    assert re.search(
+        r"^NVIDIA A100\S*, driver 535\.\S+, maintained until 2026-06-30 \(\d nodes?\)$", printed, re.MULTILINE
+    )
+    assert re.search(r"^580\.\S+ +long-term support +2028-06-30 +\d+ .*", printed, re.MULTILINE)
+    assert printed.count(" best\n") == len(re.findall(r"^DRIVER ", printed, re.MULTILINE)) > 0
+    answer = json.loads(shell.run("nodes", "upgrades", "--gpu", "A100", "--json").out)
+    assert {kind["worker"]["gpu_name"] for kind in answer["kinds"]} == {"NVIDIA A100-SXM4-80GB"}
+    assert shell.run("nodes", "upgrades", "--gpu", "A100", "-o", "name").out.startswith(("580.", "595.", "620"))
+    assert "worth making" in shell.run("nodes", "upgrades", "--gpu", "nothing").out

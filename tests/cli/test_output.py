@@ -212,6 +212,7 @@ def test_what_has_no_names_says_so(shell: Shell) -> None:
         "nodes list",
         "match --node t4.example.org --framework pytorch",
         "why pytorch:2.9.1-cuda13.0-cudnn9-runtime --node p100.example.org",
+        "nodes upgrades",
         "list licences",
     ],
 )

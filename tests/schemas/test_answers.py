@@ -152,6 +152,7 @@ def matching(service: Service, worker: Joined, people: list[httpx2.Client]) -> N
         assert ok(client.get(f"/v1/docker/{image}/floor"))
         assert ok(client.get("/v1/docker/runnable"))
         assert ok(client.post("/v1/docker/matrix"))["verdicts"]
+        assert ok(client.get("/v1/nodes/upgrades"))["kinds"]
         old = {"changes": [{"set": {"driver_version": "390.48"}}]}
         assert ok(client.post("/v1/docker/what-if", json=old))["images"]["lost"]
 

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from bayplan.schemas.history import HistoryEntry
     from bayplan.schemas.match import MatchAnswer
     from bayplan.schemas.matrix import MatrixAnswer
+    from bayplan.schemas.upgrades import UpgradesAnswer
     from bayplan.schemas.what_if import WhatIfAnswer
 
 Catalogue = dict[str, list[dict[str, Any]]]
@@ -180,6 +181,11 @@ class Client:
         """
         body = {"filter": {"expressions": list(images)}, "nodes": {"expressions": list(nodes)}}
         answer: MatrixAnswer = self._transport.request("POST", "/v1/docker/matrix", body)
+        return answer
+
+    def upgrades(self) -> "UpgradesAnswer":
+        """The driver upgrades worth making on each kind of nodes: what each unlocks, makes native and breaks."""
+        answer: UpgradesAnswer = self._transport.request("GET", "/v1/nodes/upgrades")
         return answer
 
     def remember_answers(self) -> None:

@@ -25,6 +25,7 @@ from bayplan.server.resources import RESOURCES
 from bayplan.server.scans import routes as scans
 from bayplan.server.sessions import routes as sessions
 from bayplan.server.tokens import routes as tokens
+from bayplan.server.upgrades import routes as upgrades
 from bayplan.server.users import routes as users
 from bayplan.server.what_if import routes as what_if
 
@@ -34,6 +35,7 @@ API_ROUTES: tuple[Route, ...] = (
     *lifecycles.ROUTES,
     *matching.ROUTES,
     *matrix.ROUTES,
+    *upgrades.ROUTES,
     *what_if.ROUTES,
     *floors.ROUTES,
     *inspections.ROUTES,

@@ -81,7 +81,7 @@ def show_one(image: ExpandedImageAnswer, state: Text, deprecated: str | None) ->
     )
 
 
-def deprecation(lifecycle: LifecycleAnswer, successor: ImageAnswer | None) -> str | None:
+def deprecation(lifecycle: LifecycleAnswer, successor: ExpandedImageAnswer | None) -> str | None:
     """Since when and why an image is deprecated, and what to use instead; None where it is not."""
     if not lifecycle["deprecated"]:
         return None

@@ -22,7 +22,7 @@ def show(images: ImagesWords, server: Server = None, output_format: Output = TAB
         def view(image: "ExpandedImageAnswer") -> None:
             checks = client.images.checks(image["pk"])
             lifecycle = client.images.lifecycle(image["pk"])
-            successor = None if lifecycle["successor"] is None else client.images.get(lifecycle["successor"])
+            successor = None if lifecycle["successor"] is None else client.images.by_key(lifecycle["successor"])
             deprecation = image_view.deprecation(lifecycle, successor)
             image_view.show_one(image, check_view.state_line(checks), deprecation)
             check_view.show_history(checks)

@@ -208,6 +208,15 @@ class Tables(LibraryTables):
         """The newest driver branch in the tables; a later one supports at least its CUDA."""
         return max(row.branch for row in self.driver_branches)
 
+    def branch_of(self, driver: DriverVersion) -> DriverBranch | None:
+        """The row of a driver's branch; None where it has none."""
+        return next((row for row in self.driver_branches if row.branch == driver.branch), None)
+
+    def newest_driver(self, branch: int) -> DriverVersion:
+        """The newest driver of a branch that a CUDA release ships with; the branch's number where none is listed."""
+        drivers = [driver for driver in self._drivers_by_release.values() if driver.branch == branch]
+        return max(drivers, default=DriverVersion.parse(str(branch)))
+
     def driver_cuda(self, driver: DriverVersion) -> CudaVersion | None:
         """The newest CUDA that a driver supports; a branch that is not listed counts as the next lower one.
 

@@ -1,0 +1,1 @@
+"""The driver upgrades of a fleet that are worth making."""
