@@ -148,6 +148,26 @@ def test_a_rule_by_each_spelling_of_a_framework(shell: Shell, name: str) -> None
         shell.run("prefetch", "rm", f"{name} {number}", "-y")
 
 
+def test_a_rule_for_the_nodes_with_labels(shell: Shell, name: str) -> None:
+    image = "pytorch:2.4.1-cuda12.4-cudnn9-runtime"
+    address = "labelled-3.example.net"
+    shell.run("nodes", "add", address, "--label", "zone=a", "--driver", "550.54.15", "--gpu", "L4")
+    selectors = ("--label", "zone in (a,b),!spare", "-l", "zone!=c")
+    rule = json.loads(shell.run("prefetch", "add", name, "--image", image, *selectors, "--json").out)
+    listed = shell.run("nodes", "list", "-q", *selectors).out.split()
+    assert listed == [f"{address}#0"]
+    assert len(rule["nodes"]["expressions"]) == 3
+    assert "labels.zone is a or labels.zone is b" in shell.run("prefetch", "show", name).out
+    assert image in shell.run("prefetch", "status", "--node", address).out
+    edited = shell.run("prefetch", "edit", name, "-l", "zone=nowhere").out
+    assert edited.startswith(f"Changed nodes of the rule '{name}'.\nSo far it lets no node through")
+    assert image not in shell.run("prefetch", "status", "--node", address).out
+    error = shell.run("prefetch", "edit", name, "--label", "zone=a b", code=2).err
+    assert "--label zone=a b" in re.sub(r"\s+", " ", error)
+    shell.run("prefetch", "rm", name, "-y")
+    shell.run("nodes", "rm", address, "-y")
+
+
 def test_a_rule_is_edited_by_the_options_of_add(shell: Shell, name: str) -> None:
     image = "pytorch:2.4.1-cuda12.4-cudnn9-runtime"
     shell.run("prefetch", "add", name, "--task", "train", "--node", "t4")

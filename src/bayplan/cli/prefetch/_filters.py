@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from bayplan.cli.node_labels import selected
 from bayplan.client import Client, any_of, both, exact
 from bayplan.client.collection import key
 from bayplan.client.filters import Expression
@@ -34,8 +35,13 @@ def images(
     return {"expressions": _all_of(kinds), "order_by": [newest, {"field": "name"}, {"field": "version"}]}
 
 
-def nodes(client: Client, names: Sequence[str], generations: Sequence[str]) -> dict[str, list[Expression]]:
-    """Gives the filter for nodes that meet one option of each kind. Raises `NotFound` and `Invalid`."""
+def nodes(
+    client: Client, names: Sequence[str], generations: Sequence[str], labels: Sequence[str]
+) -> dict[str, list[Expression]]:
+    """Gives the filter for nodes that meet one name, one generation and every label.
+
+    Raises `NotFound` and `Invalid`, and `UsageError` for what is no selector.
+    """
     kinds = (
         [_node(client, name) for name in names],
         [
@@ -45,7 +51,7 @@ def nodes(client: Client, names: Sequence[str], generations: Sequence[str]) -> d
             for generation in generations
         ],
     )
-    return {"expressions": _all_of(kinds), "order_by": []}
+    return {"expressions": [*_all_of(kinds), *selected(labels)], "order_by": []}
 
 
 def _all_of(kinds: Sequence[list[Expression]]) -> list[Expression]:

@@ -30,6 +30,12 @@ Nodes = Annotated[
 Generations = Annotated[
     list[str] | None, typer.Option(metavar="NAME", help="For GPUs of that generation: Ampere, ...; repeat it.")
 ]
+Labels = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--label", "-l", metavar="SELECTOR", help="For nodes with that label: zone=a, zone!=a, !gpu.tier; repeat it."
+    ),
+]
 Filter = Annotated[
     str | None, typer.Option(metavar="JSON", help="A filter as the API takes it, in place of those options.")
 ]

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from bayplan.cli.options import TABLE, Output, Server, UsageError
-from bayplan.cli.prefetch._options import Domains, Filter, Frameworks, Generations, Images, Nodes, Tasks
+from bayplan.cli.prefetch._options import Domains, Filter, Frameworks, Generations, Images, Labels, Nodes, Tasks
 
 
 def add(
@@ -17,6 +17,7 @@ def add(
     images_filter: Filter = None,
     node: Nodes = None,
     generation: Generations = None,
+    label: Labels = None,
     nodes_filter: Filter = None,
     server: Server = None,
     output_format: Output = TABLE,
@@ -24,13 +25,13 @@ def add(
     """Add a rule: its images are desired on its nodes.
 
     As far as these run there. Without an option about nodes it is for all. Options of one kind add to each other, of several
-    kinds all have to be met. What there is not is refused.
+    kinds all have to be met, and each label too. What there is not is refused, but for labels.
     """
     from bayplan.cli import connection, output
     from bayplan.cli.prefetch import _options as options
     from bayplan.cli.prefetch import _view as prefetch_view
 
-    words = ((task, domain, framework, image), images_filter, (node, generation), nodes_filter)
+    words = ((task, domain, framework, image), images_filter, (node, generation, label), nodes_filter)
     options.require_one_way(*words)
     if images_filter is None and not any(words[0]):
         raise UsageError("Say which images: --task, --domain, --framework or --image; --images-filter '{}' is all.")

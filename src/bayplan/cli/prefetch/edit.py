@@ -11,6 +11,7 @@ from bayplan.cli.prefetch._options import (
     Frameworks,
     Generations,
     Images,
+    Labels,
     Nodes,
     RuleName,
     Tasks,
@@ -27,6 +28,7 @@ def edit(
     images_filter: Filter = None,
     node: Nodes = None,
     generation: Generations = None,
+    label: Labels = None,
     nodes_filter: Filter = None,
     server: Server = None,
     output_format: Output = TABLE,
@@ -40,7 +42,7 @@ def edit(
     from bayplan.cli.prefetch import _options as options
     from bayplan.cli.prefetch import _view as prefetch_view
 
-    words = ((task, domain, framework, image), images_filter, (node, generation), nodes_filter)
+    words = ((task, domain, framework, image), images_filter, (node, generation, label), nodes_filter)
     options.require_one_way(*words)
     if name is None and images_filter is None and nodes_filter is None and not any((*words[0], *words[2])):
         raise UsageError("Say what to change, as in `--generation Ampere`; --help lists what there is.")
