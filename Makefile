@@ -1,7 +1,7 @@
 # Everything that a newcomer or a robot does here. `make` alone prints the list.
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test lint check fuzz-api fuzz-registry bench bench-registries bench-credentials bench-fleet bench-scans flood fuzz-index tables truth facts tour docs clean
+.PHONY: help install run test lint check fuzz-api fuzz-registry bench bench-registries bench-credentials bench-fleet bench-scans flood fuzz-index tables truth facts tour pictures docs clean
 
 BIN := .venv/bin
 # Options for the command that a target runs: make run ARGS="--port 8080", make test ARGS="-k licences".
@@ -71,6 +71,9 @@ facts: .venv/.dev ## Hold the reading of configurations against images whose fac
 
 tour: .venv/.dev ## Run the commands of README.md and docs/tour.md on fresh servers and write their real output there
 	@$(BIN)/python -m tests.readme
+
+pictures: .venv/.dev ## Open the main pages in Chromium, light and dark, and write docs/pictures
+	@$(BIN)/python -m tests.web.pictures
 
 docs: .venv/.dev ## Build docs/ as a site with search, in build/docs; no internet is needed
 	$(BIN)/sphinx-build -q -W --keep-going -b html docs build/docs

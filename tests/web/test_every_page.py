@@ -6,6 +6,7 @@ import subprocess
 from functools import cache
 from html.parser import HTMLParser
 from pathlib import Path
+from urllib.parse import urljoin
 
 import httpx2
 import pytest
@@ -23,6 +24,7 @@ from tests.web.conftest import PageClient
 JAVA = shutil.which("java")
 MOST_BYTES = 300_000
 MOST_SCRIPT_BYTES = 3_000
+PATHS = {page.path for page in PAGES}
 ADDRESSES = [pytest.param(page, address, id=address) for page, address in SHOWN]
 
 
@@ -89,6 +91,20 @@ def test_its_elements_are_named_and_hold_no_code(
     tokens = [field for field in elements.named("input") if field.get("name") == "form_token"]
     posted = [form for form in elements.named("form") if form.get("method") == "post"]
     assert len(tokens) == len(posted) - (page.path == "/login")
+
+
+@pytest.mark.parametrize(("page", "address"), ADDRESSES)
+def test_its_links_have_parameters_that_their_pages_take(
+    as_staff: PageClient, as_nobody: PageClient, page: PageRoute, address: str
+) -> None:
+    client = client_of(page, as_staff, as_nobody)
+    links = [urljoin(address, str(link["href"])) for link in Elements(answer(client, address).text).named("a")]
+    # One of those that differ in a key or in the value of a parameter alone.
+    alike = {re.sub(r"/\d+|=[^&]*", "", link): link.partition("#")[0] for link in links}
+    for link in alike.values():
+        assert link.startswith("/"), link
+        if re.sub(r"/\d+(?=/|$)", "/{pk}", link.partition("?")[0]) in PATHS:
+            assert answer(client, link).status_code in (200, 303), link
 
 
 @pytest.mark.parametrize("page", [page for page in PAGES if not page.access.is_public], ids=lambda page: page.name)

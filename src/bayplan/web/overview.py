@@ -42,6 +42,7 @@ class Attention:
     tone: str
     sentence: str
     path: str
+    """Empty where no page shows more than the objects that are named."""
     named: Sequence[Link] = ()
     more: int = 0
 
@@ -114,7 +115,7 @@ def _ends(state: Overview) -> Iterator[Attention]:
         yield Attention(
             "warn",
             f"{count(ends.past, 'image')} past the end of life",
-            "/images?sort=end_of_life",
+            "",
             named[: ends.past],
             max(0, ends.past - len(named)),
         )
@@ -123,7 +124,7 @@ def _ends(state: Overview) -> Iterator[Attention]:
         yield Attention(
             "plain",
             f"{count(ends.soon, 'image')} that will be past the end of life within 90 days",
-            "/images?sort=end_of_life",
+            "",
             shown,
             ends.soon - len(shown),
         )

@@ -25,6 +25,7 @@ SOON = timedelta(days=90)
 """How long before an image's end of life somebody has to look for another."""
 MOST_NAMED = 3
 """Objects that are named of each kind of trouble; the rest are counted."""
+_MOST_ENDING = 10
 _MOST_FAILING = 100
 
 
@@ -148,7 +149,7 @@ async def _ends(context: Context, version: int) -> EndsOfLife:
 
     ends = await asyncio.to_thread(work)
     past = sum(last_day < day for last_day, _ in ends)
-    return EndsOfLife(past, len(ends) - past, await _named(context.db, ends[:MOST_NAMED]))
+    return EndsOfLife(past, len(ends) - past, await _named(context.db, ends[:_MOST_ENDING]))
 
 
 async def _named(db: Database, ends: Sequence[tuple[date, int]]) -> Sequence[EndingImage]:
