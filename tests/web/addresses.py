@@ -11,7 +11,7 @@ MORE: Mapping[str, tuple[str, ...]] = {
     "/login": ("/login?next=/images",),
     "/images": ("/images?q=pytorch&framework=PyTorch&cuda=none&sort=-nodes", "/images?q=nothing-is-called-so"),
     "/matrix": ("/matrix?framework=torch&gpu=A6000&driver=%3C600", "/matrix?gpu=none"),
-    "/images/{pk}": ("/images/31?grade=no",),
+    "/images/{pk}": ("/images/31?grade=no", "/images/28"),
 }
 """By a page's path, addresses beside its own: with a query, of another object."""
 OWN: Mapping[str, str] = {"/matrix/{group}/{kind}": "/matrix/c7a4e4f8a6e7/bd7b4a57f9e2"}

@@ -1,6 +1,7 @@
 """The page of an image: what it is, where every fact comes from, where it runs and why not, and who has it."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import Annotated, Any, cast
@@ -12,13 +13,14 @@ from bayplan.domain import units
 from bayplan.domain.compatibility.image import FACTS
 from bayplan.domain.compatibility.verdict import ORDER, Grade, Reason
 from bayplan.domain.node_names import NodeName
+from bayplan.errors import Invalid
 from bayplan.exports.compose import compose
 from bayplan.exports.dra import dra
 from bayplan.exports.kubernetes import kubernetes
 from bayplan.exports.matrix_picture import kind_title
 from bayplan.exports.nfd import nfd
 from bayplan.exports.slurm import slurm
-from bayplan.schemas.floors import DriverRangeAnswer, GpuFloorAnswer, PlatformFloorAnswer
+from bayplan.schemas.floors import DriverRangeAnswer, FloorAnswer, GpuFloorAnswer, PlatformFloorAnswer
 from bayplan.server.checks import queries as checks
 from bayplan.server.context import Context
 from bayplan.server.floors import queries as floors
@@ -156,7 +158,7 @@ async def image(context: Context, call: PageCall[ImageParameters]) -> Response:
             (platform, _floor_fields(platform), list(_gpu_rows(platform["gpus"] or ())))
             for platform in floor["platforms"]
         ],
-        exports=[(label, export(floor)) for label, export in _EXPORTS] if shown.row.state != "deleted" else [],
+        exports=list(_exports(floor)) if shown.row.state != "deleted" else [],
         changes=[(entry, _changed(entry["changes"])) for entry in changes],
         columns=_COLUMNS,
     )
@@ -273,6 +275,13 @@ def _drivers(span: DriverRangeAnswer) -> str:
     first, below = span["first"], span["below"]
     start = "any" if first is None and below is None else "" if first is None else f"from {first}"
     return " ".join(part for part in (span["grade"], start, f"below {below}" if below else "") if part)
+
+
+def _exports(floor: FloorAnswer) -> Iterator[tuple[str, str]]:
+    """The files for other programs; an image without use of a GPU has none of those that ask for one."""
+    for label, export in _EXPORTS:
+        with suppress(Invalid):
+            yield label, export(floor)
 
 
 PAGES = (PageRoute("GET", "/images/{pk}", image, query=ImageParameters),)
