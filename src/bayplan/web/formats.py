@@ -12,6 +12,11 @@ def moment(timestamp: str | None) -> str:
     return "never" if timestamp is None else f"{timestamp[:10]} {timestamp[11:16]} UTC"
 
 
+def machine_time(timestamp: str) -> str:
+    """Gives a timestamp of the API as HTML's `datetime` takes it: to the millisecond."""
+    return f"{timestamp[:19]}{timestamp[19:].rstrip('Z')[:4]}Z"
+
+
 def ago(timestamp: str | None) -> str:
     """Gives how long ago a timestamp of the API was: "3 minutes ago"."""
     if timestamp is None:
@@ -42,6 +47,7 @@ def count(value: int, noun: str, plural: str = "") -> str:
 FILTERS: Mapping[str, Callable[..., Any]] = {
     "moment": moment,
     "ago": ago,
+    "machine_time": machine_time,
     "size": size,
     "memory": memory,
     "number": number,
