@@ -64,12 +64,12 @@ def test_a_rule_for_an_image_makes_it_desired_on_the_node(shell: Shell, name: st
     image = "pytorch:2.4.1-cuda12.4-cudnn9-runtime"
     shell.run("prefetch", "add", name, "--image", image, "--node", "192.0.2.10")
     head, line, total = rows(shell.run("prefetch", "status", "--node", "192.0.2.10#1").out)
-    assert head == ["IMAGE", "WANTED", "STATE", "SIZE", "SINCE", "WHY"]
+    assert head == ["IMAGE", "DESIRED", "STATE", "SIZE", "SINCE", "WHY"]
     assert line[:3] == [image, "yes", "not yet"]
     assert total == ["1 image"]
     inventory = json.loads(shell.run("prefetch", "status", "--node", "192.0.2.10#1", "--json").out)
     assert [image["state"] for image in inventory["images"]] == [None]
-    assert shell.run("prefetch", "status", "--image", image).out == "No node is to hold it, or does.\n"
+    assert shell.run("prefetch", "status", "--image", image).out == "It is desired on no node, and present on none.\n"
     assert shell.run("prefetch", "status").out == "No machine has joined.\n"
     assert json.loads(shell.run("prefetch", "status", "--json").out) == []
     shell.run("prefetch", "rm", name, "-y")

@@ -71,6 +71,8 @@ FIELDS: Mapping[str, Fields] = {
         "machine": ("ip",),
         "worker": ("worker",),
         "nodes": ("nodes", "ip"),
+        "desired": ("wanted", "ip"),
+        "present": ("held", "ip"),
         **{name: (name, "ip") for name in ("wanted", "held", "pulling", "failed", "no_room", "unwanted")},
         "takes": ("held_bytes", "ip"),
         "since": ("changed",),

@@ -63,8 +63,8 @@ def show_workers(inventories: Sequence[WorkerInventory]) -> None:
     columns = (
         Column("machine", gives_way=True),
         Column("nodes", right=True, spare=2),
-        Column("wanted", right=True),
-        Column("held", right=True),
+        Column("desired", right=True),
+        Column("present", right=True),
         Column("pulling", right=True, spare=1),
         Column("failed", right=True),
         Column("no room", right=True),
@@ -87,21 +87,21 @@ def show_workers(inventories: Sequence[WorkerInventory]) -> None:
     ]
     if not rows:
         return show(Text("No machine has joined.", style=MUTED))
-    held = sum(inventory["held"] == inventory["wanted"] for inventory in inventories)
-    summary = f"{count(len(rows), 'machine')}, {held:,} with all that is wanted there"
+    complete = sum(inventory["held"] == inventory["wanted"] for inventory in inventories)
+    summary = f"{count(len(rows), 'machine')}, {complete:,} with all desired images"
     return show(table(columns, rows), Text(summary, style=MUTED))
 
 
 def show_node(inventory: NodeInventory) -> None:
     """Prints the images that a node has or is to have, a line for each."""
     entries = [(f"{image['name']}:{image['version']}", image) for image in inventory["images"]]
-    _show_inventory("image", entries, "No image is wanted or held there.")
+    _show_inventory("image", entries, "No image is desired or present there.")
 
 
 def show_image(inventory: ImageInventory) -> None:
     """Prints the nodes that have an image or are to have it, a line for each."""
     entries = [(f"{node['ip']}#{node['index']}", node) for node in inventory["nodes"]]
-    _show_inventory("node", entries, "No node is to hold it, or does.")
+    _show_inventory("node", entries, "It is desired on no node, and present on none.")
 
 
 def name(rule: Mapping[str, Any]) -> str:
@@ -122,7 +122,7 @@ def node_names(inventory: ImageInventory) -> list[str]:
 def _show_inventory(noun: str, entries: Sequence[tuple[str, ImageOfNode | NodeOfImage]], without_entries: str) -> None:
     columns = (
         Column(noun, gives_way=True),
-        Column("wanted"),
+        Column("desired"),
         Column("state"),
         Column("size", right=True, spare=2),
         Column("since", spare=1),
@@ -146,4 +146,6 @@ def _show_inventory(noun: str, entries: Sequence[tuple[str, ImageOfNode | NodeOf
 
 def state(name: str | None) -> Text:
     """The state of an image at a worker, in its colour; "not yet" where the worker has not reported one."""
-    return Text("not yet", style=MUTED) if name is None else Text(name.replace("_", " "), style=STYLES[name])
+    if name is None:
+        return Text("not yet", style=MUTED)
+    return Text("present" if name == "held" else name.replace("_", " "), style=STYLES[name])
