@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 import bayplan.cli
+from bayplan.cli.commands import GROUPS
 from tests.cli.conftest import Shell
 from tests.process import PROGRAM, running_server
 from tests.quick import quickest
@@ -98,9 +99,9 @@ def test_every_command_has_help(stranger: Shell, command: str) -> None:
     assert all(len(line) <= 80 for line in help_text.splitlines())
 
 
-@pytest.mark.parametrize("group", ["user", "secrets", "nodes"])
+@pytest.mark.parametrize("group", ["", *GROUPS])
 def test_a_group_says_of_each_command_what_it_does_in_a_whole_sentence(stranger: Shell, group: str) -> None:
-    commands = stranger.run(group, "--help").out.partition("Commands:\n")[2]
+    commands = stranger.run(*group.split(), "--help").out.partition("Commands:\n")[2]
     assert commands.split()
     assert [line for line in commands.splitlines() if line.endswith("...")] == []
 

@@ -30,7 +30,7 @@ TOP_LEVEL = (
 
 GROUPS = {
     "images": "The images of the catalogue.",
-    "nodes": "The nodes: each is a GPU of a machine, or a machine without a GPU.",
+    "nodes": "The nodes: the GPUs of machines, and machines without.",
     "worker": "This machine as a worker of a server.",
     "prefetch": "Rules that say which nodes pull which images in advance.",
     "credentials": "The credentials of registries.",

@@ -20,7 +20,10 @@ def export(
     server: Server = None,
     as_json: Annotated[bool, typer.Option("--json", help="As JSON [default: YAML]")] = False,
 ) -> None:
-    """Write the catalogue as a file that `apply` takes; without what bayplan ships, and without passwords of users."""
+    """Write the catalogue as a file that `apply` takes.
+
+    Without what bayplan ships, and without passwords of users.
+    """
     import json
 
     from bayplan.cli import connection, output

@@ -60,7 +60,9 @@ _SCRIPTS = {Shell.bash: _BASH, Shell.zsh: _ZSH, Shell.fish: _FISH}
 def completion(
     shell: Annotated[Shell, typer.Argument(metavar="SHELL", help="bash, zsh or fish.", show_default=False)],
 ) -> None:
-    """Print a script with which a shell completes commands, options and names.
+    """Print a script by which a shell completes words.
+
+    It completes commands, options, and names that the server has.
 
     In bash: source <(bayplan completion bash)
     """

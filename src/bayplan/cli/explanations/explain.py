@@ -21,7 +21,9 @@ def explain(
     ] = None,
     output_format: Output = TABLE,
 ) -> None:
-    """Say what a reason code, a grade, a field or a setting means; without WORD list them all.
+    """Say what a code, grade, field or setting means.
+
+    WORD is a reason code, a grade, a field or a setting; without it all are listed.
 
     Fields are those of images and nodes, and the facts about images; settings are the BAYPLAN_... variables.
     """

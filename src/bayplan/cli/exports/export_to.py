@@ -32,7 +32,7 @@ def export_to(
     ],
     server: Server = None,
 ) -> None:
-    """Print images as a file that a scheduler takes, with what they need.
+    """Print images, with what they need, for a scheduler.
 
     kubernetes: Pods for `kubectl apply -f -`, with a node affinity. dra: Pods that claim their GPU. slurm: a batch script with
     enroot. compose: services for `docker compose -f`. nfd: an image compatibility specification, to be attached to the image.

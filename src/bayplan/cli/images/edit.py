@@ -44,7 +44,7 @@ def edit(
     output_format: Output = TABLE,
     **facts: Any,
 ) -> None:
-    """Change fields of an image, and facts about it: those that options name."""
+    """Change fields of an image, and facts about it."""
     from bayplan.cli import connection, lookup, output
     from bayplan.cli.images import _view as image_view
 

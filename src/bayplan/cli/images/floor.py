@@ -4,9 +4,9 @@ from bayplan.cli.options import TABLE, ImageWords, Output, Server
 
 
 def floor(image: ImageWords, server: Server = None, output_format: Output = TABLE) -> None:
-    """Show what an image needs: the smallest driver, GPUs, memory.
+    """Show what an image needs: driver, GPUs, memory.
 
-    For each GPU that it runs on: with which drivers, and by which grade.
+    For each GPU that it runs on: from which driver on, and by which grade.
     """
     from bayplan.cli import connection, lookup, output
     from bayplan.cli.images import _floor_view as floor_view

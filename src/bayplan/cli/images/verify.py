@@ -42,7 +42,7 @@ def verify(
     server: Server = None,
     output_format: Output = TABLE,
 ) -> None:
-    """Check images in their registries, and list those that are not ok.
+    """Check images in their registries, and list faults.
 
     Without an IMAGE: those that were not ok or never checked. The server does the work, and goes on with it when this
     command is stopped.

@@ -48,7 +48,7 @@ def check(
     output_format: Output = TABLE,
     **facts: Any,
 ) -> None:
-    """Show whether an image runs on this machine, or on another, and why.
+    """Show whether an image runs here, or elsewhere, and why.
 
     It needs no server: it reads the image's manifest in its registry and this machine's hardware. The exit code is the
     verdict: 0 it runs, 3 it does not, 4 not known; 1 is an error, and 2 a command that is typed wrongly.

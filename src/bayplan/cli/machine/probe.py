@@ -4,7 +4,9 @@ from bayplan.cli.options import TABLE, Output
 
 
 def probe(*, output_format: Output = TABLE) -> None:
-    """Show what this machine has: GPUs, driver, container toolkit, and what could not be read and why.
+    """Show what this machine has: GPUs, driver, toolkit.
+
+    And what could not be read, and why.
 
     It needs no server and changes nothing. The exit code is 0 without a GPU, too.
     The JSON has a `worker` that `bayplan check IMAGE -` and the API's match take.

@@ -16,7 +16,7 @@ def fit(
     output_format: Output = TABLE,
     **facts: Any,
 ) -> None:
-    """Show on which nodes an image runs, by kind of node, best first.
+    """Show on which nodes an image runs, best first.
 
     Kinds that do not run it come last, with the reasons and what would change it.
     Options replace what is known of the nodes: --driver 570.211.01 asks what another driver would do.

@@ -43,7 +43,9 @@ def what_if(
     server: Server = None,
     output_format: Output = TABLE,
 ) -> None:
-    """Show what changes of nodes and images would lead to; nothing is changed.
+    """Show what changes of nodes and images would lead to.
+
+    Nothing is changed.
 
     The verdicts before and after, which images gain their first node or lose their last, and which nodes gain or lose every image
     for a task, with the reasons. Changes are made in the order in which help lists their options.

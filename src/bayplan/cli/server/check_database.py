@@ -15,7 +15,10 @@ def check_database(
     database: Database = None,
     output_format: Output = TABLE,
 ) -> None:
-    """Check the database: pages, tables, rows, references, versions, secrets. A running server goes on."""
+    """Check the database, its rows and references and secrets.
+
+    Pages, tables, rows, references, versions, secrets. A running server goes on.
+    """
     from bayplan.config import load_settings
 
     settings = load_settings(home=home, database=database)

@@ -17,7 +17,7 @@ class Versions(TypedDict):
 
 
 def version(server: Server = None, output_format: Output = TABLE) -> None:
-    """Say which bayplan this is, and which one answers at the server.
+    """Say which bayplan this is, and which one the server is.
 
     It needs neither a server nor a session.
     """

@@ -21,7 +21,10 @@ def login(
         bool, typer.Option("--token-stdin", help="Read a token for programs from the input, in place of a password.")
     ] = False,
 ) -> None:
-    """Log in to a server, and have commands ask it; the session lasts for days."""
+    """Log in to a server.
+
+    Commands ask it from then on. The session lasts for days.
+    """
     from bayplan.cli import connection
     from bayplan.client import Client, Tokens, contexts, stored_sessions
     from bayplan.client.tokens import clean_token

@@ -14,7 +14,7 @@ def revoke(
     yes: Yes = False,
     server: Server = None,
 ) -> None:
-    """End tokens at once; a program that has one is refused from then on."""
+    """End tokens at once: programs that have one are refused."""
     from bayplan.cli import connection, output, prompt
 
     with connection.connect(server) as client:

@@ -49,7 +49,7 @@ def pull(
     state: State = None,
     output_format: Output = TABLE,
 ) -> None:
-    """Pull the image that runs best on this machine, or the IMAGE that you name.
+    """Pull the image that runs best here, or the named IMAGE.
 
     It is pulled by the digest in the catalogue, and its reference is printed, as in:
     docker run --gpus device=0 $(bayplan worker pull --task train --domain od)

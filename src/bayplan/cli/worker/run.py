@@ -47,7 +47,9 @@ def run(
     ] = None,
     state: State = None,
 ) -> None:
-    """Send heartbeats, report changes, prefetch images and scan them, until stopped.
+    """Send heartbeats and changes, prefetch and scan images.
+
+    It runs until it is stopped.
 
     The desired images of this machine are those that prefetch rules name for its nodes.
     """
