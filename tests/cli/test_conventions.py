@@ -1,5 +1,6 @@
 """The conventions that all commands keep: walked from the program itself, so that a new command keeps them too."""
 
+import json
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -41,7 +42,7 @@ REMOVALS = re.compile(r"(.* )?(rm|revoke|revoke-join-token|leave)")
 
 SEVERAL = frozenset(
     (
-        *("images show", "nodes show", "prefetch show"),
+        *("images show", "images facts", "images floor", "nodes show", "prefetch show"),
         *(
             "images rm",
             "images reinstate",
@@ -100,6 +101,16 @@ def test_what_shows_or_removes_objects_takes_several(name: str, command: Any) ->
 def test_every_command_says_in_a_sentence_what_it_does() -> None:
     for name, command in commands():
         assert re.match(r"[A-Z].*[.;]$", command.help.splitlines()[0]), name
+
+
+def test_facts_and_floors_of_several_images(shell: Shell) -> None:
+    both = ("yolo_cpu:v7_2022-10-08-05_cpu", "vllm-openai:v0.9.2")
+    printed = shell.run("images", "facts", *both).out.splitlines()
+    assert [line for line in printed if line in both] == list(both)
+    floors = json.loads(shell.run("images", "floor", *both, "--json").out)
+    assert [f"{floor['name']}:{floor['version']}" for floor in floors] == list(both)
+    facts = json.loads(shell.run("images", "facts", *both, "--json").out)
+    assert facts[1] == json.loads(shell.run("images", "facts", both[1], "--json").out)
 
 
 def test_exit_codes_are_those_of_commands() -> None:

@@ -84,7 +84,11 @@ def render(
 
 
 def render_each(
-    answers: Sequence[Any], output_format: OutputFormat, *, view: Callable[[Any], object], name: Callable[[Any], str]
+    answers: Sequence[Any],
+    output_format: OutputFormat,
+    *,
+    view: Callable[[Any], object],
+    name: Callable[[Any], str] | None = None,
 ) -> None:
     """Prints one object, or several below each other; for programs the object itself, or a list of several."""
 

@@ -16,8 +16,10 @@ _DIFFERENT = "yellow"
 _Line = tuple[Text, Text, Text, Text]
 
 
-def show_facts(facts: FactsAnswer) -> None:
-    """Prints the facts, also those without a value; those whose sources disagree come first."""
+def show_facts(facts: FactsAnswer, title: str | None = None) -> None:
+    """Prints the facts, also those without a value; those whose sources disagree come first. `title` names their image."""
+    if title is not None:
+        show(Text(title, style="bold"))
     by_name = cast("Mapping[str, FactAnswer]", facts)  # a type checker takes the values of a TypedDict for objects
     differing = [name for name, fact in by_name.items() if _disagrees(fact)]
     names = [*differing, *(name for name in by_name if name not in differing)]
