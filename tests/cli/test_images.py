@@ -55,7 +55,9 @@ def test_a_list_fits_a_terminal(shell: Shell, columns: int) -> None:
 
 def test_no_color_is_honoured(shell: Shell) -> None:
     printed = replace(shell, variables={"NO_COLOR": "1"}).at_terminal("images", "list", "--limit", "1").out
-    assert "1 image" in printed
+    assert re.search(
+        r"^1 of \d\d+ images; a higher --limit shows more$", re.sub(r"\x1b\[[0-9;]*m", "", printed), re.MULTILINE
+    )
     assert not re.search(r"\x1b\[(?:\d+;)*(?:3|9)\d", printed)
 
 
@@ -70,6 +72,11 @@ def test_options_filter_the_list(shell: Shell) -> None:
     assert {image["name"] for image in listed("--framework", "vllm")} == {"vllm-openai"}
     assert [image["version"] for image in listed("--framework", "vLLM 0.9.2")] == ["v0.9.2"]
     assert len(listed("--limit", "3")) == 3
+    for order in ((), ("--sort-by", "url"), ("--task", "train", "--sort-by", "-pk")):
+        whole = len(listed(*order))
+        ending = f"\n3 of {whole} images; a higher --limit shows more\n"
+        assert shell.run("images", "list", "--limit", "3", *order).out.endswith(ending)
+        assert shell.run("images", "list", "--limit", str(whole), *order).out.endswith(f"\n{whole} images\n")
     assert listed("--name", "nothing like it") == []
     assert shell.run("images", "list", "--name", "nothing like it").out == "No images.\n"
 

@@ -124,6 +124,12 @@ def test_a_list_by_gpu_generation_driver_and_silence(shell: Shell) -> None:
     assert "t4.example.org#0" not in listed("--driver", ">=535")
     everything = listed()
     assert listed("--limit", "2") + listed("--limit", "2", "--offset", "2") == everything[:4]
+    count = len(everything)
+    ending = f"\n2 of {count} nodes; --offset 4 shows the next ones\n"
+    assert shell.run("nodes", "list", "--limit", "2", "--offset", "2").out.endswith(ending)
+    ending = f"\n{count - 2} of {count} nodes; a lower --offset shows the others\n"
+    assert shell.run("nodes", "list", "--offset", "2").out.endswith(ending)
+    assert shell.run("nodes", "list", "--limit", str(count)).out.endswith(f"\n{count} nodes\n")
     assert set(listed("--silent")) <= set(everything)
     assert "did you mean Ampere?" in shell.run("nodes", "list", "--generation", "Amper", code=1).err
     assert "a branch (535)" in shell.run("nodes", "list", "--driver", "new", code=1).err

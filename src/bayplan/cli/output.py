@@ -329,6 +329,13 @@ def count(number: int, noun: str) -> str:
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
+def count_of(shown: int, existing: int | None, noun: str, *, more: str = "a higher --limit shows more") -> str:
+    """The number of objects in a list, and of those that there are where it was cut: "1 of 62 images; ..."."""
+    if existing is None or shown >= existing:
+        return count(shown, noun)
+    return f"{shown:,} of {count(existing, noun)}; {more}"
+
+
 @contextmanager
 def working(activity: str) -> Iterator[None]:
     """Shows a spinner on a terminal while the block runs."""

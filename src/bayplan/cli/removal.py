@@ -85,8 +85,8 @@ def uses_of_rule(client: Client, rule: ExpandedPrefetchRuleAnswer) -> str:
     """How many nodes and images a rule is about, in a sentence."""
     from bayplan.cli.output import count
 
-    nodes = len(client.nodes.list(*rule["nodes"]["expressions"]))
-    images = len(client.images.list(*rule["images"]["expressions"]))
+    nodes = client.nodes.count(*rule["nodes"]["expressions"])
+    images = client.images.count(*rule["images"]["expressions"])
     return f" It is for {count(images, 'image')} on {count(nodes, 'node')}."
 
 

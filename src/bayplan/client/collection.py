@@ -2,7 +2,7 @@
 
 import builtins
 from collections.abc import Iterator, Mapping
-from typing import Any, Generic, Literal, TypeVar, overload
+from typing import Any, ClassVar, Generic, Literal, TypeVar, overload
 
 from bayplan.client.filters import Expression, any_of, exact, order
 from bayplan.client.transport import Params, Transport
@@ -35,10 +35,13 @@ class Collection(Generic[Item, Expanded]):
     """The fields that name an object, the first one before the others."""
     list_command = ""
     """The command that lists them."""
+    count_params: ClassVar[Params] = {"limit": 1}
+    """The parameters of the list that is asked for its number of objects."""
 
     def __init__(self, transport: Transport, path: str, references: tuple[str, ...] = ()) -> None:
         self._request = transport.request
         self._request_page = transport.request_page
+        self._request_total = transport.request_total
         self._request_if_changed = transport.request_if_changed
         self._path = path
         self._references = ",".join(references) or None
@@ -120,6 +123,11 @@ class Collection(Generic[Item, Expanded]):
         }
         params = {"limit": limit, "offset": offset, "expand": self._references if expand else None}
         return self._request("POST", f"{self._path}/list", body, params=params)
+
+    def count(self, *expressions: Expression, include_inactive: bool = False) -> int:
+        """The number of objects that satisfy every expression; they are not read."""
+        body = {"expressions": list(expressions), "include_inactive": include_inactive}
+        return self._request_total(f"{self._path}/list", self.count_params, body)
 
     def each(
         self,

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from bayplan.client.collection import Collection, Named
 from bayplan.client.filters import any_of, both, contains, exact
@@ -15,6 +15,7 @@ from bayplan.errors import Invalid, NotFound
 
 if TYPE_CHECKING:
     from bayplan.client.filters import Expression
+    from bayplan.client.transport import Params
     from bayplan.domain.reference import Reference
     from bayplan.schemas.docker import ExpandedImageAnswer, ImageAnswer  # noqa: F401  # the class below names it in a text
     from bayplan.schemas.inspection import InspectionAnswer
@@ -30,6 +31,8 @@ _NUMBERS = re.compile(r"[0-9]+(?:\.[0-9]+)+")
 
 class CatalogueImages(Collection["ImageAnswer", "ExpandedImageAnswer"]):
     """The images, and the inspections by which a digest names one."""
+
+    count_params: ClassVar[Params] = {"limit": 1, "credentials": "false"}
 
     def by_key(self, pk: int) -> ExpandedImageAnswer:
         """The image with that key, without credentials. Raises `NotFound`."""

@@ -121,6 +121,13 @@ class Transport:
         link = response.links.get("next")
         return drawn(self._content(response)), None if link is None else _query(link["url"])
 
+    def request_total(self, path: str, params: Params, body: object) -> int:
+        """Gives the number of objects on all pages of a list; `body` is its filter, `params` has the limit of a page."""
+        response = self._send("POST", path, body, params=params)
+        page = self._content(response)
+        total = response.headers.get("X-Total-Count", "")
+        return int(total) if total.isascii() and total.isdigit() else len(page)
+
     def request_public(self, path: str) -> Any:
         """Gives the JSON of a public answer, without authentication. Raises as `request` does."""
         return content_of(self.server, self._send("GET", path, is_public=True))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from rich.text import Text
 
-from bayplan.cli.output import MUTED, Column, count, fields, moment, show, table, words
+from bayplan.cli.output import MUTED, Column, count_of, fields, moment, show, table, words
 from bayplan.domain.reference import located
 from bayplan.errors import Invalid
 
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from bayplan.schemas.lifecycle import LifecycleAnswer
 
 
-def show_list(images: Sequence[ExpandedImageAnswer]) -> None:
-    """Prints the images as a table, a line for each."""
+def show_list(images: Sequence[ExpandedImageAnswer], existing: int | None = None) -> None:
+    """Prints the images as a table, a line for each; `existing` is the number of images where the list was cut."""
     columns = (
         Column("pk", right=True),
         Column("image", gives_way=True),
@@ -50,7 +50,7 @@ def show_list(images: Sequence[ExpandedImageAnswer]) -> None:
     ]
     if not rows:
         return show(Text("No images.", style=MUTED))
-    return show(table(columns, rows), Text(count(len(rows), "image"), style=MUTED))
+    return show(table(columns, rows), Text(count_of(len(rows), existing, "image"), style=MUTED))
 
 
 def show_one(image: ExpandedImageAnswer, state: Text, deprecated: str | None) -> None:

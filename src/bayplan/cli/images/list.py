@@ -71,9 +71,17 @@ def list_(
             client.match(worker={}, task=task, domain=domain, limit=1)
         if is_ordered_here:
             images = sorting.in_order(images, paths)
-        if not runnable:
-            images = images[:limit]
-            return output.render(images, output_format, view=image_view.show_list, name=image_view.reference)
-        references = {image["pk"]: image["reference"] for image in client.images.runnable()}
-    images = [image for image in images if image["pk"] in references][:limit]
-    return output.render(images, output_format, view=image_view.show_list, name=lambda image: references[image["pk"]])
+        existing = len(images)
+        references: dict[int, str] = {}
+        if runnable:
+            references = {image["pk"]: image["reference"] for image in client.images.runnable()}
+            images = [image for image in images if image["pk"] in references]
+            existing = len(images)
+        elif output_format.is_for_people and existing == limit:
+            existing = max(existing, client.images.count(*expressions, include_inactive=deleted))
+    return output.render(
+        images[:limit],
+        output_format,
+        view=lambda images: image_view.show_list(images, existing),
+        name=(lambda image: references[image["pk"]]) if runnable else image_view.reference,
+    )

@@ -10,7 +10,7 @@ from rich.text import Text
 
 from bayplan.cli.node_facts import NODE_FACTS
 from bayplan.cli.node_labels import shown as labels_shown
-from bayplan.cli.output import MUTED, Column, ago, count, fields, memory, moment, show, table, words
+from bayplan.cli.output import MUTED, Column, ago, count, count_of, fields, memory, moment, show, table, words
 
 if TYPE_CHECKING:
     from bayplan.schemas.nodes import ExpandedNodeAnswer
@@ -21,8 +21,8 @@ SILENT_AFTER_SECONDS = 300
 _IN_TABLE = ("gpu_name", "compute_capability", "driver_version", "gpu_mem")
 
 
-def show_list(nodes: Sequence[ExpandedNodeAnswer]) -> None:
-    """Prints the nodes as a table, a line for each."""
+def show_list(nodes: Sequence[ExpandedNodeAnswer], existing: int | None = None, *, next_offset: int = 0) -> None:
+    """Prints the nodes as a table, a line for each; `existing` is the number of nodes where the list was cut."""
     wide = [name for name in NODE_FACTS if name not in _IN_TABLE]
     has_names = any(node["hostname"] not in (None, node["ip"]) for node in nodes)
     columns = (
@@ -56,7 +56,9 @@ def show_list(nodes: Sequence[ExpandedNodeAnswer]) -> None:
     ]
     if not rows:
         return show(Text("No nodes.", style=MUTED))
-    return show(table(columns, rows), Text(count(len(rows), "node"), style=MUTED))
+    is_last = existing is None or next_offset >= existing
+    more = "a lower --offset shows the others" if is_last else f"--offset {next_offset} shows the next ones"
+    return show(table(columns, rows), Text(count_of(len(rows), existing, "node", more=more), style=MUTED))
 
 
 def show_workers(workers: Sequence[WorkerAnswer]) -> None:

@@ -45,7 +45,14 @@ def list_(
             offset=offset or None,
             expand=not output_format.is_data,  # type: ignore[call-overload]  # either type of node has a name
         )
-    return output.render(nodes, output_format, view=node_view.show_list, name=node_view.name)
+        is_cut = bool(nodes) and (offset > 0 or len(nodes) == limit)
+        existing = client.nodes.count(*expressions) if is_cut and output_format.is_for_people else None
+    return output.render(
+        nodes,
+        output_format,
+        view=lambda nodes: node_view.show_list(nodes, existing, next_offset=offset + len(nodes)),
+        name=node_view.name,
+    )
 
 
 def _silent(after_seconds: int) -> "Expression":

@@ -73,10 +73,10 @@ def require_one_way(images: Words, images_filter: str | None, nodes: Words, node
 def hint_of_nothing(client: "Client", rule: Any) -> str:
     """A line that says so where a rule lets no image or no node through; empty for others."""
     matching = {
-        "image": client.images.list(*rule["images"]["expressions"], limit=1),
-        "node": client.nodes.list(*rule["nodes"]["expressions"], limit=1),
+        "image": client.images.count(*rule["images"]["expressions"]),
+        "node": client.nodes.count(*rule["nodes"]["expressions"]),
     }
-    nothing = [kind for kind, objects in matching.items() if not objects]
+    nothing = [kind for kind, number in matching.items() if not number]
     return f"\nSo far it lets no {' and no '.join(nothing)} through: is everything spelt right?" if nothing else ""
 
 
