@@ -132,3 +132,15 @@ def test_the_audit_log_is_shown(shell: Shell, image: str, username: str) -> None
     assert [entry["action"] for entry in by_name] == ["list", "docker_config"], "to find it by name is a list"
     assert json.loads(shell.run("audit", "--kind", "registry", "--name", HOST, "--image", image, "--json").out) == []
     assert shell.run("audit", "--image", "999999").out == "There are no entries.\n"
+
+
+def test_names_and_tables_give_no_password_away(shell: Shell) -> None:
+    """Neither the name of an image with credentials, nor one to which it is the nearest, nor a list."""
+    before = shell.run("audit", "--json").out
+    shell.run("images", "floor", "yolo_cpu:v7_2022-10-08-05_cpu")
+    assert "did you mean yolo_cpu" in shell.run("images", "floor", "yolo_cpuu", code=1).err
+    for options in ((), ("-q",), ("-o", "wide"), ("--limit", "9", "--sort-by", "pk"), ("--runnable",)):
+        assert "yolo" in shell.run("images", "list", "--name", "yolo", *options).out
+    assert "2 images in 2 groups" in shell.run("matrix", "--name", "yolo").out
+    assert shell.run("audit", "--json").out == before
+    assert "public" in shell.run("images", "show", "yolo_cpu").out

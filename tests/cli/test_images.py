@@ -338,12 +338,3 @@ def test_a_list_by_each_spelling_of_a_framework(shell: Shell) -> None:
     assert "1.9.0" not in names("--framework", "pytorch>=2.4")
     assert "did you mean TensorFlow?" in shell.run("images", "list", "--framework", "tensorflwo", code=1).err
     assert "did you mean train?" in shell.run("images", "list", "--task", "trian", code=1).err
-
-
-def test_a_name_that_is_looked_up_gives_no_password_away(shell: Shell) -> None:
-    """Neither the name of an image with credentials, nor one to which it is the nearest."""
-    before = shell.run("audit", "--json").out
-    shell.run("images", "floor", "yolo_cpu:v7_2022-10-08-05_cpu")
-    assert "did you mean yolo_cpu" in shell.run("images", "floor", "yolo_cpuu", code=1).err
-    assert shell.run("audit", "--json").out == before
-    assert "public" in shell.run("images", "show", "yolo_cpu").out

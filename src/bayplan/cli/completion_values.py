@@ -113,11 +113,11 @@ def _images(client: "Client", incomplete: str) -> Iterable[str]:
 
     name, colon, version = incomplete.partition(":")
     if "/" in name:
-        found = client.images.list(contains("url", incomplete), order_by=("url",), limit=_AT_MOST)
+        found = client.images.without_credentials(contains("url", incomplete), order_by=("url",), limit=_AT_MOST)
         return [image["url"] for image in found]
     of_version = [exact("name", name), contains("version", version)] if colon and version else []
     of_name = [exact("name", name)] if colon else [contains("name", name, case_insensitive=True)]
-    images = client.images.list(*(of_version or of_name), order_by=("name", "version"), limit=_AT_MOST)
+    images = client.images.without_credentials(*(of_version or of_name), order_by=("name", "version"), limit=_AT_MOST)
     return [f"{image['name']}:{image['version']}" for image in images if " " not in image["name"] + image["version"]]
 
 
@@ -135,7 +135,9 @@ def _tasks(client: "Client", incomplete: str) -> Iterable[str]:
     from bayplan.client import contains
 
     filters = [contains("tasks", incomplete)] if incomplete else []
-    return sorted({task for image in client.images.list(*filters, limit=_AT_MOST) for task in image["tasks"]})
+    return sorted(
+        {task for image in client.images.without_credentials(*filters, limit=_AT_MOST) for task in image["tasks"]}
+    )
 
 
 def _frameworks(client: "Client", incomplete: str) -> Iterable[str]:

@@ -95,7 +95,10 @@ def uses_of_user(client: Client, user: Mapping[str, Any]) -> str:
     from bayplan.client import exact
 
     tokens = [token["name"] for token in client.api_tokens.list(everyone=True) if token["owner"] == user["username"]]
-    images = [f"{image['name']}:{image['version']}" for image in client.images.list(exact("creator", user["pk"]))]
+    images = [
+        f"{image['name']}:{image['version']}"
+        for image in client.images.without_credentials(exact("creator", user["pk"]))
+    ]
     rules = [repr(rule["name"]) for rule in client.prefetch.list(exact("creator", user["pk"]))]
     return (
         _sentence("This ends", "token", tokens)

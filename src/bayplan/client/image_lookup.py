@@ -6,11 +6,11 @@ The server is asked with filters; however large the catalogue is, a few images a
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from bayplan.client.collection import Collection, Named
-from bayplan.client.filters import any_of, both, contains, exact
+from bayplan.client.filters import any_of, both, contains, exact, order
 from bayplan.errors import Invalid, NotFound
 
 if TYPE_CHECKING:
@@ -40,12 +40,24 @@ class CatalogueImages(Collection["ImageAnswer", "ExpandedImageAnswer"]):
         return image
 
     def without_credentials(
-        self, *expressions: Expression, include_inactive: bool = False, limit: int | None = None
+        self,
+        *expressions: Expression,
+        order_by: Sequence[str] = (),
+        include_inactive: bool = False,
+        limit: int | None = None,
+        offset: int | None = None,
     ) -> list[ExpandedImageAnswer]:
-        """The images that satisfy every expression: a name alone gives no password away, and makes no entry in the audit log."""
-        body = {"expressions": [*expressions], "include_inactive": include_inactive}
+        """The images that satisfy every expression, in order, as `list` with `expand` gives them.
+
+        A name alone gives no password away, and makes no entry in the audit log.
+        """
+        body = {
+            "expressions": [*expressions],
+            "order_by": order(tuple(order_by)),
+            "include_inactive": include_inactive,
+        }
         images: list[ExpandedImageAnswer] = self._request(
-            "POST", f"{self._path}/list", body, params={"limit": limit, **self._without_credentials()}
+            "POST", f"{self._path}/list", body, params={"limit": limit, "offset": offset, **self._without_credentials()}
         )
         return images
 

@@ -1,7 +1,8 @@
 """`bayplan images list`: lists the images, all or by task, domain, framework, name and check state."""
 
+from collections.abc import Callable, Sequence
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -60,12 +61,15 @@ def list_(
     is_ordered_here = any(path.removeprefix("-") == "version" for path in paths)
     with connection.connect(server) as client:
         expressions += chosen_images(client, task=task, domain=domain, framework=framework, name=name)
-        images = client.images.list(
+        # JSON and YAML are the API's own answer; tables and names show no credentials, so none are read.
+        read: Callable[..., Sequence[Any]] = (
+            client.images.list if output_format.is_data else client.images.without_credentials
+        )
+        images = read(
             *expressions,
             order_by=() if is_ordered_here else paths,
             include_inactive=deleted,
             limit=None if runnable or is_ordered_here else limit,
-            expand=not output_format.is_data,  # type: ignore[call-overload]  # either type of image has a name
         )
         if not images and (task is not None or domain is not None):
             client.match(worker={}, task=task, domain=domain, limit=1)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from rich.cells import cell_len
 from rich.text import Text
 
-from bayplan.cli.matching._view import Names
+from bayplan.cli.images import _view as image_view
 from bayplan.cli.output import (
     GRADE_STYLES,
     MUTED,
@@ -39,14 +39,13 @@ _PLAIN_SIGNS = {"native": "+", "minor": "~", "forward": "^", "cpu": "o", "jit": 
 
 def pictured(client: Client, expressions: Sequence[Expression]) -> dict[int, PicturedImage]:
     """What the picture shows of the images that these expressions choose, by key."""
-    names = Names.of(client)
     return {
         image["pk"]: PicturedImage(
-            f"{image['name']}:{image['version']}",
-            names.framework(image),
-            None if image["cuda_version"] is None else names.release(image),
+            image_view.name(image),
+            image_view.framework(image["framework"]),
+            None if image["cuda_version"] is None else image_view.cuda(image),
         )
-        for image in client.images.list(*expressions)
+        for image in client.images.without_credentials(*expressions)
     }
 
 
