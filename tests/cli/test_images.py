@@ -168,7 +168,7 @@ def test_a_name_that_is_not_found_gives_names_that_there_are(shell: Shell) -> No
     assert printed.endswith("lists all images. `bayplan check reg.example.net/team/unheard:3` asks its registry.\n")
     printed = shell.run("images", "show", "vllm-openai", code=1).err
     assert re.fullmatch(
-        r"'vllm-openai' may be any of 2 images; say which version \(or key\): v0.9.2 \(\d+\), v0.11.0 \(\d+\).\n",
+        r"'vllm-openai' may be any of 2 images; say which version \(or key\): v0.11.0 \(\d+\), v0.9.2 \(\d+\).\n",
         printed,
     )
 

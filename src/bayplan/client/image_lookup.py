@@ -84,10 +84,14 @@ def image(catalogue: CatalogueImages, text: str, *, deleted: bool = False) -> Ex
         case []:
             in_registry = f" `bayplan check {text}` asks its registry." if "/" in text and reference_of(text) else ""
             raise NotFound(f"There is no image {text!r}{similar(catalogue, text)}{in_registry}")
+    from bayplan.domain.versions import sort_key
+
     one_name = len({image["name"] for image in images}) == 1
+    newest_first = sorted(images, key=lambda image: sort_key(image["version"]), reverse=True)
+    newest_first.sort(key=lambda image: image["name"])
     listed = ", ".join(
         f"{image['version'] if one_name else image['name'] + ':' + image['version']} ({image['pk']})"
-        for image in images[:NAMED_AT_MOST]
+        for image in newest_first[:NAMED_AT_MOST]
     )
     more = " and more" if len(images) > NAMED_AT_MOST else ""
     which = "version" if one_name else "name"
