@@ -129,7 +129,7 @@ def test_the_audit_log_is_shown(shell: Shell, image: str, username: str) -> None
     assert line[0] == line[1]
     assert line[2:] == ["1", "user", "admin", "127.0.0.1", "docker_config", "1", image]
     by_name = json.loads(shell.run("audit", "--image", f"{username}:1.0", "--limit", "2", "--json").out)
-    assert [entry["action"] for entry in by_name] == ["list", "docker_config"], "to find it by name is a list"
+    assert [entry["action"] for entry in by_name] == ["docker_config", "list"], "a name is looked up without an entry"
     assert json.loads(shell.run("audit", "--kind", "registry", "--name", HOST, "--image", image, "--json").out) == []
     assert shell.run("audit", "--image", "999999").out == "There are no entries.\n"
 
