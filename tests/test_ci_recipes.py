@@ -150,5 +150,5 @@ def test_an_init_container_and_a_hook(registry: Registry, home: Path) -> None:
     done = run(hook["entry"], home)
     assert (done.returncode, done.stdout) == (1, f"{registry.host}/ml/train:new: 3\n")
     (home / "Makefile").write_text(blocks("pre-commit and make", "make")[0])
-    printed = run("make --dry-run check-image IMAGE=x/y:1", home).stdout
+    printed = run("make --no-print-directory --dry-run check-image IMAGE=x/y:1", home).stdout
     assert printed == blocks("A shell", "sh")[0].replace("$IMAGE", "x/y:1"), "the same command as in a shell"

@@ -156,7 +156,7 @@ def test_a_name_is_never_stale_whichever_process_changed_it(database_url: str, l
             await add(here, keyring, "PyTorch", "2")
             assert [await db.write_grouped(pk_of) for db in (here, there, here, there)] == [1, 1, 1, 1]
             async with there.write() as tx:
-                await crud.change(tx, FRAMEWORKS, 1, {"name": "Torch"}, keyring)
+                await crud.change(tx, FRAMEWORKS, 1, {"name": "JAX"}, keyring)
                 await crud.insert(tx, FRAMEWORKS, {"name": "PyTorch", "version": "2"}, keyring)
             assert [await db.write_grouped(pk_of) for db in (here, there)] == [2, 2]
             async with here.write() as tx:

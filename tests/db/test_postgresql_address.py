@@ -71,8 +71,8 @@ def test_parts_are_decoded_as_libpq_does(address: str, parameters: dict[str, str
 @pytest.mark.parametrize(
     ("address", "named"),
     [
-        ("postgresql://u:s3cret@h/x?colour=red", "'colour', which libpq does not know"),
-        ("host=h password=s3cret colour=red", "'colour', which libpq does not know"),
+        ("postgresql://u:s3cret@h/x?colour=red", "'colour', which PostgreSQL does not have"),
+        ("host=h password=s3cret colour=red", "'colour', which PostgreSQL does not have"),
         ("postgresql://u:s3cret@h/x?connect_timeout=soon", "connect_timeout must be"),
         ("postgresql://u:s3cret@h:port/x", "%40 for '@'"),
         ("postgresql://u:s3cret@h:70000/x", "%40 for '@'"),

@@ -171,7 +171,7 @@ def test_a_value_that_bayplan_did_not_write_is_named_where_it_is_read(
             connection.execute("UPDATE catalogue SET version = version + 1")
         refused(client.get(path) if "export" in path else client.post(path), server, "damaged")
         if name == "flag":  # the log has one sentence in some seconds
-            eventually(lambda: "(images.cpu holds what bayplan did not write" in server.log)
+            eventually(lambda: "(images.cpu has values that bayplan did not write" in server.log)
         if table != "catalogue":
             assert client.post("/v1/nodes/list").status_code == 200
             assert create(client) == 201

@@ -23,6 +23,8 @@ _MODULES = (
     "anyio._core._streams",
     "anyio._core._testing",
     "encodings.idna",
+    # What templates of pages are compiled with.
+    "encodings.unicode_escape",
 )
 
 

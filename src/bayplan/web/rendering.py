@@ -4,9 +4,10 @@ import asyncio
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import quote, unquote
 
+import jinja2
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
@@ -20,9 +21,6 @@ from bayplan.web.session import FORM_TOKEN, form_token, remove_cookie, set_cooki
 from bayplan.web.static_files import static_path
 from bayplan.web.verdicts import VERDICT_COLUMNS
 
-if TYPE_CHECKING:
-    import jinja2
-
 TEMPLATES = Path(__file__).parent / "templates"
 _NOTICE = "bayplan_notice"
 _NOTICE_SECONDS = 30
@@ -30,10 +28,8 @@ _MOST_NOTICE_LETTERS = 500
 
 
 @cache
-def environment() -> "jinja2.Environment":
+def environment() -> jinja2.Environment:
     """Gives the templates: what they show is escaped, and a name that they do not get is an error."""
-    import jinja2  # here: a server serves before it has read the templates
-
     made = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES),
         autoescape=True,

@@ -83,11 +83,11 @@ def test_an_archive_of_a_layout_and_one_of_an_older_docker(run: Run, layout: Lay
 
 def test_what_is_no_layout_says_so(run: Run, layout: Layout, tmp_path: Path) -> None:
     assert "neither index.json nor manifest.json" in run("check", str(layout.folder), *WORKER, code=1).stderr
-    assert "There is no" in run("check", "./nowhere", *WORKER, code=1).stderr
+    assert "nowhere does not exist" in run("check", "./nowhere", *WORKER, code=1).stderr
     (tmp_path / "x.tar").write_text("no archive")
     assert "not an archive" in run("check", str(tmp_path / "x.tar"), *WORKER, code=1).stderr
     (layout.folder / "index.json").write_text("{")
-    assert "not JSON" in run("check", str(layout.folder), *WORKER, code=1).stderr
+    assert "is not valid JSON" in run("check", str(layout.folder), *WORKER, code=1).stderr
     entry = layout.image(CUDA)
     (layout.folder / "blobs" / "sha256" / entry["digest"].partition(":")[2]).write_text("{}")
     assert "does not match its digest" in run("check", str(layout.folder), *WORKER, code=1).stderr

@@ -143,6 +143,6 @@ def test_checks_that_make_no_progress_are_reported_and_end(
     ):
         body = catalogue.image(name="held", version="1", url=f"{unresponsive.host}/ml/x:1", registry=unresponsive.host)
         http.post("/v1/docker/create", json=body).raise_for_status()
-        with pytest.raises(Unreachable, match=f"1 image still to come, in {unresponsive.host}"):
+        with pytest.raises(Unreachable, match=f"1 image still to check, in {unresponsive.host}"):
             verifying.check_images(client, everything=True, notice_after_seconds=0.2, ends_after_seconds=1)
         assert capsys.readouterr().err.count("The server goes on when this command is stopped.") == 1
