@@ -73,8 +73,8 @@ def _become(request: dict[str, Any], files: list[int]) -> NoReturn:
         os.dup2(file, number)
         os.close(file)
     sys.stdin = open(0, errors="strict", closefd=False)  # noqa: SIM115  # for as long as the process lives
-    sys.stdout = open(1, "w", closefd=False)  # noqa: SIM115
-    sys.stderr = open(2, "w", buffering=1, errors="backslashreplace", closefd=False)  # noqa: SIM115
+    sys.stdout = open(1, "w", closefd=False)  # noqa: SIM115  # the same
+    sys.stderr = open(2, "w", buffering=1, errors="backslashreplace", closefd=False)  # noqa: SIM115  # the same
     try:
         code = _exit_code(_program(request["arguments"]))
         threading._shutdown()  # type: ignore[attr-defined]  # what Python does at its end

@@ -276,6 +276,8 @@ def test_a_setting_that_is_wrong(stranger: Shell) -> None:
         assert error.startswith(f"BAYPLAN_{setting.upper()} (or --{setting}) must not be empty")
     server = "ftp://nowhere"  # a setting of commands that talk to a server
     assert server in stranger.with_settings(server=server).run("nodes", "list", code=1).err
+    error = stranger.run("serve", "--home", "", "--port", "0", code=2).err
+    assert "--home: Write the path of a folder, or leave the option out." in error
 
 
 def test_a_file_that_cannot_be_read(stranger: Shell, tmp_path: Path) -> None:

@@ -295,7 +295,7 @@ def test_a_layer_is_read_once() -> None:
     parts = {f"sha256:{hashlib.sha256(data).hexdigest()}": data for data in (base, torch, jax)}
     first, second, third = parts
     for names in ((first, second), (first, third), (first, second)):
-        scan_layers([LayerSource(name, lambda name=name: opened(name, parts[name])) for name in names], store)  # type: ignore[misc]
+        scan_layers([LayerSource(name, lambda name=name: opened(name, parts[name])) for name in names], store)  # type: ignore[misc]  # the same
     assert reads == [first, second, third]
     other = f"sha256:{'1' * 64}"
     with pytest.raises(ScanFailed, match="does not match its digest"):

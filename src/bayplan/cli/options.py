@@ -276,8 +276,16 @@ Grades = Annotated[
     ),
 ]
 
+
+def _folder(text: str) -> Path:
+    if not text:  # a path of no letters is the current folder
+        raise typer.BadParameter("Write the path of a folder, or leave the option out.")
+    return Path(text)
+
+
 Home = Annotated[
-    Path | None, typer.Option(metavar="FOLDER", help="Where the embedded database and the keys are. [BAYPLAN_HOME]")
+    Path | None,
+    typer.Option(metavar="FOLDER", parser=_folder, help="Where the embedded database and the keys are. [BAYPLAN_HOME]"),
 ]
 Database = Annotated[
     str | None, typer.Option(metavar="URL", help="postgresql://... or sqlite:///... [BAYPLAN_DATABASE]")

@@ -7,7 +7,7 @@ from bayplan.client.collection import Collection, Named
 
 if TYPE_CHECKING:
     from bayplan.schemas.cuda import CudaAnswer  # noqa: F401  # the base class names it in quotes, as the next ones
-    from bayplan.schemas.domains import DomainAnswer  # noqa: F401
+    from bayplan.schemas.domains import DomainAnswer  # noqa: F401  # the same
     from bayplan.schemas.frameworks import FrameworkAnswer
     from bayplan.schemas.hardware import HardwareAnswer
     from bayplan.schemas.licences import LicenceAnswer

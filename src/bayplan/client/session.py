@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from bayplan.client import contexts, stored_sessions
-from bayplan.client.settings import ClientSettings, client_settings, is_set
+from bayplan.client.settings import client_settings, is_set
 from bayplan.client.tokens import ServerAccount, Tokens, clean_token
 from bayplan.client.transport import server_address
 from bayplan.errors import Unauthenticated
@@ -61,11 +61,6 @@ def account_at(url: str) -> ServerAccount | None:
 def account_or_nobody(url: str) -> ServerAccount:
     """The same; without any of them an account whose error says how to log in."""
     return account_at(url) or ServerAccount(refusal=lambda _detail: nobody(url).detail)
-
-
-def has_account_settings(settings: ClientSettings) -> bool:
-    """Whether the settings authenticate, so that no stored session is used."""
-    return settings.token is not None or (settings.username is not None and settings.password is not None)
 
 
 def nobody(url: str) -> Unauthenticated:
