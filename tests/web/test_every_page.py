@@ -24,6 +24,7 @@ from tests.web.conftest import PageClient
 JAVA = shutil.which("java")
 MOST_BYTES = 300_000
 MOST_SCRIPT_BYTES = 3_000
+MOST_STYLE_BYTES = 24_000
 PATHS = {page.path for page in PAGES}
 ADDRESSES = [pytest.param(page, address, id=address) for page, address in SHOWN]
 
@@ -174,7 +175,38 @@ def test_the_validator_of_the_web_finds_nothing(as_staff: PageClient, as_nobody:
     assert done.stderr == ""
 
 
-def test_the_script_is_small(as_nobody: PageClient) -> None:
+def test_the_script_and_the_stylesheet_are_small(as_nobody: PageClient) -> None:
     elements = Elements(answer(as_nobody, "/login").text)
     scripts = [str(script["src"]) for script in elements.named("script")]
+    styles = [str(link["href"]) for link in elements.named("link") if link.get("rel") == "stylesheet"]
     assert sum(len(as_nobody.get(path).content) for path in scripts) < MOST_SCRIPT_BYTES
+    assert len(styles) == 1
+    assert len(as_nobody.get(styles[0]).content) < MOST_STYLE_BYTES
+
+
+def test_the_navigation_has_every_page_with_a_word_and_fits_the_narrowest_window(
+    site: Server, chromium: RunningBrowser, as_staff: PageClient
+) -> None:
+    with (
+        chromium.opened() as browser,
+        visit(browser, site.url, as_staff.session, width=NARROW, java_script_enabled=False) as visited,
+    ):
+        tab = visited.page()
+        tab.goto("/")
+        menu = tab.locator(".menu")
+        bar, inside = tab.locator(".top nav > ul > li > a"), menu.locator("a")
+        words = {page.label for page in PAGES if page.label}
+        assert {*bar.all_text_contents(), *inside.all_text_contents()} == words
+        # All entries of the bar, but the overview, which the program's name leads to, stand in one line.
+        shown = [item for item in tab.locator(".top nav > ul > li").all() if item.is_visible()]
+        boxes = [box for item in shown if (box := item.bounding_box()) is not None]
+        assert len({round(box["y"]) for box in boxes}) == 1
+        assert all(box["x"] >= 0 and box["x"] + box["width"] <= NARROW for box in boxes)
+        if menu.count():
+            menu.locator("summary").press("Enter")
+            for entry in inside.all():
+                box = entry.bounding_box()
+                assert box is not None
+                assert box["x"] >= 0
+                assert box["x"] + box["width"] <= NARROW
+        assert not is_wider_than_window(tab)

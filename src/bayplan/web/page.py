@@ -23,6 +23,8 @@ class NavigationEntry:
     label: str
     path: str
     is_current: bool
+    is_in_menu: bool
+    """Whether it is in the menu at the end, and not in the bar."""
 
 
 @dataclass(slots=True)
@@ -82,7 +84,7 @@ class PageRoute:
     view: View
     access: Access = ANY_USER
     label: str = ""
-    """Its word in the navigation; without one it is not there."""
+    """Its word in the navigation; without one it is not there. Which pages are in the bar: `BAR` of web/site.py."""
     query: type[Parameters] | None = NoParameters
     """The model of the query string; None where the view reads it."""
     body_limit: Callable[[int], int] = _as_set

@@ -23,6 +23,8 @@ from bayplan.web.form import Form, read_form
 from bayplan.web.page import NavigationEntry, PageCall, PageRoute
 from bayplan.web.session import COOKIE, FORM_TOKEN, own_path, refuse_forged, refuse_other_origins
 
+BAR = ("/", "/images", "/nodes", "/ask", "/matrix", "/plan")
+"""The pages in the bar of the navigation, by their paths: as many as fit 360 pixels. All others are in its menu."""
 _OF_PROGRAMS = ("/v1/", "/docs/")
 _HEADERS_OF_ERRORS = ("allow", "retry-after", "connection")
 
@@ -109,7 +111,12 @@ class Site:
         path = request.url.path
         pages = [page for page in self._pages if page.method == "GET" and _may_see(principal, page)]
         navigation = [
-            NavigationEntry(page.label, page.path, path == page.path or path.startswith(f"{page.path}/"))
+            NavigationEntry(
+                page.label,
+                page.path,
+                path == page.path or path.startswith(f"{page.path}/"),
+                is_in_menu=page.path not in BAR,
+            )
             for page in pages
             if page.label and principal.user is not None
         ]

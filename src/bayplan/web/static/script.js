@@ -1,5 +1,16 @@
-// Buttons that copy a text. Without this script they are not there, and nothing else depends on it.
+// Buttons that copy a text: without this script they are not there. Nothing else depends on it.
 "use strict";
+const menu = document.querySelector(".menu");
+if (menu) {
+  const summary = menu.querySelector("summary");
+  document.addEventListener("click", ({ target }) => { menu.open = menu.open && menu.contains(target); });
+  menu.addEventListener("keydown", ({ key }) => {
+    if (key === "Escape" && menu.open) {
+      menu.open = false;
+      summary.focus();
+    }
+  });
+}
 for (const button of document.querySelectorAll("button[data-copy]")) {
   const label = button.textContent;
   button.hidden = !navigator.clipboard;
