@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 
-from bayplan.cli.audit._history_names import NAME_FIELDS, REFERENCES, Names, read_names, subject
-from bayplan.cli.audit._history_view import changes
+from bayplan.cli.audit._history_names import read_names
+from bayplan.cli.node_facts import SIZES
 from bayplan.client import Client
 from bayplan.db.resource_types import RESOURCE_TYPES
+from bayplan.exports.history_words import MEMORIES, NAME_FIELDS, REFERENCES, Names, changes, subject
 from bayplan.schemas.history import HistoryEntry
 from tests.cli.conftest import Shell
 from tests.cli.test_images import NEW, rows
@@ -155,6 +156,7 @@ def test_every_reference_and_resource_has_a_name() -> None:
     }
     assert references == REFERENCES
     assert NAME_FIELDS.keys() == RESOURCE_TYPES.keys() | {"workers"}
+    assert MEMORIES == SIZES
 
 
 def test_workers_are_named_by_what_they_do() -> None:

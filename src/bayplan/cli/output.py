@@ -21,6 +21,8 @@ from rich.text import Text
 
 from bayplan.cli.options import OutputFormat, UsageError
 from bayplan.domain import units
+from bayplan.exports.value_words import moment as moment
+from bayplan.exports.value_words import words as words
 
 GRADE_STYLES = {
     "native": "bold green",
@@ -291,17 +293,6 @@ def grade(name: str) -> Text:
     return Text(name, style=GRADE_STYLES.get(name, ""))
 
 
-def words(value: object) -> str:
-    """A value as text, without control characters, which could steer the terminal."""
-    if value is None:
-        return "-"
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, (list, tuple)):
-        return ", ".join(words(item) for item in value)
-    return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in str(value))
-
-
 def memory(size_bytes: int | None) -> str:
     """The size of a memory, "-" where there is none."""
     return "-" if size_bytes is None else units.memory(size_bytes)
@@ -310,11 +301,6 @@ def memory(size_bytes: int | None) -> str:
 def size(size_bytes: int | None) -> str:
     """The size of an image or a disk, "-" where there is none."""
     return "-" if size_bytes is None else units.size(size_bytes)
-
-
-def moment(timestamp: str | None) -> str:
-    """A timestamp of the API to the minute: "2026-01-31 12:00 UTC"."""
-    return "never" if timestamp is None else f"{timestamp[:10]} {timestamp[11:16]} UTC"
 
 
 def ago(timestamp: str | None) -> str:

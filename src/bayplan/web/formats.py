@@ -5,11 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from bayplan.domain import units
-
-
-def moment(timestamp: str | None) -> str:
-    """Gives a timestamp of the API to the minute: "2026-01-31 12:00 UTC"."""
-    return "never" if timestamp is None else f"{timestamp[:10]} {timestamp[11:16]} UTC"
+from bayplan.exports.value_words import moment
 
 
 def machine_time(timestamp: str) -> str:

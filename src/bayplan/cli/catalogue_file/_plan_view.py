@@ -72,7 +72,7 @@ def _fields(change: PlannedChange) -> Iterator[Text]:
 
 def _value(value: object) -> str:
     if isinstance(value, dict) and value.keys() == {"expressions", "order_by"}:
-        from bayplan.cli.prefetch._filters import in_words, order_in_words
+        from bayplan.exports.filter_words import in_words, order_in_words
 
         order = order_in_words(value)
         return in_words(value) + (f", in the order of {order}" if order else "")

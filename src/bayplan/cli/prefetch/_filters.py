@@ -1,7 +1,6 @@
-"""The filters of a prefetch rule: makes them of options about images and nodes, and puts them into words."""
+"""The filters of a prefetch rule: makes them of options about images and nodes."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from bayplan.cli.node_labels import selected
 from bayplan.client import Client, any_of, both, exact
@@ -10,8 +9,6 @@ from bayplan.client.filters import Expression
 from bayplan.client.framework_lookup import of_frameworks_to_come
 from bayplan.client.node_lookup import several
 from bayplan.domain.names import composed
-
-Specification = Mapping[str, Sequence[Mapping[str, Any]]]
 
 
 def images(
@@ -77,30 +74,3 @@ def _node(client: Client, text: str) -> Expression:
     if key(text) is not None:
         return exact("pk", node["pk"])
     return both(exact("ip", node["ip"]), exact("index", node["index"]))
-
-
-_VERBS = {"exact": "is", "contains": "has", "is_null": "is not set", "isnull": "is not set", "and": "and", "or": "or"}
-
-
-def in_words(specification: Specification) -> str:
-    """A filter in a line: "tasks is train and (domain is od or domain is is)"; "all" for a filter without expressions."""
-    return " and ".join(_expression(expression) for expression in specification["expressions"]) or "all"
-
-
-def order_in_words(specification: Specification) -> str:
-    """The order of a filter in a line: "framework.version (last first), name"; empty where it has none."""
-    return ", ".join(
-        f"{key['field']}{'' if key.get('ascending', True) else ' (last first)'}" for key in specification["order_by"]
-    )
-
-
-def _expression(expression: Mapping[str, Any]) -> str:
-    kind = expression["type"]
-    if kind in ("and", "or"):
-        text = f" {kind} ".join(_expression(part) for part in expression["sub_expressions"])
-        text = f"({text})" if len(expression["sub_expressions"]) > 1 else text
-    else:
-        value = expression.get("value", expression.get("sub_string"))
-        verb = expression["operator"] if kind == "compare" else _VERBS[kind]
-        text = f"{expression['field']} {verb}" + ("" if value is None else f" {value}")
-    return f"not {text}" if expression.get("invert") else text

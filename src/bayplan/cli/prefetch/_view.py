@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from rich.text import Text
 
 from bayplan.cli.output import MUTED, Column, ago, count, fields, moment, show, size, table
-from bayplan.cli.prefetch._filters import in_words, order_in_words
+from bayplan.exports.filter_words import in_words, order_in_words
 
 if TYPE_CHECKING:
     from bayplan.schemas.prefetch import (
