@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import typer
 
@@ -54,84 +54,34 @@ def each(objects: Sequence[Object], act: Callable[[Object], str]) -> None:
 
 def uses_of_image(client: Client, image: ExpandedImageAnswer) -> str:
     """What uses an image, in sentences: the nodes that have it or are to have it, the rules that name it, who added it."""
-    nodes = client.prefetch.image_inventory(image["pk"])["nodes"]
-    fields = {"pk": image["pk"], "name": image["name"], "url": image["url"]}
-    return (
-        _sentence("It is on", "node", [_node(node) for node in nodes if node["state"] == "held"])
-        + _sentence(
-            "It is prefetched for",
-            "node",
-            [_node(node) for node in nodes if node["wanted"] and node["state"] != "held"],
-        )
-        + _rules(client, "images", fields, {"version": image["version"]})
-        + f" {image['creator']['username']} added it."
-    )
+    from bayplan.domain import uses
+
+    return uses.uses_of_image(image, client.prefetch.image_inventory(image["pk"])["nodes"], client.prefetch.list())
 
 
 def uses_of_node(client: Client, node: ExpandedNodeAnswer) -> str:
     """What uses a node, in sentences: its worker, the images that it has, the rules that name it."""
-    inventory = client.prefetch.node_inventory(node["pk"])["images"]
-    held = [f"{image['name']}:{image['version']}" for image in inventory if image["state"] == "held"]
+    from bayplan.domain import uses
+
     worker = next((worker["worker"] for worker in client.nodes.workers() if node["pk"] in worker["nodes"]), None)
-    fields = {"pk": node["pk"], "ip": node["ip"], "hostname": node["hostname"]}
-    return (
-        (f" It is a node of the worker {worker}." if worker else "")
-        + _sentence("It has", "image", held)
-        + _rules(client, "nodes", fields, {"index": node["index"]})
-    )
+    inventory = client.prefetch.node_inventory(node["pk"])["images"]
+    return uses.uses_of_node(node, worker, inventory, client.prefetch.list())
 
 
 def uses_of_rule(client: Client, rule: ExpandedPrefetchRuleAnswer) -> str:
     """How many nodes and images a rule is about, in a sentence."""
-    from bayplan.cli.output import count
+    from bayplan.domain import uses
 
     nodes = client.nodes.count(*rule["nodes"]["expressions"])
     images = client.images.count(*rule["images"]["expressions"])
-    return f" It is for {count(images, 'image')} on {count(nodes, 'node')}."
+    return uses.uses_of_rule(images, nodes)
 
 
 def uses_of_user(client: Client, user: Mapping[str, Any]) -> str:
     """What is a user's, in sentences: tokens, which end, and images and rules, which stay."""
     from bayplan.client import exact
+    from bayplan.domain import uses
 
     tokens = [token["name"] for token in client.api_tokens.list(everyone=True) if token["owner"] == user["username"]]
-    images = [
-        f"{image['name']}:{image['version']}"
-        for image in client.images.without_credentials(exact("creator", user["pk"]))
-    ]
-    rules = [repr(rule["name"]) for rule in client.prefetch.list(exact("creator", user["pk"]))]
-    return (
-        _sentence("This ends", "token", tokens)
-        + _sentence("They added", "image", images)
-        + _sentence("They added", "rule", rules)
-    )
-
-
-def _rules(
-    client: Client, kind: Literal["images", "nodes"], names: Mapping[str, Any], others: Mapping[str, Any]
-) -> str:
-    """The prefetch rules whose filter names an object, in a sentence."""
-    from bayplan.domain.prefetch import names_object
-
-    naming = [rule["name"] for rule in client.prefetch.list() if names_object(rule[kind], names, others)]
-    if len(naming) == 1:
-        return f" The rule {naming[0]!r} names it."
-    return _listed(f" {len(naming):,} rules name it", [repr(name) for name in naming])
-
-
-def _node(node: Any) -> str:
-    return f"{node['ip']}#{node['index']}"
-
-
-def _sentence(verb: str, noun: str, names: Sequence[str]) -> str:
-    from bayplan.cli.output import count
-
-    return _listed(f" {verb} {count(len(names), noun)}", names)
-
-
-def _listed(text: str, names: Sequence[str]) -> str:
-    """The text with the first names, and how many more there are; empty without names."""
-    if not names:
-        return ""
-    more = f" and {len(names) - NAMED_AT_MOST:,} more" if len(names) > NAMED_AT_MOST else ""
-    return f"{text}: {', '.join(names[:NAMED_AT_MOST])}{more}."
+    images = client.images.without_credentials(exact("creator", user["pk"]))
+    return uses.uses_of_user(tokens, images, client.prefetch.list(exact("creator", user["pk"])))

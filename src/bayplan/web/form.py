@@ -41,6 +41,10 @@ class Form:
         """Gives all values of a field that may be sent several times, such as a row of check boxes."""
         return [text for value in self.values.get(name, ()) if (text := value.strip())]
 
+    def is_checked(self, name: str, default: bool = False) -> bool:
+        """Whether a check box is checked; `default` where no form was sent."""
+        return name in self.values if self.values else default
+
     def mistakes_of(self, name: str) -> Sequence[str]:
         """Gives the sentences about a field."""
         return self.mistakes.get(name, ())
