@@ -9,9 +9,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks import grades, index, matches, matrices, place, processes, reads, workers, writes
+from benchmarks import grades, index, matches, matrices, pages, place, processes, reads, workers, writes
 from benchmarks import whole as whole_catalogue
-from benchmarks.page import write
+from benchmarks.page import PAGE, rows_of, with_earlier, write
 from benchmarks.rows import FULL, QUICK, Group, Size, is_named, markdown
 
 GROUPS: Sequence[Group[Any]] = (
@@ -19,6 +19,7 @@ GROUPS: Sequence[Group[Any]] = (
     Group(grades.ROWS, grades.fleet),
     Group(index.ROWS, index.catalogue),
     Group(matrices.ROWS, matrices.fleet),
+    Group(pages.ROWS, pages.site),
     Group(index.LARGE_ROWS, index.large_catalogue, is_large=True),
     Group((*reads.POSTGRESQL_ROWS, *matches.POSTGRESQL_ROWS), place.on_postgresql),
     Group(processes.ROWS, processes.home),
@@ -70,7 +71,7 @@ def main() -> int:
     parser.add_argument("--only", default="", metavar="ROW,...", help="these rows alone, by name or its beginning")
     parser.add_argument("--large", action="store_true", help="also the rows of 100,000 images, which take minutes")
     parser.add_argument("--quick", action="store_true", help="small catalogues and short turns, to see that it works")
-    parser.add_argument("--write", action="store_true", help="also write its part of docs/performance.md")
+    parser.add_argument("--write", action="store_true", help="also write these rows into docs/performance.md")
     arguments = parser.parse_args()
     names = [name for name in arguments.only.split(",") if name]
     choice = chosen_rows(names, is_large=arguments.large)
@@ -80,11 +81,13 @@ def main() -> int:
     size = QUICK if arguments.quick else FULL
     if arguments.quick:
         print("measuring small catalogues in a hurry: whether a target is met means nothing here", file=sys.stderr)
-    text = markdown(list(measure(choice, size)))
-    print(text, end="")
+    cells = list(measure(choice, size))
+    print(markdown(cells), end="")
     if arguments.write:
+        order = [row.work for group in GROUPS for row in group.rows]
+        every = with_earlier(cells, rows_of(PAGE.read_text(encoding="utf-8"), PART), order)
         machine = f"{os.cpu_count()} cores with Python {platform.python_version()}"
-        write(PART, INTRODUCTION.format(images=size.images, machine=machine) + text)
+        write(PART, INTRODUCTION.format(images=size.images, machine=machine) + markdown(every))
     return 0
 
 

@@ -72,17 +72,24 @@ def ready_bytes(server: Server, question: Question) -> bytes:
 
 @contextlib.contextmanager
 def bare_server(body: bytes, status: int) -> Iterator[tuple[int, int]]:
-    """A bare server that gives this answer; its port and its process."""
+    """A bare server that gives this answer at `/answer-STATUS`; its port and its process."""
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / f"answer-{status}").write_bytes(body)
-        process = subprocess.Popen([sys.executable, "-m", "benchmarks.bare", folder], stdout=subprocess.PIPE)
-        assert process.stdout is not None
-        with process.stdout:
-            try:
-                yield int(process.stdout.readline()), process.pid
-            finally:
-                process.terminate()
-                process.wait(10)
+        with bare_server_of(Path(folder)) as running:
+            yield running
+
+
+@contextlib.contextmanager
+def bare_server_of(folder: Path) -> Iterator[tuple[int, int]]:
+    """A bare server that answers with the files of a folder, whose names end in a status; its port and its process."""
+    process = subprocess.Popen([sys.executable, "-m", "benchmarks.bare", folder], stdout=subprocess.PIPE)
+    assert process.stdout is not None
+    with process.stdout:
+        try:
+            yield int(process.stdout.readline()), process.pid
+        finally:
+            process.terminate()
+            process.wait(10)
 
 
 def timed(server: Server, question: Question, seconds: float, connections: int | None = None) -> Measured:

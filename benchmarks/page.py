@@ -30,6 +30,19 @@ def with_part(page: str, title: str, text: str) -> str:
     return page[: old.start()] + part + (f"\n{after}" if after else "")
 
 
+def rows_of(page: str, title: str) -> list[tuple[str, ...]]:
+    """The rows of the table in the part of that title, without its head."""
+    part = re.search(rf"^## {re.escape(title)}\n.*?(?=^## |\Z)", page, re.DOTALL | re.MULTILINE)
+    lines = [line for line in (part[0] if part else "").splitlines() if line.startswith("| ")]
+    return [tuple(line.removeprefix("| ").removesuffix(" |").split(" | ")) for line in lines[2:]]
+
+
+def with_earlier(rows: Sequence[Cells], earlier: Sequence[Cells], order: Sequence[str]) -> list[Cells]:
+    """These rows and those earlier ones that are not among them, in the order of their first cells; others are left out."""
+    by_name = {row[0]: row for row in (*earlier, *rows)}
+    return [by_name[name] for name in order if name in by_name]
+
+
 def write(title: str, text: str) -> None:
     """Writes that part of the page."""
     PAGE.write_text(with_part(PAGE.read_text(encoding="utf-8"), title, text), encoding="utf-8")

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Generic, TypeVar
 
-from benchmarks.page import table, verdict
+from benchmarks.page import Cells, table, verdict
 
 HEAD = ("work", "today", "target", "measured", "met", "floor")
 Place = TypeVar("Place")
@@ -101,6 +101,6 @@ def is_named(key: str, names: Sequence[str]) -> bool:
     return any(key == name or key.startswith(f"{name}-") for name in names)
 
 
-def markdown(cells: Sequence[tuple[str, ...]]) -> str:
+def markdown(cells: Sequence[Cells]) -> str:
     """The table."""
     return table(HEAD, cells, numbers=())

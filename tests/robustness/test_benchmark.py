@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from benchmarks.__main__ import GROUPS, chosen_rows
-from benchmarks.page import with_part
+from benchmarks.page import rows_of, with_earlier, with_part
 from benchmarks.rows import at_least, at_most
 
 from tests.programs import program
@@ -104,3 +104,12 @@ def test_a_benchmark_writes_its_own_part_of_the_page() -> None:
     again = with_part(page, "One", "first again\n")
     assert again == "# How fast\n\n## One\n\nfirst again\n\n## Two\n\nsecond\n"
     assert with_part(again, "Two", "x") == "# How fast\n\n## One\n\nfirst again\n\n## Two\n\nx\n"
+
+
+def test_rows_that_are_measured_alone_leave_the_others_in_the_table() -> None:
+    page = "# How fast\n\n## One\n\nWords.\n\n| work | met |\n| --- | --- |\n| b | met |\n| old | met |\n| c |  |\n\n## Two\n"
+    earlier = rows_of(page, "One")
+    assert earlier == [("b", "met"), ("old", "met"), ("c", "")]
+    merged = with_earlier([("a", "missed"), ("c", "met")], earlier, ["a", "b", "c", "d"])
+    assert merged == [("a", "missed"), ("b", "met"), ("c", "met")]
+    assert rows_of(page, "Two") == rows_of(page, "Three") == []
