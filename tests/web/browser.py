@@ -13,6 +13,8 @@ from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, R
 from tests.programs import program
 
 WIDE, NARROW = 1280, 360
+NAME = "bayplan.test"
+"""A name that leads the browser to this machine."""
 _HEIGHT = 900
 _ARGUMENTS = (
     "--no-sandbox",
@@ -20,6 +22,7 @@ _ARGUMENTS = (
     "--disable-background-networking",
     "--disable-quic",
     "--disable-dev-shm-usage",
+    f"--host-resolver-rules=MAP {NAME} 127.0.0.1",
 )
 
 
