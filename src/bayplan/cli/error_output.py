@@ -40,16 +40,20 @@ COMMANDS_FOR_CALLS: Sequence[tuple[re.Pattern[str], str | Callable[[re.Match[str
 """The command or option for each call, or field of a body, that the server's sentences name."""
 
 
-def print_error(error: BayplanError, exit_code: int) -> None:
-    """Prints an error on the error output, with the options and commands of this program for the calls of the API."""
+def print_error(error: BayplanError, exit_code: int, *, about: str | None = None) -> None:
+    """Prints an error on the error output, with the options and commands of this program for the calls of the API.
+
+    `about` names the object of several that it is about; it comes first where the sentence does not have it.
+    """
+    detail = error.detail if about is None or about in error.detail else f"{about}: {error.detail}"
     if wants_json(sys.argv[1:]):
         problems = [
             {"field": problem.field, "code": problem.code, "detail": in_commands(problem.detail)}
             for problem in error.problems
         ]
-        return _print_json(error.code, in_commands(error.detail), exit_code, problems)
+        return _print_json(error.code, in_commands(detail), exit_code, problems)
     red, normal = ("\x1b[31m", "\x1b[0m") if _has_colours() else ("", "")
-    lines = [f"{red}{error.detail}{normal}"]
+    lines = [f"{red}{detail}{normal}"]
     lines += [
         f"  {problem.field}: {problem.detail}" for problem in error.problems if problem.detail not in error.detail
     ]

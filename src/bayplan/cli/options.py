@@ -75,6 +75,11 @@ class OutputFormat(StrEnum):
         return self in (OutputFormat.JSON, OutputFormat.YAML)
 
     @property
+    def is_for_programs(self) -> bool:
+        """Whether a program reads what is printed, so that no question may stand in it."""
+        return self.is_data or self is OutputFormat.NAME
+
+    @property
     def is_for_people(self) -> bool:
         """Whether sentences and tables are printed."""
         return self in (OutputFormat.TABLE, OutputFormat.WIDE)

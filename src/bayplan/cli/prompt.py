@@ -6,7 +6,7 @@ from typing import TypeVar
 
 import typer
 
-from bayplan.cli.options import UsageError
+from bayplan.cli.options import OutputFormat, UsageError
 from bayplan.errors import Invalid
 
 Answer = TypeVar("Answer")
@@ -40,24 +40,17 @@ def _uninterrupted(ask: Callable[[], Answer]) -> Answer:
         raise Invalid("The input ended before there was an answer.") from None
 
 
-def agreed(question: str, *, yes: bool) -> bool:
-    """Whether the person at the terminal agrees; with `yes` they are not asked.
+def require(question: str, output_format: OutputFormat) -> None:
+    """Ends the command with exit code 1 where the person at the terminal does not agree.
 
-    Raises `UsageError` where there is no terminal: a script gives `--yes`, or nothing is done.
+    Raises `UsageError` where there is no terminal, or a program reads the answer: a script gives `--yes`, or nothing is done.
     """
-    if yes:
-        return True
+    if output_format.is_for_programs:
+        raise UsageError(f"{question} With -o {output_format} nobody is asked: add --yes. Nothing was done.")
     if not sys.stdin.isatty():
         raise UsageError(f"{question} There is no terminal to ask: add --yes. Nothing was done.")
-    answer = yes_or_no(question)
-    if not answer:
+    if not yes_or_no(question):
         typer.echo("Nothing was done.")
-    return answer
-
-
-def require(question: str) -> None:
-    """Ends the command with exit code 1 where the person at the terminal does not agree. Raises as `agreed` does."""
-    if not agreed(question, yes=False):
         raise typer.Exit(1)
 
 
@@ -71,13 +64,20 @@ def password_from_input() -> str:
     return password
 
 
-def require_terminal(*, from_input: bool) -> None:
-    """Raises `Invalid` where a password is not on the input and there is no terminal to ask for it at."""
-    if not from_input and not sys.stdin.isatty():
+def require_terminal(output_format: OutputFormat, *, from_input: bool) -> None:
+    """Raises where a password is not on the input and nobody can be asked for it.
+
+    `Invalid` where there is no terminal, `UsageError` where the answer is for a program.
+    """
+    if from_input:
+        return
+    if output_format.is_for_programs:
+        raise UsageError(f"With -o {output_format} nobody is asked for the password: add --password-stdin.")
+    if not sys.stdin.isatty():
         raise Invalid("There is no terminal to ask for the password: add --password-stdin.")
 
 
-def new_password(from_input: bool) -> str:
-    """A user's new password, from the input or typed twice. Raises `Invalid` where there is no terminal."""
-    require_terminal(from_input=from_input)
+def new_password(output_format: OutputFormat, *, from_input: bool) -> str:
+    """A user's new password, from the input or typed twice. Raises as `require_terminal` does."""
+    require_terminal(output_format, from_input=from_input)
     return password_from_input() if from_input else text("New password", hidden=True, twice=True)

@@ -10,44 +10,72 @@ import typer
 from bayplan.errors import BayplanError
 
 if TYPE_CHECKING:
+    from bayplan.cli.options import OutputFormat
     from bayplan.client import Client
     from bayplan.schemas.docker import ExpandedImageAnswer
     from bayplan.schemas.nodes import ExpandedNodeAnswer
     from bayplan.schemas.prefetch import ExpandedPrefetchRuleAnswer
 
 Object = TypeVar("Object")
+Outcome = tuple[object, str]
+"""What an action on an object gives: the object for programs, and a sentence for people."""
 NAMED_AT_MOST = 5
 
 
 def ask_and_remove(
-    objects: Sequence[Object], question: Callable[[Object], str], act: Callable[[Object], str], *, yes: bool
+    objects: Sequence[Object],
+    question: Callable[[Object], str],
+    act: Callable[[Object], Outcome],
+    name: Callable[[Object], str],
+    *,
+    yes: bool,
+    output_format: OutputFormat,
 ) -> None:
     """Asks one question about all objects, unless `yes`, then acts on each as `each` does.
 
-    `question` gives the question about one, with what uses it; further objects than the first few are a number.
+    `question` gives the question about one, with what uses it; further objects than the first few are a number. A program
+    that reads the answer is never asked. Raises `UsageError` where nobody can be asked.
     """
     from bayplan.cli import prompt
 
     if not yes:
         more = len(objects) - NAMED_AT_MOST
         questions = [question(existing) for existing in objects[:NAMED_AT_MOST]]
-        prompt.require(" ".join(questions) + (f" And {more:,} more?" if more > 0 else ""))
-    each(objects, act)
+        prompt.require(" ".join(questions) + (f" And {more:,} more?" if more > 0 else ""), output_format)
+    each(objects, act, name, output_format)
 
 
-def each(objects: Sequence[Object], act: Callable[[Object], str]) -> None:
-    """Acts on each object, and prints the sentence for it. Ends with exit code 1 where one failed, after all others."""
-    from bayplan.cli import error_output
+def each(
+    objects: Sequence[Object],
+    act: Callable[[Object], Outcome],
+    name: Callable[[Object], str],
+    output_format: OutputFormat,
+) -> None:
+    """Acts on each object, and goes on after a failure; ends with exit code 1 where one failed.
 
+    Prints the sentence or the name of each as soon as it is done. JSON and YAML come last, also after an interruption: the
+    object where one was named, else a list of those for which it was done.
+    """
+    from bayplan.cli import error_output, output
+
+    answers: list[object] = []
     has_failed = False
-    for existing in objects:
-        try:
-            typer.echo(act(existing))
-        except BayplanError as error:
-            if len(objects) == 1:
-                raise
-            error_output.print_error(error, 1)
-            has_failed = True
+    try:
+        for existing in objects:
+            try:
+                answer, sentence = act(existing)
+            except BayplanError as error:
+                if len(objects) == 1:
+                    raise
+                error_output.print_error(error, 1, about=name(existing))
+                has_failed = True
+                continue
+            answers.append(answer)
+            if not output_format.is_data:
+                output.render(existing, output_format, view=sentence, name=name)
+    finally:
+        if output_format.is_data and (answers or len(objects) > 1):
+            output.render(answers[0] if len(objects) == 1 else answers, output_format, view="")
     if has_failed:
         raise typer.Exit(1)
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, overload
 
 from bayplan.client.collection import Collection, Named
 from bayplan.client.filters import any_of, both, contains, exact, order
@@ -34,10 +34,37 @@ class CatalogueImages(Collection["ImageAnswer", "ExpandedImageAnswer"]):
 
     count_params: ClassVar[Params] = {"limit": 1, "credentials": "false"}
 
-    def by_key(self, pk: int) -> ExpandedImageAnswer:
+    @overload
+    def by_key(self, pk: int, *, expand: Literal[True] = ...) -> ExpandedImageAnswer: ...
+
+    @overload
+    def by_key(self, pk: int, *, expand: bool) -> Any: ...
+
+    def by_key(self, pk: int, *, expand: bool = True) -> Any:
         """The image with that key, without credentials. Raises `NotFound`."""
-        image: ExpandedImageAnswer = self._request("GET", f"{self._path}/{pk}", params=self._without_credentials())
-        return image
+        return self._request("GET", f"{self._path}/{pk}", params=self._without_credentials(expand))
+
+    @overload
+    def without_credentials(
+        self,
+        *expressions: Expression,
+        order_by: Sequence[str] = ...,
+        include_inactive: bool = ...,
+        limit: int | None = ...,
+        offset: int | None = ...,
+        expand: Literal[True] = ...,
+    ) -> list[ExpandedImageAnswer]: ...
+
+    @overload
+    def without_credentials(
+        self,
+        *expressions: Expression,
+        order_by: Sequence[str] = ...,
+        include_inactive: bool = ...,
+        limit: int | None = ...,
+        offset: int | None = ...,
+        expand: bool,
+    ) -> Any: ...
 
     def without_credentials(
         self,
@@ -46,8 +73,9 @@ class CatalogueImages(Collection["ImageAnswer", "ExpandedImageAnswer"]):
         include_inactive: bool = False,
         limit: int | None = None,
         offset: int | None = None,
-    ) -> list[ExpandedImageAnswer]:
-        """The images that satisfy every expression, in order, as `list` with `expand` gives them.
+        expand: bool = True,
+    ) -> Any:
+        """The images that satisfy every expression, in order, as `list` gives them, but for their credentials.
 
         A name alone gives no password away, and makes no entry in the audit log.
         """
@@ -56,13 +84,11 @@ class CatalogueImages(Collection["ImageAnswer", "ExpandedImageAnswer"]):
             "order_by": order(tuple(order_by)),
             "include_inactive": include_inactive,
         }
-        images: list[ExpandedImageAnswer] = self._request(
-            "POST", f"{self._path}/list", body, params={"limit": limit, "offset": offset, **self._without_credentials()}
-        )
-        return images
+        params = {"limit": limit, "offset": offset, **self._without_credentials(expand)}
+        return self._request("POST", f"{self._path}/list", body, params=params)
 
-    def _without_credentials(self) -> dict[str, Any]:
-        return {"expand": self._references, "credentials": "false"}
+    def _without_credentials(self, expand: bool) -> dict[str, Any]:
+        return {"expand": self._references if expand else None, "credentials": "false"}
 
     def inspection(self, named: Named) -> InspectionAnswer:
         """The stored inspection of the image. Raises `NotFound` where there is none."""

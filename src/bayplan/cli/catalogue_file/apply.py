@@ -42,8 +42,8 @@ def apply(
             raise typer.Exit(exit_codes.NO if plan["changes"] else 0)
         if output_format.is_for_people:
             _plan_view.show_plan(plan)
-        if not prompt.agreed(f"Apply {output.count(len(plan['changes']), 'change')}?", yes=yes):
-            raise typer.Exit(1)
+        if not yes:
+            prompt.require(f"Apply {output.count(len(plan['changes']), 'change')}?", output_format)
         with output.working("Applying"):
             applied = _apply(client, documents, prune, plan["version"])
     return output.render(applied, output_format, view=_plan_view.show_done, name=_plan_view.changed_names)

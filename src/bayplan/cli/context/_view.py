@@ -1,11 +1,13 @@
 """Shows contexts: a line for each, with who is logged in there."""
 
-from collections.abc import Sequence
-from typing import TypedDict
+from collections.abc import Mapping, Sequence
+from typing import Any, TypedDict
 
 from rich.text import Text
 
 from bayplan.cli.output import MUTED, Column, count, fields, show, table
+from bayplan.client import stored_sessions
+from bayplan.client.contexts import Contexts
 
 
 class ContextEntry(TypedDict):
@@ -25,6 +27,13 @@ class NamedServerEntry(TypedDict):
     user: str | None
 
 
+def entry(contexts: Contexts, name: str) -> ContextEntry:
+    """The context with that name. Raises `NotFound` with the nearest names."""
+    server = contexts.server_of(name)
+    user = stored_sessions.user_at(server)
+    return {"name": name, "server": server, "current": name == contexts.current, "user": user}
+
+
 def show_list(contexts: Sequence[ContextEntry]) -> None:
     """Prints the contexts, the current one with a star."""
     if not contexts:
@@ -40,6 +49,11 @@ def show_list(contexts: Sequence[ContextEntry]) -> None:
         for context in contexts
     ]
     return show(table(columns, rows), Text(count(len(rows), "context"), style=MUTED))
+
+
+def name(context: Mapping[str, Any]) -> str:
+    """The name of a context."""
+    return str(context["name"])
 
 
 def show_server(entry: NamedServerEntry) -> None:

@@ -7,15 +7,9 @@ def list_(sort_by: SortBy = None, output_format: Output = TABLE) -> None:
     """List the servers that you use."""
     from bayplan.cli import output, sorting
     from bayplan.cli.context import _view as view
-    from bayplan.client import contexts, stored_sessions
+    from bayplan.client import contexts
 
     paths = sorting.order("context list", sort_by)
-    known = contexts.load()
-    users = {server: stored_sessions.user_at(server) for server in known.servers.values()}
-    entries: list[view.ContextEntry] = [
-        {"name": name, "server": server, "current": name == known.current, "user": users[server]}
-        for name, server in known.servers.items()
-    ]
-    return output.render(
-        sorting.in_order(entries, paths), output_format, view=view.show_list, name=lambda context: context["name"]
-    )
+    existing = contexts.load()
+    entries = [view.entry(existing, name) for name in existing.servers]
+    return output.render(sorting.in_order(entries, paths), output_format, view=view.show_list, name=view.name)

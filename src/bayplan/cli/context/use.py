@@ -4,12 +4,19 @@ from typing import Annotated
 
 import typer
 
+from bayplan.cli.options import TABLE, Output
 
-def use(name: Annotated[str, typer.Argument(metavar="NAME", help="The context's name.", show_default=False)]) -> None:
+
+def use(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The context's name.", show_default=False)],
+    output_format: Output = TABLE,
+) -> None:
     """Have commands ask the server of this context."""
-    from bayplan.cli import connection
+    from bayplan.cli import connection, output
+    from bayplan.cli.context import _view as view
     from bayplan.client import contexts
 
     server = contexts.use(name)
-    typer.echo(f"Commands use {name} ({server}) from now on.")
+    sentence = f"Commands use {name} ({server}) from now on."
+    output.render(view.entry(contexts.load(), name), output_format, view=sentence, name=view.name)
     connection.warn_unless_asked(server)

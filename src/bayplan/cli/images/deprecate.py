@@ -4,9 +4,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bayplan.cli.options import ImagesWords, Server
+from bayplan.cli.options import TABLE, ImagesWords, Output, Server
 
 if TYPE_CHECKING:
+    from bayplan.cli.removal import Outcome
     from bayplan.schemas.docker import ExpandedImageAnswer
 
 
@@ -20,6 +21,7 @@ def deprecate(
         str | None, typer.Option(metavar="DATE", help="Since which day, like 2026-11-01 [default: today]")
     ] = None,
     server: Server = None,
+    output_format: Output = TABLE,
 ) -> None:
     """Deprecate images: they run as before, but are matched last.
 
@@ -32,11 +34,11 @@ def deprecate(
         existing = lookup.images(client, images)
         instead = None if successor is None else lookup.image(client, [successor])
 
-        def mark(image: "ExpandedImageAnswer") -> str:
-            client.images.deprecate(
+        def mark(image: "ExpandedImageAnswer") -> "Outcome":
+            lifecycle = client.images.deprecate(
                 image["pk"], why=why, successor=None if instead is None else instead["pk"], since=since
             )
             of_successor = "" if instead is None else f"; its successor is {image_view.name(instead)}"
-            return f"{image_view.name(image)} is deprecated{of_successor}."
+            return lifecycle, f"{image_view.name(image)} is deprecated{of_successor}."
 
-        removal.each(existing, mark)
+        removal.each(existing, mark, image_view.name, output_format)

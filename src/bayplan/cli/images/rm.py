@@ -4,9 +4,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bayplan.cli.options import ImagesWords, Server, Yes
+from bayplan.cli.options import TABLE, ImagesWords, Output, Server, Yes
 
 if TYPE_CHECKING:
+    from bayplan.cli.removal import Outcome
     from bayplan.schemas.docker import ExpandedImageAnswer
 
 
@@ -15,6 +16,7 @@ def rm(
     hard: Annotated[bool, typer.Option("--hard", help="Remove for good: the image cannot be reinstated.")] = False,
     yes: Yes = False,
     server: Server = None,
+    output_format: Output = TABLE,
 ) -> None:
     """Delete images; they can be reinstated, unless it is --hard.
 
@@ -29,12 +31,15 @@ def rm(
             for_good = " for good" if hard else ""
             return f"Delete {image_view.name(image)}{for_good}?{removal.uses_of_image(client, image)}"
 
-        def remove(image: "ExpandedImageAnswer") -> str:
-            named = f"{image['name']} {image['version']}"
+        def remove(image: "ExpandedImageAnswer") -> "Outcome":
+            named, is_data = f"{image['name']} {image['version']}", output_format.is_data
             if hard:
+                last = client.images.by_key(image["pk"], expand=False) if is_data else None
                 client.images.delete_for_good(image["pk"])
-                return f"Removed {named} for good."
+                return last, f"Removed {named} for good."
             client.images.delete(image["pk"])
-            return f"Deleted {named}; `bayplan images reinstate {image['pk']}` brings it back."
+            deleted = client.images.by_key(image["pk"], expand=False) if is_data else None
+            return deleted, f"Deleted {named}; `bayplan images reinstate {image['pk']}` brings it back."
 
-        removal.ask_and_remove(lookup.images(client, images), question, remove, yes=yes)
+        existing = lookup.images(client, images)
+        removal.ask_and_remove(existing, question, remove, image_view.name, yes=yes, output_format=output_format)

@@ -129,6 +129,16 @@ def show_one(node: ExpandedNodeAnswer) -> None:
     show(fields([("node", address), ("pk", node["pk"]), *names, *facts, ("last seen", heartbeat(node["last_seen"]))]))
 
 
+def worker_name(worker: Mapping[str, Any]) -> str:
+    """The name of a worker."""
+    return str(worker["worker"])
+
+
+def join_token_name(join_token: Mapping[str, Any]) -> str:
+    """What commands call a join token: its key."""
+    return str(join_token["pk"])
+
+
 def name(node: Mapping[str, Any]) -> str:
     """The name of a node by which commands find it: address#index."""
     return f"{node['ip']}#{node['index']}"

@@ -11,6 +11,4 @@ def join_tokens(sort_by: SortBy = None, server: Server = None, output_format: Ou
     paths = sorting.order("nodes join-tokens", sort_by)
     with connection.connect(server) as client:
         join_tokens = sorting.in_order(client.nodes.join_tokens(), paths)
-    return output.render(
-        join_tokens, output_format, view=node_view.show_join_tokens, name=lambda join_token: str(join_token["pk"])
-    )
+    return output.render(join_tokens, output_format, view=node_view.show_join_tokens, name=node_view.join_token_name)

@@ -4,10 +4,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bayplan.cli.options import Server, Yes
+from bayplan.cli.options import TABLE, Output, Server, Yes
 from bayplan.errors import NotFound
 
 if TYPE_CHECKING:
+    from bayplan.cli.removal import Outcome
     from bayplan.schemas.workers import WorkerAnswer
 
 
@@ -19,12 +20,14 @@ def revoke(
     with_nodes: Annotated[bool, typer.Option("--nodes", help="Remove their nodes as well.")] = False,
     yes: Yes = False,
     server: Server = None,
+    output_format: Output = TABLE,
 ) -> None:
     """End the credentials of workers at once.
 
     It says which nodes they have, and asks first.
     """
     from bayplan.cli import connection, output, removal
+    from bayplan.cli.nodes import _view as node_view
 
     with connection.connect(server) as client:
         joined = {worker["worker"]: worker for worker in client.nodes.workers()}
@@ -37,8 +40,12 @@ def revoke(
             nodes = output.count(len(worker["nodes"]), "node")
             return f"Revoke {worker['worker']} at {worker['ip']}? Its {nodes} {after}."
 
-        def end(worker: "WorkerAnswer") -> str:
+        def end(worker: "WorkerAnswer") -> "Outcome":
             client.nodes.revoke(worker["worker"], nodes=with_nodes)
-            return f"Revoked {worker['worker']}{' and removed its nodes' if with_nodes else '; its nodes stay'}."
+            return (
+                worker,
+                f"Revoked {worker['worker']}{' and removed its nodes' if with_nodes else '; its nodes stay'}.",
+            )
 
-        removal.ask_and_remove([joined[name] for name in workers], question, end, yes=yes)
+        revoked = [joined[name] for name in workers]
+        removal.ask_and_remove(revoked, question, end, node_view.worker_name, yes=yes, output_format=output_format)

@@ -2,13 +2,14 @@
 
 from typing import TYPE_CHECKING
 
-from bayplan.cli.options import NodesWords, Server, Yes
+from bayplan.cli.options import TABLE, NodesWords, Output, Server, Yes
 
 if TYPE_CHECKING:
+    from bayplan.cli.removal import Outcome
     from bayplan.schemas.nodes import ExpandedNodeAnswer
 
 
-def rm(nodes: NodesWords, yes: Yes = False, server: Server = None) -> None:
+def rm(nodes: NodesWords, yes: Yes = False, server: Server = None, output_format: Output = TABLE) -> None:
     """Remove nodes.
 
     It says whose they are, which images they have and which rules name them, and asks first.
@@ -21,8 +22,10 @@ def rm(nodes: NodesWords, yes: Yes = False, server: Server = None) -> None:
         def question(node: "ExpandedNodeAnswer") -> str:
             return f"Remove {node_view.name(node)}?{removal.uses_of_node(client, node)}"
 
-        def remove(node: "ExpandedNodeAnswer") -> str:
+        def remove(node: "ExpandedNodeAnswer") -> "Outcome":
+            last = client.nodes.get(node["pk"]) if output_format.is_data else None
             client.nodes.delete(node["pk"])
-            return f"Removed {node_view.name(node)}."
+            return last, f"Removed {node_view.name(node)}."
 
-        removal.ask_and_remove([client.nodes.named(node) for node in nodes], question, remove, yes=yes)
+        existing = [client.nodes.named(node) for node in nodes]
+        removal.ask_and_remove(existing, question, remove, node_view.name, yes=yes, output_format=output_format)

@@ -11,4 +11,4 @@ def workers(sort_by: SortBy = None, server: Server = None, output_format: Output
     paths = sorting.order("nodes workers", sort_by)
     with connection.connect(server) as client:
         joined = sorting.in_order(client.nodes.workers(), paths)
-    return output.render(joined, output_format, view=node_view.show_workers, name=lambda worker: worker["worker"])
+    return output.render(joined, output_format, view=node_view.show_workers, name=node_view.worker_name)

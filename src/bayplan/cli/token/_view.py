@@ -1,7 +1,8 @@
 """Shows tokens for programs: a line for each, with scopes, end and last use."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from typing import Any
 
 from rich.text import Text
 
@@ -36,6 +37,11 @@ def show_tokens(tokens: Sequence[ApiTokenAnswer], *, with_owners: bool) -> None:
         for token in tokens
     ]
     return show(table(columns, rows), Text(count(len(rows), "token"), style=MUTED))
+
+
+def name(token: Mapping[str, Any]) -> str:
+    """The name of a token."""
+    return str(token["name"])
 
 
 def _until(token: ApiTokenAnswer) -> Text:

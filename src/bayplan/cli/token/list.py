@@ -25,5 +25,5 @@ def list_(
         tokens,
         output_format,
         view=lambda tokens: view.show_tokens(tokens, with_owners=everyone),
-        name=lambda token: token["name"],
+        name=view.name,
     )

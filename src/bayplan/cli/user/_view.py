@@ -8,6 +8,11 @@ from rich.text import Text
 from bayplan.cli.output import MUTED, Column, count, moment, show, table
 
 
+def name(user: Mapping[str, Any]) -> str:
+    """The name of a user."""
+    return str(user["username"])
+
+
 def show_users(users: Sequence[Mapping[str, Any]]) -> None:
     """Prints the users as a table with a line for each."""
     columns = (

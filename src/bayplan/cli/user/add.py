@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from bayplan.cli import prompt
-from bayplan.cli.options import Database, Home, Server
+from bayplan.cli.options import TABLE, Database, Home, Output, Server
 
 
 def add(
@@ -20,12 +20,17 @@ def add(
     server: Server = None,
     home: Home = None,
     database: Database = None,
+    output_format: Output = TABLE,
 ) -> None:
     """Add a user; for staff."""
+    from bayplan.cli import output
+    from bayplan.cli.user import _view as user_view
     from bayplan.cli.user import _where
 
     with _where.users_at(server, home, database) as users:
-        password = prompt.new_password(password_stdin)
+        password = prompt.new_password(output_format, from_input=password_stdin)
         values = {"username": username, "is_staff": staff, "email": email, "first_name": first_name}
         pk = users.add({**values, "last_name": last_name, "password": password})
-    typer.echo(f"Added {'the staff user' if staff else 'the user'} {username}, pk {pk}.")
+        added = _where.find(users, username) if output_format.is_data else {"username": username}
+    sentence = f"Added {'the staff user' if staff else 'the user'} {username}, pk {pk}."
+    output.render(added, output_format, view=sentence, name=user_view.name)

@@ -12,10 +12,10 @@ def list_(
 ) -> None:
     """List the users that you may see: all for staff, else yourself."""
     from bayplan.cli import output, sorting
+    from bayplan.cli.user import _view as user_view
     from bayplan.cli.user import _where
-    from bayplan.cli.user._view import show_users
 
     paths = sorting.order("user list", sort_by)
     with _where.users_at(server, home, database) as users:
         everyone = sorting.in_order(users.all(), paths)
-    return output.render(everyone, output_format, view=show_users, name=lambda user: user["username"])
+    return output.render(everyone, output_format, view=user_view.show_users, name=user_view.name)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from bayplan.cli import prompt
-from bayplan.cli.options import Database, Home, Server
+from bayplan.cli.options import TABLE, Database, Home, Output, OutputFormat, Server
 from bayplan.errors import Invalid
 
 if TYPE_CHECKING:
@@ -25,11 +25,14 @@ def password(
     server: Server = None,
     home: Home = None,
     database: Database = None,
+    output_format: Output = TABLE,
 ) -> None:
     """Change your password, or as staff another's.
 
     That ends the sessions and tokens of the user.
     """
+    from bayplan.cli import output
+    from bayplan.cli.user import _view as user_view
     from bayplan.cli.user import _where
 
     if _where.is_on_the_database(server, home, database):
@@ -37,18 +40,21 @@ def password(
             raise Invalid("Name the user: with --home or --database nobody is logged in.")
     else:
         with _where.over_http(server) as client:
-            me = client.users.me()["user"]["username"]
-            if username in (None, me):
-                return _own(client, me, from_input=password_stdin)
+            me = client.users.me()["user"]
+            if username in (None, me["username"]):
+                _own(client, me["username"], output_format, from_input=password_stdin)
+                sentence = "You have a new password; your other sessions and your tokens for programs have ended."
+                return output.render(me, output_format, view=sentence, name=user_view.name)
     with _where.users_at(server, home, database) as users:
-        prompt.require_terminal(from_input=password_stdin)
+        prompt.require_terminal(output_format, from_input=password_stdin)
         existing = _where.find(users, str(username))
-        new_password = prompt.new_password(password_stdin)
+        new_password = prompt.new_password(output_format, from_input=password_stdin)
         users.change(existing["username"], {"password": new_password})
-    return typer.echo(f"{existing['username']} has a new password; their sessions and tokens have ended.")
+    sentence = f"{existing['username']} has a new password; their sessions and tokens have ended."
+    return output.render(existing, output_format, view=sentence, name=user_view.name)
 
 
-def _own(client: "Client", username: str, *, from_input: bool) -> None:
+def _own(client: "Client", username: str, output_format: OutputFormat, *, from_input: bool) -> None:
     from bayplan.cli import connection
     from bayplan.client import Tokens
 
@@ -57,11 +63,9 @@ def _own(client: "Client", username: str, *, from_input: bool) -> None:
         if len(lines) != 2 or not all(lines):
             raise Invalid("The input must have your old and your new password, a line each.")
         old_password, new_password = lines
-    elif sys.stdin.isatty():
-        old_password = prompt.text("Old password", hidden=True)
-        new_password = prompt.new_password(from_input=False)
     else:
-        raise Invalid("There is no terminal to ask for the passwords: add --password-stdin.")
+        prompt.require_terminal(output_format, from_input=False)
+        old_password = prompt.text("Old password", hidden=True)
+        new_password = prompt.new_password(output_format, from_input=False)
     tokens = client.users.change_password(old_password, new_password)
     connection.go_on(client.server, username, Tokens(tokens["access"], tokens["refresh"]))
-    typer.echo("You have a new password; your other sessions and your tokens for programs have ended.")

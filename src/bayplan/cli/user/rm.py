@@ -1,10 +1,13 @@
 """`bayplan user rm`: takes users away, so that what they made stays."""
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from bayplan.cli.options import Database, Home, Server, Yes
+from bayplan.cli.options import TABLE, Database, Home, Output, Server, Yes
+
+if TYPE_CHECKING:
+    from bayplan.cli.removal import Outcome
 
 
 def rm(
@@ -13,6 +16,7 @@ def rm(
     server: Server = None,
     home: Home = None,
     database: Database = None,
+    output_format: Output = TABLE,
 ) -> None:
     """Deactivate users; for staff.
 
@@ -20,6 +24,7 @@ def rm(
     --active` lets them log in again.
     """
     from bayplan.cli import removal
+    from bayplan.cli.user import _view as user_view
     from bayplan.cli.user import _where
 
     with _where.users_at(server, home, database) as users:
@@ -27,8 +32,9 @@ def rm(
         def question(user: dict[str, Any]) -> str:
             return f"Deactivate {user['username']}{' (staff)' if user['is_staff'] else ''}?{users.uses(user)}"
 
-        def deactivate(user: dict[str, Any]) -> str:
+        def deactivate(user: dict[str, Any]) -> "Outcome":
             users.change(user["username"], {"is_active": False})
-            return f"Deactivated {user['username']}."
+            return user | {"is_active": False}, f"Deactivated {user['username']}."
 
-        removal.ask_and_remove([_where.find(users, name) for name in usernames], question, deactivate, yes=yes)
+        existing = [_where.find(users, name) for name in usernames]
+        removal.ask_and_remove(existing, question, deactivate, user_view.name, yes=yes, output_format=output_format)

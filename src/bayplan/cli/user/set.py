@@ -27,6 +27,7 @@ def set_(
 ) -> None:
     """Change a user; for staff."""
     from bayplan.cli import output
+    from bayplan.cli.user import _view as user_view
     from bayplan.cli.user import _where
 
     options = {
@@ -45,4 +46,4 @@ def set_(
         users.change(existing["username"], changes)
     ended = " Their sessions and tokens have ended." if active is False and existing["is_active"] else ""
     sentence = f"Changed {existing['username']}.{ended}"
-    output.render({**existing, **changes}, output_format, view=sentence, name=lambda user: user["username"])
+    output.render({**existing, **changes}, output_format, view=sentence, name=user_view.name)

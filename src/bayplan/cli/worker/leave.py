@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from bayplan.cli.options import State, Yes, worker_state
+from bayplan.cli.options import TABLE, Output, State, Yes, worker_state
 
 
 def leave(
@@ -13,19 +13,22 @@ def leave(
     ] = False,
     yes: Yes = False,
     state: State = None,
+    output_format: Output = TABLE,
 ) -> None:
     """Leave the server: its nodes go, and the credential ends."""
     from bayplan.agent import membership
     from bayplan.agent.credential import read
-    from bayplan.cli.prompt import agreed
+    from bayplan.cli import output, prompt
 
     path = worker_state(state)
     agent_state = read(path)
-    if not agreed(f"Leave {agent_state.server} and remove this machine's nodes there?", yes=yes):
-        return
+    if not yes:
+        prompt.require(f"Leave {agent_state.server} and remove this machine's nodes there?", output_format)
     was_there = membership.leave(path, force=force)
-    typer.echo(
+    sentence = (
         f"{agent_state.worker} left {agent_state.server}."
         if was_there
         else f"Removed the credential of {agent_state.worker}; {agent_state.server} did not answer, or did not know it any more."
     )
+    answer = {"worker": agent_state.worker, "server": agent_state.server, "nodes": agent_state.nodes, "left": was_there}
+    output.render(answer, output_format, view=sentence, name=lambda left: left["worker"])
