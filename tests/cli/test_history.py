@@ -155,7 +155,7 @@ def test_every_reference_and_resource_has_a_name() -> None:
         if field.target is not None
     }
     assert references == REFERENCES
-    assert NAME_FIELDS.keys() == RESOURCE_TYPES.keys() | {"workers"}
+    assert NAME_FIELDS.keys() == RESOURCE_TYPES.keys() | {"workers", "tokens"}
     assert MEMORIES == SIZES
 
 
@@ -163,6 +163,7 @@ def test_workers_are_named_by_what_they_do() -> None:
     assert subject(entry("workers", 3, "report", user="w-1"), {}) == "worker w-1"
     assert subject(entry("workers", 3, "revoke", name=("w-1", None)), {}) == "worker w-1"
     assert subject(entry("secrets", None, "encrypt"), {}) == "secrets"
+    assert subject(entry("tokens", 3, "revoke", name=("ci", None)), {}) == "token ci"
 
 
 NAMES: Names = {"hardware": {7: "Ampere"}}

@@ -8,6 +8,8 @@ from bayplan.web.routes import PAGES
 MORE: Mapping[str, tuple[str, ...]] = {
     "/ask": ("/ask?worker=RTX+4090%2C+550.120", "/ask?node=1&task=train&framework=pytorch"),
     "/nodes": ("/nodes?gpu=a&driver=%3E%3D535&sort=-driver&silent=true&label=zone&host=example",),
+    "/history": ("/history?resource=docker&object=1&user=admin&since=7d", "/history?user=nobody-of-that-name"),
+    "/audit": ("/audit?image=1&kind=user&name=admin&since=2026-01-01",),
     "/login": ("/login?next=/images",),
     "/images": ("/images?q=pytorch&framework=PyTorch&cuda=none&sort=-nodes", "/images?q=nothing-is-called-so"),
     "/matrix": ("/matrix?framework=torch&gpu=A6000&driver=%3C600", "/matrix?gpu=none"),

@@ -74,6 +74,31 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 
 @pytest.fixture(scope="session")
+def office(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server whose users, tokens and workers tests change under names of their own; `casey` is an ordinary user."""
+    with running_server(tmp_path_factory.mktemp("office") / "home") as server:
+        server.stock()
+        with server.client() as client:
+            body = {"username": USER[0], "password": USER[1], "is_staff": False}
+            client.post("/v1/users/create", json=body).raise_for_status()
+        yield server
+
+
+@pytest.fixture(scope="session")
+def office_staff(office: Server) -> Iterator[PageClient]:
+    """A client of that server that is logged in as staff."""
+    with page_client(office, *STAFF) as client:
+        yield client
+
+
+@pytest.fixture(scope="session")
+def office_user(office: Server) -> Iterator[PageClient]:
+    """A client of that server that is logged in as an ordinary user."""
+    with page_client(office, *USER) as client:
+        yield client
+
+
+@pytest.fixture(scope="session")
 def as_staff(site: Server) -> Iterator[PageClient]:
     """A client that is logged in as staff."""
     with page_client(site, *STAFF) as client:

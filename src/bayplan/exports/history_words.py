@@ -44,6 +44,7 @@ NAME_FIELDS: Mapping[str, NameFields] = {
     "users": NameFields(("username",), noun="user "),
     "prefetch": NameFields(("name",), noun="rule "),
     "workers": NameFields(("name",), noun="worker "),
+    "tokens": NameFields(("name",), noun="token "),
 }
 
 MEMORIES = frozenset({"cpu_mem", "gpu_mem", "shared_memory_bytes"})
@@ -87,6 +88,15 @@ def keys_without_name(entries: Sequence[HistoryEntry]) -> dict[str, set[int]]:
             values = entry["changes"][field]
             pks = {pk for pk in (values["before"], values["after"]) if pk is not None}
             keys.setdefault(REFERENCES[field], set()).update(pks)
+    return keys
+
+
+def keys_of(entries: Sequence[HistoryEntry]) -> dict[str, set[int]]:
+    """Gives the keys, by resource, of all objects in the entries."""
+    keys = keys_without_name(entries)
+    for entry in entries:
+        if entry["pk"] is not None:
+            keys.setdefault(entry["resource"], set()).add(entry["pk"])
     return keys
 
 

@@ -4,17 +4,14 @@ from typing import Annotated
 from urllib.parse import urlencode
 
 from pydantic import Field
-from pydantic_core import PydanticCustomError
 from starlette.responses import Response
 
-from bayplan.db.change_entry import API_TOKENS, SCANS, SECRETS, WORKERS
-from bayplan.db.resource_types import RESOURCE_TYPES
 from bayplan.schemas.common import MAX_INTEGER
 from bayplan.schemas.history import HistoryEntry
 from bayplan.server.auth.access import STAFF
 from bayplan.server.context import Context
 from bayplan.server.history import queries
-from bayplan.server.history.store import Cursor, HistoryFilter
+from bayplan.server.history.queries import Cursor, HistoryFilter
 from bayplan.server.http.openapi import NOT_KEPT
 from bayplan.server.http.parameters import LINE, MOMENT, Parameters, ReadBy, one_of, whole_number
 from bayplan.server.http.responses import UNCACHED, Json
@@ -23,18 +20,10 @@ from bayplan.server.http.route import Call, Route
 _PK = ReadBy(whole_number(1, MAX_INTEGER).read, {"type": "integer", "minimum": 1})
 
 
-def _read_cursor(text: str) -> Cursor:
-    version, _, position = text.partition("-")
-    for part, most in ((version, 18), (position, 9)):
-        if not (part.isascii() and part.isdigit() and len(part) <= most):
-            raise PydanticCustomError("wrong_type", "must be the value from the link to the next page")
-    return int(version), int(position)
-
-
 class HistoryParameters(Parameters):
     """Which entries, and which of them are on the page."""
 
-    resource: Annotated[str | None, one_of(*RESOURCE_TYPES, WORKERS, SECRETS, SCANS, API_TOKENS)] = Field(
+    resource: Annotated[str | None, one_of(*queries.LOGGED)] = Field(
         None, description="Changes of objects of this resource."
     )
     pk: Annotated[int | None, _PK] = Field(None, description="Changes of the object with this pk.")
@@ -42,7 +31,7 @@ class HistoryParameters(Parameters):
     since: Annotated[str | None, MOMENT] = Field(None, description="Changes at this time or later.")
     until: Annotated[str | None, MOMENT] = Field(None, description="Changes at this time or earlier.")
     limit: Annotated[int, whole_number(1, 1000)] = Field(100, description="The most entries to give.")
-    after: Annotated[Cursor | None, ReadBy(_read_cursor, {"type": "string"})] = Field(
+    after: Annotated[Cursor | None, ReadBy(queries.read_cursor, {"type": "string"})] = Field(
         None, description="The next page: the value from the `Link` of the page before."
     )
 
