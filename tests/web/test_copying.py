@@ -29,9 +29,11 @@ def test_without_the_right_to_the_button_says_so(site: Server, chromium: Running
         page = visited.page()
         page.goto("/images/1")
         protocol = visited.context.new_cdp_session(page)
-        permission = {"name": "clipboard-write", "allowWithoutSanitization": False}
-        for each in (permission, {"name": "clipboard-write", "allowWithoutSanitization": True}):
-            protocol.send("Browser.setPermission", {"origin": site.url, "permission": each, "setting": "denied"})
+        about = protocol.send("Target.getTargetInfo")["targetInfo"]
+        for without_sanitization in (True, False):
+            permission = {"name": "clipboard-write", "allowWithoutSanitization": without_sanitization}
+            denial = {"permission": permission, "setting": "denied", "browserContextId": about["browserContextId"]}
+            protocol.send("Browser.setPermission", {"origin": site.url, **denial})
         button = page.locator("button[data-copy]").first
         button.click()
         expect(button).to_have_text("Not copied")
