@@ -16,7 +16,10 @@ MORE: Mapping[str, tuple[str, ...]] = {
     "/images/{pk}": ("/images/31?grade=no", "/images/28"),
 }
 """By a page's path, addresses beside its own: with a query, of another object."""
-OWN: Mapping[str, str] = {"/matrix/{group}/{kind}": "/matrix/c7a4e4f8a6e7/bd7b4a57f9e2"}
+OWN: Mapping[str, str] = {
+    "/matrix/{group}/{kind}": "/matrix/c7a4e4f8a6e7/bd7b4a57f9e2",
+    "/registries/rotate": "/registries/rotate?registry=public.aml-repo.cms.waikato.ac.nz&username=public",
+}
 """By a page's path, its address where that is not the path with 1 for `{pk}`."""
 FILES = frozenset({"/matrix.svg", "/matrix.csv", "/matrix.md"})
 """Addresses of the table that give a file, and no page."""

@@ -26,6 +26,7 @@ _LABELS = {
     "task": "Task",
     "state": "State",
     "licence": "Licence",
+    "registry": "Registry",
 }
 _WORDS = {
     ("cuda", "none"): "no CUDA",
@@ -62,6 +63,7 @@ class ImagesParameters(Parameters):
     task: Annotated[str, LINE] = Field("", description="The task.")
     state: Annotated[str, LINE] = Field("", description="The check state, or `deleted`.")
     licence: Annotated[str, LINE] = Field("", description="The licence, or `none`.")
+    registry: Annotated[str, LINE] = Field("", description="The host of its registry.")
     sort: Annotated[str, one_of(*ORDER_NAMES, *(f"-{name}" for name in ORDER_NAMES))] = Field("name", description="")
     offset: Offset = Field(0, description="")
 

@@ -75,10 +75,10 @@ def address_with(request: Request, **changes: object) -> str:
     return f"{request.url.path}?{query}" if query else request.url.path
 
 
-def pager(request: Request, total: int, offset: int, shown: int, rows: int = ROWS) -> Pager:
-    """Gives the place of a page that shows so many rows from `offset` on."""
-    previous = address_with(request, offset=max(0, offset - rows) or None) if offset else ""
-    following = address_with(request, offset=offset + rows) if offset + shown < total else ""
+def pager(request: Request, total: int, offset: int, shown: int, rows: int = ROWS, name: str = "offset") -> Pager:
+    """Gives the place of a page that shows so many rows from `offset` on, the parameter of that `name`."""
+    previous = address_with(request, **{name: max(0, offset - rows) or None}) if offset else ""
+    following = address_with(request, **{name: offset + rows}) if offset + shown < total else ""
     return Pager(total, offset, shown, previous, following)
 
 

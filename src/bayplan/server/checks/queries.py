@@ -1,6 +1,6 @@
 """Check states in answers: of an image with its history, the counts of all images, the list of failing images."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import orjson
@@ -16,7 +16,7 @@ from bayplan.domain.check_state import STATES
 from bayplan.errors import NotFound
 from bayplan.server.checks.store import HISTORY, accept_digest
 
-__all__ = ["accept_digest", "counts", "failing_images", "load"]
+__all__ = ["UNCHECKED", "RegistryChecks", "accept_digest", "by_registry", "counts", "failing_images", "load"]
 
 _CHECKS, _CHANGES, _IMAGES = tables.checks, tables.check_changes, tables.images
 Object = dict[str, Any]
@@ -77,6 +77,19 @@ async def counts(db: Database, since: str | None) -> Object:
     return {"states": states, **total, "waiting_in": waiting_in}
 
 
+@dataclass(frozen=True, slots=True)
+class RegistryChecks:
+    """When an image of a registry was checked last, and when one is due next."""
+
+    checked: str | None
+    due: str | None
+
+
+async def by_registry(db: Database) -> dict[str, RegistryChecks]:
+    """Gives the times of the checks of images that are not deleted, by the host of their registry."""
+    return await db.fetch(_BY_REGISTRY, lambda rows: {host: RegistryChecks(*times) for host, *times in rows})
+
+
 async def failing_images(
     db: Database, limit: int | None, offset: int, after: Cursor | None = None, *, sees_credentials: bool
 ) -> Page:
@@ -123,6 +136,12 @@ _WAITING_REGISTRIES = (
     .group_by(_CHECKS.c.registry)
     .order_by(sa.func.count().desc(), _CHECKS.c.registry)
     .limit(_MAX_WAITING_REGISTRIES)
+)
+_BY_REGISTRY = CompiledStatement(
+    sa.select(_CHECKS.c.registry, sa.func.max(_CHECKS.c.checked), sa.func.min(_CHECKS.c.due))
+    .join(_IMAGES, _IMAGES.c.pk == _CHECKS.c.image)
+    .where(_IMAGES.c.deletion_time.is_(None))
+    .group_by(_CHECKS.c.registry)
 )
 _COUNTED = CompiledStatement(
     sa.select(

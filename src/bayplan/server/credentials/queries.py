@@ -8,13 +8,26 @@ from bayplan.exports.docker_config import docker_config, pull_secret
 from bayplan.server.credentials.store import (
     CredentialKey,
     RefusedCredentials,
+    RepositoryImage,
     note_outcomes,
     of_image,
     overview,
     refused,
+    replace,
+    repositories,
 )
 
-__all__ = ["CredentialKey", "RefusedCredentials", "file_for_image", "note_outcomes", "overview", "refused"]
+__all__ = [
+    "CredentialKey",
+    "RefusedCredentials",
+    "RepositoryImage",
+    "file_for_image",
+    "note_outcomes",
+    "overview",
+    "refused",
+    "replace",
+    "repositories",
+]
 
 
 async def file_for_image(db: Database, pk: int, disclosure: Disclosure, *, kubernetes: bool) -> dict[str, Any]:

@@ -8,12 +8,13 @@ from starlette.responses import Response
 from bayplan.schemas.credentials import RegistryCredentialsAnswer, Rotation, RotationAnswer
 from bayplan.server.auth.access import STAFF, STAFF_AND_WORKERS
 from bayplan.server.context import Context
-from bayplan.server.credentials import queries, rotation
+from bayplan.server.credentials import queries
 from bayplan.server.disclosing import disclosing
 from bayplan.server.http.openapi import NOT_KEPT
 from bayplan.server.http.parameters import NoParameters, Parameters, one_of
 from bayplan.server.http.responses import UNCACHED, Json
 from bayplan.server.http.route import Call, Route
+from bayplan.server.registry_hosts import queries as registry_hosts
 
 _TAGS = ("registry credentials",)
 
@@ -33,7 +34,7 @@ async def overview(context: Context, _call: Call[NoParameters, None]) -> Respons
 
 async def rotate(context: Context, call: Call[NoParameters, Rotation]) -> Response:
     """Answers how many images have the new password."""
-    return Json(await rotation.rotate(context, call.principal, call.body), headers=UNCACHED)
+    return Json(await registry_hosts.rotate(context, call.principal, call.body), headers=UNCACHED)
 
 
 async def config(context: Context, call: Call[FormatParameters, None]) -> Response:

@@ -29,6 +29,7 @@ __all__ = [
     "load_shown",
     "reinstate",
     "revision",
+    "states_by_registry",
 ]
 
 IMAGES = RESOURCE_TYPES["docker"]
@@ -106,6 +107,12 @@ def _chosen(table: ImageTable, query: ImageListQuery) -> tuple[int, dict[str, di
     for rows in facets.values():
         searched &= rows
     return searched if "state" in facets else searched & table.live, counts
+
+
+async def states_by_registry(context: Context, version: int) -> dict[str, dict[str, int]]:
+    """Gives by registry the number of its images in each check state, without the deleted ones, as of `version` or later."""
+    table = await context.image_tables.at(version)
+    return await asyncio.to_thread(table.states_by_registry)
 
 
 async def reinstate(

@@ -127,11 +127,12 @@ def _row(row: Any, catalogue: CatalogueSnapshot) -> ImageRow:
         deleted,
         sizes,
     ) = row
+    reference, host = _reference(url, registry)
     return ImageRow(
         pk,
         name,
         version,
-        _reference(url, registry),
+        reference,
         framework,
         framework_version,
         cuda,
@@ -141,14 +142,17 @@ def _row(row: Any, catalogue: CatalogueSnapshot) -> ImageRow:
         _accelerator(catalogue, pk),
         DELETED if deleted is not None else state or UNCHECKED,
         _size(sizes),
+        host,
     )
 
 
-def _reference(url: str, registry: str) -> str:
+def _reference(url: str, registry: str) -> tuple[str, str]:
+    """What `docker pull` takes, and the host of the registry."""
     try:
-        return located(url, registry).familiar
+        reference = located(url, registry)
     except Invalid:  # stored before such were refused
-        return url
+        return url, registry
+    return reference.familiar, reference.registry
 
 
 def _accelerator(catalogue: CatalogueSnapshot, pk: int) -> str:

@@ -35,6 +35,8 @@ class ImageRow:
     """Its check state, `unchecked` or `deleted`."""
     size_bytes: int | None
     """What a worker without any of its layers downloads; None where no inspection is stored."""
+    registry: str
+    """The host of its registry, as references name it."""
 
     @property
     def text(self) -> str:
@@ -52,6 +54,7 @@ FACETS: Mapping[str, Callable[[ImageRow], Iterable[str]]] = {
     "task": lambda row: row.tasks,
     "state": lambda row: (row.state,),
     "licence": lambda row: ("none" if row.licence is None else row.licence,),
+    "registry": lambda row: (row.registry,),
 }
 """By facet: the values of an image."""
 Key = Any | None
@@ -120,6 +123,15 @@ class ImageTable:
         """The values of a facet that some of these images have, with how many of them do."""
         numbers = {value: (rows & within).bit_count() for value, rows in self._facets[facet].items()}
         return {value: number for value, number in numbers.items() if number}
+
+    def states_by_registry(self) -> dict[str, dict[str, int]]:
+        """Gives by registry the number of its images in each check state, without the deleted ones."""
+        states: dict[str, dict[str, int]] = {}
+        for row in self.rows:
+            if row.state != DELETED:
+                numbers = states.setdefault(row.registry, {})
+                numbers[row.state] = numbers.get(row.state, 0) + 1
+        return states
 
     def containing(self, words: Iterable[str], within: Bits) -> Bits:
         """Those of these images whose text has each word."""

@@ -13,7 +13,7 @@ from bayplan.domain.reference import check_registry
 from bayplan.registry.errors import RegistryDenied, RegistryError, RegistryTimeout
 from bayplan.schemas.credentials import Rotation
 from bayplan.server.context import Context
-from bayplan.server.credentials import store as credential_store
+from bayplan.server.credentials import queries as credential_queries
 
 # A registry may have thousands of repositories with the same credentials: at most this many are tried, and for this long.
 _MOST_REPOSITORIES = 100
@@ -24,19 +24,19 @@ async def rotate(context: Context, principal: Principal, rotation: Rotation) -> 
     """Replaces credentials on all their images; gives whether the registry accepts the new ones; raises `NotFound`, `RegistryError`."""
     old = (check_registry(rotation.registry), rotation.registry_username)
     new = (old[0], rotation.new_username or rotation.registry_username)
-    places, repositories = await credential_store.repositories(context.db, old, _MOST_REPOSITORIES)
+    places, repositories = await credential_queries.repositories(context.db, old, _MOST_REPOSITORIES)
     verified, detail = False, "The credentials were not tried at the registry."
     if rotation.check:
         accepted = await _try_out(context, places, new[1], rotation.registry_password)
         verified, detail = accepted > 0, _detail(old[0], accepted, len(places), repositories)
     async with context.db.write(by=principal, is_long=True) as tx:
-        images = await credential_store.replace(tx, old, new[1], rotation.registry_password, context.keyring)
-        await credential_store.note_outcomes(tx, now(), accepted=[new] if verified else [])
+        images = await credential_queries.replace(tx, old, new[1], rotation.registry_password, context.keyring)
+        await credential_queries.note_outcomes(tx, now(), accepted=[new] if verified else [])
     return {"images": len(images), "verified": verified, "detail": detail}
 
 
 async def _try_out(
-    context: Context, places: Sequence[credential_store.RepositoryImage], username: str, password: str
+    context: Context, places: Sequence[credential_queries.RepositoryImage], username: str, password: str
 ) -> int:
     """The number of places where the registry requires credentials and accepts these; raises `RegistryError` where it refuses them."""
     registry = places[0].reference.registry
