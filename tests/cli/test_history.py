@@ -62,6 +62,18 @@ def test_options_filter_the_history(shell: Shell, image: str) -> None:
     }
 
 
+def test_a_log_that_the_limit_cut_says_so(shell: Shell, image: str) -> None:
+    assert shell.run("history", "--image", image, "--limit", "1").out.endswith(
+        "\n1 entry; a higher --limit shows older ones\n"
+    )
+    everything = shell.run("history", "--image", image).out.splitlines()[-1]
+    number = everything.removesuffix(" entries")
+    assert shell.run("history", "--image", image, "--limit", number).out.splitlines()[-1] == everything
+    assert len(json.loads(shell.run("history", "--image", image, "--limit", "1", "--json").out)) == 1
+    shown = shell.run("audit", "--limit", "2000").out
+    assert "--limit" not in shown
+
+
 def test_options_that_do_not_fit_together_are_refused(shell: Shell) -> None:
     assert "Write only one of --image" in shell.run("history", "--image", "1", "--node", "1", code=2).err
     assert "--since must be longer than --until" in shell.run("history", "--since", "1h", "--until", "60m", code=2).err
@@ -114,13 +126,14 @@ def test_names_are_read_once_for_each_resource(server: Server, image: str, monke
         (person,) = bayplan.users.list(limit=1)
         asked: list[str] = []
         for name in ("images", "nodes", "cuda", "hardware", "frameworks", "domains", "licences", "users", "prefetch"):
-            collection = getattr(bayplan, name)
+            collection, read = getattr(bayplan, name), "without_credentials" if name == "images" else "list"
+            uncounted = getattr(collection, read)
 
-            def counted(*arguments: Any, real: Any = collection.list, name: str = name, **options: Any) -> Any:
+            def counted(*arguments: Any, real: Any = uncounted, name: str = name, **options: Any) -> Any:
                 asked.append(name)
                 return real(*arguments, **options)
 
-            monkeypatch.setattr(collection, "list", counted)  # counts, and asks the server
+            monkeypatch.setattr(collection, read, counted)  # counts, and asks the server
         entries = [
             entry("docker", int(image), framework=(framework["pk"], 999_999), creator=(None, person["pk"])),
             entry("docker", 999_999, "rotate", registry_password=("(set)", "(changed)")),

@@ -14,6 +14,7 @@ import pytest
 
 from bayplan.cli import watching
 from bayplan.cli.options import OutputFormat
+from bayplan.client import Client
 from tests.cli.conftest import Shell
 from tests.cli.terminal import Terminal
 from tests.process import PROGRAM, Server
@@ -140,6 +141,22 @@ def test_a_pipe_gets_the_rows_that_changed_and_the_server_is_asked_for_no_more(
         relay.open_again()
         assert line_with(process.stderr, "again") == "It answers again.\n"
         assert line_with(process.stdout, "") == f"{before} nodes\n"
+
+
+@pytest.mark.parametrize("log", ["history", "audit"])
+def test_a_log_that_has_not_changed_is_not_sent_again_for_a_later_time(
+    server: Server, relay: Relay, shell: Shell, log: str
+) -> None:
+    with Client(f"http://127.0.0.1:{relay.port}", token=server.token()) as bayplan:
+        bayplan.remember_answers()
+        read = bayplan.history if log == "history" else bayplan.credentials.audit
+        first, second = ([*read(since=f"2026-01-01T00:00:0{at}Z", limit=3)] for at in (1, 2))
+        assert first == second
+        assert relay.answers == [b"200", b"304"]
+        shell.run("nodes", "add", "logged.example.org", "-q")
+        newest = [*read(since="2026-01-01T00:00:03Z", limit=3)]
+        assert (newest != first) == (log == "history")
+    shell.run("nodes", "rm", "logged.example.org", "-y")
 
 
 def _wait_for(relay: Relay, number: int) -> None:

@@ -322,6 +322,12 @@ def count_of(shown: int, existing: int | None, noun: str, *, more: str = "a high
     return f"{shown:,} of {count(existing, noun)}; {more}"
 
 
+def entry_count(shown: int, *, has_more: bool) -> str:
+    """The number of entries of a log, and whether `--limit` left older ones out."""
+    entries = "1 entry" if shown == 1 else f"{shown:,} entries"
+    return f"{entries}; a higher --limit shows older ones" if has_more else entries
+
+
 @contextmanager
 def working(activity: str) -> Iterator[None]:
     """Shows a spinner on a terminal while the block runs."""

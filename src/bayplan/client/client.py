@@ -1,6 +1,5 @@
 """The client itself: its server, its session, and the requests that belong to no single resource."""
 
-import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -126,13 +125,8 @@ class Client:
             resource, pk = "docker", self.images.key(image)
         elif node is not None:
             resource, pk = "nodes", self.nodes.key(node)
-        params: Params | None = {"resource": resource, "pk": pk, "user": user, "since": since, "until": until}
-        left = sys.maxsize if limit is None else limit
-        while params is not None and left > 0:
-            page, following = self._transport.request_page("/v1/history", {**params, "limit": min(left, HISTORY_PAGE)})
-            yield from page
-            left -= len(page)
-            params = following if page else None
+        params: Params = {"resource": resource, "pk": pk, "user": user, "since": since, "until": until}
+        return self._transport.request_log("/v1/history", params, limit, HISTORY_PAGE)
 
     def match(
         self,

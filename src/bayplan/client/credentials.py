@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from bayplan.schemas.audit import AuditEntry
     from bayplan.schemas.credentials import RegistryCredentialsAnswer, RotationAnswer
 
+DEFAULT_LIMIT, AUDIT_PAGE = 100, 1_000
 ROTATION_TIMEOUT_SECONDS = 120  # the server gives a registry 60
 
 
@@ -19,6 +20,7 @@ class Credentials:
 
     def __init__(self, transport: Transport, images: Images) -> None:
         self._request = transport.request
+        self._request_log = transport.request_log
         self._images = images
 
     def list(self) -> "builtins.list[RegistryCredentialsAnswer]":
@@ -57,6 +59,5 @@ class Credentials:
     ) -> "builtins.list[AuditEntry]":
         """The audit log of registry passwords, newest first: 100 entries unless `limit` is given."""
         pk = None if image is None else self._images.key(image)
-        params = {"image": pk, "kind": kind, "name": name, "since": since, "limit": limit, "offset": offset}
-        entries: builtins.list[AuditEntry] = self._request("GET", "/v1/audit", params=params)
-        return entries
+        params = {"image": pk, "kind": kind, "name": name, "since": since, "offset": offset}
+        return [*self._request_log("/v1/audit", params, limit or DEFAULT_LIMIT, AUDIT_PAGE)]

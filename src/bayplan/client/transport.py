@@ -5,7 +5,8 @@ httpx2 is imported when the first client is made: it takes longer to load than `
 
 import json
 import re
-from collections.abc import Callable, Mapping
+import sys
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -26,14 +27,16 @@ _NOT_IN_ADDRESSES = re.compile(r"[\s\x00-\x1f\x7f]")
 
 
 _REMEMBERED_AT_MOST = 8
+_BOUNDS = frozenset(("since", "until"))
 
 
 @dataclass(frozen=True, slots=True)
 class _Answer:
-    """The content of an answer, and the ETag that it is good under."""
+    """The content of an answer, the parameters of the next page, and the ETag that they are good under."""
 
     etag: str
     content: Any
+    following: Params | None
 
 
 class Transport:
@@ -89,20 +92,38 @@ class Transport:
         Raises the error of `bayplan.errors` that a refusal stands for, and `Unreachable` where no bayplan answers.
         """
         question = f"{method} {path} {params} {body}"
-        known = None if self._remembered is None else self._remembered.get(question)
-        if known is not None:
-            headers = {**(headers or {}), "If-None-Match": known.etag}
+        return self._answer(
+            question, method, path, body, params=params, headers=headers, timeout_seconds=timeout_seconds
+        )[0]
+
+    def _answer(
+        self,
+        question: str,
+        method: str,
+        path: str,
+        body: object,
+        *,
+        params: Params | None,
+        headers: Mapping[str, str] | None = None,
+        timeout_seconds: float | None = None,
+    ) -> tuple[Any, Params | None]:
+        """Gives the JSON of the answer, and the parameters of the next page; both from memory where they are still good."""
+        kept = None if self._remembered is None else self._remembered.get(question)
+        if kept is not None:
+            headers = {**(headers or {}), "If-None-Match": kept.etag}
         response = self._send(method, path, body, params=params, headers=headers, timeout_seconds=timeout_seconds)
-        if known is not None and response.status_code == 304:
-            return known.content
+        if kept is not None and response.status_code == 304:
+            return kept.content, kept.following
+        link = response.links.get("next")
+        following = None if link is None else _query(link["url"])
         content = drawn(self._content(response))
         etag = response.headers.get("ETag")
         if self._remembered is not None and etag is not None and (method == "GET" or path.endswith("/list")):
             self._remembered.pop(question, None)
-            self._remembered[question] = _Answer(etag, content)
+            self._remembered[question] = _Answer(etag, content, following)
             while len(self._remembered) > _REMEMBERED_AT_MOST:
                 del self._remembered[next(iter(self._remembered))]
-        return content
+        return content, following
 
     def remember_answers(self) -> None:
         """From now on sends the ETag of an answer that it has, and gives that one again where it is still good."""
@@ -117,9 +138,24 @@ class Transport:
 
     def request_page(self, path: str, params: Params, body: object = None) -> tuple[Any, Params | None]:
         """Gives a page of a list, and the parameters of the next one; None where there is none. `body` is its filter."""
-        response = self._send("GET" if body is None else "POST", path, body, params=params)
-        link = response.links.get("next")
-        return drawn(self._content(response)), None if link is None else _query(link["url"])
+        method = "GET" if body is None else "POST"
+        return self._answer(f"{method} {path} {params} {body}", method, path, body, params=params)
+
+    def request_log(self, path: str, params: Params, limit: int | None, page: int) -> Iterator[Any]:
+        """Gives the entries of a log, newest first, `limit` of them, read by so many at once.
+
+        The ETag of a log is that of its content alone. So a remembered page is good for later bounds of time too.
+        """
+        bounds = {name: value for name, value in params.items() if name in _BOUNDS}
+        following: Params | None = params
+        left = sys.maxsize if limit is None else limit
+        while following is not None and left > 0:
+            asked = {**following, **bounds, "limit": min(left, page)}
+            question = f"GET {path} { {name: value for name, value in asked.items() if name not in _BOUNDS} }"
+            entries, following = self._answer(question, "GET", path, None, params=asked)
+            yield from entries
+            left -= len(entries)
+            following = following if entries else None
 
     def request_total(self, path: str, params: Params, body: object) -> int:
         """Gives the number of objects on all pages of a list; `body` is its filter, `params` has the limit of a page."""

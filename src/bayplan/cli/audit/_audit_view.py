@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from rich.text import Text
 
-from bayplan.cli.output import MUTED, Column, moment, show, table
+from bayplan.cli.output import MUTED, Column, entry_count, moment, show, table
 
 if TYPE_CHECKING:
     from bayplan.schemas.audit import AuditEntry
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 _MOST_RANGES = 5
 
 
-def show_audit(entries: Sequence[AuditEntry]) -> None:
+def show_audit(entries: Sequence[AuditEntry], *, has_more: bool) -> None:
     """Prints the entries as a table, a line for each."""
     columns = (
         Column("first", spare=3),
@@ -45,7 +45,7 @@ def show_audit(entries: Sequence[AuditEntry]) -> None:
     ]
     if not rows:
         return show(Text("There are no entries.", style=MUTED))
-    return show(table(columns, rows), Text("1 entry" if len(rows) == 1 else f"{len(rows):,} entries", style=MUTED))
+    return show(table(columns, rows), Text(entry_count(len(rows), has_more=has_more), style=MUTED))
 
 
 def _ranges(images: Sequence[tuple[int, int]]) -> str:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from rich.text import Text
 
-from bayplan.cli.output import MUTED, Column, moment, show, table
+from bayplan.cli.output import MUTED, Column, entry_count, moment, show, table
 from bayplan.exports.history_words import changes, subject
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from bayplan.schemas.history import HistoryEntry
 
 
-def show_history(entries: Sequence[HistoryEntry], names: Names) -> None:
+def show_history(entries: Sequence[HistoryEntry], names: Names, *, has_more: bool) -> None:
     """Prints the entries as a table; `names` has the names of objects that the entries do not name."""
     columns = (
         Column("time"),
@@ -39,4 +39,4 @@ def show_history(entries: Sequence[HistoryEntry], names: Names) -> None:
     ]
     if not rows:
         return show(Text("There are no changes.", style=MUTED))
-    return show(table(columns, rows), Text("1 entry" if len(rows) == 1 else f"{len(rows):,} entries", style=MUTED))
+    return show(table(columns, rows), Text(entry_count(len(rows), has_more=has_more), style=MUTED))

@@ -24,7 +24,7 @@ def audit(
             parser=duration, metavar="DURATION", help="Only entries of this time until now: 90s, 15m, 12h, 7d."
         ),
     ] = None,
-    limit: Annotated[int, typer.Option(min=1, max=1000, metavar="N", help="The most entries to show.")] = 100,
+    limit: Annotated[int, typer.Option(min=1, metavar="N", help="The most entries to show.")] = 100,
     sort_by: SortBy = None,
     server: Server = None,
     output_format: Output = TABLE,
@@ -39,7 +39,7 @@ def audit(
     paths = sorting.order("audit", sort_by)
     with connection.connect(server) as client:
         # The key of an image that is gone is still a key.
-        entries = client.credentials.audit(image=image, name=name, kind=kind, since=earliest, limit=limit)
-    if sort_by is not None:
-        entries = sorting.in_order(entries, paths)
-    return output.render(entries, output_format, view=audit_view.show_audit)
+        entries = client.credentials.audit(image=image, name=name, kind=kind, since=earliest, limit=limit + 1)
+    shown = entries[:limit] if sort_by is None else sorting.in_order(entries[:limit], paths)
+    has_more = len(entries) > limit
+    return output.render(shown, output_format, view=lambda shown: audit_view.show_audit(shown, has_more=has_more))

@@ -66,9 +66,13 @@ def history(
             resource, pk = "docker", client.images.key(image)
         if node is not None:
             resource, pk = "nodes", client.nodes.key(node)
-        entries = list(client.history(resource=resource, pk=pk, user=user, since=earliest, until=latest, limit=limit))
-        if sort_by is not None:
-            entries = sorting.in_order(entries, paths)
+        entries = list(
+            client.history(resource=resource, pk=pk, user=user, since=earliest, until=latest, limit=limit + 1)
+        )
+        shown = entries[:limit] if sort_by is None else sorting.in_order(entries[:limit], paths)
+        has_more = len(entries) > limit
         return output.render(
-            entries, output_format, view=lambda entries: history_view.show_history(entries, read_names(client, entries))
+            shown,
+            output_format,
+            view=lambda shown: history_view.show_history(shown, read_names(client, shown), has_more=has_more),
         )

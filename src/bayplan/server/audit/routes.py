@@ -12,7 +12,7 @@ from bayplan.server.auth.access import STAFF
 from bayplan.server.context import Context
 from bayplan.server.http.openapi import NOT_KEPT
 from bayplan.server.http.parameters import LINE, MOMENT, After, Offset, Parameters, ReadBy, one_of, whole_number
-from bayplan.server.http.responses import UNCACHED, Json, page_headers
+from bayplan.server.http.responses import UNCACHED, fingerprint, page_headers, tagged
 from bayplan.server.http.route import Call, Route
 
 _PK = ReadBy(whole_number(1, MAX_INTEGER).read, {"type": "integer", "minimum": 1})
@@ -40,7 +40,8 @@ async def entries(context: Context, call: Call[AuditParameters, None]) -> Respon
     audit_filter = queries.AuditFilter(image=query.image, kind=query.kind, name=query.name, since=query.since)
     page = await queries.page(context.db, audit_filter, query.limit, query.offset, query.after)
     headers = page_headers(call.request, page.total or 0, query, page.following)
-    return Json(page.body, headers={**headers, **UNCACHED})
+    tag = fingerprint(page.body, f"{page.total} {page.following}".encode())  # without the time that the links have
+    return tagged(call.request, page.body, tag, headers={**headers, **UNCACHED})
 
 
 ROUTES = (
@@ -57,5 +58,6 @@ ROUTES = (
         query=AuditParameters,
         answer=list[AuditEntry],
         headers=NOT_KEPT,
+        conditional=True,
     ),
 )

@@ -3,6 +3,7 @@
 from typing import Annotated
 from urllib.parse import urlencode
 
+import orjson
 from pydantic import Field
 from starlette.responses import Response
 
@@ -14,7 +15,7 @@ from bayplan.server.history import queries
 from bayplan.server.history.queries import Cursor, HistoryFilter
 from bayplan.server.http.openapi import NOT_KEPT
 from bayplan.server.http.parameters import LINE, MOMENT, Parameters, ReadBy, one_of, whole_number
-from bayplan.server.http.responses import UNCACHED, Json
+from bayplan.server.http.responses import UNCACHED, fingerprint, tagged
 from bayplan.server.http.route import Call, Route
 
 _PK = ReadBy(whole_number(1, MAX_INTEGER).read, {"type": "integer", "minimum": 1})
@@ -45,7 +46,9 @@ async def entries(context: Context, call: Call[HistoryParameters, None]) -> Resp
     if cursor is not None:
         asked = {**request.query_params, "limit": query.limit, "after": f"{cursor[0]}-{cursor[1]}"}
         headers["Link"] = f'<{request.url.path}?{urlencode(asked)}>; rel="next"'
-    return Json(page, headers=headers)
+    body = orjson.dumps(page)
+    tag = fingerprint(body, repr(cursor).encode())  # the link has the bounds of time, which move while the log may not
+    return tagged(request, body, tag, headers=headers)
 
 
 ROUTES = (
@@ -63,5 +66,6 @@ ROUTES = (
         query=HistoryParameters,
         answer=list[HistoryEntry],
         headers=NOT_KEPT,
+        conditional=True,
     ),
 )

@@ -81,7 +81,7 @@ def tagged(
 ) -> Response:
     """Gives the answer with its ETag, or 304 where the request has it already."""
     if status == 200 and is_known(request, tag):
-        return unchanged(tag)
+        return unchanged(tag, headers)
     headers = {**_cached_under(tag), **(headers or {})}
     return JsonParts(content, headers) if isinstance(content, Parts) else Json(content, status, headers=headers)
 
@@ -113,9 +113,10 @@ def is_known(request: Request, tag: str) -> bool:
     return not tags_in(header).isdisjoint((ANY_TAG, tag))
 
 
-def unchanged(tag: str) -> Response:
-    """Gives 304."""
-    return Response(status_code=304, headers=_cached_under(tag))
+def unchanged(tag: str, headers: Mapping[str, str] | None = None) -> Response:
+    """Gives 304, with the rules for caches that an answer with these headers has (RFC 9110, 15.4.5)."""
+    own = {name: value for name, value in (headers or {}).items() if name in UNCACHED}
+    return Response(status_code=304, headers={**_cached_under(tag), **own})
 
 
 def fingerprint(*parts: bytes) -> str:
