@@ -5,6 +5,7 @@ import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 from axe_playwright_python.base import AXE_FILE_PATH
@@ -108,6 +109,11 @@ def visit(browser: Browser, address: str, session: str = "", **options: Any) -> 
 
 
 @cache
+def _script_of_places() -> str:
+    return Path(__file__).with_name("misplaced.js").read_text(encoding="utf-8")
+
+
+@cache
 def _axe() -> str:
     return str(AXE_FILE_PATH.read_text(encoding="utf-8"))
 
@@ -131,6 +137,17 @@ def axe_findings(page: Page, *, contrast_only: bool = False) -> list[str]:
 def is_wider_than_window(page: Page) -> bool:
     """Whether the page as a whole scrolls sideways."""
     return bool(page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth"))
+
+
+def misplaced(page: Page) -> list[str]:
+    """What is off the screen sideways or overlaps, of all that is not in a box which scrolls: a line for each."""
+    lines: list[str] = page.evaluate(_script_of_places())
+    return lines
+
+
+def turn(page: Page, direction: str) -> None:
+    """Shows the page from right to left (`rtl`), as for who reads Arabic or Hebrew, or back (`ltr`)."""
+    page.evaluate("direction => { document.documentElement.dir = direction; }", direction)
 
 
 def focused(page: Page) -> str:

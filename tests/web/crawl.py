@@ -11,12 +11,12 @@ _LINK = re.compile(r'href="(/[^"#]*)')
 
 
 def crawled(text_of: Callable[[str], str]) -> dict[PageRoute, str]:
-    """Each page of the table that `GET` shows with an address: its path, or a link to it where its path has parameters.
+    """Each page of the table that `GET` shows with an address: the first link to it, from the pages of the navigation on.
 
-    A page that no other links to has the key 1. `text_of` gives what an address shows.
+    A page that no other links to has its path, with the key 1. `text_of` gives what an address shows.
     """
     pages = [page for page in PAGES if page.method == "GET"]
-    addresses = {page: page.path for page in pages if "{" not in page.path}
+    addresses = {page: page.path for page in pages if page.label or page.access.is_public}
     read: set[str] = set()
     while unread := [address for address in addresses.values() if address not in read]:
         for address in unread:

@@ -18,7 +18,16 @@ from bayplan.web.page import PageRoute
 from bayplan.web.routes import PAGES
 from tests.process import Server
 from tests.web.addresses import SHOWN
-from tests.web.browser import NARROW, WIDE, RunningBrowser, axe_findings, is_wider_than_window, visit
+from tests.web.browser import (
+    NARROW,
+    WIDE,
+    RunningBrowser,
+    axe_findings,
+    is_wider_than_window,
+    misplaced,
+    turn,
+    visit,
+)
 from tests.web.conftest import PageClient
 
 JAVA = shutil.which("java")
@@ -143,9 +152,12 @@ def test_people_can_use_it_light_and_dark_narrow_and_wide(
         assert axe_findings(tab) == []
         tab.emulate_media(color_scheme="dark")
         assert axe_findings(tab, contrast_only=True) == []
-        tab.set_viewport_size({"width": NARROW, "height": 700})
-        assert not is_wider_than_window(tab)
-        tab.set_viewport_size({"width": WIDE, "height": 900})
+        for width in (NARROW, WIDE):
+            tab.set_viewport_size({"width": width, "height": 900})
+            for direction in ("rtl", "ltr"):
+                turn(tab, direction)
+                assert not is_wider_than_window(tab)
+                assert misplaced(tab) == [], (width, direction)
         tab.locator(".skip").focus()
         tab.keyboard.press("Enter")
         tab.keyboard.press("Tab")
