@@ -116,7 +116,7 @@ def test_1_from_the_catalogue_and_a_near_miss(
 @pytest.mark.skipif(has_nvml(), reason="this machine has NVML of its own")
 def test_2_what_is_on_this_machine_and_what_runs_here(shell: Shell) -> None:
     assert shell.run("probe").out.startswith("gpus          none\n")
-    assert shell.run("match", "--here").out.startswith("Worker  no GPU")
+    assert shell.run("match", "--here").out.startswith("Node    no GPU")
 
 
 def test_3_which_of_my_machines_run_this_image_and_with_another_driver(shell: Shell) -> None:

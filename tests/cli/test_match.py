@@ -16,7 +16,7 @@ L4 = ("--driver", "535.183.01", "--cc", "8.9", "--gpu", "NVIDIA L4", "--brand", 
 def test_by_node_best_first(shell: Shell) -> None:
     printed = shell.run("match", "--node", "t4.example.org", "--framework", "pytorch>=2", "--limit", "4").out
     lines = printed.splitlines()
-    assert lines[0] == "Worker  t4.example.org#0, Tesla T4, compute capability 7.5, driver 525.147.05, amd64"
+    assert lines[0] == "Node    t4.example.org#0, Tesla T4, compute capability 7.5, driver 525.147.05, amd64"
     assert re.fullmatch(r"Result  The best 4 that run here, of \d+ images considered:", lines[1])
     table = rows(printed)[3:8]
     assert table[0] == ["GRADE", "IMAGE", "FRAMEWORK", "CUDA", "NOTES", "REFERENCE"]
@@ -26,13 +26,13 @@ def test_by_node_best_first(shell: Shell) -> None:
 
 def test_by_a_node_that_options_describe(shell: Shell) -> None:
     printed = shell.run("match", *L4, "--task", "train", "--limit", "3").out
-    assert printed.startswith("Worker  NVIDIA L4, compute capability 8.9, driver 535.183.01, amd64\n")
+    assert printed.startswith("Node    NVIDIA L4, compute capability 8.9, driver 535.183.01, amd64\n")
     assert "native" in printed
 
 
 def test_by_a_node_without_gpu(shell: Shell) -> None:
     printed = shell.run("match", "--cpu-only", "--task", "predict").out
-    assert printed.startswith("Worker  no GPU\n")
+    assert printed.startswith("Node    no GPU\n")
     assert {row[1] for row in rows(printed) if len(row) > 4 and row[1] in ("native", "minor", "cpu")} == {"cpu"}
 
 
@@ -146,8 +146,8 @@ def test_the_answer_fits_a_terminal_in_colour(shell: Shell, columns: int) -> Non
 def test_why_an_image_does_not_run(shell: Shell) -> None:
     printed = shell.run("why", "pytorch:2.9.1-cuda13.0-cudnn9-runtime", "--node", "p100.example.org").out
     lines = printed.splitlines()
-    assert lines[0] == "Image   pytorch 2.9.1-cuda13.0-cudnn9-runtime, PyTorch 2.9.1, CUDA 13.0.3"
-    assert lines[1].startswith("Worker  p100.example.org#0, Tesla P100")
+    assert lines[0] == "Image  pytorch 2.9.1-cuda13.0-cudnn9-runtime, PyTorch 2.9.1, CUDA 13.0.3"
+    assert lines[1].startswith("Node   p100.example.org#0, Tesla P100")
     assert lines[3] == "no  It will not run."
     assert "  no  driver_too_old" in lines
     assert re.search(r"^  Needed: .*\. Found: 535\.183\.01\.$", printed, re.MULTILINE)
@@ -208,10 +208,10 @@ def test_the_exit_code_is_the_verdict_where_it_is_asked_for(
 def test_the_head_of_an_answer_fits_a_narrow_terminal(shell: Shell) -> None:
     command = ("why", "nvidia-cuda:12.4.1-cudnn-runtime-ubuntu22.04", "--node", "v100.example.org")
     printed = re.sub(r"\x1b\[[0-9;]*m", "", shell.at_terminal(*command).out)
-    image, worker, more = (line.rstrip() for line in printed.splitlines()[:3])
-    assert image == "Image   nvidia-cuda 12.4.1-cudnn-runtime-ubuntu22.04, CUDA 12.4.1"
-    assert worker.startswith("Worker  v100.example.org#0, Tesla V100")
-    assert more == "        470.57.02, amd64"
+    image, node, more = (line.rstrip() for line in printed.splitlines()[:3])
+    assert image == "Image  nvidia-cuda 12.4.1-cudnn-runtime-ubuntu22.04, CUDA 12.4.1"
+    assert node.startswith("Node   v100.example.org#0, Tesla V100")
+    assert more == "       470.57.02, amd64"
 
 
 def test_fit_shows_all_nodes_by_kind(shell: Shell) -> None:

@@ -46,17 +46,17 @@ def test_no_field_is_left() -> None:
 @pytest.mark.parametrize(
     ("remedy", "shown"),
     [
-        ("Report the worker's architecture.", "Give --architecture."),
+        ("Report the node's architecture.", "Give --architecture."),
         (
-            "Report the worker's driver_cuda_version and toolkit_version.",
+            "Report the node's driver_cuda_version and toolkit_version.",
             "Give --driver-cuda and --toolkit-version.",
         ),
         (
-            "Report the worker's driver_version as nvidia-smi prints it, or use a 1.0, which works on the CPU.",
+            "Report the node's driver_version as nvidia-smi prints it, or use a 1.0, which works on the CPU.",
             "Give --driver as nvidia-smi prints it, or use a 1.0, which works on the CPU.",
         ),
         (
-            "Use a newer image, or report the worker's compute_capability, or its target.",
+            "Use a newer image, or report the node's compute_capability, or its target.",
             "Use a newer image, or give --compute-capability, or --target.",
         ),
         (

@@ -191,9 +191,9 @@ def test_a_plain_terminal_gets_no_escape(shell: Shell, variables: dict[str, str]
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [
-        (("match",), "Say for which worker: --here, --node, or --driver and --compute-capability, or --cpu-only"),
+        (("match",), "Say which node: --here, --node, or --driver and --compute-capability, or --cpu-only"),
         (("match", "--here", "--node", "3"), "--here is this machine; leave out --node and --cpu-only."),
-        (("match", "--cpu-only", "--driver", "535.104.05"), "--cpu-only is a worker without GPU"),
+        (("match", "--cpu-only", "--driver", "535.104.05"), "--cpu-only is a node without GPU"),
         (("images", "edit", "3"), "Write what to change, as in `--cuda 12.4.1`"),
         (("nodes", "edit", "3"), "Write what to change, as in `--driver 550.54.15`"),
         (("nodes", "add", "a", "--gpu-mem", "much"), "'much' is not a size: write it like 48GiB, or in bytes."),

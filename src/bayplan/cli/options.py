@@ -298,4 +298,4 @@ Database = Annotated[
 
 Node = Annotated[str | None, typer.Option(metavar="NODE", help="A node of the catalogue: its key, or machine#index.")]
 Here = Annotated[bool, typer.Option("--here", help="This machine; other options change facts of it.")]
-CpuOnly = Annotated[bool, typer.Option("--cpu-only", help="A worker without GPU.")]
+CpuOnly = Annotated[bool, typer.Option("--cpu-only", help="A node without GPU.")]

@@ -9,7 +9,7 @@ from bayplan.cli.node_facts import NODE_FACTS, option_of
 
 _REPORT = re.compile(r"\b[Rr]eport (?=the )")
 _NODE_FIELD = re.compile(
-    rf"\b(?:the worker's |its )({'|'.join(NODE_FACTS)})\b|\b(?:the )?({'|'.join(name for name in NODE_FACTS if '_' in name)})\b"
+    rf"\b(?:the node's |its )({'|'.join(NODE_FACTS)})\b|\b(?:the )?({'|'.join(name for name in NODE_FACTS if '_' in name)})\b"
 )
 _ENTER = re.compile(
     r"\b(scan the image, or )?enter (?:the CUDA of )?(?:the image's|its) ([a-z]+(?:_[a-z]+)+|accelerator|architectures)\b",

@@ -143,7 +143,7 @@ class Client:
         explain: bool = False,
         allow_unknown_names: bool = False,
     ) -> "MatchAnswer":
-        """The images that run on a node of the catalogue, or on a worker described here, best first.
+        """The images that run on a node of the catalogue, or on one that `worker` describes, best first.
 
         `framework` is a name ("torch"), a release with its patches ("PyTorch 2.4"), or has versions as pip writes them
         ("pytorch>=2.1,<3"); `explain` adds the images that do not run there, each with every reason.

@@ -1,4 +1,4 @@
-"""A worker in a line, as people type it: "RTX 4090, 550.120"; and the facts of a worker as such a line. Pure."""
+"""A node in a line, as people type it: "RTX 4090, 550.120"; and the facts of a node as such a line. Pure."""
 
 import re
 from collections.abc import Callable, Iterator, Mapping
@@ -63,13 +63,13 @@ _WHOLE: tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], Facts]], ...] = (
 
 
 def typed_worker(text: str, tables: Tables) -> Facts:
-    """Gives the facts of a worker that a line names, by the names that the API's `worker` has.
+    """Gives the facts of a node that a line names, by the names that the API's `worker` has.
 
-    Of a worker without GPU ("cpu") its architecture alone. Raises `Invalid` at `worker`, which names the GPUs that are nearest.
+    Of a node without GPU ("cpu") its architecture alone. Raises `Invalid` at `worker`, which names the GPUs that are nearest.
     """
     parts = [shown for part in _BETWEEN.split(text[:_MOST_LETTERS]) if (shown := " ".join(part.split()))]
     if not parts:
-        raise _wrong("missing", f"Type the GPU and its driver, such as {EXAMPLE}; or `cpu` for a worker without GPU.")
+        raise _wrong("missing", f"Type the GPU and its driver, such as {EXAMPLE}; or `cpu` for a node without GPU.")
     facts: Facts = {}
     has_gpu = not any(_NO_GPU.fullmatch(part) for part in parts)
     for name, value in (pair for part in parts if not _NO_GPU.fullmatch(part) for pair in _facts_of(part)):
@@ -78,7 +78,7 @@ def typed_worker(text: str, tables: Tables) -> Facts:
         facts[name] = value
     if not has_gpu:
         if facts.keys() - {"architecture"}:
-            raise _wrong("cpu_with_gpu", "A worker without GPU has its architecture alone, as in `cpu, arm64`.")
+            raise _wrong("cpu_with_gpu", "A node without GPU has its architecture alone, as in `cpu, arm64`.")
         return facts
     _take_branch(facts, tables)
     _require_gpu(facts, tables)

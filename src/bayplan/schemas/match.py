@@ -15,7 +15,7 @@ GradeName = Literal["native", "minor", "forward", "cpu", "jit", "unknown", "no"]
 
 
 class WorkerFacts(NodeFacts):
-    """A worker that is not in the catalogue. Without driver, GPU name, capability and target it has no GPU. Memory in bytes."""
+    """A node that is not in the catalogue. Without driver, GPU name, capability and target it has no GPU. Memory in bytes."""
 
 
 class MatchRequest(Body, title="Question"):
@@ -48,7 +48,7 @@ class FitRequest(Body):
 
 @answer()
 class ReasonAnswer(TypedDict):
-    """A reason against an image on a worker, or a caveat (`grade` is then `caveat`)."""
+    """A reason against an image on a node, or a caveat (`grade` is then `caveat`)."""
 
     grade: str
     code: str
@@ -61,7 +61,7 @@ class ReasonAnswer(TypedDict):
 
 @answer()
 class GradedImage(TypedDict):
-    """An image with its grade on the worker, and every reason."""
+    """An image with its grade on the node, and every reason."""
 
     image: ImageAnswer
     grade: GradeName
@@ -88,7 +88,7 @@ class SummaryLineAnswer(TypedDict):
 
 @answer("MatchAnswer")
 class MatchAnswer(TypedDict):
-    """The images that run on the worker, best first; `rejected` is there only with `explain`."""
+    """The images that run on the node, best first; `rejected` is there only with `explain`."""
 
     worker: dict[str, Any]
     considered: int

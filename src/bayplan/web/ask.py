@@ -1,4 +1,4 @@
-"""The question which images run on a worker: a node, a kind of nodes, or one that is typed or pasted."""
+"""The question which images run on a node: one of the catalogue, a kind of nodes, or one that is typed or pasted."""
 
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
@@ -52,7 +52,7 @@ _Text = Annotated[str, ReadBy(_read_typed, {"type": "string"})]
 
 
 class AskParameters(Parameters):
-    """A question: a worker, and what its image is for."""
+    """A question: a node, and what its image is for."""
 
     worker: _Text = Field("", description="A GPU and its driver, as people type them.")
     node: _Text = Field("", description="A node's key, or its machine and index.")
@@ -64,7 +64,7 @@ class AskParameters(Parameters):
 
 
 async def ask(context: Context, call: PageCall[AskParameters]) -> Response:
-    """Shows the form and, where it names a worker, the answer."""
+    """Shows the form and, where it names a node, the answer."""
     query = call.query
     form = Form({name: [text] for name in (*_WORKERS, *_TASKS) if (text := getattr(query, name).strip())})
     if not any(name in form for name in _WORKERS):

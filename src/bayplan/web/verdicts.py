@@ -49,7 +49,7 @@ def left_out(answer: MatchedImages) -> list[LeftOut]:
 
 
 def worker_phrase(facts: Mapping[str, Any]) -> str:
-    """Gives the facts of a worker in a phrase: "NVIDIA L4, compute capability 8.9, driver 550.54.15, amd64"."""
+    """Gives the facts of a node in a phrase: "NVIDIA L4, compute capability 8.9, driver 550.54.15, amd64"."""
     gpu, capability, driver = facts["gpu_name"] or facts["target"], facts["compute_capability"], facts["driver_version"]
     parts = (
         gpu,

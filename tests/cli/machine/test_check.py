@@ -144,7 +144,7 @@ def test_offline_uses_what_was_read_before(box: Box, run: Run, registry: Registr
 def test_errors_name_what_is_wrong(run: Run, registry: Registry) -> None:
     assert "ml/none" in run("check", f"{registry.host}/ml/none:1", code=1).stderr
     assert "not an image reference" in run("check", "no reference", code=1).stderr
-    assert "each say for which worker" in run("check", "alpine", "-", "--cpu-only", code=2).stderr
+    assert "each name a node" in run("check", "alpine", "-", "--cpu-only", code=2).stderr
     assert run("check", "alpine", "--driver", "new", code=1).stderr.startswith("--driver: ")
 
 

@@ -77,7 +77,7 @@ def test_what_is_measured_goes_before_the_name() -> None:
 def test_a_gpu_by_name_alone_is_never_a_node_without_gpu() -> None:
     works_on_both = Image(cpu=True, cuda="12.1.1", kernel_architectures=framework_kernels("8.9"))
     assert verdict(works_on_both, Node(gpu_name="4090")).grade is Grade.UNKNOWN
-    assert reason(works_on_both, Node(gpu_name="4090"), "fact_missing").detail == "The worker's driver is not known."
+    assert reason(works_on_both, Node(gpu_name="4090"), "fact_missing").detail == "The node's driver is not known."
     unknown = Node(gpu_name="Frobnicator 9", architecture="amd64")
     assert "no table has 'Frobnicator 9'" in reason(works_on_both, unknown, "fact_missing").detail
     assert verdict(Image(cpu=True), unknown).grade is Grade.CPU

@@ -116,7 +116,7 @@ def test_a_remedy_that_mends_both_reasons_is_offered_by_both() -> None:
 
 
 def test_a_remedy_that_leads_into_another_refusal_is_not_offered() -> None:
-    assert remedies(TOOLKIT, NOT_TOOLKIT) == ["No change of this worker is known to make it run: use another image."]
+    assert remedies(TOOLKIT, NOT_TOOLKIT) == ["No change of this node is known to make it run: use another image."]
 
 
 def test_after_a_remedy_it_may_not_be_known_whether_the_image_runs_and_the_sentence_says_so() -> None:

@@ -19,7 +19,7 @@ from bayplan.domain.compatibility.verdict import MATCHED_BY_DEFAULT, ORDER, Grad
 from tests.domain.compatibility.catalogues import TABLES, TODAY, random_entry, random_image, random_node
 
 NOT_SURE = {"(grade jit)": Grade.JIT, "whether it runs then is not known": Grade.UNKNOWN}
-NOTHING_HELPS = "No change of this worker is known to make it run: "
+NOTHING_HELPS = "No change of this node is known to make it run: "
 
 
 def graded_after(remedy: Remedy, image: Image, node: Node) -> Grade:

@@ -63,7 +63,7 @@ def test_a_number_that_no_nvidia_driver_has_is_no_old_driver(number: str) -> Non
     judged = reason(TORCH, replace(RTX3090, driver_version=number), "fact_missing")
     assert (judged.grade, judged.remedy) == (
         Grade.UNKNOWN,
-        "Report the worker's driver_version as nvidia-smi prints it.",
+        "Report the node's driver_version as nvidia-smi prints it.",
     )
     assert verdict(TORCH, replace(RTX3090, driver_version=number)).grade is Grade.UNKNOWN
 

@@ -17,7 +17,7 @@ K80 = Node("470.256.02", "3.7", gpu_name="Tesla K80", gpu_brand="Tesla", archite
 ORIN = Node("540.4.0", "8.7", gpu_name="Orin", architecture="arm64", l4t_version="36.4.3")
 THOR = Node("580.00", "11.0", gpu_name="NVIDIA Thor", architecture="arm64", l4t_version="38.2")
 GIB = 1 << 30
-NOTHING = "No change of this worker is known to make it run: "
+NOTHING = "No change of this node is known to make it run: "
 
 DRIVER_FIRST = (
     "Put the driver's own libraries first (set LD_LIBRARY_PATH to their folder, remove the image's compat folder, or run it with "
@@ -56,13 +56,13 @@ REMEDIES: list[tuple[str, str, Image, Node, str]] = [
     ("platform", "wrong_platform", replace(BUILT, architectures=("arm64",)), A6000,
      "Use an image that is built for amd64."),
     ("needs_gpu", "needs_gpu", BUILT, Node(architecture="amd64"),
-     "Use a worker with a GPU, or an image that works on the CPU."),
+     "Use a node with a GPU, or an image that works on the CPU."),
     ("end_of_life", "end_of_life", replace(BUILT, end_of_life=TODAY - datetime.timedelta(1)), A6000,
      "Use a newer version of it."),
     ("shared_memory", "not_enough_memory", replace(BUILT, min_shared_memory_bytes=GIB), replace(A6000, shared_memory_bytes=1),
      "Start the container with --shm-size=1024m or --ipc=host."),
-    ("wrong_accelerator", "wrong_accelerator", BUILT, MI300X, "Use an image for ROCm, or a worker with a GPU for CUDA."),
-    ("wrong_accelerator", "wrong_accelerator", ROCM, A6000, "Use an image for CUDA, or a worker with a GPU for ROCm."),
+    ("wrong_accelerator", "wrong_accelerator", BUILT, MI300X, "Use an image for ROCm, or a node with a GPU for CUDA."),
+    ("wrong_accelerator", "wrong_accelerator", ROCM, A6000, "Use an image for CUDA, or a node with a GPU for ROCm."),
     ("driver", "driver_too_old", BUILT, replace(A6000, driver_version="515.43.04"),
      "Upgrade the driver to 525.60.13 or later (530.30.02 or later for native), or use an image built with CUDA 11.8 (or as old as 11.0)."),
     ("driver", "driver_too_old", BUILT, replace(A6000, driver_version="525.60.13"),
@@ -70,7 +70,7 @@ REMEDIES: list[tuple[str, str, Image, Node, str]] = [
     ("driver", "driver_too_old", BUILT, K80, "Use an image built with CUDA 11.8 (or as old as 7.0)."),
     ("driver", "fact_missing", replace(BUILT, cuda=None), A6000, "Enter the image's CUDA version."),
     ("generation", "generation_too_old", replace(BUILT, min_generation="Hopper"), A6000,
-     "Use an image that runs on older GPUs, or use a worker with a GPU of Hopper or newer."),
+     "Use an image that runs on older GPUs, or use a node with a GPU of Hopper or newer."),
     ("kernels", "gpu_not_in_build", replace(BUILT, kernel_architectures=framework_kernels("9.0")), A6000,
      "Use an image whose framework was built for compute capability 8.6."),
     ("kernels", "gpu_newer_than_cuda", Image(cuda="10.2"), A6000, "Use an image built with CUDA 11.0 or later."),
@@ -115,12 +115,12 @@ REMEDIES: list[tuple[str, str, Image, Node, str]] = [
     ("start_condition", "start_condition", replace(BUILT, requirements=(("CUDA_VERSION", "cu12.1"),)), A6000,
      "Start the container with NVIDIA_DISABLE_REQUIRE=1, or correct CUDA_VERSION in the image."),
     ("start_condition", "fact_missing", replace(BUILT, requirements=needs("brand=tesla")),
-     replace(A6000, gpu_name=None, gpu_brand=None), "Report the worker's gpu_brand, gpu_name and compute_capability."),
+     replace(A6000, gpu_name=None, gpu_brand=None), "Report the node's gpu_brand, gpu_name and compute_capability."),
     ("compat_libraries", "compat_on_wrong_gpu", compat("12.4", "550.54.15"), replace(RTX3090, driver_version="535.104.05"),
      f"{DRIVER_FIRST}, or upgrade the driver to 550.54.15 or later."),
     ("compat_libraries", "compat_older_than_driver", compat("12.1", "530.30.02"), A6000, f"{DRIVER_FIRST}."),
     ("compat_libraries", "fact_missing", compat("12.4", "550.54.15"), Node("535.104.05", "8.6", architecture="amd64"),
-     f"Report the worker's gpu_name and gpu_brand, or p{DRIVER_FIRST[1:]}, or upgrade the driver to 550.54.15 or later."),
+     f"Report the node's gpu_name and gpu_brand, or p{DRIVER_FIRST[1:]}, or upgrade the driver to 550.54.15 or later."),
     ("compiles_at_runtime", "ptx_needs_newer_driver", replace(BUILT, compiles_at_runtime="ptx", cuda="12.4.1"), A6000,
      "Upgrade the driver to 550.54.15 or later, or use an image built with CUDA 12.2 (or as old as 11.0)."),
     ("compiles_at_runtime", "gpu_newer_than_cuda", makes_code("12.4", "12.0"), Node("570.124.06", "12.0", architecture="amd64"),
@@ -145,7 +145,7 @@ REMEDIES: list[tuple[str, str, Image, Node, str]] = [
     ("amd_driver", "driver_not_tested", ROCM, replace(MI300X, driver_version=None, kernel_version="6.14"),
      (
          "Install AMD's amdgpu driver (amdgpu-dkms), and report its version from /sys/module/amdgpu/version, or use an "
-         "image with an older ROCm release, about as old as the worker's kernel."
+         "image with an older ROCm release, about as old as the node's kernel."
      )),
 ]  # fmt: skip
 

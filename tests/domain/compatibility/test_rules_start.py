@@ -106,7 +106,7 @@ def test_no_remedy_asks_for_a_driver_that_does_not_support_the_gpu() -> None:
         assert reason(cuda_12, newest, code).remedy == "Use an image built with CUDA 11.8 (or as old as 7.0)."
     assert reason(cuda_12, newest, "driver_too_old").detail.endswith(last)
     own = reason(replace(image, min_driver="550"), newest, "below_own_minimum")
-    assert own.remedy == "No change of this worker is known to make it run: use a newer GPU."
+    assert own.remedy == "No change of this node is known to make it run: use a newer GPU."
     assert own.detail.endswith(last)
 
 

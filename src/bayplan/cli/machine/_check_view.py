@@ -59,14 +59,14 @@ def as_json(answer: Answer) -> dict[str, Any]:
 
 
 def show_answer(answer: Answer) -> None:
-    """Prints the image, the worker and the verdict; of several kinds of GPU one after another, best first."""
+    """Prints the image, the node and the verdict; of several kinds of GPU one after another, best first."""
     parts: list[Text | Lines] = []
     several = len(answer.judged) > 1
     for number, judged in enumerate(answer.judged):
         head: list[tuple[str, object]] = (
             [] if number else [("Image", _named(answer)), ("Read from", _read_from(answer))]
         )
-        head.append(("Worker", _worker_line(judged, several=several)))
+        head.append(("Node", _worker_line(judged, several=several)))
         verdict = _verdict(judged, in_catalogue=answer.inspected is None)
         parts += [*([Text()] if number else []), fields(head), Text(), *verdict]
     best = answer.judged[0]

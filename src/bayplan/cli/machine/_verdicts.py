@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 ALL_GRADES = ("native", "minor", "forward", "cpu", "jit", "unknown", "no")
 OF_IMAGE = {"cuda_version": "--cuda", "cpu": "--cpu"}
 """The facts of an image that options give."""
-_WITHOUT_CATALOGUE = "the facts of the image and of the worker"
+_WITHOUT_CATALOGUE = "the facts of the image and of the node"
 _CUDA_UNKNOWN = "with which CUDA release"
 
 
@@ -129,11 +129,11 @@ def _reason(reason: Reason) -> ReasonAnswer:
 
 def _unread(workers: Workers) -> Judged:
     """The verdict on a machine whose GPUs cannot be read."""
-    detail = " ".join(workers.faults) or "The worker's GPU cannot be read."
+    detail = " ".join(workers.faults) or "The node's GPU cannot be read."
     reason = Reason(
         Grade.UNKNOWN,
         ReasonCode.FACT_MISSING,
-        needed="the worker's GPU and driver",
+        needed="the node's GPU and driver",
         found=None,
         detail=detail,
         remedy=None,

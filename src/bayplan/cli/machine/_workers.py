@@ -83,7 +83,7 @@ def _of_json(text: str) -> Workers:
     try:
         content = json.loads(text.lstrip("\ufeff"))
     except (ValueError, RecursionError) as error:
-        raise Invalid(f"The input begins like JSON and is none ({error}).") from None
+        raise Invalid(f"Standard input begins like JSON, but is not JSON ({error}).") from None
     listed_faults = content.get("faults")
     faults = (
         tuple(fault for fault in listed_faults if isinstance(fault, str)) if isinstance(listed_faults, list) else ()
@@ -98,10 +98,10 @@ def _of_json(text: str) -> Workers:
         first = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(str(part) for part in first["loc"])
         raise Invalid(
-            f"The worker on the input is not as `bayplan probe --json` prints it ({where} {requirement(first['msg'])})."
+            f"The facts on standard input are not as `bayplan probe --json` prints them ({where} {requirement(first['msg'])})."
         ) from None
     except (TypeError, KeyError, ValueError):
-        raise Invalid("The JSON on the input is not what `bayplan probe --json` prints.") from None
+        raise Invalid("The JSON on standard input is not what `bayplan probe --json` prints.") from None
     return Workers(_kinds(entries), sum(_has_gpu(facts) for _, facts in entries) or None, faults)
 
 

@@ -56,12 +56,12 @@ def check(
     changes = body(facts)
     named = [option for option, is_given in _sources(machine, node, here, cpu_only, changes).items() if is_given]
     if len(named) > 1:
-        raise UsageError(f"{' and '.join(named)} each say for which worker; give one of them.")
+        raise UsageError(f"{' and '.join(named)} each name a node; give one of them.")
     if offline and node is not None:
         raise UsageError("--node is in the catalogue of a server, which --offline does not ask.")
     if cpu_only and not changes.keys() <= {"architecture", "cpu_mem"}:
         raise UsageError(
-            "--cpu-only is a worker without GPU; of the others it takes --architecture and --cpu-mem alone."
+            "--cpu-only is a node without GPU: leave out all options about it but --architecture and --cpu-mem."
         )
     from bayplan.cli import output
     from bayplan.cli.machine import _check, _standard_input
@@ -96,7 +96,7 @@ def check(
 def _sources(
     machine: str | None, node: str | None, here: bool, cpu_only: bool, changes: dict[str, Any]
 ) -> dict[str, bool]:
-    """What says for which worker: options that describe a GPU do so where nothing else does."""
+    """What names the node: options that describe a GPU do so where nothing else does."""
     named = {"FILE": machine is not None, "--node": node is not None, "--here": here, "--cpu-only": cpu_only}
     return named | {"--driver": bool(changes.keys() & OF_A_GPU) and not any(named.values())}
 

@@ -4,7 +4,7 @@ from bayplan.cli.nodes._body import body
 from bayplan.cli.options import UsageError
 
 OF_A_GPU = frozenset({"driver_version", "gpu_name", "compute_capability", "target"})
-"""The facts without all of which a worker has no GPU."""
+"""The facts without all of which a node has no GPU."""
 
 
 def described_node(
@@ -23,14 +23,14 @@ def described_node(
 
         return facts_here(facts)
     if in_catalogue and cpu_only:
-        raise UsageError("--node names a node; leave out --cpu-only, which is a worker without GPU.")
+        raise UsageError("--node names a node; leave out --cpu-only, which is a node without GPU.")
     if cpu_only and not facts.keys() <= {"architecture"}:
-        raise UsageError("--cpu-only is a worker without GPU; of the others it takes --architecture alone.")
+        raise UsageError("--cpu-only is a node without GPU: leave out all options about it but --architecture.")
     if in_catalogue:
         return facts or None
     if not cpu_only and not facts.keys() & OF_A_GPU:
         raise UsageError(
-            "Say for which worker: --here, --node, or --driver and --compute-capability, or --cpu-only for one without GPU. "
+            "Say which node: --here, --node, or --driver and --compute-capability, or --cpu-only for one without GPU. "
             "In place of the capability its name will do, as in --gpu 4090."
         )
     return facts

@@ -105,7 +105,7 @@ def show_answer(
     matches, rejected = answer["matches"], answer.get("rejected", [])
     groups = _by_framework(matches, names) if of_each else {}
     result = _result_of_each(answer, groups, limit) if groups else _result(answer, limit)
-    head = fields([("Worker", _node_line(answer["worker"], node)), ("Result", result)])
+    head = fields([("Node", _node_line(answer["worker"], node)), ("Result", result)])
     parts: list[Text | Lines] = [head]
     notes = Notes()
     if groups:
@@ -139,11 +139,9 @@ def show_verdict(
     release = f"CUDA {image_view.cuda(image)}" if image["cuda_version"] else "no CUDA"
     inside = dict.fromkeys((image_view.framework(image["framework"]), release))  # a framework may be CUDA itself
     named = Text.assemble(image_view.named(image["name"], image["version"]), ", ", ", ".join(inside))
-    head = fields([("Image", named), ("Worker", _node_line(facts, node))])
+    head = fields([("Image", named), ("Node", _node_line(facts, node))])
     if judged is None:
-        gone = (
-            "It was deleted, so no worker gets it." if image["deletion_time"] else "The server gave no verdict on it."
-        )
+        gone = "It was deleted, so no node gets it." if image["deletion_time"] else "The server gave no verdict on it."
         return show(head, Text(), Text(gone))
     verdict = Text.assemble(grade(judged["grade"]), "  ", MEANINGS.get(judged["grade"], ""))
     parts: list[Text | Lines] = [head, Text(), verdict]

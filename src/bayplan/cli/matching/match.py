@@ -48,9 +48,9 @@ def match(
     output_format: Output = TABLE,
     **facts: Any,
 ) -> None:
-    """Show which images run on a worker, best first.
+    """Show which images run on a node, best first.
 
-    The worker is a node of the catalogue (--node), this machine (--here), or what the options say of it.
+    The node is one of the catalogue (--node), this machine (--here), or what the options describe.
     Without --framework the result is grouped by framework, with so many of each (--limit); JSON is the API's flat list.
     Where none runs, it says what stands in the way and what would change that.
     """

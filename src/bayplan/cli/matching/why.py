@@ -34,7 +34,7 @@ def why(
     output_format: Output = TABLE,
     **facts: Any,
 ) -> None:
-    """Show whether an image runs on a worker, and why.
+    """Show whether an image runs on a node, and why.
 
     Every reason is given, with what would change it, and for an image that runs the command that runs it.
     """

@@ -40,7 +40,7 @@ _AFTERWARDS = {
     Grade.UNKNOWN: "whether it runs then is not known",
 }
 """What to say of a change after which the image may run, but by a grade that is not matched by default."""
-_NOTHING_HELPS = "no change of this worker is known to make it run"
+_NOTHING_HELPS = "no change of this node is known to make it run"
 _USE = "use an image "
 _LAST_RESORT = Remedy("use another image")
 

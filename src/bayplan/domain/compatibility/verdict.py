@@ -43,13 +43,13 @@ class ReasonCode(StrEnum):
         member.meaning = meaning
         return member
 
-    WRONG_PLATFORM = "wrong_platform", "The image is not built for the worker's processor."
-    NEEDS_GPU = "needs_gpu", "The image needs a GPU, and the worker has none."
+    WRONG_PLATFORM = "wrong_platform", "The image is not built for the node's processor."
+    NEEDS_GPU = "needs_gpu", "The image needs a GPU, and the node has none."
     DRIVER_TOO_OLD = (
         "driver_too_old",
-        "The worker's driver is older than the one that the image's CUDA release ships with.",
+        "The node's driver is older than the one that the image's CUDA release ships with.",
     )
-    GENERATION_TOO_OLD = "generation_too_old", "The worker's GPU is of an older generation than the image asks for."
+    GENERATION_TOO_OLD = "generation_too_old", "The node's GPU is of an older generation than the image asks for."
     GPU_NEWER_THAN_CUDA = (
         "gpu_newer_than_cuda",
         "The image's CUDA release, or the compiler in it, is older than the GPU, so it has no kernels for it.",
@@ -71,7 +71,7 @@ class ReasonCode(StrEnum):
         "ptx_needs_newer_driver",
         "Kernels would have to be compiled at start or while running, and the driver is too old.",
     )
-    GPU_NOT_IN_BUILD = "gpu_not_in_build", "The image's framework was not built for the worker's GPU."
+    GPU_NOT_IN_BUILD = "gpu_not_in_build", "The image's framework was not built for the node's GPU."
     COMPAT_ON_WRONG_GPU = (
         "compat_on_wrong_gpu",
         "The image's forward-compatibility libraries come first, and they do not support the GPU.",
@@ -80,16 +80,16 @@ class ReasonCode(StrEnum):
         "compat_older_than_driver",
         "The image's forward-compatibility libraries come first and are older than the driver.",
     )
-    BELOW_OWN_MINIMUM = "below_own_minimum", "The worker is below a minimum that the image states itself."
+    BELOW_OWN_MINIMUM = "below_own_minimum", "The node is below a minimum that the image states itself."
     FABRIC_NOT_READY = "fabric_not_ready", "The machine's NVSwitch fabric is not set up."
     TEGRA = "tegra", "Images for desktop and server GPUs, and for Tegra, do not run on each other's machines."
     VIRTUAL_GPU = "virtual_gpu", "The GPU is a virtual one, which lacks functions that some images use."
     ARCH_LIST_UNKNOWN = "arch_list_unknown", "It is not known for which GPUs the image's framework was built."
-    WRONG_ACCELERATOR = "wrong_accelerator", "The image is for another kind of GPU than the worker's."
-    DRIVER_NOT_TESTED = "driver_not_tested", "AMD does not support the image's ROCm with the worker's driver."
-    TOOLKIT_FAULT = "toolkit_fault", "The worker's container toolkit has a fault, or was set up for another driver."
-    NOT_ENOUGH_MEMORY = "not_enough_memory", "The worker has less memory than the image needs."
-    WSL = "wsl", "The worker runs Windows Subsystem for Linux, which lacks functions that some images use."
+    WRONG_ACCELERATOR = "wrong_accelerator", "The image is for another kind of GPU than the node's."
+    DRIVER_NOT_TESTED = "driver_not_tested", "AMD does not support the image's ROCm with the node's driver."
+    TOOLKIT_FAULT = "toolkit_fault", "The node's container toolkit has a fault, or was set up for another driver."
+    NOT_ENOUGH_MEMORY = "not_enough_memory", "The node has less memory than the image needs."
+    WSL = "wsl", "The node runs Windows Subsystem for Linux, which lacks functions that some images use."
     NO_SUCH_TASK = "no_such_task", "No image has the task that was asked for."
     NO_SUCH_DOMAIN = "no_such_domain", "No image is of the domain that was asked for."
     NO_SUCH_FRAMEWORK = "no_such_framework", "No image has the framework that was asked for."

@@ -44,7 +44,7 @@ class MatchedImages:
     """The answer to a question; of `rejected`, as many as were asked for."""
 
     worker: Object
-    """The facts of the worker, as the API names them."""
+    """The facts of the node, as the API names them."""
     considered: int
     grades: Mapping[Grade, int]
     """How many of the considered images have each grade, the best grade first."""

@@ -27,7 +27,7 @@ _EXAMPLE = {
 
 
 async def match(context: Context, call: Call[NoParameters, MatchRequest]) -> Response:
-    """Answers with the images that run on a worker."""
+    """Answers with the images that run on a node."""
     question = call.body
     if call.principal.worker is not None and question.node is None:
         raise Forbidden("A worker may match for its own nodes only: send 'node', the pk of one.")
@@ -65,9 +65,9 @@ ROUTES = (
         "/v1/docker/match",
         match,
         EVERYONE.within("match"),
-        "Which images run on a worker",
-        "Gives the images that run on a node or a described worker, best first. With `explain`, it also gives for every "
-        "other image the reasons and the remedies. The rules are in docs/rules.md.",
+        "Which images run on a node",
+        "Gives the images that run on a node, best first: one of the catalogue, or one that `worker` describes. With "
+        "`explain`, it also gives for every other image the reasons and the remedies. The rules are in docs/rules.md.",
         "match",
         ("docker images",),
         body=MatchRequest,

@@ -34,10 +34,8 @@ def needs_gpu(pairing: Pairing) -> Reason | None:
         ReasonCode.NEEDS_GPU,
         needed="a GPU with its driver",
         found="none",
-        detail=f"The image {what}, and the worker has no GPU.",
-        remedies=[
-            other_image("use a worker with a GPU, or an image that works on the CPU", cpu=True, needs_driver=None)
-        ],
+        detail=f"The image {what}, and the node has no GPU.",
+        remedies=[other_image("use a node with a GPU, or an image that works on the CPU", cpu=True, needs_driver=None)],
         source=CATALOGUE,
     )
 
@@ -47,10 +45,10 @@ def wrong_accelerator(pairing: Pairing) -> Reason | None:
     image, node = pairing.image, pairing.node
     if node.accelerator is None:
         return unknown(
-            "The kind of the worker's GPU is not known"
+            "The kind of the node's GPU is not known"
             + (f": no table has {node.reported.gpu_name!r}." if node.reported.gpu_name else "."),
             needed=_words(image.accelerator or "cuda"),
-            remedies=[advice("report the worker's compute_capability, or its target, or its accelerator")],
+            remedies=[advice("report the node's compute_capability, or its target, or its accelerator")],
         )
     if image.accelerator is None:
         return None if node.accelerator == "cuda" else _not_named(pairing)
@@ -67,7 +65,7 @@ def wrong_accelerator(pairing: Pairing) -> Reason | None:
         return None
     return unknown(
         f"Bayplan has no rules for {node.accelerator}, so whether the image runs there is not known.",
-        remedies=[advice("try the image on the worker")],
+        remedies=[advice("try the image on the node")],
     )
 
 
@@ -96,7 +94,7 @@ def _other(pairing: Pairing, what: str, needed: str) -> Reason:
         needed=needed,
         found=node.accelerator,
         detail=f"{what}; {node.gpu} is for {kind}.",
-        remedies=[other_image(f"use an image for {kind}, or a worker with a GPU for {_words(needed)}", **facts)],
+        remedies=[other_image(f"use an image for {kind}, or a node with a GPU for {_words(needed)}", **facts)],
         source=CATALOGUE,
     )
 
@@ -112,7 +110,7 @@ def amd_target(pairing: Pairing) -> Reason | None:
         name = f" of {node.reported.gpu_name!r}" if node.reported.gpu_name else ""
         return unknown(
             f"The target{name or ' of the GPU'} is not known.",
-            remedies=[advice("report the worker's target, as rocminfo prints it")],
+            remedies=[advice("report the node's target, as rocminfo prints it")],
             source=TARGETS,
         )
     if libraries is None:
@@ -139,7 +137,7 @@ def amd_target(pairing: Pairing) -> Reason | None:
         return unknown(
             f"{built}; whether that runs on {node.gpu}, a {target}, is not known.",
             needed=target,
-            remedies=[advice("report the worker's target with its features, as rocminfo prints it")],
+            remedies=[advice("report the node's target with its features, as rocminfo prints it")],
             source=TARGETS,
         )
     return no(
@@ -189,7 +187,7 @@ def amd_driver(pairing: Pairing) -> Reason | None:
         return caveat(
             ReasonCode.DRIVER_NOT_TESTED,
             found=driver,
-            detail="It is not known which ROCm release the image has, nor whether AMD supports it with the worker's driver.",
+            detail="It is not known which ROCm release the image has, nor whether AMD supports it with the node's driver.",
             remedy="Scan the image, or enter its rocm_version.",
             source=DRIVERS,
         )
@@ -227,9 +225,9 @@ def _driver_without_version(pairing: Pairing) -> Reason:
         return caveat(
             ReasonCode.DRIVER_NOT_TESTED,
             needed=needed,
-            detail="The version of the worker's amdgpu driver is not known. A driver and a ROCm release that are too far "
+            detail="The version of the node's amdgpu driver is not known. A driver and a ROCm release that are too far "
             "apart have failed.",
-            remedy="Report the worker's driver_version from /sys/module/amdgpu/version, or its kernel_version if there is "
+            remedy="Report the node's driver_version from /sys/module/amdgpu/version, or its kernel_version if there is "
             "no such file.",
             source=DRIVERS,
         )
@@ -238,13 +236,13 @@ def _driver_without_version(pairing: Pairing) -> Reason:
         ReasonCode.DRIVER_NOT_TESTED,
         needed,
         f"the driver of Linux {kernel}",
-        f"The worker has the amdgpu driver of its kernel, Linux {kernel}. That driver has no version of its own, and AMD "
+        f"The node has the amdgpu driver of its kernel, Linux {kernel}. That driver has no version of its own, and AMD "
         "does not say which ROCm releases it runs.",
         None,
         DRIVERS,
         (
             advice("install AMD's amdgpu driver (amdgpu-dkms), and report its version from /sys/module/amdgpu/version"),
-            advice("use an image with an older ROCm release, about as old as the worker's kernel"),
+            advice("use an image with an older ROCm release, about as old as the node's kernel"),
         ),
     )
 

@@ -52,7 +52,7 @@ def _older_than_driver(pairing: Pairing) -> Reason | None:
             ReasonCode.COMPAT_OLDER_THAN_DRIVER,
             needed=f"<={compat}",
             found=installed,
-            detail=f"The libraries of driver {compat} in the image come before those of the worker's newer driver {installed}; "
+            detail=f"The libraries of driver {compat} in the image come before those of the node's newer driver {installed}; "
             "CUDA then fails with error 803.",
             remedies=(DRIVER_FIRST,),
             source=COMPATIBILITY,
@@ -63,7 +63,7 @@ def _older_than_driver(pairing: Pairing) -> Reason | None:
         ReasonCode.COMPAT_OLDER_THAN_DRIVER,
         needed=f"<={compat}",
         found=installed,
-        detail=f"The image carries libraries of driver {compat}, older than the worker's {installed}. If they come first, "
+        detail=f"The image carries libraries of driver {compat}, older than the node's {installed}. If they come first, "
         f"CUDA fails with error 803; {order.why_unknown}.",
         remedy=f"If that happens, {PUT_DRIVER_FIRST}.",
         source=TOOLKIT,
@@ -80,7 +80,7 @@ def _may_be_older_than_driver(pairing: Pairing) -> Reason | None:
         needed=f"<={compat}",
         found=installed,
         detail=f"The image puts the libraries of a driver of branch {compat} first. If that driver is older than the "
-        f"worker's {installed}, CUDA fails with error 803.",
+        f"node's {installed}, CUDA fails with error 803.",
         remedy=f"If that happens, {PUT_DRIVER_FIRST}.",
         source=COMPATIBILITY,
     )
@@ -95,7 +95,7 @@ def _on_wrong_gpu(pairing: Pairing, why: str, needed: str) -> Reason:
         ReasonCode.COMPAT_ON_WRONG_GPU,
         needed=needed,
         found=node.reported.gpu_name or node.reported.gpu_brand or node.capability,
-        detail=f"The forward-compatibility libraries of driver {compat} in the image come before those of the worker's "
+        detail=f"The forward-compatibility libraries of driver {compat} in the image come before those of the node's "
         f"driver {node.driver}. That release {why}: CUDA fails with error 804.",
         remedies=(DRIVER_FIRST, upgrade_driver(pairing, compat)),
         source=COMPATIBILITY,
@@ -121,7 +121,7 @@ def _on_unknown_gpu(pairing: Pairing) -> Reason:
         f"The forward-compatibility libraries of driver {compat} in the image come first. CUDA then fails with error 804, "
         "unless the GPU is a data-centre GPU or of a brand that the release lists. Whether it is, is not known.",
         remedies=(
-            advice("report the worker's gpu_name and gpu_brand"),
+            advice("report the node's gpu_name and gpu_brand"),
             DRIVER_FIRST,
             upgrade_driver(pairing, compat),
         ),

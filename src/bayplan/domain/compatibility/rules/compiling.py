@@ -101,7 +101,7 @@ def _may_not_read(pairing: Pairing, about: str) -> Reason:
         found=pairing.node.driver,
         detail=f"{about}Whether the driver {pairing.node.driver}, or a forward-compatibility library before it, reads PTX of "
         f"CUDA {pairing.image.cuda_name} is not known. If not, CUDA fails with error 222.",
-        remedy="Report the worker's driver_cuda_version and toolkit_version.",
+        remedy="Report the node's driver_cuda_version and toolkit_version.",
         source=COMPATIBILITY,
     )
 

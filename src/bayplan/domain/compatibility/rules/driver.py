@@ -146,8 +146,8 @@ def _undecided(pairing: Pairing) -> Reason:
     image, node = pairing.image, pairing.node
     if node.reported.driver_version is None:
         return unknown(
-            "The worker's driver is not known.",
-            remedies=[advice("report the worker's driver_version as nvidia-smi prints it")],
+            "The node's driver is not known.",
+            remedies=[advice("report the node's driver_version as nvidia-smi prints it")],
         )
     if image.cuda_text is None:
         return unknown(
@@ -164,14 +164,14 @@ def _undecided(pairing: Pairing) -> Reason:
     if node.driver is None:
         reported = node.reported.driver_version
         return unknown(
-            f"The worker's driver {reported!r} is not the version of an NVIDIA driver.",
-            remedies=[advice("report the worker's driver_version as nvidia-smi prints it")],
+            f"The node's driver {reported!r} is not the version of an NVIDIA driver.",
+            remedies=[advice("report the node's driver_version as nvidia-smi prints it")],
         )
     smallest = image.smallest_driver
     if smallest is None:
         return unknown(
             f"No table says which driver CUDA {image.cuda_name} needs.",
-            remedies=[advice("add the release to the CUDA releases, or report the worker's driver_cuda_version")],
+            remedies=[advice("add the release to the CUDA releases, or report the node's driver_cuda_version")],
         )
     if image.cuda is None and node.driver >= smallest:
         return unknown(
@@ -182,10 +182,10 @@ def _undecided(pairing: Pairing) -> Reason:
     if pairing.compat_acceptance is CompatAcceptance.UNKNOWN:
         return unknown(
             f"The driver {node.driver} needs the image's forward-compatibility package, which works on data-centre "
-            "GPUs and some workstation GPUs only; whether the worker has one is not known.",
+            "GPUs and some workstation GPUs only; whether the node has one is not known.",
             needed=at_least(smallest),
             remedies=(
-                advice("report the worker's gpu_name and gpu_brand"),
+                advice("report the node's gpu_name and gpu_brand"),
                 upgrade_driver(pairing, smallest),
                 upgrade_driver(pairing, image.ships_with),
             ),
@@ -212,7 +212,7 @@ def own_driver(pairing: Pairing) -> Reason | None:
         ReasonCode.BELOW_OWN_MINIMUM,
         needed=at_least(image),
         found=installed,
-        detail=f"The image itself needs a driver of {image} or later; the worker has {installed}.{last_driver(pairing, image)}",
+        detail=f"The image itself needs a driver of {image} or later; the node has {installed}.{last_driver(pairing, image)}",
         remedies=[upgrade_driver(pairing, image), advice("use a newer GPU")],
         source="the image's min_driver",
     )

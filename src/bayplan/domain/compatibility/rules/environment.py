@@ -17,15 +17,15 @@ def platform(pairing: Pairing) -> Reason | None:
         return caveat(
             ReasonCode.WRONG_PLATFORM,
             needed=listed,
-            detail=f"The image is built for {listed}, and the worker's architecture is not known.",
-            remedy="Report the worker's architecture.",
+            detail=f"The image is built for {listed}, and the node's architecture is not known.",
+            remedy="Report the node's architecture.",
             source="OCI Image Index Specification",
         )
     return no(
         ReasonCode.WRONG_PLATFORM,
         needed=listed,
         found=architecture,
-        detail=f"The image is built for {listed}; the worker is {architecture}.",
+        detail=f"The image is built for {listed}; the node is {architecture}.",
         remedies=[other_image(f"use an image that is built for {architecture}", architectures=(architecture,))],
         source="OCI Image Index Specification",
     )

@@ -20,7 +20,7 @@ from bayplan.domain.compatibility.rules.reasons import (
 from bayplan.domain.compatibility.verdict import Grade, Reason, ReasonCode
 from bayplan.domain.versions import CudaVersion
 
-REPORT_CAPABILITY = advice("report the worker's compute_capability")
+REPORT_CAPABILITY = advice("report the node's compute_capability")
 
 
 def generation(pairing: Pairing) -> Reason | None:
@@ -46,10 +46,10 @@ def generation(pairing: Pairing) -> Reason | None:
         ReasonCode.GENERATION_TOO_OLD,
         needed=f"{image.name} or newer",
         found=gpu_generation.name,
-        detail=f"The image asks for a GPU of the {image.name} generation or newer; the worker's is {gpu_generation.name}.",
+        detail=f"The image asks for a GPU of the {image.name} generation or newer; the node's is {gpu_generation.name}.",
         remedies=[
             other_image("use an image that runs on older GPUs", min_generation=None),
-            other_gpu(pairing, f"use a worker with a GPU of {image.name} or newer", image.low),
+            other_gpu(pairing, f"use a node with a GPU of {image.name} or newer", image.low),
         ],
         source="the image's min_hardware_generation",
     )
@@ -98,7 +98,7 @@ def _capability_not_known(pairing: Pairing) -> Reason:
     like = f" (names like it: {', '.join(near)})" if near else ""
     return unknown(
         f"No table has a GPU {name!r}, so its compute capability is not known{like}.",
-        remedies=[advice("report the worker's compute_capability, or the GPU's name as nvidia-smi prints it")],
+        remedies=[advice("report the node's compute_capability, or the GPU's name as nvidia-smi prints it")],
         source=PROGRAMMING_GUIDE,
     )
 
@@ -244,7 +244,7 @@ def cpu_build(pairing: Pairing) -> Reason | None:
         ReasonCode.GPU_NOT_IN_BUILD,
         found="a build for the CPU (+cpu)",
         detail="The image's framework was built without support for GPUs (+cpu), so it runs on the CPU.",
-        remedy="Use an image whose framework was built for the worker's GPU.",
+        remedy="Use an image whose framework was built for the node's GPU.",
         source="PyTorch, Get Started",
     )
 

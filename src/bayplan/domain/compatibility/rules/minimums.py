@@ -19,8 +19,8 @@ def gpu_memory(pairing: Pairing) -> Reason | None:
         return caveat(
             ReasonCode.NOT_ENOUGH_MEMORY,
             needed=_gib(needed),
-            detail=f"The image needs {_gib(needed)} of GPU memory; how much the worker's GPU has is not known.",
-            remedy="Report the worker's gpu_mem.",
+            detail=f"The image needs {_gib(needed)} of GPU memory; how much the node's GPU has is not known.",
+            remedy="Report the node's gpu_mem.",
             source="the image's min_gpu_memory_bytes",
         )
     if memory.most >= needed:
@@ -62,7 +62,7 @@ def shared_memory(pairing: Pairing) -> Reason | None:
         ReasonCode.NOT_ENOUGH_MEMORY,
         needed=_gib(needed),
         found=_gib(has),
-        detail=f"The image needs {_gib(needed)} of shared memory (/dev/shm); the worker gives {_gib(has)}.",
+        detail=f"The image needs {_gib(needed)} of shared memory (/dev/shm); the node gives {_gib(has)}.",
         remedies=[change_node(start, shared_memory_bytes=needed)],
         source="the image's min_shared_memory_bytes",
     )
@@ -77,7 +77,7 @@ def gpus(pairing: Pairing) -> Reason | None:
         return caveat(
             ReasonCode.BELOW_OWN_MINIMUM,
             needed=needed,
-            detail=f"The image needs {needed} GPUs of one machine; how many the worker's machine has is not known.",
+            detail=f"The image needs {needed} GPUs of one machine; how many the node's machine has is not known.",
             remedy="Enter every GPU of the machine as a node.",
             source="the image's min_gpus",
         )
@@ -85,7 +85,7 @@ def gpus(pairing: Pairing) -> Reason | None:
         ReasonCode.BELOW_OWN_MINIMUM,
         needed=needed,
         found=has,
-        detail=f"The image needs {needed} GPUs of one machine; the worker's machine has {has}.",
+        detail=f"The image needs {needed} GPUs of one machine; the node's machine has {has}.",
         remedies=[change_node(f"use a machine with {needed} GPUs", machine_gpus=needed)],
         source="the image's min_gpus",
     )

@@ -169,7 +169,7 @@ def _another_cuda(cuda: CudaVersion, words: str, drivers: tuple[DriverVersion, .
 def other_gpu(
     pairing: Pairing, text: str, capability: ComputeCapability | None = None, gpu_mem_bytes: int | None = None
 ) -> Remedy:
-    """The remedy to use a worker with another whole GPU and the same driver; of the data-centre class, where it is NVIDIA's."""
+    """The remedy to use a node with another whole GPU and the same driver; of the data-centre class, where it is NVIDIA's."""
     node, capability = pairing.node, capability or pairing.node.capability
     return change_node(
         text,

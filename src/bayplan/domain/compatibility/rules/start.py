@@ -102,11 +102,11 @@ def _refused(pairing: Pairing) -> Reason | None:
 def _undecided(pairing: Pairing, condition: StartCondition) -> Reason:
     node = pairing.node
     if node.is_tegra and node.start_cuda is None:
-        missing = "the worker's driver_cuda_version or l4t_version"
+        missing = "the node's driver_cuda_version or l4t_version"
     elif node.driver_cuda_is_least:
-        missing = "the worker's driver_cuda_version, as nvidia-smi -q -x prints it"
+        missing = "the node's driver_cuda_version, as nvidia-smi -q -x prints it"
     else:
-        missing = "the worker's gpu_brand, gpu_name and compute_capability"
+        missing = "the node's gpu_brand, gpu_name and compute_capability"
     has = f"Jetson Linux {node.reported.l4t_version} is" if node.is_tegra else f"driver {node.driver} is of a branch"
     newer = (
         f" Its {has} newer than the tables, and supports at least CUDA {node.start_cuda}."
@@ -114,7 +114,7 @@ def _undecided(pairing: Pairing, condition: StartCondition) -> Reason:
         else ""
     )
     return unknown(
-        f"Whether the worker meets the image's condition {_shown(condition)} is not known.{newer}",
+        f"Whether the node meets the image's condition {_shown(condition)} is not known.{newer}",
         needed=condition.text,
         remedies=(advice(f"report {missing}"),),
         source=TOOLKIT,
@@ -149,7 +149,7 @@ def _corrected(pairing: Pairing, text: str, value: str) -> Remedy:
 
 
 def _unmet(pairing: Pairing, condition: StartCondition) -> Reason:
-    runs = "; the worker's driver and GPU would run the image" if pairing.runs_by_driver_and_kernels else ""
+    runs = "; the node's driver and GPU would run the image" if pairing.runs_by_driver_and_kernels else ""
     return no(
         ReasonCode.START_CONDITION,
         needed=condition.text,
@@ -158,7 +158,7 @@ def _unmet(pairing: Pairing, condition: StartCondition) -> Reason:
         remedies=(
             *_unchecked_starts(pairing),
             _driver_for(pairing, condition),
-            advice("use a worker that meets the condition"),
+            advice("use a node that meets the condition"),
         ),
         source=TOOLKIT,
     )

@@ -34,7 +34,7 @@ def tegra(pairing: Pairing) -> Reason | None:
         return Reason(
             Grade.UNKNOWN,
             ReasonCode.TEGRA,
-            "a Tegra worker",
+            "a Tegra node",
             node.gpu,
             f"The image is made for Tegra (L4T); {node.gpu} is not a Tegra.",
             None,
@@ -96,7 +96,7 @@ def _by_l4t(pairing: Pairing) -> Reason | None:
         return unknown(
             f"It is not known which CUDA the driver of {node.gpu} supports.",
             needed=f">={cuda.major}.{cuda.minor}",
-            remedies=[advice("report the worker's l4t_version")],
+            remedies=[advice("report the node's l4t_version")],
             source=SERVER,
         )
     if cuda.release <= has.release:
@@ -110,7 +110,7 @@ def _by_l4t(pairing: Pairing) -> Reason | None:
             ReasonCode.DRIVER_TOO_OLD,
             f"CUDA {cuda.major}.{cuda.minor}",
             release,
-            f"The driver of the worker's Jetson Linux has {release}; minor-version compatibility covers CUDA {cuda}.",
+            f"The driver of the node's Jetson Linux has {release}; minor-version compatibility covers CUDA {cuda}.",
             None,
             SERVER,
         )
@@ -120,7 +120,7 @@ def _by_l4t(pairing: Pairing) -> Reason | None:
         ReasonCode.DRIVER_TOO_OLD,
         f"CUDA {cuda.major}.{cuda.minor}",
         release,
-        f"The driver of the worker's Jetson Linux has {release}, older than the image's CUDA {cuda}"
+        f"The driver of the node's Jetson Linux has {release}, older than the image's CUDA {cuda}"
         + (
             "; whether the image's compat libraries make up for that is not known." if pairing.image.has_compat else "."
         ),
@@ -143,10 +143,10 @@ def _newer_l4t(pairing: Pairing, cuda: CudaVersion, has: CudaVersion) -> Reason:
         ReasonCode.FACT_MISSING,
         f"CUDA {cuda.major}.{cuda.minor}",
         f"L4T {l4t}",
-        f"The worker's Jetson Linux {l4t} is newer than the tables and has at least CUDA {has.major}.{has.minor}{so}.",
+        f"The node's Jetson Linux {l4t} is newer than the tables and has at least CUDA {has.major}.{has.minor}{so}.",
         "Nothing is needed." if is_minor else None,
         SERVER,
-        () if is_minor else (advice("report the worker's driver_cuda_version, as nvidia-smi -q -x prints it"),),
+        () if is_minor else (advice("report the node's driver_cuda_version, as nvidia-smi -q -x prints it"),),
     )
 
 
@@ -167,7 +167,7 @@ def _other_jetpack(pairing: Pairing) -> Reason | None:
             ReasonCode.TEGRA,
             needed=f"a JetPack with CUDA {cuda.major}",
             found=f"{found}, of CUDA {driver_cuda.major}",
-            detail=f"The image is made for a JetPack with CUDA {cuda.major}; the worker's JetPack has CUDA "
+            detail=f"The image is made for a JetPack with CUDA {cuda.major}; the node's JetPack has CUDA "
             f"{driver_cuda.major}. L4T runs images of its own CUDA only.",
             remedies=[
                 other_image(
@@ -181,6 +181,6 @@ def _other_jetpack(pairing: Pairing) -> Reason | None:
         ReasonCode.TEGRA,
         found=found,
         detail="On L4T an image runs only with the JetPack that it was made for; driver numbers say little there.",
-        remedy="Compare the image's L4T release with the worker's.",
+        remedy="Compare the image's L4T release with the node's.",
         source=JETPACK,
     )
