@@ -13,12 +13,17 @@ MORE: Mapping[str, tuple[str, ...]] = {
     "/login": ("/login?next=/images",),
     "/images": ("/images?q=pytorch&framework=PyTorch&cuda=none&sort=-nodes", "/images?q=nothing-is-called-so"),
     "/matrix": ("/matrix?framework=torch&gpu=A6000&driver=%3C600", "/matrix?gpu=none"),
+    "/plan": (
+        "/plan?gpu=A100",
+        "/plan?gpu=A100&to=580.95.05&add=8x+H100+SXM%2C580.95&remove=5&retire=1&image=CUDA+12.8%2C+train",
+    ),
     "/images/{pk}": ("/images/31?grade=no", "/images/28"),
 }
 """By a page's path, addresses beside its own: with a query, of another object."""
 OWN: Mapping[str, str] = {
     "/matrix/{group}/{kind}": "/matrix/c7a4e4f8a6e7/bd7b4a57f9e2",
     "/registries/rotate": "/registries/rotate?registry=public.aml-repo.cms.waikato.ac.nz&username=public",
+    "/plan/{group}/{kind}": "/plan/c7a4e4f8a6e7/bd7b4a57f9e2?to=580.95.05",
 }
 """By a page's path, its address where that is not the path with 1 for `{pk}`."""
 FILES = frozenset({"/matrix.svg", "/matrix.csv", "/matrix.md"})

@@ -13,6 +13,7 @@ from playwright.sync_api import Page
 from tests.process import ADMIN_PASSWORD, Server, running_server
 from tests.tour import ROOT
 from tests.web.browser import RunningBrowser, running_browser, visit
+from tests.web.large import large_catalogue
 
 STAFF = ("admin", ADMIN_PASSWORD)
 USER = ("casey", "casey's long password")
@@ -96,6 +97,17 @@ def office_user(office: Server) -> Iterator[PageClient]:
     """A client of that server that is logged in as an ordinary user."""
     with page_client(office, *USER) as client:
         yield client
+
+
+@pytest.fixture(scope="session")
+def large(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PageClient]:
+    """Pages of a server with more groups and kinds than a page shows, whose names are hostile."""
+    with running_server(tmp_path_factory.mktemp("large") / "home") as server:
+        with server.client() as api:
+            applied = api.post("/v1/catalogue/apply", json=large_catalogue())
+            assert applied.status_code == 200, applied.text[:2000]
+        with page_client(server, *STAFF) as client:
+            yield client
 
 
 @pytest.fixture(scope="session")

@@ -3,78 +3,19 @@
 import csv
 import io
 import re
-from collections.abc import Iterator
 from html import unescape
-from itertools import pairwise, product
+from itertools import pairwise
 
 import pytest
 from playwright.sync_api import Page
 
 from bayplan.exports.docker_run import RUNS
-from tests.process import Server, running_server
-from tests.web.conftest import STAFF, PageClient, page_client
+from tests.process import Server
+from tests.web.conftest import PageClient
 from tests.web.test_every_page import MOST_BYTES, Elements
 
 CELL = re.compile(r'<td><a class="grade-(\w+)" href="/matrix/(\w+)/(\w+)">(.*?)</a></td>')
 FILES = {"svg": "image/svg+xml", "csv": "text/csv; charset=utf-8", "md": "text/markdown; charset=utf-8"}
-HOSTILE = "<script>alert(1)</script>" + "&" * 150
-CUDAS = (
-    "12.6.3",
-    "12.5.1",
-    "12.4.1",
-    "12.3.2",
-    "12.2.2",
-    "12.1.1",
-    "12.0.1",
-    "11.8.0",
-    "11.7.1",
-    "11.6.2",
-    "11.5.2",
-    "11.4.3",
-)
-
-
-@pytest.fixture(scope="module")
-def large(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PageClient]:
-    """Pages of a server with more groups and kinds than a page shows, whose names are hostile."""
-    images = [
-        {
-            "name": f"image-{at}",
-            "version": "1.0",
-            "url": f"registry.example.com/team/image-{at}:1.0",
-            "registry": "https://registry.example.com",
-            "cuda_version": cuda,
-            "min_hardware_generation": generation,
-            "cpu": False,
-            "framework": f"{HOSTILE} 1.0",
-            "domain": "vision",
-            "tasks": ["train"],
-            "licence": "Apache-2.0",
-        }
-        for at, (cuda, generation) in enumerate(product(CUDAS, ("Pascal", "Volta", "Ampere", "Hopper")))
-    ]
-    nodes = [
-        {
-            "ip": f"10.0.0.{at}",
-            "index": 0,
-            "gpu_name": HOSTILE,
-            "driver_version": f"535.{at}.01",
-            "architecture": "amd64",
-        }
-        for at in range(1, 51)
-    ]
-    catalogue = {
-        "domains": [{"name": "vision"}],
-        "frameworks": [{"name": HOSTILE, "version": "1.0"}],
-        "images": images,
-        "nodes": nodes,
-    }
-    with running_server(tmp_path_factory.mktemp("large") / "home") as server:
-        with server.client() as api:
-            applied = api.post("/v1/catalogue/apply", json=catalogue)
-            assert applied.status_code == 200, applied.text[:2000]
-        with page_client(server, *STAFF) as client:
-            yield client
 
 
 def cells(page: str) -> dict[tuple[str, str], str]:

@@ -188,7 +188,7 @@ def drawn(
                 running_images[number] += len(groups[at][1])
                 running_nodes[at] += kinds[number][2]
     titles = kind_titles([worker for _, worker, _ in kinds])
-    of_groups = _distinct([(group_title(shown := _shown(pks, images)), _names(shown)) for _, pks in groups])
+    of_groups = group_titles([_shown(pks, images) for _, pks in groups])
     return MatrixPicture(
         version,
         [
@@ -228,6 +228,11 @@ def group_title(images: Sequence[PicturedImage]) -> str:
     frameworks = [f"{name} {_some(of_framework)}".rstrip() for name, of_framework in versions.items()]
     cudas = dict.fromkeys("no CUDA" if image.cuda is None else f"CUDA {image.cuda}" for image in images)
     return ", ".join(dict.fromkeys((_some(frameworks), _some(list(cudas)))))
+
+
+def group_titles(groups: Sequence[Sequence[PicturedImage]]) -> list[str]:
+    """The titles of groups of images, with the names of the images where they would have the same."""
+    return _distinct([(group_title(images), _names(images)) for images in groups])
 
 
 def _shown(pks: Iterable[int], images: Mapping[int, PicturedImage]) -> list[PicturedImage]:

@@ -1,7 +1,7 @@
 """The question which images run on a node: one of the catalogue, a kind of nodes, or one that is typed or pasted."""
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable
 from typing import Annotated
 from urllib.parse import urlencode
 
@@ -13,7 +13,6 @@ from bayplan.domain import nvidia_smi
 from bayplan.domain.compatibility.index import CatalogueIndex
 from bayplan.domain.compatibility.verdict import ReasonCode
 from bayplan.domain.names import composed
-from bayplan.domain.nearest import did_you_mean
 from bayplan.domain.node_names import node_named
 from bayplan.domain.versions import sort_key
 from bayplan.domain.worker_text import EXAMPLE, typed_worker, written_worker
@@ -23,6 +22,7 @@ from bayplan.server.context import Context
 from bayplan.server.http.parameters import NoParameters, Offset, Parameters, ReadBy
 from bayplan.server.matching.queries import MatchedImages
 from bayplan.web.form import Form, parse_body
+from bayplan.web.kinds import kind_named, kind_options
 from bayplan.web.listing import ROWS, address_with, pager
 from bayplan.web.page import PageCall, PageRoute
 from bayplan.web.rendering import rendered, see_other
@@ -30,8 +30,6 @@ from bayplan.web.verdicts import left_out, worker_phrase
 
 OF_EACH = 3
 """The images of each framework that are shown where the question names none: as many as `bayplan match` shows."""
-_MOST_KINDS = 250
-"""The kinds of nodes that can be chosen from the list, those with the most nodes; of another kind one node is typed."""
 _WORKERS = ("worker", "node", "kind")
 _TASKS = ("task", "domain", "framework")
 _FIELD_OF = {
@@ -117,24 +115,14 @@ async def _request(context: Context, call: PageCall[AskParameters], form: Form) 
         tables = (await context.judge.at(call.version)).tables
         values["worker"] = await asyncio.to_thread(typed_worker, form.text("worker"), tables)
     else:
-        fleet = await context.kinds.at(call.version)
         if "node" in form:
+            fleet = await context.kinds.at(call.version)
             named = await asyncio.to_thread(node_named, list(fleet.names.values()), form.text("node"))
             values["node"] = named.pk
         else:
-            values["node"] = fleet.kinds[_kind(form.text("kind"), fleet.by_identifier, fleet.titles)].nodes[0]
+            values["node"] = (await kind_named(context, call.version, form.text("kind"))).nodes[0]
     limit = {"limit": ROWS} if "framework" in form else {"limit_per_framework": OF_EACH}
     return parse_body({**values, **limit, "explain": True}, MatchRequest)
-
-
-def _kind(text: str, places: Mapping[str, int], titles: Sequence[str]) -> int:
-    """The place of the kind with that identifier or title; raises `Invalid`."""
-    if text in places:
-        return places[text]
-    if text in titles:
-        return titles.index(text)
-    near = did_you_mean(text, titles) or "choose one of the list."
-    raise Invalid.at("kind", "unknown_reference", f"There is no kind {text!r} now; {near}")
 
 
 def _require_names(answer: MatchedImages) -> None:
@@ -153,13 +141,8 @@ async def _shown(
     status: int = 200,
     **values: object,
 ) -> Response:
-    snapshot, fleet = await context.judge.at(call.version), await context.kinds.at(call.version)
-    largest = set(sorted(range(len(fleet.kinds)), key=lambda place: -fleet.sizes[place])[:_MOST_KINDS])
-    if (chosen := fleet.by_identifier.get(form.text("kind"))) is not None:
-        largest.add(chosen)
-    kinds = [
-        (fleet.kinds[place].identifier, f"{fleet.titles[place]} ({fleet.sizes[place]:,})") for place in sorted(largest)
-    ]
+    snapshot = await context.judge.at(call.version)
+    kinds = await kind_options(context, call.version, form.text("kind"))
     shown = {"answer": None, "place": None, "pasted": (), "notes": ()} | values
     answer = shown["answer"]
     if isinstance(answer, MatchedImages):

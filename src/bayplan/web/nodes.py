@@ -22,6 +22,7 @@ from bayplan.web.form import Form, parse_body
 from bayplan.web.listing import ROWS, TableColumn, pager, sorted_column
 from bayplan.web.page import PageCall, PageRoute
 from bayplan.web.rendering import rendered
+from bayplan.web.upgrades import UPGRADE_COLUMNS, shown_upgrades
 from bayplan.web.verdicts import left_out, worker_phrase
 
 _SILENT_AFTER = timedelta(minutes=5)
@@ -98,6 +99,8 @@ async def node(context: Context, call: PageCall[NodeParameters]) -> Response:
     answer = await context.judge.matched(call.principal, request, call.version, part)
     inventory = await prefetch_queries.of_node(context.db, context.planner, call.principal, call.version, call.pk)
     name = f"{shown['ip']}#{shown['index']}"
+    fleet = await context.kinds.at(call.version)
+    kind = next((kind for kind in fleet.kinds if call.pk in kind.nodes), None)
     place = pager(call.request, answer.considered - answer.running, call.query.offset, len(answer.rejected))
     return await rendered(
         context,
@@ -118,6 +121,8 @@ async def node(context: Context, call: PageCall[NodeParameters]) -> Response:
         more_images=max(0, len(inventory["images"]) - ROWS),
         inventory_columns=[TableColumn("Image"), TableColumn("State"), TableColumn("Desired"), TableColumn("Reported")],
         place=place,
+        upgrades=await shown_upgrades(context, call.version, {kind.identifier: len(kind.nodes)} if kind else {}),
+        upgrade_columns=UPGRADE_COLUMNS,
     )
 
 

@@ -1,6 +1,6 @@
 """The table of all pages, for the router, the navigation and the tests; the navigation has its order."""
 
-from bayplan.web import ask, audit, history, image, images, log_in, matrix, nodes, overview, registries
+from bayplan.web import ask, audit, history, image, images, log_in, matrix, nodes, overview, plan, registries
 from bayplan.web.page import PageRoute
 
 PAGES: tuple[PageRoute, ...] = (
@@ -10,6 +10,7 @@ PAGES: tuple[PageRoute, ...] = (
     *nodes.PAGES,
     *ask.PAGES,
     *matrix.PAGES,
+    *plan.PAGES,
     *registries.PAGES,
     *history.PAGES,
     *audit.PAGES,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,9 +18,6 @@ if TYPE_CHECKING:
     from bayplan.client.filters import Expression
 
 Change = dict[str, Any]
-_ADDED = re.compile(r"(?:(\d+)\s*[x×*]\s+|(\d+)[x×*])?(.+)", re.IGNORECASE | re.DOTALL)
-_NUMBER_ALONE = re.compile(r"\d+\s*[x×*]", re.IGNORECASE)
-_DRIVER = re.compile(r"(?:driver\s+)?(\d+(?:\.\d+)*)", re.IGNORECASE)
 _WORDS = {"yes": True, "true": True, "no": False, "false": False}
 _FLAGS = frozenset({"vgpu_licensed", "fabric_ready", "wsl"})
 _FILE_SUFFIXES = (".yaml", ".yml", ".json")
@@ -68,17 +64,13 @@ def _value(name: str, value: str, text: str) -> object:
 
 def added_nodes(text: str) -> Change:
     """The nodes in a text such as "8x H100 SXM,580.95". Raises `UsageError`."""
-    parsed = _ADDED.fullmatch(text.strip())
-    parts = [part.strip() for part in (parsed[3] if parsed else "").split(",")]
-    if parsed is None or not parts[0] or _NUMBER_ALONE.fullmatch(parts[0]) or len(parts) > 2:
-        raise UsageError(f"--add {text}: write how many, the GPU and its driver, like '8x H100 SXM,580.95'.")
-    worker: dict[str, object] = {"gpu_name": parts[0], "architecture": "amd64"}
-    if len(parts) > 1:
-        driver = _DRIVER.fullmatch(parts[1])
-        if driver is None:
-            raise UsageError(f"--add {text}: {parts[1]!r} is no driver; write it after the comma, like 580.95.05.")
-        worker["driver_version"] = driver[1]
-    return {"add": {"worker": worker, "count": int(parsed[1] or parsed[2] or 1)}}
+    from bayplan.domain.added_nodes import added_nodes as parsed
+
+    try:
+        worker, count = parsed(text)
+    except Invalid as error:
+        raise UsageError(f"--add {text}: {error.detail}") from None
+    return {"add": {"worker": worker, "count": count}}
 
 
 def of_nodes(client: Client, names: Sequence[str]) -> Expression:

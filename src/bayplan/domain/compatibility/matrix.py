@@ -52,10 +52,17 @@ class Matrix:
         }
 
 
-def matrix(index: CatalogueIndex, images: Bits, nodes: Iterable[tuple[int, Node]], today: datetime.date) -> Matrix:
+def matrix(
+    index: CatalogueIndex,
+    images: Bits,
+    nodes: Iterable[tuple[int, Node]],
+    today: datetime.date,
+    judged: Matrix | None = None,
+) -> Matrix:
     """The matrix of these images and these nodes.
 
-    Raises Invalid at `filter` where it would have more than `MOST_VERDICTS`.
+    Cells that `judged` has, a matrix by the same tables and rules on the same day, are taken from it. Raises Invalid at `filter`
+    where it would have more than `MOST_VERDICTS`.
     """
     groups, kinds = groups_of(index, images), kinds_of(nodes, index.tables, index.rules)
     if len(groups) * len(kinds) > MOST_VERDICTS:
@@ -64,10 +71,45 @@ def matrix(index: CatalogueIndex, images: Bits, nodes: Iterable[tuple[int, Node]
             f"(at most {MOST_VERDICTS:,}): let 'filter' choose fewer images, or 'nodes' fewer nodes."
         )
         raise Invalid.at("filter", "too_many_verdicts", detail)
-    some = index.only(group.place for group in groups)
     cells: dict[tuple[Grade, tuple[ReasonCode, ...]], Cell] = {}
-    columns = [_column(some.verdicts(kind.node, today), some.every, cells) for kind in kinds]
+    every = _OfGroups(index, groups, today, cells)
+    if judged is None:
+        return Matrix(kinds, groups, [every.column(kind) for kind in kinds])
+    places_of = {group.identifier: place for place, group in enumerate(judged.groups)}
+    columns_of = {kind.identifier: column for kind, column in zip(judged.kinds, judged.columns, strict=True)}
+    old = [places_of.get(group.identifier) for group in groups]
+    new = _OfGroups(index, [group for group, place in zip(groups, old, strict=True) if place is None], today, cells)
+    is_same = old == list(range(len(judged.groups)))
+    columns = []
+    for kind in kinds:
+        column = columns_of.get(kind.identifier)
+        if column is None:
+            column = every.column(kind)
+        elif not is_same:
+            others = iter(new.column(kind))
+            column = [next(others) if place is None else column[place] for place in old]
+        columns.append(column)
     return Matrix(kinds, groups, columns)
+
+
+@dataclass(frozen=True)
+class _OfGroups:
+    """The cells of some groups, one image of each."""
+
+    index: CatalogueIndex
+    groups: Sequence[ImageGroup]
+    today: datetime.date
+    cells: dict[tuple[Grade, tuple[ReasonCode, ...]], Cell]
+
+    @cached_property
+    def _images(self) -> CatalogueIndex:
+        return self.index.only(group.place for group in self.groups)
+
+    def column(self, kind: KindOfNodes) -> Sequence[Cell]:
+        """The cells of the groups on a kind, in their order."""
+        if not self.groups:
+            return []
+        return _column(self._images.verdicts(kind.node, self.today), self._images.every, self.cells)
 
 
 def _column(

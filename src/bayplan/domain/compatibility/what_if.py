@@ -55,8 +55,10 @@ class NodesChange:
 
 @dataclass(frozen=True, slots=True)
 class WhatIf:
-    """Verdicts by grade, before and after: so many pairs of an image and a node; and the changes, in the order of matrices."""
+    """Both matrices; verdicts by grade: so many pairs of an image and a node; and the changes, in the order of the matrices."""
 
+    matrix_before: Matrix
+    matrix_after: Matrix
     before: Mapping[Grade, int]
     after: Mapping[Grade, int]
     images_gained: Sequence[ImagesChange]
@@ -65,10 +67,16 @@ class WhatIf:
     nodes_lost: Sequence[NodesChange]
 
 
-def what_if(before: Fleet, after: Fleet, today: datetime.date) -> WhatIf:
-    """What is different after; raises Invalid where a matrix of either would be too large."""
-    old, new = _Side(before, today), _Side(after, today)
+def what_if(before: Fleet, after: Fleet, today: datetime.date, judged: Matrix | None = None) -> WhatIf:
+    """What is different after; raises Invalid where a matrix of either would be too large.
+
+    Cells that `judged` has, a matrix by the same tables and rules on the same day, are taken from it.
+    """
+    old = _Side(before, today, judged)
+    new = _Side(after, today, old.matrix)
     return WhatIf(
+        old.matrix,
+        new.matrix,
         old.by_grade,
         new.by_grade,
         _images(new, old, new),
@@ -81,10 +89,10 @@ def what_if(before: Fleet, after: Fleet, today: datetime.date) -> WhatIf:
 class _Side:
     """One of the two fleets, with its matrix and what follows from it."""
 
-    def __init__(self, fleet: Fleet, today: datetime.date) -> None:
+    def __init__(self, fleet: Fleet, today: datetime.date, judged: Matrix | None) -> None:
         self.fleet, self.today = fleet, today
         self._verdicts: dict[tuple[int, str], Verdict] = {}
-        self.matrix: Matrix = matrix(fleet.index, fleet.index.every, fleet.nodes, today)
+        self.matrix: Matrix = matrix(fleet.index, fleet.index.every, fleet.nodes, today, judged)
         self.kinds: dict[int, KindOfNodes] = {pk: kind for kind in self.matrix.kinds for pk in kind.nodes}
         self.places = {pk: at for at, group in enumerate(self.matrix.groups) for pk in group.images}
         self.columns = {
