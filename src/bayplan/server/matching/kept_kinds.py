@@ -105,7 +105,18 @@ class KeptKinds:
     async def running_nodes(self, pks: Collection[int], version: int) -> dict[int, int]:
         """Gives for each of these images on how many nodes it runs by a grade that is matched by default; deleted ones on none."""
         catalogue, fleet = await self._judge.at(version), await self.at(version)
-        return await asyncio.to_thread(_running_nodes, catalogue.index, fleet, pks, today())
+
+        def work() -> dict[int, int]:
+            kinds = _running(catalogue.index, fleet, pks, today())
+            nodes = {each: fleet.nodes_of(each) for each in set(kinds.values())}
+            return {pk: nodes[kinds[pk]] for pk in pks}
+
+        return await asyncio.to_thread(work)
+
+    async def running_kinds(self, pks: Collection[int], version: int) -> tuple[FleetKinds, dict[int, Bits]]:
+        """Gives the kinds, and for each of these images the places of those on which it runs by a grade that is matched by default."""
+        catalogue, fleet = await self._judge.at(version), await self.at(version)
+        return fleet, await asyncio.to_thread(_running, catalogue.index, fleet, pks, today())
 
     async def image_on_kinds(
         self, pk: int, version: int, *, grade: Grade | None = None, offset: int = 0, limit: int
@@ -117,9 +128,8 @@ class KeptKinds:
         return await asyncio.to_thread(_on_kinds, catalogue, fleet, pk, today(), grade, offset, limit)
 
 
-def _running_nodes(
-    index: CatalogueIndex, fleet: FleetKinds, pks: Collection[int], day: datetime.date
-) -> dict[int, int]:
+def _running(index: CatalogueIndex, fleet: FleetKinds, pks: Collection[int], day: datetime.date) -> dict[int, Bits]:
+    """The places of the kinds that run each image; none for deleted ones."""
     requirements: dict[int, ImageRequirements] = {}
     place_of: dict[ImageRequirements, int] = {}
     for pk in pks:
@@ -133,8 +143,8 @@ def _running_nodes(
         if len(fleet.running) + len(missing) > _MOST_GROUPS_KEPT:
             fleet.running.clear()
         fleet.running.update(_running_kinds(index, fleet, missing, day))
-    nodes = {needs: fleet.nodes_of(fleet.running.get(group, 0)) for needs, group in group_of.items()}
-    return {pk: nodes[requirements[pk]] if pk in requirements else 0 for pk in pks}
+    kinds = {needs: fleet.running.get(group, 0) for needs, group in group_of.items()}
+    return {pk: kinds[requirements[pk]] if pk in requirements else 0 for pk in pks}
 
 
 def _running_kinds(

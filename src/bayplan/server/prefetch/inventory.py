@@ -3,12 +3,13 @@
 Each report is complete; only differences are written, so that `at` is the time of the first report of an image in its state.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
 from bayplan.db import tables
+from bayplan.db.compiled import CompiledStatement, is_one_of, pks_parameter
 from bayplan.db.database import Database, Rows, fetch_all
 from bayplan.db.principal import Principal
 from bayplan.errors import NotFound
@@ -98,18 +99,70 @@ async def workers(db: Database) -> list[Object]:
     return await db.fetch(statement, read)
 
 
-async def states(db: Database) -> dict[int, dict[int, tuple[str, int | None, str]]]:
-    """Gives the state, the size and the time of each image, by worker, for every worker that has reported."""
-    columns = _INVENTORY.c
+async def reports(db: Database) -> dict[int, str]:
+    """Gives what every worker has reported, by its pk: "7h,12f", each image with the first letter of its state.
 
-    def read(rows: Rows) -> dict[int, dict[int, tuple[str, int | None, str]]]:
-        by_worker: dict[int, dict[int, tuple[str, int | None, str]]] = {}
-        for worker, image, state, size_bytes, at in rows:
-            by_worker.setdefault(worker, {})[image] = (state, size_bytes, at)
+    One row for each worker, since most have the same as others; see `letters`.
+    """
+    return await db.fetch(_REPORTS, lambda rows: {row[0]: row[1] for row in rows})
+
+
+class InventorySize(NamedTuple):
+    """What a worker's images take on its disk, and when one changed its state last."""
+
+    held_bytes: int
+    changed: str | None
+
+
+async def sizes(db: Database, workers: Sequence[int]) -> dict[int, InventorySize]:
+    """Gives the sizes of the inventories of these workers; those that have reported nothing are left out."""
+
+    def read(rows: Rows) -> dict[int, InventorySize]:
+        return {worker: InventorySize(int(held or 0), changed) for worker, held, changed in rows}
+
+    return await db.fetch(_SIZES, read, pks_parameter(workers))
+
+
+async def troubles(db: Database, workers: Sequence[int], *, sees_credentials: bool) -> dict[int, list[Object]]:
+    """Gives the images that these workers failed to pull or have no room for, with the reason, by worker and by image."""
+
+    def read(rows: Rows) -> dict[int, list[Object]]:
+        by_worker: dict[int, list[Object]] = {}
+        for row in rows:
+            named = {"image": row.image, "name": row.name, "version": row.version}
+            by_worker.setdefault(row.worker, []).append(named | _shown(row, sees_credentials))
         return by_worker
 
-    statement = sa.select(columns.worker, columns.image, columns.state, columns.size_bytes, columns.at)
+    statement = _TROUBLES.where(_INVENTORY.c.worker.in_(workers)).order_by(_INVENTORY.c.worker, _INVENTORY.c.image)
     return await db.fetch(statement, read)
+
+
+def letters(text: str) -> Iterator[tuple[int, str]]:
+    """Gives each image of a report with the first letter of its state: no two states begin alike."""
+    for part in text.split(","):
+        yield int(part[:-1]), part[-1]
+
+
+_TEXT = sa.cast(_INVENTORY.c.image, sa.Text) + sa.func.substr(_INVENTORY.c.state, 1, 1)
+_REPORTS = CompiledStatement(
+    sa.select(_INVENTORY.c.worker, sa.func.aggregate_strings(_TEXT, ",")).group_by(_INVENTORY.c.worker)
+)
+# What cannot be removed lies on the disk as well.
+_TAKES_ROOM = sa.or_(_INVENTORY.c.state == "held", _INVENTORY.c.state == "removing")
+_SIZES = CompiledStatement(
+    sa.select(
+        _INVENTORY.c.worker,
+        sa.func.sum(sa.case((_TAKES_ROOM, _INVENTORY.c.size_bytes), else_=0)),
+        sa.func.max(_INVENTORY.c.at),
+    )
+    .where(is_one_of(_INVENTORY.c.worker))
+    .group_by(_INVENTORY.c.worker)
+)
+_TROUBLES = (
+    sa.select(_INVENTORY, _IMAGES.c.registry_username, _IMAGES.c.name, _IMAGES.c.version)
+    .join(_IMAGES, _IMAGES.c.pk == _INVENTORY.c.image)
+    .where(_INVENTORY.c.state.in_(("failed", "no_room")))
+)
 
 
 def in_parts(pks: Sequence[int], most: int = 500) -> Iterable[Sequence[int]]:

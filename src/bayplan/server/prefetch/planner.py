@@ -26,6 +26,7 @@ from bayplan.server.auth import accounts
 from bayplan.server.http.responses import fingerprint
 from bayplan.server.matching.queries import CatalogueSnapshot, Judge, load_nodes, today
 from bayplan.server.prefetch import store as prefetch_store
+from bayplan.server.prefetch.fleet_plan import FleetPlan
 from bayplan.server.prefetch.pull_spec import PullSpec, pull_specs
 from bayplan.server.snapshot import ImageSnapshots
 
@@ -43,6 +44,9 @@ class PrefetchPlan:
 
     def __init__(self, version: int, rules: prefetch_store.Rules, catalogue: CatalogueSnapshot) -> None:
         self.version, self.day, self.rules, self.catalogue = version, today(), rules, catalogue
+        self.of_fleet: FleetPlan | None = None
+        """The desired images of all workers, once somebody has asked for them."""
+        self.fleet_turn = asyncio.Lock()
         self._pull_specs: dict[int, PullSpec] = {}
         self._turn = asyncio.Lock()
         self.for_kinds = lru_cache(maxsize=_KINDS_KEPT)(self._for_kinds)

@@ -10,15 +10,17 @@ from bayplan.db.resource_types import RESOURCE_TYPES
 from bayplan.domain.compatibility.match import verdicts_for_nodes
 from bayplan.domain.compatibility.verdict import MATCHED_BY_DEFAULT
 from bayplan.errors import NotFound
+from bayplan.server.context import Context
 from bayplan.server.matching.queries import today
 from bayplan.server.prefetch import inventory
+from bayplan.server.prefetch.fleet_plan import PlannedWorker
 from bayplan.server.prefetch.inventory import in_parts
 from bayplan.server.prefetch.planner import Fleet, PrefetchPlan, PrefetchPlanner
+from bayplan.server.prefetch.progress import FleetProgress, Reported, fleet_progress
 
 IMAGES = RESOURCE_TYPES["docker"]
 Object = dict[str, Any]
-Inventory = Mapping[int, tuple[str, int | None, str]]
-"""The state, the size in bytes and the time of each image that a worker has reported."""
+_NO_SIZE = inventory.InventorySize(0, None)
 _NOT_REPORTED = {"state": None, "digest": None, "size_bytes": None, "detail": None, "at": None}
 
 
@@ -76,35 +78,35 @@ def _nodes_with(
     ]
 
 
-async def by_worker(db: Database, planner: PrefetchPlanner, version: int) -> list[Object]:
+async def by_worker(context: Context, version: int) -> list[Object]:
     """Gives each worker's numbers of desired images and of images in its inventory, by address."""
-    plan = await planner.plan(version)
-    fleet = await planner.fleet(plan)
-    workers, states = await inventory.workers(db), await inventory.states(db)
+    progress = await fleet_progress(context, version)
+    sizes = await inventory.sizes(context.db, [worker.pk for worker in progress.plan.workers])
     return await asyncio.to_thread(
-        lambda: [_counted(plan, fleet, worker, states.get(worker["pk"], {})) for worker in workers]
+        lambda: [_counted(progress, worker, reported, sizes) for worker, reported in progress.workers()]
     )
 
 
-def _counted(plan: PrefetchPlan, fleet: Fleet, worker: Object, reported: Inventory) -> Object:
-    nodes = [node for node, _ in worker["nodes"]]
-    kinds = tuple(dict.fromkeys(fleet[node] for node in nodes if node in fleet))
-    desired = {planned.image for planned in plan.for_kinds(kinds)}
-    states = [state for state, _, _ in reported.values()]
-    held = {image for image, (state, _, _) in reported.items() if state == "held"}
+def _counted(
+    progress: FleetProgress,
+    worker: PlannedWorker,
+    reported: Reported,
+    sizes: Mapping[int, inventory.InventorySize],
+) -> Object:
+    desired = progress.plan.desired(worker.kinds)
+    size = sizes.get(worker.pk, _NO_SIZE)
     return {
-        "worker": worker["worker"],
-        "ip": worker["ip"],
-        "nodes": nodes,
-        "wanted": len(desired),
-        "held": len(desired & held),
-        "pulling": states.count("pulling"),
-        "failed": states.count("failed"),
-        "no_room": states.count("no_room"),
-        "unwanted": len(reported.keys() - desired),
-        # What cannot be removed lies on the disk as well.
-        "held_bytes": sum(size or 0 for state, size, _ in reported.values() if state in ("held", "removing")),
-        "changed": max((at for _, _, at in reported.values()), default=None),
+        "worker": worker.name,
+        "ip": worker.ip,
+        "nodes": [node for node, _ in worker.nodes],
+        "wanted": desired.bit_count(),
+        "held": (desired & reported.held).bit_count(),
+        "pulling": reported.counts.get("p", 0),
+        "failed": reported.counts.get("f", 0),
+        "no_room": reported.counts.get("n", 0),
+        "unwanted": reported.total - (desired & reported.every).bit_count(),
+        "held_bytes": size.held_bytes,
+        "changed": size.changed,
     }
 
 

@@ -49,7 +49,7 @@ async def report_inventory(context: Context, call: Call[NoParameters, InventoryR
 
 async def by_worker(context: Context, call: Call[NoParameters, None]) -> Response:
     """Answers with the numbers of each worker."""
-    return fingerprinted(call.request, await queries.by_worker(context.db, context.planner, call.version))
+    return fingerprinted(call.request, await queries.by_worker(context, call.version))
 
 
 async def of_node(context: Context, call: Call[NoParameters, None]) -> Response:
