@@ -84,12 +84,12 @@ def test_options_filter_the_list(shell: Shell) -> None:
 def test_json_is_the_apis_own(server: Server, shell: Shell) -> None:
     with Client(server.url, token=server.token()) as bayplan:
         listed = bayplan.images.list(order_by=("pk",))
-        printed = json.loads(shell.run("images", "list", "--json").out)
+        printed = json.loads(shell.run("images", "list", "--json", "--credentials").out)
         assert (
             sorted(printed, key=lambda image: image["pk"]) == listed
         )  # versions are ordered as versions here, as text there
         pk = listed[0]["pk"]
-        assert json.loads(shell.run("images", "show", str(pk), "--json").out) == bayplan.images.get(pk)
+        assert json.loads(shell.run("images", "show", str(pk), "--json", "--credentials").out) == bayplan.images.get(pk)
         assert json.loads(shell.run("images", "facts", str(pk), "--json").out) == bayplan.images.facts(pk)
 
 
@@ -236,7 +236,10 @@ def test_a_registrys_password_is_read_from_the_input_and_not_shown(shell: Shell,
     shown = shell.run("images", "show", image).out
     assert "robot, with a password" in shown
     assert "s3cret-word" not in shown
-    assert json.loads(shell.run("images", "show", image, "--json").out)["registry_password"] == "s3cret-word"
+    assert (
+        json.loads(shell.run("images", "show", image, "--json", "--credentials").out)["registry_password"]
+        == "s3cret-word"
+    )
     shell.run("images", "edit", image, "--registry-username", "none")
     assert "robot" not in shell.run("images", "show", image).out
 

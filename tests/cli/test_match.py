@@ -51,6 +51,7 @@ def test_json_is_the_apis_own(server: Server, shell: Shell) -> None:
             limit=3,
             grades=["minor"],
             explain=True,
+            credentials=False,
         )
     assert json.loads(printed) == answer
     assert {match["grade"] for match in answer["matches"]} == {"minor"}

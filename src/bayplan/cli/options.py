@@ -266,6 +266,12 @@ NodeWord = Annotated[
     str, typer.Argument(metavar="NODE", help="Its key, or machine#index: gpu07#1.", show_default=False)
 ]
 
+Credentials = Annotated[
+    bool,
+    typer.Option(
+        "--credentials", help="With -o json or yaml: also the registries' credentials, for staff. The audit log has it."
+    ),
+]
 Task = Annotated[str | None, typer.Option(metavar="TASK", help="Only images for that task: train, predict, ...")]
 Domain = Annotated[str | None, typer.Option(metavar="DOMAIN", help="Only images of that domain: ic, od, ...")]
 Framework = Annotated[

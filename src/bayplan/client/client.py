@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Self
 from bayplan.client import session
 from bayplan.client.accounts import ApiTokens, Users
 from bayplan.client.checks import Checks
-from bayplan.client.collection import Named
+from bayplan.client.collection import Named, credentials_params
 from bayplan.client.credentials import Credentials
 from bayplan.client.filters import Expression
 from bayplan.client.images import Images
@@ -142,11 +142,13 @@ class Client:
         limit_per_framework: int | None = None,
         explain: bool = False,
         allow_unknown_names: bool = False,
+        credentials: bool = True,
     ) -> "MatchAnswer":
         """The images that run on a node of the catalogue, or on one that `worker` describes, best first.
 
         `framework` is a name ("torch"), a release with its patches ("PyTorch 2.4"), or has versions as pip writes them
-        ("pytorch>=2.1,<3"); `explain` adds the images that do not run there, each with every reason.
+        ("pytorch>=2.1,<3"); `explain` adds the images that do not run there, each with every reason. Without `credentials`
+        no password of a registry is read, and the audit log has no entry.
         Raises `NotFound`, which names the nearest ones, for a task, domain or framework that no image has; with
         `allow_unknown_names` the answer says so in its summary.
         """
@@ -163,7 +165,9 @@ class Client:
             "explain": explain,
         }
         body = {name: value for name, value in fields.items() if value is not None}
-        answer: MatchAnswer = self._transport.request("POST", "/v1/docker/match", body)
+        answer: MatchAnswer = self._transport.request(
+            "POST", "/v1/docker/match", body, params=credentials_params(credentials)
+        )
         if not allow_unknown_names:
             _require_names(answer)
         return answer

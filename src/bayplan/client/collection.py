@@ -180,5 +180,10 @@ class Collection(Generic[Item, Expanded]):
         self._request("DELETE", f"{self._path}/{self.key(named)}", headers=_precondition(if_match))
 
 
+def credentials_params(credentials: bool) -> Params:
+    """The parameters of an answer that has images: the server leaves their credentials out where nobody wants them."""
+    return {"credentials": None if credentials else "false"}
+
+
 def _precondition(if_match: str | None) -> dict[str, str]:
     return {} if if_match is None else {"If-Match": if_match}

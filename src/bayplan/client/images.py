@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from bayplan.client import image_lookup
-from bayplan.client.collection import Body, Named, key
+from bayplan.client.collection import Body, Named, credentials_params, key
 from bayplan.client.image_lookup import CatalogueImages
 from bayplan.client.nodes import Nodes
 from bayplan.client.transport import Transport
@@ -141,10 +141,22 @@ class Images(CatalogueImages):
         verdicts: ImageOnNodes = self._request("GET", f"{self._path}/{self.key(named)}/nodes")
         return verdicts
 
-    def fit(self, named: Named, *, worker: Body | None = None, nodes: "Sequence[Named] | None" = None) -> "FitAnswer":
-        """The nodes by kind with the verdict on the image, best first; the facts of `worker` replace those of the nodes."""
+    def fit(
+        self,
+        named: Named,
+        *,
+        worker: Body | None = None,
+        nodes: "Sequence[Named] | None" = None,
+        credentials: bool = True,
+    ) -> "FitAnswer":
+        """The nodes by kind with the verdict on the image, best first; the facts of `worker` replace those of the nodes.
+
+        Without `credentials` those of the image's registry are not read.
+        """
         body: dict[str, object] = {} if worker is None else {"worker": worker}
         if nodes is not None:
             body["nodes"] = [self._nodes.key(node) for node in nodes]
-        fit: FitAnswer = self._request("POST", f"{self._path}/{self.key(named)}/fit", body)
+        fit: FitAnswer = self._request(
+            "POST", f"{self._path}/{self.key(named)}/fit", body, params=credentials_params(credentials)
+        )
         return fit

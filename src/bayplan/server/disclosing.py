@@ -1,12 +1,20 @@
-"""The last step of answers that may have registry passwords: no password leaves before its entry is in the audit log."""
+"""Answers that may have registry passwords: none leaves that nobody asked for, or before its entry is in the audit log."""
 
 from typing import Any
 
 from starlette.responses import Response
 
 from bayplan.db.disclosure import Disclosure
+from bayplan.db.principal import Principal
 from bayplan.server.context import Context
+from bayplan.server.http.parameters import CredentialsParameters
 from bayplan.server.http.route import Call
+
+
+def reader(call: Call[Any, Any]) -> Principal:
+    """Gives the principal as which an answer is read: one without credentials where the request asks for none."""
+    wants_none = isinstance(call.query, CredentialsParameters) and not call.query.credentials
+    return call.principal.without_credentials if wants_none else call.principal
 
 
 async def disclosing(

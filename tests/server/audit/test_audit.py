@@ -133,7 +133,7 @@ def test_304_leaves_no_entry_and_writes_nothing(service: Service, image: Body, m
 
 def test_an_answer_may_be_asked_for_without_credentials(service: Service, image: Body) -> None:
     named = {"expressions": [{"type": "exact", "field": "name", "value": image["name"]}]}
-    before = audit_log(service)
+    before, path = audit_log(service), f"/v1/docker/{image['pk']}"
     with joined(service) as worker:
         for client in (service.staff, worker.client, service.user):
             for body in (None, named):
@@ -142,6 +142,19 @@ def test_an_answer_may_be_asked_for_without_credentials(service: Service, image:
             loaded = client.get(f"/v1/docker/{image['pk']}?credentials=false&expand=framework")
             assert (loaded.json()["registry_username"], loaded.json()["registry_password"]) == (None, None)
             assert loaded.json()["framework"]["name"]
+            question: Body = {"node": worker.nodes[0]} if client is worker.client else {"worker": {}}
+            matched = client.post("/v1/docker/match?credentials=false", json=question | {"explain": True})
+            assert matched.is_success
+            assert not has_password(matched)
+            judged = client.get(f"/v1/nodes/{worker.nodes[0]}/images?credentials=false")
+            assert image["name"] in judged.text
+            assert not has_password(judged)
+            if client is not worker.client:
+                for answer in (
+                    client.get(f"{path}/nodes?credentials=false"),
+                    client.post(f"{path}/fit?credentials=false"),
+                ):
+                    assert answer.json()["image"]["registry_username"] is None
         assert audit_log(service) == before
         assert has_password(worker.client.get(f"/v1/docker/{image['pk']}?credentials=true"))
     refused(service.staff.post("/v1/nodes/list?credentials=false"), 422)

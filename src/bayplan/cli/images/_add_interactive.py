@@ -42,7 +42,7 @@ class MissingField:
 def add(client: Client, draft: ImageDraft, credentials: Mapping[str, str | None], output_format: OutputFormat) -> None:
     """Adds the image and stores its inspection.
 
-    Raises `Invalid` naming every missing option where there is no terminal to ask at.
+    Raises `Invalid` naming every missing option where nobody can be asked: without a terminal, and where a program reads the answer.
     """
     reference = Reference.parse(draft.reference)
     with output.working(f"Asking {reference.registry}"):
@@ -66,12 +66,13 @@ def add(client: Client, draft: ImageDraft, credentials: Mapping[str, str | None]
     new_framework = _fill_framework(client, facts, filled)
     if output_format.is_for_people:
         _show_inspection(inspection, facts)
-    if new_framework is not None and _confirms_framework(new_framework, draft):
+    asks = sys.stdin.isatty() and not output_format.is_for_programs
+    if new_framework is not None and _confirms_framework(new_framework, draft, asks=asks):
         filled["framework"] = new_framework
-    if sys.stdin.isatty() and not {"cpu", "cuda_version"} & filled.keys() and not _is_without_cuda(filled):
+    if asks and not {"cpu", "cuda_version"} & filled.keys() and not _is_without_cuda(filled):
         filled["cpu"] = prompt.yes_or_no("Does it run without a GPU?")
     missing = list(_missing(client, filled, new_framework))
-    if missing and not sys.stdin.isatty():
+    if missing and not asks:
         options = ", ".join(missing_field.option for missing_field in missing)
         raise Invalid(f"Still needed: {options}. Nothing was added.")
     for missing_field in missing:
@@ -85,7 +86,7 @@ def add(client: Client, draft: ImageDraft, credentials: Mapping[str, str | None]
             error.detail = f"The image was added as {added['pk']}, but its inspection failed ({again}): {error.detail}"
             raise
     sentence = f"Added {added['name']} {added['version']} as image {added['pk']}."
-    return output.render(added, output_format, view=sentence, name=image_view.name)
+    return output.render(image_view.without_credentials(added), output_format, view=sentence, name=image_view.name)
 
 
 def common_facts(inspection: InspectionAnswer) -> Body:
@@ -123,9 +124,9 @@ def _fill_framework(client: Client, facts: Body, filled: Body) -> str | None:
     return f"{name} {version}"
 
 
-def _confirms_framework(new_framework: str, draft: ImageDraft) -> bool:
+def _confirms_framework(new_framework: str, draft: ImageDraft, *, asks: bool) -> bool:
     """Whether to add the framework, which the catalogue does not have: by the option, or by a person's answer."""
-    if draft.create_framework or not sys.stdin.isatty():
+    if draft.create_framework or not asks:
         return draft.create_framework
     return prompt.yes_or_no(f"There is no {new_framework} in the catalogue yet. Add it?", default=True)
 

@@ -95,6 +95,11 @@ def name(image: Mapping[str, Any]) -> str:
     return f"{image['name']}:{image['version']}"
 
 
+def without_credentials(image: ImageAnswer) -> ImageAnswer:
+    """An answer to a write without the registry's credentials."""
+    return {**image, "registry_username": None, "registry_password": None}
+
+
 def named(name: str, version: str) -> Text:
     """The name of an image, and its version in bold."""
     return Text.assemble(words(name), " ", (words(version), "bold"))

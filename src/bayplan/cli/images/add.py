@@ -103,4 +103,4 @@ def add(
     with connection.connect(server) as client:
         added = client.images.create(where | body(options) | credentials)
     sentence = f"Added {name} {version} as image {added['pk']}."
-    return output.render(added, output_format, view=sentence, name=image_view.name)
+    return output.render(image_view.without_credentials(added), output_format, view=sentence, name=image_view.name)

@@ -68,4 +68,4 @@ def edit(
     with connection.connect(server) as client:
         changed = client.images.update(lookup.image(client, image)["pk"], changes)
     sentence = f"Changed {', '.join(sorted(changes))} of {changed['name']} {changed['version']}."
-    return output.render(changed, output_format, view=sentence, name=image_view.name)
+    return output.render(image_view.without_credentials(changed), output_format, view=sentence, name=image_view.name)

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from bayplan.cli.options import TABLE, Domain, Framework, Output, Server, SortBy, Task
+from bayplan.cli.options import TABLE, Credentials, Domain, Framework, Output, Server, SortBy, Task, UsageError
 
 
 class StateFilter(StrEnum):
@@ -38,6 +38,7 @@ def list_(
     ] = False,
     deleted: Annotated[bool, typer.Option("--deleted", help="The deleted ones.")] = False,
     limit: Annotated[int | None, typer.Option(min=1, metavar="N", help="At most so many.")] = None,
+    credentials: Credentials = False,
     sort_by: SortBy = None,
     server: Server = None,
     output_format: Output = TABLE,
@@ -48,6 +49,8 @@ def list_(
     from bayplan.cli.images._filters import chosen_images
     from bayplan.client import both, exact, is_null
 
+    if credentials and not output_format.is_data:
+        raise UsageError("--credentials gives credentials in -o json or yaml: add one of them.")
     expressions = []
     if state is not None:
         is_checked = is_null("check.state", invert=True)
@@ -61,18 +64,16 @@ def list_(
     is_ordered_here = any(path.removeprefix("-") == "version" for path in paths)
     with connection.connect(server) as client:
         expressions += chosen_images(client, task=task, domain=domain, framework=framework, name=name)
-        # JSON and YAML are the API's own answer; tables and names show no credentials, so none are read.
-        read: Callable[..., Sequence[Any]] = (
-            client.images.list if output_format.is_data else client.images.without_credentials
-        )
+        read: Callable[..., Sequence[Any]] = client.images.list if credentials else client.images.without_credentials
         images = read(
             *expressions,
             order_by=() if is_ordered_here else paths,
             include_inactive=deleted,
             limit=None if runnable or is_ordered_here else limit,
+            expand=not output_format.is_data,
         )
         if not images and (task is not None or domain is not None):
-            client.match(worker={}, task=task, domain=domain, limit=1)
+            client.match(worker={}, task=task, domain=domain, limit=1, credentials=False)
         if is_ordered_here:
             images = sorting.in_order(images, paths)
         existing = len(images)

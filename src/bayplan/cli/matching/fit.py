@@ -29,7 +29,7 @@ def fit(
         existing = lookup.image(client, image)
         nodes = None if node is None else [client.nodes.named(node)["pk"]]
         changes = body(facts)
-        answer = client.images.fit(existing["pk"], worker=changes or None, nodes=nodes)
+        answer = client.images.fit(existing["pk"], worker=changes or None, nodes=nodes, credentials=False)
 
     def view(_answer: object) -> None:
         fit_view.show_fit(answer, image_view.named(existing["name"], existing["version"]), changes)

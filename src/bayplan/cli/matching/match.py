@@ -63,6 +63,7 @@ def match(
     with connection.connect(server) as client:
         catalogue_node = client.nodes.named(node) if node is not None else None
         answer = client.match(
+            credentials=False,
             node=catalogue_node["pk"] if catalogue_node else None,
             worker=described,
             task=task,

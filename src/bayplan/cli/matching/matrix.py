@@ -43,7 +43,7 @@ def matrix(
         nodes = [*selected(label or ()), *chosen_nodes(client, gpu=gpu, generation=generation, driver=driver)]
         answer = client.matrix(images, nodes)
         if not answer["groups"] and (task is not None or domain is not None):
-            client.match(worker={}, task=task, domain=domain, limit=1)  # it names the nearest ones
+            client.match(worker={}, task=task, domain=domain, limit=1, credentials=False)  # it names the nearest ones
         pictured = {} if output_format.is_data else matrix_view.pictured(client, images)
     match output_format:
         case OutputFormat.CSV:

@@ -48,6 +48,7 @@ def why(
         existing = lookup.image(client, image)
         catalogue_node = client.nodes.named(node) if node is not None else None
         answer = client.match(
+            credentials=False,
             node=catalogue_node["pk"] if catalogue_node else None,
             worker=described,
             expressions=[exact("pk", existing["pk"])],

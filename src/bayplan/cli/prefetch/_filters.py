@@ -19,9 +19,9 @@ def images(
     Raises `NotFound`, which names the nearest ones, for what no image is or has.
     """
     for task in tasks:
-        client.match(worker={}, task=task, limit=1)
+        client.match(worker={}, task=task, limit=1, credentials=False)
     for domain in domains:
-        client.match(worker={}, domain=domain, limit=1)
+        client.match(worker={}, domain=domain, limit=1, credentials=False)
     kinds = (
         [exact("tasks", task, case_insensitive=True) for task in tasks],
         [exact("domain", domain, case_insensitive=True) for domain in domains],

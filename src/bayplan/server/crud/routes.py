@@ -5,7 +5,6 @@ from typing import Any
 
 from starlette.responses import Response
 
-from bayplan.db.principal import Principal
 from bayplan.db.projection import projection
 from bayplan.db.resource_types import Visibility
 from bayplan.schemas.common import Body
@@ -14,10 +13,9 @@ from bayplan.server.auth.access import CATALOGUE_STAFF, USERS, Access
 from bayplan.server.context import Context
 from bayplan.server.crud import queries
 from bayplan.server.crud.resource import Resource
-from bayplan.server.disclosing import disclosing
+from bayplan.server.disclosing import disclosing, reader
 from bayplan.server.http.openapi import IF_MATCH, TAGGED
 from bayplan.server.http.parameters import (
-    CredentialsParameters,
     ExpandParameters,
     ImageListParameters,
     ImageLoadParameters,
@@ -157,15 +155,9 @@ def _sender(call: Call[Any, Any]) -> queries.Sender:
     return queries.Sender(call.principal, call.address)
 
 
-def _reader(call: Call[Any, Any]) -> Principal:
-    """Gives the principal as which an answer is read: one without credentials where the request asks for none."""
-    wants_none = isinstance(call.query, CredentialsParameters) and not call.query.credentials
-    return call.principal.without_credentials if wants_none else call.principal
-
-
 def _list(resource: Resource) -> Handler:
     async def list_(context: Context, call: Call[ListParameters, bytes]) -> Response:
-        request, principal, query, version = call.request, _reader(call), call.query, call.version
+        request, principal, query, version = call.request, reader(call), call.query, call.version
         visible_as = queries.visible_as(resource, principal)
         question = (resource.name, visible_as, request.scope["query_string"], call.body)
         kept = context.kept_answers.get(question, version)
@@ -194,7 +186,7 @@ def _list(resource: Resource) -> Handler:
 def _load(resource: Resource) -> Handler:
     async def load(context: Context, call: Call[ExpandParameters, None]) -> Response:
         disclosure, expand = context.disclosure(), call.query.expand
-        item, tag = await queries.load(context, _reader(call), resource, call.pk, expand, call.version, disclosure)
+        item, tag = await queries.load(context, reader(call), resource, call.pk, expand, call.version, disclosure)
         answer = tagged(call.request, item, queries.expanded_tag(tag, expand, call.version))
         return await disclosing(context, call, "load", disclosure, answer)
 

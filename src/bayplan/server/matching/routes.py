@@ -6,9 +6,9 @@ from bayplan.errors import Forbidden
 from bayplan.schemas.match import FitAnswer, FitRequest, ImageOnNodes, MatchAnswer, MatchRequest, NodeForImages
 from bayplan.server.auth.access import EVERYONE, USERS, USERS_AND_OWN_WORKERS
 from bayplan.server.context import Context
-from bayplan.server.disclosing import disclosing
+from bayplan.server.disclosing import disclosing, reader
 from bayplan.server.http.openapi import NOT_KEPT
-from bayplan.server.http.parameters import NoParameters
+from bayplan.server.http.parameters import CredentialsParameters
 from bayplan.server.http.responses import fingerprinted_parts, json_answer
 from bayplan.server.http.route import Call, Route
 
@@ -26,7 +26,7 @@ _EXAMPLE = {
 }
 
 
-async def match(context: Context, call: Call[NoParameters, MatchRequest]) -> Response:
+async def match(context: Context, call: Call[CredentialsParameters, MatchRequest]) -> Response:
     """Answers with the images that run on a node."""
     question = call.body
     if call.principal.worker is not None and question.node is None:
@@ -34,28 +34,28 @@ async def match(context: Context, call: Call[NoParameters, MatchRequest]) -> Res
     if question.node is not None:
         await context.authenticator.require_own_node(call.principal, question.node)
     disclosure = context.disclosure()
-    answer = json_answer(await context.judge.answer(call.principal, question, call.version, disclosure))
+    answer = json_answer(await context.judge.answer(reader(call), question, call.version, disclosure))
     return await disclosing(context, call, "match", disclosure, answer)
 
 
-async def image_on_nodes(context: Context, call: Call[NoParameters, None]) -> Response:
+async def image_on_nodes(context: Context, call: Call[CredentialsParameters, None]) -> Response:
     """Answers with the verdicts of an image over all nodes."""
     disclosure = context.disclosure()
-    verdicts = await context.judge.image_on_nodes(call.principal, call.pk, call.version, disclosure)
+    verdicts = await context.judge.image_on_nodes(reader(call), call.pk, call.version, disclosure)
     return await disclosing(context, call, "nodes", disclosure, await fingerprinted_parts(call.request, verdicts))
 
 
-async def fit(context: Context, call: Call[NoParameters, FitRequest]) -> Response:
+async def fit(context: Context, call: Call[CredentialsParameters, FitRequest]) -> Response:
     """Answers with the kinds of nodes, and the verdict of an image on each."""
     disclosure = context.disclosure()
-    answer = json_answer(await context.judge.fit(call.principal, call.pk, call.body, call.version, disclosure))
+    answer = json_answer(await context.judge.fit(reader(call), call.pk, call.body, call.version, disclosure))
     return await disclosing(context, call, "nodes", disclosure, answer)
 
 
-async def node_for_images(context: Context, call: Call[NoParameters, None]) -> Response:
+async def node_for_images(context: Context, call: Call[CredentialsParameters, None]) -> Response:
     """Answers with the verdicts of a node over all images."""
     disclosure = context.disclosure()
-    verdicts = await context.judge.node_for_images(call.principal, call.pk, call.version, disclosure)
+    verdicts = await context.judge.node_for_images(reader(call), call.pk, call.version, disclosure)
     return await disclosing(context, call, "images", disclosure, await fingerprinted_parts(call.request, verdicts))
 
 
@@ -70,6 +70,7 @@ ROUTES = (
         "`explain`, it also gives for every other image the reasons and the remedies. The rules are in docs/rules.md.",
         "match",
         ("docker images",),
+        query=CredentialsParameters,
         body=MatchRequest,
         example=_EXAMPLE,
         answer=MatchAnswer,
@@ -83,6 +84,7 @@ ROUTES = (
         "The verdict for every node",
         operation_id="image_on_nodes",
         tags=("docker images",),
+        query=CredentialsParameters,
         answer=ImageOnNodes,
         errors=(404,),
         conditional=True,
@@ -97,6 +99,7 @@ ROUTES = (
         "reason. `worker` replaces facts of the nodes, such as the driver.",
         "fit",
         ("docker images",),
+        query=CredentialsParameters,
         body=FitRequest,
         body_required=False,
         example={"worker": {"driver_version": "570.211.01"}},
@@ -112,6 +115,7 @@ ROUTES = (
         "The verdict for every image",
         operation_id="node_for_images",
         tags=("nodes",),
+        query=CredentialsParameters,
         answer=NodeForImages,
         errors=(404,),
         conditional=True,
