@@ -10,7 +10,10 @@ import pytest
 import yaml
 from playwright.sync_api import Page
 
+from tests.conftest import Service, Template, serving
+from tests.inprocess import Loop
 from tests.process import ADMIN_PASSWORD, Server, running_server
+from tests.registry.running import Registry, running_registry
 from tests.tour import ROOT
 from tests.web.browser import RunningBrowser, running_browser, visit
 from tests.web.large import large_catalogue
@@ -152,3 +155,35 @@ def logged_out(site: Server, chromium: RunningBrowser) -> Iterator[Page]:
     with ExitStack() as stack:
         browser = stack.enter_context(chromium.opened())
         yield stack.enter_context(visit(browser, site.url)).page()
+
+
+@pytest.fixture(scope="session")
+def open_registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registry]:
+    """A registry without credentials."""
+    with running_registry("open", tmp_path_factory.mktemp("open")) as registry:
+        yield registry
+
+
+@pytest.fixture(scope="session")
+def guarded_registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registry]:
+    """A registry that asks for credentials."""
+    with running_registry("basic", tmp_path_factory.mktemp("basic")) as registry:
+        yield registry
+
+
+@pytest.fixture(scope="module")
+def shared(
+    kind: str, request: pytest.FixtureRequest, template: Template, loop: Loop, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Service]:
+    """The application over a catalogue that a module's tests share; it may ask registries on this machine."""
+    folder = tmp_path_factory.mktemp("forms")
+    with serving(kind, request, template, loop, folder, registry_allow_private=("127.0.0.0/8",)) as service:
+        yield service
+
+
+@pytest.fixture(scope="module")
+def staff(shared: Service) -> Iterator[PageClient]:
+    """A client of the pages of the shared catalogue, logged in as staff."""
+    with shared.client() as http:
+        http.post("/login", data={"username": "admin", "password": ADMIN_PASSWORD})
+        yield PageClient(http)

@@ -28,16 +28,20 @@ _REQUIRED_FOR_GPU = (
 _WITHOUT_CUDA = "'cpu' is true, or the image's facts have 'needs_driver' or another 'accelerator' than cuda"
 
 
-async def _image(tx: Transaction, row: Row, old: Row | None, facts: Facts) -> None:
-    if old is None or any(row[name] != old[name] for name in ("url", "registry")):
-        check_agreement(row["url"], row["registry"])
-    if old is not None and tx.by_token:
-        _check_credentials_stay(row, old)
+async def image_errors(tx: Transaction, row: Row, old: Row | None, facts: Facts) -> list[Invalid]:
+    """Gives an error for each kind of mistake in an image: a write raises the first, a form shows all."""
+    errors: list[Invalid] = []
+    try:
+        if old is None or any(row[name] != old[name] for name in ("url", "registry")):
+            check_agreement(row["url"], row["registry"])
+        if old is not None and tx.by_token:
+            _check_credentials_stay(row, old)
+    except Invalid as error:
+        errors.append(error)
     if (row["registry_username"] is None) != (row["registry_password"] is None):
         missing = "registry_password" if row["registry_password"] is None else "registry_username"
-        raise Invalid.at(
-            missing, "incomplete_login", "'registry_username' and 'registry_password' are both set or both null."
-        )
+        detail = "'registry_username' and 'registry_password' are both set or both null."
+        errors.append(Invalid.at(missing, "incomplete_login", detail))
     if not row["cpu"]:
         problems = [
             Problem(name, "required_for_gpu", f"'{name}' may be null only if {_WITHOUT_CUDA}: {hint}.")
@@ -45,7 +49,13 @@ async def _image(tx: Transaction, row: Row, old: Row | None, facts: Facts) -> No
             if row[name] is None
         ]
         if problems and not await _is_without_cuda(tx, old, facts):
-            raise Invalid(" ".join(p.detail for p in problems), code="required_for_gpu", problems=problems)
+            errors.append(Invalid(" ".join(p.detail for p in problems), code="required_for_gpu", problems=problems))
+    return errors
+
+
+async def _image(tx: Transaction, row: Row, old: Row | None, facts: Facts) -> None:
+    for error in await image_errors(tx, row, old, facts):
+        raise error
 
 
 def _check_credentials_stay(row: Row, old: Row) -> None:

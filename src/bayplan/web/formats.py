@@ -40,6 +40,21 @@ def count(value: int, noun: str, plural: str = "") -> str:
     return f"{value:,} {noun if value == 1 else plural or f'{noun}s'}"
 
 
+def value_in_words(name: str, value: object) -> str:
+    """Gives the value of a fact or a field."""
+    if value is None:
+        return "-"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if name.endswith("_bytes") and isinstance(value, int):
+        return units.memory(value)
+    if isinstance(value, dict):
+        return "; ".join(f"{key}: {value_in_words('', inner)}" for key, inner in value.items())
+    if isinstance(value, list):
+        return ", ".join(value_in_words("", inner) for inner in value) or "none"
+    return str(value)
+
+
 FILTERS: Mapping[str, Callable[..., Any]] = {
     "moment": moment,
     "ago": ago,

@@ -30,6 +30,7 @@ from bayplan.server.images import queries
 from bayplan.server.lifecycles import queries as lifecycles
 from bayplan.server.matching.queries import facts_shown
 from bayplan.server.prefetch import queries as prefetch
+from bayplan.web.formats import value_in_words
 from bayplan.web.images import STATE_TONES
 from bayplan.web.listing import TableColumn, address_with, pager
 from bayplan.web.page import PageCall, PageRoute
@@ -200,7 +201,7 @@ def _fact(name: str, architecture: str, fact: Mapping[str, Any]) -> FactShown:
     )
     values = [
         SourcedValue(
-            _value(name, source["value"]),
+            value_in_words(name, source["value"]),
             source["origin"],
             f"{source['source'] or ''}{' (derived)' if source['certainty'] == 'derived' and source['origin'] != 'table' else ''}",
             number == 0,
@@ -210,32 +211,20 @@ def _fact(name: str, architecture: str, fact: Mapping[str, Any]) -> FactShown:
     return FactShown(name, _MEANINGS[name], architecture, fact.get("disagree", False), values)
 
 
-def _value(name: str, value: object) -> str:
-    """The value of a fact or a field in words."""
-    if value is None:
-        return "-"
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if name.endswith("_bytes") and isinstance(value, int):
-        return units.memory(value)
-    if isinstance(value, dict):
-        return "; ".join(f"{key}: {_value('', inner)}" for key, inner in value.items())
-    if isinstance(value, list):
-        return ", ".join(_value("", inner) for inner in value) or "none"
-    return str(value)
-
-
 def _check_words(entry: Mapping[str, Any]) -> str:
     if entry["changes"]:
         return "; ".join(
-            f"{fact['field']}: {_value(fact['field'], fact['old'])} → {_value(fact['field'], fact['new'])}"
+            f"{fact['field']}: {value_in_words(fact['field'], fact['old'])} → {value_in_words(fact['field'], fact['new'])}"
             for fact in entry["changes"]
         )
     return str(entry["detail"] or entry["digest"] or "")
 
 
 def _changed(fields: Mapping[str, Mapping[str, Any]]) -> list[tuple[str, str, str]]:
-    return [(name, _value(name, values["before"]), _value(name, values["after"])) for name, values in fields.items()]
+    return [
+        (name, value_in_words(name, values["before"]), value_in_words(name, values["after"]))
+        for name, values in fields.items()
+    ]
 
 
 def _floor_fields(platform: PlatformFloorAnswer) -> list[tuple[str, str]]:

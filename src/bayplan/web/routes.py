@@ -1,12 +1,30 @@
 """The table of all pages, for the router, the navigation and the tests; the navigation has its order."""
 
-from bayplan.web import ask, audit, history, image, images, log_in, matrix, nodes, overview, plan, registries
+from bayplan.web import (
+    ask,
+    audit,
+    history,
+    image,
+    image_actions,
+    image_add,
+    image_edit,
+    images,
+    log_in,
+    matrix,
+    nodes,
+    overview,
+    plan,
+    registries,
+)
 from bayplan.web.page import PageRoute
 
 PAGES: tuple[PageRoute, ...] = (
     *overview.PAGES,
     *images.PAGES,
     *image.PAGES,
+    *image_add.PAGES,
+    *image_edit.PAGES,
+    *image_actions.PAGES,
     *nodes.PAGES,
     *ask.PAGES,
     *matrix.PAGES,

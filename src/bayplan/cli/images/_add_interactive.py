@@ -11,6 +11,7 @@ from bayplan.cli import output, prompt
 from bayplan.cli.images import _view as image_view
 from bayplan.cli.options import OutputFormat
 from bayplan.client import Client, exact
+from bayplan.domain import image_draft
 from bayplan.domain.reference import Reference
 from bayplan.errors import BayplanError, Invalid
 
@@ -51,17 +52,15 @@ def add(client: Client, draft: ImageDraft, credentials: Mapping[str, str | None]
             username=credentials.get("registry_username"),
             password=credentials.get("registry_password"),
         )
-    facts = common_facts(inspection)
+    facts = image_draft.common_facts(inspection["platforms"])
     filled: Body = {
         "url": draft.reference,
-        "registry": reference.registry,
         **credentials,
-        **_name_and_version(reference),
+        **image_draft.fields_from(reference, facts),
+        **draft.fields,
     }
-    filled |= {field: facts[field] for field in ("cuda_version", "licence") if field in facts}
-    filled |= draft.fields
-    without_cuda = {name: facts[name] for name in ("accelerator", "needs_driver") if name in facts}
-    if _is_without_cuda({"facts": without_cuda}):
+    without_cuda = image_draft.facts_without_cuda(facts)
+    if without_cuda:
         filled["facts"] = without_cuda | filled.get("facts", {})
     new_framework = _fill_framework(client, facts, filled)
     if output_format.is_for_people:
@@ -89,25 +88,8 @@ def add(client: Client, draft: ImageDraft, credentials: Mapping[str, str | None]
     return output.render(image_view.without_credentials(added), output_format, view=sentence, name=image_view.name)
 
 
-def common_facts(inspection: InspectionAnswer) -> Body:
-    """The value of each fact that is the same on all platforms that have it."""
-    values: dict[str, list[Any]] = {}
-    for platform in inspection["platforms"]:
-        for name, fact in platform["facts"].items():
-            values.setdefault(name, []).append(fact["value"])
-    return {name: of_all[0] for name, of_all in values.items() if all(value == of_all[0] for value in of_all)}
-
-
 def _is_without_cuda(filled: Body) -> bool:
-    """Whether the image is for a GPU that it uses without CUDA, by its facts."""
-    facts = filled.get("facts", {})
-    return facts.get("accelerator") not in (None, "cuda") or facts.get("needs_driver") is True
-
-
-def _name_and_version(reference: Reference) -> Body:
-    """The name and version in the reference; no version without a tag."""
-    name = {"name": reference.repository.rpartition("/")[2]}
-    return name if reference.tag is None else name | {"version": reference.tag}
+    return image_draft.is_without_cuda(filled.get("facts", {}))
 
 
 def _fill_framework(client: Client, facts: Body, filled: Body) -> str | None:
@@ -116,11 +98,10 @@ def _fill_framework(client: Client, facts: Body, filled: Body) -> str | None:
     if "framework" in filled or name is None or version is None:
         return None
     releases = client.frameworks.list(exact("name", name, case_insensitive=True))
-    for public_version in (version, version.partition("+")[0]):  # a build such as 2.4.0+cu124 is a 2.4.0
-        for release in releases:
-            if release["version"] == public_version:
-                filled["framework"] = release["pk"]
-                return None
+    release = image_draft.release_named(facts, releases)
+    if release is not None:
+        filled["framework"] = release["pk"]
+        return None
     return f"{name} {version}"
 
 

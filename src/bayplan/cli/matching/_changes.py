@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bayplan.cli import lookup
-from bayplan.cli.images._add_interactive import common_facts
 from bayplan.cli.node_facts import NODE_FACTS, option_of
 from bayplan.cli.options import NONE, UsageError, size
 from bayplan.client import Client, any_of, exact
+from bayplan.domain.image_draft import common_facts
 from bayplan.domain.nearest import did_you_mean
 from bayplan.errors import Invalid, NotFound
 
@@ -92,7 +92,7 @@ def added_image(client: Client, text: str) -> Change:
         return {"add_image": document}
     from bayplan.schemas.facts import FactsPatch
 
-    facts = common_facts(client.images.inspect(text))
+    facts = common_facts(client.images.inspect(text)["platforms"])
     image: Change = {
         "name": text,
         "url": text,

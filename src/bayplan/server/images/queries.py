@@ -16,20 +16,42 @@ from bayplan.server.context import Context
 from bayplan.server.crud.queries import Sender, Written, expanded_tag
 from bayplan.server.http.responses import fingerprint
 from bayplan.server.images import fact_sources
+from bayplan.server.images.drafts import (
+    CatalogueNames,
+    EditableImage,
+    add,
+    bring_back,
+    catalogue_names,
+    change,
+    delete,
+    load_editable,
+    problems_of,
+    uses_of,
+)
 from bayplan.server.images.store import revision
 from bayplan.server.images.table import FACETS, ORDERS, ImageRow, ImageTable
 
 __all__ = [
     "FACETS",
+    "CatalogueNames",
+    "EditableImage",
     "ImageRow",
+    "add",
+    "bring_back",
+    "catalogue_names",
+    "change",
     "change_facts",
+    "delete",
     "erase",
     "image_list",
+    "load_editable",
     "load_facts",
     "load_shown",
+    "problems_of",
     "reinstate",
     "revision",
     "states_by_registry",
+    "uses_of",
 ]
 
 IMAGES = RESOURCE_TYPES["docker"]

@@ -11,7 +11,7 @@ from bayplan.db.principal import Principal
 from bayplan.domain.facts import architecture
 from bayplan.domain.reference import Reference
 from bayplan.errors import Forbidden, Invalid
-from bayplan.registry.errors import CredentialsRefused
+from bayplan.registry.errors import CredentialsRefused, RegistryError
 from bayplan.schemas.inspection import InspectionRequest
 from bayplan.server.context import Context
 from bayplan.server.credentials import queries as credential_queries
@@ -21,6 +21,8 @@ from bayplan.server.inspections import store as inspection_store
 
 if TYPE_CHECKING:
     from bayplan.registry import inspect as registry
+
+__all__ = ["RegistryError", "inspect", "inspect_and_store", "load"]
 
 Object = dict[str, Any]
 
