@@ -42,6 +42,7 @@ SEVERAL = frozenset(
             "images verify",
             "images deprecate",
             "images undeprecate",
+            "images retire",
             "nodes rm",
             "nodes revoke",
             "nodes revoke-join-token",
@@ -114,7 +115,7 @@ def test_no_exception_is_left_over() -> None:
     assert WITHOUT_ANSWER.keys() <= dict(commands()).keys()
 
 
-LISTS = re.compile(r"(.* )?list|nodes workers|nodes join-tokens|prefetch status|history|audit")
+LISTS = re.compile(r"(.* )?list|images outdated|nodes workers|nodes join-tokens|prefetch status|history|audit")
 """The commands that list objects."""
 
 

@@ -155,6 +155,8 @@ def matching(service: Service, worker: Joined, people: list[httpx2.Client]) -> N
         assert ok(client.get("/v1/nodes/upgrades"))["kinds"]
         old = {"changes": [{"set": {"driver_version": "390.48"}}]}
         assert ok(client.post("/v1/docker/what-if", json=old))["images"]["lost"]
+    images = [image["pk"] for image in ok(service.user.post("/v1/docker/list"))]
+    assert ok(service.user.post("/v1/docker/retirement", json={"images": images}))["nodes"]
 
 
 def workers(service: Service, worker: Joined, checked: CheckedAnswers) -> None:
@@ -188,6 +190,8 @@ def prefetching(service: Service, worker: Joined, people: list[httpx2.Client]) -
             assert ok(client.get("/v1/prefetch/status"))
             assert ok(client.get(f"/v1/nodes/{worker.nodes[0]}/holdings"))["images"]
             assert ok(client.get(f"/v1/docker/{image}/holdings"))["nodes"]
+            ok(client.get("/v1/docker/outdated"))
+            ok(client.post("/v1/docker/retirement", json={"images": [image, other]}))
 
 
 def registries(service: Service, registry: Registry, people: list[httpx2.Client]) -> None:

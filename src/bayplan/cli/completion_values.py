@@ -71,6 +71,12 @@ def _scopes(_path: str) -> Iterable[str]:
     return ("read", "match", "apply", "workers")
 
 
+def _reasons(_path: str) -> Iterable[str]:
+    from bayplan.domain.outdated import OutdatedCode
+
+    return map(str, OutdatedCode)
+
+
 def _programs(_path: str) -> Iterable[str]:
     return ("kubernetes", "dra", "slurm", "compose", "nfd")
 
@@ -100,6 +106,7 @@ _FIXED: Mapping[str, Callable[[str], Iterable[str]]] = {
     "FIELD": _sort_fields,
     "GRADE": _grades,
     "SCOPE": _scopes,
+    "REASON": _reasons,
     "PROGRAM": _programs,
     "CONTEXT": _contexts,
     "WORD": _words,

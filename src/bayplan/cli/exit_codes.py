@@ -19,6 +19,7 @@ OF_COMMANDS: Mapping[str, tuple[int, ...]] = {
     "check-database": (NO,),
     "diff": (NO,),
     "apply": (NO,),
+    "images retire": (NO,),
     "worker status": (3, 4, 5, 6),
     "worker pull": (143,),
 }

@@ -37,6 +37,16 @@ FIELDS: Mapping[str, Fields] = {
         "deleted": ("deletion_time",),
         "creator": ("creator.username", "name"),
     },
+    "images outdated": {
+        "name": ("name", "version"),
+        "version": ("version", "name"),
+        "pk": ("image",),
+        "reasons": ("reasons.code", "name", "version"),
+        "since": ("since", "name", "version"),
+        "until": ("until", "name", "version"),
+        "use": ("use.name", "use.version", "name", "version"),
+        "nodes": ("nodes", "name", "version"),
+    },
     "nodes list": {
         "node": ("ip", "index"),
         "gpu": ("gpu_name", "ip", "index"),

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from bayplan.schemas.inspection import InspectionAnswer
     from bayplan.schemas.lifecycle import LifecycleAnswer
     from bayplan.schemas.match import FitAnswer, ImageOnNodes
+    from bayplan.schemas.outdated import OutdatedCodeName, OutdatedImagesAnswer, RetirementAnswer
     from bayplan.schemas.scans import ScanJobAnswer
 
 INSPECTION_TIMEOUT_SECONDS = 120  # the server gives a registry 90
@@ -79,6 +80,22 @@ class Images(CatalogueImages):
     def _change_lifecycle(self, named: Named, fields: Body) -> "LifecycleAnswer":
         lifecycle: LifecycleAnswer = self._request("PATCH", f"{self._path}/{self.key(named)}/lifecycle", fields)
         return lifecycle
+
+    def outdated(self, *reasons: "OutdatedCodeName") -> "OutdatedImagesAnswer":
+        """The images that are out of date, each with its reasons; only those with one of `reasons`, where some are named."""
+        outdated: OutdatedImagesAnswer = self._request(
+            "GET", f"{self._path}/outdated", params={"reason": ",".join(reasons) or None}
+        )
+        return outdated
+
+    def retirement(self, images: Sequence[Named]) -> "RetirementAnswer":
+        """What it would strand to delete these images: nodes that lose their last image for a task, and what uses the images.
+
+        Nothing is changed. Raises `NotFound`.
+        """
+        body: Body = {"images": [self.key(image) for image in images]}
+        stranded: RetirementAnswer = self._request("POST", f"{self._path}/retirement", body)
+        return stranded
 
     def floor(self, named: Named) -> "FloorAnswer":
         """What an image needs of a node: drivers, GPUs, memory."""

@@ -31,6 +31,7 @@ from bayplan.server.http.endpoint import endpoint
 from bayplan.server.image_lists import ImageLists
 from bayplan.server.images.rows import ImageTables
 from bayplan.server.inspections.budget import InspectionBudget
+from bayplan.server.lifecycles.outdated import OutdatedImages
 from bayplan.server.matching.kept_kinds import KeptKinds
 from bayplan.server.matching.queries import Judge
 from bayplan.server.matrix.whole import WholeMatrix
@@ -68,6 +69,7 @@ def open_context(
     steady = SteadyClock(clock)
     registries, images, outages = Registries(settings), ImageSnapshots(db, keyring), Outages(db)
     judge = Judge(db, images, settings.tables)
+    kinds = KeptKinds(db, judge)
 
     async def note_heartbeats(pks: Sequence[int]) -> str:
         await accounts.set_last_seen(db, pks, moment := now())
@@ -88,7 +90,8 @@ def open_context(
         images,
         judge,
         WholeMatrix(db, judge),
-        KeptKinds(db, judge),
+        kinds,
+        OutdatedImages(db, judge, kinds),
         ImageLists(db, images, judge),
         ImageTables(db, judge),
         PrefetchPlanner(db, images, judge),

@@ -19,6 +19,7 @@ from bayplan.server.image_lists import ImageLists
 from bayplan.server.images.rows import ImageTables
 from bayplan.server.inspections.budget import InspectionBudget
 from bayplan.server.kept_answers import KeptAnswers
+from bayplan.server.lifecycles.outdated import OutdatedImages
 from bayplan.server.matching.kept_kinds import KeptKinds
 from bayplan.server.matching.queries import Judge
 from bayplan.server.matrix.whole import WholeMatrix
@@ -47,6 +48,7 @@ class Context:
     judge: Judge
     whole_matrix: WholeMatrix
     kinds: KeptKinds
+    outdated: OutdatedImages
     image_lists: ImageLists
     image_tables: ImageTables
     planner: PrefetchPlanner

@@ -13,13 +13,15 @@ class Explanation(TypedDict):
 
 
 GRADE, REASON_CODE, FACT, SETTING = "grade", "reason code", "fact of images", "setting"
+OUTDATED = "reason why an image is out of date"
 IMAGE_FIELD, NODE_FIELD = "field of images", "field of nodes"
 
 KINDS: Mapping[str, tuple[str, ...]] = {
     "image": (IMAGE_FIELD, FACT),
     "node": (NODE_FIELD,),
     "grade": (GRADE,),
-    "reason": (REASON_CODE,),
+    "reason": (REASON_CODE, OUTDATED),
+    "outdated": (OUTDATED,),
     "fact": (FACT,),
     "setting": (SETTING,),
 }
@@ -74,9 +76,11 @@ def _rows(*, with_settings: bool) -> Iterator[tuple[str, str, str]]:
     from bayplan.cli.node_facts import NODE_FACTS
     from bayplan.domain.compatibility.image import FACTS
     from bayplan.domain.compatibility.verdict import ReasonCode
+    from bayplan.domain.outdated import OutdatedCode
 
     yield from ((str(grade), GRADE, meaning) for grade, meaning in MEANINGS.items())
     yield from ((str(code), REASON_CODE, code.meaning) for code in ReasonCode)
+    yield from ((str(code), OUTDATED, code.meaning) for code in OutdatedCode)
     of_options = {name: fact.option.__metadata__[0].help or fact.title for name, fact in NODE_FACTS.items()}
     yield from ((name, NODE_FIELD, meaning) for name, meaning in {**of_options, **NODE_FIELDS}.items())
     yield from ((name, IMAGE_FIELD, meaning) for name, meaning in IMAGE_FIELDS.items())

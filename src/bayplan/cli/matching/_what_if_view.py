@@ -33,8 +33,17 @@ class NamesOfBoth:
     @classmethod
     def of(cls, client: Client, answer: WhatIfAnswer) -> NamesOfBoth:
         """The names of those that are shown, and no others: a list gives out the credentials of its images."""
-        of_images = [*answer["images"]["gained"], *answer["images"]["lost"]]
-        of_nodes = [*answer["nodes"]["gained"], *answer["nodes"]["lost"]]
+        return cls.of_changes(
+            client,
+            [*answer["images"]["gained"], *answer["images"]["lost"]],
+            [*answer["nodes"]["gained"], *answer["nodes"]["lost"]],
+        )
+
+    @classmethod
+    def of_changes(
+        cls, client: Client, of_images: Sequence[ImagePartners], of_nodes: Sequence[NodePartners]
+    ) -> NamesOfBoth:
+        """The names of those that these changes show."""
         images = {pk for each in of_images for pk in each["images"][:_NAMED_AT_MOST]} | {
             each["image"] for each in of_nodes
         }
@@ -79,10 +88,12 @@ def show_what_if(answer: WhatIfAnswer, names: NamesOfBoth | None) -> None:
         Column("change", right=True),
     )
     parts: list[Text | Lines] = [table(columns, rows)]
-    parts += _section("Images that gain their first node", [_image(each, names) for each in answer["images"]["gained"]])
-    parts += _section("Images that lose their last node", [_image(each, names) for each in answer["images"]["lost"]])
-    parts += _section("Nodes that gain a task", [_node(each, names) for each in answer["nodes"]["gained"]])
-    parts += _section("Nodes that lose a task", [_node(each, names) for each in answer["nodes"]["lost"]])
+    parts += section("Images that gain their first node", [_image(each, names) for each in answer["images"]["gained"]])
+    parts += section("Images that lose their last node", [_image(each, names) for each in answer["images"]["lost"]])
+    parts += section(
+        "Nodes that gain a task", [lost_or_gained_nodes(each, names) for each in answer["nodes"]["gained"]]
+    )
+    parts += section("Nodes that lose a task", [lost_or_gained_nodes(each, names) for each in answer["nodes"]["lost"]])
     if len(parts) == 1:
         parts += [Text(), Text("No image gains its first node or loses its last, and no node gains or loses a task.")]
     show(*parts)
@@ -92,7 +103,8 @@ def _numbers(before: int, after: int) -> list[object]:
     return [f"{before:,}", f"{after:,}", f"{after - before:+,}" if after != before else ""]
 
 
-def _section(title: str, entries: Sequence[tuple[str, Text]]) -> list[Text | Lines]:
+def section(title: str, entries: Sequence[tuple[str, Text]]) -> list[Text | Lines]:
+    """A part of the output with its title and its entries; nothing without entries."""
     return [Text(), Text(f"{title}:"), Text(), fields(entries)] if entries else []
 
 
@@ -104,7 +116,8 @@ def _image(change: ImagePartners, names: NamesOfBoth) -> tuple[str, Text]:
     return _some([names.image(pk) for pk in change["images"]]), _with_reasons(text, change["reasons"])
 
 
-def _node(change: NodePartners, names: NamesOfBoth) -> tuple[str, Text]:
+def lost_or_gained_nodes(change: NodePartners, names: NamesOfBoth) -> tuple[str, Text]:
+    """A task with the nodes that gain or lose it, and the image that makes the difference."""
     image = words(names.image(change["image"]))
     title = f"{change['task']}: {_some([names.node(pk) for pk in change['nodes']])}"
     if change["grade"] is None:

@@ -1,7 +1,7 @@
 """The image inventories of workers compared with their desired images, for people: by node, by image, and by worker."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from bayplan.db.database import Database, fetch_all
@@ -118,3 +118,12 @@ async def _names(db: Database, images: list[int]) -> dict[int, Object]:
         rows = await fetch_all(db, statement)
         names |= {row.pk: {"name": row.name, "version": row.version} for row in rows}
     return names
+
+
+async def rules_with(
+    planner: PrefetchPlanner, images: Collection[int], version: int
+) -> list[tuple[str, Sequence[int], int]]:
+    """Gives the rules that choose some of these images: the name of each, which, and how many other images it chooses."""
+    plan = await planner.plan(version)
+    chosen = [(rule.name, [pk for pk in rule.images if pk in images], len(rule.images)) for rule in plan.rules.rules]
+    return [(name, some, number - len(some)) for name, some, number in chosen if some]

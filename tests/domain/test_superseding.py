@@ -1,0 +1,97 @@
+"""Newer versions of a name: what replaces what, and what is only another variant."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bayplan.domain.superseding import VersionedImage, superseded
+
+
+def image(pk: int, version: str, **fields: Any) -> VersionedImage:
+    """An image of one name, added on the day of its pk."""
+    values: dict[str, Any] = {"name": "x", "added": f"2026-01-{pk + 1:02}", "accelerator": "cuda", "is_usable": True}
+    return VersionedImage(pk, version=version, **(values | fields))
+
+
+def newest(*versions: str) -> dict[str, str]:
+    """By version the one that replaces it."""
+    replaced = superseded(image(pk, version) for pk, version in enumerate(versions))
+    return {versions[pk]: versions[newer.newest] for pk, newer in replaced.items()}
+
+
+@pytest.mark.parametrize(
+    ("older", "newer"),
+    [
+        ("2.9", "2.10"),
+        ("9.2", "10.1"),
+        ("v0.9.2", "v0.11.0"),
+        ("2.4.1-cuda12.4-cudnn9-runtime", "2.9.1-cuda13.0-cudnn9-runtime"),
+        ("19.10-py3", "24.04-py3"),
+        ("v7_2022-10-08-05_cpu", "v7_2022-11-01-01_cpu"),
+        ("20240101", "20250101"),
+        ("2.4.0rc1", "2.4.0rc2"),
+        ("2.4.0rc1", "2.4.0"),
+        ("2.4.0-rc.1-cuda12", "2.4.0-cuda12"),
+        ("2.4.0.dev20240501", "2.4.0a1"),
+        ("24.01", "24.01-r2"),
+        ("24.01-r2", "24.01-r10"),
+        ("2.4.0", "2.4.0.post1"),
+        ("86-1.8", "86-1.9"),
+        ("release-1.9", "release-v1.10"),
+    ],
+)
+def test_newer_versions_replace_older_ones(older: str, newer: str) -> None:
+    assert newest(older, newer) == newest(newer, older) == {older: newer}
+
+
+@pytest.mark.parametrize(
+    "versions",
+    [
+        ("2.4.1-cuda11.8", "2.4.1-cuda12.4"),
+        ("2.4.1-cuda12.4-runtime", "2.4.1-cuda12.4-devel"),
+        ("2.4-11.8", "2.4-12.1"),
+        ("3.1-8b", "3.1-70b"),
+        ("2.4", "2.4.0"),
+        ("2.4", "2.5rc1"),
+        ("1.8", "86-1.8", "89-1.9", "turing-1.9"),
+        ("latest", "main", "1.0"),
+        ("3f2a9c1", "4f2a9c1", "sha-860c190"),
+        ("nightly-20240101", "2.4"),
+    ],
+)
+def test_variants_and_texts_without_an_order_replace_nothing(versions: tuple[str, ...]) -> None:
+    assert newest(*versions) == {}
+
+
+def test_the_newest_of_the_same_variant_is_named_first() -> None:
+    versions = ("2.4-runtime", "2.5-runtime", "2.6-devel", "2.4-slim")
+    assert newest(*versions) == {
+        "2.4-runtime": "2.5-runtime",
+        "2.4-slim": "2.6-devel",
+        "2.5-runtime": "2.6-devel",
+    }
+
+
+def test_since_when_and_by_which_images() -> None:
+    of = [image(1, "1.0"), image(5, "1.2"), image(3, "1.1"), image(7, "1.3", is_usable=False)]
+    replaced = superseded(of)
+    assert {pk: (newer.newest, newer.since) for pk, newer in replaced.items()} == {
+        1: (5, "2026-01-04"),
+        3: (5, "2026-01-06"),
+    }
+    assert superseded([image(1, "1.0"), image(2, "1.1", accelerator=None)]) == {}
+    assert superseded([image(1, "1.0"), image(2, "1.1", name="X")]) == {}
+
+
+@given(st.lists(st.text(max_size=40), max_size=8))
+def test_any_texts_have_an_answer_without_circles(versions: list[str]) -> None:
+    images = [image(pk, version) for pk, version in enumerate(versions)]
+    replaced = superseded(images)
+    for pk in replaced:
+        seen, at = set(), pk
+        while at in replaced:
+            assert at not in seen
+            seen.add(at)
+            at = replaced[at].newest
