@@ -144,7 +144,7 @@ class CatalogueIndex:
             attributes={},
             _facts=facts,
             _by_architecture=by_architecture,
-            _kind=_kinds_kept(self.tables, self.rules),
+            _kind=_kinds_alike(self.tables, self.rules),
         )
 
     def facts_read(self, requirements: ImageRequirements) -> Hashable:
@@ -231,6 +231,12 @@ def _columns(layout: FactLayout, entries: Sequence[Entry]) -> tuple[FactColumns,
 
 def _kinds_kept(tables: Tables, rules: RuleSet) -> Callable[[Node, datetime.date], NodeKind]:
     return lru_cache(maxsize=KINDS_KEPT)(lambda kind, today: NodeKind.of(NodeCapabilities(kind, tables), today, rules))
+
+
+def _kinds_alike(tables: Tables, rules: RuleSet) -> Callable[[Node, datetime.date], NodeKind]:
+    """Gives kinds that share the results of rules: for an index that does not live long and has few images."""
+    shared: dict[Hashable, list[Any]] = {}
+    return lambda kind, today: NodeKind.of(NodeCapabilities(kind, tables), today, rules, shared)
 
 
 def _interned(

@@ -1,6 +1,7 @@
 """Judges a whole catalogue on one kind of node: each rule runs once for each group of images that are equal in its facts.
 
-A rule's result for a group is kept for the kind of node, across changes of the catalogue; the rest is AND and OR.
+A rule's result for a group is kept for the kind of node, across changes of the catalogue; the rest is AND and OR. Where many
+kinds are judged one after the other, kinds that are equal in what a rule reads share its results.
 """
 
 import datetime
@@ -34,11 +35,26 @@ class NodeKind:
     node: NodeCapabilities
     trials: Trials
     results: dict[Hashable, list[Any]] = field(default_factory=dict)
+    shared: dict[Hashable, list[Any]] | None = None
+    """The results of rules for all kinds that are judged on that day, by what each rule reads of a node."""
 
     @classmethod
-    def of(cls, node: NodeCapabilities, today: datetime.date, rules: RuleSet) -> "NodeKind":
+    def of(
+        cls,
+        node: NodeCapabilities,
+        today: datetime.date,
+        rules: RuleSet,
+        shared: dict[Hashable, list[Any]] | None = None,
+    ) -> "NodeKind":
         """The kind of that node."""
-        return cls(node, Trials(node, today, rules))
+        return cls(node, Trials(node, today, rules), shared=shared)
+
+    def results_of(self, number: int, key: Hashable) -> list[Any]:
+        """The results so far of the rule of that number, under a key of its own."""
+        if self.shared is None:
+            return self.results.setdefault(key, [])
+        facts = self.trials.rules.facts_read(number, self.node.reported)
+        return self.shared.setdefault((self.trials.today, number, facts, key), [])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -114,7 +130,7 @@ class _Run:
 
     def _blocks(self, rule: Rule, number: int, key: Hashable, column: int, among: Bits | None) -> Iterator[Block]:
         facts = self._part.facts.columns[column]
-        results = self._results(key, facts)
+        results = _extended(self._kind.results_of(number, (facts.numbering, key)), len(facts.bits))
         # A group that is known to have no reason needs no comparison of sets, which is what costs here.
         for group, (images, result) in enumerate(zip(facts.bits, results, strict=False)):
             if result is None:
@@ -129,12 +145,6 @@ class _Run:
                 result = results[group] = rule.check(self._pairing(example))
             if result is not None:
                 yield result, images, number
-
-    def _results(self, key: Hashable, facts: GroupColumn[ImageRequirements]) -> list[Any]:
-        results = self._kind.results.setdefault((facts.numbering, key), [])
-        if len(results) < len(facts.bits):
-            results.extend([_NOT_YET] * (len(facts.bits) - len(results)))
-        return results
 
     def _image_at(self, place: int) -> ImageRequirements:
         return self._order.entries[place][3].on(self._kind.node.platform)
@@ -162,7 +172,7 @@ class _Run:
             return sets
         sets = self._partitions[name] = {}
         facts = self._part.facts.columns[column]
-        results = self._results(name, facts)
+        results = _extended(self._kind.results.setdefault((facts.numbering, name), []), len(facts.bits))
         for group, images in enumerate(facts.bits):
             if images:
                 grade = results[group]
@@ -170,6 +180,13 @@ class _Run:
                     grade = results[group] = work(self._pairing(facts.examples[group]))
                 sets[grade] = sets.get(grade, 0) | images
         return sets
+
+
+def _extended(results: list[Any], groups: int) -> list[Any]:
+    """The results with a place for each group."""
+    if len(results) < groups:
+        results.extend([_NOT_YET] * (groups - len(results)))
+    return results
 
 
 def _by_grade(blocks: Sequence[Block]) -> GradeSets:

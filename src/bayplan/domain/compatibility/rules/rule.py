@@ -4,9 +4,10 @@ A rule declares the facts that it reads. The index judges images that are equal 
 are equal in all rules' facts are one kind; so a rule must not read facts that it does not declare.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
+from operator import attrgetter
 from typing import Any
 
 from bayplan.domain.compatibility.derived_facts import image_fields
@@ -79,6 +80,10 @@ class Rule:
         return frozenset((*self.node, *(() if self.by_grades is None else NODE_DRIVER)))
 
 
+def _nothing(_node: Node) -> Hashable:
+    return None
+
+
 @dataclass(frozen=True)
 class RuleSet:
     """The rules that hold with and without a GPU, and those for an image that uses the GPU of its node."""
@@ -105,6 +110,14 @@ class RuleSet:
     @cached_property
     def _reading(self) -> dict[tuple[frozenset[str], frozenset[str]], frozenset[int]]:
         return {}
+
+    def facts_read(self, number: int, node: Node) -> Hashable:
+        """What the rule of that number, in `all`, reads of a node: nodes that are equal in it have the same reasons by it."""
+        return self._facts_read[number](node)
+
+    @cached_property
+    def _facts_read(self) -> tuple[Callable[[Node], Hashable], ...]:
+        return tuple(attrgetter(*sorted(rule.node_fields)) if rule.node_fields else _nothing for rule in self.all)
 
     def judging(self, image: str | None, node: str | None) -> tuple[Rule, ...]:
         """The rules for an image that uses the GPU of its node, of these accelerators; those about the GPU first."""

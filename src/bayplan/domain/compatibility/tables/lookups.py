@@ -214,8 +214,11 @@ class Tables(LibraryTables):
 
     def newest_driver(self, branch: int) -> DriverVersion:
         """The newest driver of a branch that a CUDA release ships with; the branch's number where none is listed."""
-        drivers = [driver for driver in self._drivers_by_release.values() if driver.branch == branch]
-        return max(drivers, default=DriverVersion.parse(str(branch)))
+        return self._newest_drivers.get(branch) or DriverVersion.parse(str(branch))
+
+    @cached_property
+    def _newest_drivers(self) -> dict[int, DriverVersion]:
+        return {driver.branch: driver for driver in sorted(self._drivers_by_release.values())}
 
     def driver_cuda(self, driver: DriverVersion) -> CudaVersion | None:
         """The newest CUDA that a driver supports; a branch that is not listed counts as the next lower one.
