@@ -52,6 +52,31 @@ def test_what_it_needs_and_how_to_pull_it(site: Server, as_user: PageClient) -> 
     assert '<h2 id="history">' not in shown  # as in the API, for staff alone
 
 
+def test_facts_whose_sources_differ_come_first(site: Server, as_user: PageClient) -> None:
+    pk = pk_of(site, "pytorch", "2.4.1-cuda12.4-cudnn9-runtime")
+    before = as_user.get(f"/images/{pk}").text
+    assert "sources differ" not in before
+    with site.client() as api:
+        path = f"/v1/docker/{pk}/facts"
+        api.patch(path, json={"kernel_architectures": ["5.2"]}).raise_for_status()
+        fact = api.get(path).json()["kernel_architectures"]
+        shown = as_user.get(f"/images/{pk}").text
+        api.patch(path, json={"kernel_architectures": None}).raise_for_status()
+    assert fact["disagree"] is True
+    table = shown.partition('<h2 id="facts">')[2].partition("</table>")[0]
+    assert "sources differ" in table
+    rows = re.findall(r'<tr>\n<th scope="row".*?</tr>', table, re.DOTALL)
+    # Every source of the fact in a row of its own, the one that is used first, before the facts on which all agree.
+    for row, source in zip(rows, fact["sources"], strict=False):
+        assert ">kernel_architectures" in row
+        assert f"<td>{source['origin']}</td>" in row
+        assert str(source["value"][0]) in row
+    assert [source["origin"] for source in fact["sources"]] == ["staff", "table"]
+    assert "differs" in rows[0]
+    assert not any("differs" in row for row in rows[len(fact["sources"]) :])
+    assert len(rows) > len(fact["sources"])
+
+
 def test_nothing_there_is_a_page(as_user: PageClient) -> None:
     missing = as_user.get("/images/999999")
     assert missing.status_code == 404

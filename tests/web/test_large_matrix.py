@@ -11,6 +11,7 @@ from tests.process import running_server
 from tests.quick import quickest
 from tests.web.browser import RunningBrowser, visit
 from tests.web.conftest import STAFF, page_client
+from tests.web.printed import printed
 from tests.web.test_every_page import MOST_BYTES
 
 GROUPS, KINDS = content.DISTINCT, 500
@@ -70,3 +71,13 @@ def test_it_is_narrowed_and_turned(matrix: Page) -> None:
     kinds = matrix.locator(".matrix thead th bdi").all_text_contents()
     assert kinds
     assert all("470." in kind for kind in kinds)
+
+
+def test_it_is_printed_with_all_its_kinds_on_every_sheet(matrix: Page) -> None:
+    matrix.goto("/matrix")
+    kinds = ["".join(each.split()) for each in matrix.locator(".matrix thead th bdi").all_text_contents()]
+    sheets = printed(matrix)
+    assert len(kinds) == 40
+    for sheet in sheets:
+        assert [kind for kind in kinds if kind not in sheet.words] == []
+        assert 0 < sheet.leftmost <= sheet.rightmost < sheet.width
