@@ -9,6 +9,7 @@ import orjson
 
 from bayplan.errors import BayplanError, Malformed
 from bayplan.schemas.common import Body
+from bayplan.server.http.errors import STATUS
 from bayplan.server.http.parsing import parse
 
 ModelT = TypeVar("ModelT", bound=Body)
@@ -60,6 +61,11 @@ class Form:
             name = problem.field.partition(".")[0]
             mistakes.setdefault("" if name == "body" else name, []).append(problem.detail)
         return replace(self, mistakes=mistakes or {"": [error.public_detail]})
+
+
+def status_of(error: BayplanError) -> int:
+    """Gives the HTTP status of a form that is shown again with an error."""
+    return next(STATUS[kind] for kind in type(error).__mro__ if kind in STATUS)
 
 
 def parse_body(values: Mapping[str, object], model: type[ModelT]) -> ModelT:

@@ -28,7 +28,6 @@ _Text = Annotated[str, LINE]
 _FIELDS = ("resource", "object", "user", "since", "until")
 _COLUMNS = [
     TableColumn("When"),
-    TableColumn("Version", is_number=True),
     TableColumn("Who"),
     TableColumn("Action"),
     TableColumn("What"),
@@ -42,8 +41,8 @@ _PAGES: Mapping[str, str] = {
     "prefetch": "/prefetch/{pk}",
 }
 """The pages of objects, by their resource."""
-# A page is at most 300 kB, whatever people typed: these many bytes of an entry's changes and of a value.
-_MOST_BYTES, _MOST_LETTERS = 1_500, 300
+# A page is at most 300 kB, whatever people typed: so many bytes of an entry's changes, and letters of a value and of a name.
+_MOST_BYTES, _MOST_LETTERS, _MOST_NAME_LETTERS = 1_000, 300, 120
 
 
 class HistoryPageParameters(Parameters):
@@ -64,6 +63,7 @@ class HistoryRow:
     """An entry as the page shows it."""
 
     entry: HistoryEntry
+    author: str
     subject: str
     path: str
     """The page of the object; empty where it has none, or is gone."""
@@ -148,7 +148,9 @@ def _row(call: PageCall[Any], entry: HistoryEntry, names: Names) -> HistoryRow:
     path = _PAGES[resource].format(pk=pk) if existing is not None and resource in _PAGES else ""
     changes_path = "" if pk is None else f"/history?resource={resource}&object={pk}"
     path = path if call.may_open(path) else ""
-    return HistoryRow(entry, subject(entry, names), path, changes_path, shown, len(fields) - len(shown))
+    what = _cut(subject(entry, names), _MOST_NAME_LETTERS)
+    who = _cut(entry["user"] or "the server", _MOST_NAME_LETTERS)
+    return HistoryRow(entry, who, what, path, changes_path, shown, len(fields) - len(shown))
 
 
 def _bounded(fields: Sequence[FieldText]) -> list[FieldText]:
@@ -164,8 +166,8 @@ def _bounded(fields: Sequence[FieldText]) -> list[FieldText]:
     return shown
 
 
-def _cut(text: str) -> str:
-    return text if len(text) <= _MOST_LETTERS else f"{text[:_MOST_LETTERS]}…"
+def _cut(text: str, most: int = _MOST_LETTERS) -> str:
+    return text if len(text) <= most else f"{text[:most]}…"
 
 
 PAGES = (PageRoute("GET", "/history", history, STAFF, label="History", query=HistoryPageParameters),)

@@ -1,6 +1,7 @@
 """The table of all pages, for the router, the navigation and the tests; the navigation has its order."""
 
 from bayplan.web import (
+    account,
     ask,
     audit,
     history,
@@ -15,6 +16,7 @@ from bayplan.web import (
     overview,
     plan,
     registries,
+    users,
 )
 from bayplan.web.page import PageRoute
 
@@ -32,5 +34,7 @@ PAGES: tuple[PageRoute, ...] = (
     *registries.PAGES,
     *history.PAGES,
     *audit.PAGES,
+    *users.PAGES,
+    *account.PAGES,
     *log_in.PAGES,
 )

@@ -43,10 +43,20 @@ async def account_of(context: Context, credentials: UserCredentials, address: st
 
 async def renewed_tokens(context: Context, username: str) -> Tokens:
     """Gives tokens for a user whose earlier ones have just ended by a new password; raises `Unauthenticated`."""
+    return _tokens(context, "user", await _active(context, username))
+
+
+async def renewed_page_session(context: Context, username: str) -> str:
+    """Gives the token of a session in a browser, as `renewed_tokens` does."""
+    account = await _active(context, username)
+    return context.tokens.make("user", account.pk, account.token_epoch, "page")
+
+
+async def _active(context: Context, username: str) -> accounts.Account:
     account = await accounts.active_user(context.db, username)
     if account is None:
         raise Unauthenticated("The user was deactivated or renamed: log in again at /v1/auth/obtain.")
-    return _tokens(context, "user", account)
+    return account
 
 
 async def _logged_in(context: Context, credentials: UserCredentials, attempt: LogInAttempt) -> accounts.Account:

@@ -10,6 +10,7 @@ from bayplan.db.disclosure import Disclosure
 from bayplan.db.principal import Principal
 from bayplan.db.projection import projection
 from bayplan.db.resource_types import RESOURCE_TYPES
+from bayplan.domain.uses import uses_of_user
 from bayplan.errors import Invalid, Unauthenticated
 from bayplan.schemas.auth import UserCredentials
 from bayplan.schemas.users import OwnPassword
@@ -17,6 +18,7 @@ from bayplan.server.auth import passwords
 from bayplan.server.context import Context
 from bayplan.server.sessions import queries as session_queries
 from bayplan.server.tokens import queries as token_queries
+from bayplan.server.users import store
 
 Object = dict[str, Any]
 _USERS = RESOURCE_TYPES["users"]
@@ -37,6 +39,17 @@ async def change_password(context: Context, principal: Principal, change: OwnPas
 
     Raises `Invalid` for a wrong old password, and `TooManyAttempts` as a log-in does.
     """
+    await _change_password(context, principal, change, address)
+    return await session_queries.renewed_tokens(context, principal.name)
+
+
+async def change_password_on_page(context: Context, principal: Principal, change: OwnPassword, address: str) -> str:
+    """Gives the user a new password as `change_password` does, and the token of a session in a browser."""
+    await _change_password(context, principal, change, address)
+    return await session_queries.renewed_page_session(context, principal.name)
+
+
+async def _change_password(context: Context, principal: Principal, change: OwnPassword, address: str) -> None:
     user = principal.user
     assert user is not None  # the route is for users
     credentials = UserCredentials(username=principal.name, password=change.old_password)
@@ -50,4 +63,8 @@ async def change_password(context: Context, principal: Principal, change: OwnPas
         await crud.change(tx, _USERS, user, values, context.keyring)
 
     await context.db.write_grouped(work, by=principal)
-    return await session_queries.renewed_tokens(context, principal.name)
+
+
+async def uses(context: Context, pk: int) -> str:
+    """Gives what is a user's, in sentences: tokens, which end, and images and rules, which stay."""
+    return uses_of_user(*await store.belongings(context.db, pk, timestamp(context.tokens.clock())))
