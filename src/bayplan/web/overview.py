@@ -7,7 +7,6 @@ from urllib.parse import quote
 from starlette.responses import Response
 
 from bayplan.errors import Conflict
-from bayplan.exports.matrix_picture import kind_title
 from bayplan.server.auth.access import STAFF
 from bayplan.server.context import Context
 from bayplan.server.examples import queries as examples
@@ -69,9 +68,9 @@ def _attention(state: Overview) -> Iterator[Attention]:
     yield from _failing(state)
     if state.verdicts is not None and state.images:
         stranded = state.verdicts.stranded_kinds
-        nodes = sum(len(kind.nodes) for kind in stranded)
+        nodes = sum(len(kind.nodes) for kind, _ in stranded)
         if nodes:
-            named = [Link(kind_title(kind.facts), f"/nodes/{kind.nodes[0]}") for kind in stranded[:MOST_NAMED]]
+            named = [Link(title, f"/nodes/{kind.nodes[0]}") for kind, title in stranded[:MOST_NAMED]]
             yield Attention(
                 "bad", f"{count(nodes, 'node')} on which no image runs", "/matrix", named, len(stranded) - len(named)
             )

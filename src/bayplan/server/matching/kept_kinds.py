@@ -4,7 +4,8 @@ import asyncio
 import datetime
 from collections.abc import Collection, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, reduce
+from operator import or_
 
 from bayplan.db.as_of import AsOf
 from bayplan.db.change_log import changes_since
@@ -14,19 +15,37 @@ from bayplan.domain.compatibility.groups import KindOfNodes, kinds_of
 from bayplan.domain.compatibility.image_requirements import ImageRequirements
 from bayplan.domain.compatibility.index import CatalogueIndex
 from bayplan.domain.compatibility.judge import judge_parsed, judge_without_remedies
+from bayplan.domain.compatibility.matrix import MOST_VERDICTS
 from bayplan.domain.compatibility.node_capabilities import NodeCapabilities
+from bayplan.domain.compatibility.rules import RuleSet
 from bayplan.domain.compatibility.verdict import MATCHED_BY_DEFAULT, ORDER, Grade, Verdict
 from bayplan.domain.node_names import NodeName
 from bayplan.errors import NotFound
 from bayplan.exports.matrix_picture import kind_titles
+from bayplan.server.matching.fleet_summary import FleetSummary
 from bayplan.server.matching.load import CatalogueSnapshot, load_names, load_nodes
 from bayplan.server.matching.queries import Judge, facts_shown, today
 
 # Releases and generations are in the judge's tables, by which every kind is judged.
 _IN_KINDS = frozenset(("nodes", "workers", "cuda", "hardware"))
+_IN_TABLES = frozenset(("cuda", "hardware"))
+# Verdicts one by one, each a twentieth of a millisecond, before it is quicker to judge all groups on all kinds.
+_MOST_CARRIED_VERDICTS = 5_000
 # Up to so many groups are judged one by one: an index of their own would cost more than their verdicts.
 _SINGLE_GROUPS = 8
 _MOST_GROUPS_KEPT = 50_000
+
+
+Group = tuple[Hashable, datetime.date]
+"""What rules read of the images of a group, and the day on which they are judged."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunningGroup:
+    """A group of images: what it needs, and the places of the kinds that run it by a grade that is matched by default."""
+
+    requirements: ImageRequirements
+    kinds: Bits
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,8 +59,8 @@ class FleetKinds:
     """What people call each kind; no two have the same title."""
     names: Mapping[int, NodeName]
     """What each node is called, by its pk."""
-    running: dict[Hashable, Bits] = field(default_factory=dict)
-    """By the facts of a group and the day: the places of the kinds that run it."""
+    running: dict[Group, RunningGroup] = field(default_factory=dict)
+    """By the facts of a group and the day: what it needs, and the kinds that run it."""
 
     @cached_property
     def nodes(self) -> int:
@@ -94,6 +113,8 @@ class KeptKinds:
             changed = await changes_since(self._db, version)
             if changed is not None and _IN_KINDS.isdisjoint(changed.pks):
                 return last, changed.version
+            if changed is None or not _IN_TABLES.isdisjoint(changed.pks):
+                last = None
         version = await self._db.version()
         catalogue = await self._judge.at(version)
         nodes, names = await load_nodes(self._db), await load_names(self._db)
@@ -102,9 +123,17 @@ class KeptKinds:
             kinds = kinds_of(nodes, catalogue.tables, catalogue.index.rules)
             capabilities = [NodeCapabilities(kind.node, catalogue.tables) for kind in kinds]
             titles = kind_titles([facts_shown(kind.node, catalogue.tables) for kind in kinds])
-            return FleetKinds(version, kinds, capabilities, titles, names)
+            fleet = FleetKinds(version, kinds, capabilities, titles, names)
+            if last is not None:
+                fleet.running.update(_carried(last, fleet, catalogue.index.rules, today()))
+            return fleet
 
         return await asyncio.to_thread(work), version
+
+    async def summary(self, version: int) -> FleetSummary | None:
+        """Gives what runs where in numbers; None where that would take too many verdicts."""
+        catalogue, fleet = await self._judge.at(version), await self.at(version)
+        return await asyncio.to_thread(_summary, catalogue.index, fleet, today())
 
     async def running_nodes(self, pks: Collection[int], version: int) -> dict[int, int]:
         """Gives for each of these images on how many nodes it runs by a grade that is matched by default; deleted ones on none."""
@@ -141,19 +170,77 @@ def _running(index: CatalogueIndex, fleet: FleetKinds, pks: Collection[int], day
         if place is not None:
             requirements[pk] = index.order.entries[place][3]
             place_of.setdefault(requirements[pk], place)
-    group_of: dict[ImageRequirements, Hashable] = {needs: (index.facts_read(needs), day) for needs in place_of}
-    missing = {group: place_of[needs] for needs, group in group_of.items() if group not in fleet.running}
-    if missing:
-        if len(fleet.running) + len(missing) > _MOST_GROUPS_KEPT:
-            fleet.running.clear()
-        fleet.running.update(_running_kinds(index, fleet, missing, day))
-    kinds = {needs: fleet.running.get(group, 0) for needs, group in group_of.items()}
+    groups = {needs: (index.facts_read(needs), day) for needs in place_of}
+    kinds = _running_groups(index, fleet, groups, place_of)
     return {pk: kinds[requirements[pk]] if pk in requirements else 0 for pk in pks}
 
 
+def _summary(index: CatalogueIndex, fleet: FleetKinds, day: datetime.date) -> FleetSummary | None:
+    place_of: dict[ImageRequirements, int] = {}
+    for place, entry in enumerate(index.order.entries):
+        place_of.setdefault(entry[3], place)
+    groups = {needs: (index.facts_read(needs), day) for needs in place_of}
+    number = len(frozenset(groups.values()))
+    if number * len(fleet.kinds) > MOST_VERDICTS:
+        return None
+    running = _running_groups(index, fleet, groups, place_of)
+    on_some = reduce(or_, running.values(), 0)
+    stranded = [place for place in range(len(fleet.kinds)) if not on_some >> place & 1]
+    stranded.sort(key=lambda place: -fleet.sizes[place])
+    images = sum(not running[entry[3]] for entry in index.order.entries)
+    return FleetSummary(
+        len(fleet.kinds), number, [(fleet.kinds[place], fleet.titles[place]) for place in stranded], images
+    )
+
+
+def _running_groups(
+    index: CatalogueIndex,
+    fleet: FleetKinds,
+    groups: Mapping[ImageRequirements, Group],
+    place_of: Mapping[ImageRequirements, int],
+) -> dict[ImageRequirements, Bits]:
+    """The places of the kinds that run each group; `place_of` has the place of an image of each. What is judged is kept."""
+    existing = {group: fleet.running.get(group) for group in groups.values()}
+    missing = {group: place_of[needs] for needs, group in groups.items() if existing[group] is None}
+    if missing:
+        if len(fleet.running) + len(missing) > _MOST_GROUPS_KEPT:
+            fleet.running.clear()
+        entries, (_, day) = index.order.entries, next(iter(missing))
+        judged = _running_kinds(index, fleet, missing, day)
+        fresh = {group: RunningGroup(entries[missing[group]][3], kinds) for group, kinds in judged.items()}
+        fleet.running.update(fresh)
+        existing |= fresh
+    return {needs: known.kinds for needs, group in groups.items() if (known := existing[group]) is not None}
+
+
+def _carried(last: FleetKinds, fleet: FleetKinds, rules: RuleSet, day: datetime.date) -> dict[Group, RunningGroup]:
+    """What is known of an earlier fleet's groups, for the kinds that there are now; nothing where most would be judged anew."""
+    places_of = {kind.identifier: place for place, kind in enumerate(fleet.kinds)}
+    moved = [places_of.get(kind.identifier) for kind in last.kinds]
+    fresh = sorted(set(range(len(fleet.kinds))) - set(moved))
+    if len(fresh) * len(last.running) > _MOST_CARRIED_VERDICTS:
+        return {}
+    others: dict[Bits, Bits] = {}
+    carried: dict[Group, RunningGroup] = {}
+    for group, known in list(last.running.items()):  # which others go on to fill
+        kinds = others.get(known.kinds)
+        if kinds is None:
+            after = (moved[place] for place in places(known.kinds))
+            kinds = others[known.kinds] = sum(1 << place for place in after if place is not None)
+        if group[1] != day:
+            continue
+        kinds |= sum(1 << place for place in fresh if _runs(known.requirements, fleet.capabilities[place], day, rules))
+        carried[group] = RunningGroup(known.requirements, kinds)
+    return carried
+
+
+def _runs(image: ImageRequirements, node: NodeCapabilities, day: datetime.date, rules: RuleSet) -> bool:
+    return judge_without_remedies(image, node, day, rules).grade in MATCHED_BY_DEFAULT
+
+
 def _running_kinds(
-    index: CatalogueIndex, fleet: FleetKinds, groups: Mapping[Hashable, int], day: datetime.date
-) -> dict[Hashable, Bits]:
+    index: CatalogueIndex, fleet: FleetKinds, groups: Mapping[Group, int], day: datetime.date
+) -> dict[Group, Bits]:
     """By group the places of the kinds that run it; `groups` has the place of an image of each."""
     if len(groups) <= _SINGLE_GROUPS:
         entries = index.order.entries
@@ -161,7 +248,7 @@ def _running_kinds(
             group: sum(
                 1 << number
                 for number, capabilities in enumerate(fleet.capabilities)
-                if judge_without_remedies(entries[place][3], capabilities, day, index.rules).grade in MATCHED_BY_DEFAULT
+                if _runs(entries[place][3], capabilities, day, index.rules)
             )
             for group, place in groups.items()
         }

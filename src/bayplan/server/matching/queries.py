@@ -39,12 +39,14 @@ from bayplan.server.matching.answers import (
     json_object,
     reason_answer,
 )
+from bayplan.server.matching.fleet_summary import FleetSummary
 from bayplan.server.matching.load import CatalogueSnapshot, load_names, load_nodes, load_snapshot, update_snapshot
 from bayplan.server.matching.matched import MatchedImage, MatchedImages, matched_images
 from bayplan.server.snapshot import ImageSnapshots
 
 __all__ = [
     "CatalogueSnapshot",
+    "FleetSummary",
     "Judge",
     "MatchedImage",
     "MatchedImages",

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 from typing import Any
 
 import orjson
@@ -12,29 +12,18 @@ import sqlalchemy as sa
 from bayplan.db import tables
 from bayplan.db.database import Database, fetch_all
 from bayplan.db.principal import Principal
-from bayplan.errors import Invalid
+from bayplan.domain.outdated import SOON
 from bayplan.server.checks import queries as checks
 from bayplan.server.context import Context
 from bayplan.server.credentials import queries as credentials
 from bayplan.server.fleet import queries as fleet
-from bayplan.server.matching.queries import facts_shown, today
-from bayplan.server.matrix import queries as matrices
+from bayplan.server.matching.queries import FleetSummary, today
 
 Object = dict[str, Any]
-SOON = timedelta(days=90)
-"""How long before an image's end of life somebody has to look for another."""
 MOST_NAMED = 3
 """Objects that are named of each kind of trouble; the rest are counted."""
 _MOST_ENDING = 10
 _MOST_FAILING = 100
-
-
-@dataclass(frozen=True, slots=True)
-class StrandedKind:
-    """Nodes that offer the same, on which no image runs: their facts as the API names them, and their pks."""
-
-    facts: Mapping[str, Any]
-    nodes: Sequence[int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,17 +46,6 @@ class EndsOfLife:
 
 
 @dataclass(frozen=True, slots=True)
-class Verdicts:
-    """The matrix in numbers, and the kinds on which nothing runs, those with the most nodes first."""
-
-    kinds: int
-    groups: int
-    stranded_kinds: Sequence[StrandedKind]
-    stranded_images: int
-    """Images that run on no node."""
-
-
-@dataclass(frozen=True, slots=True)
 class Overview:
     """The state of the catalogue and the fleet."""
 
@@ -80,8 +58,8 @@ class Overview:
     workers: Mapping[str, int]
     refused: Sequence[credentials.RefusedCredentials]
     """Credentials that a registry refused when it was asked last; for staff alone."""
-    verdicts: Verdicts | None
-    """None where the matrix would have too many verdicts."""
+    verdicts: FleetSummary | None
+    """None where that takes too many verdicts."""
     ends: EndsOfLife
 
 
@@ -92,7 +70,7 @@ async def overview(context: Context, principal: Principal, version: int) -> Over
         checks.failing_images(context.db, _MOST_FAILING, 0, sees_credentials=principal.sees_credentials),
         fleet.states(context),
         _refused(context.db, principal),
-        _verdicts(context, version),
+        context.kinds.summary(version),
         _ends(context, version),
     )
     return Overview(
@@ -109,31 +87,6 @@ async def overview(context: Context, principal: Principal, version: int) -> Over
 
 async def _refused(db: Database, principal: Principal) -> Sequence[credentials.RefusedCredentials]:
     return await credentials.refused(db) if principal.is_staff else ()
-
-
-async def _verdicts(context: Context, version: int) -> Verdicts | None:
-    try:
-        fleet_matrix = await matrices.whole_matrix(context, version)
-    except Invalid:
-        return None
-    matrix = fleet_matrix.matrix
-
-    def work() -> Verdicts:
-        stranded = [
-            StrandedKind(facts_shown(kind.node, fleet_matrix.tables), kind.nodes)
-            for kind, column in zip(matrix.kinds, matrix.columns, strict=True)
-            if not any(cell.runs for cell in column)
-        ]
-        runs = [
-            any(cells) for cells in zip(*([cell.runs for cell in column] for column in matrix.columns), strict=True)
-        ]
-        on_none = sum(
-            len(group.images) for group, runs_somewhere in zip(matrix.groups, runs, strict=False) if not runs_somewhere
-        )
-        stranded.sort(key=lambda kind: -len(kind.nodes))
-        return Verdicts(len(matrix.kinds), len(matrix.groups), stranded, on_none)
-
-    return await asyncio.to_thread(work)
 
 
 async def _ends(context: Context, version: int) -> EndsOfLife:
