@@ -232,7 +232,9 @@ Picture = Annotated[
 ]
 """The same for what can also be a picture, a spreadsheet or a page of a wiki."""
 _AsJson = Annotated[bool, typer.Option("--json", help="The same as -o json.")]
-_Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Only the names of what is listed; else nothing.")]
+_Quiet = Annotated[
+    bool, typer.Option("--quiet", "-q", help="Print only the names of what is listed, and nothing else.")
+]
 _Context = Annotated[
     str | None,
     typer.Option("--context", metavar="NAME", help="The context whose server to ask [default: BAYPLAN_CONTEXT]"),
@@ -241,7 +243,7 @@ State = Annotated[
     Path | None,
     typer.Option(
         metavar="FILE",
-        help="Where the worker's credential is kept [default: BAYPLAN_WORKER_STATE, or the user's own]",
+        help="The file of the worker's credential [default: BAYPLAN_WORKER_STATE, or the user's own]",
     ),
 ]
 SortBy = Annotated[
@@ -296,7 +298,9 @@ def _folder(text: str) -> Path:
 
 Home = Annotated[
     Path | None,
-    typer.Option(metavar="FOLDER", parser=_folder, help="Where the embedded database and the keys are. [BAYPLAN_HOME]"),
+    typer.Option(
+        metavar="FOLDER", parser=_folder, help="The folder of the embedded database and the keys. [BAYPLAN_HOME]"
+    ),
 ]
 Database = Annotated[
     str | None, typer.Option(metavar="URL", help="postgresql://... or sqlite:///... [BAYPLAN_DATABASE]")

@@ -69,4 +69,4 @@ class AccessAnswer(TypedDict):
 
 @answer("Nothing")
 class EmptyAnswer(TypedDict):
-    """An empty object: the token is good."""
+    """An empty object: the token is valid."""

@@ -35,7 +35,7 @@ class DocumentedImage(ImageCreate):
 
 
 class DocumentedUser(UserFields):
-    """A user, whose password is in no document. A new one cannot log in before staff give them a password."""
+    """A user, without a password: no document has one. A new user cannot log in before staff set a password."""
 
     @model_validator(mode="before")
     @classmethod

@@ -19,7 +19,7 @@ class ChecksRequest(Body):
 
 @answer("Asked")
 class RequestedChecks(TypedDict):
-    """The time from which on checks count as requested by this, and the number of images."""
+    """The number of images to check. Checks since `asked` are the requested ones."""
 
     asked: Timestamp
     images: int

@@ -26,7 +26,7 @@ class RegistryCredentialsAnswer(TypedDict):
 
 
 class Rotation(Body):
-    """Another password for all images with these credentials, perhaps under another user name."""
+    """A new password for all images with these credentials; `new_username` changes the user name too."""
 
     registry: Registry
     registry_username: Username

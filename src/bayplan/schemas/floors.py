@@ -22,7 +22,7 @@ class DriverRangeAnswer(TypedDict):
 
 @answer()
 class GpuFloorAnswer(TypedDict):
-    """The drivers with which an image runs on GPUs of a compute capability, of these classes; none where only others run it."""
+    """The drivers with which an image runs on GPUs of a compute capability and of these classes; none if only other classes run it."""
 
     compute_capability: str
     classes: list[GpuClassName]

@@ -67,7 +67,7 @@ class Contradiction(TypedDict):
 
 @answer()
 class InspectionAnswer(TypedDict):
-    """What a registry holds under a reference, and the facts from it."""
+    """The image that a registry has under a reference, and its facts."""
 
     reference: Annotated[str, Field(examples=["registry.example.org:5000/ml/pytorch:2.4-cuda12.4"])]
     digest: str

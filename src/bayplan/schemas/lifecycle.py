@@ -14,7 +14,7 @@ Successor = Annotated[Key, Field(examples=["pytorch:2.7.1-cuda12.8", 12])]
 
 
 class LifecyclePatch(Body):
-    """What changes of an image's lifecycle. `since` is today where an image becomes deprecated without one.
+    """A change of an image's lifecycle. If an image becomes deprecated without `since`, it is today.
 
     `successor` is the image to use instead: its key, or its name and version. `since`, `why` and `successor` are those of a
     deprecated image; `"deprecated": false` clears them.
@@ -28,7 +28,7 @@ class LifecyclePatch(Body):
 
 @answer()
 class LifecycleAnswer(TypedDict):
-    """Whether an image is deprecated, since which day and why, and the image to use instead; null where that is not said."""
+    """Whether an image is deprecated, since which day and why, and the image to use instead; null if nobody entered it."""
 
     deprecated: bool
     since: str | None

@@ -19,7 +19,7 @@ class WorkerFacts(NodeFacts):
 
 
 class MatchRequest(Body, title="Question"):
-    """A `node`, a `worker`, or both: then the fields of `worker` replace what is known of the node. All else is optional."""
+    """A `node`, a `worker` described here, or both: then the fields of `worker` replace facts of the node. All else is optional."""
 
     node: Pk | None = None
     worker: WorkerFacts | None = None
@@ -40,7 +40,7 @@ class MatchRequest(Body, title="Question"):
 
 
 class FitRequest(Body):
-    """What replaces the facts of nodes, and which nodes; without either all nodes as they are."""
+    """The nodes (all without `nodes`), and in `worker` the facts that replace theirs."""
 
     worker: WorkerFacts | None = None
     nodes: Annotated[list[Pk], Field(min_length=1, max_length=10_000)] | None = None
@@ -99,7 +99,7 @@ class MatchAnswer(TypedDict):
 
 @answer()
 class ImageOnNodes(TypedDict):
-    """One image over all nodes."""
+    """The verdict on an image for every node."""
 
     image: ImageAnswer
     nodes: list[GradedNode]
@@ -127,7 +127,7 @@ class GradedKind(TypedDict):
 
 @answer("FitAnswer")
 class FitAnswer(TypedDict):
-    """One image over all nodes by kind, best first; `considered` is the number of nodes."""
+    """The verdict on an image for all nodes by kind, best first. `considered` is the number of nodes."""
 
     image: ImageAnswer
     considered: int
@@ -136,7 +136,7 @@ class FitAnswer(TypedDict):
 
 @answer()
 class NodeForImages(TypedDict):
-    """One node over all images."""
+    """The verdict on every image for a node."""
 
     node: NodeAnswer
     images: list[GradedImage]

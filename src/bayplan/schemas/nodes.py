@@ -76,7 +76,7 @@ LabelChanges = Annotated[
 
 
 class NodeFacts(Body):
-    """What the judge reads of a node, of the catalogue or not. Memory in bytes."""
+    """The facts of a node that the rules read, whether the node is in the catalogue or not. Memory in bytes."""
 
     cpu_mem: Count | None = Field(default=None, examples=[270_582_939_648])
     driver_version: DriverText | None = None
@@ -116,7 +116,7 @@ class NodeFields(NodeFacts, NodeAddress):
 
 
 class NodeCreate(NodeFields):
-    """A worker node. Memory in bytes. `hardware_generation` follows from `compute_capability` where only that is given."""
+    """A node. Memory in bytes. `hardware_generation` follows from `compute_capability` if only that is set."""
 
     labels: Labels = None
 
@@ -163,13 +163,13 @@ class _NodeFields(TypedDict):
 
 @answer()
 class NodeAnswer(_NodeFields):
-    """A worker node."""
+    """A node."""
 
     hardware_generation: Reference | None
 
 
 @answer()
 class ExpandedNodeAnswer(_NodeFields):
-    """A worker node with its hardware generation in place of the pk."""
+    """A node with its hardware generation in place of the pk."""
 
     hardware_generation: HardwareAnswer | None

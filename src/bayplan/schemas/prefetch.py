@@ -30,7 +30,7 @@ StoredFilter = Annotated[Specification, PlainSerializer(_as_sent)]
 
 
 class PrefetchCreate(Body):
-    """A rule: the nodes that match the filter `nodes` are to hold the images that match `images`, in that order."""
+    """A rule: the images that match the filter `images` are desired on the nodes that match `nodes`, in the order of `images`."""
 
     name: Name
     nodes: StoredFilter = Specification()
@@ -65,7 +65,9 @@ class ExpandedPrefetchRuleAnswer(_RuleFields):
 Digest = Annotated[str, StringConstraints(pattern=r"^[a-z0-9+._-]{1,30}:[0-9a-fA-F]{32,128}$")]
 InventoryState = Annotated[
     Literal["held", "pulling", "failed", "no_room", "removing"],
-    Field(description="Whether the worker's engine has the image, or why not."),
+    Field(
+        description="`held` if the worker's engine has the image; else what the worker does, or why it lacks the image."
+    ),
 ]
 
 
@@ -76,7 +78,7 @@ _NULL_BY_DEFAULT = Field(json_schema_extra={"default": None})
 
 @with_config(STRICT | ConfigDict(title="Holding"))
 class InventoryEntry(TypedDict):
-    """What a worker reports of one image. Size on its disk in bytes; `detail` is a sentence for people."""
+    """The state of one image on a worker. Size on the worker's disk in bytes; `detail` is a sentence for people."""
 
     image: Pk
     state: InventoryState
@@ -92,14 +94,14 @@ def _each_once(images: list[InventoryEntry]) -> list[InventoryEntry]:
 
 
 class InventoryReport(Body, title="Holdings"):
-    """All images that a worker holds; it takes the place of its last report."""
+    """The image inventory of a worker. It replaces the worker's last report."""
 
     images: Annotated[list[InventoryEntry], Field(max_length=MOST_HOLDINGS), AfterValidator(_each_once)]
 
 
 @answer("Said")
 class InventoryReceipt(TypedDict):
-    """How many images of the report are kept: those that the catalogue has."""
+    """The number of images of the report that the catalogue has; only these are stored."""
 
     images: int
     at: Timestamp
@@ -107,7 +109,7 @@ class InventoryReceipt(TypedDict):
 
 @answer("WantedImage")
 class DesiredImageAnswer(TypedDict):
-    """An image that a worker is to hold: by which digest, for which of its nodes, by which rules. Size of the download in bytes."""
+    """A desired image of a worker: its digest, the nodes that it is for, and the rules that name it. Size of the download in bytes."""
 
     image: ImageAnswer
     digest: str | None
@@ -119,7 +121,7 @@ class DesiredImageAnswer(TypedDict):
 
 @answer("Wanted")
 class DesiredImagesAnswer(TypedDict):
-    """The images that a worker is to hold, in this order; and those to `keep` if it has them, which cannot be pulled now."""
+    """The desired images of a worker, in this order. Images in `keep` cannot be pulled now; a worker that has them keeps them."""
 
     images: list[DesiredImageAnswer]
     keep: list[int]
@@ -136,7 +138,7 @@ class _InventoryFields(TypedDict):
 
 @answer()
 class ImageOfNode(_InventoryFields):
-    """An image that a node's worker holds, or that the node is to hold; `at` is when the worker first reported it so."""
+    """An image in the inventory of a node's worker, or desired on the node. `at` is when the worker first reported this state."""
 
     image: int
     name: str
@@ -145,7 +147,7 @@ class ImageOfNode(_InventoryFields):
 
 @answer("NodeHoldings")
 class NodeInventory(TypedDict):
-    """A node, and the images that it holds or is to hold."""
+    """A node, with its image inventory and its desired images."""
 
     node: int
     images: list[ImageOfNode]
@@ -153,7 +155,7 @@ class NodeInventory(TypedDict):
 
 @answer()
 class NodeOfImage(_InventoryFields):
-    """A node whose worker holds an image, or that is to hold it."""
+    """A node whose worker has the image in its inventory, or on which the image is desired."""
 
     node: int
     ip: str
@@ -163,7 +165,7 @@ class NodeOfImage(_InventoryFields):
 
 @answer("ImageHoldings")
 class ImageInventory(TypedDict):
-    """An image, and the nodes that hold it or are to hold it."""
+    """An image, with the nodes that have it in their inventory, or on which it is desired."""
 
     image: int
     nodes: list[NodeOfImage]
@@ -171,7 +173,7 @@ class ImageInventory(TypedDict):
 
 @answer("MachineHoldings")
 class WorkerInventory(TypedDict):
-    """A worker's images in numbers: desired ones, those of them that it holds, and why it does not hold the others."""
+    """The numbers of a worker's images: desired ones (`wanted`), those of them that it has (`held`), and the states of the others."""
 
     worker: str
     ip: str

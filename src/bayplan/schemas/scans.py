@@ -28,7 +28,7 @@ def _bounded(value: Any) -> Any:
 
 
 class ScannedFact(Body):
-    """A fact from an image's files, the file or package that says so, and whether it says it in so many words."""
+    """A fact from an image's files, the file or package that shows it, and whether it is stated there or derived."""
 
     value: Annotated[Any, AfterValidator(_bounded)]
     source: Text
@@ -98,7 +98,7 @@ class ScanRequest(Body):
 
 @answer("ScanJob")
 class ScanJobAnswer(TypedDict):
-    """How far the server's scan of an image is: the compressed bytes of its layers that are read, and those that there are.
+    """The progress of the server's scan of an image: the compressed bytes of its layers that are read, and of all layers.
 
     `state` is `waiting`, `running`, `done` or `failed`, the last with `code` and `detail`.
     """

@@ -21,7 +21,7 @@ def _in_order(scopes: list[Scope]) -> list[Scope]:
 
 
 class ApiTokenCreate(Body):
-    """A token for a program: its name among its owner's, what it is good for, and for how many seconds (a setting has the default)."""
+    """A token for a program: its name, unique for its owner, its scopes, and for how many seconds it is valid (default: a setting)."""
 
     name: Annotated[Name, Field(max_length=100, examples=["ci"])]
     scopes: Annotated[list[Scope], Field(min_length=1, max_length=20, examples=[["match"]]), AfterValidator(_in_order)]
@@ -32,12 +32,12 @@ class ApiTokenList(Body):
     """Which tokens are listed."""
 
     include_inactive: bool = False
-    """Those that were revoked or have expired too."""
+    """Also tokens that were revoked or have expired."""
 
 
 @answer()
 class NewApiToken(TypedDict):
-    """A new token; it is shown this once."""
+    """A new token. It is shown only once."""
 
     pk: int
     name: str

@@ -10,7 +10,7 @@ from bayplan.schemas.matrix import ImageGroupAnswer
 
 @answer("BrokenGroup")
 class BrokenGroupAnswer(TypedDict):
-    """A group of images that ran and do not any more, and the code of the worst reason."""
+    """A group of images that no longer run, and the code of the worst reason."""
 
     group: str
     code: str

@@ -47,7 +47,7 @@ class OwnPassword(Body):
 
 @answer()
 class UserAnswer(TypedDict):
-    """A user. All but `pk` and `username` is null where it is somebody else's and the principal is not staff."""
+    """A user. For principals who are not staff, all fields of other users but `pk` and `username` are null."""
 
     pk: int
     username: str
@@ -62,7 +62,7 @@ class UserAnswer(TypedDict):
 
 @answer("WhoAmI")
 class WhoAmIAnswer(TypedDict):
-    """The user who asks; `token` is the token for programs that they ask by, or null. `expires` is when the request's token ends."""
+    """The user of the request. `token` is the token for programs in the request, or null; `expires` is when the request's token ends."""
 
     user: UserAnswer
     token: ApiTokenAnswer | None

@@ -19,7 +19,7 @@ WhatIfImage = partial(
 
 
 class AddedNodes(Body):
-    """So many nodes that are alike."""
+    """A number of equal nodes."""
 
     worker: WorkerFacts
     count: Annotated[int, Field(ge=1, le=10_000)] = 1
@@ -75,7 +75,7 @@ class WhatIfSide(TypedDict):
 
 @answer()
 class ImagePartners(TypedDict):
-    """Images that need the same and gain their first node, or lose their last, of so many; the verdict after, on one of them."""
+    """Images that need the same and gain their first node or lose their last (`nodes`: how many), with the verdict after, on `node`."""
 
     images: list[int]
     nodes: int
@@ -97,7 +97,7 @@ class NodePartners(TypedDict):
 
 @answer()
 class ImagesGainedAndLost(TypedDict):
-    """The images that run on some node on one side alone."""
+    """The images that run on some node only after the changes, or only before."""
 
     gained: list[ImagePartners]
     lost: list[ImagePartners]
@@ -105,7 +105,7 @@ class ImagesGainedAndLost(TypedDict):
 
 @answer()
 class NodesGainedAndLost(TypedDict):
-    """The nodes that run some image for a task on one side alone."""
+    """The nodes that run some image for a task only after the changes, or only before."""
 
     gained: list[NodePartners]
     lost: list[NodePartners]

@@ -34,7 +34,7 @@ class JoinTokenCreate(Body):
 
 @answer("JoinTokenMade")
 class NewJoinToken(TypedDict):
-    """A new join token; it is shown this once."""
+    """A new join token. It is shown only once."""
 
     pk: int
     token: str
@@ -140,7 +140,7 @@ class JoinRequest(Body, title="Join"):
 
 @answer("JoinAnswer")
 class JoinAnswer(TypedDict):
-    """The worker's credential, and its nodes by index. The secret is shown this once; null where the worker has it already."""
+    """The worker's credential, and its nodes by index. The secret is shown only once; it is null if the worker has one already."""
 
     worker: str
     secret: str | None
@@ -149,7 +149,7 @@ class JoinAnswer(TypedDict):
 
 @answer()
 class WorkerAnswer(TypedDict):
-    """A machine that joined, the last heartbeat of one of its nodes, and their pks; `fault` only where its agent cannot probe all."""
+    """A machine that has joined, the last heartbeat of its nodes, and their pks. `fault` is there if its agent cannot probe all of it."""
 
     worker: str
     ip: str

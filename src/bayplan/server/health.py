@@ -50,6 +50,6 @@ ROUTES = tuple(
     )
     for name, handler, summary in (
         ("healthz", healthz, "The process is alive"),
-        ("readyz", readyz, "The database answers; `read_only` where nothing can be written"),
+        ("readyz", readyz, "The database answers; `read_only` if nothing can be written"),
     )
 )

@@ -17,7 +17,7 @@ Files = Annotated[
     list[str],
     typer.Argument(
         metavar="FILE",
-        help="Catalogue files, YAML or JSON; of a folder all that are in it; - reads the input.",
+        help="Catalogue files, YAML or JSON; of a folder all that are in it; - reads standard input.",
         show_default=False,
     ),
 ]

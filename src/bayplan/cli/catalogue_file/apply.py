@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 def apply(
     files: Files,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Only show what would change; exit code 3 where that is anything.")
+        bool, typer.Option("--dry-run", help="Only show what would change; exit code 3 if there are differences.")
     ] = False,
     prune: Prune = False,
     yes: Yes = False,

@@ -12,10 +12,11 @@ from bayplan.errors import Invalid
 
 def export(
     file: Annotated[
-        Path | None, typer.Option("--output", "-o", metavar="FILE", help="Write there, in place of the output.")
+        Path | None,
+        typer.Option("--output", "-o", metavar="FILE", help="Write to that file, in place of standard output."),
     ] = None,
     secrets: Annotated[
-        bool, typer.Option("--secrets", help="With the registry credentials, passwords in clear.")
+        bool, typer.Option("--secrets", help="Include the registry credentials, with passwords in clear.")
     ] = False,
     server: Server = None,
     as_json: Annotated[bool, typer.Option("--json", help="As JSON [default: YAML]")] = False,

@@ -21,7 +21,7 @@ def rotate(
         str | None, typer.Option(metavar="NAME", help="The new user name [default: the same]")
     ] = None,
     password_stdin: Annotated[
-        bool, typer.Option("--password-stdin", help="Read the new password from the input.")
+        bool, typer.Option("--password-stdin", help="Read the new password from standard input.")
     ] = False,
     check: Annotated[
         bool, typer.Option("--check/--no-check", help="Whether to try the new credentials at the registry first.")

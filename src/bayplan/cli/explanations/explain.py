@@ -15,7 +15,7 @@ def explain(
         str | None,
         typer.Argument(
             metavar="WORD",
-            help="A reason code, a grade, a field, a fact or a setting; images, nodes, grades, reasons, facts, settings: all of these.",
+            help="A reason code, a grade, a field, a fact or a setting; or a kind: images, nodes, grades, reasons, facts, settings.",
             show_default=False,
         ),
     ] = None,

@@ -35,7 +35,7 @@ RegistryUser = Annotated[
     typer.Option(metavar="NAME", help="The user name for the registry, or none; bayplan asks for the password."),
 ]
 RegistryPasswordStdin = Annotated[
-    bool, typer.Option("--registry-password-stdin", help="Read the registry's password from the input.")
+    bool, typer.Option("--registry-password-stdin", help="Read the registry's password from standard input.")
 ]
 
 

@@ -25,19 +25,19 @@ def list_(
     task: Task = None,
     domain: Domain = None,
     framework: Framework = None,
-    name: Annotated[str | None, typer.Option(metavar="TEXT", help="Only those whose name contains it.")] = None,
+    name: Annotated[str | None, typer.Option(metavar="TEXT", help="Only images whose name contains it.")] = None,
     state: Annotated[
         StateFilter | None,
         typer.Option(
             metavar="STATE",
-            help="Only those in that check state: missing, moved, denied, unreachable, ok, not-ok, unchecked.",
+            help="Only images in that check state: missing, moved, denied, unreachable, ok, not-ok, unchecked.",
         ),
     ] = None,
     runnable: Annotated[
-        bool, typer.Option("--runnable", help="Only those that some node runs; `-o name` gives references by digest.")
+        bool, typer.Option("--runnable", help="Only images that some node runs; `-o name` prints references by digest.")
     ] = False,
-    deleted: Annotated[bool, typer.Option("--deleted", help="The deleted ones.")] = False,
-    limit: Annotated[int | None, typer.Option(min=1, metavar="N", help="At most so many.")] = None,
+    deleted: Annotated[bool, typer.Option("--deleted", help="Only deleted images.")] = False,
+    limit: Annotated[int | None, typer.Option(min=1, metavar="N", help="Show at most that many.")] = None,
     credentials: Credentials = False,
     sort_by: SortBy = None,
     server: Server = None,

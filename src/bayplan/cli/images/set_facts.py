@@ -25,7 +25,7 @@ def set_facts(
         Path | None,
         typer.Option(
             metavar="FILE",
-            help="Take the minimums of an image compatibility specification of Node Feature Discovery; - is the input.",
+            help="Take the minimums of an image compatibility specification of Node Feature Discovery; - reads standard input.",
         ),
     ] = None,
     server: Server = None,

@@ -25,7 +25,7 @@ def check(
         str | None,
         typer.Argument(
             metavar="[FILE|-]",
-            help="What nvidia-smi printed on another machine, or `bayplan probe --json`; - reads the input.",
+            help="What nvidia-smi printed on another machine, or `bayplan probe --json`; - reads standard input.",
             show_default=False,
         ),
     ] = None,
@@ -34,7 +34,7 @@ def check(
     here: Here = False,
     cpu_only: CpuOnly = False,
     cuda: Annotated[
-        str | None, typer.Option(metavar="VERSION", help="The CUDA release in the image, where the image does not say.")
+        str | None, typer.Option(metavar="VERSION", help="The image's CUDA release, if the image does not say it.")
     ] = None,
     cpu: Annotated[bool, typer.Option("--cpu", help="The image runs without a GPU.")] = False,
     offline: Annotated[
@@ -42,7 +42,7 @@ def check(
     ] = False,
     catalogue: Annotated[
         bool,
-        typer.Option("--catalogue/--no-catalogue", help="Whether to ask the catalogue where you are logged in."),
+        typer.Option("--catalogue/--no-catalogue", help="Whether to ask the catalogue if you are logged in."),
     ] = True,
     server: Server = None,
     output_format: Output = TABLE,

@@ -40,7 +40,7 @@ def match(
         typer.Option(
             min=1,
             metavar="N",
-            help="At most so many [default: 10; without --framework a table has 3 of each framework]",
+            help="Show at most that many [default: 10, or 3 of each framework without --framework]",
         ),
     ] = None,
     explain: Annotated[bool, typer.Option("--explain", help="Also show why the other images do not run.")] = False,

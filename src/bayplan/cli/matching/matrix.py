@@ -14,7 +14,7 @@ def matrix(
     framework: Framework = None,
     name: Annotated[str | None, typer.Option(metavar="TEXT", help="Only images whose name contains it.")] = None,
     gpu: Annotated[
-        str | None, typer.Option(metavar="TEXT", help="Only nodes with that in the GPU's name, like L4.")
+        str | None, typer.Option(metavar="TEXT", help="Only nodes with that text in the GPU's name, like L4.")
     ] = None,
     generation: Annotated[
         str | None, typer.Option(metavar="NAME", help="Only nodes with GPUs of that generation: Ampere, ...")

@@ -38,7 +38,7 @@ def what_if(
         typer.Option(metavar="REFERENCE|FILE", help="Add an image: its registry is asked, or a file has its fields."),
     ] = None,
     file: Annotated[
-        Path | None, typer.Option("--file", "-f", metavar="FILE", help="Changes in a file, which come first.")
+        Path | None, typer.Option("--file", "-f", metavar="FILE", help="A file of changes, which come first.")
     ] = None,
     server: Server = None,
     output_format: Output = TABLE,

@@ -20,7 +20,7 @@ def add(
         str, typer.Argument(metavar="ADDRESS", help="The machine's address or host name.", show_default=False)
     ],
     index: Annotated[int, typer.Option(min=0, metavar="N", help="The number of the GPU in the machine.")] = 0,
-    hostname: Annotated[str | None, typer.Option(metavar="NAME", help="Its machine's own name.")] = None,
+    hostname: Annotated[str | None, typer.Option(metavar="NAME", help="The machine's own name.")] = None,
     label: NewLabels = None,
     *,
     server: Server = None,

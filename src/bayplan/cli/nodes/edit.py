@@ -23,7 +23,7 @@ def edit(
     index: Annotated[
         int | None, typer.Option(min=0, metavar="N", help="The new number of the GPU in the machine.")
     ] = None,
-    hostname: Annotated[str | None, typer.Option(metavar="NAME", help="Its machine's own name.")] = None,
+    hostname: Annotated[str | None, typer.Option(metavar="NAME", help="The machine's own name.")] = None,
     label: LabelChanges = None,
     *,
     server: Server = None,

@@ -12,17 +12,20 @@ if TYPE_CHECKING:
 
 
 def list_(
-    gpu: Annotated[str | None, typer.Option(metavar="TEXT", help="Only with that in the GPU's name, like L4.")] = None,
+    gpu: Annotated[
+        str | None, typer.Option(metavar="TEXT", help="Only nodes with that text in the GPU's name, like L4.")
+    ] = None,
     generation: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Only GPUs of that generation: Ampere, ...")
+        str | None, typer.Option(metavar="NAME", help="Only nodes with GPUs of that generation: Ampere, ...")
     ] = None,
     driver: Annotated[
-        str | None, typer.Option(metavar="VERSION", help="Only with that driver: 535 (a branch), 535.104.05, '<550'.")
+        str | None,
+        typer.Option(metavar="VERSION", help="Only nodes with that driver: 535 (a branch), 535.104.05, '<550'."),
     ] = None,
     label: LabelSelectors = None,
-    silent: Annotated[bool, typer.Option("--silent", help="Only those without a heartbeat in five minutes.")] = False,
-    limit: Annotated[int | None, typer.Option(min=1, metavar="N", help="At most so many.")] = None,
-    offset: Annotated[int, typer.Option(min=0, metavar="N", help="Leave out the first N: the next page.")] = 0,
+    silent: Annotated[bool, typer.Option("--silent", help="Only nodes without a heartbeat in five minutes.")] = False,
+    limit: Annotated[int | None, typer.Option(min=1, metavar="N", help="Show at most that many.")] = None,
+    offset: Annotated[int, typer.Option(min=0, metavar="N", help="Leave out the first N, for the next page.")] = 0,
     sort_by: SortBy = None,
     server: Server = None,
     output_format: Output = TABLE,

@@ -9,12 +9,15 @@ from bayplan.cli.options import TABLE, Output, Server
 
 
 def upgrades(
-    gpu: Annotated[str | None, typer.Option(metavar="TEXT", help="Only with that in the GPU's name, like L4.")] = None,
+    gpu: Annotated[
+        str | None, typer.Option(metavar="TEXT", help="Only nodes with that text in the GPU's name, like L4.")
+    ] = None,
     generation: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Only GPUs of that generation: Ampere, ...")
+        str | None, typer.Option(metavar="NAME", help="Only nodes with GPUs of that generation: Ampere, ...")
     ] = None,
     driver: Annotated[
-        str | None, typer.Option(metavar="VERSION", help="Only with that driver: 535 (a branch), 535.104.05, '<550'.")
+        str | None,
+        typer.Option(metavar="VERSION", help="Only nodes with that driver: 535 (a branch), 535.104.05, '<550'."),
     ] = None,
     label: LabelSelectors = None,
     server: Server = None,

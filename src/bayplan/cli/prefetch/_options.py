@@ -16,12 +16,13 @@ if TYPE_CHECKING:
 RuleNames = Annotated[list[str], typer.Argument(metavar="RULE", help="Each its name, or its key.", show_default=False)]
 RuleName = Annotated[str, typer.Argument(metavar="RULE", help="Its name, or its key.", show_default=False)]
 Tasks = Annotated[list[str] | None, typer.Option(metavar="TASK", help="Images for that task; repeat it.")]
-Domains = Annotated[list[str] | None, typer.Option(metavar="DOMAIN", help="Of that domain; repeat it.")]
+Domains = Annotated[list[str] | None, typer.Option(metavar="DOMAIN", help="Images of that domain; repeat it.")]
 Frameworks = Annotated[
-    list[str] | None, typer.Option(metavar="SPEC", help="With pytorch, 'PyTorch 2.4', 'pytorch>=2.4'; repeat it.")
+    list[str] | None,
+    typer.Option(metavar="SPEC", help="Images with that framework: pytorch, 'PyTorch 2.4'; repeat it."),
 ]
 Images = Annotated[
-    list[str] | None, typer.Option(metavar="IMAGE", help="That one: its key, or name:version; repeat it.")
+    list[str] | None, typer.Option(metavar="IMAGE", help="That image: its key, or name:version; repeat it.")
 ]
 Nodes = Annotated[
     list[str] | None,
@@ -37,7 +38,7 @@ Labels = Annotated[
     ),
 ]
 Filter = Annotated[
-    str | None, typer.Option(metavar="JSON", help="A filter as the API takes it, in place of those options.")
+    str | None, typer.Option(metavar="JSON", help="A filter as the API takes it, in place of the options above.")
 ]
 Words = Sequence[list[str] | None]
 

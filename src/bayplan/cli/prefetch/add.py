@@ -9,7 +9,7 @@ from bayplan.cli.prefetch._options import Domains, Filter, Frameworks, Generatio
 
 
 def add(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="What to call the rule.", show_default=False)],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The rule's name.", show_default=False)],
     task: Tasks = None,
     domain: Domains = None,
     framework: Frameworks = None,

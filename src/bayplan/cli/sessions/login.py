@@ -16,9 +16,12 @@ def login(
     ] = None,
     server: Server = None,
     username: Annotated[str | None, typer.Option("--username", "-u", metavar="NAME", help="The user name.")] = None,
-    password_stdin: Annotated[bool, typer.Option("--password-stdin", help="Read the password from the input.")] = False,
+    password_stdin: Annotated[
+        bool, typer.Option("--password-stdin", help="Read the password from standard input.")
+    ] = False,
     token_stdin: Annotated[
-        bool, typer.Option("--token-stdin", help="Read a token for programs from the input, in place of a password.")
+        bool,
+        typer.Option("--token-stdin", help="Read a token for programs from standard input, in place of a password."),
     ] = False,
 ) -> None:
     """Log in to a server.

@@ -16,7 +16,9 @@ def add(
     email: Annotated[str, typer.Option(metavar="ADDRESS", help="The user's e-mail address.")] = "",
     first_name: Annotated[str, typer.Option(metavar="NAME", help="The user's first name.")] = "",
     last_name: Annotated[str, typer.Option(metavar="NAME", help="The user's last name.")] = "",
-    password_stdin: Annotated[bool, typer.Option("--password-stdin", help="Read the password from the input.")] = False,
+    password_stdin: Annotated[
+        bool, typer.Option("--password-stdin", help="Read the password from standard input.")
+    ] = False,
     server: Server = None,
     home: Home = None,
     database: Database = None,

@@ -19,7 +19,7 @@ def password(
         bool,
         typer.Option(
             "--password-stdin",
-            help="Read the password from the input. For your own password: the old one, then the new one, a line each.",
+            help="Read the password from standard input. For your own password: the old one, then the new one, on a line each.",
         ),
     ] = False,
     server: Server = None,

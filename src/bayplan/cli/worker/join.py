@@ -12,10 +12,12 @@ from bayplan.errors import Invalid
 def join(
     server: Annotated[str, typer.Argument(metavar="SERVER", help="The server's address.", show_default=False)],
     token: Annotated[str | None, typer.Option(metavar="TOKEN", help="A join token, as staff make them.")] = None,
-    token_stdin: Annotated[bool, typer.Option("--token-stdin", help="Read the token from the input.")] = False,
+    token_stdin: Annotated[bool, typer.Option("--token-stdin", help="Read the token from standard input.")] = False,
     ip: Annotated[
         str | None,
-        typer.Option(metavar="ADDRESS", help="What to call this machine [default: its address towards SERVER]"),
+        typer.Option(
+            metavar="ADDRESS", help="This machine's address or host name [default: its address towards SERVER]"
+        ),
     ] = None,
     no_gpu: Annotated[bool, typer.Option("--no-gpu", help="Join as a machine without GPU, whatever it has.")] = False,
     state: State = None,
@@ -33,7 +35,7 @@ def join(
 
     if (token is None) is not token_stdin:
         raise UsageError(
-            "Name the join token by --token TOKEN, or send it to the input with --token-stdin; `bayplan nodes join-token` makes one."
+            "Name the join token by --token TOKEN, or send it to standard input with --token-stdin; `bayplan nodes join-token` makes one."
         )
     text = next((line for line in sys.stdin if line.strip()), "") if token is None else token
     try:

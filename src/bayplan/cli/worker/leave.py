@@ -9,7 +9,7 @@ from bayplan.cli.options import TABLE, Output, State, Yes, worker_state
 
 def leave(
     force: Annotated[
-        bool, typer.Option("--force", help="Remove the credential here even where the server does not answer.")
+        bool, typer.Option("--force", help="Remove the credential here even if the server does not answer.")
     ] = False,
     yes: Yes = False,
     state: State = None,

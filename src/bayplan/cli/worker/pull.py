@@ -32,13 +32,17 @@ def pull(
     framework: Framework = None,
     grade: Grades = None,
     gpu: Annotated[
-        int | None, typer.Option("--gpu", min=0, metavar="INDEX", help="For that GPU of it [default: the lowest]")
+        int | None,
+        typer.Option("--gpu", min=0, metavar="INDEX", help="For the GPU with that number [default: the lowest]"),
     ] = None,
     next_best: Annotated[
-        bool, typer.Option("--next-best", help="Where an image cannot be pulled, try the next best.")
+        bool, typer.Option("--next-best", help="If an image cannot be pulled, try the next best.")
     ] = False,
     run: Annotated[
-        bool, typer.Option("--run", help="Run it on that GPU, in the foreground; remove the container at its end.")
+        bool,
+        typer.Option(
+            "--run", help="Run the image on that GPU, in the foreground, and remove the container at its end."
+        ),
     ] = False,
     engine: Annotated[
         str | None,

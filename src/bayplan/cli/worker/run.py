@@ -24,14 +24,19 @@ def run(
     ] = "5m",  # type: ignore[assignment]  # the parser reads the default too
     disk_budget: Annotated[
         int | None,
-        typer.Option(metavar="SIZE", parser=size, help="The most that desired images may take together, like 200GiB."),
+        typer.Option(
+            metavar="SIZE", parser=size, help="The most disk space that desired images may use together, like 200GiB."
+        ),
     ] = None,
     keep_free: Annotated[
-        str, typer.Option(metavar="SHARE", help="What desired images leave free of the engine's disk: 10%, or a size.")
+        str,
+        typer.Option(
+            metavar="SHARE", help="The part of the engine's disk that desired images leave free: 10%, or a size."
+        ),
     ] = "10%",
     stall_timeout: Annotated[
         int,
-        typer.Option(metavar="DURATION", parser=duration, help="Stop a download that makes no progress for that long."),
+        typer.Option(metavar="DURATION", parser=duration, help="End a pull that makes no progress for that long."),
     ] = "2m",  # type: ignore[assignment]  # the parser reads the default too
     scan: Annotated[
         bool,

@@ -8,8 +8,9 @@ from bayplan.errors import Forbidden
 from bayplan.schemas.tokens import Scope
 
 WORKERS_MAY = (
-    "A worker may only read images and their facts, inspect images, report scans, match for, ping, load and update its "
-    "own nodes, load its desired images and report its image inventory."
+    "A worker may only: list and load images, with their checks, facts, inspections and docker configuration; inspect "
+    "images; read and report scans; load, update and ping its own nodes, and match for them; load its desired images; "
+    "report its hardware and its image inventory; and revoke itself."
 )
 _STAFF_ONLY = "Only staff may do this: ask staff, or log in as staff."
 

@@ -64,7 +64,7 @@ ROUTES = (
         CATALOGUE_STAFF,
         "Apply a document to the catalogue",
         "Adds and changes the objects of the document and, with `prune`, removes all others of its sections; all of it or "
-        "nothing. A field that an entry does not mention stays as it is. Staff only; the section `users` takes a session.",
+        "nothing. A field that an entry does not mention stays as it is. Staff only; the section `users` needs a session.",
         "apply",
         ("catalogue",),
         query=ApplyParameters,

@@ -84,7 +84,7 @@ ROUTES = (
         patch_lifecycle,
         CATALOGUE_STAFF,
         "Deprecate an image",
-        "Marks an image as deprecated, with its successor, or takes that back. It runs as before: matches have it after all "
+        "Marks an image as deprecated, with its successor, or removes the mark. It runs as before: matches list it after all "
         "others, with a caveat. Staff only.",
         "patch_lifecycle",
         _TAGS,

@@ -72,7 +72,7 @@ ROUTES = (
         STAFF_AND_WORKERS.within("workers").saying(
             "Only workers load their desired images. Staff may with the header 'Node-Id'."
         ),
-        "The desired images of a machine",
+        "The desired images of a worker",
         "Gives the images that the rules name for the nodes of this worker and that run there, with their credentials "
         "and digests. Staff send the pk of one of its nodes (`Node-Id`).",
         "wanted",
@@ -87,7 +87,7 @@ ROUTES = (
         "/v1/prefetch/holdings",
         report_inventory,
         WORKERS.saying("Only workers report an image inventory."),
-        "Report the image inventory of a machine",
+        "Report the image inventory of a worker",
         "Replaces the inventory that the worker reported before. The server leaves out images that are no longer in the "
         "catalogue. Workers only.",
         "say_holdings",
@@ -104,7 +104,7 @@ ROUTES = (
         "/v1/prefetch/status",
         by_worker,
         USERS,
-        "The numbers of desired and present images of all machines",
+        "The numbers of desired and present images of all workers",
         "Gives for each worker, by address, how many images are desired there, and how many of them it has.",
         "holdings_by_machine",
         _TAGS,
@@ -117,7 +117,7 @@ ROUTES = (
         of_node,
         USERS,
         "The desired images and the image inventory of a node",
-        "Gives the desired images of the node, in their order, and the others in the inventory of its machine.",
+        "Gives the desired images of the node, in their order, and the other images in the inventory of its worker.",
         "holdings_of_node",
         _TAGS,
         answer=NodeInventory,
@@ -130,7 +130,7 @@ ROUTES = (
         of_image,
         USERS,
         "The nodes for which an image is desired, or that have it",
-        "Gives the nodes for which the image is desired, or whose machine has it in its inventory, by address.",
+        "Gives the nodes for which the image is desired, or whose worker has it in its inventory, by address.",
         "holdings_of_image",
         _TAGS,
         answer=ImageInventory,
