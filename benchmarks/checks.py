@@ -98,7 +98,7 @@ def push(registry: Registry, images: int) -> list[str]:
 
 
 def push_all(registries: Sequence[Registry], images: int) -> list[str]:
-    """Fills all registries at once; gives the references by turns."""
+    """Fills all registries at once; gives the references of all registries in turn."""
     with ThreadPoolExecutor(len(registries)) as pool:
         by_registry = list(pool.map(lambda registry: push(registry, images // len(registries)), registries))
     return [reference for group in zip(*by_registry, strict=True) for reference in group]

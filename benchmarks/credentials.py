@@ -1,6 +1,6 @@
 """`python -m benchmarks.credentials` (`make bench-credentials`): what credentials in an answer cost; prints the table, in Markdown.
 
-The same catalogue twice on each database, once without credentials and once with some for every image, asked by turns: the
+The same catalogue twice on each database, once without credentials and once with some for every image, asked alternately: the
 difference is the password that is decrypted, and its entry in the audit log that is committed before the answer leaves.
 """
 
@@ -39,10 +39,10 @@ CREDENTIALS = {"registry_username": "robot", "registry_password": "a password of
 CLIENTS = 16
 
 INTRODUCTION = """\
-Measured by `make bench-credentials ARGS=--write`, which wrote this part: one server process over each database, on the same machine,
-{machine}, with {images:,} images without credentials and with as many that have some. Both are asked by turns. Rates are those of {clients}
-connections (4 for the list), p50 and p99 those of one client alone, who waits for the disk at every answer with credentials;
-answers at the same time share a transaction.
+Measured by `make bench-credentials ARGS=--write`, which wrote this part: one server process over each database, on the same
+machine, {machine}, with {images:,} images without credentials and with {images:,} images that have some. The two are
+measured alternately. Rates are those of {clients} connections (4 for the list). p50 and p99 are those of a client alone,
+which waits for the disk at every answer with credentials; answers at the same time share a transaction.
 
 """
 
@@ -135,7 +135,7 @@ def catalogues(database: str, folder: Path, size: Size) -> Iterator[tuple[Server
 
 
 def measure(database: str, without: Server, with_: Server, size: Size) -> list[Row]:
-    """Asks both servers by turns."""
+    """Asks both servers alternately."""
     questions_of = []
     for server in (without, with_):
         with server.client() as client:

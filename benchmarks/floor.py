@@ -1,4 +1,4 @@
-"""The floor: what a bare server does with the very same bytes, by turns with bayplan in one run."""
+"""The floor: what a bare server does with the same bytes, measured alternately with bayplan in one run."""
 
 import contextlib
 import os
@@ -108,7 +108,7 @@ def _timed(
 
 
 def beside(server: Server, question: Question, size: Size) -> Beside:
-    """Asks bayplan and the bare server by turns."""
+    """Asks bayplan and the bare server alternately."""
     result = Beside()
     method = "GET" if question.body is None else "POST"
     same = by_turns([request(method, f"/answer-{question.status}", question.body)])

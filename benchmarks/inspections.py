@@ -1,4 +1,4 @@
-"""Inspections per second through the server, and the same documents from the same registry by a bare HTTP client, by turns."""
+"""Inspections per second through the server, and the same documents from the same registry by a bare HTTP client, alternately."""
 
 import tempfile
 from collections.abc import Callable, Iterator

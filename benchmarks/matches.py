@@ -33,7 +33,7 @@ def new_kinds(place: Place) -> Outcome:
 
 
 def after_a_write(place: Place) -> Outcome:
-    """The median of a match right after an image was created, changed or deleted, by turns."""
+    """The median of a match right after an image was created, changed or deleted, in turn."""
     numbers = itertools.count(FIRST_NUMBER)
     kinds = itertools.cycle(content.workers())
     seconds = []

@@ -40,7 +40,7 @@ def fleet(size: Size, folder: Path) -> Iterator[Place]:
 
 
 def after_a_write(place: Place) -> Outcome:
-    """The median of a matrix of everything, each after a change of an image, so that none is kept; and of one asked again."""
+    """The median of a matrix of everything, each after a change of an image, so that none is kept; and of one without a change."""
     seconds, again, cpu = [], [], []
     for number in range(place.size.samples_of(SAMPLES)):
         change = {"cuda_version": content.CUDAS[number % len(content.CUDAS)]}
@@ -52,7 +52,7 @@ def after_a_write(place: Place) -> Outcome:
     p50 = median(seconds)
     words = (
         f"p50 {p50:.2f} s, at most {max(seconds):.2f} s, of {len(seconds)}; {median(cpu):.2f} s of processor time; "
-        f"asked again {1000 * median(again):.1f} ms"
+        f"again without a write {1000 * median(again):.1f} ms"
     )
     return Outcome(p50, words, f"{1000 * _bare_seconds(_asked(place)[1]):.1f} ms, a bare server with these bytes")
 

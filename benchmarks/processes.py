@@ -43,7 +43,7 @@ def home(size: Size, folder: Path) -> Iterator[Home]:
 
 
 def ratio(place: Home) -> Outcome:
-    """How many times the loads of one process two have, by turns."""
+    """How many times the loads of one process two processes have, measured alternately."""
     one, two = Measured(), Measured()
     for _ in range(min(place.size.rounds, TURNS)):
         one.add(_loads(place, 1))

@@ -17,7 +17,7 @@ PAGE = 1_000
 
 
 def load(place: Place) -> Question:
-    """Images by pk, a thousand by turns."""
+    """Images by pk, a thousand in turn."""
     return Question(by_turns(request("GET", f"/v1/docker/{pk}", authorization=place.authorization) for pk in place.pks))
 
 
@@ -32,7 +32,7 @@ def not_modified(place: Place) -> Question:
 
 
 def filtered(*expressions: object) -> Callable[[Place], Question]:
-    """One filter, asked again and again."""
+    """The same filter each time."""
 
     def question(place: Place) -> Question:
         body = {"expressions": expressions}
@@ -42,7 +42,7 @@ def filtered(*expressions: object) -> Callable[[Place], Question]:
 
 
 def different_filters(place: Place) -> Question:
-    """997 filters by turns."""
+    """997 filters in turn."""
     return Question(
         by_turns(
             request("POST", "/v1/docker/list", body, authorization=place.authorization) for body in content.filters()
@@ -51,7 +51,7 @@ def different_filters(place: Place) -> Question:
 
 
 def pages(place: Place) -> Question:
-    """The pages of a thousand images, by turns."""
+    """The pages of a thousand images, in turn."""
     paths = [f"/v1/docker/list?limit={PAGE}&offset={offset}" for offset in range(0, max(1, place.images - PAGE), PAGE)]
     authorization = place.authorization
     return Question(
@@ -69,7 +69,7 @@ def whole_list(place: Place) -> Question:
 
 
 def heartbeats(place: Place) -> Question:
-    """Heartbeats of a thousand nodes by turns."""
+    """Heartbeats of a thousand nodes in turn."""
     return Question(
         by_turns(
             request("GET", "/v1/nodes/ping", authorization=place.authorization, node_id=str(pk))
@@ -94,14 +94,14 @@ ROWS = (
     Row("not-modified", "conditional load (304)", "10 to 13% of bare", at_least(0.20), measured(not_modified)),
     Row(
         "filter-framework",
-        "filter that gives 20, asked again, by framework",
+        "filter that finds 20 images, the same one each time, by framework",
         "9% of bare",
         at_least(0.20),
         measured(filtered(*BY_FRAMEWORK)),
     ),
     Row(
         "filter-task",
-        "filter that gives 20, asked again, by task",
+        "filter that finds 20 images, the same one each time, by task",
         "4% of bare",
         at_least(0.20),
         measured(filtered(*BY_TASK)),
@@ -128,7 +128,7 @@ POSTGRESQL_ROWS = (
     Row("postgresql-load", "PostgreSQL: load by pk", "620/s", at_least(0.25), measured(load)),
     Row(
         "postgresql-filter",
-        "PostgreSQL: filter that gives 20, by framework",
+        "PostgreSQL: filter that finds 20 images, by framework",
         "424/s",
         at_least(0.15),
         measured(filtered(*BY_FRAMEWORK)),

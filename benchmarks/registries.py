@@ -16,18 +16,19 @@ MOST_SECONDS = 120
 HEAD = ("", "bayplan", "bare", "ratio", "p50", "p99", "processor time", "target", "")
 
 INTRODUCTION = """\
-Measured by `make bench-registries ARGS=--write`, which wrote this part: one server process over SQLite and real
-registries (CNCF Distribution) on the same machine, {machine}.
+Measured by `make bench-registries ARGS=--write`, which wrote this part: one server process over SQLite and real registries
+(CNCF Distribution) on the same machine, {machine}.
 
-*bare* of an inspection is a bare HTTP client over {connections} connections that reads the very same documents (of each
-of {images:,} images an index, two manifests and two configurations) from the same registry, by turns with the server, and
-parses none of them: the registry's own limit. Rates are those of 16 connections to the server, which asks the registry
-over {connections}; p50 and p99 are of one client alone; the processor time is what one costs the server.
+**Inspections.** *bare* is a bare HTTP client over {connections} connections. It reads the same documents from the same
+registry (of each of {images:,} images an index, two manifests and two configurations), and parses none of them: that is the
+registry's own limit. Bayplan and the bare client are measured alternately. Rates are those of 16 connections to the server,
+which uses {connections} connections to the registry; p50 and p99 are those of a client alone. The processor time is what one
+inspection costs the server.
 
-*checked* is every image of a catalogue of {checked_images:,} in {registries} registries, by the server's scheduler:
-the first time, when each state changes and is written, and once more. *bare* is the bare client with the
-same HEAD requests, {connections} at a time to each registry; p50 and p99 are of somebody who loads images from the
-server meanwhile ({quiet:.1f} and {quiet_p99:.1f} ms while it checks nothing).
+**Checks.** The server's scheduler checks every image of a catalogue of {checked_images:,} in {registries} registries: *the
+first time* writes the new state of each image, *once more* finds no change. *bare* is the bare client with the same HEAD
+requests, {connections} at a time to each registry. p50 and p99 are those of a client that loads images from the server
+meanwhile ({quiet:.1f} and {quiet_p99:.1f} ms while the server checks nothing).
 
 """
 

@@ -41,20 +41,20 @@ HEAD = (
 )
 SERVER_HEAD = ("a scan by the server", "measured", "floor", "target", "")
 SERVER_INTRODUCTION = """
-A scan by the server of an image with {layers} such layers of {unpacked:.0f} MB in gzip (together {packed:.0f} MB) in a real registry (CNCF
-Distribution) on the same machine. Registry, server and the process that reads (at a lower priority) share its cores, so on a busy
-machine the processor times decide. The floor is a bare client that reads the same layers one after the other and unpacks them. Somebody
-loads an image by pk from the server all the time, a hundred times a second at most; the floor of that is the longest wait while nothing
-is scanned.
+The server scans an image with {layers} such layers of {unpacked:.0f} MB in gzip (together {packed:.0f} MB) in a real
+registry (CNCF Distribution) on the same machine. The registry, the server and the reader process (at a lower priority) share
+the cores, so on a busy machine the processor times decide. The floor is a bare client that reads the same layers one after
+the other and unpacks them. Meanwhile, a client loads an image by pk from the server, at most a hundred times a second; the
+floor of that row is the longest wait while nothing is scanned.
 
 """
 INTRODUCTION = """\
 Measured by `make bench-scans ARGS=--write`, which wrote this part, in one process on {machine}.
 
-The layer has the files of this project's own environment (shared objects, sources, metadata), again and again under other names, and as
-much in libraries with fat binaries. *bare* unpacks the same bytes by the same library and reads none of them: the limit. Rates are of
-megabytes of the layer per second of processor time (a scan has one thread), as it is transferred (*packed*) and as it is on the disk
-(*unpacked*); the best of {turns} turns.
+Half of the layer is the files of this project's own environment (shared objects, sources, metadata), repeated under other
+names; the other half is libraries with fat binaries. *bare* unpacks the same bytes with the same library and reads none of
+them: that is the limit. Rates are megabytes of the layer per second of processor time (a scan has one thread), as the layer
+is transferred (*packed*) and as it is on the disk (*unpacked*); the best of {turns} runs counts.
 
 """
 

@@ -38,7 +38,7 @@ class Result:
 
 
 def run(times: int) -> Result:
-    """Joins a machine of two GPUs, starts its commands so often by turns with a bare Python, and measures them."""
+    """Joins a machine of two GPUs, starts its commands so often, alternately with a bare Python, and measures them."""
     status: list[float] = []
     heartbeat: list[float] = []
     bare: list[float] = []

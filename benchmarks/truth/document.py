@@ -162,26 +162,27 @@ INTRODUCTION = """\
 
 Written by `make truth ARGS=--write`.
 
-Real reports from public issue threads: an image, a driver, a GPU, and what happened. The older set is from before 2025
-for the most part, the newer one of 2025 and 2026. The fresh set is of all years. It was collected on 29 November 2026, after
-the rules, and was complete before the judge ran; no rule and no table was changed for it. 42 of its 54 decidable reports
-agreed. One fact of a scan was missing (a wheel of PyTorch for arm64 without code for GPUs), and was entered afterwards.
+The judge is compared with real reports from public issue threads. A report names an image, a driver, a GPU, and what happened.
+Most reports of the older set are from before 2025; those of the newer set are from 2025 and 2026. The fresh set has reports of all years.
+It was collected on 29 November 2026, after the rules were written, and was complete before the judge ran. No rule and no table
+was changed for it. 42 of its 54 decidable reports agreed. Afterwards, one missing fact of a scan was entered (a wheel of PyTorch
+for arm64 has no code for GPUs).
 
-* An image that ran agrees with `native`, `minor`, `forward` and `cpu`, and with `jit` where its build is known to embed
-  PTX. One that failed, in whatever way, agrees with `no`, and with `jit` where the build is not known: it has no kernels
-  for the GPU and is not matched. `unknown` never agrees.
-* *The report alone* is what its author wrote, and what the name of the image says. *Nothing typed* adds what an image's
+* **Agreement.** If the image ran, the verdicts `native`, `minor`, `forward` and `cpu` agree; `jit` agrees if the build is known
+  to embed PTX. If the image failed, in whatever way, the verdict `no` agrees; `jit` agrees if the build is not known, since such an
+  image has no kernels for the GPU and is not matched. `unknown` never agrees.
+* **Columns.** *The report alone* uses what the author wrote, and what the name of the image says. *Nothing typed* adds what the image's
   configuration, a scan of its files, bayplan's tables and the agent on the machine say. *All facts* adds what only a
-  person knows, such as the driver that an application asks for in its documentation.
-* A fact was entered only where it is known from the image or the machine (its published configuration, the build list
-  of its framework, the type of machine), never from what happened. Each is listed below: who finds it, and its source.
-* Where a report gives no driver, the driver is the one that the image's CUDA release ships with: so no rule about the
-  driver applies, and all others do. A driver given as a branch stands for the release of that branch in the table of
-  CUDA releases.
-* Where a report names no GPU, it is judged on a data-centre GPU, a GeForce and a workstation GPU that the release supports. If
-  the answer depends on which, the report is not decidable; it is listed and not counted. So is one where only the
-  error tells the state of the machine, and one that ran nothing but nvidia-smi.
-* A remedy leads to the fix where it names what the report says has fixed it, whatever the verdict. The patterns that
-  say so (`benchmarks/truth/fixes.csv`) and the words of the remedies were both written by us, with these reports known:
-  two remedies were reworded after this comparison ("nearest CUDA" and "older ROCm"). The column says that
-  the remedies cover these fixes, and not how they do on others."""
+  person knows, such as the driver that an application's documentation asks for.
+* **Facts.** A fact was entered only if it is known from the image or the machine (the image's published configuration, the build
+  list of its framework, the type of machine), and never from what happened. The lists below have each fact, who finds it, and its source.
+* **Drivers.** If a report gives no driver, the driver is the one that the image's CUDA release ships with. So no rule about the
+  driver applies, but all others do. If a report gives only a driver's branch, the driver is the release of that branch in the table
+  of CUDA releases.
+* **Not decidable.** If a report names no GPU, the judge tries a data-centre GPU, a GeForce and a workstation GPU that the release
+  supports. If the verdict depends on which, the report is not decidable. Neither is a report in which only the error tells the
+  state of the machine, or one in which only nvidia-smi ran. Such reports are listed, and not counted.
+* **Remedies.** A remedy leads to the fix if it names what the report says has fixed it, whatever the verdict. We wrote the patterns
+  for this (`benchmarks/truth/fixes.csv`) and the words of the remedies, and knew these reports: we reworded two remedies after this
+  comparison ("nearest CUDA" and "older ROCm"). So the column shows that the remedies cover these fixes; it does not show how
+  they do on other reports."""
