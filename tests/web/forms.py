@@ -4,6 +4,7 @@ import html
 import re
 
 import httpx2
+from html5lib.html5parser import HTMLParser
 
 from tests.web.conftest import PageClient
 
@@ -16,6 +17,14 @@ _CHECKED = re.compile(r'<input id="([^"]+)" type="checkbox" name="\1" value="tru
 def text_of(answer: httpx2.Response) -> str:
     """A page with white space made one, and without its entities."""
     return html.unescape(" ".join(answer.text.split()))
+
+
+def checked(answer: httpx2.Response) -> httpx2.Response:
+    """A page whose HTML is valid, and that has no two elements with one identifier."""
+    HTMLParser(strict=True).parse(answer.text)
+    identifiers = re.findall(r' id="([^"]+)"', answer.text)
+    assert sorted(set(identifiers)) == sorted(identifiers)
+    return answer
 
 
 def filled(answer: httpx2.Response) -> dict[str, str]:

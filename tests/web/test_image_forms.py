@@ -8,7 +8,7 @@ import pytest
 from tests.conftest import Service
 from tests.registry.running import Registry, configuration
 from tests.web.conftest import PageClient
-from tests.web.forms import filled, mistake, sent, text_of
+from tests.web.forms import checked, filled, mistake, sent, text_of
 
 SECRET = "a registry's pass word"
 TYPED = {
@@ -64,7 +64,7 @@ def test_all_mistakes_are_told_at_once(staff: PageClient) -> None:
         "licence": "MIT Licens",
     }
     typed |= {"cuda_version": "12.44", "min_hardware_generation": "Amper", "registry": "other.example.org"}
-    answer = staff.post("/images/new", **{**typed, "registry_password": ""})
+    answer = checked(staff.post("/images/new", **{**typed, "registry_password": ""}))
     assert answer.status_code == 422
     assert mistake(answer, "name") == "Fill in this field."
     assert "did you mean" in mistake(answer, "framework")
@@ -173,7 +173,7 @@ def test_an_image_is_added_by_its_reference(shared: Service, staff: PageClient, 
         "framework": "PyTorch 2.9.0",
     }
     assert fields["create_framework"] == "true"
-    incomplete = staff.post("/images/new", **fields)
+    incomplete = checked(staff.post("/images/new", **fields))
     assert mistake(incomplete, "domain") == mistake(incomplete, "tasks") == "Fill in this field."
     assert "<bdi>env CUDA_VERSION</bdi>" in incomplete.text
     rest = {"domain": "od", "tasks": "train", "min_hardware_generation": "Volta"}
@@ -193,7 +193,9 @@ def test_a_registry_that_asks_for_credentials_gets_them(
     refused = staff.post("/images/new/reference", reference=url)
     assert refused.status_code == 422
     assert mistake(refused, "reference")
-    wrong = staff.post("/images/new/reference", reference=url, reference_username="casey", reference_password="wr0ng")
+    wrong = checked(
+        staff.post("/images/new/reference", reference=url, reference_username="casey", reference_password="wr0ng")
+    )
     assert "wr0ng" not in wrong.text
     assert filled(wrong)["reference_username"] == "casey"
     half = staff.post("/images/new/reference", reference=url, reference_username="casey")
@@ -248,7 +250,7 @@ def test_a_lost_race_is_told_and_loses_nothing(shared: Service, staff: PageClien
     address, place = f"/images/{image['pk']}/edit", f"/v1/docker/{image['pk']}"
     opened = filled(staff.get(address))
     shared.staff.patch(place, json={"licence": "Apache-2.0", "domain": "ic"}).raise_for_status()
-    lost = staff.post(address, **{**opened, "domain": "sc", "tasks": "train"})
+    lost = checked(staff.post(address, **{**opened, "domain": "sc", "tasks": "train"}))
     assert lost.status_code == 412
     assert "admin changed this image just now, after you opened this page: Domain, Licence." in text_of(lost)
     assert mistake(lost, "domain") == "This is 'ic' now: save again to put what you typed in its place."

@@ -50,9 +50,9 @@ _EXPORTS = (
     ("Node Feature Discovery: an image compatibility specification", nfd),
 )
 _REMEDIES = {
-    "moved": "See what changed below. Inspecting it again with `bayplan images inspect IMAGE --store` accepts it.",
+    "moved": "See what changed below. Staff accept it with the button “Inspect now”.",
     "missing": "Push it again, correct its url, or retire it.",
-    "denied": "Enter valid credentials: `bayplan images edit IMAGE --registry-username NAME`.",
+    "denied": "Staff enter valid credentials with the button “Edit”.",
     "unreachable": "The server checks it again soon. Check that the registry is up, and its name.",
 }
 _INVENTORY_TONES = {"held": "good", "failed": "bad", "no_room": "warn"}

@@ -48,7 +48,8 @@ async def check(context: Context, call: Call) -> Response:
     """Asks the registry which digest the image has now."""
     await context.checks.check_now(call.pk)
     found = await checks.load(context.db, call.pk, sees_credentials=call.principal.sees_credentials)
-    return _back(call, f"Checked: {found['state']}." + (f" {found['detail']}" if found["detail"] else ""))
+    sentence = f"Checked: {found['state']}." + (f" {found['detail']}" if found["detail"] else "")
+    return see_other(call.request, f"/images/{call.pk}", sentence, is_failure=found["state"] != "ok")
 
 
 async def inspect(context: Context, call: Call) -> Response:
@@ -63,8 +64,10 @@ async def inspect(context: Context, call: Call) -> Response:
 
 
 def _back(call: Call, outcome: str | BayplanError) -> Response:
-    notice = outcome if isinstance(outcome, str) else outcome.public_detail
-    return see_other(call.request, f"/images/{call.pk}", notice)
+    path = f"/images/{call.pk}"
+    if isinstance(outcome, str):
+        return see_other(call.request, path, outcome)
+    return see_other(call.request, path, outcome.public_detail, is_failure=True)
 
 
 async def _asked(context: Context, call: Call, error: Invalid | None) -> Response:

@@ -110,13 +110,14 @@ async def add(context: Context, call: PageCall[NoParameters]) -> Response:
         return await _shown(
             context, call, asked=Form(), form=wrong, found=found, digest=digest, password=password, status=422
         )
-    notice = f"Added {body.name} {body.version} as image {pk}."
+    path, notice = f"/images/{pk}", f"Added {body.name} {body.version} as image {pk}."
     if "found" in form:
         try:
             await inspections.inspect_and_store(context, principal, pk, if_match=None)
         except (Invalid, inspections.RegistryError) as error:
-            notice = f"The image was added as {pk}, but its inspection failed (`Inspect now` repeats it): {error.public_detail}"
-    return see_other(call.request, f"/images/{pk}", notice)
+            failure = f"{notice} Its inspection failed; “Inspect now” repeats it. {error.public_detail}"
+            return see_other(call.request, path, failure, is_failure=True)
+    return see_other(call.request, path, notice)
 
 
 def _refused(asked: Form, error: BayplanError) -> Form:

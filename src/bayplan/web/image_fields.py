@@ -120,7 +120,7 @@ async def form_options(context: Context, version: int, form: Form) -> Values:
     """Gives what the fields of a form offer."""
     names = await queries.catalogue_names(context)
     table = await context.image_tables.at(version)
-    tasks = sorted({task for row in table.rows for task in row.tasks}, key=str.casefold)
+    uses = table.counts("task", table.live)
     return {
         "names": names,
         "frameworks": [f"{name} {version}" for name, version in names.frameworks],
@@ -133,7 +133,7 @@ async def form_options(context: Context, version: int, form: Form) -> Values:
         "generations": _options(
             [(name, name) for name in names.generations], "any, or none", form.text("min_hardware_generation")
         ),
-        "tasks_hint": _tasks_hint(tasks),
+        "tasks_hint": _tasks_hint(sorted(uses, key=lambda task: (-uses[task], task))),
     }
 
 

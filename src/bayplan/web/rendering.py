@@ -23,6 +23,8 @@ from bayplan.web.verdicts import VERDICT_COLUMNS
 
 TEMPLATES = Path(__file__).parent / "templates"
 _NOTICE = "bayplan_notice"
+_FAILURE = "!"
+"""Begins the cookie of a notice that is a failure."""
 _NOTICE_SECONDS = 30
 _MOST_NOTICE_LETTERS = 500
 
@@ -77,22 +79,30 @@ def rendered_error(
     return response
 
 
-def see_other(request: Request, path: str, notice: str = "") -> Response:
-    """Sends the browser to a path with GET; the next page shows the notice, once."""
+def see_other(request: Request, path: str, notice: str = "", *, is_failure: bool = False) -> Response:
+    """Sends the browser to a path with GET; the next page shows the notice, once, as a failure where it is one."""
     response = RedirectResponse(path, 303, UNCACHED)
     if notice:
-        set_cookie(request, response, _NOTICE, quote(notice[:_MOST_NOTICE_LETTERS]), _NOTICE_SECONDS)
+        set_cookie(
+            request,
+            response,
+            _NOTICE,
+            quote(f"{_FAILURE if is_failure else ''}{notice[:_MOST_NOTICE_LETTERS]}"),
+            _NOTICE_SECONDS,
+        )
     return response
 
 
 def _surroundings(context: Context, call: PageCall[Any], title: str) -> dict[str, Any]:
+    notice = unquote(call.request.cookies.get(_NOTICE, ""))
     return {
         "title": title,
         "navigation": call.navigation,
         "username": call.principal.name,
         "is_staff": call.principal.is_staff,
         "form_token_value": form_token(context.tokens, call.session) if call.session else "",
-        "notice": unquote(call.request.cookies.get(_NOTICE, "")),
+        "notice": notice.removeprefix(_FAILURE),
+        "notice_is_failure": notice.startswith(_FAILURE),
         "path": call.request.url.path,
         "may_open": call.may_open,
     }

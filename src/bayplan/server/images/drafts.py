@@ -23,7 +23,7 @@ from bayplan.server.context import Context
 from bayplan.server.prefetch import queries as prefetch_queries
 
 IMAGES, _RULES = RESOURCE_TYPES["docker"], RESOURCE_TYPES["prefetch"]
-_MOST_NAMES = 1_000
+_MOST_NAMES = 500
 """The most names of a kind that a form offers."""
 Object = dict[str, Any]
 Values = Mapping[str, Any]
