@@ -10,6 +10,7 @@ import pytest
 import yaml
 from playwright.sync_api import Page
 
+from tests import catalogue
 from tests.conftest import Service, Template, serving
 from tests.inprocess import Loop
 from tests.process import ADMIN_PASSWORD, Server, running_server
@@ -20,6 +21,14 @@ from tests.web.large import large_catalogue
 
 STAFF = ("admin", ADMIN_PASSWORD)
 USER = ("casey", "casey's long password")
+PYTORCH = {
+    "expressions": [
+        {"type": "exact", "field": "tasks", "value": "train", "case_insensitive": True},
+        {"type": "exact", "field": "framework.name", "value": "PyTorch"},
+    ],
+    "order_by": [{"field": "framework.version", "ascending": False}, {"field": "name"}, {"field": "version"}],
+}
+"""The images of the rule that the site has."""
 _FORM_TOKEN = re.compile(r'name="form_token" value="([0-9a-f]+)"')
 
 
@@ -74,6 +83,8 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         with server.client() as client:
             body = {"username": USER[0], "password": USER[1], "is_staff": False}
             client.post("/v1/users/create", json=body).raise_for_status()
+            rule = catalogue.prefetch(name="PyTorch for training", images=PYTORCH)
+            client.post("/v1/prefetch/create", json=rule).raise_for_status()
         yield server
 
 

@@ -15,6 +15,7 @@ from bayplan.web import (
     nodes,
     overview,
     plan,
+    prefetch,
     registries,
     users,
 )
@@ -31,6 +32,7 @@ PAGES: tuple[PageRoute, ...] = (
     *ask.PAGES,
     *matrix.PAGES,
     *plan.PAGES,
+    *prefetch.PAGES,
     *registries.PAGES,
     *history.PAGES,
     *audit.PAGES,

@@ -99,6 +99,13 @@ class FleetPlan:
                 runs |= self.run_on.get(kind, 0)
         return self.named[rule] & runs & self.desired(kinds)
 
+    def only_by(self, rule: int, kinds: KindsOfWorker) -> Bits:
+        """Gives those of them that no other rule names for one of these kinds."""
+        others = 0
+        for other in {other for _, rules in kinds for other in rules if other != rule}:
+            others |= self.desired_by(other, kinds)
+        return self.desired_by(rule, kinds) & ~others
+
     def _first(self, kinds: KindsOfWorker) -> Bits:
         """As many of them as a worker may have: the first ones, in the order of the rules that apply."""
         chosen: Bits = 0

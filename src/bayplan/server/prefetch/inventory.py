@@ -137,6 +137,15 @@ async def troubles(db: Database, workers: Sequence[int], *, sees_credentials: bo
     return await db.fetch(statement, read)
 
 
+async def names(db: Database, images: Iterable[int]) -> dict[int, tuple[str, str]]:
+    """Gives the name and the version of each of these images."""
+    made: dict[int, tuple[str, str]] = {}
+    for pks in in_parts(sorted(set(images))):
+        statement = sa.select(_IMAGES.c.pk, _IMAGES.c.name, _IMAGES.c.version).where(_IMAGES.c.pk.in_(pks))
+        made |= {row.pk: (row.name, row.version) for row in await fetch_all(db, statement)}
+    return made
+
+
 def letters(text: str) -> Iterator[tuple[int, str]]:
     """Gives each image of a report with the first letter of its state: no two states begin alike."""
     for part in text.split(","):

@@ -82,6 +82,8 @@ class PrefetchPlanner:
     def __init__(self, db: Database, images: ImageSnapshots, judge: Judge) -> None:
         self._db, self._images, self._judge = db, images, judge
         self._plans: AsOf[PrefetchPlan] = AsOf(self._plan)
+        self.last_progress: object = None
+        """How far the fleet was when somebody asked last: a `FleetProgress`."""
         # The day and the tag of the last answer.
         self._tags: AsOf[dict[Puller, tuple[date, str]]] = emptied_by_writes(db)
 

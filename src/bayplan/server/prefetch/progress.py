@@ -4,9 +4,10 @@ import asyncio
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
-from bayplan.domain.compatibility.bits import Bits
+from bayplan.domain.compatibility.bits import Bits, from_places, places
 from bayplan.server.context import Context
 from bayplan.server.prefetch import inventory
 from bayplan.server.prefetch.fleet_plan import FleetPlan, KindsOfWorker, PlannedWorker
@@ -26,6 +27,15 @@ class Reported:
     counts: Mapping[str, int]
     """By the first letter of the state; images that no rule names too."""
     total: int
+
+    @property
+    def by_state(self) -> Mapping[str, int]:
+        """The numbers of images that are being pulled, that failed, and for which there is no room."""
+        return {
+            "pulling": self.counts.get(_PULLING, 0),
+            "failed": self.counts.get(_FAILED, 0),
+            "no_room": self.counts.get(_NO_ROOM, 0),
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,12 +90,19 @@ def progress_of(desired: Bits, reported: Reported) -> DesiredProgress:
     )
 
 
-@dataclass(frozen=True, eq=False, slots=True)
+@dataclass(frozen=True, eq=False)
 class FleetProgress:
     """The plan of the fleet, and what each worker has reported, in the order of the workers."""
 
     plan: FleetPlan
     reported: Sequence[Reported]
+    texts: Mapping[int, str]
+    """The reports as the database gave them: while they are the same, so is this."""
+
+    @cached_property
+    def nothing(self) -> Reported:
+        """The report of who has reported nothing."""
+        return _reported(self.plan, "")
 
     def workers(self) -> Iterator[tuple[PlannedWorker, Reported]]:
         """Gives each worker with its report."""
@@ -98,13 +115,43 @@ class FleetProgress:
         for (kinds, number_of_report), number in numbers.items():
             yield kinds, by_id[number_of_report], number
 
-    def of_rule(self, rule: int) -> DesiredProgress:
-        """Gives how far all workers are with the images of a rule."""
-        total = DesiredProgress()
+    @cached_property
+    def of_rules(self) -> Sequence[tuple[int, DesiredProgress]]:
+        """By rule: the machines that have a node that it applies to, and how far these are with its images."""
+        machines, totals = [0] * len(self.plan.rules), [DesiredProgress()] * len(self.plan.rules)
         for kinds, reported, number in self.alike():
-            if desired := self.plan.desired_by(rule, kinds):
-                total += progress_of(desired, reported) * number
-        return total
+            for rule in {rule for _, rules in kinds for rule in rules}:
+                machines[rule] += number
+                if desired := self.plan.desired_by(rule, kinds):
+                    totals[rule] += progress_of(desired, reported) * number
+        return list(zip(machines, totals, strict=True))
+
+    @cached_property
+    def of_workers(self) -> Sequence[DesiredProgress]:
+        """How far each worker is."""
+        made = {
+            (kinds, id(reported)): progress_of(self.plan.desired(kinds), reported)
+            for kinds, reported, _ in self.alike()
+        }
+        return [made[worker.kinds, id(reported)] for worker, reported in self.workers()]
+
+    def of_images(self, rule: int, images: Sequence[int]) -> dict[int, DesiredProgress]:
+        """Gives how far the machines are with some images of a rule, by image."""
+        shown = from_places((self.plan.place_of[image] for image in images), len(self.plan.images))
+        counted: dict[int, DesiredProgress] = dict.fromkeys(images, DesiredProgress())
+        for kinds, reported, number in self.alike():
+            for place in places(self.plan.desired_by(rule, kinds) & shown):
+                counted[self.plan.images[place]] += progress_of(1 << place, reported) * number
+        return counted
+
+    def lost_without(self, rule: int) -> tuple[int, int]:
+        """Gives how many images on how many machines are there for this rule alone: its removal has workers remove them."""
+        images, machines = 0, 0
+        for kinds, reported, number in self.alike():
+            lost = self.plan.only_by(rule, kinds) & reported.held
+            images |= lost
+            machines += number if lost else 0
+        return images.bit_count(), machines
 
 
 async def fleet_progress(context: Context, version: int) -> FleetProgress:
@@ -112,10 +159,15 @@ async def fleet_progress(context: Context, version: int) -> FleetProgress:
     plan, texts = await fleet_plan(context, version), await inventory.reports(context.db)
 
     def work() -> FleetProgress:
+        last = context.planner.last_progress
+        if isinstance(last, FleetProgress) and last.plan is plan and last.texts == texts:
+            return last
         by_text = {text: _reported(plan, text) for text in {*texts.values(), ""}}
-        return FleetProgress(plan, [by_text[texts.get(worker.pk, "")] for worker in plan.workers])
+        return FleetProgress(plan, [by_text[texts.get(worker.pk, "")] for worker in plan.workers], texts)
 
-    return await asyncio.to_thread(work)
+    progress = await asyncio.to_thread(work)
+    context.planner.last_progress = progress
+    return progress
 
 
 def _reported(plan: FleetPlan, text: str) -> Reported:

@@ -4,9 +4,8 @@ import asyncio
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from bayplan.db.database import Database, fetch_all
+from bayplan.db.database import Database
 from bayplan.db.principal import Principal
-from bayplan.db.resource_types import RESOURCE_TYPES
 from bayplan.domain.compatibility.match import verdicts_for_nodes
 from bayplan.domain.compatibility.verdict import MATCHED_BY_DEFAULT
 from bayplan.errors import NotFound
@@ -14,13 +13,45 @@ from bayplan.server.context import Context
 from bayplan.server.matching.queries import today
 from bayplan.server.prefetch import inventory
 from bayplan.server.prefetch.fleet_plan import PlannedWorker
-from bayplan.server.prefetch.inventory import in_parts
 from bayplan.server.prefetch.planner import Fleet, PrefetchPlan, PrefetchPlanner
-from bayplan.server.prefetch.progress import FleetProgress, Reported, fleet_progress
+from bayplan.server.prefetch.progress import DesiredProgress, FleetProgress, Reported, fleet_progress
+from bayplan.server.prefetch.rule_progress import (
+    NO_SIZE,
+    ONLY,
+    ListedMachine,
+    ListedMachines,
+    ListedRule,
+    ListedRules,
+    Removal,
+    ShownRule,
+    machines,
+    removal,
+    rule,
+    rules,
+    shown_rule,
+)
 
-IMAGES = RESOURCE_TYPES["docker"]
+__all__ = [
+    "ONLY",
+    "DesiredProgress",
+    "ListedMachine",
+    "ListedMachines",
+    "ListedRule",
+    "ListedRules",
+    "Removal",
+    "ShownRule",
+    "by_worker",
+    "machines",
+    "of_image",
+    "of_node",
+    "removal",
+    "rule",
+    "rules",
+    "rules_with",
+    "shown_rule",
+]
+
 Object = dict[str, Any]
-_NO_SIZE = inventory.InventorySize(0, None)
 _NOT_REPORTED = {"state": None, "digest": None, "size_bytes": None, "detail": None, "at": None}
 
 
@@ -30,11 +61,17 @@ async def of_node(db: Database, planner: PrefetchPlanner, principal: Principal, 
     plan = await planner.plan(version)
     fleet = await planner.fleet(plan, node=pk)
     desired = [planned.image for planned in await plan.desired(tuple(fleet.values()))]
-    names = await _names(db, [*desired, *reported])
+    names = await inventory.names(db, [*desired, *reported])
     order = [*desired, *sorted(reported.keys() - set(desired))]
     is_desired = set(desired)
     images = [
-        {"image": image, **names[image], **reported.get(image, _NOT_REPORTED), "wanted": image in is_desired}
+        {
+            "image": image,
+            "name": names[image][0],
+            "version": names[image][1],
+            **reported.get(image, _NOT_REPORTED),
+            "wanted": image in is_desired,
+        }
         for image in order
         if image in names
     ]
@@ -44,7 +81,7 @@ async def of_node(db: Database, planner: PrefetchPlanner, principal: Principal, 
 async def of_image(db: Database, planner: PrefetchPlanner, principal: Principal, version: int, pk: int) -> Object:
     """Gives the workers' nodes that have an image or for which it is desired, by address; raises `NotFound`."""
     plan = await planner.plan(version)
-    if pk not in plan.catalogue.images and pk not in await _names(db, [pk]):
+    if pk not in plan.catalogue.images and pk not in await inventory.names(db, [pk]):
         raise NotFound(f"No docker image with pk {pk}.")
     reported = await inventory.of_image(db, pk, sees_credentials=principal.sees_credentials)
     is_in_rules = any(pk in rule.images for rule in plan.rules.rules)
@@ -94,30 +131,18 @@ def _counted(
     sizes: Mapping[int, inventory.InventorySize],
 ) -> Object:
     desired = progress.plan.desired(worker.kinds)
-    size = sizes.get(worker.pk, _NO_SIZE)
+    size = sizes.get(worker.pk, NO_SIZE)
     return {
         "worker": worker.name,
         "ip": worker.ip,
         "nodes": [node for node, _ in worker.nodes],
         "wanted": desired.bit_count(),
         "held": (desired & reported.held).bit_count(),
-        "pulling": reported.counts.get("p", 0),
-        "failed": reported.counts.get("f", 0),
-        "no_room": reported.counts.get("n", 0),
+        **reported.by_state,
         "unwanted": reported.total - (desired & reported.every).bit_count(),
         "held_bytes": size.held_bytes,
         "changed": size.changed,
     }
-
-
-async def _names(db: Database, images: list[int]) -> dict[int, Object]:
-    names: dict[int, Object] = {}
-    columns = [IMAGES.column(column) for column in ("pk", "name", "version")]
-    for pks in in_parts(sorted(set(images))):
-        statement = IMAGES.table.select().with_only_columns(*columns).where(IMAGES.column("pk").in_(pks))
-        rows = await fetch_all(db, statement)
-        names |= {row.pk: {"name": row.name, "version": row.version} for row in rows}
-    return names
 
 
 async def rules_with(
