@@ -71,3 +71,21 @@ def test_from_the_matrix_to_the_reasons_of_a_cell_and_back(logged_in: Page) -> N
     tab_to(page, page.get_by_role("navigation", name="Where you are").get_by_role("link"))
     page.keyboard.press("Enter")
     expect(page).to_have_title("Matrix · bayplan")
+
+
+def test_the_menu_opens_and_closes(logged_in: Page) -> None:
+    page = logged_in
+    page.goto("/")
+    menu = page.locator(".menu")
+    summary = menu.locator("summary")
+    tab_to(page, summary)
+    page.keyboard.press("Enter")
+    expect(menu).to_have_attribute("open", "")
+    page.keyboard.press("Tab")
+    expect(menu.get_by_role("link").first).to_be_focused()
+    page.keyboard.press("Escape")
+    expect(menu).not_to_have_attribute("open", "")
+    expect(summary).to_be_focused()
+    page.keyboard.press("Enter")
+    page.get_by_role("contentinfo").click()
+    expect(menu).not_to_have_attribute("open", "")
