@@ -173,6 +173,7 @@ def test_an_image_is_added_by_its_reference(shared: Service, staff: PageClient, 
         "framework": "PyTorch 2.9.0",
     }
     assert fields["create_framework"] == "true"
+    assert "There is no PyTorch 2.9.0 in the catalogue yet." in shown.text
     incomplete = checked(staff.post("/images/new", **fields))
     assert mistake(incomplete, "domain") == mistake(incomplete, "tasks") == "Fill in this field."
     assert "<bdi>env CUDA_VERSION</bdi>" in incomplete.text
@@ -180,6 +181,7 @@ def test_an_image_is_added_by_its_reference(shared: Service, staff: PageClient, 
     image = stored(shared, staff.post("/images/new", **{**filled(incomplete), **rest}))
     assert image["framework"]["version"] == "2.9.0"
     assert shared.staff.get(f"/v1/docker/{image['pk']}/inspection").json()["reference"] == url
+    assert "exists already" in mistake(staff.post("/images/new/reference", reference=url), "version")
 
 
 def test_a_registry_that_asks_for_credentials_gets_them(
@@ -217,6 +219,7 @@ def test_what_cannot_be_inspected_is_told_beside_the_reference(staff: PageClient
     answer = staff.post("/images/new/reference", reference=reference)
     assert answer.status_code == 422
     assert mistake(answer, "reference")
+    assert "'url'" not in answer.text
     assert filled(answer)["reference"] == reference
 
 
@@ -237,8 +240,10 @@ def test_a_change_keeps_what_was_not_typed(shared: Service, staff: PageClient) -
     without = stored(shared, sent(staff, address, registry_username=""))
     assert (without["registry_username"], without["registry_password"]) == (None, None)
     assert mistake(sent(staff, address, registry_username="robot"), "registry_password")
+    entries = len(shared.staff.get("/v1/history", params={"resource": "docker", "pk": image["pk"]}).json())
     same = sent(staff, address)
     assert same.status_code == 303
+    assert len(shared.staff.get("/v1/history", params={"resource": "docker", "pk": image["pk"]}).json()) == entries
     assert "is as it was" in text_of(staff.get(same.headers["location"]))
     wrong = sent(staff, address, framework="PyTorch 24", name="")
     assert mistake(wrong, "framework")

@@ -100,6 +100,8 @@ def test_without_script(own_site: Server, chromium: RunningBrowser) -> None:
     ):
         page = visited.page()
         page.goto("/images/new")
+        page.get_by_role("button", name="Add the image").click()
+        expect(page.locator(".mistake")).to_have_count(9)  # all at once
         texts = {"name": "plain", "version": "1", "framework": "PyTorch 24", "tasks": "train", "licence": "MIT"}
         for name, text in {**texts, "url": "registry.example.org/team/plain:1"}.items():
             page.locator(f"#{name}").fill(text)

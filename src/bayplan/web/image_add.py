@@ -23,12 +23,12 @@ from bayplan.web.image_fields import (
     PASSWORD,
     filled,
     form_options,
-    problems_at,
     sealed,
     sent_password,
     typed_texts,
     typed_values,
     with_all_mistakes,
+    with_problems,
 )
 from bayplan.web.listing import TableColumn
 from bayplan.web.page import PageCall, PageRoute
@@ -38,6 +38,9 @@ _MOST_ROWS = 60
 _MOST_LETTERS = 300
 _ASKED = {"url": "reference", "registry_username": "reference_username", "registry_password": "reference_password"}
 """By the field of an inspection's request: the field of the form that asks for one."""
+_CHECKED = ("name", "version", "cuda_version", "licence")
+_TOLD = ("duplicate", "unknown_reference")
+"""The fields that an inspection fills in, and by code what is told of them at once."""
 _FOUND = ("Fact", "Value", "Read from", "On")
 
 Rows = Sequence[Sequence[str]]
@@ -73,13 +76,9 @@ async def inspect(context: Context, call: PageCall[NoParameters]) -> Response:
         reference, request, facts, [{"name": name, "version": version} for name, version in names.frameworks]
     )
     typed = typed_values(dict.fromkeys(typed_texts(Form()), "") | texts, request.registry_password or "")
-    unknown = await queries.problems_of(
-        context, {name: typed[name] for name in ("cuda_version", "licence") if name in typed}, {}
-    )
-    form = Form(
-        {name: [text] for name, text in texts.items()},
-        problems_at(unknown, ("cuda_version", "licence"), "unknown_reference"),
-    )
+    checked = {name: typed[name] for name in _CHECKED if name in typed}
+    problems = [each for each in await queries.problems_of(context, checked, {}) if each.code in _TOLD]
+    form = with_problems(Form({name: [text] for name, text in texts.items()}), problems)
     return await _shown(
         context,
         call,
@@ -124,9 +123,8 @@ def _refused(asked: Form, error: BayplanError) -> Form:
     """The form that asked for an inspection, with its mistakes; what a registry says is about the reference."""
     if not error.problems:
         return asked.with_mistakes(Invalid.at("reference", error.code, error.public_detail))
-    wrong = asked.with_mistakes(error)
-    mistakes = {_ASKED.get(name, name): sentences for name, sentences in wrong.mistakes.items()}
-    return Form(asked.values, mistakes)
+    wrong = with_problems(asked, error.problems)
+    return Form(asked.values, {_ASKED.get(name, name): sentences for name, sentences in wrong.mistakes.items()})
 
 
 def _texts(
@@ -198,6 +196,7 @@ async def _shown(
         asked=asked,
         form=form,
         found=found,
+        new_framework=found is not None and form.is_checked("create_framework") and not form.mistakes_of("framework"),
         found_text="" if found is None else orjson.dumps(found).decode(),
         found_columns=[TableColumn(label) for label in _FOUND],
         digest=digest,

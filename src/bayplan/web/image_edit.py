@@ -67,8 +67,11 @@ async def edit(context: Context, call: Call) -> Response:
     texts, before = typed_texts(form), _texts_before(form)
     password = sent_password(context, form) if texts["registry_username"] else ""
     changed = {name for name in texts if texts[name] != before.get(name)}
-    if password or not texts["registry_username"]:
+    if password or (before.get("registry_username") and not texts["registry_username"]):
         changed.add(PASSWORD)
+    name = f"{texts['name']} {texts['version']}"
+    if not changed:
+        return see_other(call.request, f"/images/{pk}", f"{name} is as it was.")
     everything = typed_values(texts, password)
     facts = {"accelerator": texts["accelerator"] or None} if "accelerator" in changed else {}
     try:
@@ -88,8 +91,7 @@ async def edit(context: Context, call: Call) -> Response:
         image = await queries.load_editable(context, pk)
         return await _shown(context, call, image, wrong, before, form.text("tag"), password, 422)
     words = ", ".join(label for name, label in LABELS.items() if name in changed and (name != PASSWORD or password))
-    name = f"{texts['name']} {texts['version']}"
-    return see_other(call.request, f"/images/{pk}", f"Changed {words} of {name}." if words else f"{name} is as it was.")
+    return see_other(call.request, f"/images/{pk}", f"Changed {words} of {name}.")
 
 
 async def _merged(

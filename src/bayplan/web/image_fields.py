@@ -1,7 +1,7 @@
 """The fields of an image in forms: what was typed as a body of the API, and every mistake beside its field."""
 
 import re
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -87,10 +87,13 @@ async def with_all_mistakes(
         wrong = {problem.field.partition(".")[0] for problem in problems}
         valid = {name: value for name, value in values.items() if name not in wrong and name not in ("facts", ignored)}
         problems += await queries.problems_of(context, valid, values.get("facts") or {}, pk)
-    if not problems:
-        return form.with_mistakes(error)
-    distinct = dict.fromkeys(map(_in_form, problems))
-    return form.with_mistakes(Invalid(error.detail, problems=list(distinct)))
+    return with_problems(form, problems) if problems else form.with_mistakes(error)
+
+
+def with_problems(form: Form, problems: Iterable[Problem]) -> Form:
+    """Gives the form with these problems beside their fields, in the words of the form; each once."""
+    distinct = list(dict.fromkeys(map(_in_form, problems)))
+    return form.with_mistakes(Invalid("", problems=distinct)) if distinct else form
 
 
 def merged_form(form: Form, texts: Mapping[str, str], mistakes: Mapping[str, Sequence[str]]) -> Form:
@@ -135,15 +138,6 @@ async def form_options(context: Context, version: int, form: Form) -> Values:
         ),
         "tasks_hint": _tasks_hint(sorted(uses, key=lambda task: (-uses[task], task))),
     }
-
-
-def problems_at(problems: Iterable[Problem], names: Collection[str], code: str) -> dict[str, list[str]]:
-    """Gives the sentences of those problems that have this code, by field."""
-    found: dict[str, list[str]] = {}
-    for problem in problems:
-        if problem.field in names and problem.code == code:
-            found.setdefault(problem.field, []).append(problem.detail)
-    return found
 
 
 def _in_form(problem: Problem) -> Problem:
