@@ -1,14 +1,17 @@
 """The plan: what `what-if` says, by its page; upgrades; mistakes; and by keyboard alone."""
 
+import json
 import re
 from collections.abc import Iterator
 from html import unescape
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.cli.conftest import Shell
 from tests.process import Server, running_server
 from tests.web.browser import RunningBrowser, visit
 from tests.web.conftest import STAFF, PageClient, page_client
@@ -140,6 +143,28 @@ def test_it_says_what_what_if_says(site: Server, as_user: PageClient, question: 
     assert question != "of none" or "The fields choose no node" in page
 
 
+def test_it_says_what_the_command_says(site: Server, as_user: PageClient, tmp_path: Path) -> None:
+    shell = Shell(tmp_path, {"server": site.url, "token": site.token()})
+    image, node = "pytorch:2.9.1-cuda13.0-cudnn9-runtime", "t4.example.org#0"
+    options = (
+        "--driver",
+        "580",
+        "--nodes",
+        "gpu=a100",
+        "--add",
+        "2x L4,550.90",
+        "--retire",
+        image,
+        "--remove-node",
+        node,
+    )
+    answer = json.loads(shell.run("what-if", *options, "-o", "json").out)
+    fields = {"to": "580", "gpu": "a100", "add": "2x L4,550.90", "retire": image, "remove": node}
+    shown = numbers(as_user.get(f"/plan?{urlencode(fields)}").text)
+    sides = [answer[side] | answer[side]["grades"] for side in ("before", "after")]
+    assert shown == {name: (sides[0][name], sides[1][name]) for name in shown}
+
+
 def test_the_matrix_marks_what_changes_and_has_it_first(site: Server, as_user: PageClient) -> None:
     page = as_user.get("/plan?gpu=a100&to=580.95.05&add=2x+L4,580&remove=t4.example.org%230&retire=1").text
     heads = re.findall(r'<th scope="col"(?: class="stranded")?>(.*?)</th>', page)
@@ -179,10 +204,14 @@ def test_a_cell_has_both_verdicts_with_their_reasons(site: Server, as_user: Page
     grade, path, kind = found.groups()
     text = as_user.get(path).text
     assert "driver_too_old" in text
-    assert f'grade-{grade}"' in text.partition("With driver 580.95.05</h2>")[2]
+    assert f'grade-{grade}"' in text.partition("With driver 580.95.05</h2>")[2].partition("<h2>")[0]
     assert f'href="/plan?kind={kind}&amp;to=580.95.05' in text
-    for wrong in (path.partition("?")[0], path.replace("580.95.05", "%3Cscript%3E")):
-        assert as_user.get(wrong).status_code == 422
+    bare = path.partition("?")[0]
+    assert f'href="{bare}"' in as_user.get(bare.replace("/plan/", "/matrix/")).text
+    assert "<h2>Now</h2>" in as_user.get(bare).text
+    wrong = as_user.get(f"{bare}?to=%3Cscript%3E")
+    assert wrong.status_code == 422
+    assert "is not a driver version" in unescape(wrong.text)
     assert as_user.get("/plan/no/such?to=580.95.05").status_code == 404
 
 
@@ -197,12 +226,13 @@ def test_upgrades_are_those_of_the_api_and_can_be_tried(site: Server, as_user: P
         for upgrade in kind["upgrades"]:
             path = f'/plan?kind={kind["kind"]}&amp;to={upgrade["driver_version"]}#answer"'
             for text in (page, single, of_node):
-                row = text.partition(path)[0].rpartition("<tr")[2]
+                before, _, after = text.partition(path)
+                row = before.rpartition("<tr")[2] + after.partition("</tr>")[0]
                 cells = [re.sub(r"<br>.*", "", cell) for cell in re.findall(r"<td>(.*?)</td>", row)]
                 unlocks = sum(groups[group] for group in upgrade["unlocks"])
                 native = sum(groups[group] for group in upgrade["makes_native"])
-                assert cells[2:4] == [str(unlocks or "-"), str(native or "-")]
-                assert cells[1] == (upgrade["end_of_life"] or "-")
+                assert cells[3:5] == [str(unlocks or "-"), str(native or "-")]
+                assert cells[2] == (upgrade["end_of_life"] or "-")
                 assert ("best" in row) == upgrade["best"]
                 assert all(broken["code"] in row for broken in upgrade["breaks"])
         assert single.count(">Try it<") == len(kind["upgrades"])

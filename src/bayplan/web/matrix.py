@@ -110,6 +110,7 @@ async def cell(context: Context, call: PageCall[NoParameters]) -> Response:
         f"{group} on {kind} · Matrix",
         group=group,
         kind=kind,
+        with_driver=f"/plan/{pair.group.identifier}/{pair.kind.identifier}" if pair.worker["driver_version"] else "",
         verdict=pair.verdict,
         reasons=pair.verdict.reasons,
         facts=[(name.replace("_", " "), value) for name, value in pair.worker.items() if value is not None],

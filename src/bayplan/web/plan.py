@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from typing import Annotated
+from urllib.parse import urlencode
 
 from pydantic import Field
 from starlette.responses import Response
@@ -22,7 +23,7 @@ from bayplan.web.listing import Pager, address_with, pager
 from bayplan.web.matrix import MOST_CELLS, MOST_COLUMNS, MOST_ROWS
 from bayplan.web.page import PageCall, PageRoute
 from bayplan.web.plan_changes import gains, totals
-from bayplan.web.plan_form import CHOOSING, FIELDS, OF_PLAN, PlanForm, PlanParameters, placed, read_plan
+from bayplan.web.plan_form import CHOOSING, FIELDS, OF_PLAN, PlanForm, PlanParameters, placed, read_plan, without_field
 from bayplan.web.plan_matrix import MARKS, plan_picture
 from bayplan.web.rendering import rendered
 from bayplan.web.upgrades import UPGRADE_COLUMNS, shown_upgrades
@@ -52,8 +53,6 @@ async def plan(context: Context, call: PageCall[PlanParameters]) -> Response:
     except Invalid as error:
         form, status = form.with_mistakes(error), 422
     catalogue = await context.judge.at(call.version)
-    tables, day = catalogue.tables, today()
-    drivers = [str(tables.newest_driver(row.branch)) for row in tables.driver_branches if is_maintained(row, day)]
     empty = {"notes": (), "chosen": None, "answer": None, "kinds": None}
     return await rendered(
         context,
@@ -64,7 +63,7 @@ async def plan(context: Context, call: PageCall[PlanParameters]) -> Response:
         form=form,
         fields=FIELDS,
         kind_options=[("", "any"), *await kind_options(context, call.version, form.text("kind"))],
-        drivers=drivers,
+        drivers=await _drivers(context, call.version),
         is_empty=not len(catalogue.index) and not (await context.kinds.at(call.version)).nodes,
         **{**empty, **shown},
     )
@@ -140,31 +139,43 @@ def _pages(call: PageCall[PlanParameters], total: int, first: int, shown: int, m
 
 
 async def cell(context: Context, call: PageCall[PlanCellParameters]) -> Response:
-    """Shows the verdict of a group of images on a kind of nodes as it is, and with another driver."""
+    """Shows the verdict of a group of images on a kind of nodes as it is, and with another driver where one is typed."""
     parameters = call.request.path_params
     pair = await matrix_queries.group_on_kind(context, parameters["group"], parameters["kind"], call.version)
     driver = call.query.to.strip()
-    if not driver:
-        raise Invalid.at("to", "missing", "The address needs a driver, as in `?to=580.95.05`.")
-    try:
-        facts = parse_body({"driver_version": driver}, WorkerFacts)
-    except Invalid as error:
-        problems = [Problem("to", problem.code, problem.detail) for problem in error.problems]
-        raise Invalid(error.detail, code=error.code, problems=problems) from None
-    after = await queries.group_with_driver(context, pair, facts, call.version)
+    form, status = Form({"to": [driver]} if driver else {}), 200
+    sides = [("Now", pair.verdict)]
+    if driver:
+        try:
+            facts = parse_body({"driver_version": driver}, WorkerFacts)
+            after = await queries.group_with_driver(context, pair, facts, call.version)
+            sides.append((f"With driver {driver}", after))
+        except Invalid as error:
+            problems = [Problem("to", problem.code, without_field(problem.detail)) for problem in error.problems]
+            form, status = form.with_mistakes(Invalid(error.detail, problems=problems)), 422
     group, kind = group_title(list(pair.images.values())), kind_title(pair.worker)
+    chosen = {"kind": pair.kind.identifier, **({"to": driver} if len(sides) > 1 else {})}
     return await rendered(
         context,
         call,
         "plan_cell.html",
-        f"{group} on {kind} with driver {driver} · Plan",
+        f"{group} on {kind} with another driver · Plan",
+        status,
+        form=form,
         group=group,
         kind=kind,
-        driver=driver,
-        sides=[("Now", pair.verdict), (f"With driver {driver}", after)],
-        path=f"/matrix/{pair.group.identifier}/{pair.kind.identifier}",
-        plan=f"/plan?kind={pair.kind.identifier}&to={driver}",
+        sides=sides,
+        drivers=await _drivers(context, call.version),
+        path=f"/plan/{pair.group.identifier}/{pair.kind.identifier}",
+        matrix=f"/matrix/{pair.group.identifier}/{pair.kind.identifier}",
+        plan=f"/plan?{urlencode(chosen)}",
     )
+
+
+async def _drivers(context: Context, version: int) -> list[str]:
+    """A driver of each branch that NVIDIA maintains."""
+    tables, day = (await context.judge.at(version)).tables, today()
+    return [str(tables.newest_driver(row.branch)) for row in tables.driver_branches if is_maintained(row, day)]
 
 
 PAGES = (

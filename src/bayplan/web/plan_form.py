@@ -46,7 +46,7 @@ FIELDS: Mapping[str, str] = {
 """The fields in their order, with their labels."""
 _MOST_NAMES, _MOST_MISTAKES = 100, 5
 _LINES, _ITEMS = re.compile(r"[\n;]+"), re.compile(r"[\n;,]+")
-# How the API begins a sentence on a field, whose name the form does not have.
+# How the API begins a sentence on a field.
 _OF_API = re.compile(r"^The field '[\w.]+': ")
 _CUDA = re.compile(r"cuda[ :=]*([0-9]{1,2}(?:\.[0-9]{1,3}){0,2})", re.IGNORECASE | re.ASCII)
 _IMAGE_EXAMPLE = "PyTorch 2.9.1, CUDA 12.8, train"
@@ -116,6 +116,11 @@ def placed(error: Invalid) -> Invalid:
     return Invalid(error.detail, code=error.code, problems=problems)
 
 
+def without_field(detail: str) -> str:
+    """Gives a sentence of the API without the name of its field, which the form does not have."""
+    return _OF_API.sub("", detail)
+
+
 class _Reading:
     """The fields of one request, and what is wrong with them so far."""
 
@@ -140,7 +145,7 @@ class _Reading:
         return PlanForm(plan, chosen, notes)
 
     def _wrong(self, field: str, detail: str, code: str = "invalid") -> None:
-        detail = _OF_API.sub("", detail)
+        detail = without_field(detail)
         sentence = f"{detail[:1].upper()}{detail[1:]}"
         self.problems.append(Problem(field, code, sentence if sentence.endswith((".", "?")) else f"{sentence}."))
 

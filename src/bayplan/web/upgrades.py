@@ -15,12 +15,12 @@ from bayplan.web.listing import TableColumn
 
 UPGRADE_COLUMNS = (
     TableColumn("Driver"),
+    TableColumn("What if"),
     TableColumn("Support"),
     TableColumn("Maintained until"),
     TableColumn("Unlocks"),
     TableColumn("Makes native"),
     TableColumn("Breaks"),
-    TableColumn("What if"),
 )
 _NAMED_AT_MOST = 3
 

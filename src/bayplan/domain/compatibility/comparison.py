@@ -25,7 +25,7 @@ class Line:
 
 @dataclass(frozen=True)
 class MatrixComparison:
-    """The lines of images and of nodes, those that change first, otherwise in the order of the matrices."""
+    """The lines of images and of nodes, otherwise in the order of the matrices: first those that come, go or change most."""
 
     old: Matrix
     new: Matrix
@@ -61,18 +61,27 @@ def compared(answer: WhatIf) -> MatrixComparison:
     rows, columns = _lines(*groups), _lines(*kinds)
     images = {pk for change in (*answer.images_gained, *answer.images_lost) for pk in change.images}
     nodes = {pk for change in (*answer.nodes_gained, *answer.nodes_lost) for pk in change.nodes}
-    regraded = _regraded(old, new, columns)
-    changed_rows = [
-        not row.is_same or (row.before, row.after) in regraded or not images.isdisjoint(row.members) for row in rows
-    ]
-    changed_columns = [not column.is_same or not nodes.isdisjoint(column.members) for column in columns]
+    regraded_rows, regraded_columns = _regraded(old, new, columns)
+
+    def row_rank(row: Line) -> int:
+        if not row.is_same or not images.isdisjoint(row.members):
+            return 0
+        return 1 if (row.before, row.after) in regraded_rows else 2
+
+    def column_rank(column: Line) -> int:
+        if column.before is None or column.after is None or not nodes.isdisjoint(column.members):
+            return 0
+        if (column.before, column.after) in regraded_columns:
+            return 0
+        return 2 if column.is_same else 1
+
     return MatrixComparison(
         old,
         new,
-        _first(rows, changed_rows),
-        _first(columns, changed_columns),
-        sum(changed_rows),
-        sum(changed_columns),
+        sorted(rows, key=row_rank),
+        sorted(columns, key=column_rank),
+        sum(row_rank(row) < 2 for row in rows),
+        sum(column_rank(column) < 2 for column in columns),
     )
 
 
@@ -97,23 +106,23 @@ def _lines(old: Sequence[tuple[str, Sequence[int]]], new: Sequence[tuple[str, Se
     return sorted(lines, key=order)
 
 
-def _regraded(old: Matrix, new: Matrix, columns: Sequence[Line]) -> Collection[tuple[int, int]]:
-    """The groups with another grade on nodes that are there before and after, by their places in both matrices."""
+def _regraded(
+    old: Matrix, new: Matrix, columns: Sequence[Line]
+) -> tuple[Collection[tuple[int, int]], Collection[tuple[int | None, int | None]]]:
+    """The groups with another grade on nodes that are there before and after, and the kinds of these nodes, by both places."""
     places = {group.identifier: place for place, group in enumerate(old.groups)}
     both = [(places[group.identifier], place) for place, group in enumerate(new.groups) if group.identifier in places]
-    regraded: set[tuple[int, int]] = set()
+    groups: set[tuple[int, int]] = set()
+    kinds: set[tuple[int | None, int | None]] = set()
     for column in columns:
         if column.is_same or column.before is None or column.after is None:
             continue
         before, after = old.columns[column.before], new.columns[column.after]
-        regraded.update(pair for pair in both if before[pair[0]].grade != after[pair[1]].grade)
-    return regraded
-
-
-def _first(lines: Sequence[Line], changed: Sequence[bool]) -> list[Line]:
-    """Those first that become others, come or go; then those that change with them."""
-    pairs = zip(lines, changed, strict=True)
-    return [line for line, _ in sorted(pairs, key=lambda pair: (pair[0].is_same, not pair[1]))]
+        regraded = [pair for pair in both if before[pair[0]].grade != after[pair[1]].grade]
+        groups.update(regraded)
+        if regraded:
+            kinds.add((column.before, column.after))
+    return groups, kinds
 
 
 def _cell(table: Matrix, group: int | None, kind: int | None) -> Cell | None:

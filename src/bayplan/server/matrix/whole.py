@@ -25,9 +25,10 @@ class WholeMatrix:
             self._kept.forget()
         return await self._kept.at(version)
 
-    async def _update(self, _last: FleetMatrix | None, _version: int) -> tuple[FleetMatrix, int]:
+    async def _update(self, last: FleetMatrix | None, _version: int) -> tuple[FleetMatrix, int]:
         catalogue = await self._judge.snapshot()
         index = catalogue.index
         nodes = await load_nodes(self._db)
-        work = await asyncio.to_thread(matrix, index, index.every, nodes, today())
+        judged = last.matrix if last is not None and last.tables is catalogue.tables else None
+        work = await asyncio.to_thread(matrix, index, index.every, nodes, today(), judged)
         return FleetMatrix(catalogue, work), catalogue.version

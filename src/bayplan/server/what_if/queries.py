@@ -10,14 +10,12 @@ from bayplan.db.principal import Principal
 from bayplan.db.resource_types import RESOURCE_TYPES
 from bayplan.domain.compatibility.comparison import MatrixComparison, compared
 from bayplan.domain.compatibility.groups import KindOfNodes
-from bayplan.domain.compatibility.judge import judge_parsed
 from bayplan.domain.compatibility.matrix import Matrix
-from bayplan.domain.compatibility.node_capabilities import NodeCapabilities
 from bayplan.domain.compatibility.overrides import overridden
 from bayplan.domain.compatibility.upgrades import Upgrades, upgrades
 from bayplan.domain.compatibility.verdict import Verdict
 from bayplan.domain.compatibility.what_if import Fleet, WhatIf, what_if
-from bayplan.errors import Invalid
+from bayplan.errors import Invalid, NotFound
 from bayplan.schemas.filters import Filter
 from bayplan.schemas.match import WorkerFacts
 from bayplan.schemas.what_if import AddedNodes, WhatIfChange, WhatIfRequest
@@ -76,8 +74,9 @@ async def ask(
 
 async def planned(context: Context, plan: Plan, version: int) -> PlannedFleet:
     """Gives what a plan leads to, as of `version` or later; raises `Invalid` at the names of its members."""
-    catalogue = await context.judge.at(version)
-    before = Fleet(catalogue.index, await load_nodes(context.db))
+    catalogue, fleet = await context.judge.at(version), await context.kinds.at(version)
+    # A kind has all that a rule reads of its nodes, with another driver too.
+    before = Fleet(catalogue.index, sorted((pk, kind.node) for kind in fleet.kinds for pk in kind.nodes))
     changed = ChangedFleet(context, catalogue, dict(before.nodes))
     if plan.driver is not None:
         await changed.set_facts(plan.driver, plan.nodes, "driver")
@@ -123,11 +122,15 @@ async def upgrades_of(
 
 
 async def group_with_driver(context: Context, cell: GroupOnKind, driver: WorkerFacts, version: int) -> Verdict:
-    """Gives the verdict of a group of images on a kind of nodes with another driver; raises `Invalid` at `driver`."""
+    """Gives the verdict of a group of images on a kind of nodes with another driver; raises `Invalid` at `driver`, and `NotFound`."""
     catalogue = await context.judge.at(version)
     facts = await context.judge.changes(driver, catalogue, "driver")
-    node = NodeCapabilities(overridden(cell.kind.node, facts), catalogue.tables)
-    return await asyncio.to_thread(judge_parsed, cell.group.requirements, node, today(), catalogue.index.rules)
+    place = next((at for pk in cell.group.images if (at := catalogue.index.order.place(pk)) is not None), None)
+    if place is None:
+        raise NotFound("These images were deleted meanwhile. The matrix has the groups that there are.")
+    verdicts = catalogue.index.verdicts(overridden(cell.kind.node, facts), today())
+    explained = await asyncio.to_thread(verdicts.explained, [place])
+    return explained[0][1]
 
 
 async def _whole_matrix(context: Context, catalogue: CatalogueSnapshot, version: int) -> Matrix | None:
