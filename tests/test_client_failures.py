@@ -101,6 +101,8 @@ ANSWERS: list[tuple[str, bytes | Callable[[socket.socket], None], str]] = [
     ("a long number", answer("9" * 100_000), NOT_BAYPLAN),
     ("a redirect", answer("", "Location: /v1/domains/list\r\n", "307 Temporary Redirect"), NOT_BAYPLAN),
     ("a redirect to nowhere", answer("", "Location: http://[\r\n", "302 Found"), NOT_BAYPLAN),
+    ("an object in place of a list", answer('{"pk": 1}'), NOT_BAYPLAN),
+    ("a list of other things", answer('[{"pk": 1}, 2]'), NOT_BAYPLAN),
     ("a problem of another kind", answer('{"code": 1, "detail": "No.", "errors": [1]}', status="422 No"), r"^No\.$"),
 ]
 

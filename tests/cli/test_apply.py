@@ -169,7 +169,8 @@ def test_an_export_applies_without_a_change(here: Shell, tmp_path: Path) -> None
     assert here.run("apply", str(written), "--prune").out.startswith("Nothing to change: ")
     assert here.run("export").out == written.read_text()
     as_json = tmp_path / "export.json"
-    as_json.write_text(here.run("export", "--json").out)
+    here.run("export", "-o", str(as_json))
+    assert as_json.read_text() == here.run("export", "--json").out
     assert here.run("apply", str(as_json), "--prune").out.startswith("Nothing to change: ")
 
 

@@ -2,6 +2,7 @@
 
 import http.server
 import json
+import os
 import stat
 import threading
 from collections.abc import Iterator
@@ -9,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from bayplan.client import contexts
+from bayplan.client import contexts, stored_sessions
 from bayplan.errors import Conflict, Invalid
 from tests.cli.conftest import Shell
 from tests.process import Server
@@ -82,6 +83,34 @@ def test_a_damaged_file_is_named_with_the_remedy(config: Path, text: str) -> Non
     config.mkdir()
     (config / "contexts.json").write_text(text)
     with pytest.raises(Invalid, match=r"contexts\.json cannot be read; remove it"):
+        contexts.load()
+
+
+@pytest.mark.parametrize("mode", [0o622, 0o664, 0o777])
+def test_contexts_that_others_can_change_are_refused(config: Path, mode: int) -> None:
+    contexts.add("prod", DEAD)
+    (config / "contexts.json").chmod(0o644)
+    assert contexts.load().servers == {"prod": DEAD}
+    (config / "contexts.json").chmod(mode)
+    with pytest.raises(Invalid, match=r"Other users can change .*contexts\.json.*: run `chmod 600 .*contexts\.json`\."):
+        contexts.load()
+
+
+@pytest.mark.parametrize(("mode", "does"), [(0o644, "read"), (0o640, "read"), (0o606, "change"), (0o660, "change")])
+def test_a_session_that_others_can_use_is_refused(config: Path, mode: int, does: str) -> None:
+    session = stored_sessions.StoredSession("casey", "access", "refresh")
+    stored_sessions.keep(DEAD, session)
+    assert stored_sessions.find(DEAD) == session
+    (config / "logins.json").chmod(mode)
+    with pytest.raises(Invalid, match=rf"Other users can {does} .*run `chmod 600 .*logins\.json`"):
+        stored_sessions.find(DEAD)
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root gives files to others")
+def test_a_file_of_another_user_is_refused(config: Path) -> None:
+    contexts.add("prod", DEAD)
+    os.chown(config / "contexts.json", 12_345, 12_345)
+    with pytest.raises(Invalid, match="belongs to another user, who could name a server of their own in it"):
         contexts.load()
 
 

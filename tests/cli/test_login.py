@@ -107,6 +107,7 @@ def test_a_session_that_ended_says_so(server: Server, stranger: Shell) -> None:
     file = stranger.home / SESSIONS
     file.parent.mkdir(parents=True)
     file.write_text(json.dumps({server.url: {"username": "admin", "access": "ended", "refresh": "ended too"}}))
+    file.chmod(0o600)
     error = stranger.run("nodes", "list", "--server", server.url, code=1).err
     assert error == (
         f"The session of admin at {server.url} has ended: run `bayplan login --server {server.url}` again.\n"
@@ -117,6 +118,7 @@ def test_a_broken_file_of_sessions_says_so(stranger: Shell) -> None:
     file = stranger.home / SESSIONS
     file.parent.mkdir(parents=True)
     file.write_text("{")
+    file.chmod(0o600)
     error = stranger.run("nodes", "list", code=1).err
     assert error == f"{file} cannot be read; remove it and log in again.\n"
 
@@ -148,6 +150,7 @@ def test_a_file_of_sessions_that_is_none(content: str | None, tmp_path: Path, mo
         stored_sessions.path().mkdir()
     else:
         stored_sessions.path().write_text(content)
+    stored_sessions.path().chmod(0o700)
     with pytest.raises(Invalid, match=r"cannot be read; remove it and log in again\.$"):
         stored_sessions.find("http://a")
 

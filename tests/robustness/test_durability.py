@@ -1,5 +1,6 @@
 """Nothing is lost and nothing is half done: `kill -9`, eight clients at once, and races for one object; on both databases."""
 
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -128,6 +129,53 @@ def test_who_got_a_password_is_in_the_audit_log_after_kill_9_the_next_moment(
             server.kill()
             assert answer.json()[0]["registry_password"] == "s3cret"
             times = [turn + 1, *times]
+
+
+def test_an_apply_that_kill_9_ends_is_stored_whole_or_not_at_all(
+    kind: str, start_server: Start, database_url: str, tmp_path: Path
+) -> None:
+    settings = {"home": str(tmp_path / "home")} | ({"database": database_url} if kind == "postgresql" else {})
+    document = {"images": [catalogue.image(name="applied", version=str(number)) for number in range(1_000)]}
+
+    def apply(server: Server, token: str) -> int:
+        headers = {"Authorization": f"Bearer {token}"}
+        try:
+            return httpx2.post(
+                f"{server.url}/v1/catalogue/apply", json=document, headers=headers, timeout=60
+            ).status_code
+        except httpx2.TransportError:
+            return 0
+
+    with start_server(**settings) as server, ThreadPoolExecutor(1) as pool:
+        server.stock()
+        token, before = server.token(), server.cpu_seconds
+        applying = pool.submit(apply, server, token)
+        while server.cpu_seconds < before + 0.15 and not applying.done():
+            time.sleep(0.002)
+        server.kill()
+        answered = applying.result()
+    with start_server(**settings) as server, server.client() as client:
+        stored = len(named(client, "applied"))
+        assert stored == 1_000 if answered == 200 else stored in (0, 1_000)
+        assert apply(server, server.token()) == 200
+        assert len(named(client, "applied")) == 1_000
+
+
+def test_of_eight_applies_of_one_plan_one_is_done_and_the_others_are_told_so(running: Server) -> None:
+    with running.client() as client:
+        plan = {"params": {"dry_run": "true"}, "json": {"images": [catalogue.image(name="raced")]}}
+        version = client.post("/v1/catalogue/apply", **plan).json()["version"]  # type: ignore[arg-type]  # two of its arguments
+
+    def work(client: httpx2.Client, number: int) -> list[int]:
+        document = {"images": [catalogue.image(name="raced", version=f"{number}-{at}") for at in range(20)]}
+        answer = client.post("/v1/catalogue/apply", json=document, headers={"If-Match": f'"{version}"'})
+        return [answer.status_code]
+
+    assert at_once(running, work, running.token()) == {200: 1, 412: CLIENTS - 1}
+    with running.client() as client:
+        stored = [image["version"] for image in named(client, "raced")]
+    assert len(stored) == 20
+    assert len({version.partition("-")[0] for version in stored}) == 1
 
 
 def test_eight_clients_that_write_different_things_all_succeed(running: Server) -> None:

@@ -39,7 +39,7 @@ def path() -> Path:
 
 def load() -> Contexts:
     """Gives the contexts. Raises `Invalid` where the file cannot be understood."""
-    stored = private_file.read(path(), _remedy())
+    stored = private_file.read(path(), _remedy(), is_secret=False)
     servers, current = stored.get("contexts", {}), stored.get("current")
     try:
         if not isinstance(servers, dict):

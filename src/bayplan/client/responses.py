@@ -22,6 +22,8 @@ from bayplan.errors import (
 if TYPE_CHECKING:
     import httpx2
 
+_LISTS = ("/list", "/v1/history", "/v1/audit", "/v1/credentials")
+"""How the paths of lists end."""
 _SECONDS = re.compile(r"[0-9]{1,9}", re.ASCII)
 REFUSALS: dict[int, type[BayplanError]] = {
     400: Malformed,
@@ -49,7 +51,7 @@ def content_of(server: str, response: "httpx2.Response") -> Any:
             content = response.json()
         except (ValueError, RecursionError):
             content = None
-    if response.is_success and content is not None:
+    if response.is_success and content is not None and _has_shape(response.request.url.path, content):
         return content
     if isinstance(content, dict) and isinstance(content.get("detail"), str) and "code" in content:
         raise refusal(response.status_code, content, response.headers.get("Retry-After"))
@@ -57,6 +59,11 @@ def content_of(server: str, response: "httpx2.Response") -> Any:
     redirect = f" and sends on to {location}" if location else ""
     status = f"status {response.status_code}{redirect}"
     raise Unreachable(f"{server} does not answer as bayplan does ({status}); check the address.")
+
+
+def _has_shape(path: str, content: Any) -> bool:
+    """Whether an answer may be bayplan's: that of a list is a list of objects."""
+    return not path.endswith(_LISTS) or (isinstance(content, list) and all(isinstance(each, dict) for each in content))
 
 
 def refusal(status: int, problem: Mapping[str, Any], retry_after: str | None = None) -> BayplanError:

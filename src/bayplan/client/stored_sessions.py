@@ -88,7 +88,7 @@ def _session(fields: Any) -> StoredSession:
 
 def _read() -> dict[str, Any]:
     """The entries of the file as they are: one that is odd spoils no session at another server."""
-    return private_file.read(path(), _REMEDY)
+    return private_file.read(path(), _REMEDY, is_secret=True)
 
 
 def _unreadable() -> Invalid:

@@ -19,7 +19,7 @@ def export(
         bool, typer.Option("--secrets", help="Include the registry credentials, with passwords in clear.")
     ] = False,
     server: Server = None,
-    as_json: Annotated[bool, typer.Option("--json", help="As JSON [default: YAML]")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="As JSON [default: by the file's name, else YAML]")] = False,
 ) -> None:
     """Write the catalogue as a file that `apply` takes.
 
@@ -32,6 +32,7 @@ def export(
 
     with connection.connect(server) as client, output.working("Reading the catalogue"):
         catalogue = cast("dict[str, list[dict[str, object]]]", client.catalogue.export(secrets=secrets))
+    as_json = as_json or (file is not None and file.suffix.lower() == ".json")
     text = json.dumps(catalogue, indent=2, ensure_ascii=False) + "\n" if as_json else as_yaml(catalogue)
     if file is None:
         sys.stdout.write(text)
