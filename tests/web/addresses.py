@@ -19,6 +19,7 @@ MORE: Mapping[str, tuple[str, ...]] = {
         "/plan?gpu=A100&to=580.95.05&add=8x+H100+SXM%2C580.95&remove=5&retire=1&image=CUDA+12.8%2C+train",
     ),
     "/prefetch/machines": ("/prefetch/machines?host=a&only=missing",),
+    "/images/outdated": ("/images/outdated?reason=end_of_life",),
     "/images/new": ("/images/new?reference=nvidia/cuda:12.4.1-base-ubuntu22.04",),
     "/images/{pk}": ("/images/31?grade=no", "/images/28"),
 }

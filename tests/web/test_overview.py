@@ -1,16 +1,21 @@
 """The overview: what needs a person, how much there is, and how to begin where there is nothing."""
 
 import datetime
+import re
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 
+from bayplan.db import tables
+from bayplan.db.engines import open_database
 from tests.conftest import USER as ORDINARY
 from tests.conftest import Service
 from tests.forks import run
+from tests.joining import joined
 from tests.process import ADMIN_PASSWORD, PROGRAM, Server, environment, running_server
 from tests.web.conftest import STAFF, PageClient, page_client
 
@@ -86,6 +91,62 @@ def test_what_needs_a_person_is_named(service: Service, staff_pages: PageClient)
     assert "later:" not in shown
     assert "1 node on which no image runs" in shown
     assert "Tesla K80, driver 390.25" in shown
+
+
+ATTENTION = re.compile(r'<li>\s*<span class="badge[^>]*>.*?</span>.*?<a href="([^"]+)"><bdi>([\d,]+) ', re.DOTALL)
+PAGER = re.compile(r"<p>[\d,]+ to [\d,]+ of ([\d,]+)</p>")
+
+
+def made_needy(service: Service) -> None:
+    """Something for each line of the overview."""
+    today = datetime.datetime.now(datetime.UTC).date()
+    for number, days in enumerate((-1, -2, 0, 30, 90, 91)):
+        facts = {"end_of_life": (today + datetime.timedelta(days)).isoformat()}
+        service.make("docker", name="ends", version=f"{number}-a", facts=facts)
+    names = {"registry": "registry.invalid", "registry_username": "kim", "registry_password": "a password of kim"}
+    failing = [
+        service.make("docker", name="fails", version=f"{number}-a", url=f"registry.invalid/fails:{number}", **names)[
+            "pk"
+        ]
+        for number in range(4)
+    ]
+    for index, driver in enumerate(("390.25", "390.25", "390.48")):
+        service.make("nodes", index=index, driver_version=driver, compute_capability="3.7", gpu_name="Tesla K80")
+    with joined(service, fault="No driver answers.") as worker:
+        silent = worker.nodes[0]
+    db = open_database(service.settings.database_url)
+    old = "2026-01-01T00:00:00.000000Z"
+    states = dict(zip(failing, ("missing", "moved", "denied", "unreachable"), strict=True))
+
+    async def write() -> None:
+        async with db.write(moves=False) as tx:
+            for pk, state in states.items():
+                row = {"image": pk, "registry": "registry.invalid", "state": state, "since": old, "checked": old}
+                await tx.execute(sa.delete(tables.checks).where(tables.checks.c.image == pk))
+                await tx.execute(sa.insert(tables.checks), row)
+            await tx.execute(sa.update(tables.nodes).where(tables.nodes.c.pk == silent).values(last_seen=old))
+            for username in ("kim", "gone"):
+                row = {"registry": "registry.invalid", "username": username, "last_used": None, "last_refused": old}
+                await tx.execute(sa.insert(tables.login_uses), row)
+        await db.close()
+
+    service.loop.run(write())
+
+
+def test_each_line_leads_to_a_list_of_just_what_it_counts(service: Service, staff_pages: PageClient) -> None:
+    made_needy(service)
+    lines = ATTENTION.findall(staff_pages.get("/").text)
+    assert len(lines) == 10
+    for path, number in lines:
+        answer = staff_pages.get(path.replace("&amp;", "&"))
+        assert answer.status_code == 200
+        shown = answer.text
+        if path == "/nodes":  # of workers with a fault: no list has these alone
+            continue
+        assert PAGER.findall(shown)[-1] == number, path
+    numbers = dict(lines)
+    assert numbers["/images/outdated?reason=end_of_life"] == "2"
+    assert numbers["/nodes/stranded"] == "3"
 
 
 def test_images_that_fail_are_counted_by_their_state(service: Service, staff_pages: PageClient) -> None:

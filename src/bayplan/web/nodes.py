@@ -41,7 +41,7 @@ class NodesParameters(Parameters):
     driver: _Text = Field("", description="A branch, a version or a comparison.")
     label: _Text = Field("", description="A label, as key or key=value.")
     host: _Text = Field("", description="A part of the address or the host name.")
-    silent: Flag = Field(False, description="Only nodes without a heartbeat in five minutes.")
+    silent: Flag = Field(False, description="Only nodes whose last heartbeat is more than five minutes ago.")
     sort: _Text = Field("node", description="The column by which they are sorted, downwards with `-` before it.")
     offset: Offset = Field(0, description="How many nodes are left out.")
 
@@ -163,11 +163,7 @@ def _filter(query: NodesParameters) -> Filter:
         expressions.append({"type": "or", "sub_expressions": [_contains("ip", host), _contains("hostname", host)]})
     if query.silent:
         since = timestamp(datetime.now(UTC) - _SILENT_AFTER)
-        silent = [
-            {"type": "is_null", "field": "last_seen"},
-            {"type": "compare", "field": "last_seen", "operator": "<", "value": since},
-        ]
-        expressions.append({"type": "or", "sub_expressions": silent})
+        expressions.append({"type": "compare", "field": "last_seen", "operator": "<", "value": since})
     paths = _ORDER.get(query.sort.removeprefix("-"), _ORDER["node"])
     order = [{"field": path, "ascending": not query.sort.startswith("-")} for path in paths]
     return parse_body({"expressions": expressions, "order_by": order}, Filter)

@@ -6,6 +6,7 @@ from urllib.parse import quote
 
 from starlette.responses import Response
 
+from bayplan.domain.outdated import OutdatedCode
 from bayplan.errors import Conflict
 from bayplan.server.auth.access import STAFF
 from bayplan.server.context import Context
@@ -41,7 +42,6 @@ class Attention:
     tone: str
     sentence: str
     path: str
-    """Empty where no page shows more than the objects that are named."""
     named: Sequence[Link] = ()
     more: int = 0
 
@@ -72,7 +72,11 @@ def _attention(state: Overview) -> Iterator[Attention]:
         if nodes:
             named = [Link(title, f"/nodes/{kind.nodes[0]}") for kind, title in stranded[:MOST_NAMED]]
             yield Attention(
-                "bad", f"{count(nodes, 'node')} on which no image runs", "/matrix", named, len(stranded) - len(named)
+                "bad",
+                f"{count(nodes, 'node')} on which no image runs",
+                "/nodes/stranded",
+                named,
+                len(stranded) - len(named),
             )
     if state.refused:
         links = [
@@ -81,14 +85,15 @@ def _attention(state: Overview) -> Iterator[Attention]:
         ]
         shown = links[:MOST_NAMED]
         sentence = f"{count(len(links), 'user name')} that a registry refuses"
-        yield Attention("bad", sentence, "/registries", shown, len(links) - len(shown))
+        path = "/registries?refused=true#credentials"
+        yield Attention("bad", sentence, path, shown, len(links) - len(shown))
     if state.workers["fault"]:
         yield Attention("warn", f"{count(state.workers['fault'], 'worker')} with a fault", "/nodes")
     if state.nodes["silent"]:
         yield Attention(
             "warn",
             f"{count(state.nodes['silent'], 'node')} silent: no heartbeat in five minutes",
-            "/nodes?state=silent",
+            "/nodes?silent=true",
         )
     yield from _ends(state)
 
@@ -114,7 +119,7 @@ def _ends(state: Overview) -> Iterator[Attention]:
         yield Attention(
             "warn",
             f"{count(ends.past, 'image')} past the end of life",
-            "",
+            f"/images/outdated?reason={OutdatedCode.END_OF_LIFE}",
             named[: ends.past],
             max(0, ends.past - len(named)),
         )
@@ -123,7 +128,7 @@ def _ends(state: Overview) -> Iterator[Attention]:
         yield Attention(
             "plain",
             f"{count(ends.soon, 'image')} that will be past the end of life within 90 days",
-            "",
+            f"/images/outdated?reason={OutdatedCode.END_OF_LIFE_SOON}",
             shown,
             ends.soon - len(shown),
         )

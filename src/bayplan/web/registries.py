@@ -14,7 +14,7 @@ from bayplan.schemas.credentials import Rotation
 from bayplan.server.auth.access import STAFF
 from bayplan.server.context import Context
 from bayplan.server.credentials import queries as credentials
-from bayplan.server.http.parameters import LINE, Offset, Parameters
+from bayplan.server.http.parameters import LINE, Flag, Offset, Parameters
 from bayplan.server.registry_hosts import queries
 from bayplan.server.registry_hosts.queries import RegistryHost
 from bayplan.web.form import Form, parse_body
@@ -52,6 +52,7 @@ class RegistriesParameters(Parameters):
 
     offset: Offset = Field(0, description="How many registries are left out.")
     credentials_offset: Offset = Field(0, description="How many credentials are left out.")
+    refused: Flag = Field(False, description="Only credentials that their registry refused when it was asked last.")
 
 
 class RotationParameters(Parameters):
@@ -87,6 +88,8 @@ async def registries(context: Context, call: PageCall[RegistriesParameters]) -> 
     uses: Sequence[Mapping[str, Any]] = ()
     if call.principal.is_staff:
         uses = await credentials.overview(context.db, context.keyring)
+        if query.refused:
+            uses = [use for use in uses if _is_refused(use)]
     shown = hosts[query.offset : query.offset + ROWS]
     shown_uses = uses[query.credentials_offset : query.credentials_offset + ROWS]
     place_of_uses = pager(call.request, len(uses), query.credentials_offset, len(shown_uses), name="credentials_offset")
@@ -97,6 +100,7 @@ async def registries(context: Context, call: PageCall[RegistriesParameters]) -> 
         "Registries",
         hosts=[(host, _images_path(host.host), _states(host)) for host in shown],
         credentials=[_credentials(use) for use in shown_uses],
+        refused_alone=query.refused,
         columns={"registries": _REGISTRY_COLUMNS, "credentials": _CREDENTIAL_COLUMNS},
         place=pager(call.request, len(hosts), query.offset, len(shown)),
         place_of_credentials=place_of_uses,
@@ -122,9 +126,12 @@ def _states(host: RegistryHost) -> list[StateShown]:
 
 
 def _credentials(use: Mapping[str, Any]) -> CredentialsShown:
-    is_refused = use["last_refused"] is not None and (use["last_used"] or "") < use["last_refused"]
     query = urlencode({"registry": use["registry"], "username": use["username"]})
-    return CredentialsShown(use, is_refused, f"/registries/rotate?{query}")
+    return CredentialsShown(use, _is_refused(use), f"/registries/rotate?{query}")
+
+
+def _is_refused(use: Mapping[str, Any]) -> bool:
+    return use["last_refused"] is not None and (use["last_used"] or "") < use["last_refused"]
 
 
 async def rotation_form(context: Context, call: PageCall[RotationParameters]) -> Response:

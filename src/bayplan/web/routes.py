@@ -13,6 +13,7 @@ from bayplan.web import (
     log_in,
     matrix,
     nodes,
+    outdated,
     overview,
     plan,
     prefetch,
@@ -24,6 +25,7 @@ from bayplan.web.page import PageRoute
 PAGES: tuple[PageRoute, ...] = (
     *overview.PAGES,
     *images.PAGES,
+    *outdated.PAGES,
     *image.PAGES,
     *image_add.PAGES,
     *image_edit.PAGES,

@@ -76,12 +76,19 @@ async def overview(db: Database, keyring: Keyring) -> list[Object]:
 
 
 async def refused(db: Database) -> list[RefusedCredentials]:
-    """Gives the credentials that a registry refused when it was last sent them, by registry."""
+    """Gives the credentials of images that are not deleted which a registry refused when it was last sent them, by registry."""
     uses = tables.login_uses.c
     statement = sa.select(uses.registry, uses.username, uses.last_refused).where(
         uses.last_refused.is_not(None), sa.or_(uses.last_used.is_(None), uses.last_used < uses.last_refused)
     )
-    return [RefusedCredentials(*row) for row in await fetch_all(db, statement.order_by(uses.registry, uses.username))]
+    every = [RefusedCredentials(*row) for row in await fetch_all(db, statement.order_by(uses.registry, uses.username))]
+    if not every:
+        return []
+    of_images = sa.select(_IMAGES.registry, _IMAGES.registry_username).where(
+        _IMAGES.registry_username.in_({each.username for each in every}), _IMAGES.deletion_time.is_(None)
+    )
+    existing = {(registry_host(row[0]), row[1]) for row in await fetch_all(db, of_images.distinct())}
+    return [each for each in every if (each.registry, each.username) in existing]
 
 
 def _by_key(rows: Rows) -> dict[CredentialKey, _Use]:

@@ -9,7 +9,7 @@ from bayplan.domain.compatibility.what_if import NodesChange
 from bayplan.domain.outdated import OutdatedReason
 from bayplan.schemas.outdated import NamedImageAnswer, RetirementAnswer
 from bayplan.server.lifecycles.outdated import AgedImage
-from bayplan.server.lifecycles.queries import Name, OutdatedList, Retirement
+from bayplan.server.lifecycles.queries import Name, OutdatedList, Retirement, first_day
 from bayplan.server.matching.queries import reason_answer
 
 
@@ -44,11 +44,6 @@ def _image(listed: OutdatedList, image: AgedImage, reasons: Sequence[OutdatedRea
         "use": None if image.use is None else _named(image.use, listed.names),
         "nodes": image.nodes if listed.nodes else None,
     }
-
-
-def first_day(reasons: Sequence[OutdatedReason]) -> date | None:
-    """Gives the first day since which one of these reasons holds, None where that is not known of any."""
-    return min((reason.since for reason in reasons if reason.since is not None), default=None)
 
 
 def _day(day: date | None) -> str | None:

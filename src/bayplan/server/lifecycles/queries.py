@@ -4,6 +4,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
 import sqlalchemy as sa
@@ -70,6 +71,11 @@ async def outdated(context: Context, version: int, codes: Collection[OutdatedCod
         return OutdatedList(aged.version, images, of_each, aged.names, aged.nodes, inventories is not None)
 
     return await asyncio.to_thread(work)
+
+
+def first_day(reasons: Sequence[OutdatedReason]) -> date | None:
+    """Gives the first day since which one of these reasons holds, None where that is not known of any."""
+    return min((reason.since for reason in reasons if reason.since is not None), default=None)
 
 
 @dataclass(frozen=True, slots=True)
