@@ -89,7 +89,7 @@ def test_a_gpu_by_its_name(shell: Shell) -> None:
 
 def test_a_task_that_no_image_has(shell: Shell) -> None:
     assert (
-        "tasks in the catalogue: export, predict, train."
+        "No image in the catalogue has the task 'juggle'. Images in the catalogue have the tasks export, predict, train."
         in shell.run("match", "--cpu-only", "--task", "juggle", code=1).err
     )
     assert "did you mean predict?" in shell.run("match", *L4, "--task", "pedict", "--json", code=1).err
@@ -108,7 +108,7 @@ def test_a_framework_that_there_is_not(shell: Shell) -> None:
     error = shell.run("match", *L4, "--framework", "vllm>=99", code=1).err
     assert (
         error
-        == "No image in the catalogue has 'vllm>=99'; there are frameworks in the catalogue: vLLM 0.9.2, vLLM 0.11.0.\n"
+        == "No image in the catalogue has the framework 'vllm>=99'. Images in the catalogue have the frameworks vLLM 0.9.2, vLLM 0.11.0.\n"
     )
 
 

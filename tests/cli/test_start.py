@@ -144,7 +144,7 @@ def test_wrong_usage_ends_with_2(stranger: Shell) -> None:
         ),
         ("match --limit x", "--limit takes a whole number, not 'x'."),
         ("match --limit 0", "--limit must be at least 1, not '0'."),
-        ("audit --limit 1001", "--limit can be at most 1000, not '1001'."),
+        ("audit --limit 0", "--limit must be at least 1, not '0'."),
         (
             "images list --state on",
             "--state takes missing, moved, denied, unreachable, ok, not-ok or unchecked, not 'on'.",
@@ -191,7 +191,10 @@ def test_a_plain_terminal_gets_no_escape(shell: Shell, variables: dict[str, str]
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [
-        (("match",), "Say which node: --here, --node, or --driver and --compute-capability, or --cpu-only"),
+        (
+            ("match",),
+            "Name the node: --here for this machine, --node for one of the catalogue, --cpu-only for one without GPU",
+        ),
         (("match", "--here", "--node", "3"), "--here is this machine; leave out --node and --cpu-only."),
         (("match", "--cpu-only", "--driver", "535.104.05"), "--cpu-only is a node without GPU"),
         (("images", "edit", "3"), "Write what to change, as in `--cuda 12.4.1`"),
@@ -214,7 +217,7 @@ def test_options_that_make_no_sense_together_end_with_2(
 
 @pytest.mark.parametrize("arguments", [("match",), ("nodes", "edit", "3"), ("images", "set-facts", "3")])
 def test_a_missing_option_is_not_called_an_invalid_value(stranger: Shell, arguments: tuple[str, ...]) -> None:
-    assert re.search("Error: (Say|Write) ", stranger.run(*arguments, code=2).err)
+    assert re.search("Error: (Name|Say|Write) ", stranger.run(*arguments, code=2).err)
 
 
 def test_a_server_that_does_not_answer(stranger: Shell) -> None:

@@ -30,13 +30,13 @@ TOP_LEVEL = (
 
 GROUPS = {
     "images": "The images of the catalogue.",
-    "nodes": "The nodes: the GPUs of machines, and machines without.",
+    "nodes": "The nodes: GPUs of machines, and machines without one.",
     "worker": "This machine as a worker of a server.",
     "prefetch": "Rules that say which nodes pull which images in advance.",
     "credentials": "The credentials of registries.",
     "context": "The servers that you use, by name.",
     "token": "Tokens with which programs act for you.",
-    "user": "Users, and your own password. On the server's machine they work when nobody can log in, too.",
+    "user": "Users, and your own password. With --home or --database, on the server's machine, they need no log-in.",
     "secrets": "The keys that encrypt registry passwords.",
 }
 """Folders whose commands form a group with the folder's name, and the group's line in help."""

@@ -278,7 +278,7 @@ Task = Annotated[str | None, typer.Option(metavar="TASK", help="Only images for 
 Domain = Annotated[str | None, typer.Option(metavar="DOMAIN", help="Only images of that domain: ic, od, ...")]
 Framework = Annotated[
     str | None,
-    typer.Option(metavar="SPEC", help="Only with that framework: pytorch, 'PyTorch 2.4', 'pytorch>=2.1,<3'."),
+    typer.Option(metavar="SPEC", help="Only images with that framework: pytorch, 'PyTorch 2.4', 'pytorch>=2.1,<3'."),
 ]
 Grades = Annotated[
     list[str] | None,

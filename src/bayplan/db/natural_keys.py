@@ -47,7 +47,7 @@ _NAMED: Mapping[str, tuple[Callable[[str], Clause], Sequence[sa.ColumnElement[An
 _EXAMPLES: Mapping[str, str] = {
     "cuda": "12.4.1",
     "hardware": "Ampere",
-    "frameworks": "PyTorch 2.4",
+    "frameworks": "PyTorch 2.4.1",
     "domains": "od",
     "licences": "Apache-2.0",
 }

@@ -8,11 +8,26 @@ No message holds a password, a token, or an address with a query in it: redirect
 
 from bayplan.errors import BayplanError
 
+_IN_FILES = {
+    "the registry or a proxy changed it": "the file was changed",
+    ". Push the image again, or ask the registry's operators.": ". Save the image again.",
+    "Build and push the image again.": "Build and save the image again.",
+    "Push the image again": "Save the image again",
+}
+"""What an error of a registry says, and what it says of a folder or an archive, in this order."""
+
 
 class RegistryError(BayplanError):
     """The registry answers, but with an error, or not as a registry does."""
 
     code = "registry_error"
+
+    def of_files(self) -> "RegistryError":
+        """The same error of an image in a folder or an archive: it is saved again, not pushed."""
+        detail = self.detail
+        for of_a_registry, of_files in _IN_FILES.items():
+            detail = detail.replace(of_a_registry, of_files)
+        return type(self)(detail)
 
 
 class RegistryFailing(RegistryError):

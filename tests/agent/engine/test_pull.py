@@ -174,7 +174,7 @@ def test_nothing_that_runs_here_says_why(
     assert "driver_too_old: 1 image." in ended.err
     assert "580.65.06" in ended.err
     other = machine.run("pull", "--engine", engine.address, "--task", "juggling", code=1)
-    assert "No image in the catalogue has 'juggling'" in other.err
+    assert "No image in the catalogue has the task 'juggling'" in other.err
     assert (
         "This machine has no GPU 5 at its server: it has 0, 1." in pull(machine, engine, name, "--gpu", "5", code=1).err
     )

@@ -87,7 +87,9 @@ def test_what_is_no_layout_says_so(run: Run, layout: Layout, tmp_path: Path) -> 
     (tmp_path / "x.tar").write_text("no archive")
     assert "not an archive" in run("check", str(tmp_path / "x.tar"), *WORKER, code=1).stderr
     (layout.folder / "index.json").write_text("{")
-    assert "is not valid JSON" in run("check", str(layout.folder), *WORKER, code=1).stderr
+    assert "is not valid JSON. Save the image again." in run("check", str(layout.folder), *WORKER, code=1).stderr
     entry = layout.image(CUDA)
     (layout.folder / "blobs" / "sha256" / entry["digest"].partition(":")[2]).write_text("{}")
-    assert "does not match its digest" in run("check", str(layout.folder), *WORKER, code=1).stderr
+    changed = run("check", str(layout.folder), *WORKER, code=1).stderr
+    assert "does not match its digest" in changed
+    assert "the file was changed. Save the image again." in changed

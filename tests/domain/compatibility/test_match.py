@@ -143,7 +143,7 @@ def test_a_task_a_domain_and_a_framework_that_do_not_exist() -> None:
     assert (line.code, line.images) == ("no_such_task", 9)
     assert (
         line.remedy
-        == "No image in the catalogue has 'segment'; there are tasks in the catalogue: export, Predict, Train."
+        == "No image in the catalogue has the task 'segment'. Images in the catalogue have the tasks export, Predict, Train."
     )
     (line,) = ask(domain="xx").summary
     assert line.code == "no_such_domain"

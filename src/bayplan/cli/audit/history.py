@@ -41,7 +41,7 @@ def history(
 ) -> None:
     """Show who changed what, the newest first.
 
-    With the values before and after. Of a password only that it changed is kept.
+    It shows the values before and after; of a password only that it was set, changed or cleared.
     """
     from datetime import UTC, datetime, timedelta
 

@@ -25,9 +25,9 @@ def apply(
     server: Server = None,
     output_format: Output = TABLE,
 ) -> None:
-    """Make the catalogue like files, all of it or nothing.
+    """Make the catalogue as files say, all of it or nothing.
 
-    It shows what will change, and asks before it does that.
+    It shows what will change, and asks before it changes anything.
     """
     from bayplan.cli import connection, output, prompt
     from bayplan.cli.catalogue_file import _plan, _plan_view

@@ -10,7 +10,7 @@ from bayplan.cli.options import TABLE, Output, Server
 def diff(files: Files, prune: Prune = False, server: Server = None, output_format: Output = TABLE) -> None:
     """Show what `apply` would change, field by field.
 
-    The exit code is 0 where that is nothing, and 3 where there are differences.
+    The exit code is 0 if nothing would change, and 3 if there are differences.
     """
     from bayplan.cli import connection, output
     from bayplan.cli.catalogue_file import _plan, _plan_view

@@ -23,7 +23,7 @@ def export(
 ) -> None:
     """Write the catalogue as a file that `apply` takes.
 
-    Without what bayplan ships, and without passwords of users.
+    The file is without what bayplan ships, and without passwords of users.
     """
     import json
 

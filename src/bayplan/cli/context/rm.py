@@ -16,7 +16,7 @@ def rm(
     yes: Yes = False,
     output_format: Output = TABLE,
 ) -> None:
-    """Forget contexts; the sessions at their servers stay."""
+    """Remove contexts; the sessions at their servers stay."""
     from bayplan.cli import removal
     from bayplan.cli.context import _view as view
     from bayplan.client import contexts

@@ -11,7 +11,7 @@ def use(
     name: Annotated[str, typer.Argument(metavar="NAME", help="The context's name.", show_default=False)],
     output_format: Output = TABLE,
 ) -> None:
-    """Have commands ask the server of this context."""
+    """Make a context the current one, whose server commands ask."""
     from bayplan.cli import connection, output
     from bayplan.cli.context import _view as view
     from bayplan.client import contexts

@@ -31,7 +31,7 @@ def rotate(
 ) -> None:
     """Give all images with these credentials another password.
 
-    The server first tries it at the registry.
+    The server first tries the new password at the registry.
     """
     from bayplan.cli import connection, output
 

@@ -60,7 +60,7 @@ _SCRIPTS = {Shell.bash: _BASH, Shell.zsh: _ZSH, Shell.fish: _FISH}
 def completion(
     shell: Annotated[Shell, typer.Argument(metavar="SHELL", help="bash, zsh or fish.", show_default=False)],
 ) -> None:
-    """Print a script by which a shell completes words.
+    """Print a script for completion in a shell.
 
     It completes commands, options, and names that the server has.
 

@@ -23,12 +23,12 @@ def explain(
 ) -> None:
     """Say what a code, grade, field or setting means.
 
-    WORD is a reason code, a grade, a field or a setting; without it all are listed.
+    WORD is a reason code, a grade, a field or a setting. Without it, all are listed.
 
     Fields are those of images and nodes, and the facts about images; settings are the BAYPLAN_... variables.
     """
     from bayplan.cli import output
-    from bayplan.domain.nearest import nearest
+    from bayplan.domain.nearest import mean, nearest
 
     words = _words.words()
     kinds = None if word is None else _words.KINDS.get(word.lower().removesuffix("s"))
@@ -41,7 +41,7 @@ def explain(
     key = key.upper() if key.lower().startswith("bayplan_") else key.lower().rpartition(".")[2]
     if key not in words:
         near = nearest(word, words)
-        advice = f"did you mean {' or '.join(near)}?" if near else "`bayplan explain` lists all words."
+        advice = mean(near) if near else "`bayplan explain` lists all words."
         raise NotFound(f"There is no reason code, grade, field or setting {word!r}; {advice}")
     return output.render(
         words[key], output_format, view=lambda entry: output.show(output.fields(entry.items())), name=lambda _entry: key

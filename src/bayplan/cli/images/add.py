@@ -61,8 +61,8 @@ def add(
 ) -> None:
     """Add an image, by its reference or by name and version.
 
-    With a reference alone the image is inspected, and only what it does not say is asked for. Options take precedence
-    over what it says. With a name and a version, give the rest by options.
+    With a reference alone, it inspects the image, and asks for what the image does not say. Options take precedence over
+    what the image says. With a name and a version, give the rest by options.
     """
     from bayplan.cli import connection, output
     from bayplan.cli.images import _add_interactive as add_interactive

@@ -25,7 +25,7 @@ def deprecate(
 ) -> None:
     """Deprecate images: they run as before, but are matched last.
 
-    A match that has one says so, with the reason and the image to use instead.
+    A match says that the image is deprecated, why, and which image to use instead.
     """
     from bayplan.cli import connection, lookup, removal
     from bayplan.cli.images import _view as image_view

@@ -18,7 +18,7 @@ def docker_config(
 ) -> None:
     """Print an image's credentials as a file for docker.
 
-    Or as a Secret for Kubernetes. It holds the password: write it where nobody else reads it.
+    --format kubernetes prints a Secret. The output has the password: write it where nobody else can read it.
     """
     from bayplan.cli import connection, lookup, output
 

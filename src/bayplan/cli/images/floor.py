@@ -6,7 +6,7 @@ from bayplan.cli.options import TABLE, ImagesWords, Output, Server
 def floor(images: ImagesWords, server: Server = None, output_format: Output = TABLE) -> None:
     """Show what images need: driver, GPUs, memory.
 
-    For each GPU that one runs on: from which driver on, and by which grade.
+    For each GPU that an image runs on, it shows from which driver on, and by which grade.
     """
     from bayplan.cli import connection, lookup, output
     from bayplan.cli.images import _floor_view as floor_view

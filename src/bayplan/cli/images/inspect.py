@@ -34,8 +34,8 @@ def inspect(
 ) -> None:
     """Show what an image says about itself in its registry.
 
-    Of an image of the catalogue, what is stored is shown, and with --store its registry is asked and the answer stored.
-    For a reference that no image of the catalogue has, the registry is asked, and nothing is stored.
+    For an image of the catalogue, it shows the stored inspection; with --store it inspects the image now and stores the result.
+    For any other reference, it inspects the image now and stores nothing.
     """
     from bayplan.cli import connection, output
     from bayplan.cli.images import _inspection_view as inspection_view

@@ -18,7 +18,7 @@ def rm(
     server: Server = None,
     output_format: Output = TABLE,
 ) -> None:
-    """Delete images; they can be reinstated, unless it is --hard.
+    """Delete images; `reinstate` undoes it, but not with --hard.
 
     It says which nodes have them, which rules name them and who added them, and asks first.
     """

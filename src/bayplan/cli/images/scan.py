@@ -18,10 +18,10 @@ def scan(
     server: Server = None,
     output_format: Output = TABLE,
 ) -> None:
-    """Have the server read an image's files, and show facts.
+    """Let the server read an image's files, and show facts.
 
-    It reads them in the image's registry. An image that was not inspected is inspected first. It takes as long as pulling the image,
-    and goes on where the command is ended.
+    It reads them in the image's registry. An image that was not inspected is inspected first. It takes as long as pulling the image.
+    If you stop the command, the server goes on.
     """
     from bayplan.cli import connection, lookup, output
     from bayplan.cli.images import _facts_view as facts_view

@@ -34,7 +34,7 @@ def set_facts(
 ) -> None:
     """Enter facts about an image by hand.
 
-    They go before what a scan, its registry and the tables say.
+    They take precedence over the facts of scans, registries and tables.
     """
     from bayplan.cli import connection, lookup, output
     from bayplan.cli.images import _facts_view as facts_view

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 def undeprecate(images: ImagesWords, server: Server = None, output_format: Output = TABLE) -> None:
-    """Take the deprecation of images back."""
+    """Remove the deprecation of images."""
     from bayplan.cli import connection, lookup, removal
     from bayplan.cli.images import _view as image_view
 

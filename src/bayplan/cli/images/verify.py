@@ -44,8 +44,8 @@ def verify(
 ) -> None:
     """Check images in their registries, and list faults.
 
-    Without an IMAGE: those that were not ok or never checked. The server does the work, and goes on with it when this
-    command is stopped.
+    Without an IMAGE, it checks those that were not ok or never checked. The server does the work, and goes on with it if you
+    stop this command.
     """
     from bayplan.cli import connection, output
     from bayplan.cli.images import _check_view as check_view

@@ -10,6 +10,7 @@ from typing import Any, Literal
 from bayplan.clock import now
 from bayplan.domain.reference import Reference
 from bayplan.errors import NotFound
+from bayplan.registry.errors import RegistryError
 from bayplan.registry.inspection_cache import InspectionCache
 
 Origin = Literal["registry", "cache", "folder", "catalogue"]
@@ -34,8 +35,11 @@ def inspect_image(text: str, *, offline: bool) -> Inspected:
     from bayplan.registry import layout
 
     if layout.is_local(text):
-        image = layout.local_image(text)
-        content = asyncio.run(_inspection(image.client, image.reference))
+        try:
+            image = layout.local_image(text)
+            content = asyncio.run(_inspection(image.client, image.reference))
+        except RegistryError as error:
+            raise error.of_files() from None
         named = replace(image.reference, digest=None)
         return Inspected(named, image.digest, content["platforms"], "folder", image.path)
     reference = Reference.parse(text, field="image")

@@ -6,10 +6,10 @@ from bayplan.cli.options import TABLE, Output
 def probe(*, output_format: Output = TABLE) -> None:
     """Show what this machine has: GPUs, driver, toolkit.
 
-    And what could not be read, and why.
+    It also shows what could not be read, and why.
 
-    It needs no server and changes nothing. The exit code is 0 without a GPU, too.
-    The JSON has a `worker` that `bayplan check IMAGE -` and the API's match take.
+    It needs no server and changes nothing. The exit code is 0 also without a GPU.
+    The JSON has a `worker`, which `bayplan check IMAGE -` and the API's match take.
     """
     from bayplan.agent import here
     from bayplan.agent.probe_process import RunningProbe

@@ -30,7 +30,7 @@ def described_node(
         return facts or None
     if not cpu_only and not facts.keys() & OF_A_GPU:
         raise UsageError(
-            "Say which node: --here, --node, or --driver and --compute-capability, or --cpu-only for one without GPU. "
-            "In place of the capability its name will do, as in --gpu 4090."
+            "Name the node: --here for this machine, --node for one of the catalogue, --cpu-only for one without GPU, or "
+            "--gpu and --driver for any other, as in --gpu 4090 --driver 550.120."
         )
     return facts

@@ -18,8 +18,8 @@ def fit(
 ) -> None:
     """Show on which nodes an image runs, best first.
 
-    Kinds that do not run it come last, with the reasons and what would change it.
-    Options replace what is known of the nodes: --driver 570.211.01 asks what another driver would do.
+    Kinds of nodes that do not run it come last, with the reasons and what would change that.
+    Options replace facts of the nodes: --driver 570.211.01 asks what another driver would do.
     """
     from bayplan.cli import connection, lookup, output
     from bayplan.cli.images import _view as image_view

@@ -51,8 +51,8 @@ def match(
     """Show which images run on a node, best first.
 
     The node is one of the catalogue (--node), this machine (--here), or what the options describe.
-    Without --framework the result is grouped by framework, with so many of each (--limit); JSON is the API's flat list.
-    Where none runs, it says what stands in the way and what would change that.
+    Without --framework the result is grouped by framework, with at most --limit images of each; JSON is the API's flat list.
+    If no image runs, it says what stands in the way, and what would change that.
     """
     from bayplan.cli import connection, output
     from bayplan.cli.matching import _view as match_view

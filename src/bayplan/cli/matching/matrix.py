@@ -29,7 +29,7 @@ def matrix(
 ) -> None:
     """Show which images run on which nodes, all at once.
 
-    Images that need the same are one row, nodes that offer the same one column. csv is for spreadsheets, markdown for wikis and
+    Images that need the same are one row, nodes that offer the same are one column. csv is for spreadsheets, markdown for wikis and
     pull requests, svg is a picture: `bayplan matrix -o svg > matrix.svg`. `bayplan why IMAGE --node NODE` gives the reasons.
     """
     from bayplan.cli import connection, output

@@ -21,12 +21,15 @@ def what_if(
     nodes: Annotated[
         list[str] | None,
         typer.Option(
-            metavar="FACT=VALUE", help="Of which nodes: 'gpu=RTX 4090', 'driver=<550', label=zone=a; repeat it."
+            metavar="FACT=VALUE",
+            help="The nodes for --set and --driver: 'gpu=RTX 4090', 'driver=<550', label=zone=a; repeat it.",
         ),
     ] = None,
     node: Annotated[
         list[str] | None,
-        typer.Option(metavar="NODE", help="Of which node: its key, or machine#index; repeat it [default: all]"),
+        typer.Option(
+            metavar="NODE", help="A node for --set and --driver: its key, or machine#index; repeat it [default: all]"
+        ),
     ] = None,
     add: Annotated[
         list[str] | None, typer.Option(metavar="NODES", help="Add nodes: '8x H100 SXM,580.95'; repeat it.")
@@ -35,7 +38,9 @@ def what_if(
     retire: Annotated[list[str] | None, typer.Option(metavar="IMAGE", help="Retire an image; repeat it.")] = None,
     add_image: Annotated[
         list[str] | None,
-        typer.Option(metavar="REFERENCE|FILE", help="Add an image: its registry is asked, or a file has its fields."),
+        typer.Option(
+            metavar="REFERENCE|FILE", help="Add an image: a reference, which is inspected, or a file with its fields."
+        ),
     ] = None,
     file: Annotated[
         Path | None, typer.Option("--file", "-f", metavar="FILE", help="A file of changes, which come first.")
@@ -47,8 +52,8 @@ def what_if(
 
     Nothing is changed.
 
-    The verdicts before and after, which images gain their first node or lose their last, and which nodes gain or lose every image
-    for a task, with the reasons. Changes are made in the order in which help lists their options.
+    It shows the verdicts before and after, which images gain their first node or lose their last, and which nodes gain or lose
+    every image for a task, with the reasons. The changes apply in the order of the options below.
     """
     from bayplan.cli import connection, output
     from bayplan.cli.matching import _changes as changes_of

@@ -36,7 +36,7 @@ def why(
 ) -> None:
     """Show whether an image runs on a node, and why.
 
-    Every reason is given, with what would change it, and for an image that runs the command that runs it.
+    It shows every reason, what would change it, and, if the image runs, the command that runs it.
     """
     from bayplan.cli import connection, lookup, output
     from bayplan.cli.images import _view as image_view

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 def rm(nodes: NodesWords, yes: Yes = False, server: Server = None, output_format: Output = TABLE) -> None:
     """Remove nodes.
 
-    It says whose they are, which images they have and which rules name them, and asks first.
+    It says which worker they belong to, which images they have and which rules name them, and asks first.
     """
     from bayplan.cli import connection, removal
     from bayplan.cli.nodes import _view as node_view

@@ -25,8 +25,8 @@ def upgrades(
 ) -> None:
     """Show the driver upgrades worth making, the best marked.
 
-    For each kind of nodes: the maintained driver branches that support its GPU, until when, which images run with them that do
-    not now, and which no longer run. `bayplan what-if` asks about one of them.
+    For each kind of nodes, it shows the maintained driver branches that support its GPU, until when they are maintained, which
+    images they unlock, and which no longer run with them. `bayplan what-if` asks about one of them.
     """
     from bayplan.cli import connection, output
     from bayplan.cli.nodes import _upgrades_view as upgrades_view

@@ -24,8 +24,8 @@ def add(
 ) -> None:
     """Add a rule: its images are desired on its nodes.
 
-    As far as these run there. Without an option about nodes it is for all. Options of one kind add to each other, of several
-    kinds all have to be met, and each label too. What there is not is refused, but for labels.
+    An image is desired only on nodes that run it. Without an option about nodes, the rule is for all nodes. If you repeat an
+    option, one of its values must fit (of --label each); different options must all fit. Unknown names are refused, but not labels.
     """
     from bayplan.cli import connection, output
     from bayplan.cli.prefetch import _options as options

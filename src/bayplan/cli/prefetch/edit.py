@@ -35,8 +35,8 @@ def edit(
 ) -> None:
     """Change fields of a rule: those that options name.
 
-    The options about images take the place of all that the rule says about images, those about nodes of all that it says
-    about nodes; --nodes-filter '{}' is all nodes.
+    Options about images replace all that the rule says about images, options about nodes all that it says about nodes;
+    --nodes-filter '{}' is all nodes.
     """
     from bayplan.cli import connection, output
     from bayplan.cli.prefetch import _options as options

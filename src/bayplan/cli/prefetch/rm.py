@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 def rm(rules: RuleNames, yes: Yes = False, server: Server = None, output_format: Output = TABLE) -> None:
     """Remove rules.
 
-    Workers remove what no other rule gives them, and no container uses. It says what the rules are for, and asks first.
+    Workers remove images that no other rule names for them and that no container uses. It says what the rules name, and asks first.
     """
     from bayplan.cli import connection, removal
     from bayplan.cli.prefetch import _view as prefetch_view

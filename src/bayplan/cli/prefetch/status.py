@@ -18,9 +18,9 @@ def status(
     server: Server = None,
     output_format: Output = TABLE,
 ) -> None:
-    """Show how many of its desired images each machine has.
+    """Show how many of its desired images each worker has.
 
-    With --node the images of that node, with --image the nodes of that image.
+    --node shows the images of a node, --image the nodes of an image.
     """
     from bayplan.cli import connection, lookup, output, sorting
     from bayplan.cli.prefetch import _view as prefetch_view

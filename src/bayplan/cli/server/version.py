@@ -17,7 +17,7 @@ class Versions(TypedDict):
 
 
 def version(server: Server = None, output_format: Output = TABLE) -> None:
-    """Say which bayplan this is, and which one the server is.
+    """Show the versions of bayplan and of the server.
 
     It needs neither a server nor a session.
     """

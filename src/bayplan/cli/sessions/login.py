@@ -26,7 +26,7 @@ def login(
 ) -> None:
     """Log in to a server.
 
-    Commands ask it from then on. The session lasts for days.
+    Commands ask this server from then on. The session lasts for days.
     """
     from bayplan.cli import connection
     from bayplan.client import Client, Tokens, contexts, stored_sessions

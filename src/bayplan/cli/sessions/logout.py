@@ -6,7 +6,7 @@ from bayplan.cli.options import Server
 
 
 def logout(server: Server = None) -> None:
-    """Log out of a server: forget the session."""
+    """Log out of a server, and remove the session."""
     from bayplan.cli import connection
     from bayplan.client import stored_sessions
 

@@ -33,7 +33,7 @@ def create(
 ) -> None:
     """Make a token with which a program acts for you.
 
-    The program has it in BAYPLAN_TOKEN.
+    Give it to the program in BAYPLAN_TOKEN.
     """
     from bayplan.cli import connection, output
 

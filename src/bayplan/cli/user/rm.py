@@ -20,7 +20,7 @@ def rm(
 ) -> None:
     """Deactivate users; for staff.
 
-    Their sessions and tokens end, and what they made stays; it says what that is, and asks first. `bayplan user set NAME
+    Their sessions and tokens end, and what they added stays; it says what that is, and asks first. `bayplan user set NAME
     --active` lets them log in again.
     """
     from bayplan.cli import removal

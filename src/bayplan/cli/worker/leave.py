@@ -15,7 +15,7 @@ def leave(
     state: State = None,
     output_format: Output = TABLE,
 ) -> None:
-    """Leave the server: its nodes go, and the credential ends."""
+    """Leave the server: remove the nodes, end the credential."""
     from bayplan.agent import membership
     from bayplan.agent.credential import read
     from bayplan.cli import output, prompt

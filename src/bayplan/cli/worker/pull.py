@@ -55,7 +55,7 @@ def pull(
 ) -> None:
     """Pull the image that runs best here, or the named IMAGE.
 
-    It is pulled by the digest in the catalogue, and its reference is printed, as in:
+    It pulls the image by the digest in the catalogue, and prints its reference, as in:
     docker run --gpus device=0 $(bayplan worker pull --task train --domain od)
     """
     from bayplan.agent import container, membership, orphans

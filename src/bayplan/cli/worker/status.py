@@ -19,9 +19,9 @@ def status(
     state: State = None,
     output_format: Output = TABLE,
 ) -> None:
-    """Show what this machine is to its server.
+    """Show this machine as its server knows it.
 
-    And what has changed since it last reported. The exit code says what does not work:
+    It also shows what has changed since the last report. The exit code says what does not work:
     3 the server, 4 the credential, 5 the engine, 6 the hardware probe.
     """
     from bayplan.agent import membership

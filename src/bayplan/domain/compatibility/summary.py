@@ -154,9 +154,9 @@ def _instead(code: ReasonCode, query: MatchQuery, index: CatalogueIndex, images:
         )
         names = set(index.attributes[attribute].within(images))
         near = did_you_mean(value, sorted(names))
-    existing = f"{plural} {others}: {_listed(names)}" if names else f"no image {others}"
-    there_are = f"{near} There are" if near else "there are"
-    return SummaryLine(code, images.bit_count(), f"No image {others} has {value!r}; {there_are} {existing}.")
+    missing = f"No image {others} has the {plural.removesuffix('s')} {value!r}{f'; {near}' if near else '.'}"
+    existing = f"Images {others} have the {plural} {_listed(names)}." if names else f"There is no image {others}."
+    return SummaryLine(code, images.bit_count(), f"{missing} {existing}")
 
 
 def query_without(query: MatchQuery, code: ReasonCode) -> str:
