@@ -47,6 +47,7 @@ def test_each_mistake_is_beside_its_field(as_user: PageClient) -> None:
     [
         ({"add": "6000x L4\n6000x L4"}, "add", "10,000 nodes at most"),
         ({"retire": ",".join(map(str, range(1, 200)))}, "retire", "Write at most 100"),
+        ({"retire": "x" * 5_000}, "retire", "is longer than any name"),
         ({"image": "train"}, "image", "Write its CUDA release, or cpu"),
         ({"image": "cpu, PyTorch 2.8.0, MXNet 1"}, "image", "'MXNet 1' is no task"),
         ({"image": "CUDA 99.9"}, "image", "99.9"),

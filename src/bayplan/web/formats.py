@@ -55,6 +55,11 @@ def value_in_words(name: str, value: object) -> str:
     return str(value)
 
 
+def short(text: str, letters: int) -> str:
+    """Gives a text of at most so many letters, the last one "…" where some are left out."""
+    return text if len(text) <= letters else f"{text[: letters - 1]}…"
+
+
 FILTERS: Mapping[str, Callable[..., Any]] = {
     "moment": moment,
     "ago": ago,

@@ -4,6 +4,7 @@ from bayplan.domain.compatibility.groups import KindOfNodes
 from bayplan.domain.nearest import did_you_mean
 from bayplan.errors import Invalid
 from bayplan.server.context import Context
+from bayplan.web.formats import short
 
 _MOST_KINDS = 250
 """The kinds that can be chosen from the list, those with the most nodes."""
@@ -18,7 +19,7 @@ async def kind_options(context: Context, version: int, chosen: str) -> list[tupl
     if (place := fleet.by_identifier.get(chosen)) is not None:
         largest.add(place)
     return [
-        (fleet.kinds[place].identifier, f"{_short(fleet.titles[place])} ({fleet.sizes[place]:,})")
+        (fleet.kinds[place].identifier, f"{short(fleet.titles[place], _MOST_LETTERS)} ({fleet.sizes[place]:,})")
         for place in sorted(largest)
     ]
 
@@ -32,7 +33,3 @@ async def kind_named(context: Context, version: int, text: str) -> KindOfNodes:
         return fleet.kinds[list(fleet.titles).index(text)]
     near = did_you_mean(text, fleet.titles) or "choose one of the list."
     raise Invalid.at("kind", "unknown_reference", f"There is no kind {text!r} now; {near}")
-
-
-def _short(title: str) -> str:
-    return title if len(title) <= _MOST_LETTERS else f"{title[: _MOST_LETTERS - 1]}…"

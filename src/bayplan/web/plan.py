@@ -20,7 +20,7 @@ from bayplan.server.what_if import queries
 from bayplan.web.form import Form, parse_body
 from bayplan.web.kinds import kind_options
 from bayplan.web.listing import Pager, address_with, pager
-from bayplan.web.matrix import MOST_CELLS, MOST_COLUMNS, MOST_ROWS
+from bayplan.web.matrix import MOST_COLUMNS, MOST_ROWS
 from bayplan.web.page import PageCall, PageRoute
 from bayplan.web.plan_changes import gains, totals
 from bayplan.web.plan_form import CHOOSING, FIELDS, OF_PLAN, PlanForm, PlanParameters, placed, read_plan, without_field
@@ -28,6 +28,8 @@ from bayplan.web.plan_matrix import MARKS, plan_picture
 from bayplan.web.rendering import rendered
 from bayplan.web.upgrades import UPGRADE_COLUMNS, shown_upgrades
 
+MOST_CELLS = 1_200
+"""The cells of one page, where each may have two grades and a link: as many have 190 kB."""
 _KINDS = 20
 """The kinds whose upgrades a page shows."""
 

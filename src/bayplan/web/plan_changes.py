@@ -7,9 +7,12 @@ from bayplan.domain.compatibility.verdict import Grade, Reason
 from bayplan.domain.compatibility.what_if import ImagesChange, NodesChange
 from bayplan.domain.node_names import NodeName
 from bayplan.server.what_if.queries import PlannedFleet
+from bayplan.web.formats import short
 
 _NAMED_AT_MOST = 4
 _MOST_ENTRIES = 10
+_MOST_LETTERS = 80
+"""The letters of a name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,12 +126,16 @@ class _Names:
             return Name(f"new image {-pk}")
         order = self.planned.before.index.order
         place = order.place(pk)
-        return Name(f"image {pk}" if place is None else ":".join(order.entries[place][4]), f"/images/{pk}")
+        return Name(f"image {pk}" if place is None else _short(":".join(order.entries[place][4])), f"/images/{pk}")
 
     def _node(self, pk: int) -> Name:
         if pk < 0:
             return Name(f"new node {-pk}")
-        return Name(self.nodes[pk].label if pk in self.nodes else f"node {pk}", f"/nodes/{pk}")
+        return Name(_short(self.nodes[pk].label) if pk in self.nodes else f"node {pk}", f"/nodes/{pk}")
+
+
+def _short(text: str) -> str:
+    return short(text, _MOST_LETTERS)
 
 
 def _deciding(reasons: Sequence[Reason]) -> list[Reason]:

@@ -23,6 +23,7 @@ from bayplan.server.matching.queries import CatalogueSnapshot
 from bayplan.server.what_if import queries
 from bayplan.server.what_if.queries import Plan
 from bayplan.web.form import parse_body
+from bayplan.web.formats import short
 from bayplan.web.kinds import kind_named
 from bayplan.web.matrix_filters import OF_NODES, names, nodes_filter
 from bayplan.web.page import PageCall
@@ -45,6 +46,7 @@ FIELDS: Mapping[str, str] = {
 }
 """The fields in their order, with their labels."""
 _MOST_NAMES, _MOST_MISTAKES = 100, 5
+_MOST_LETTERS = 500
 _LINES, _ITEMS = re.compile(r"[\n;]+"), re.compile(r"[\n;,]+")
 # How the API begins a sentence on a field.
 _OF_API = re.compile(r"^The field '[\w.]+': ")
@@ -161,6 +163,9 @@ class _Reading:
         items = [item for part in separators.split(self._texts.get(field, "")) if (item := " ".join(part.split()))]
         if len(items) > _MOST_NAMES:
             self._wrong(field, f"Write at most {_MOST_NAMES}; these are {len(items):,}.")
+            return []
+        if long := next((item for item in items if len(item) > _MOST_LETTERS), ""):
+            self._wrong(field, f"{short(long, 40)!r} is longer than any name.")
             return []
         return list(dict.fromkeys(items)) if field != "add" else items
 

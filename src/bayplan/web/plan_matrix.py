@@ -13,6 +13,7 @@ from bayplan.domain.worker_text import written_worker
 from bayplan.exports.matrix_picture import SIGNS, PicturedImage, group_titles, kind_title
 from bayplan.server.matching.queries import facts_shown
 from bayplan.server.what_if.queries import PlannedFleet
+from bayplan.web.formats import short
 
 MARKS: Mapping[str, tuple[str, str]] = {
     "gains": ("▲", "runs, and did not run before"),
@@ -36,6 +37,8 @@ class PlanCell:
     """Where its reasons are; empty where there is no page of them."""
 
 
+_MOST_LETTERS = 120
+"""The letters of a title."""
 _NEVER = PlanCell("−", "", "", "")
 
 
@@ -79,7 +82,7 @@ def plan_picture(
     names = group_titles([[_pictured(planned, pk) for pk in row.members] for row in rows])
     shown = [
         PlanRow(
-            PlanHead(title, len(row.members), *comparison.nodes(row), _line_mark(row)),
+            PlanHead(short(title, _MOST_LETTERS), len(row.members), *comparison.nodes(row), _line_mark(row)),
             [_cell(comparison, row, column, driver) for column in columns],
         )
         for title, row in zip(names, rows, strict=True)
@@ -99,7 +102,7 @@ def _column(planned: PlannedFleet, titles: Mapping[str, str], line: Line) -> Pla
     assert kind is not None
     tables = planned.catalogue.tables
     facts = facts_shown(kind.node, tables)
-    title = titles.get(kind.identifier) or kind_title(facts)
+    title = short(titles.get(kind.identifier) or kind_title(facts), _MOST_LETTERS)
     if old is not None and new is not None and not line.is_same:
         title = f"{title} → {_difference(old.node, new.node)}"
     path = f"/ask?{urlencode({'worker': written_worker(facts, tables)})}" if old is None else ""

@@ -11,6 +11,7 @@ from bayplan.domain.versions import DriverVersion, read
 from bayplan.server.context import Context
 from bayplan.server.matching.queries import CatalogueSnapshot, today
 from bayplan.server.what_if import queries
+from bayplan.web.formats import short
 from bayplan.web.listing import TableColumn
 
 UPGRADE_COLUMNS = (
@@ -23,6 +24,8 @@ UPGRADE_COLUMNS = (
     TableColumn("Breaks"),
 )
 _NAMED_AT_MOST = 3
+_MOST_LETTERS = 80
+"""The letters of a name or a title."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +94,7 @@ async def shown_upgrades(
         rows = [_upgrade(upgrade, upgrade is each.best, named, path) for upgrade in each.upgrades]
         shown.append(
             ShownKind(
-                titles[kind.identifier],
+                short(titles[kind.identifier], _MOST_LETTERS),
                 sizes[kind.identifier],
                 _day(branch),
                 branch is not None and is_maintained(branch, today()),
@@ -136,7 +139,7 @@ def _named(catalogue: CatalogueSnapshot, pks: Iterable[int], code: str) -> Named
     for pk in every[:_NAMED_AT_MOST]:
         place = order.place(pk)
         assert place is not None
-        images.append((pk, ":".join(order.entries[place][4])))
+        images.append((pk, short(":".join(order.entries[place][4]), _MOST_LETTERS)))
     return NamedImages(len(every), images, code)
 
 
