@@ -4,8 +4,9 @@ Rows are places, and each value of a facet is the set of the rows that have it, 
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
+from operator import attrgetter
 from typing import Any
 
 from bayplan.domain.compatibility.bits import Bits, from_places, places
@@ -38,12 +39,18 @@ class ImageRow:
     registry: str
     """The host of its registry, as references name it."""
 
-    @property
-    def text(self) -> str:
-        """What a search looks through."""
+    text: str = field(init=False, repr=False, compare=False)
+    """What a search looks through."""
+    by_name: tuple[str, str, str, int] = field(init=False, repr=False, compare=False)
+    """Its place in the order of names and versions."""
+
+    def __post_init__(self) -> None:
+        """Works out once what every table with this row needs: after a change the other rows stay as they are."""
         framework = f"{self.framework} {self.framework_version}"
         words = (self.name, self.version, self.reference, framework, self.domain, *self.tasks, self.licence or "")
-        return "\n".join(words).casefold()
+        object.__setattr__(self, "text", "\n".join(words).casefold())
+        by_name = (self.name.casefold(), self.name, sort_key(self.version), self.pk)
+        object.__setattr__(self, "by_name", by_name)
 
 
 FACETS: Mapping[str, Callable[[ImageRow], Iterable[str]]] = {
@@ -70,16 +77,11 @@ ORDERS: Mapping[str, Callable[[ImageRow], Key]] = {
 """By the name of an order: the key of an image, None for one that comes last either way."""
 
 
-def _by_name(row: ImageRow) -> tuple[str, str, str, int]:
-    return row.name.casefold(), row.name, sort_key(row.version), row.pk
-
-
 class ImageTable:
     """The images by name and version, and what they can be narrowed to."""
 
     def __init__(self, rows: Iterable[ImageRow]) -> None:
-        self.rows: Sequence[ImageRow] = sorted(rows, key=_by_name)
-        self._texts = [row.text for row in self.rows]
+        self.rows: Sequence[ImageRow] = sorted(rows, key=attrgetter("by_name"))
         members: dict[str, dict[str, list[int]]] = {name: {} for name in FACETS}
         for place, row in enumerate(self.rows):
             for name, values in FACETS.items():
@@ -138,7 +140,7 @@ class ImageTable:
         found = list(places(within))
         for word in words:
             folded = word.casefold()
-            found = [place for place in found if folded in self._texts[place]]
+            found = [place for place in found if folded in self.rows[place].text]
         return from_places(found, len(self.rows))
 
     def ordered(self, within: Bits, order: str, keys: Mapping[int, Key] | None = None) -> list[ImageRow]:
