@@ -32,4 +32,4 @@ def _is_of(page: PageRoute, link: str) -> bool:
     pattern = re.escape(page.path).replace(r"\{pk\}", "[0-9]+")
     pattern = re.sub(r"\\\{\w+\\\}", "[^/]+", pattern)
     path = link.partition("?")[0]
-    return re.fullmatch(pattern, path) is not None and not any(path == other.path for other in PAGES)
+    return re.fullmatch(pattern, path) is not None and not any(path == other.path != page.path for other in PAGES)

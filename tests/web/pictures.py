@@ -68,7 +68,7 @@ class Picture:
 
 _PLAN = "/plan?gpu=A100&to=580.95.05&add=4x+H100+SXM%2C580.95"
 _ASK = "/ask?worker=RTX+4090%2C+550.120&task=train"
-_WHOLE_MATRIX = 2040
+_WHOLE_MATRIX = 2100
 """The window in which all kinds of the example fleet are seen."""
 PICTURES = (
     Picture("overview", "/", height=500),
@@ -80,6 +80,7 @@ PICTURES = (
     Picture("ask", _ASK, height=1000),
     Picture("matrix", "/matrix", width=_WHOLE_MATRIX, height=900),
     Picture("plan", _PLAN, height=1200),
+    Picture("outdated", "/images/outdated"),
     Picture("registries", "/registries", height=640),
     Picture("prefetch", "/prefetch", height=500),
     Picture("history", "/history?resource=docker"),
