@@ -83,13 +83,23 @@ def gains(planned: PlannedFleet, names: Mapping[int, NodeName]) -> list[Gains]:
     lists = (
         ("Images that gain their first node", False, [namer.of_images(each) for each in answer.images_gained]),
         ("Images that lose their last node", True, [namer.of_images(each) for each in answer.images_lost]),
-        ("Nodes that gain a task", False, [namer.of_nodes(each) for each in answer.nodes_gained]),
-        ("Nodes that lose a task", True, [namer.of_nodes(each) for each in answer.nodes_lost]),
+        ("Nodes that gain a task", False, [namer.of_nodes(each) for each in _merged(answer.nodes_gained)]),
+        ("Nodes that lose a task", True, [namer.of_nodes(each) for each in _merged(answer.nodes_lost)]),
     )
     return [
         Gains(title, "▼" if is_loss else "▲", is_loss, entries[:_MOST_ENTRIES], max(0, len(entries) - _MOST_ENTRIES))
         for title, is_loss, entries in lists
         if entries
+    ]
+
+
+def _merged(changes: Sequence[NodesChange]) -> list[NodesChange]:
+    """The changes of several kinds of nodes in one where the task, the image and the reasons are the same."""
+    alike: dict[tuple[str, int, Grade | None, tuple[Reason, ...]], list[int]] = {}
+    for change in changes:
+        alike.setdefault((change.task, change.image, change.grade, change.reasons), []).extend(change.nodes)
+    return [
+        NodesChange(task, tuple(nodes), image, grade, reasons) for (task, image, grade, reasons), nodes in alike.items()
     ]
 
 
