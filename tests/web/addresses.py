@@ -10,6 +10,7 @@ MORE: Mapping[str, tuple[str, ...]] = {
     "/nodes": ("/nodes?gpu=a&driver=%3E%3D535&sort=-driver&silent=true&label=zone&host=example",),
     "/history": ("/history?resource=docker&object=1&user=admin&since=7d", "/history?user=nobody-of-that-name"),
     "/audit": ("/audit?image=1&kind=user&name=admin&since=2026-01-01",),
+    "/tokens": ("/tokens?ended=true&everyone=true",),
     "/users": ("/users?q=a&sort=-user",),
     "/login": ("/login?next=/images",),
     "/images": ("/images?q=pytorch&framework=PyTorch&cuda=none&sort=-nodes", "/images?q=nothing-is-called-so"),

@@ -85,6 +85,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
             client.post("/v1/users/create", json=body).raise_for_status()
             rule = catalogue.prefetch(name="PyTorch for training", images=PYTORCH)
             client.post("/v1/prefetch/create", json=rule).raise_for_status()
+            client.post("/v1/tokens/create", json={"name": "first", "scopes": ["read"]}).raise_for_status()
         yield server
 
 

@@ -18,6 +18,7 @@ from bayplan.web import (
     plan,
     prefetch,
     registries,
+    tokens,
     users,
 )
 from bayplan.web.page import PageRoute
@@ -39,6 +40,7 @@ PAGES: tuple[PageRoute, ...] = (
     *history.PAGES,
     *audit.PAGES,
     *users.PAGES,
+    *tokens.PAGES,
     *account.PAGES,
     *log_in.PAGES,
 )

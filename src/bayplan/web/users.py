@@ -147,6 +147,9 @@ async def change_user(context: Context, call: PageCall[NoParameters]) -> Respons
     try:
         values = {**_values(call.form), "is_staff": call.form.is_checked("is_staff")}
         changes = parse_body(values, UserPatch).model_dump(exclude_unset=True)
+        existing, _ = await loaded(context, call, call.pk)
+        if all(existing[name] == value for name, value in changes.items()):  # the history has no entry of nothing
+            return see_other(call.request, f"/users/{call.pk}", "Nothing was changed.")
         changed = await _change(context, call, changes, if_match=call.form.text("tag") or None)
     except (Invalid, Conflict, PreconditionFailed) as error:
         return await _shown(context, call, call.form.with_mistakes(error), status_of(error))
@@ -154,9 +157,7 @@ async def change_user(context: Context, call: PageCall[NoParameters]) -> Respons
 
 
 async def password_form(context: Context, call: PageCall[NoParameters]) -> Response:
-    """Shows the form for a user's new password; one's own is on the page of one's account."""
-    if call.pk == call.principal.user:
-        return see_other(call.request, "/account")
+    """Shows the form for a user's new password; for oneself, the way to the page of one's account."""
     return await _password_form(context, call, call.form, 200)
 
 
@@ -172,6 +173,7 @@ async def _password_form(context: Context, call: PageCall[NoParameters], form: F
         status,
         form=form,
         user=existing,
+        is_oneself=call.pk == call.principal.user,
         above=above,
         hint=new_password.HINT,
     )

@@ -7,7 +7,7 @@ from typing import Any
 from bayplan.clock import timestamp
 from bayplan.db.database import Transaction
 from bayplan.db.principal import Principal
-from bayplan.errors import Forbidden, Invalid
+from bayplan.errors import Forbidden, Invalid, NotFound
 from bayplan.schemas.tokens import STAFF_SCOPES, ApiTokenCreate
 from bayplan.server.auth.api_tokens import new_token
 from bayplan.server.auth.machine_secrets import hashed
@@ -51,10 +51,34 @@ async def list_tokens(
     context: Context, principal: Principal, *, of_everyone: bool, include_inactive: bool
 ) -> Sequence[Object]:
     """Gives the principal's tokens; or those `of_everyone`, for staff, which raises `Forbidden` for others."""
+    owner, good_at = _listed(context, principal, of_everyone=of_everyone, include_inactive=include_inactive)
+    return await store.list_tokens(context.db, owner, good_at)
+
+
+async def page(
+    context: Context, principal: Principal, *, of_everyone: bool, include_inactive: bool, limit: int, offset: int
+) -> tuple[Sequence[Object], int]:
+    """Gives a part of the tokens that `list_tokens` gives, by name, and how many they are."""
+    owner, good_at = _listed(context, principal, of_everyone=of_everyone, include_inactive=include_inactive)
+    return await store.page(context.db, owner, good_at, limit, offset)
+
+
+def _listed(
+    context: Context, principal: Principal, *, of_everyone: bool, include_inactive: bool
+) -> tuple[int | None, str | None]:
+    """Whose tokens are listed, None for all, and when they have to be valid, None for any."""
     if of_everyone and not principal.is_staff:
         raise Forbidden("Only staff may list the tokens of others: leave out 'everyone'.")
     good_at = None if include_inactive else timestamp(context.tokens.clock())
-    return await store.list_tokens(context.db, None if of_everyone else principal.user, good_at)
+    return None if of_everyone else principal.user, good_at
+
+
+async def token(context: Context, principal: Principal, pk: int) -> Object:
+    """Gives a token that the principal may revoke; raises `NotFound`."""
+    stored = await store.load(context.db, pk)
+    if stored is None or stored["revoked"] is not None or not (principal.is_staff or stored["owner"] == principal.name):
+        raise NotFound(f"You have no valid token with pk {pk}: POST /v1/tokens/list lists your valid tokens.")
+    return stored
 
 
 async def revoke(context: Context, principal: Principal, pk: int) -> None:

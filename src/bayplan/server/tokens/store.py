@@ -70,11 +70,22 @@ async def add(tx: Transaction, token: TokenToStore) -> int:
 async def list_tokens(db: Database, owner: int | None, good_at: str | None) -> list[Row]:
     """Gives the tokens of an owner, or of all (None), by pk; only those that are good at that time, unless it is None."""
     statement = sa.select(*_SHOWN).join(_USERS, _USERS.c.pk == _TOKENS.c.owner).order_by(_TOKENS.c.pk)
-    if owner is not None:
-        statement = statement.where(_TOKENS.c.owner == owner)
-    if good_at is not None:
-        statement = statement.where(_TOKENS.c.revoked.is_(None), _TOKENS.c.expires > good_at)
-    return [dict(zip(_NAMES, row, strict=True)) for row in await fetch_all(db, statement)]
+    rows = await fetch_all(db, statement.where(*_conditions(owner, good_at)))
+    return [dict(zip(_NAMES, row, strict=True)) for row in rows]
+
+
+async def page(db: Database, owner: int | None, good_at: str | None, limit: int, offset: int) -> tuple[list[Row], int]:
+    """Gives a part of the tokens that `list_tokens` gives, by name, and how many they are."""
+    conditions = _conditions(owner, good_at)
+    statement = sa.select(*_SHOWN).join(_USERS, _USERS.c.pk == _TOKENS.c.owner).where(*conditions)
+    rows = await fetch_all(db, statement.order_by(_TOKENS.c.name, _TOKENS.c.pk).limit(limit).offset(offset))
+    total = await fetch_all(db, sa.select(sa.func.count()).select_from(_TOKENS).where(*conditions))
+    return [dict(zip(_NAMES, row, strict=True)) for row in rows], total[0][0]
+
+
+def _conditions(owner: int | None, good_at: str | None) -> list[sa.ColumnElement[bool]]:
+    conditions: list[sa.ColumnElement[bool]] = [] if owner is None else [_TOKENS.c.owner == owner]
+    return conditions if good_at is None else [*conditions, _TOKENS.c.revoked.is_(None), _TOKENS.c.expires > good_at]
 
 
 async def load(db: Database, pk: int) -> Row | None:
