@@ -86,6 +86,9 @@ def site(size: Size, folder: Path) -> Iterator[SitePlace]:
             filled.client.post(f"/v1/{resource}/create", json=body).raise_for_status()
         token = {"name": "ci", "scopes": ["read"]}
         filled.client.post("/v1/tokens/create", json=token).raise_for_status()
+        token = filled.client.post("/v1/nodes/join-tokens", json={"uses": 2}).raise_for_status().json()["token"]
+        bearer = {"Authorization": f"Bearer {token}"}
+        filled.client.post("/v1/nodes/join", json=catalogue.machine(), headers=bearer).raise_for_status()
         credentials = {"registry_username": "puller", "registry_password": "a secret"}
         filled.client.patch(f"/v1/docker/{filled.pks[0]}", json=credentials).raise_for_status()
         before = SitePlace(filled.server, filled.client, size, size.images)

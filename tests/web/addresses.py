@@ -10,6 +10,7 @@ MORE: Mapping[str, tuple[str, ...]] = {
     "/nodes": ("/nodes?gpu=a&driver=%3E%3D535&sort=-driver&silent=true&label=zone&host=example",),
     "/history": ("/history?resource=docker&object=1&user=admin&since=7d", "/history?user=nobody-of-that-name"),
     "/audit": ("/audit?image=1&kind=user&name=admin&since=2026-01-01",),
+    "/nodes/workers": ("/nodes/workers?q=no-such-worker",),
     "/tokens": ("/tokens?ended=true&everyone=true",),
     "/users": ("/users?q=a&sort=-user",),
     "/login": ("/login?next=/images",),
@@ -30,6 +31,7 @@ OWN: Mapping[str, str] = {
     "/registries/rotate": "/registries/rotate?registry=public.aml-repo.cms.waikato.ac.nz&username=public",
     "/plan/{group}/{kind}": "/plan/c7a4e4f8a6e7/bd7b4a57f9e2?to=580.95.05",
     "/users/{pk}/password": "/users/2/password",
+    "/nodes/workers/{worker}": "/nodes/workers/cpu.example.org",
 }
 """By a page's path, its address where that is not the path with 1 for `{pk}`."""
 FILES = frozenset({"/matrix.svg", "/matrix.csv", "/matrix.md"})

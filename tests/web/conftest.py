@@ -75,6 +75,16 @@ def load_examples(server: Server) -> None:
             client.post("/v1/catalogue/apply", json=document).raise_for_status()
 
 
+def join(server: Server, ip: str) -> None:
+    """Lets the machine of a node without a GPU join, as it is stored, with a token for one more."""
+    with server.client() as client:
+        (node,) = (node for node in client.post("/v1/nodes/list").json() if node["ip"] == ip)
+        token = client.post("/v1/nodes/join-tokens", json={"uses": 2}).raise_for_status().json()["token"]
+        body = {name: node[name] for name in ("ip", "architecture", "cpu_mem")}
+        bearer = {"Authorization": f"Bearer {token}"}
+        client.post("/v1/nodes/join", json=body, headers=bearer).raise_for_status()
+
+
 @pytest.fixture(scope="session")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A server with the examples, and an ordinary user beside `admin`, for tests that change nothing that others read."""
@@ -86,6 +96,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
             rule = catalogue.prefetch(name="PyTorch for training", images=PYTORCH)
             client.post("/v1/prefetch/create", json=rule).raise_for_status()
             client.post("/v1/tokens/create", json={"name": "first", "scopes": ["read"]}).raise_for_status()
+        join(server, "cpu.example.org")
         yield server
 
 

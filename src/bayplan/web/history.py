@@ -148,6 +148,8 @@ def _row(call: PageCall[Any], entry: HistoryEntry, names: Names) -> HistoryRow:
     path = _PAGES[resource].format(pk=pk) if existing is not None and resource in _PAGES else ""
     changes_path = "" if pk is None else f"/history?resource={resource}&object={pk}"
     path = path if call.may_open(path) else ""
+    if resource == "workers" and existing is not None:
+        path = f"/nodes/workers/{existing}"
     what = _cut(subject(entry, names), _MOST_NAME_LETTERS)
     who = _cut(entry["user"] or "the server", _MOST_NAME_LETTERS)
     return HistoryRow(entry, who, what, path, changes_path, shown, len(fields) - len(shown))

@@ -20,6 +20,7 @@ from bayplan.web import (
     registries,
     tokens,
     users,
+    workers,
 )
 from bayplan.web.page import PageRoute
 
@@ -32,6 +33,7 @@ PAGES: tuple[PageRoute, ...] = (
     *image_edit.PAGES,
     *image_actions.PAGES,
     *nodes.PAGES,
+    *workers.PAGES,
     *ask.PAGES,
     *matrix.PAGES,
     *plan.PAGES,

@@ -17,7 +17,7 @@ from bayplan.schemas.filters import Filter
 from bayplan.schemas.workers import JoinRequest, JoinTokenCreate
 from bayplan.server.auth.machine_secrets import hashed
 from bayplan.server.context import Context
-from bayplan.server.fleet import join_tokens
+from bayplan.server.fleet import join_tokens, workers
 from bayplan.server.fleet import store as fleet_store
 from bayplan.server.fleet.store import JoinedWorker, ReportedMachine
 
@@ -95,6 +95,16 @@ async def _shown(context: Context, tx: Transaction, joined: JoinedWorker, secret
 async def list_workers(context: Context) -> Sequence[Object]:
     """Gives every worker, by address, with the pks of its nodes."""
     return await fleet_store.list_workers(context.db)
+
+
+async def workers_page(context: Context, text: str, *, limit: int, offset: int) -> tuple[Sequence[Object], int]:
+    """Gives a part of the workers whose name or address has a text, by address, with their nodes; and how many there are."""
+    return await workers.page(context.db, text, limit, offset)
+
+
+async def worker(context: Context, name: str) -> Object:
+    """Gives the worker of a name, or that at an address, with its nodes; raises `NotFound`."""
+    return await workers.worker(context.db, name)
 
 
 async def nodes(
