@@ -32,7 +32,9 @@ async def read(db: Database, wanted: HistoryFilter, limit: int, after: Cursor | 
     """Gives at most `limit` entries, newest first, those behind `after`."""
     conditions: list[sa.ColumnElement[bool]] = []
     if wanted.resource is not None:
-        conditions.append(_CHANGES.resource == wanted.resource)
+        # Without the index, which would sort all entries of a resource: read backwards, the newest page comes soon.
+        resource = _CHANGES.resource if wanted.pk is not None else _CHANGES.resource.concat("")
+        conditions.append(resource == wanted.resource)
     if wanted.pk is not None:
         conditions.append(_CHANGES.object == sa.literal(wanted.pk, sa.BigInteger))
     if wanted.user is not None:
