@@ -8,7 +8,7 @@ import pytest
 
 from tests.tour import ROOT
 
-CLAIMS = (ROOT / "docs" / "security.md").read_text(encoding="utf-8").partition("## What holds this")[2]
+CLAIMS = (ROOT / "docs" / "security.md").read_text(encoding="utf-8").partition("## How the claims are tested")[2]
 NAMED = sorted(set(re.findall(r"`(tests/[\w/]+\.py)(?:::(\w+))?`", CLAIMS)))
 
 
