@@ -64,6 +64,14 @@ def test_objects_that_are_there_are_links(office_staff: PageClient, image: int) 
     assert "<bdi>user &lt;b&gt;bold&lt;/b&gt;</bdi>" in page
 
 
+def test_the_page_of_an_image_has_its_changes_in_the_same_words(office_staff: PageClient, image: int) -> None:
+    page = office_staff.get(f"/images/{image}").text
+    (added,) = (cells[2] for cells in table(page, "Changes in the catalogue") if cells[2].startswith("create"))
+    assert "framework: PyTorch 2.4" in added
+    assert "registry_password: (set)" in added
+    assert f'href="/history?resource=docker&amp;object={image}"' in page
+
+
 def test_secrets_are_set_and_cleared_and_never_shown(office_staff: PageClient, image: int) -> None:
     for address in ("/history", f"/history?resource=docker&object={image}", "/history?resource=users"):
         page = office_staff.get(address).text

@@ -16,6 +16,7 @@ from bayplan.domain.node_names import NodeName
 from bayplan.errors import Invalid
 from bayplan.exports.compose import compose
 from bayplan.exports.dra import dra
+from bayplan.exports.history_words import Names, field_texts, keys_of
 from bayplan.exports.kubernetes import kubernetes
 from bayplan.exports.matrix_picture import kind_title
 from bayplan.exports.nfd import nfd
@@ -127,8 +128,10 @@ async def image(context: Context, call: PageCall[ImageParameters]) -> Response:
     successor = lifecycle["successor"] and await queries.load_shown(context, lifecycle["successor"], version)
     check = await checks.load(context.db, pk, sees_credentials=sees_credentials)
     changes: Sequence[Any] = ()
+    changed_names: Names = {}
     if call.principal.is_staff:
         changes, _ = await history.entries(context.db, history.HistoryFilter("docker", pk), limit=_CHANGES)
+        changed_names = await history.names(context.db, keys_of(changes))
     places = pager(call.request, fit.total, call.query.offset, len(kinds), _KINDS)
     return await rendered(
         context,
@@ -160,7 +163,7 @@ async def image(context: Context, call: PageCall[ImageParameters]) -> Response:
             for platform in floor["platforms"]
         ],
         exports=list(_exports(floor)) if shown.row.state != "deleted" else [],
-        changes=[(entry, _changed(entry["changes"])) for entry in changes],
+        changes=[(entry, field_texts(entry, changed_names)) for entry in changes],
         columns=_COLUMNS,
     )
 
@@ -218,13 +221,6 @@ def _check_words(entry: Mapping[str, Any]) -> str:
             for fact in entry["changes"]
         )
     return str(entry["detail"] or entry["digest"] or "")
-
-
-def _changed(fields: Mapping[str, Mapping[str, Any]]) -> list[tuple[str, str, str]]:
-    return [
-        (name, value_in_words(name, values["before"]), value_in_words(name, values["after"]))
-        for name, values in fields.items()
-    ]
 
 
 def _floor_fields(platform: PlatformFloorAnswer) -> list[tuple[str, str]]:
