@@ -123,7 +123,7 @@ async def image(context: Context, call: PageCall[ImageParameters]) -> Response:
         for kind, verdict in fit.kinds
     ]
     floor = await floors.load_floor(context, pk, version)
-    inventory = (await prefetch.of_image(context.db, context.planner, call.principal, version, pk))["nodes"]
+    inventory = (await prefetch.of_image(context, call.principal, version, pk))["nodes"]
     lifecycle = (await lifecycles.load(context, pk)).content
     successor = lifecycle["successor"] and await queries.load_shown(context, lifecycle["successor"], version)
     check = await checks.load(context.db, pk, sees_credentials=sees_credentials)

@@ -122,8 +122,8 @@ def sealed(context: Context, password: str) -> str:
 async def form_options(context: Context, version: int, form: Form) -> Values:
     """Gives what the fields of a form offer."""
     names = await queries.catalogue_names(context)
-    table = await context.image_tables.at(version)
-    uses = table.counts("task", table.live)
+    index = (await context.judge.at(version)).index
+    tasks = sorted({str(task) for task in index.attributes["task"].within(index.every) if task})
     return {
         "names": names,
         "frameworks": [f"{name} {version}" for name, version in names.frameworks],
@@ -136,7 +136,7 @@ async def form_options(context: Context, version: int, form: Form) -> Values:
         "generations": _options(
             [(name, name) for name in names.generations], "any, or none", form.text("min_hardware_generation")
         ),
-        "tasks_hint": _tasks_hint(sorted(uses, key=lambda task: (-uses[task], task))),
+        "tasks_hint": _tasks_hint(tasks),
     }
 
 

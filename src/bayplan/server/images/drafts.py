@@ -184,7 +184,7 @@ async def bring_back(context: Context, principal: Principal, pk: int) -> None:
 
 async def uses_of(context: Context, principal: Principal, version: int, image: Object) -> str:
     """Gives the sentences about what uses an image, whose creator is in place."""
-    nodes = (await prefetch_queries.of_image(context.db, context.planner, principal, version, image["pk"]))["nodes"]
+    nodes = (await prefetch_queries.of_image(context, principal, version, image["pk"]))["nodes"]
     chosen = projection(_RULES.name, principal)
     page = await crud.page(context.db, crud.listing(chosen, principal, EVERYTHING), context.disclosure())
     return uses.uses_of_image(image, nodes, orjson.loads(page.body))

@@ -101,14 +101,13 @@ class PrefetchPlanner:
         return PrefetchPlan(version, await prefetch_store.take(self._db), catalogue), version
 
     async def fleet(self, plan: PrefetchPlan, *, worker: int | None = None, node: int | None = None) -> Fleet:
-        """Gives the nodes of a worker, one node, or the nodes of all workers, each with its kind."""
+        """Gives the nodes of a worker, or one node, each with its kind."""
         db = self._db
         if worker is not None:
             applying = await plan.rules.of_worker(db, worker)
-        elif node is not None:
-            applying = await plan.rules.of_node(db, node)
         else:
-            applying = await plan.rules.of_all_workers(db)
+            assert node is not None  # one of the two is named
+            applying = await plan.rules.of_node(db, node)
         nodes = await load_nodes(db, node, worker=worker)
         kind = plan.catalogue.index.rules.kind
         return {pk: (kind(node), applying[pk]) for pk, node in nodes if pk in applying}

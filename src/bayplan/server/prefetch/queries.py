@@ -1,19 +1,17 @@
 """The image inventories of workers compared with their desired images, for people: by node, by image, and by worker."""
 
 import asyncio
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence, Set
 from typing import Any
 
 from bayplan.db.database import Database
 from bayplan.db.principal import Principal
-from bayplan.domain.compatibility.match import verdicts_for_nodes
-from bayplan.domain.compatibility.verdict import MATCHED_BY_DEFAULT
+from bayplan.domain.compatibility.bits import places
 from bayplan.errors import NotFound
 from bayplan.server.context import Context
-from bayplan.server.matching.queries import today
 from bayplan.server.prefetch import inventory
 from bayplan.server.prefetch.fleet_plan import PlannedWorker
-from bayplan.server.prefetch.planner import Fleet, PrefetchPlan, PrefetchPlanner
+from bayplan.server.prefetch.planner import PrefetchPlan, PrefetchPlanner
 from bayplan.server.prefetch.progress import DesiredProgress, FleetProgress, Reported, fleet_progress
 from bayplan.server.prefetch.rule_progress import (
     NO_SIZE,
@@ -78,28 +76,33 @@ async def of_node(db: Database, planner: PrefetchPlanner, principal: Principal, 
     return {"node": pk, "images": images}
 
 
-async def of_image(db: Database, planner: PrefetchPlanner, principal: Principal, version: int, pk: int) -> Object:
+async def of_image(context: Context, principal: Principal, version: int, pk: int) -> Object:
     """Gives the workers' nodes that have an image or for which it is desired, by address; raises `NotFound`."""
-    plan = await planner.plan(version)
+    db, plan = context.db, await context.planner.plan(version)
     if pk not in plan.catalogue.images and pk not in await inventory.names(db, [pk]):
         raise NotFound(f"No docker image with pk {pk}.")
     reported = await inventory.of_image(db, pk, sees_credentials=principal.sees_credentials)
-    is_in_rules = any(pk in rule.images for rule in plan.rules.rules)
-    if not reported and not is_in_rules:  # as are most images: the fleet need not be read
+    rules = {place for place, rule in enumerate(plan.rules.rules) if pk in rule.images}
+    if not reported and not rules:  # as are most images: the fleet need not be read
         return {"image": pk, "nodes": []}
     workers = await inventory.workers(db)
-    fleet = await planner.fleet(plan) if is_in_rules else {}
-    return {"image": pk, "nodes": await asyncio.to_thread(_nodes_with, plan, pk, fleet, workers, reported)}
+    desired_at = await _desired_at(context, plan, pk, rules) if rules and workers else frozenset()
+    return {"image": pk, "nodes": await asyncio.to_thread(_nodes_with, workers, reported, desired_at)}
 
 
-def _nodes_with(
-    plan: PrefetchPlan, image: int, fleet: Fleet, workers: list[Object], reported: Mapping[int, Object]
-) -> list[Object]:
-    places = {place for place, rule in enumerate(plan.rules.rules) if image in rule.images}
-    named = [(pk, node) for pk, (node, applying) in fleet.items() if places.intersection(applying)]
-    judged = plan.catalogue.images.get(image)
-    verdicts = () if judged is None else verdicts_for_nodes(judged, named, plan.catalogue.tables, today())
-    desired_at = {pk for pk, verdict in verdicts if verdict.grade in MATCHED_BY_DEFAULT}
+async def _desired_at(context: Context, plan: PrefetchPlan, image: int, rules: Set[int]) -> Set[int]:
+    """The nodes of workers on which an image runs and to which one of these rules applies."""
+    applying = await plan.rules.of_all_workers(context.db)
+    fleet, running = await context.kinds.running_kinds([image], plan.version)
+
+    def work() -> Set[int]:
+        runs = {node for place in places(running[image]) for node in fleet.kinds[place].nodes}
+        return {node for node in runs.intersection(applying) if not rules.isdisjoint(applying[node])}
+
+    return await asyncio.to_thread(work)
+
+
+def _nodes_with(workers: list[Object], reported: Mapping[int, Object], desired_at: Set[int]) -> list[Object]:
     return [
         {
             "node": node,

@@ -60,7 +60,7 @@ async def of_node(context: Context, call: Call[NoParameters, None]) -> Response:
 
 async def of_image(context: Context, call: Call[NoParameters, None]) -> Response:
     """Answers with the nodes whose worker holds an image."""
-    nodes = await queries.of_image(context.db, context.planner, call.principal, call.version, call.pk)
+    nodes = await queries.of_image(context, call.principal, call.version, call.pk)
     return fingerprinted(call.request, nodes)
 
 
