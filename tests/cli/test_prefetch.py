@@ -128,7 +128,7 @@ def test_the_screens_fit_a_terminal(shell: Shell, name: str, columns: int) -> No
         (("--framework", "pytroch"), "did you mean PyTorch?"),
         (("--framework", "pytorch>=99"), "there are PyTorch 1.0"),
         (("--task", "trian"), "did you mean train?"),
-        (("--domain", "zz"), "domains in the catalogue"),
+        (("--domain", "zz"), "have the domains ic, is, od"),
         (("--image", "pytroch:2.4.1-cuda12.4-cudnn9-runtime"), "did you mean pytorch:2.4.1"),
         (("--task", "train", "--node", "t44.example.org"), "did you mean t4.example.org?"),
         (("--task", "train", "--generation", "Amper"), "did you mean Ampere?"),

@@ -255,7 +255,9 @@ def test_users_are_added_without_a_server(stranger: Shell) -> None:
     here = stranger.with_settings(home=str(home))
     for command in ("add kim --password-stdin", "password kim", "list"):
         error = here.run("user", *command.split(), typed="a long password\n", code=1).err
-        assert error.startswith(f"There is no catalogue in {home / 'bayplan.db'}: BAYPLAN_HOME")
+        assert error.startswith(
+            f"There is no catalogue in {home / 'bayplan.db'}. Name the server's folder by BAYPLAN_HOME"
+        )
         assert not home.exists()
     with running_server(home):
         pass

@@ -121,7 +121,21 @@ def in_commands(text: str) -> str:
     """The text with this program's commands and options for the calls of the API."""
     for call, command in COMMANDS_FOR_CALLS:
         text = call.sub(command, text)
-    return text
+    return _FIELD.sub(_typed_option, text)
+
+
+_FIELD = re.compile(r"The field '(?:worker\.|facts\.)?(\w+)'")
+
+
+def _typed_option(match: re.Match[str]) -> str:
+    """The option that was typed for a field of a body; the field as it is where none was."""
+    from bayplan.cli.images._fact_options import option_of as option_of_image
+    from bayplan.cli.node_facts import option_of
+
+    name = match[1]
+    typed = {argument.partition("=")[0] for argument in sys.argv[1:]}
+    options = (f"--{name.replace('_', '-')}", option_of(name), option_of_image(name))
+    return next((option for option in options if option in typed), match[0])
 
 
 def _has_colours() -> bool:

@@ -191,8 +191,8 @@ def _no_catalogue(settings: Settings) -> CannotStart:
             "There is no catalogue in the database that BAYPLAN_DATABASE (or --database) names: 'bayplan serve' makes one."
         )
     return CannotStart(
-        f"There is no catalogue in {_file(settings)}: BAYPLAN_HOME (or --home) names the folder of a server, or "
-        "BAYPLAN_DATABASE (or --database) its database; 'bayplan serve' makes one. Nothing was made."
+        f"There is no catalogue in {_file(settings)}. Name the server's folder by BAYPLAN_HOME (or --home), or its "
+        "database by BAYPLAN_DATABASE (or --database); 'bayplan serve' makes a new catalogue. Nothing was made."
     )
 
 

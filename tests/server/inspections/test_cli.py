@@ -55,7 +55,7 @@ def test_an_image_of_the_catalogue_is_asked_for_with_store(shell: Shell, server:
     typed = ("--url", url, "--framework", "PyTorch 2.4", "--cuda", "12.4.1", *REST)
     shell.run("images", "add", "known", "1.0", *typed)
     error = shell.run("images", "inspect", "known", code=1).err
-    assert error == "The registry of known 1.0 was not inspected yet: add --store to inspect it now.\n"
+    assert error == "known 1.0 was not inspected yet: add --store to inspect it now.\n"
     stored = shell.run("images", "inspect", "known:1.0", "--store").out
     assert "contradiction  cuda_version\nThe catalogue says 12.4.1; the image says 12.2.2 (env CUDA_VERSION)." in stored
     assert shell.run("images", "inspect", "known").out == stored

@@ -63,8 +63,7 @@ def inspect(
                 inspection = client.images.inspection(image["pk"])
             except NotFound as error:
                 raise NotFound(
-                    f"The registry of {image['name']} {image['version']} was not inspected yet: add --store to inspect it "
-                    "now.",
+                    f"{image['name']} {image['version']} was not inspected yet: add --store to inspect it now.",
                     code=error.code,
                 ) from None
     return output.render(inspection, output_format, view=lambda answer: inspection_view.show_inspection(answer, image))
