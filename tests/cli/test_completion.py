@@ -81,7 +81,7 @@ def test_words_for_every_kind_of_argument(shell: Shell) -> None:
     assert completed(shell, "images list -o j") == ["json"]
     assert completed(shell, "apply ") == [":files"]
     assert completed(shell, "images list --sta", "fish") == [
-        "--state\tOnly those in that check state: missing, moved, denied, unreachable, ok, not-ok, unchecked"
+        "--state\tOnly images in that check state: missing, moved, denied, unreachable, ok, not-ok, unchecked"
     ]
     assert completed(shell, "im", "zsh") == ["images:The images of the catalogue."]
     assert completed(shell, "imags show ") == []
