@@ -97,7 +97,7 @@ def test_the_other_resources_are_named(bayplan: Client) -> None:
         ("users", "admim", "did you mean admin?"),
         ("prefetch", "detector", "did you mean detectors?"),
         ("frameworks", "pytorhc", "did you mean PyTorch?"),
-        ("frameworks", "pytorch 3", "there are PyTorch 2.4, PyTorch 2.4.1, PyTorch 2.5."),
+        ("frameworks", "pytorch 3", "there are PyTorch 2.5, PyTorch 2.4.1, PyTorch 2.4."),
         ("domains", "xxxxxxxxxx", "`bayplan list domains` shows the existing names."),
     ],
 )
@@ -110,7 +110,7 @@ def test_a_name_that_there_is_not_leads_to_the_nearest(bayplan: Client, resource
 def test_a_name_that_several_have_is_refused(bayplan: Client) -> None:
     with pytest.raises(Invalid, match=r"'detector' may be any of 2 images; say which version"):
         bayplan.images.delete("detector")
-    with pytest.raises(Invalid, match=r"'pytorch' may be any of 3 frameworks; say which version: PyTorch 2.4, "):
+    with pytest.raises(Invalid, match=r"'pytorch' may be any of 3 frameworks; say which version: PyTorch 2.5, "):
         bayplan.frameworks.get("pytorch")
     assert len(bayplan.images.all_named("detector")) == 2
 

@@ -11,6 +11,10 @@ NODES = [
     NodeName(3, "10.0.0.8", 0, "gpu08.example.org"),
     NodeName(4, "2001:db8::1", 0),
     NodeName(5, "box.lab", 0),
+    NodeName(6, "10.0.0.9", 0, "box"),  # reports the short name of box.lab
+    NodeName(7, "10.0.0.10", 0, "box.lab"),  # and this one its whole name
+    NodeName(8, "10.0.0.11", 0, "twin.rack1"),
+    NodeName(9, "10.0.0.12", 0, "twin"),
 ]
 
 
@@ -36,6 +40,7 @@ def test_a_node_is_named_by_key_address_or_machine(text: str, pk: int) -> None:
     ("text", "words"),
     [
         ("gpu07", "has 2 nodes; write which: 10.0.0.7#0 (NVIDIA L4), 10.0.0.7#1 (NVIDIA L4)."),
+        ("twin", "has 2 nodes; write which: 10.0.0.11#0, 10.0.0.12#0."),
         ("gpu07#5", "there are 10.0.0.7#0, 10.0.0.7#1."),
         ("gpu70", "did you mean gpu07.example.org"),
         ("gpu07#x", "write its machine and index"),

@@ -70,7 +70,11 @@ def of_frameworks_to_come(catalogue: CatalogueFrameworks, text: str) -> Expressi
 
 
 def _listed(named: Sequence[FrameworkAnswer]) -> str:
-    listed = ", ".join(f"{framework['name']} {framework['version']}" for framework in named[:_NAMED_AT_MOST])
+    from bayplan.domain.versions import sort_key
+
+    newest_first = sorted(named, key=lambda framework: sort_key(framework["version"]), reverse=True)
+    newest_first.sort(key=lambda framework: framework["name"].casefold())
+    listed = ", ".join(f"{framework['name']} {framework['version']}" for framework in newest_first[:_NAMED_AT_MOST])
     return listed + (f" and {len(named) - _NAMED_AT_MOST} more" if len(named) > _NAMED_AT_MOST else "")
 
 

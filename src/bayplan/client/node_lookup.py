@@ -1,12 +1,12 @@
 """Looks nodes up by what people call them: an address, or the name of their machine, whole or its first part.
 
-An address goes before a machine's own name, and a whole name before the first part of another.
+The server gives the nodes that may be meant; `domain.node_names` says which of them are.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, TypeAlias
 
 from bayplan.client.collection import Collection, key
@@ -44,20 +44,15 @@ def node(catalogue: CatalogueNodes, text: str) -> ExpandedNodeAnswer:
 
 def nodes_named(catalogue: CatalogueNodes, name: str, index: int | None = None) -> list[ExpandedNodeAnswer]:
     """The nodes of the machines with that address or name, by address: `gpu07` is gpu07.example.org too."""
-    from bayplan.domain.machine_address import host_name, machine_address
+    from bayplan.domain.machine_address import host_name
+    from bayplan.domain.node_names import canonical, is_name, on_machine
 
-    address, host = _canonical(machine_address, name), _canonical(host_name, name)
-    start = f"{host}."
+    start = f"{canonical(host_name, name)}."
     at_index = [] if index is None else [exact("index", index)]
     either = [exact("ip", name), exact("hostname", name)]
-    either += [contains("ip", start), contains("hostname", start)] if _is_name(name) else []
+    either += [contains("ip", start), contains("hostname", start)] if is_name(name) else []
     nodes = catalogue.list(any_of(*either), *at_index, order_by=("ip", "index"), limit=NODES_AT_MOST, expand=True)
-    rules: Sequence[Callable[[ExpandedNodeAnswer], bool]] = (
-        lambda node: node["ip"] in (address, name),
-        lambda node: node["hostname"] == host,
-        lambda node: node["ip"].startswith(start) or (node["hostname"] or "").startswith(start),
-    )
-    return next((chosen for rule in rules if (chosen := [node for node in nodes if rule(node)])), [])
+    return on_machine(nodes, name, lambda node: (node["ip"], node["hostname"]))
 
 
 def several(text: str, nodes: Sequence[ExpandedNodeAnswer]) -> Invalid:
@@ -75,6 +70,7 @@ def several(text: str, nodes: Sequence[ExpandedNodeAnswer]) -> Invalid:
 def similar(catalogue: CatalogueNodes, name: str) -> str:
     """The end of a sentence that names the machines nearest to a name that none has."""
     from bayplan.domain.nearest import mean, nearest
+    from bayplan.domain.node_names import is_name
 
     other = _OTHER_INDEX.fullmatch(name)
     if other is not None and nodes_named(catalogue, other[1], int(other[2])):
@@ -84,20 +80,8 @@ def similar(catalogue: CatalogueNodes, name: str) -> str:
         grams = sorted({part[at : at + 2] for at in range(max(1, len(part) - 1))})
         likely = any_of(*(contains(field, gram) for field in ("ip", "hostname") for gram in grams))
         nodes = catalogue.list(likely, limit=NODES_AT_MOST)
-        names = [name for node in nodes for name in (node["ip"], node["hostname"]) if name and _is_name(name)]
+        names = [name for node in nodes for name in (node["ip"], node["hostname"]) if name and is_name(name)]
         short = {name.partition(".")[0]: name for name in names}
         if near := nearest(part, sorted(short)):
             return f"; {mean([short[host] for host in near])}"
     return "; `bayplan nodes list` lists all nodes."
-
-
-def _is_name(text: str) -> bool:
-    return any(letter.isalpha() for letter in text) and ":" not in text
-
-
-def _canonical(form: Callable[[str], str], text: str) -> str:
-    """The one form of an address or a name; the text itself where it has none."""
-    try:
-        return form(text)
-    except Invalid:
-        return text

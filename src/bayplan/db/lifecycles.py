@@ -141,15 +141,16 @@ async def _successor(fetch: Fetch, key: int | str) -> int:
         raise Invalid.at("successor", "unknown_reference", f"No docker image with pk {key} that is not deleted.")
     text = composed(key)
     pairs = [sa.and_(_COLUMNS.name == name, _COLUMNS.version == version) for name, version in splits(text)]
-    rows = await fetch(sa.select(_COLUMNS.pk).where(sa.or_(*pairs), is_there)) if pairs else []
+    named = sa.select(_COLUMNS.pk, _NAME).order_by(_NAME, _COLUMNS.pk)
+    rows = await fetch(named.where(sa.or_(*pairs), is_there)) if pairs else []
     if not rows:
-        named = folded(_NAME).in_([f"{name}:{version}".lower() for name, version in splits(text)])
-        rows = await fetch(sa.select(_COLUMNS.pk).where(named, is_there))
+        in_any_case = folded(_NAME).in_([f"{name}:{version}".lower() for name, version in splits(text)])
+        rows = await fetch(named.where(in_any_case, is_there))
     if len(rows) == 1:
         return int(rows[0][0])
     if rows:
-        which = ", ".join(str(pk) for (pk,) in rows[:5])
-        detail = f"'{key}' may be any of {len(rows)} images; give the pk of one of them: {which}."
+        which = ", ".join(f"{name} ({pk})" for pk, name in rows[:5])
+        detail = f"'{key}' may be any of {len(rows)} images; give the name or the pk of one of them: {which}."
         raise Invalid.at("successor", "ambiguous_reference", detail)
     meant = await near(fetch, sa.case((is_there, _NAME), else_=""), key)
     remedy = meant or "give a pk, or a name and a version such as 'pytorch:2.7.1'; /v1/docker/list shows them all."

@@ -1,15 +1,18 @@
 """The names of nodes, as people type them: a key, an address or the name of a machine, whole or its first part, and the index. Pure.
 
-An address goes before a machine's own name, and a whole name before the first part of another.
+The address that staff or joining gave a machine goes before the host names that machines report of themselves: a machine that
+reports the name of another does not take its place. A host name that several machines have names all of them.
 """
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from bayplan.domain.machine_address import host_name, machine_address
 from bayplan.domain.nearest import mean, nearest
 from bayplan.errors import Invalid
 
+Node = TypeVar("Node")
 FIELD = "node"
 _NAMED_AT_MOST = 8
 
@@ -52,31 +55,40 @@ def node_named(nodes: Sequence[NodeName], text: str) -> NodeName:
     raise _wrong(f"{text!r} has {len(named)} nodes; write which: {listed}{more}.")
 
 
-def _of_machine(nodes: Sequence[NodeName], name: str) -> Sequence[NodeName]:
-    address, host = _canonical(machine_address, name), _canonical(host_name, name)
+def on_machine(nodes: Sequence[Node], name: str, machine: Callable[[Node], tuple[str, str | None]]) -> list[Node]:
+    """The nodes on the machines with that name; `machine` gives the address and the host name of a node's machine."""
+    address, host = canonical(machine_address, name), canonical(host_name, name)
     start = f"{host}."
-    is_name = _is_name(name)
-    rules: Sequence[Callable[[NodeName], bool]] = (
-        lambda node: node.ip in (address, name),
-        lambda node: node.hostname == host,
-        lambda node: is_name and (node.ip.startswith(start) or (node.hostname or "").startswith(start)),
+    rules: Sequence[Callable[[str, str | None], bool]] = (
+        lambda ip, _hostname: ip in (address, name),
+        lambda ip, _hostname: is_name(name) and ip.startswith(start),
+        lambda _ip, hostname: hostname == host or (is_name(name) and (hostname or "").startswith(start)),
     )
-    return next((chosen for rule in rules if (chosen := [node for node in nodes if rule(node)])), [])
+    machines = [(node, *machine(node)) for node in nodes]
+    return next(
+        (chosen for rule in rules if (chosen := [node for node, ip, own_name in machines if rule(ip, own_name)])),
+        [],
+    )
+
+
+def _of_machine(nodes: Sequence[NodeName], name: str) -> list[NodeName]:
+    return on_machine(nodes, name, lambda node: (node.ip, node.hostname))
 
 
 def _nearest(nodes: Sequence[NodeName], name: str) -> list[str]:
-    machines = {machine for node in nodes for machine in (node.ip, node.hostname) if machine and _is_name(machine)}
+    machines = {machine for node in nodes for machine in (node.ip, node.hostname) if machine and is_name(machine)}
     short = {machine.partition(".")[0]: machine for machine in sorted(machines, reverse=True)}
     part = name.partition(".")[0].lower()
     alike = [machine for machine in sorted(short) if machine[:1] == part[:1]]
     return [short[machine] for machine in nearest(part, alike or sorted(short))]
 
 
-def _is_name(text: str) -> bool:
+def is_name(text: str) -> bool:
+    """Whether a text may be a name, and no address."""
     return any(letter.isalpha() for letter in text) and ":" not in text
 
 
-def _canonical(form: Callable[[str], str], text: str) -> str:
+def canonical(form: Callable[[str], str], text: str) -> str:
     """The one form of an address or a name; the text itself where it has none."""
     try:
         return form(text)
