@@ -88,7 +88,7 @@ def _attention(state: Overview) -> Iterator[Attention]:
         path = "/registries?refused=true#credentials"
         yield Attention("bad", sentence, path, shown, len(links) - len(shown))
     if state.workers["fault"]:
-        yield Attention("warn", f"{count(state.workers['fault'], 'worker')} with a fault", "/nodes")
+        yield Attention("warn", f"{count(state.workers['fault'], 'worker')} with a fault", "/nodes/workers?fault=true")
     if state.nodes["silent"]:
         yield Attention(
             "warn",

@@ -17,7 +17,7 @@ from bayplan.schemas.workers import JoinTokenCreate
 from bayplan.server.auth.access import STAFF
 from bayplan.server.context import Context
 from bayplan.server.fleet import queries
-from bayplan.server.http.parameters import LINE, NoParameters, Offset, Parameters
+from bayplan.server.http.parameters import LINE, Flag, NoParameters, Offset, Parameters
 from bayplan.web.duration import duration_typed
 from bayplan.web.form import Form, parse_body, status_of
 from bayplan.web.formats import count
@@ -60,6 +60,7 @@ class WorkersParameters(Parameters):
     """Which workers."""
 
     q: Annotated[str, LINE] = Field("", description="A part of the name or of the address.")
+    fault: Flag = Field(False, description="Only workers with a fault.")
     offset: Offset = Field(0, description="How many workers are left out.")
 
 
@@ -83,7 +84,9 @@ async def workers(context: Context, call: PageCall[WorkersParameters]) -> Respon
 
 async def _shown(context: Context, call: PageCall[WorkersParameters], form: Form, status: int) -> Response:
     query = call.query
-    page, total = await queries.workers_page(context, query.q.strip(), limit=ROWS, offset=query.offset)
+    page, total = await queries.workers_page(
+        context, query.q.strip(), with_fault=query.fault, limit=ROWS, offset=query.offset
+    )
     join_tokens = await queries.list_join_tokens(context)
     return await rendered(
         context,
@@ -95,6 +98,7 @@ async def _shown(context: Context, call: PageCall[WorkersParameters], form: Form
         rows=[_row(worker) for worker in page],
         columns=_COLUMNS,
         search=query.q,
+        with_fault=query.fault,
         place=pager(call.request, total, query.offset, len(page)),
         join_tokens=join_tokens[:ROWS],
         more_join_tokens=max(0, len(join_tokens) - ROWS),

@@ -97,9 +97,14 @@ async def list_workers(context: Context) -> Sequence[Object]:
     return await fleet_store.list_workers(context.db)
 
 
-async def workers_page(context: Context, text: str, *, limit: int, offset: int) -> tuple[Sequence[Object], int]:
-    """Gives a part of the workers whose name or address has a text, by address, with their nodes; and how many there are."""
-    return await workers.page(context.db, text, limit, offset)
+async def workers_page(
+    context: Context, text: str, *, with_fault: bool, limit: int, offset: int
+) -> tuple[Sequence[Object], int]:
+    """Gives a part of the workers whose name or address has a text, by address, with their nodes; and how many there are.
+
+    `with_fault`: only those with a fault.
+    """
+    return await workers.page(context.db, text, limit, offset, with_fault=with_fault)
 
 
 async def worker(context: Context, name: str) -> Object:

@@ -16,10 +16,15 @@ _OF_NODE = ("pk", "index", "last_seen", "gpu_name", "driver_version", "toolkit_v
 Object = dict[str, Any]
 
 
-async def page(db: Database, text: str, limit: int, offset: int) -> tuple[list[Object], int]:
-    """Gives a part of the workers whose name or address has a text, by address, each with its nodes; and how many there are."""
+async def page(
+    db: Database, text: str, limit: int, offset: int, *, with_fault: bool = False
+) -> tuple[list[Object], int]:
+    """Gives a part of the workers whose name or address has a text, by address, each with its nodes; and how many there are.
+
+    `with_fault`: only those with a fault.
+    """
     has_text = sa.or_(_WORKERS.name.icontains(text, autoescape=True), _WORKERS.ip.icontains(text, autoescape=True))
-    conditions = [has_text] if text else []
+    conditions = [*([has_text] if text else []), *([_WORKERS.fault.is_not(None)] if with_fault else [])]
     total = (await fetch_all(db, sa.select(sa.func.count()).select_from(tables.workers).where(*conditions)))[0][0]
     return await _workers(db, conditions, limit, offset), total
 
