@@ -51,6 +51,17 @@ def test_the_list_is_that_of_the_command(office: Server, office_staff: PageClien
     assert "No user is like that" in office_staff.get("/users?q=%25").text
 
 
+def test_pages_are_bounded_whatever_the_names_are(office: Server, office_staff: PageClient) -> None:
+    long = {"first_name": '"' * 20_000, "last_name": "<" * 20_000, "email": "&" * 20_000}
+    pk = added(office, "'" * 200, **long)
+    with page_client(office, "'" * 200, OLD) as client:
+        pages = [client.get("/account")]
+    pages += [office_staff.get(address) for address in ("/users", f"/users/{pk}", f"/users/{pk}/deactivate")]
+    pages.append(office_staff.get(f"/history?resource=users&object={pk}"))
+    assert [page.status_code for page in pages] == [200] * 5
+    assert max(len(page.content) for page in pages) < 300_000
+
+
 def test_staff_add_a_user(office: Server, office_staff: PageClient) -> None:
     fields = {"username": "of-a-form", "first_name": "Kim", "is_staff": "true", "password": OLD, "again": OLD}
     done = office_staff.post("/users/new", **fields)
