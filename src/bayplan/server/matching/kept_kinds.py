@@ -34,10 +34,14 @@ _MOST_CARRIED_VERDICTS = 5_000
 # Up to so many groups are judged one by one: an index of their own would cost more than their verdicts.
 _SINGLE_GROUPS = 8
 _MOST_GROUPS_KEPT = 50_000
+# Images whose grades on all kinds are kept, each of some 40 kB at 500 kinds.
+_MOST_GRADED_KEPT = 100
 
 
 Group = tuple[Hashable, datetime.date]
 """What rules read of the images of a group, and the day on which they are judged."""
+GradedKind = tuple[Grade, int, int]
+"""An image's grade on a kind, the negative number of the kind's nodes, and its place."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +65,8 @@ class FleetKinds:
     """What each node is called, by its pk."""
     running: dict[Group, RunningGroup] = field(default_factory=dict)
     """By the facts of a group and the day: what it needs, and the kinds that run it."""
+    graded: dict[tuple[ImageRequirements, datetime.date], Sequence[GradedKind]] = field(default_factory=dict)
+    """By what an image needs and the day: all kinds, best first; of the images whose pages were opened lately."""
 
     @cached_property
     def nodes(self) -> int:
@@ -261,6 +267,24 @@ def _running_kinds(
     return {group: running for (group, _), running in zip(ordered, kinds, strict=True)}
 
 
+def _graded(
+    fleet: FleetKinds, requirements: ImageRequirements, day: datetime.date, rules: RuleSet
+) -> Sequence[GradedKind]:
+    """All kinds with the grade of an image, the best grade and the largest kind first."""
+    key = (requirements, day)
+    kept = fleet.graded.get(key)
+    if kept is None:
+        graded = (
+            (judge_without_remedies(requirements, capabilities, day, rules).grade, -size, place)
+            for place, (size, capabilities) in enumerate(zip(fleet.sizes, fleet.capabilities, strict=True))
+        )
+        kept = sorted(graded, key=lambda entry: (ORDER[entry[0]], *entry[1:]))
+        if len(fleet.graded) >= _MOST_GRADED_KEPT:
+            fleet.graded.clear()
+        fleet.graded[key] = kept
+    return kept
+
+
 def _on_kinds(
     catalogue: CatalogueSnapshot,
     fleet: FleetKinds,
@@ -272,11 +296,7 @@ def _on_kinds(
 ) -> ImageOnKinds:
     rules = catalogue.index.rules
     requirements = ImageRequirements(catalogue.images[pk], catalogue.tables)
-    graded = [
-        (judge_without_remedies(requirements, capabilities, day, rules).grade, -len(kind.nodes), number)
-        for number, (kind, capabilities) in enumerate(zip(fleet.kinds, fleet.capabilities, strict=True))
-    ]
-    graded.sort(key=lambda entry: (ORDER[entry[0]], *entry[1:]))
+    graded = _graded(fleet, requirements, day, rules)
     grades: dict[Grade, tuple[int, int]] = {}
     for each, size, _ in graded:
         kinds, nodes = grades.get(each, (0, 0))
