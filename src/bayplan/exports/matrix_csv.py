@@ -27,7 +27,7 @@ def matrix_csv(picture: MatrixPicture) -> str:
 
 
 def _harmless(text: str) -> str:
-    visible = "".join(letter if letter.isprintable() else " " for letter in text)
+    visible = text if text.isprintable() else "".join(letter if letter.isprintable() else " " for letter in text)
     return (
         f"'{visible}" if text.startswith(_STARTS_FORMULA) or visible.lstrip().startswith(_STARTS_FORMULA) else visible
     )
