@@ -12,15 +12,12 @@ from bayplan.errors import Invalid, NotFound
 
 if TYPE_CHECKING:
     from bayplan.client.filters import Expression
-    from bayplan.domain.framework_spec import FrameworkSpec
     from bayplan.schemas.frameworks import FrameworkAnswer
 
     CatalogueFrameworks: TypeAlias = Collection[FrameworkAnswer, FrameworkAnswer]
 
 _NAMED_AT_MOST = 10
 _VERSION = re.compile(r"[<>=!~:\d]")
-_RELEASE = re.compile(r"v?([0-9]+(?:\.[0-9]+)*)", re.ASCII | re.IGNORECASE)
-_COMPARED = (">=", "<=", ">", "<")
 
 
 def frameworks(catalogue: CatalogueFrameworks, text: str) -> list[FrameworkAnswer]:
@@ -61,12 +58,12 @@ def of_frameworks_to_come(catalogue: CatalogueFrameworks, text: str) -> Expressi
     from bayplan.domain.framework_spec import FrameworkSpec
 
     named = frameworks(catalogue, text)
-    versions = _versions(FrameworkSpec.parse(text))
-    if versions is None:
+    bounds = FrameworkSpec.parse(text).bounds()
+    if bounds is None:
         return any_of(*(exact("framework", each["pk"]) for each in named))
     names = [exact("framework.name", name) for name in dict.fromkeys(each["name"] for each in named)]
     of_name = names[0] if len(names) == 1 else any_of(*names)
-    return both(of_name, *versions) if versions else of_name
+    return both(of_name, *(_compared(operator, version) for operator, version in bounds)) if bounds else of_name
 
 
 def _listed(named: Sequence[FrameworkAnswer]) -> str:
@@ -78,23 +75,5 @@ def _listed(named: Sequence[FrameworkAnswer]) -> str:
     return listed + (f" and {len(named) - _NAMED_AT_MOST} more" if len(named) > _NAMED_AT_MOST else "")
 
 
-def _versions(spec: FrameworkSpec) -> list[Expression] | None:
-    """The versions of a text as comparisons; None where comparisons do not say them."""
-    last = spec.alternatives[-1]
-    if last.release is not None:
-        release = _RELEASE.fullmatch(last.release)
-        return None if release is None else [_compared(">=", release[1]), _compared("<", _next(release[1]))]
-    parts = [(part.operator, part.version) for part in last.specifier or ()]
-    if any(operator not in _COMPARED for operator, _ in parts):
-        return None
-    return [_compared(operator, version) for operator, version in sorted(parts)]
-
-
 def _compared(operator: str, version: str) -> Expression:
-    return compare("framework.version", operator, version)  # type: ignore[arg-type]  # one of `_COMPARED`
-
-
-def _next(release: str) -> str:
-    """The first release that is not of this one any more: 2.5 for 2.4."""
-    *numbers, last = release.split(".")
-    return ".".join([*numbers, str(int(last) + 1)])
+    return compare("framework.version", operator, version)  # type: ignore[arg-type]  # of `FrameworkSpec.bounds`

@@ -18,6 +18,7 @@ from bayplan.errors import Invalid
 _OPERATOR = re.compile(r"[<>=!~]")
 _RELEASE = re.compile(r"v?[0-9]+(?:\.[0-9]+)*", re.IGNORECASE | re.ASCII)
 _EXTRAS = re.compile(r"\[[^\]]*\]\s*$")
+_COMPARED = (">=", "<=", ">", "<")
 SEPARATORS = "-_. "
 """What does not count in a name."""
 _WITHOUT_SEPARATORS = str.maketrans("", "", SEPARATORS)
@@ -82,6 +83,24 @@ class FrameworkSpec:
             return False
         key = framework_key(name)
         return any(named.key == key and named.accepts(version) for named in self.alternatives)
+
+    def bounds(self) -> list[tuple[str, str]] | None:
+        """Gives the comparisons that its versions meet, such as (">=", "2.4") and ("<", "2.5") for the release 2.4.
+
+        They let new versions through as well, as a rule is to. Empty for all versions; None where comparisons cannot say it.
+        """
+        last = self.alternatives[-1]
+        if last.release is not None:
+            release = last.release.lower().removeprefix("v")
+            return [(">=", release), ("<", _next(release))] if _RELEASE.fullmatch(last.release) else None
+        parts = [(part.operator, part.version) for part in last.specifier or ()]
+        return sorted(parts) if all(operator in _COMPARED for operator, _ in parts) else None
+
+
+def _next(release: str) -> str:
+    """The first release that is not of this one any more: 2.5 for 2.4."""
+    *numbers, last = release.split(".")
+    return ".".join([*numbers, str(int(last) + 1)])
 
 
 @lru_cache(maxsize=4096)

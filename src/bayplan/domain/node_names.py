@@ -55,6 +55,14 @@ def node_named(nodes: Sequence[NodeName], text: str) -> NodeName:
     raise _wrong(f"{text!r} has {len(named)} nodes; write which: {listed}{more}.")
 
 
+def nodes_of_machine(nodes: Sequence[NodeName], text: str) -> Sequence[NodeName]:
+    """Gives the nodes of the machine that a text names; raises `Invalid` at `node` where there is none, or where there are several."""
+    named = _of_machine(nodes, text.strip())
+    if len({node.ip for node in named}) == 1:
+        return named
+    return [node_named(nodes, text)]
+
+
 def on_machine(nodes: Sequence[Node], name: str, machine: Callable[[Node], tuple[str, str | None]]) -> list[Node]:
     """The nodes on the machines with that name; `machine` gives the address and the host name of a node's machine."""
     address, host = canonical(machine_address, name), canonical(host_name, name)
