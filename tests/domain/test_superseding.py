@@ -1,5 +1,6 @@
 """Newer versions of a name: what replaces what, and what is only another variant."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,7 +12,16 @@ from bayplan.domain.superseding import VersionedImage, superseded
 
 def image(pk: int, version: str, **fields: Any) -> VersionedImage:
     """An image of one name, added on the day of its pk."""
-    values: dict[str, Any] = {"name": "x", "added": f"2026-01-{pk + 1:02}", "accelerator": "cuda", "is_usable": True}
+    values: dict[str, Any] = {
+        "name": "x",
+        "added": f"2026-01-{pk + 1:02}",
+        "framework": "pytorch",
+        "accelerator": "cuda",
+        "platforms": frozenset(("amd64",)),
+        "tasks": frozenset(("train",)),
+        "kinds": 0b11,
+        "is_usable": True,
+    }
     return VersionedImage(pk, version=version, **(values | fields))
 
 
@@ -83,6 +93,37 @@ def test_since_when_and_by_which_images() -> None:
     }
     assert superseded([image(1, "1.0"), image(2, "1.1", accelerator=None)]) == {}
     assert superseded([image(1, "1.0"), image(2, "1.1", name="X")]) == {}
+
+
+@pytest.mark.parametrize(
+    ("fields", "is_replaced"),
+    [
+        ({"framework": "tensorflow"}, False),
+        ({"framework": None}, False),
+        ({"platforms": frozenset(("arm64",))}, False),
+        ({"platforms": frozenset(("arm64", "amd64"))}, True),
+        ({"platforms": frozenset()}, True),
+    ],
+)
+def test_what_is_for_something_else_replaces_nothing(fields: dict[str, Any], is_replaced: bool) -> None:
+    for old, new in (({}, fields), (fields, {})):
+        assert bool(superseded([image(1, "1.0", **old), image(2, "1.1", **new)])) is is_replaced
+
+
+def test_what_to_use_is_for_all_tasks_and_runs_on_all_nodes_of_the_old_one() -> None:
+    def use(*images: VersionedImage) -> tuple[int, int | None]:
+        newer = superseded(images)[1]
+        return newer.newest, newer.use
+
+    old, fewer = image(1, "1.0"), image(4, "1.3", kinds=0b110)
+    assert use(old, fewer) == (4, None)
+    assert use(old, fewer, image(2, "1.1"), image(3, "1.2")) == (4, 3)
+    assert use(image(1, "1.0", kinds=0), fewer) == (4, 4)
+    assert use(old, image(2, "1.1", tasks=frozenset(("infer",)))) == (2, None)
+    assert use(old, image(2, "1.1", tasks=frozenset(("infer", "train")))) == (2, 2)
+    assert use(old, image(2, "1.1-slim"), image(3, "1.2", tasks=frozenset())) == (3, 2)
+    many = [image(pk, f"2.{pk}", kinds=1 << pk) for pk in range(5, 300)]
+    assert use(old, *(replace(each, added="2026-02-01") for each in many)) == (299, None)
 
 
 @given(st.lists(st.text(max_size=40), max_size=8))

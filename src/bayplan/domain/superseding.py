@@ -5,16 +5,21 @@ before it a series (`86-1.8` and `turing-1.8` of text-embeddings-inference are f
 variants of an older one in its series. An equal release replaces nothing: 2.4.1-cuda11.8 and 2.4.1-cuda12.4 are there for
 different drivers. A pre-release replaces pre-releases alone. What is a pre-release and what a later build is spelled
 as in PEP 440. Texts without a number and hashes of commits (docker/metadata-action makes tags like `sha-860c190`) have no order.
+
+To use instead of an image is only what does the same: the newest that is for all its tasks and runs on all nodes that run it.
 """
 
 import re
 from collections.abc import Hashable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import lru_cache
 from itertools import groupby
 
+from bayplan.domain.compatibility.bits import Bits
 from bayplan.domain.versions import sort_key
 
+_MOST_COMPARED = 100
+"""The images with which others of a name are compared, of all that differ in more than their release."""
 _COMMIT = re.compile(r"(?:sha|git|commit)[-_.:]?[0-9a-f]{7,64}|(?=.*[a-f])(?=.*[0-9])[0-9a-f]{7,64}|[a-f]{7,64}")
 _PARTS = re.compile(
     r"(?P<series>(?:[0-9]++[-_](?=v?[0-9]+\.[0-9]))?[^0-9]*?)(?:(?<![a-z])v\.?)?"
@@ -41,23 +46,34 @@ class _Version:
 class VersionedImage:
     """An image of a name: when it was added, and what its code is for.
 
-    It replaces only images for the same accelerator; where nobody should use it, none.
+    It replaces only images with the same framework for the same accelerator, and where the platforms of both are known, images
+    that share one; where nobody should use it, none.
     """
 
     pk: int
     name: str
     version: str
     added: str
+    framework: str | None
     accelerator: str | None
+    platforms: frozenset[str]
+    """Empty where they are not known."""
+    tasks: frozenset[str]
+    kinds: Bits
+    """The places of the kinds of nodes that run it."""
     is_usable: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Newer:
-    """The newest image that replaces another, of the same variant where there is one, as its pk; and when the first one was added."""
+    """The newest image that replaces another, as its pk, and when the first one was added; of its variant where there is one.
+
+    `use` is the newest that is for all its tasks and runs on all nodes that run it, None without one.
+    """
 
     newest: int
     since: str
+    use: int | None
 
 
 def superseded(images: Iterable[VersionedImage]) -> dict[int, Newer]:
@@ -66,7 +82,8 @@ def superseded(images: Iterable[VersionedImage]) -> dict[int, Newer]:
     for image in images:
         version = _parsed(image.version)
         if version is not None:
-            families.setdefault((image.name, version.series, image.accelerator), []).append((version, image))
+            family = image.name, version.series, image.framework, image.accelerator
+            families.setdefault(family, []).append((version, image))
     replaced: dict[int, Newer] = {}
     for members in families.values():
         if len(members) > 1:
@@ -78,36 +95,52 @@ def _of_family(members: list[tuple[_Version, VersionedImage]]) -> dict[int, Newe
     """The images of a family that are replaced: they are gone through from the newest on."""
     members.sort(key=lambda member: (member[0].release, member[0].whole, member[1].pk), reverse=True)
     replaced: dict[int, Newer] = {}
-    newer = {False: _Newest(), True: _Newest()}
-    """What replaces a release, and what replaces a pre-release."""
+    newer: dict[Hashable, _Equals] = {}
     for _, group in groupby(members, key=lambda member: member[0].release):
         of_release = list(group)
         for version, image in of_release:
-            newest = newer[version.is_pre_release]
-            pk = newest.by_words.get(version.words, newest.pk)
-            if pk is not None:
-                replaced[image.pk] = Newer(pk, newest.since)
+            found = _newer(version, image, newer.values())
+            if found is not None:
+                replaced[image.pk] = found
         for version, image in of_release:
             if image.is_usable:
-                newer[True].add(version, image)
-                if not version.is_pre_release:
-                    newer[False].add(version, image)
+                same = version.is_pre_release, version.words, image.platforms, image.tasks, image.kinds
+                equals = newer.get(same)
+                if equals is not None:
+                    equals.since = min(equals.since, image.added)
+                elif len(newer) < _MOST_COMPARED:
+                    newer[same] = _Equals(version, image, image.added)
     return replaced
 
 
 @dataclass(slots=True)
-class _Newest:
-    """The newest of the images so far, that of each variant, and when the first of them was added."""
+class _Equals:
+    """The newest of some images that differ in nothing but their release, and when the first of them was added."""
 
-    pk: int | None = None
-    since: str = "~"
-    by_words: dict[tuple[str, ...], int] = field(default_factory=dict)
+    version: _Version
+    newest: VersionedImage
+    since: str
 
-    def add(self, version: _Version, image: VersionedImage) -> None:
-        """Adds one that is older than those that are there."""
-        self.pk = image.pk if self.pk is None else self.pk
-        self.since = min(self.since, image.added)
-        self.by_words.setdefault(version.words, image.pk)
+
+def _newer(version: _Version, image: VersionedImage, newer: Iterable[_Equals]) -> Newer | None:
+    """What replaces an image, of images with newer releases, the newest first."""
+    replacing = [each for each in newer if _replaces(each, version, image)]
+    if not replacing:
+        return None
+    replacing.sort(key=lambda each: each.version.words != version.words)  # stable: of each half the newest first
+    fitting = (
+        each.newest.pk
+        for each in replacing
+        if image.tasks <= each.newest.tasks and not image.kinds & ~each.newest.kinds
+    )
+    return Newer(replacing[0].newest.pk, min(each.since for each in replacing), next(fitting, None))
+
+
+def _replaces(newer: _Equals, version: _Version, image: VersionedImage) -> bool:
+    if newer.version.is_pre_release and not version.is_pre_release:
+        return False
+    platforms = newer.newest.platforms
+    return not platforms or not image.platforms or not platforms.isdisjoint(image.platforms)
 
 
 @lru_cache(maxsize=16_384)

@@ -40,8 +40,8 @@ class NamedImageAnswer(TypedDict):
 class OutdatedImageAnswer(TypedDict):
     """An image that is out of date, with the reasons that weigh most first.
 
-    `since` is the first day since which one of them holds. `use` is its successor, else the newest version of its name. `nodes` is
-    the number of nodes on which it runs, null where there are no nodes.
+    `since` is the first day since which one of them holds. `use` is its successor, else the newest version of its name that
+    is for all its tasks and runs on all nodes on which it runs. `nodes` is the number of these nodes, null where there are no nodes.
     """
 
     image: int

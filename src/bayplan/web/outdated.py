@@ -23,7 +23,7 @@ REASONS = {
 }
 """By reason: what pages call it, and how its badge is coloured."""
 _WITH_DETAIL = frozenset((OutdatedCode.END_OF_LIFE, OutdatedCode.END_OF_LIFE_SOON, OutdatedCode.DEPRECATED))
-"""Reasons whose sentence says more than their badge and the other columns."""
+"""Reasons whose sentence always says more than their badge and the other columns."""
 _COLUMNS = (
     TableColumn("Image"),
     TableColumn("Why"),

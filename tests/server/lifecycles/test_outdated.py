@@ -92,6 +92,32 @@ def test_nodes_and_inventories_are_known_where_there_are_some(service: Service) 
         assert service.user.get(PATH, headers={"If-None-Match": tag}).status_code == 200
 
 
+def test_a_newer_image_that_does_less_is_not_what_to_use(service: Service) -> None:
+    both, other = ["amd64", "s390x"], ["s390x"]
+    service.make("docker", name="a", version="1.0", tasks=["train"], facts={"architectures": both})
+    middle = service.make("docker", name="a", version="1.1", tasks=["Train"], facts={"architectures": both})["pk"]
+    newest = service.make("docker", name="a", version="1.2", tasks=["train"], facts={"architectures": other})["pk"]
+    service.make("docker", name="b", version="1.0", tasks=["train", "export"])
+    service.make("docker", name="b", version="1.1", tasks=["export"])
+
+    def uses() -> dict[str, tuple[int | None, str]]:
+        images = outdated(service, reason="superseded")["images"]
+        return {
+            f"{image['name']}:{image['version']}": (
+                image["use"] and image["use"]["image"],
+                next(reason["detail"] for reason in image["reasons"] if reason["code"] == "superseded"),
+            )
+            for image in images
+        }
+
+    b = (None, "b 1.1 is newer, but is not for train.")
+    assert uses() == {"a:1.0": (newest, "a 1.2 is newer."), "a:1.1": (newest, "a 1.2 is newer."), "b:1.0": b}
+    with joined(service) as worker:
+        nodes = len(worker.nodes)
+        lacking = f"a 1.2 is newer, but does not run on {nodes} of the nodes that run this image."
+        assert uses() == {"a:1.0": (middle, "a 1.1 is newer."), "a:1.1": (None, lacking), "b:1.0": b}
+
+
 def test_what_it_would_strand_to_retire_images(service: Service) -> None:
     train, export = (service.make("docker", name=name, version="1", tasks=[name])["pk"] for name in ("train", "export"))
     spare = service.make("docker", name="spare", version="1", tasks=["export"])["pk"]

@@ -110,10 +110,6 @@ class KeptKinds:
         """Gives the kinds as of `version` or a later one."""
         return await self._latest.at(version)
 
-    async def nodes(self, version: int) -> int:
-        """Gives the number of nodes as of `version` or a later one."""
-        return (await self.at(version)).nodes
-
     async def _update(self, last: FleetKinds | None, version: int) -> tuple[FleetKinds, int]:
         if last is not None:
             changed = await changes_since(self._db, version)
