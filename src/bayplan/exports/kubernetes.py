@@ -3,6 +3,8 @@
 Labels: NVIDIA/k8s-device-plugin docs/gpu-feature-discovery/README.md (nvidia.com/cuda.driver-version.major, .minor and .revision,
 nvidia.com/gpu.compute.major and .minor, nvidia.com/gpu.memory in MiB, nvidia.com/gpu.count); kubernetes.io/arch. The revision is
 empty for a driver such as 550.120. Gt and Lt compare a label as one integer. AMD's node labeller names no target of a GPU.
+The driver's labels are those of release 0.15.0 and later (that repository's CHANGELOG.md; NVIDIA/gpu-operator
+deployments/gpu-operator/values.yaml has it from v24.3.0 on). The earlier ones, cuda.driver.major, .minor and .rev, are deprecated.
 """
 
 from typing import Any
@@ -21,6 +23,7 @@ from bayplan.exports.needs import (
 from bayplan.schemas.floors import FloorAnswer, PlatformFloorAnswer
 
 DRIVER_LABELS = tuple(f"nvidia.com/cuda.driver-version.{part}" for part in ("major", "minor", "revision"))
+LABELLED_BY = "by the labels of GPU Feature Discovery 0.15.0 (GPU Operator 24.3.0) or later"
 Expression = dict[str, Any]
 _RESOURCES = {"cuda": "nvidia.com/gpu", "rocm": "amd.com/gpu"}
 
@@ -94,12 +97,6 @@ def _comments(platforms: tuple[PlatformFloorAnswer, ...], shared: int) -> list[s
         name = platform["architecture"]
         if gpu_terms(platform):
             lines.append(f"{name}: smallest driver {smallest(platform)}.")
-            lines.append(
-                "nodeSelectorTerms: by the labels of GPU Feature Discovery; a node has to match one of them. A driver is new"
-            )
-            lines.append(
-                "enough by its major version, or by the same and its minor version, or by both and its revision."
-            )
         elif platform["rocm"] is not None:
             targets = ", ".join(platform["rocm"]["targets"])
             lines.append(
@@ -109,6 +106,11 @@ def _comments(platforms: tuple[PlatformFloorAnswer, ...], shared: int) -> list[s
             lines.append(f"{name}: runs without a GPU.")
         if least_memory_mib(platform) is not None:
             lines.append("nvidia.com/gpu.memory: in MiB, less a tenth, which boards show less than they are sold with.")
+    if any(map(gpu_terms, platforms)):
+        lines += [
+            f"nodeSelectorTerms: {LABELLED_BY}; a node has to match one of them.",
+            "A driver is new enough by its major version, or by the same and its minor version, or by both and its revision.",
+        ]
     if shared:
         lines.append("shm: the shared memory that the image needs; a container has 64 MiB otherwise.")
     return lines

@@ -8,7 +8,7 @@ that label is compared as text, since a number is wanted of what is compared as 
 from typing import Any
 
 from bayplan.exports.documents import as_yaml
-from bayplan.exports.kubernetes import DRIVER_LABELS, Expression, node_selector_terms
+from bayplan.exports.kubernetes import DRIVER_LABELS, LABELLED_BY, Expression, node_selector_terms
 from bayplan.exports.needs import exported_platforms, gpu_terms, notes
 from bayplan.exports.number_patterns import number_pattern
 from bayplan.schemas.floors import FloorAnswer
@@ -38,7 +38,7 @@ def nfd(floor: FloorAnswer) -> str:
     comments = [
         *notes(floor),
         f"oras attach --artifact-type {ARTIFACT_TYPE} {floor['reference']} FILE:{MEDIA_TYPE}",
-        "matchAny: by the labels of GPU Feature Discovery; a node has to match one of them.",
+        f"matchAny: {LABELLED_BY}; a node has to match one of them.",
     ]
     return as_yaml({"version": "v1alpha1", "compatibilities": compatibilities}, comments)
 
