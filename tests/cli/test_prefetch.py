@@ -126,7 +126,7 @@ def test_the_screens_fit_a_terminal(shell: Shell, name: str, columns: int) -> No
     ("options", "error"),
     [
         (("--framework", "pytroch"), "did you mean PyTorch?"),
-        (("--framework", "pytorch>=99"), "there are PyTorch 1.0"),
+        (("--framework", "pytorch>=99"), "there are PyTorch 2.12.1, PyTorch 2.9.1"),
         (("--task", "trian"), "did you mean train?"),
         (("--domain", "zz"), "have the domains ic, is, od"),
         (("--image", "pytroch:2.4.1-cuda12.4-cudnn9-runtime"), "did you mean pytorch:2.4.1"),

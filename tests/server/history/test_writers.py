@@ -45,6 +45,7 @@ WRITE_NOTHING = {
     "POST /v1/docker/inspect",
     "POST /v1/docker/match",
     "POST /v1/docker/matrix",
+    "POST /v1/docker/retirement",
     "POST /v1/docker/what-if",
     "POST /v1/docker/{pk}/fit",
     "POST /v1/docker/{pk}/scan",  # which is made later, and logs what it finds
