@@ -13,6 +13,9 @@ from bayplan.domain.compatibility.node import Node
 _API_NAMES = {"gpu_mem_bytes": "gpu_mem", "cpu_mem_bytes": "cpu_mem"}
 _FACTS = {field.name: _API_NAMES.get(field.name, field.name) for field in fields(Node)}
 
+API_NAMES = frozenset(_FACTS.values())
+"""What the API calls the facts."""
+
 
 def node_from(values: Mapping[str, Any], generation: str | None) -> Node:
     """The node with these facts; the values may name its generation by a key, `generation` is its name.

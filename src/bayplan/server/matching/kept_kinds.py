@@ -23,7 +23,8 @@ from bayplan.domain.node_names import NodeName
 from bayplan.errors import NotFound
 from bayplan.exports.matrix_picture import kind_titles
 from bayplan.server.matching.fleet_summary import FleetSummary
-from bayplan.server.matching.load import CatalogueSnapshot, load_names, load_nodes
+from bayplan.server.matching.load import CatalogueSnapshot
+from bayplan.server.matching.load_nodes import LoadedNodes, load_named_nodes
 from bayplan.server.matching.queries import Judge, facts_shown, today
 
 # Releases and generations are in the judge's tables, by which every kind is judged.
@@ -61,17 +62,21 @@ class FleetKinds:
     capabilities: Sequence[NodeCapabilities]
     titles: Sequence[str]
     """What people call each kind; no two have the same title."""
-    names: Mapping[int, NodeName]
-    """What each node is called, by its pk."""
+    loaded: LoadedNodes
     running: dict[Group, RunningGroup] = field(default_factory=dict)
     """By the facts of a group and the day: what it needs, and the kinds that run it."""
     graded: dict[tuple[ImageRequirements, datetime.date], Sequence[GradedKind]] = field(default_factory=dict)
     """By what an image needs and the day: all kinds, best first; of the images whose pages were opened lately."""
 
-    @cached_property
+    @property
+    def names(self) -> Mapping[int, NodeName]:
+        """What each node is called, by its pk."""
+        return self.loaded.names
+
+    @property
     def nodes(self) -> int:
         """The number of nodes."""
-        return sum(len(kind.nodes) for kind in self.kinds)
+        return len(self.loaded.nodes)
 
     @cached_property
     def by_identifier(self) -> Mapping[str, int]:
@@ -111,21 +116,23 @@ class KeptKinds:
         return await self._latest.at(version)
 
     async def _update(self, last: FleetKinds | None, version: int) -> tuple[FleetKinds, int]:
-        if last is not None:
-            changed = await changes_since(self._db, version)
-            if changed is not None and _IN_KINDS.isdisjoint(changed.pks):
-                return last, changed.version
-            if changed is None or not _IN_TABLES.isdisjoint(changed.pks):
-                last = None
-        version = await self._db.version()
+        changed = None if last is None else await changes_since(self._db, version)
+        if last is not None and changed is not None and _IN_KINDS.isdisjoint(changed.pks):
+            return last, changed.version
+        if changed is None or not _IN_TABLES.isdisjoint(changed.pks):
+            last = None
+        version = await self._db.version() if changed is None else changed.version
         catalogue = await self._judge.at(version)
-        nodes, names = await load_nodes(self._db), await load_names(self._db)
+        if last is None or changed is None or "workers" in changed.pks:
+            loaded = await load_named_nodes(self._db, None, ())
+        else:
+            loaded = await load_named_nodes(self._db, last.loaded, changed.pks.get("nodes", ()))
 
         def work() -> FleetKinds:
-            kinds = kinds_of(nodes, catalogue.tables, catalogue.index.rules)
+            kinds = kinds_of(sorted(loaded.nodes.items()), catalogue.tables, catalogue.index.rules)
             capabilities = [NodeCapabilities(kind.node, catalogue.tables) for kind in kinds]
             titles = kind_titles([facts_shown(kind.node, catalogue.tables) for kind in kinds])
-            fleet = FleetKinds(version, kinds, capabilities, titles, names)
+            fleet = FleetKinds(version, kinds, capabilities, titles, loaded)
             if last is not None:
                 fleet.running.update(_carried(last, fleet, catalogue.index.rules, today()))
             return fleet

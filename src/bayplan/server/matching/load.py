@@ -1,4 +1,4 @@
-"""The catalogue as the judge sees it, brought up to a version by the change log; and the nodes."""
+"""The catalogue as the judge sees it, brought up to a version by the change log."""
 
 import asyncio
 import datetime
@@ -18,12 +18,9 @@ from bayplan.db.database import Database, Rows, fetch_all
 from bayplan.domain.compatibility.image import Deprecation, Image
 from bayplan.domain.compatibility.image_facts import image_with_facts
 from bayplan.domain.compatibility.index import CatalogueIndex
-from bayplan.domain.compatibility.node import Node
-from bayplan.domain.compatibility.node_facts import node_from
 from bayplan.domain.compatibility.order import CatalogueImage
 from bayplan.domain.compatibility.tables import Tables
 from bayplan.domain.facts import REGISTRY, SCAN, STAFF, SourcedFacts, by_precedence, on_architecture
-from bayplan.domain.node_names import NodeName
 from bayplan.server.snapshot import MANY_IMAGES, spare_collector
 
 # Rows that are read at once: more would hold the event loop, and cost hundreds of megabytes while they last.
@@ -276,68 +273,3 @@ def _values(values: Mapping[tuple[str, str], Any], plain: Image) -> dict[str, An
     if plain.cpu and ("needs_driver", STAFF) not in values:
         facts.pop("needs_driver", None)
     return facts
-
-
-_SAME_MACHINE = tables.nodes.alias()
-_MACHINE_GPUS = (
-    sa.select(sa.func.count())
-    .where(
-        _SAME_MACHINE.c.ip == tables.nodes.c.ip,
-        sa.or_(
-            *(
-                _SAME_MACHINE.c[name].is_not(None)
-                for name in ("driver_version", "gpu_name", "compute_capability", "target")
-            )
-        ),
-    )
-    .scalar_subquery()
-)
-_NODES = (
-    sa.select(*tables.nodes.c, _MACHINE_GPUS, tables.hardware.c.generation)
-    .select_from(tables.nodes.outerjoin(tables.hardware, tables.hardware.c.pk == tables.nodes.c.hardware_generation))
-    .order_by(tables.nodes.c.pk)
-)
-_NODE_COLUMNS = (*(column.name for column in tables.nodes.c), "machine_gpus")
-_NODE_FLAGS = tuple(column.name for column in tables.nodes.c if isinstance(column.type, sa.Boolean))
-_ALL_NODES = CompiledStatement(_NODES)
-_ONE_NODE = CompiledStatement(_NODES.where(tables.nodes.c.pk == sa.bindparam("pk", type_=sa.BigInteger)))
-_NODES_OF_WORKER = CompiledStatement(
-    _NODES.where(
-        tables.nodes.c.pk.in_(
-            sa.select(tables.worker_nodes.c.node).where(
-                tables.worker_nodes.c.worker == sa.bindparam("worker", type_=sa.BigInteger)
-            )
-        )
-    )
-)
-
-
-async def load_nodes(db: Database, pk: int | None = None, *, worker: int | None = None) -> list[tuple[int, Node]]:
-    """Gives the nodes by pk; only the one with that `pk`, or those of that `worker`, where it is given."""
-    if pk is not None:
-        return await db.fetch(_ONE_NODE, _nodes, {"pk": pk})
-    if worker is not None:
-        return await db.fetch(_NODES_OF_WORKER, _nodes, {"worker": worker})
-    return await db.fetch(_ALL_NODES, _nodes)
-
-
-def _nodes(rows: Rows) -> list[tuple[int, Node]]:
-    nodes = []
-    for row in rows:
-        values = dict(zip(_NODE_COLUMNS, row, strict=False))
-        for name in _NODE_FLAGS:
-            values[name] = None if values[name] is None else bool(values[name])
-        nodes.append((values["pk"], node_from(values, row[-1])))
-    return nodes
-
-
-_NAMES = CompiledStatement(
-    sa.select(
-        tables.nodes.c.pk, tables.nodes.c.ip, tables.nodes.c.index, tables.nodes.c.hostname, tables.nodes.c.gpu_name
-    )
-)
-
-
-async def load_names(db: Database) -> dict[int, NodeName]:
-    """Gives what every node is called, by pk."""
-    return await db.fetch(_NAMES, lambda rows: {row[0]: NodeName(*row) for row in rows})

@@ -40,7 +40,8 @@ from bayplan.server.matching.answers import (
     reason_answer,
 )
 from bayplan.server.matching.fleet_summary import FleetSummary
-from bayplan.server.matching.load import CatalogueSnapshot, load_names, load_nodes, load_snapshot, update_snapshot
+from bayplan.server.matching.load import CatalogueSnapshot, load_snapshot, update_snapshot
+from bayplan.server.matching.load_nodes import load_names, load_nodes
 from bayplan.server.matching.matched import MatchedImage, MatchedImages, matched_images
 from bayplan.server.snapshot import ImageSnapshots
 
