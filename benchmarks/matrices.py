@@ -4,6 +4,7 @@ import contextlib
 import gzip
 import http.client
 import itertools
+import json
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -57,6 +58,39 @@ def after_a_write(place: Place) -> Outcome:
     return Outcome(p50, words, f"{1000 * _bare_seconds(_asked(place)[1]):.1f} ms, a bare server with these bytes")
 
 
+def _of_processor(place: Place, method: str, path: str, body: bytes = b"") -> Outcome:
+    """The median of the processor time of an answer, each after a change of an image, and of one asked again."""
+    seconds, cpu, again = [], [], []
+    for number in range(place.size.samples_of(SAMPLES)):
+        change = {"cuda_version": content.CUDAS[number % len(content.CUDAS)]}
+        place.client.patch(f"/v1/docker/{place.pks[0]}", json=change).raise_for_status()
+        before = cpu_seconds(place.server.process.pid)
+        seconds.append(_asked(place, method, path, body)[0])
+        cpu.append(cpu_seconds(place.server.process.pid) - before)
+        again.append(_asked(place, method, path, body)[0])
+    words = (
+        f"{median(cpu):.2f} s of processor time, p50 {median(seconds):.2f} s, of {len(seconds)}; "
+        f"asked again {1000 * median(again):.1f} ms"
+    )
+    packed = _asked(place, method, path, body)[1]
+    return Outcome(median(cpu), words, f"{1000 * _bare_seconds(packed):.1f} ms, a bare server with these bytes")
+
+
+def upgrades(place: Place) -> Outcome:
+    """The driver upgrades of all nodes."""
+    return _of_processor(place, "GET", "/v1/nodes/upgrades")
+
+
+def outdated(place: Place) -> Outcome:
+    """The images that are out of date: nine in ten are, for there are newer versions of their names."""
+    return _of_processor(place, "GET", "/v1/docker/outdated")
+
+
+def retirement(place: Place) -> Outcome:
+    """What it would strand to retire ten images."""
+    return _of_processor(place, "POST", "/v1/docker/retirement", json.dumps({"images": place.pks[:10]}).encode())
+
+
 def size_of_answer(place: Place) -> Outcome:
     """The megabytes that are sent."""
     packed = _asked(place)[1]
@@ -87,18 +121,18 @@ def memory(place: Place) -> Outcome:
     return Outcome(megabytes, f"{megabytes:.0f} MB")
 
 
-def _asked(place: Place) -> tuple[float, bytes]:
+def _asked(place: Place, method: str = "POST", path: str = PATH, body: bytes = b"{}") -> tuple[float, bytes]:
     """The seconds until the whole answer was read, and its bytes as they are sent."""
     headers = {"Authorization": place.authorization, **HEADERS}
     connection = http.client.HTTPConnection("127.0.0.1", place.server.port, timeout=60)
     with contextlib.closing(connection):
         begin = time.perf_counter()
-        connection.request("POST", PATH, b"{}", headers)
+        connection.request(method, path, body, headers)
         answer = connection.getresponse()
         packed = answer.read()
         seconds = time.perf_counter() - begin
     if answer.status != 200:
-        raise RuntimeError(f"POST {PATH}: {answer.status} {packed[:300]!r}")
+        raise RuntimeError(f"{method} {path}: {answer.status} {packed[:300]!r}")
     return seconds, packed
 
 
@@ -124,5 +158,10 @@ ROWS = (
     ),
     Row("matrix-size", "the same: the answer as it is sent", "", at_most(5, "{:g} MB"), size_of_answer),
     Row("matrix-held", "the same: the longest hold of the event loop", "", at_most(50, "{:g} ms"), held),
+    Row("upgrades", "the same: driver upgrades, processor time", "", at_most(1, "{:g} s"), upgrades),
+    Row("outdated", "the same: images out of date, processor time", "", at_most(0.2, "{:g} s"), outdated),
+    Row(
+        "retirement", "the same: what retiring ten images strands, processor time", "", at_most(1, "{:g} s"), retirement
+    ),
     Row("matrix-memory", "the same: memory of the server, at most", "", at_most(250, "{:g} MB"), memory),
 )
