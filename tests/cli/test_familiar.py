@@ -49,6 +49,8 @@ def sentence_for(typed: str) -> str:
         ("help get images", "images list"),
         ("imgaes", "images, migrate"),
         ("images lst", "images list"),
+        ("image prune", "images outdated"),
+        ("images archive a", "images retire"),
         ("xyzzy", ""),
     ],
 )

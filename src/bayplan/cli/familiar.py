@@ -13,6 +13,8 @@ VERBS: Mapping[str, tuple[str, ...]] = {
     **dict.fromkeys(("create", "new", "register"), ("add", "create")),
     **dict.fromkeys(("update", "set", "modify", "patch", "label"), ("edit", "set")),
     **dict.fromkeys(("restore", "undelete", "undo", "rollback"), ("reinstate",)),
+    **dict.fromkeys(("prune", "gc", "stale", "old"), ("outdated", "retire")),
+    **dict.fromkeys(("archive", "sunset"), ("retire", "deprecate")),
     **dict.fromkeys(("plan", "preview", "validate"), ("diff",)),
     **dict.fromkeys(("import", "load"), ("apply",)),
     **dict.fromkeys(("dump", "backup", "state"), ("export",)),

@@ -113,7 +113,14 @@ async def retirement(context: Context, pks: Collection[int], version: int) -> Re
         before = Fleet(catalogue.index, nodes)
         return what_if(before, Fleet(catalogue.index.with_changes((), retired), nodes), today()).nodes_lost
 
-    lost = await asyncio.to_thread(work)
+    try:
+        lost = await asyncio.to_thread(work)
+    except Invalid as error:
+        detail = (
+            "The catalogue and the fleet are too large to say which nodes lose their last image for a task. "
+            "You can delete the images without that (`bayplan images rm`)."
+        )
+        raise Invalid.at("images", error.code, detail) from None
     rules = await prefetch.rules_with(context.planner, retired, version)
     count = sa.func.count()
     held = sa.select(_INVENTORIES.image, count).where(
