@@ -57,7 +57,7 @@ def test_nodes_and_images_come_and_go(shell: Shell, tmp_path: Path) -> None:
         (("--set", "wsl=perhaps"), 2, "write yes, no or none"),
         (("--driver", "580", "--nodes", "L4"), 2, "like 'gpu=RTX 4090'"),
         (("--add", "8x"), 2, "--add 8x"),
-        (("--add", "8x H100,newest"), 2, "'newest' is no driver"),
+        (("--add", "8x H100,newest"), 2, "newest, which is no driver"),
         (("--retire", "pytorhc:2.4"), 1, "pytor"),
         (("--remove-node", "nowhere"), 1, "nowhere"),
         (("--driver", "new"), 1, "changes.0.set.driver_version"),

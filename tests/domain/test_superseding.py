@@ -41,6 +41,10 @@ def newest(*versions: str) -> dict[str, str]:
         ("19.10-py3", "24.04-py3"),
         ("v7_2022-10-08-05_cpu", "v7_2022-11-01-01_cpu"),
         ("20240101", "20250101"),
+        ("20241001", "2025-01-01"),
+        ("2024-10-01", "20250101"),
+        ("2024.10.01-slim", "2025_01_01-slim"),
+        ("2022.3.1", "2023.0.0"),
         ("2.4.0rc1", "2.4.0rc2"),
         ("2.4.0rc1", "2.4.0"),
         ("2.4.0-rc.1-cuda12", "2.4.0-cuda12"),
@@ -69,6 +73,8 @@ def test_newer_versions_replace_older_ones(older: str, newer: str) -> None:
         ("latest", "main", "1.0"),
         ("3f2a9c1", "4f2a9c1", "sha-860c190"),
         ("nightly-20240101", "2.4"),
+        ("v1.10", "2024-01-05"),
+        ("24.01-py3", "20230201"),
     ],
 )
 def test_variants_and_texts_without_an_order_replace_nothing(versions: tuple[str, ...]) -> None:

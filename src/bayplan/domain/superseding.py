@@ -3,8 +3,9 @@
 A version has a release (2.4.1, 2.4.1rc1, 24.01-r2). What stands behind it is a variant (cuda12.4-cudnn9-runtime), and what stands
 before it a series (`86-1.8` and `turing-1.8` of text-embeddings-inference are for different GPUs). A newer release replaces the
 variants of an older one in its series. An equal release replaces nothing: 2.4.1-cuda11.8 and 2.4.1-cuda12.4 are there for
-different drivers. A pre-release replaces pre-releases alone. What is a pre-release and what a later build is spelled
-as in PEP 440. Texts without a number and hashes of commits (docker/metadata-action makes tags like `sha-860c190`) have no order.
+different drivers. Dates (2024-01-05, 20240105) have an order among themselves alone. A pre-release replaces pre-releases alone.
+What is a pre-release and what a later build is spelled as in PEP 440. Texts without a number and hashes of commits
+(docker/metadata-action makes tags like `sha-860c190`) have no order.
 
 To use instead of an image is only what does the same: the newest that is for all its tasks and runs on all nodes that run it.
 """
@@ -28,6 +29,7 @@ _PARTS = re.compile(
     r"(?P<after>[-._]?(?:post|rev|r|build)[-._]?[0-9]++)?"
     r"(?P<variant>.*)"
 )
+_DATE = re.compile(r"((?:19|20)[0-9]{2})([-_.]?)(0[1-9]|1[0-2])\2(0[1-9]|[12][0-9]|3[01])(?![0-9])")
 _WORDS = re.compile(r"[^\W\d_]+")
 
 
@@ -149,7 +151,10 @@ def _parsed(text: str) -> _Version | None:
     parts = _PARTS.fullmatch(folded)
     if parts is None or _COMMIT.fullmatch(folded):
         return None
+    number, series = parts["number"], parts["series"].strip("-_. ")
+    if (date := _DATE.match(number)) is not None:
+        number, series = f"{date[1]}.{date[3]}.{date[4]}{number[date.end() :]}", f"{series} by date"
     before = (parts["before"] or "").replace("nightly", "dev")
-    release = sort_key(parts["number"] + before + (parts["after"] or ""))
+    release = sort_key(number + before + (parts["after"] or ""))
     words = tuple(_WORDS.findall(parts["variant"]))
-    return _Version(parts["series"].strip("-_. "), release, bool(before), words, sort_key(folded))
+    return _Version(series, release, bool(before), words, sort_key(folded))

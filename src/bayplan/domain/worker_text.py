@@ -67,6 +67,15 @@ def typed_worker(text: str, tables: Tables) -> Facts:
 
     Of a node without GPU ("cpu") its architecture alone. Raises `Invalid` at `worker`, which names the GPUs that are nearest.
     """
+    facts, has_gpu = typed_facts(text)
+    if has_gpu:
+        _take_branch(facts, tables)
+        _require_gpu(facts, tables)
+    return facts
+
+
+def typed_facts(text: str) -> tuple[Facts, bool]:
+    """Gives the facts in a line as they are typed, and whether the node has a GPU; raises `Invalid` at `worker`."""
     parts = [shown for part in _BETWEEN.split(text[:_MOST_LETTERS]) if (shown := " ".join(part.split()))]
     if not parts:
         raise _wrong("missing", f"Type the GPU and its driver, such as {EXAMPLE}; or `cpu` for a node without GPU.")
@@ -74,15 +83,12 @@ def typed_worker(text: str, tables: Tables) -> Facts:
     has_gpu = not any(_NO_GPU.fullmatch(part) for part in parts)
     for name, value in (pair for part in parts if not _NO_GPU.fullmatch(part) for pair in _facts_of(part)):
         if facts.get(name, value) != value:
-            raise _wrong("repeated", f"{_WORDS[name]} is there twice, as {facts[name]} and as {value}: type one.")
+            what = ", which is no driver" if name == "gpu_name" else ""
+            raise _wrong("repeated", f"{_WORDS[name]} is there twice, as {facts[name]} and as {value}{what}: type one.")
         facts[name] = value
-    if not has_gpu:
-        if facts.keys() - {"architecture"}:
-            raise _wrong("cpu_with_gpu", "A node without GPU has its architecture alone, as in `cpu, arm64`.")
-        return facts
-    _take_branch(facts, tables)
-    _require_gpu(facts, tables)
-    return facts
+    if not has_gpu and facts.keys() - {"architecture"}:
+        raise _wrong("cpu_with_gpu", "A node without GPU has its architecture alone, as in `cpu, arm64`.")
+    return facts, has_gpu
 
 
 def written_worker(facts: Mapping[str, Any], tables: Tables) -> str:

@@ -231,7 +231,7 @@ class _Reading:
             body = self._body("add", {"worker": worker, "count": count}, AddedNodes)
             if body is not None:
                 added.append(body)
-                notes += unknown_gpu(worker["gpu_name"], self._catalogue.tables)
+                notes += _unknown_gpu(worker, self._catalogue.tables)
         return added, list(dict.fromkeys(notes))
 
     async def _image(self) -> Mapping[str, Any] | None:
@@ -271,8 +271,11 @@ def _added_nodes(text: str) -> tuple[dict[str, Any], int]:
         raise Invalid(f"{text!r}: {error.detail}") from None
 
 
-def unknown_gpu(name: str, tables: Tables) -> list[str]:
-    """Gives a note on a GPU that the tables do not have, with the nearest; none for one that they have."""
+def _unknown_gpu(worker: Mapping[str, Any], tables: Tables) -> list[str]:
+    """A note on a GPU that the tables do not have, with the nearest; none for one that they have, or whose code is known."""
+    name = worker.get("gpu_name")
+    if name is None or worker.keys() & {"compute_capability", "target"}:
+        return []
     named = tables.machines.named_gpu(name)
     if named.models or named.capabilities or named.targets:
         return []
