@@ -135,7 +135,7 @@ def test_the_encoding_does_not_count(encoding: str) -> None:
 
 def test_fewer_gpus_than_are_attached_are_an_error() -> None:
     log = documents.log("550.54.15", A6000, T4)
-    with pytest.raises(Invalid, match="2 GPUs are attached, and lists 1"):
+    with pytest.raises(Invalid, match="2 attached GPUs and lists 1"):
         smi.parse(log[: log.rindex("\t<gpu id=")] + "</nvidia_smi_log>\n")
 
 

@@ -49,7 +49,7 @@ def test_a_database_in_order_has_no_problem(service: Service) -> None:
     parts = checked(service)
     assert list(parts) == PARTS
     assert problems(service) == {}
-    assert parts["secrets"].checked == "1 passwords"
+    assert parts["secrets"].checked == "1 password"
     assert int(parts["rows"].checked.partition(" ")[0].replace(",", "")) > 100
 
 

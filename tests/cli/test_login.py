@@ -26,6 +26,16 @@ def test_logging_in_is_kept_for_its_owner_alone(server: Server, stranger: Shell,
     assert password not in file.read_text()
     assert sorted(path.name for path in file.parent.iterdir()) == ["contexts.json", "logins.json"]
 
+    who = stranger.run("whoami", "--server", server.url, "-o", "json").out
+    again = stranger.run(
+        "login", "-u", "admin", "--password-stdin", "--server", server.url, "--json", typed=password
+    ).out
+    (kept,) = json.loads(file.read_text()).values()
+    assert json.loads(again).keys() == json.loads(who).keys()
+    assert json.loads(again)["user"]["username"] == "admin"
+    assert kept["access"] not in again
+    assert kept["refresh"] not in again
+
     assert "Object Detection" in stranger.run("list", "domains", "--server", server.url).out
     assert stranger.run("logout", "--server", server.url).out == f"Logged admin out of {server.url}.\n"
     assert stranger.run("logout", "--server", server.url).out == f"You were not logged in to {server.url}.\n"

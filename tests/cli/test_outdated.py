@@ -44,7 +44,7 @@ def test_what_retiring_strands_comes_first(shell: Shell) -> None:
     assert "old ones" in refusal.out
     shell.run("prefetch", "rm", "old ones", "-y")
     shell.run("images", "undeprecate", NEW)
-    assert "Nothing is stranded" in shell.run("images", "retire", OLD, "--dry-run").out
+    assert "and nothing uses it.\n" in shell.run("images", "retire", OLD, "--dry-run").out
     deleted = json.loads(shell.run("images", "retire", gone[0], "-y", "--json").out)
     assert deleted["deletion_time"]
     shell.run("images", "reinstate", gone[0])

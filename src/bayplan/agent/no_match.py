@@ -6,6 +6,7 @@ from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING
 
 from bayplan.domain.compatibility.verdict import MATCHED_BY_DEFAULT, ORDER
+from bayplan.domain.units import count
 from bayplan.errors import BayplanError, Problem
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ def nothing_runs_here(answer: MatchAnswer, node: str, gpu: int | None) -> Nothin
         Problem(
             line["code"],
             line["code"],
-            " ".join(filter(None, (f"{_images(line['images'])}.", line["remedy"]))),
+            " ".join(filter(None, (f"{count(line['images'], 'image')}.", line["remedy"]))),
         )
         for line in answer["summary"]
     ]
@@ -74,7 +75,3 @@ def does_not_run_here(
 
 def _place(node: str, gpu: int | None) -> str:
     return f"{node}, a machine without GPU" if gpu is None else f"{node}, GPU {gpu} of this machine"
-
-
-def _images(number: int) -> str:
-    return "1 image" if number == 1 else f"{number} images"

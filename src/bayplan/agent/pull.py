@@ -132,7 +132,7 @@ def pull(
             passed_over.append((judged, error))
             observer.log(f"{_name(judged['image'])} cannot be pulled. {error.detail}")
     raise EngineFailed(
-        f"None of the {len(passed_over)} images that run on {node.name} can be pulled; the lines above say why.",
+        f"No image that runs on {node.name} can be pulled; the lines above say why.",
         code=passed_over[-1][1].code,
     )
 

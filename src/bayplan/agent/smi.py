@@ -17,6 +17,7 @@ from itertools import pairwise
 
 from bayplan.agent import values
 from bayplan.agent.hardware import GpuFault, GpuHardware, Gpus, GpuSlice
+from bayplan.domain import units
 from bayplan.errors import Invalid
 
 _ROOT, _GPU = "nvidia_smi_log", "gpu"
@@ -43,7 +44,7 @@ def parse(output: str) -> Gpus:
     log = _read(_document(output))
     count = log.texts.get(_COUNT, "")
     if count.isdecimal() and int(count) != len(log.gpus):
-        raise Invalid(f"`nvidia-smi -q -x` says that {count} GPUs are attached, and lists {len(log.gpus)}.")
+        raise Invalid(f"`nvidia-smi -q -x` counts {units.count(int(count), 'attached GPU')} and lists {len(log.gpus)}.")
     answers = [_gpu(index, gpu) for index, gpu in enumerate(log.gpus)]
     drivers = (values.driver_version(log.texts.get(name)) for name in _DRIVERS)
     return Gpus(

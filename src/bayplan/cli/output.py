@@ -21,6 +21,7 @@ from rich.text import Text
 
 from bayplan.cli.options import OutputFormat, UsageError
 from bayplan.domain import units
+from bayplan.domain.units import count as count
 from bayplan.exports.value_words import moment as moment
 from bayplan.exports.value_words import words as words
 
@@ -310,11 +311,6 @@ def ago(timestamp: str | None) -> str:
     return units.ago((datetime.now(UTC) - datetime.fromisoformat(timestamp)).total_seconds())
 
 
-def count(number: int, noun: str) -> str:
-    """A number with its noun: "1 image", "2 images"."""
-    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
-
-
 def count_of(shown: int, existing: int | None, noun: str, *, more: str = "a higher --limit shows more") -> str:
     """The number of objects in a list, and of those that there are where it was cut: "1 of 62 images; ..."."""
     if existing is None or shown >= existing:
@@ -324,7 +320,7 @@ def count_of(shown: int, existing: int | None, noun: str, *, more: str = "a high
 
 def entry_count(shown: int, *, has_more: bool) -> str:
     """The number of entries of a log, and whether `--limit` left older ones out."""
-    entries = "1 entry" if shown == 1 else f"{shown:,} entries"
+    entries = count(shown, "entry", "entries")
     return f"{entries}; a higher --limit shows older ones" if has_more else entries
 
 

@@ -112,7 +112,7 @@ def _that_fit(lines: list[str]) -> list[str]:
     while used + rows[kept] <= room:
         used += rows[kept]
         kept += 1
-    return [*lines[:kept], f"... and {len(lines) - kept:,} more lines"]
+    return [*lines[:kept], f"... and {output.count(len(lines) - kept, 'more line')}"]
 
 
 def _appended(output_format: OutputFormat) -> Frame:

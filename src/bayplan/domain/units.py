@@ -1,4 +1,4 @@
-"""Amounts of time and of bytes as people write and read them: in options, settings and output."""
+"""Numbers and amounts of time and of bytes as people write and read them: in options, settings and output."""
 
 import re
 
@@ -16,6 +16,11 @@ def seconds(text: str) -> int:
     if parts is None:
         raise Invalid(f"{text!r} is not a duration: write it like 90s, 15m, 12h or 7d.")
     return int(parts.group(1)) * _SECONDS[parts.group(2).lower()]
+
+
+def count(number: int, noun: str, plural: str = "") -> str:
+    """Gives a number with its noun: "1 image", "2 images", "3 entries"."""
+    return f"{number:,} {noun if number == 1 else plural or f'{noun}s'}"
 
 
 def ago(passed_seconds: float) -> str:

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal
 
 from bayplan.domain.prefetch import names_object
+from bayplan.domain.units import count
 
 NAMED_AT_MOST = 5
 Object = Mapping[str, Any]
@@ -41,7 +42,7 @@ def uses_of_node(node: Object, worker: str | None, inventory: Iterable[Object], 
 
 def uses_of_rule(images: int, nodes: int) -> str:
     """How many images and nodes a rule is for."""
-    return f" It is for {_count(images, 'image')} on {_count(nodes, 'node')}."
+    return f" It is for {count(images, 'image')} on {count(nodes, 'node')}."
 
 
 def uses_of_user(tokens: Sequence[str], images: Iterable[Object], rules: Iterable[Object]) -> str:
@@ -66,11 +67,7 @@ def _node(node: Object) -> str:
 
 
 def _sentence(verb: str, noun: str, names: Sequence[str]) -> str:
-    return _listed(f" {verb} {_count(len(names), noun)}", names)
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+    return _listed(f" {verb} {count(len(names), noun)}", names)
 
 
 def _listed(text: str, names: Sequence[str]) -> str:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from bayplan.domain.units import count
 from bayplan.exports.docker_run import RUNS
 from bayplan.schemas.matrix import MatrixAnswer
 
@@ -74,7 +75,7 @@ class PictureColumn:
     @property
     def label(self) -> str:
         """The title, with how many nodes there are."""
-        return f"{self.title} ({_count(self.nodes, 'node')})"
+        return f"{self.title} ({count(self.nodes, 'node')})"
 
     @property
     def is_stranded(self) -> bool:
@@ -143,16 +144,16 @@ class MatrixPicture:
     @property
     def summary(self) -> str:
         """The totals in two sentences."""
-        groups, kinds = _count(len(self.rows), "group"), _count(len(self.columns), "kind")
-        whole = f"{_count(self.images, 'image')} in {groups} on {_count(self.nodes, 'node')} of {kinds}."
+        groups, kinds = count(len(self.rows), "group"), count(len(self.columns), "kind")
+        whole = f"{count(self.images, 'image')} in {groups} on {count(self.nodes, 'node')} of {kinds}."
         images = sum(row.images for row in self.rows if row.is_stranded)
         nodes = sum(column.nodes for column in self.columns if column.is_stranded)
         if not self.images or not self.nodes:
             return whole
         if not images and not nodes:
             return f"{whole} Every image runs on some node, and every node runs some image."
-        on_none = f"{_count(images, 'image')} {'runs' if images == 1 else 'run'} on no node"
-        run_none = f"{_count(nodes, 'node')} {'runs' if nodes == 1 else 'run'} no image"
+        on_none = f"{count(images, 'image')} {'runs' if images == 1 else 'run'} on no node"
+        run_none = f"{count(nodes, 'node')} {'runs' if nodes == 1 else 'run'} no image"
         parts = [on_none] if images else []
         return f"{whole} {', '.join([*parts, run_none] if nodes else parts)}."
 
@@ -273,7 +274,3 @@ def _numbered(titles: Sequence[str]) -> list[str]:
 def _some(words: Sequence[str]) -> str:
     more = f" and {len(words) - _NAMED_AT_MOST:,} more" if len(words) > _NAMED_AT_MOST else ""
     return ", ".join(words[:_NAMED_AT_MOST]) + more
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"

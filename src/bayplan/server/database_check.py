@@ -17,6 +17,7 @@ from bayplan.db import schema, tables
 from bayplan.db.keyring import Keyring, UnknownKey
 from bayplan.db.postgresql_address import parse_address
 from bayplan.db.stored_values import odd_values
+from bayplan.domain import units
 from bayplan.errors import BayplanError, CannotStart
 from bayplan.server import start
 
@@ -157,7 +158,7 @@ def _rows(connection: sa.Connection, _settings: Settings) -> tuple[str, list[str
             problems.append(f"the table {table.name}: {_reason(error)}")
     if connection.dialect.name == "sqlite":
         problems += odd_values(connection)
-    return f"{count:,} rows", problems
+    return units.count(count, "row"), problems
 
 
 def _references(connection: sa.Connection, _settings: Settings) -> tuple[str, list[str]]:
@@ -179,7 +180,7 @@ def _secrets(connection: sa.Connection, settings: Settings) -> tuple[str, list[s
     rows = connection.execute(
         sa.select(images.pk, images.registry_password).where(images.registry_password.is_not(None)).order_by(images.pk)
     ).fetchall()
-    checked = f"{len(rows):,} passwords"
+    checked = units.count(len(rows), "password")
     keys = settings.secrets_key.get_secret_value() if settings.secrets_key else None
     if not keys and not start.secrets_key_file(settings).exists():
         missing = f"{start.secrets_key_file(settings)} does not exist, and BAYPLAN_SECRETS_KEY is not set"
@@ -203,7 +204,7 @@ def _versions(connection: sa.Connection, _settings: Settings) -> tuple[str, list
     catalogue = tables.catalogue.c
     rows = connection.execute(sa.select(catalogue.version, catalogue.reference_version)).fetchall()
     if len(rows) != 1:
-        return "-", [f"the table catalogue has {len(rows):,} rows, and must have one"]
+        return "-", [f"the table catalogue must have one row, and has {len(rows):,}"]
     problems = []
     if rows[0].reference_version > rows[0].version:
         problems.append(f"the version of references, {rows[0].reference_version}, is larger than the catalogue's")
@@ -223,9 +224,7 @@ def _users(connection: sa.Connection, _settings: Settings) -> tuple[str, list[st
     users = tables.users.c
     count = connection.execute(sa.select(sa.func.count()).select_from(tables.users)).scalar_one()
     staff = sa.select(sa.func.count()).where(users.is_staff.is_(True), users.is_active.is_(True))
-    return f"{count:,} user{'' if count == 1 else 's'}", [] if connection.execute(staff).scalar_one() else [
-        "no active user is staff"
-    ]
+    return units.count(count, "user"), [] if connection.execute(staff).scalar_one() else ["no active user is staff"]
 
 
 _CHECKS: Mapping[str, tuple[Check, str]] = {

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from bayplan.db import schema
 from bayplan.db.database import Database, DatabaseUnavailable, Outage
+from bayplan.domain import units
 from bayplan.errors import BayplanError
 
 _log = logging.getLogger("bayplan")
@@ -42,7 +43,7 @@ class Outages:
             self._logged[error.outage] = logged, suppressed + 1
         else:
             self._logged[error.outage] = now, 0
-            _log.error("%s%s", error.detail, f" ({suppressed:,} more times since)" if suppressed else "")
+            _log.error("%s%s", error.detail, f" ({units.count(suppressed, 'more time')} since)" if suppressed else "")
         if self.current is None:
             self._begun = now
         self.current = error
@@ -89,5 +90,5 @@ class Outages:
         _log.warning(
             "The database can be used again, after %.0f s%s",
             self._clock() - self._begun,
-            f" ({suppressed:,} failures were not logged one by one)" if suppressed else "",
+            f" ({units.count(suppressed, 'failure')} not logged one by one)" if suppressed else "",
         )

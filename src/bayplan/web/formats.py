@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from bayplan.domain import units
+from bayplan.domain.units import count as count
 from bayplan.exports.value_words import moment
 
 
@@ -33,11 +34,6 @@ def memory(size_bytes: int | None) -> str:
 def number(value: int) -> str:
     """Gives a number with its thousands apart: "12,000"."""
     return f"{value:,}"
-
-
-def count(value: int, noun: str, plural: str = "") -> str:
-    """Gives a number with its noun: "1 image", "2 images"."""
-    return f"{value:,} {noun if value == 1 else plural or f'{noun}s'}"
 
 
 def value_in_words(name: str, value: object) -> str:

@@ -194,7 +194,7 @@ GOOD = {
         ("cuda.csv", ["12.5", "12.4.1", "", "s"], ":2: 12.4.1 is not a release of CUDA 12.5"),
         ("cuda.csv", ["12.4", "12.4.1", "R550", "s"], ":2: 'R550' is not a driver version"),
         ("cuda.csv", ["12.4", "12.4.1", "550", ""], ":2: the row has no source"),
-        ("cuda.csv", ["12.4", "12.4.1", "550"], ":2: the line has 3 values, and the table has 4 columns"),
+        ("cuda.csv", ["12.4", "12.4.1", "550"], ":2: the line must have 4 values, one for each column, and has 3"),
         ("generations.csv", ["X", "8.0", "8.0", "1", "s"], ":2: the range from 8.0 to 8.0 is empty"),
         ("generations.csv", ["X", "8.0", "inf", "1", "s"], ":2: 'inf' is not a compute capability"),
         ("families.csv", ["12.0", "525", "s"], ":2: '12.0' is not a whole number"),

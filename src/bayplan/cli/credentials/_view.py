@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from rich.text import Text
 
-from bayplan.cli.output import MUTED, Column, ago, show, table
+from bayplan.cli.output import MUTED, Column, ago, count, show, table
 
 if TYPE_CHECKING:
     from bayplan.schemas.credentials import RegistryCredentialsAnswer
@@ -38,7 +38,7 @@ def show_credentials(credentials: Sequence[RegistryCredentialsAnswer]) -> None:
     ]
     if not rows:
         return show(Text("No image has credentials.", style=MUTED))
-    return show(table(columns, rows), Text("1 entry" if len(rows) == 1 else f"{len(rows):,} entries", style=MUTED))
+    return show(table(columns, rows), Text(count(len(rows), "entry", "entries"), style=MUTED))
 
 
 def name(entry: RegistryCredentialsAnswer) -> str:

@@ -8,7 +8,7 @@ from rich.text import Text
 
 from bayplan.cli.images._facts_view import fact_value
 from bayplan.cli.images._view import named
-from bayplan.cli.output import MUTED, Column, Lines, fields, moment, show, size, table, words
+from bayplan.cli.output import MUTED, Column, Lines, count, fields, moment, show, size, table, words
 
 if TYPE_CHECKING:
     from bayplan.schemas.docker import ExpandedImageAnswer
@@ -81,9 +81,9 @@ def _attached(platforms: list[InspectedPlatform]) -> list[Text]:
     documents = {item["digest"] + item["kind"]: item for platform in platforms for item in platform.get("attached", [])}
     lines = []
     for document in documents.values():
-        count = "" if document["packages"] is None else f", {document['packages']:,} packages"
+        packages = "" if document["packages"] is None else f", {count(document['packages'], 'package')}"
         problem = "" if document["problem"] is None else f": {words(document['problem'])}"
-        lines.append(Text.assemble(("attached", MUTED), f"  {words(document['kind'])}{count}{problem}"))
+        lines.append(Text.assemble(("attached", MUTED), f"  {words(document['kind'])}{packages}{problem}"))
     return lines
 
 

@@ -89,6 +89,7 @@ def names_of_both(client: Client, answer: RetirementAnswer) -> what_if_view.Name
 def show_retirement(answer: RetirementAnswer, names: what_if_view.NamesOfBoth | None) -> None:
     """Prints what it would strand to delete images."""
     assert names is not None
+    them = "it" if len(answer["images"]) == 1 else "them"
     own = {image["image"]: image_view.name(image) for image in answer["images"]}
     parts: list[Text | Lines] = [Text(f"Without {_some(list(own.values()))}:")]
     parts += what_if_view.section(
@@ -96,7 +97,7 @@ def show_retirement(answer: RetirementAnswer, names: what_if_view.NamesOfBoth | 
         [what_if_view.lost_or_gained_nodes(each, names) for each in answer["nodes"]],
     )
     parts += what_if_view.section(
-        "Prefetch rules that choose them",
+        f"Prefetch rules that choose {them}",
         [
             (rule["rule"], Text(f"{_some([own[pk] for pk in rule['images']])}; {_left(rule['left'])}"))
             for rule in answer["rules"]
@@ -107,11 +108,11 @@ def show_retirement(answer: RetirementAnswer, names: what_if_view.NamesOfBoth | 
         [(own[each["image"]], Text(count(each["workers"], "worker"))) for each in answer["inventories"]],
     )
     parts += what_if_view.section(
-        "Deprecated images that name them as successor",
+        f"Deprecated images that name {them} as successor",
         [(image_view.name(image), Text(own[image["successor"]])) for image in answer["successors"]],
     )
     if not is_stranding(answer):
-        parts += [Text("Nothing is stranded: no node loses its last image for a task, and nothing uses them.")]
+        parts += [Text(f"Nothing is stranded: no node loses its last image for a task, and nothing uses {them}.")]
     show(*parts)
 
 

@@ -88,7 +88,9 @@ def _blocks(picture: MatrixPicture, signs: Mapping[str, str]) -> list[Text | Lin
         for number, cell in enumerate(row.cells, 1):
             by_grade.setdefault(cell.grade, []).append(number)
         on = (
-            Text("! runs on no node", style=_STRANDED) if row.is_stranded else f"runs on {_runs_on(row, picture)} nodes"
+            Text("! runs on no node", style=_STRANDED)
+            if row.is_stranded
+            else f"runs on {row.nodes:,} of {count(picture.nodes, 'node')}"
         )
         title = Text.assemble(f"{words(row.title)}: {count(row.images, 'image')}, ", on)
         kinds = fields((_cell(grade, signs).plain, _ranges(by_grade[grade])) for grade in SIGNS if grade in by_grade)

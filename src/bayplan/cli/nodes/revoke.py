@@ -34,11 +34,12 @@ def revoke(
         for name in workers:
             if name not in joined:
                 raise NotFound(f"There is no worker {name!r}: `bayplan nodes workers` lists all workers.")
-        after = "go" if with_nodes else "stay"
 
         def question(worker: "WorkerAnswer") -> str:
-            nodes = output.count(len(worker["nodes"]), "node")
-            return f"Revoke {worker['worker']} at {worker['ip']}? Its {nodes} {after}."
+            number = len(worker["nodes"])
+            verb = ("goes", "go") if with_nodes else ("stays", "stay")
+            after = f" Its {output.count(number, 'node')} {verb[number != 1]}." if number else ""
+            return f"Revoke {worker['worker']} at {worker['ip']}?{after}"
 
         def end(worker: "WorkerAnswer") -> "Outcome":
             client.nodes.revoke(worker["worker"], nodes=with_nodes)

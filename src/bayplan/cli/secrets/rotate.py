@@ -20,6 +20,7 @@ def rotate(
     A running server goes on.
     """
     from bayplan.config import load_settings
+    from bayplan.domain.units import count
 
     settings = load_settings(home=home, database=database)
     from bayplan.server.process import rotate as rotate_keys
@@ -27,4 +28,6 @@ def rotate(
     done = rotate_keys(settings, new_key=new_key, forget_lost=forget_lost)
     typer.echo(f"Encrypted {done.changed:,} of {done.total:,} registry passwords again with the newest key.")
     if done.forgotten:
-        typer.echo(f"Removed {done.forgotten:,} credentials that no key decrypts. Enter them again for their images.")
+        typer.echo(
+            f"Removed the credentials of {count(done.forgotten, 'image')}, which no key decrypts. Enter them again."
+        )

@@ -2,7 +2,9 @@
 
 from rich.text import Text
 
+from bayplan.cli import connection
 from bayplan.cli.output import ago, fields, moment, show
+from bayplan.client.session import NamedServer
 from bayplan.schemas.users import WhoAmIAnswer
 
 
@@ -12,6 +14,11 @@ class WhoAmI(WhoAmIAnswer):
     server: str
     named_by: str
     session_ends: str | None
+
+
+def who(me: WhoAmIAnswer, named: NamedServer) -> WhoAmI:
+    """The answer for the user at a server."""
+    return {**me, "server": named.url, "named_by": named.named_by, "session_ends": connection.session_end(named.url)}
 
 
 def show_who(answer: WhoAmI) -> None:
@@ -35,3 +42,8 @@ def show_who(answer: WhoAmI) -> None:
     else:
         pairs.append(("session until", moment(answer["session_ends"] or answer["expires"])))
     show(fields(pairs))
+
+
+def user_name(answer: WhoAmI) -> str:
+    """The name of the user."""
+    return answer["user"]["username"]

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from bayplan.cli import prompt
-from bayplan.cli.options import Server, UsageError
+from bayplan.cli.options import TABLE, Output, Server, UsageError
 from bayplan.errors import Invalid
 
 
@@ -23,13 +23,16 @@ def login(
         bool,
         typer.Option("--token-stdin", help="Read a token for programs from standard input, in place of a password."),
     ] = False,
+    output_format: Output = TABLE,
 ) -> None:
     """Log in to a server.
 
-    Commands ask this server from then on. The session lasts for days.
+    Commands ask this server from then on. The session lasts for days. With -o json, the answer is that of `bayplan whoami`.
     """
-    from bayplan.cli import connection
+    from bayplan.cli import connection, output
+    from bayplan.cli.sessions import _view as view
     from bayplan.client import Client, Tokens, contexts, stored_sessions
+    from bayplan.client.session import named_server
     from bayplan.client.tokens import clean_token
 
     if address is not None and server is not None:
@@ -40,15 +43,19 @@ def login(
     token = clean_token(sys.stdin.read(), "The input has no token") if token_stdin else None
     with connection.where_to_look(), Client(connection.address(server), tokens=Tokens(access=token)) as client:
         if token is not None:
-            name, tokens = client.users.me()["user"]["username"], Tokens(access=token)
+            tokens = Tokens(access=token)
         else:
             name = username or _ask("User", "--username")
             password = prompt.password_from_input() if password_stdin else _ask("Password", "--password-stdin")
             tokens = client.log_in(name, password)
-        stored_sessions.keep(client.server, stored_sessions.StoredSession(name, tokens.access, tokens.refresh))
-        typer.echo(f"Logged in to {client.server} as {name}.")
-        contexts.use_server(client.server)
-        connection.warn_unless_asked(client.server)
+        me = client.users.me()
+    name = me["user"]["username"]
+    stored_sessions.keep(client.server, stored_sessions.StoredSession(name, tokens.access, tokens.refresh))
+    contexts.use_server(client.server)
+    named = named_server(server)
+    answer, sentence = view.who(me, named), f"Logged in to {client.server} as {name}."
+    output.render(answer, output_format, view=sentence, name=view.user_name)
+    connection.warn_unless_asked(client.server)
 
 
 def _ask(field: str, option: str) -> str:

@@ -11,11 +11,5 @@ def whoami(server: Server = None, output_format: Output = TABLE) -> None:
 
     named = named_server(server)
     with connection.connect(server) as client:
-        me = client.users.me()
-    answer: view.WhoAmI = {
-        **me,
-        "server": named.url,
-        "named_by": named.named_by,
-        "session_ends": connection.session_end(named.url),
-    }
-    return output.render(answer, output_format, view=view.show_who, name=lambda answer: answer["user"]["username"])
+        answer = view.who(client.users.me(), named)
+    return output.render(answer, output_format, view=view.show_who, name=view.user_name)

@@ -104,7 +104,7 @@ class _Lines:
             self._printed_at = time.monotonic()
             total_bytes = layers.of_bytes(self._size_bytes)
             _print(
-                f"{self._title}: {layers.layers_done} of {len(layers.layers)} layers, "
+                f"{self._title}: {layers.layers_done} of {units.count(len(layers.layers), 'layer')}, "
                 f"{units.size(layers.done_bytes)} of {units.size(total_bytes)}"
             )
 
@@ -169,7 +169,7 @@ class _Bars:
             total=total_bytes or (1 if layers.has_ended else None),
             completed=layers.done_bytes or layers.has_ended,
             amount=f"{units.size(layers.done_bytes)} of {units.size(total_bytes)}" if total_bytes else "",
-            state=f"{layers.layers_done} of {len(layers.layers)} layers",
+            state=f"{layers.layers_done} of {units.count(len(layers.layers), 'layer')}",
         )
 
     def end(self) -> None:

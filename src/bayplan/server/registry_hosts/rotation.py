@@ -10,6 +10,7 @@ from typing import Any
 from bayplan.clock import now
 from bayplan.db.principal import Principal
 from bayplan.domain.reference import check_registry
+from bayplan.domain.units import count
 from bayplan.registry.errors import RegistryDenied, RegistryError, RegistryTimeout
 from bayplan.schemas.credentials import Rotation
 from bayplan.server.context import Context
@@ -60,13 +61,15 @@ def _detail(registry: str, accepted: int, tried: int, repositories: int) -> str:
             f"'{registry}' shows these images to everybody and asks for no credentials, so the password could not be "
             "tried."
         )
-    among = f"{tried:,} of {repositories:,} repositories" if tried < repositories else f"{repositories:,} repositories"
+    among = count(repositories, "repository", "repositories")
+    if tried < repositories:
+        among = f"{tried:,} of {among}"
     if accepted < tried:
         return (
             f"'{registry}' accepted the credentials for {accepted:,} of the {among} that were tried, and shows the others to "
             "everybody."
         )
-    return f"'{registry}' accepted the credentials for {among.replace('1 repositories', '1 repository')}."
+    return f"'{registry}' accepted the credentials for {among}."
 
 
 def _unchanged(error: RegistryError) -> RegistryError:

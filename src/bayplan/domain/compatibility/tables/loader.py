@@ -57,7 +57,7 @@ def numbered_rows(path: Path) -> Iterator[tuple[int, Row]]:
                         raise _at(
                             path,
                             reader.line_num,
-                            (f"the line has {len(cells)} values, and the table has {len(header)} columns."),
+                            f"the line must have {len(header)} values, one for each column, and has {len(cells)}.",
                         )
                     yield reader.line_num, dict(zip(header, (cell.strip() for cell in cells), strict=True))
             except csv.Error as error:
