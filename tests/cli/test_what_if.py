@@ -38,6 +38,26 @@ def test_each_way_to_say_a_driver_means_the_same(shell: Shell, tmp_path: Path) -
     assert answer(shell, "-f", str(file)) == expected
 
 
+def test_a_driver_branch_makes_no_image_lose_its_last_node(shell: Shell) -> None:
+    """A node with 580.95.05 has a driver of branch 580; on the others it is not known which release they would have."""
+    image = "pytorch:2.9.1-cuda13.0-cudnn9-runtime"
+    for driver in ("580", "580.95"):
+        assert "lose their last node" not in shell.run("what-if", "--driver", driver).out
+    unchanged = answer(shell, "--driver", "580", "--nodes", "driver=580")
+    assert unchanged["after"] == unchanged["before"]
+    why = ("why", image, "--gpu", "NVIDIA L4", "--architecture", "amd64", "--exit-code", "--driver")
+    assert "driver_too_old" in shell.run(*why, "575", code=3).out
+    undecided = " ".join(shell.run(*why, "580", code=4).out.split())
+    assert (
+        "580.65.06 is the oldest driver for CUDA 13.0.3. Which release of 580 the node has is not known." in undecided
+    )
+    assert "-> Give --driver with all its parts, as nvidia-smi prints it" in undecided
+    assert (
+        shell.run("nodes", "list", "--driver", "535.104", "-o", "name").out
+        == shell.run("nodes", "list", "--driver", "535.104.05", "-o", "name").out
+    )
+
+
 def test_nodes_and_images_come_and_go(shell: Shell, tmp_path: Path) -> None:
     file = tmp_path / "image.yaml"
     file.write_text("{cpu: true, tasks: [train], name: mine}")

@@ -5,9 +5,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from bayplan.domain.labels import label_key, label_value
+from bayplan.domain.versions import DriverVersion
 from bayplan.errors import Invalid
 
-_DRIVER = re.compile(r"\s*(>=|<=|>|<|==?)?\s*([0-9]+(?:\.[0-9]+)*)\s*", re.ASCII)
+_DRIVER = re.compile(r"\s*(>=|<=|>|<|==?)?\s*([0-9]{1,6}(?:\.[0-9]{1,6}){0,3})\s*", re.ASCII)
 # `zone in (a,b)` and `zone notin (a,b)`; no key or value has a parenthesis.
 _SET = re.compile(r"\s*(\S+)\s+(in|notin)\s*\(([^()]*)\)\s*")
 _COMMA = re.compile(r",(?![^()]*\))")
@@ -24,9 +25,9 @@ class LabelTest:
 
 
 def driver_bounds(text: str) -> list[tuple[str, str]]:
-    """Gives the comparisons that a driver meets, such as (">=", "535") and ("<", "536") for a branch.
+    """Gives the comparisons that a driver meets: (">=", "535") and ("<", "536") for all releases of that branch.
 
-    `==` stands for a release alone. Raises `Invalid`.
+    `==` stands for a release with all its parts alone. Raises `Invalid`.
     """
     parsed = _DRIVER.fullmatch(text)
     if parsed is None:
@@ -34,9 +35,10 @@ def driver_bounds(text: str) -> list[tuple[str, str]]:
     operator, version = parsed.groups()
     if operator in (">=", "<=", ">", "<"):
         return [(operator, version)]
-    if "." in version:
+    if DriverVersion.parse(version).is_release:
         return [("==", version)]
-    return [(">=", version), ("<", str(int(version) + 1))]
+    *first, last = version.split(".")
+    return [(">=", version), ("<", ".".join((*first, str(int(last) + 1))))]
 
 
 def label_parts(text: str) -> Iterator[str]:

@@ -14,6 +14,7 @@ from bayplan.errors import Invalid
 
 T = TypeVar("T")
 
+_PARTS = 3  # of a driver's version; some releases have two, such as 550.120
 _DRIVER = re.compile(r"[0-9]{1,6}(?:\.[0-9]{1,6}){0,3}", re.ASCII)
 _CUDA = re.compile(r"([0-9]{1,4})\.([0-9]{1,4})(?:\.([0-9]{1,6})(?:\.[0-9]{1,6})?)?", re.ASCII)
 _CUDA_FAMILY = re.compile(r"[0-9]{1,4}", re.ASCII)
@@ -25,7 +26,11 @@ _CAPABILITY = re.compile(r"([0-9]{1,3})(?:\.([0-9]{1,2}))?", re.ASCII)
 @total_ordering
 @dataclass(frozen=True, slots=True)
 class DriverVersion:
-    """A driver's version as numbers; `535` is a whole branch and stands before every release of it."""
+    """A driver's version as numbers; `535` sorts before every release of that branch.
+
+    A node with the driver `535` or `535.104` has one release of these; which one, the text does not say. `at_least` and
+    `may_be` compare such a driver.
+    """
 
     parts: tuple[int, ...]
     text: str = field(compare=False)
@@ -39,6 +44,31 @@ class DriverVersion:
     def branch(self) -> int:
         """The driver branch: 535 for 535.104.05."""
         return self.parts[0] if self.parts else 0
+
+    def at_least(self, other: "DriverVersion") -> bool | None:
+        """Whether it is that release or a newer one; None where it has too few parts to say, as 580 for 580.65.06."""
+        if self >= other:
+            return True
+        return None if self.may_be(other) else False
+
+    def may_be(self, other: "DriverVersion") -> bool:
+        """Whether both may be the same release: the parts that both have are equal, as those of 580 and 580.65.06."""
+        return all(mine == theirs for mine, theirs in zip(self._written, other._written, strict=False))
+
+    @property
+    def is_release(self) -> bool:
+        """Whether it has all its parts; without them it may be any release that begins with them."""
+        return len(self._written) >= _PARTS
+
+    @property
+    def first_release(self) -> str:
+        """Its text with a 0 for each part that it lacks: 580.0.0 for 580, older than all other releases of that branch."""
+        return ".".join((self.text, *["0"] * (_PARTS - len(self._written))))
+
+    @property
+    def _written(self) -> tuple[int, ...]:
+        zeros = self.text.count(".") + 1 - len(self.parts)
+        return self.parts + (0,) * zeros
 
     def __lt__(self, other: "DriverVersion") -> bool:
         return self.parts < other.parts

@@ -1,6 +1,6 @@
 """The nodes: by kind and one by one, and what runs on each."""
 
-import re
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 
@@ -20,13 +20,13 @@ from bayplan.server.prefetch import queries as prefetch_queries
 from bayplan.web.ask import OF_EACH
 from bayplan.web.form import Form, parse_body
 from bayplan.web.listing import ROWS, TableColumn, pager, sorted_column
+from bayplan.web.matrix_filters import of_driver
 from bayplan.web.page import PageCall, PageRoute
 from bayplan.web.rendering import rendered
 from bayplan.web.upgrades import UPGRADE_COLUMNS, shown_upgrades
 from bayplan.web.verdicts import left_out, worker_phrase
 
 _SILENT_AFTER = timedelta(minutes=5)
-_DRIVER = re.compile(r"(>=|<=|>|<)?\s*([0-9]+(?:\.[0-9]+)*)", re.ASCII)
 _ORDER = {"node": ("ip", "index"), "gpu": ("gpu_name",), "driver": ("driver_version",), "seen": ("last_seen",)}
 _MEMORIES = ("gpu_mem", "cpu_mem", "shared_memory_bytes")
 _NO_FACTS = ("pk", "ip", "index", "hostname", "labels", "last_seen", "hardware_generation")
@@ -143,14 +143,17 @@ def _value(name: str, value: Any) -> str:
 
 def _filter(query: NodesParameters) -> Filter:
     """The filter that the parameters mean; raises `Invalid` at the field that is wrong."""
-    expressions: list[dict[str, Any]] = []
+    expressions: list[Mapping[str, Any]] = []
     if gpu := query.gpu.strip():
         expressions.append(_contains("gpu_name", gpu))
     if generation := query.generation.strip():
         path = "hardware_generation.generation"
         expressions.append({"type": "exact", "field": path, "value": generation, "case_insensitive": True})
     if driver := query.driver.strip():
-        expressions += _of_driver(driver)
+        try:
+            expressions += of_driver(driver)
+        except Invalid as error:
+            raise Invalid.at("driver", "wrong_type", f"{error.detail[0].upper()}{error.detail[1:]}") from None
     if label := query.label.strip():
         key, equals, value = label.partition("=")
         path = f"labels.{_label_key(key.strip())}"
@@ -178,20 +181,6 @@ def _label_key(text: str) -> str:
 
 def _contains(path: str, text: str) -> dict[str, Any]:
     return {"type": "contains", "field": path, "sub_string": text, "case_insensitive": True}
-
-
-def _of_driver(text: str) -> list[dict[str, Any]]:
-    parsed = _DRIVER.fullmatch(text)
-    if parsed is None:
-        detail = "Type a branch (535), a version (535.104.05), or a comparison (<550)."
-        raise Invalid.at("driver", "wrong_type", detail)
-    operator, version = parsed.groups()
-    if operator:
-        return [{"type": "compare", "field": "driver_version", "operator": operator, "value": version}]
-    if "." in version:
-        return [{"type": "exact", "field": "driver_version", "value": version}]
-    ends = ((">=", version), ("<", str(int(version) + 1)))
-    return [{"type": "compare", "field": "driver_version", "operator": sign, "value": end} for sign, end in ends]
 
 
 PAGES = (

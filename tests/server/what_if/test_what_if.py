@@ -62,6 +62,18 @@ def test_changes_apply_in_order(shared: Service, pks: dict[str, int]) -> None:
     )
 
 
+def test_a_driver_with_few_parts_is_one_release_of_these(shared: Service, pks: dict[str, int]) -> None:
+    """CUDA 11.0.3 ships with 450.51.06, which is also the node's driver."""
+    for driver in ("450", "450.51"):
+        answer = ask(shared, {"set": {"driver_version": driver}})
+        assert answer["before"] == answer["after"]
+    for driver, grade in (("450", "unknown"), ("450.51", "unknown"), ("450.36", "no"), ("450.80", "native")):
+        worker = {"driver_version": driver, "compute_capability": "8.6", "architecture": "amd64", "accelerator": "cuda"}
+        body = {"worker": worker, "explain": True, "grades": [grade]}
+        answer = shared.user.post("/v1/docker/match", json=body).raise_for_status().json()
+        assert pks["old"] in [match["image"]["pk"] for match in answer["matches"]], driver
+
+
 def test_nodes_and_images_come_and_go(shared: Service, pks: dict[str, int]) -> None:
     h100 = {"gpu_name": "NVIDIA H100 80GB HBM3", "driver_version": "580.95.05", "architecture": "amd64"}
     answer = ask(shared, {"add": {"worker": h100, "count": 8}})

@@ -79,8 +79,8 @@ def compat_order(image: ImageRequirements, node: NodeCapabilities) -> CompatOrde
 
 
 def _age(compat: DriverVersion, driver: DriverVersion) -> Age:
-    """Of a package whose branch alone is known no driver of that branch is newer or older."""
-    if compat == driver or (len(compat.parts) == 1 and compat.branch == driver.branch):
+    """Where the branch alone is known of one, the other is neither newer nor older if it is of that branch."""
+    if compat.may_be(driver):
         return Age.SAME
     return Age.NEWER if compat > driver else Age.OLDER
 

@@ -76,7 +76,7 @@ def node_with_cuda(board: Board, driver: DriverVersion, architecture: str | None
     """A node with that board and that driver."""
     node = replace(
         _ENOUGH,
-        driver_version=str(driver),
+        driver_version=driver.first_release,
         compute_capability=str(board.capability),
         gpu_name=board.name,
         architecture=architecture,

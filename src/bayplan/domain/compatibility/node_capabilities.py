@@ -115,7 +115,9 @@ class NodeCapabilities(NodeGpu):
         if self.driver is None:
             return None
         drivers = {release: needed(release) for release in self.releases_with_code}
-        fitting = [release for release, driver in drivers.items() if driver is not None and self.driver >= driver]
+        fitting = [
+            release for release, driver in drivers.items() if driver is not None and self.driver.at_least(driver)
+        ]
         return (fitting[-1], fitting[0]) if fitting else None
 
     def by_family(self, cuda_major: int) -> Grade:
@@ -154,7 +156,7 @@ class NodeCapabilities(NodeGpu):
         cuda, driver = self.start_cuda, None if self.is_tegra else self.driver
         properties = NodeProperties(
             cuda=None if cuda is None else str(cuda),
-            driver=None if driver is None else ".".join(map(str, driver.parts)),
+            driver=None if driver is None else str(driver),
             arch=None if self.capability is None else str(self.capability),
             brand=self.brand,
             cuda_is_least=self.driver_cuda_is_least,

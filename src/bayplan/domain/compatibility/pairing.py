@@ -18,6 +18,9 @@ from bayplan.domain.compatibility.verdict import ORDER, Grade
 from bayplan.domain.once import once
 from bayplan.domain.versions import ComputeCapability
 
+_COVERED = {True: Grade.MINOR, False: Grade.NO, None: Grade.UNKNOWN}
+"""The grade where the driver is at least the floor, where it is not, and where that is not known."""
+
 
 @dataclass(frozen=True, eq=False)
 class Pairing:
@@ -56,7 +59,17 @@ class Pairing:
     def by_driver(self) -> Grade:
         """How the driver runs the image's CUDA: NATIVE, MINOR, FORWARD, UNKNOWN or NO."""
         grade = _by_driver_alone(self.image, self.node)
-        return _by_compat_package(self) if grade is Grade.NO else grade
+        if grade is Grade.NO:
+            return _by_compat_package(self)
+        if grade is Grade.UNKNOWN and self.driver_may_be_older and _by_compat_package(self) is Grade.FORWARD:
+            return Grade.FORWARD
+        return grade
+
+    @once
+    def driver_may_be_older(self) -> bool:
+        """Whether the driver has too few parts to say whether it runs the image's CUDA by itself."""
+        driver, smallest = self.node.driver, self.image.smallest_driver
+        return driver is not None and smallest is not None and driver.at_least(smallest) is None
 
     @once
     def is_native_unknown(self) -> bool:
@@ -64,7 +77,13 @@ class Pairing:
         image, driver = self.image, self.node.driver
         if self.by_driver is not Grade.MINOR or driver is None:
             return False
-        return image.ships_with is None or driver >= image.ships_with
+        return image.ships_with is None or driver.at_least(image.ships_with) is not False
+
+    @once
+    def driver_may_be_native(self) -> bool:
+        """Whether it runs at least by minor-version compatibility, and the driver has too few parts to say whether natively."""
+        ships_with, driver = self.image.ships_with, self.node.driver
+        return self.is_native_unknown and bool(ships_with and driver and driver.at_least(ships_with) is None)
 
     @once
     def reads_ptx(self) -> bool | None:
@@ -77,6 +96,8 @@ class Pairing:
             return True
         if self.by_driver is Grade.FORWARD:
             return image.compat_reads_ptx
+        if self.driver_may_be_native:
+            return None if image.cuda is None else self.node.supports(image.cuda) or None
         by_driver = None if image.cuda is None else self.node.supports(image.cuda)
         if by_driver is not False or order is None or order.age is not Age.NEWER or self.compat_dropped_gpu:
             return by_driver
@@ -146,14 +167,11 @@ def _by_driver_alone(image: ImageRequirements, node: NodeCapabilities) -> Grade:
     if ships_with is None:
         if node.driver_cuda is not None and node.driver_cuda.release > image.cuda.release:
             return Grade.NATIVE
-    elif driver >= ships_with:
+    elif driver.at_least(ships_with):
         may_need_newer = image.has_newer_patch and driver.branch == ships_with.branch
         return Grade.MINOR if may_need_newer and image.floor is not None else Grade.NATIVE
-    if image.floor is not None:
-        return Grade.MINOR if driver >= image.floor else Grade.NO
-    if ships_with is not None:
-        return Grade.NO
-    return _by_unknown_family(image.cuda_major, node)
+    smallest = image.smallest_driver
+    return _by_unknown_family(image.cuda_major, node) if smallest is None else _COVERED[driver.at_least(smallest)]
 
 
 def _by_family(cuda_major: int, image: ImageRequirements, node: NodeCapabilities) -> Grade:
@@ -162,13 +180,13 @@ def _by_family(cuda_major: int, image: ImageRequirements, node: NodeCapabilities
     if node.driver_cuda is not None and node.driver_cuda.major > cuda_major:
         return Grade.NATIVE
     if image.floor is not None:
-        return Grade.MINOR if node.driver >= image.floor else Grade.NO
+        return _COVERED[node.driver.at_least(image.floor)]
     drivers = image.tables.drivers_of_family(cuda_major)
     if not drivers:
         return _by_unknown_family(cuda_major, node)
-    if node.driver >= max(drivers):
+    if node.driver.at_least(max(drivers)):
         return Grade.NATIVE
-    return Grade.NO if node.driver < min(drivers) else Grade.UNKNOWN
+    return Grade.NO if node.driver.at_least(min(drivers)) is False else Grade.UNKNOWN
 
 
 def _by_unknown_family(cuda_major: int, node: NodeCapabilities) -> Grade:

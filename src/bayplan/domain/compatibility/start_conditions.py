@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from enum import Enum
 from functools import lru_cache
 
+from bayplan.domain.versions import DriverVersion, read
+
 OPERATORS: Mapping[str, Callable[[int], bool]] = {
     "=": lambda order: order == 0,
     "!=": lambda order: order != 0,
@@ -40,7 +42,10 @@ class ConditionOutcome(Enum):
 
 @dataclass(frozen=True, slots=True)
 class NodeProperties:
-    """The properties of a node that conditions compare; None for unknown. `brand` in NVML's words, in any case."""
+    """The properties of a node that conditions compare; None for unknown. `brand` in NVML's words, in any case.
+
+    A `driver` of two parts or less, such as a branch, may be any release that begins with them.
+    """
 
     cuda: str | None = None
     driver: str | None = None
@@ -125,7 +130,16 @@ def _orders(condition: Comparison, has: NodeProperties) -> tuple[int, ...]:
     if value is None:
         return (-1, 0, 1)
     order = _compare(condition.property, value, condition.value)
+    if condition.property == "driver":
+        return _orders_of_driver(value, condition.value, order)
     return tuple(range(order, 2)) if condition.property == "cuda" and has.cuda_is_least else (order,)
+
+
+def _orders_of_driver(driver: str, value: str, order: int) -> tuple[int, ...]:
+    mine, other = read(DriverVersion.parse, driver), read(DriverVersion.parse, value.strip("."))
+    if order > 0 or mine is None or other is None or mine.is_release or not mine.may_be(other):
+        return (order,)
+    return tuple(range(order, 2))
 
 
 def _compare(name: str, property_: str, value: str) -> int:

@@ -71,7 +71,7 @@ def _older_than_driver(pairing: Pairing) -> Reason | None:
 
 
 def _may_be_older_than_driver(pairing: Pairing) -> Reason | None:
-    """The caveat for a package of the driver's own branch of which no more is known."""
+    """The caveat for a package of the driver's own branch, where no more is known of the package or of the driver."""
     compat, installed = pairing.image.compat_driver, pairing.node.driver
     if compat is None or installed is None or compat == installed:
         return None
@@ -79,8 +79,8 @@ def _may_be_older_than_driver(pairing: Pairing) -> Reason | None:
         ReasonCode.COMPAT_OLDER_THAN_DRIVER,
         needed=f"<={compat}",
         found=installed,
-        detail=f"The image puts the libraries of a driver of branch {compat} first. If that driver is older than the "
-        f"node's {installed}, CUDA fails with error 803.",
+        detail=f"The image puts the libraries of driver {compat} first. If they are older than the node's driver "
+        f"{installed}, CUDA fails with error 803.",
         remedy=f"If that happens, {PUT_DRIVER_FIRST}.",
         source=COMPATIBILITY,
     )
@@ -147,7 +147,7 @@ def compat_activation(pairing: Pairing) -> Reason | None:
             ReasonCode.FACT_MISSING,
             needed="the image's entry point",
             detail="The image's entry point sets up forward compatibility, or a shell that reads BASH_ENV or ENV does. A "
-            f"container that runs neither uses the driver {pairing.node.driver} alone, which is too old (error 35).",
+            f"container that runs neither uses the driver {pairing.node.driver} alone, which {_is_too_old(pairing)}.",
             remedy="Start the container with the image's own entry point.",
             source="NVIDIA NGC containers, _CUDA_COMPAT_PATH and /etc/shinit_v2",
         )
@@ -157,10 +157,15 @@ def compat_activation(pairing: Pairing) -> Reason | None:
         ReasonCode.FACT_MISSING,
         needed="compat_activation",
         detail="Forward compatibility needs the image's forward-compatibility libraries to come before the driver's; "
-        f"{order.why_unknown or 'whether they do is not known'}. The driver {pairing.node.driver} alone is too old (error 35).",
+        f"{order.why_unknown or 'whether they do is not known'}. The driver {pairing.node.driver} alone "
+        f"{_is_too_old(pairing)}.",
         remedy="Enter the image's compat_activation. If they do not come first, put their folder first in LD_LIBRARY_PATH.",
         source=COMPATIBILITY,
     )
+
+
+def _is_too_old(pairing: Pairing) -> str:
+    return f"{'may be' if pairing.driver_may_be_older else 'is'} too old (error 35)"
 
 
 def compat_by_brand(pairing: Pairing) -> Reason | None:

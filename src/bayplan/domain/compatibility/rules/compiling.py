@@ -76,7 +76,7 @@ def _ships_with(pairing: Pairing) -> DriverVersion | None:
 def _older(pairing: Pairing) -> str:
     """The clause that the driver is of an older CUDA than the PTX."""
     ships_with, installed = pairing.image.ships_with, pairing.node.driver
-    if ships_with is not None and installed is not None and installed < ships_with:
+    if ships_with is not None and installed is not None and installed.at_least(ships_with) is False:
         return f"the driver {installed} is older than {ships_with}"
     return f"the driver {installed} supports CUDA {pairing.node.driver_cuda} only"
 

@@ -16,6 +16,8 @@ from bayplan.domain.compatibility.rules.reasons import (
 )
 from bayplan.domain.compatibility.verdict import Grade, Reason, ReasonCode
 
+ALL_PARTS = "report the node's driver_version with all its parts, as nvidia-smi prints it"
+
 
 def driver(pairing: Pairing) -> Reason | None:
     """Rule 3: the driver is at least the one that the CUDA release ships with, or a form of compatibility makes up for it."""
@@ -34,6 +36,11 @@ def driver(pairing: Pairing) -> Reason | None:
             return _too_old(pairing)
 
 
+def _not_all_parts(pairing: Pairing) -> str:
+    """The clause about a driver such as 580, a branch, of which the release is not known."""
+    return f"Which release of {pairing.node.driver} the node has is not known"
+
+
 def _family(pairing: Pairing) -> str:
     return f"{pairing.image.cuda_major}.x"
 
@@ -42,7 +49,9 @@ def _older(pairing: Pairing) -> str:
     """The clause that the driver is older than what the image's CUDA ships with, or than the floor where that is not known."""
     image, installed = pairing.image, pairing.node.driver
     if image.ships_with is not None:
-        return f"The driver {installed} is older than {image.ships_with}, which CUDA {image.cuda} ships with"
+        may_be = installed is not None and installed.at_least(image.ships_with) is None
+        is_older = f"{'may be' if may_be else 'is'} older than {image.ships_with}"
+        return f"The driver {installed} {is_older}, which CUDA {image.cuda} ships with"
     floor = f"the oldest driver for CUDA {_family(pairing)}" if image.floor is not None else "the first that runs it"
     return f"The image has CUDA {image.cuda_name}, and the driver {installed} is older than {image.smallest_driver}, {floor}"
 
@@ -63,8 +72,19 @@ def _made_up_for(pairing: Pairing, by: str) -> Reason:
 
 
 def _at_least_minor(pairing: Pairing) -> Reason:
-    """The grade `minor` of a release that the tables do not have: what it ships with is not known."""
+    """The grade `minor` where the tables do not have the release, or the driver has too few parts to be called native."""
     image, installed = pairing.image, pairing.node.driver
+    if pairing.driver_may_be_native and image.ships_with is not None:
+        return Reason(
+            Grade.MINOR,
+            ReasonCode.FACT_MISSING,
+            at_least(image.ships_with),
+            str(installed),
+            f"CUDA {image.cuda} ships with the driver {image.ships_with}. {_not_all_parts(pairing)}, so the image runs at least "
+            "by minor-version compatibility.",
+            f"Nothing is needed; to know whether it is native, {ALL_PARTS}.",
+            RELEASE_NOTES,
+        )
     covered = (
         f"is at least {image.floor}, the oldest driver for CUDA {_family(pairing)}"
         if image.floor is not None
@@ -84,7 +104,7 @@ def _at_least_minor(pairing: Pairing) -> Reason:
 
 def native_unknown(pairing: Pairing) -> Reason | None:
     """The caveat of rule 3: whether a driver is native for a release that the tables do not have."""
-    if not pairing.is_native_unknown:
+    if not pairing.is_native_unknown or pairing.driver_may_be_native:
         return None
     return caveat(
         ReasonCode.FACT_MISSING,
@@ -173,7 +193,14 @@ def _undecided(pairing: Pairing) -> Reason:
             f"No table says which driver CUDA {image.cuda_name} needs.",
             remedies=[advice("add the release to the CUDA releases, or report the node's driver_cuda_version")],
         )
-    if image.cuda is None and node.driver >= smallest:
+    if pairing.driver_may_be_older:
+        return unknown(
+            f"{smallest} is the oldest driver for CUDA {image.cuda_name}. {_not_all_parts(pairing)}.",
+            needed=at_least(smallest),
+            remedies=(advice(ALL_PARTS), upgrade_driver(pairing, smallest)),
+            source=RELEASE_NOTES,
+        )
+    if image.cuda is None and node.driver.at_least(smallest):
         return unknown(
             f"Whether the driver {node.driver} runs CUDA {image.cuda_name} depends on its minor release, which is not known.",
             needed="the full CUDA release, such as 10.2",
@@ -206,8 +233,15 @@ def _undecided(pairing: Pairing) -> Reason:
 def own_driver(pairing: Pairing) -> Reason | None:
     """Rule 11: the driver that the application itself requires."""
     image, installed = pairing.image.own_driver, pairing.node.driver
-    if image is None or installed is None or installed >= image:
+    if image is None or installed is None or (enough := installed.at_least(image)):
         return None
+    if enough is None:
+        return unknown(
+            f"The image itself needs a driver of {image} or later. {_not_all_parts(pairing)}.",
+            needed=at_least(image),
+            remedies=(advice(ALL_PARTS), upgrade_driver(pairing, image)),
+            source="the image's min_driver",
+        )
     return no(
         ReasonCode.BELOW_OWN_MINIMUM,
         needed=at_least(image),

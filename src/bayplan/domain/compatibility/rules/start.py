@@ -103,6 +103,8 @@ def _undecided(pairing: Pairing, condition: StartCondition) -> Reason:
     node = pairing.node
     if node.is_tegra and node.start_cuda is None:
         missing = "the node's driver_cuda_version or l4t_version"
+    elif _driver_lacks_parts(pairing, condition):
+        missing = "the node's driver_version with all its parts, as nvidia-smi prints it"
     elif node.driver_cuda_is_least:
         missing = "the node's driver_cuda_version, as nvidia-smi -q -x prints it"
     else:
@@ -119,6 +121,15 @@ def _undecided(pairing: Pairing, condition: StartCondition) -> Reason:
         remedies=(advice(f"report {missing}"),),
         source=TOOLKIT,
     )
+
+
+def _driver_lacks_parts(pairing: Pairing, condition: StartCondition) -> bool:
+    """Whether the condition names a driver which the node's may be, as far as its parts say."""
+    driver = pairing.node.driver
+    if driver is None or driver.is_release or pairing.node.is_tegra:
+        return False
+    compared = [each.value for each in chain.from_iterable(condition.alternatives) if each.property == "driver"]
+    return any(named is not None and driver.may_be(named) for named in (read(DriverVersion.parse, v) for v in compared))
 
 
 def _which_start(pairing: Pairing) -> str:
