@@ -22,15 +22,16 @@ from bayplan.server.auth.authentication import Authenticator
 from bayplan.server.auth.login_limits import LogInAttempt
 from bayplan.server.auth.password_queue import PasswordQueue
 from bayplan.server.auth.tokens import TokenIssuer
+from bayplan.server.catalogue_file import comparison
 from bayplan.server.checks.intervals import CheckIntervals
 from bayplan.server.checks.scheduler import CheckScheduler
 from bayplan.server.context import Context
 from bayplan.server.history.retention import HistoryRetention
+from bayplan.server.hourly_budget import HourlyBudget
 from bayplan.server.http.application import Application
 from bayplan.server.http.endpoint import endpoint
 from bayplan.server.image_lists import ImageLists
 from bayplan.server.images.rows import ImageTables
-from bayplan.server.inspections.budget import InspectionBudget
 from bayplan.server.lifecycles.outdated import OutdatedImages
 from bayplan.server.matching.kept_kinds import KeptKinds
 from bayplan.server.matching.queries import Judge
@@ -46,6 +47,10 @@ from bayplan.web.site import Site
 
 _SHORTEST_PASSWORD = 8  # as for every user
 _MOST_HEARTBEATS = 500
+_INSPECTIONS_USED = (
+    "You have used your inspections of this hour (the server's setting BAYPLAN_INSPECTIONS_PER_HOUR): try again in {seconds} "
+    "seconds, or ask staff, who have no limit."
+)
 _MOST_FAILED_LOG_INS = 100
 
 
@@ -100,7 +105,8 @@ def open_context(
         GroupCommit(note_heartbeats, _MOST_HEARTBEATS),
         GroupCommit(count_failed_log_ins, _MOST_FAILED_LOG_INS),
         PasswordQueue(max(1, passwords.THREADS // settings.processes)),
-        InspectionBudget(max(1, settings.inspections_per_hour // settings.processes), monotonic),
+        HourlyBudget(max(1, settings.inspections_per_hour // settings.processes), monotonic, _INSPECTIONS_USED),
+        HourlyBudget(max(1, comparison.MOST_IN_AN_HOUR // settings.processes), monotonic, comparison.REFUSAL),
         clock,
     )
 

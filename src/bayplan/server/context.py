@@ -15,9 +15,9 @@ from bayplan.server.auth.login_limits import LogInAttempt
 from bayplan.server.auth.password_queue import LogInTurn, PasswordQueue, RefusalPace
 from bayplan.server.auth.tokens import TokenIssuer
 from bayplan.server.checks.scheduler import CheckScheduler
+from bayplan.server.hourly_budget import HourlyBudget
 from bayplan.server.image_lists import ImageLists
 from bayplan.server.images.rows import ImageTables
-from bayplan.server.inspections.budget import InspectionBudget
 from bayplan.server.kept_answers import KeptAnswers
 from bayplan.server.lifecycles.outdated import OutdatedImages
 from bayplan.server.matching.kept_kinds import KeptKinds
@@ -57,7 +57,8 @@ class Context:
     heartbeats: GroupCommit[int, str]
     failed_log_ins: GroupCommit[LogInAttempt, None]
     password_queue: PasswordQueue
-    inspection_budget: InspectionBudget
+    inspection_budget: HourlyBudget
+    differing_credentials: HourlyBudget
     clock: Clock
     kept_answers: KeptAnswers = field(default_factory=KeptAnswers)
     kept_matrices: KeptAnswers = field(default_factory=lambda: KeptAnswers(MOST_MATRIX_BYTES, MOST_MATRIX_BYTES // 2))

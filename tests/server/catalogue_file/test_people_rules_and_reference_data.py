@@ -115,6 +115,43 @@ def test_a_plan_for_a_program_has_no_log_in_of_a_registry(service: Service) -> N
     }
 
 
+def test_a_program_cannot_try_out_registry_passwords(service: Service) -> None:
+    names, account = [f"image-{number}" for number in range(20)], {"registry_username": "robot"}
+    stored = [image(name, **account, registry_password=f"s3cret-of-{name}") for name in names]
+    apply(service, {**document(), "images": stored})
+
+    def guessed(word: str) -> dict[str, Any]:
+        return {"images": [{**entry, "registry_password": f"{word}-{entry['name']}"} for entry in stored]}
+
+    bot, other = (program(service, service.staff, name, "apply") for name in ("bot", "other"))
+    for word in ("first", "second"):
+        assert len(bot.post(f"{APPLY}?dry_run=true", json=guessed(word)).json()["changes"]) == 20
+    for word in ("third", "fourth"):  # the budget of 60 ends at the last password of the third, or at the next value
+        last = bot.post(f"{APPLY}?dry_run=true", json=guessed(word))
+    assert last.status_code == 429
+    for content in ({"images": stored}, guessed("fourth")):
+        for client in (bot, other):
+            for query in ("?dry_run=true", ""):
+                answer = client.post(f"{APPLY}{query}", json=content)
+                detail = refused(answer, 429, code="over_budget")["detail"]
+                assert "leave out 'registry_username' and 'registry_password'" in detail
+                assert 0 < int(answer.headers["Retry-After"]) <= 60
+    assert bot.post(f"{APPLY}?dry_run=true", json={"images": [image(names[0])]}).json()["unchanged"] == 1
+    assert apply(service, {"images": stored})["changes"] == []
+    assert len(apply(service, guessed("fourth"))["changes"]) == 20
+
+
+def test_a_program_replaces_one_password_of_many_images(service: Service) -> None:
+    def catalogue(password: str) -> dict[str, Any]:
+        account = {"registry_username": "robot", "registry_password": password}
+        return {**document(), "images": [image(f"image-{number}", **account) for number in range(70)]}
+
+    apply(service, catalogue("an old s3cret"))
+    bot = program(service, service.staff, "bot", "apply")
+    for query, number in (("?dry_run=true", 70), ("", 70), ("", 0)):
+        assert len(bot.post(f"{APPLY}{query}", json=catalogue("a new s3cret")).json()["changes"]) == number
+
+
 def test_prune_deactivates_users_and_leaves_what_bayplan_ships(service: Service) -> None:
     apply(service, WHOLE)
     fewer: dict[str, Any] = {"cuda": [], "hardware": [], "domains": [], "licences": [], "images": [], "prefetch": []}

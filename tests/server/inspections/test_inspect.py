@@ -7,8 +7,8 @@ import pytest
 
 from bayplan.errors import TooManyAttempts
 from bayplan.registry import errors as registries
+from bayplan.server.hourly_budget import HourlyBudget
 from bayplan.server.http.errors import STATUS
-from bayplan.server.inspections.budget import InspectionBudget
 from tests import catalogue
 from tests.answers import refused, timestamp
 from tests.conftest import Service
@@ -157,12 +157,12 @@ def test_a_user_who_is_not_staff_has_a_budget(service: Service) -> None:
 
 def test_a_budget_comes_back_evenly_and_is_each_users_own() -> None:
     seconds = [0.0]
-    budget = InspectionBudget(2, lambda: seconds[0])
+    budget = HourlyBudget(2, lambda: seconds[0], "Wait for {seconds} s.")
     budget.spend(1)
     budget.spend(1)
     with pytest.raises(TooManyAttempts) as caught:
         budget.spend(1)
-    assert caught.value.retry_after_seconds == 1800
+    assert (caught.value.retry_after_seconds, caught.value.detail) == (1800, "Wait for 1800 s.")
     budget.spend(2)
     seconds[0] = 1800.0
     budget.spend(1)

@@ -16,10 +16,12 @@ from bayplan.db.principal import Principal
 from bayplan.db.resource_types import Field, Kind
 from bayplan.domain.entity_tags import ANY_TAG, tags_in
 from bayplan.errors import BayplanError, Conflict, Invalid, PreconditionFailed, Problem
+from bayplan.server.catalogue_file.comparison import Comparison
 from bayplan.server.catalogue_file.document_lifecycles import DocumentLifecycles
 from bayplan.server.catalogue_file.export import rows_of
 from bayplan.server.catalogue_file.sections import SECTIONS, DocumentSection, Entry, Identity, SectionRules, names_of
 from bayplan.server.catalogue_file.stored_entries import PART, stored_entries
+from bayplan.server.hourly_budget import HourlyBudget
 
 _MOST_PROBLEMS = 100
 _LOOKED_FURTHER = 20
@@ -59,15 +61,19 @@ async def apply(
     dry_run: bool,
     if_version: str | None = None,
     by: Principal | None = None,
+    differing_credentials: HourlyBudget,
 ) -> ApplyResult:
-    """Gives what changed. Raises `Invalid` or `Conflict` with every problem in the document, or `PreconditionFailed`."""
+    """Gives what changed.
+
+    Raises `Invalid` or `Conflict` with every problem in the document, `PreconditionFailed`, or `TooManyAttempts`.
+    """
     result = ApplyResult()
     try:
         async with db.write(by=by, is_long=True) as tx:
             result.version = tx.version - 1
             if if_version is not None and tags_in(if_version).isdisjoint((ANY_TAG, str(result.version))):
                 raise PreconditionFailed("The catalogue was changed since the dry run: look at the changes again.")
-            work = _Work(tx, keyring, rules, result, by)
+            work = _Work(tx, keyring, rules, result, by, Comparison(differing_credentials, by))
             for section in SECTIONS:
                 if section.name in document:
                     await work.enter(section, document[section.name])
@@ -97,8 +103,10 @@ class _Work:
         rules: Mapping[str, SectionRules],
         result: ApplyResult,
         by: Principal | None,
+        comparison: Comparison,
     ) -> None:
         self._tx = tx
+        self._comparison = comparison
         self._keyring = keyring
         self._rules = rules
         self._result = result
@@ -163,7 +171,9 @@ class _Work:
             name: values[name]
             for name in entry.mentioned
             if name in values
-            and values[name] != self._plain(section, row, name)
+            and self._comparison.differs(
+                section.resource_type.field(name), self._plain(section, row, name), values[name]
+            )
             and not _is_found(section, values, name)
         }
         new_facts = {name: value for name, value in facts.items() if row["facts"].get(name) != value}

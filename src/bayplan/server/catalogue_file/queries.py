@@ -25,7 +25,8 @@ async def apply_document(
 ) -> Object:
     """Gives what changed, or would.
 
-    Raises `Invalid` or `Conflict` with every problem, `PreconditionFailed`, or `Forbidden` for users by a program's token.
+    Raises `Invalid` or `Conflict` with every problem, `PreconditionFailed`, and by a token for programs `Forbidden` for users, or
+    `TooManyAttempts` for credentials that differ too often.
     """
     if document.users is not None and principal.token is not None:
         raise Forbidden(
@@ -47,6 +48,7 @@ async def apply_document(
         dry_run=dry_run,
         if_version=if_version,
         by=principal,
+        differing_credentials=context.differing_credentials,
     )
     return {
         "changes": result.changes,

@@ -72,7 +72,7 @@ ROUTES = (
         body_limit=lambda most_bytes: _DOCUMENT_TIMES * most_bytes,
         example={"frameworks": [{"name": "PyTorch", "version": "2.4.1"}]},
         answer=PlanAnswer,
-        errors=(409, 412),
+        errors=(409, 412, 429),
         if_match="The `version` of a dry run. The answer is 412 if the catalogue was changed since.",
         headers=("ETag",),
     ),

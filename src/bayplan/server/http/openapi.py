@@ -19,7 +19,7 @@ ERRORS: Mapping[int, str] = {
     412: "Somebody else changed the object since: its tag is no longer that of `If-Match`.",
     413: "The body is larger than the server reads.",
     422: "A field of the request is wrong: `errors` names each.",
-    429: "Too many failed log-ins: `Retry-After` says when to try again.",
+    429: "Too many failed log-ins, or an hourly budget is used up: `Retry-After` says when to try again.",
     500: "A fault of bayplan: please report it.",
     502: "The registry does not answer, or answers with an error.",
     503: "The database or a key cannot be used, or there are too many requests: `Retry-After` says when to try again.",
