@@ -16,7 +16,7 @@ from bayplan.db.principal import Principal
 from bayplan.db.resource_types import Field, Kind
 from bayplan.domain.entity_tags import ANY_TAG, tags_in
 from bayplan.errors import BayplanError, Conflict, Invalid, PreconditionFailed, Problem
-from bayplan.server.catalogue_file.comparison import Comparison
+from bayplan.server.catalogue_file.comparison import DocumentComparison
 from bayplan.server.catalogue_file.document_lifecycles import DocumentLifecycles
 from bayplan.server.catalogue_file.export import rows_of
 from bayplan.server.catalogue_file.sections import SECTIONS, DocumentSection, Entry, Identity, SectionRules, names_of
@@ -73,7 +73,7 @@ async def apply(
             result.version = tx.version - 1
             if if_version is not None and tags_in(if_version).isdisjoint((ANY_TAG, str(result.version))):
                 raise PreconditionFailed("The catalogue was changed since the dry run: look at the changes again.")
-            work = _Work(tx, keyring, rules, result, by, Comparison(differing_credentials, by))
+            work = _Work(tx, keyring, rules, result, by, DocumentComparison(differing_credentials, by))
             for section in SECTIONS:
                 if section.name in document:
                     await work.enter(section, document[section.name])
@@ -103,7 +103,7 @@ class _Work:
         rules: Mapping[str, SectionRules],
         result: ApplyResult,
         by: Principal | None,
-        comparison: Comparison,
+        comparison: DocumentComparison,
     ) -> None:
         self._tx = tx
         self._comparison = comparison

@@ -19,7 +19,7 @@ REFUSAL = (
 )
 
 
-class Comparison:
+class DocumentComparison:
     """Compares values of one document for a principal."""
 
     def __init__(self, budget: HourlyBudget, by: Principal | None) -> None:
