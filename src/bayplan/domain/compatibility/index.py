@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, S
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from typing import Any
-from weakref import WeakValueDictionary
+from weakref import WeakKeyDictionary, WeakValueDictionary
 
 from bayplan.domain.compatibility.bits import Bits, from_places, move, places
 from bayplan.domain.compatibility.columns import GroupColumn
@@ -49,6 +49,7 @@ class CatalogueIndex:
     _facts: FactColumns
     _by_architecture: Mapping[str, FactColumns]
     _requirements: WeakValueDictionary[Image, ImageRequirements]
+    _facts_read: WeakKeyDictionary[ImageRequirements, Hashable]
     _kind: Callable[[Node, datetime.date], NodeKind]
 
     @classmethod
@@ -79,6 +80,7 @@ class CatalogueIndex:
             facts,
             by_architecture,
             parsed,
+            WeakKeyDictionary(),
             _kinds_kept(tables, rules),
         )
 
@@ -149,7 +151,10 @@ class CatalogueIndex:
 
     def facts_read(self, requirements: ImageRequirements) -> Hashable:
         """All that rules read of an image: images that are equal in it have the same verdicts on every node."""
-        return all_facts(self._layout, requirements)
+        facts = self._facts_read.get(requirements)
+        if facts is None:
+            facts = self._facts_read[requirements] = all_facts(self._layout, requirements)
+        return facts
 
     def __len__(self) -> int:
         return len(self.order.entries)

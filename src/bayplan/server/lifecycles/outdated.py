@@ -1,29 +1,33 @@
 """The images that are out of date, worked out once for a version of the catalogue and a day.
 
-Inventories move no version: whether some worker has an image is read for each question.
+After a write to images, only those of the names that it changed are worked out anew: all reasons of an image go by the images of
+its name, by its successor, and by the nodes. Inventories move no version: whether some worker has an image is read for each
+question.
 """
 
 import asyncio
 import datetime
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Protocol
 
 import sqlalchemy as sa
 
 from bayplan.db import tables
 from bayplan.db.as_of import AsOf
-from bayplan.db.compiled import CompiledStatement
+from bayplan.db.compiled import CompiledStatement, is_one_of, pks_parameter
 from bayplan.db.database import Database
 from bayplan.domain.compatibility.bits import Bits
 from bayplan.domain.compatibility.image import Image
+from bayplan.domain.compatibility.order import Entry
 from bayplan.domain.outdated import OutdatedCode, OutdatedReason, end_of_life
 from bayplan.domain.superseding import VersionedImage, superseded
 from bayplan.domain.versions import sort_key
 from bayplan.server.matching.queries import CatalogueSnapshot, Judge, today
 
 _IMAGES, _INVENTORIES = tables.images.c, tables.holdings.c
-_ADDED = CompiledStatement(sa.select(_IMAGES.pk, _IMAGES.creation_time).where(_IMAGES.deletion_time.is_(None)))
+_ADDED = CompiledStatement(sa.select(_IMAGES.pk, _IMAGES.creation_time).where(is_one_of(_IMAGES.pk)))
 _REPORTED = CompiledStatement(sa.select(_INVENTORIES.image).limit(1))
 _HELD = sa.exists().where(_INVENTORIES.image == _IMAGES.pk, _INVENTORIES.state.in_(("held", "removing")))
 _IN_SOME = CompiledStatement(sa.select(_IMAGES.pk).where(_HELD))
@@ -46,17 +50,6 @@ class AgedImage:
     nodes: int
 
 
-@dataclass(frozen=True, slots=True)
-class AgedImages:
-    """All images that are not deleted, by name and version, with the reasons that do not go by inventories."""
-
-    version: int
-    images: Sequence[AgedImage]
-    names: Mapping[int, tuple[str, str]]
-    nodes: int
-    """The number of nodes."""
-
-
 class CountedKinds(Protocol):
     """Kinds of nodes, each with its number of nodes."""
 
@@ -68,6 +61,28 @@ class CountedKinds(Protocol):
     def nodes_of(self, kinds: Bits) -> int:
         """The number of nodes of the kinds at these places."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class AgedImages:
+    """All images that are not deleted, by name and version, with the reasons that do not go by inventories.
+
+    The rest is what they were worked out from, by which the next ones are told apart.
+    """
+
+    version: int
+    day: datetime.date
+    images: Sequence[AgedImage]
+    names: Mapping[int, tuple[str, str]]
+    by_name: Mapping[str, Sequence[AgedImage]]
+    entries: Mapping[int, Entry]
+    successors: Mapping[int, int]
+    fleet: CountedKinds
+
+    @property
+    def nodes(self) -> int:
+        """The number of nodes."""
+        return self.fleet.nodes
 
 
 class RunningKinds(Protocol):
@@ -99,13 +114,28 @@ class OutdatedImages:
             return None
         return await self._db.fetch(_IN_SOME, lambda rows: frozenset(row[0] for row in rows))
 
-    async def _update(self, _last: AgedImages | None, _version: int) -> tuple[AgedImages, int]:
-        catalogue = await self._judge.snapshot()
-        added: Mapping[int, str] = await self._db.fetch(_ADDED, lambda rows: {row[0]: row[1] for row in rows})
-        pks = [entry[2] for entry in catalogue.index.order.entries]
+    async def _update(self, last: AgedImages | None, _version: int) -> tuple[AgedImages, int]:
+        catalogue, day = await self._judge.snapshot(), today()
+        entries = {entry[2]: entry for entry in catalogue.index.order.entries}
+        kept: dict[str, Sequence[AgedImage]] = {}
+        if last is not None and last.day == day:
+            changed = _changed_names(last, entries, catalogue.successors)
+            kept = {name: images for name, images in last.by_name.items() if name not in changed}
+        pks = [pk for pk, entry in entries.items() if entry[4][0] not in kept]
         fleet, running = await self._kinds.running_kinds(pks, catalogue.version)
-        work = await asyncio.to_thread(_aged, catalogue, added, fleet, running, today())
-        return work, catalogue.version
+        if kept and last is not None and fleet is not last.fleet:
+            kept, pks = {}, list(entries)
+            fleet, running = await self._kinds.running_kinds(pks, catalogue.version)
+        added = await self._db.fetch(_ADDED, lambda rows: {row[0]: row[1] for row in rows}, pks_parameter(pks))
+
+        def work() -> AgedImages:
+            by_name = {**kept, **_aged(catalogue, {pk: entries[pk] for pk in pks}, entries, added, fleet, running, day)}
+            ordered = sorted(by_name, key=lambda name: (name.casefold(), name))
+            images = [image for name in ordered for image in by_name[name]]
+            names = {pk: entry[4] for pk, entry in entries.items()}
+            return AgedImages(catalogue.version, day, images, names, by_name, entries, catalogue.successors, fleet)
+
+        return await asyncio.to_thread(work), catalogue.version
 
 
 def with_inventory(image: AgedImage, inventories: frozenset[int] | None) -> Sequence[OutdatedReason]:
@@ -115,18 +145,30 @@ def with_inventory(image: AgedImage, inventories: frozenset[int] | None) -> Sequ
     return (*image.reasons, _IN_NONE)
 
 
+def _changed_names(last: AgedImages, entries: Mapping[int, Entry], successors: Mapping[int, int]) -> Collection[str]:
+    """The names of images that are not what they were: of these that have another entry or another successor."""
+    # An entry is made anew where anything changes that the judge reads of an image, its name and its tasks too.
+    changed = {pk for pk, entry in entries.items() if last.entries.get(pk) is not entry}
+    changed |= last.entries.keys() - entries.keys()
+    changed |= {pk for pk, _ in successors.items() ^ last.successors.items()}  # a deleted image is nobody's successor
+    return {of[pk][4][0] for of in (entries, last.entries) for pk in changed if pk in of}
+
+
 def _aged(
     catalogue: CatalogueSnapshot,
+    entries: Mapping[int, Entry],
+    existing: Collection[int],
     added: Mapping[int, str],
     fleet: CountedKinds,
     running: Mapping[int, Bits],
     day: datetime.date,
-) -> AgedImages:
-    names = {pk: name for _, _, pk, _, name in catalogue.index.order.entries}
-    tasks = _tasks(catalogue)
-    newer = superseded(_versioned(catalogue, added, tasks, running, day))
-    nodes_of = {kinds: fleet.nodes_of(kinds) for kinds in set(running.values())}
-    aged = []
+) -> Mapping[str, Sequence[AgedImage]]:
+    """The images with these entries by name, in the order of their versions: of each name all that are `existing`, or none."""
+    names = {pk: entry[4] for pk, entry in entries.items()}
+    tasks = _tasks(catalogue, entries)
+    newer = superseded(_versioned(catalogue, entries.values(), added, tasks, running, day))
+    nodes_of = cache(fleet.nodes_of)
+    by_name: dict[str, list[AgedImage]] = {}
     for pk, name in names.items():
         image = catalogue.images[pk]
         reasons = []
@@ -141,7 +183,7 @@ def _aged(
             newest = replaced.use or replaced.newest
             detail = f"{name[0]} {names[newest][1]} is newer"
             if replaced.use is None:
-                without = fleet.nodes_of(running[pk] & ~running[newest])
+                without = nodes_of(running[pk] & ~running[newest])
                 but = f"does not run on {without:,} of the nodes that run this image"
                 if lacking := sorted(tasks[pk] - tasks[newest]):
                     but = f"is not for {', '.join(lacking)}"
@@ -151,21 +193,24 @@ def _aged(
         if fleet.nodes and not running[pk]:
             reasons.append(_NOWHERE)
         use = catalogue.successors.get(pk)
-        if use not in names:
+        if use not in existing:
             use = None if replaced is None else replaced.use
-        aged.append(AgedImage(pk, *name, tuple(reasons), use, nodes_of[running[pk]]))
-    aged.sort(key=lambda image: (image.name.casefold(), image.name, sort_key(image.version), image.pk))
-    return AgedImages(catalogue.version, aged, names, fleet.nodes)
+        aged = AgedImage(pk, *name, tuple(reasons), use, nodes_of(running[pk]))
+        by_name.setdefault(name[0], []).append(aged)
+    for images in by_name.values():
+        images.sort(key=lambda image: (sort_key(image.version), image.pk))
+    return by_name
 
 
 def _versioned(
     catalogue: CatalogueSnapshot,
+    entries: Iterable[Entry],
     added: Mapping[int, str],
     tasks: Mapping[int, frozenset[str]],
     running: Mapping[int, Bits],
     day: datetime.date,
 ) -> Iterator[VersionedImage]:
-    for _, _, pk, requirements, name in catalogue.index.order.entries:
+    for _, _, pk, requirements, name in entries:
         image = catalogue.images[pk]
         yield VersionedImage(
             pk,
@@ -180,10 +225,10 @@ def _versioned(
         )
 
 
-def _tasks(catalogue: CatalogueSnapshot) -> Mapping[int, frozenset[str]]:
+def _tasks(catalogue: CatalogueSnapshot, pks: Collection[int]) -> Mapping[int, frozenset[str]]:
     index = catalogue.index
-    tasks: dict[int, frozenset[str]] = dict.fromkeys(index.pks(index.every), frozenset())
-    for task, images in index.attributes["task"].split(index.every):
+    tasks: dict[int, frozenset[str]] = dict.fromkeys(pks, frozenset())
+    for task, images in index.attributes["task"].split(index.images_of(pks)):
         for pk in index.pks(images):
             tasks[pk] |= {task.casefold()}
     return tasks
