@@ -122,9 +122,14 @@ def test_a_password_survives_a_mistake_and_is_not_on_the_page(shared: Service, s
     assert not kept.get("registry_password")
     image = stored(shared, staff.post("/images/new", **{**kept, "licence": "MIT"}))
     assert image["registry_password"] == SECRET
-    # What is stored elsewhere, or was changed on the way, stands for no password.
-    again = staff.post("/images/new", **{**kept, "name": "forged", "licence": "MIT", "sealed_password": "v1:x:y"})
-    assert mistake(again, "registry_password")
+    # What was changed on the way, or is of another session, stands for no password.
+    forged = {**kept, "name": "forged", "licence": "MIT"}
+    assert mistake(staff.post("/images/new", **{**forged, "sealed_password": "v1:x:y"}), "registry_password")
+    other = {"username": "sam", "password": "sam's long password"}
+    shared.staff.post("/v1/users/create", json={**other, "is_staff": True}).raise_for_status()
+    with shared.client() as http:
+        http.post("/login", data=other)
+        assert mistake(PageClient(http).post("/images/new", **forged), "registry_password")
 
 
 def test_an_image_for_another_accelerator_needs_no_cuda(shared: Service, staff: PageClient) -> None:
@@ -287,3 +292,9 @@ def test_hostile_names_are_text(shared: Service, staff: PageClient, name: str) -
     wrong = staff.post("/images/new", **dict.fromkeys(TYPED, '"><script>alert(1)</script>'))
     assert wrong.status_code == 422
     assert "<script>alert" not in wrong.text
+
+
+def test_no_mistake_speaks_of_keys(staff: PageClient) -> None:
+    wrong = staff.post("/images/new", **{**TYPED, "framework": "9" * 300, "domain": "x" * 300})
+    for name, label in (("framework", "Framework"), ("domain", "Domain")):
+        assert mistake(wrong, name) == f"{label} must have at most 200 characters."

@@ -151,6 +151,13 @@ def test_a_wrong_filter_or_name_is_refused_as_by_the_api(
     assert words in mistake(wrong, field)
 
 
+def test_names_are_looked_up_as_long_as_that_is_quick(as_staff: PageClient) -> None:
+    many = as_staff.post("/prefetch/new", name="many", task=["train"], node="1\n" * 1_001)
+    assert mistake(many, "node") == "A field can name at most 1,000: use a filter as JSON."
+    wrong = as_staff.post("/prefetch/new", name="wrong", task=["train"], node="\n".join(f"wrong{n}" for n in range(50)))
+    assert mistake(wrong, "node").count("wrong") == 20
+
+
 def test_a_rule_is_changed_unless_somebody_else_did_and_removed(site: Server, as_staff: PageClient) -> None:
     with added(as_staff, site, name="mine", images="{}") as pk, site.client() as api:
         path = f"/prefetch/{pk}/edit"

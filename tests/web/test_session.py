@@ -6,6 +6,8 @@ import httpx2
 import pytest
 
 from bayplan.server.http.security_headers import SECURITY_HEADERS
+from bayplan.web.page import PageRoute
+from bayplan.web.routes import PAGES
 from tests.process import ADMIN_PASSWORD, Server
 from tests.web.conftest import STAFF, USER, PageClient, page_client
 
@@ -159,6 +161,13 @@ def test_bodies_are_bounded_and_forms(as_nobody: PageClient) -> None:
     for content in (b"username=%ff", b"username=\xff", b"a&" * 20_000):
         form = {"Content-Type": "application/x-www-form-urlencoded"}
         assert http.post("/login", content=content, headers=BROWSER | form).status_code in (400, 413)
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if page.method == "POST"], ids=lambda page: page.path)
+def test_no_page_reads_more_than_its_forms_have(as_staff: PageClient, page: PageRoute) -> None:
+    path = page.path.replace("{pk}", "1").replace("{worker}", "w")
+    sent = as_staff.http.post(path, data={"text": "x" * (4 << 20 if page.path == "/ask" else 600_000)}, headers=BROWSER)
+    assert sent.status_code == 413
 
 
 def test_errors_are_pages_for_browsers_and_json_for_programs(as_staff: PageClient) -> None:

@@ -15,12 +15,6 @@ from bayplan.web.rendering import rendered, see_other
 from bayplan.web.session import COOKIE, set_cookie
 from bayplan.web.users import loaded, name_of, rights_of
 
-_MOST_BODY_BYTES = 65_536
-
-
-def _body_limit(most_bytes: int) -> int:
-    return min(most_bytes, _MOST_BODY_BYTES)
-
 
 async def account(context: Context, call: PageCall[NoParameters]) -> Response:
     """Shows who is logged in, and the form for a new password."""
@@ -75,5 +69,5 @@ def _parsed(form: Form) -> OwnPassword:
 
 PAGES = (
     PageRoute("GET", "/account", account, ANY_USER),
-    PageRoute("POST", "/account", change_password, ANY_USER, body_limit=_body_limit, most_at_once=None),
+    PageRoute("POST", "/account", change_password, ANY_USER, most_at_once=None),
 )

@@ -37,6 +37,8 @@ _FIELD_OF = {
     ReasonCode.NO_SUCH_DOMAIN: "domain",
     ReasonCode.NO_SUCH_FRAMEWORK: "framework",
 }
+_MOST_PASTED_BYTES = 4 * 1024 * 1024
+"""Of a form: `nvidia-smi -q -x` prints 40 kB for a GPU, whose brackets a browser sends as three bytes each."""
 # The words of `bayplan check`, which reads the same texts.
 _OPTION = "write --cpu-only"
 
@@ -191,5 +193,5 @@ def _framework_paths(request: Request, answer: MatchedImages) -> dict[str, str]:
 
 PAGES = (
     PageRoute("GET", "/ask", ask, label="Ask", query=AskParameters),
-    PageRoute("POST", "/ask", ask_pasted),
+    PageRoute("POST", "/ask", ask_pasted, most_bytes=_MOST_PASTED_BYTES),
 )

@@ -1,5 +1,6 @@
 """A form that was sent: its values as they were typed, and what is wrong with each."""
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
@@ -10,7 +11,7 @@ import orjson
 from bayplan.errors import BayplanError, Malformed
 from bayplan.schemas.common import Body
 from bayplan.server.http.errors import STATUS
-from bayplan.server.http.parsing import parse
+from bayplan.server.http.parsing import LOOP_BYTES, parse
 
 ModelT = TypeVar("ModelT", bound=Body)
 
@@ -73,8 +74,12 @@ def parse_body(values: Mapping[str, object], model: type[ModelT]) -> ModelT:
     return parse(orjson.dumps(values), model)
 
 
-def read_form(body: bytes, media_type: str) -> Form:
-    """Gives the fields in a request's body; raises `Malformed` where it is no form's."""
+async def form_in(body: bytes, media_type: str) -> Form:
+    """Gives the fields in a request's body, of a long one in a thread; raises `Malformed` where it is no form's."""
+    return _form(body, media_type) if len(body) <= LOOP_BYTES else await asyncio.to_thread(_form, body, media_type)
+
+
+def _form(body: bytes, media_type: str) -> Form:
     if body and media_type.partition(";")[0].strip().lower() != _MEDIA_TYPE:
         raise Malformed(f"The body must be a form's: {_MEDIA_TYPE}.")
     try:

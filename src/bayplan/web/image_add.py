@@ -93,7 +93,7 @@ async def inspect(context: Context, call: PageCall[NoParameters]) -> Response:
 async def add(context: Context, call: PageCall[NoParameters]) -> Response:
     """Adds the image, and stores its inspection where it was inspected; or shows the form with what is wrong."""
     form, principal = call.form, call.principal
-    texts, password = typed_texts(form), sent_password(context, form) if form.text("registry_username") else ""
+    texts, password = typed_texts(form), sent_password(context, call) if form.text("registry_username") else ""
     values = typed_values(texts, password)
     if form.is_checked("needs_driver"):
         values["facts"] = {"needs_driver": True, **values.get("facts", {})}
@@ -200,7 +200,7 @@ async def _shown(
         found_text="" if found is None else orjson.dumps(found).decode(),
         found_columns=[TableColumn(label) for label in _FOUND],
         digest=digest,
-        sealed_password=sealed(context, password),
+        sealed_password=sealed(context, call, password),
         **await form_options(context, call.version, form),
     )
 

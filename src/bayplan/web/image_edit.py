@@ -65,7 +65,7 @@ async def edit(context: Context, call: Call) -> Response:
     """Changes the fields that were typed anew, or shows the form with what is wrong, or what somebody else changed."""
     form, pk = call.form, call.pk
     texts, before = typed_texts(form), _texts_before(form)
-    password = sent_password(context, form) if texts["registry_username"] else ""
+    password = sent_password(context, call) if texts["registry_username"] else ""
     changed = {name for name in texts if texts[name] != before.get(name)}
     if password or (before.get("registry_username") and not texts["registry_username"]):
         changed.add(PASSWORD)
@@ -112,7 +112,7 @@ async def _merged(
     }
     merged = {name: texts[name] if name in own or name not in theirs else after[name] for name in texts}
     form = merged_form(call.form, merged, mistakes)
-    return await _shown(context, call, image, form, after, image.tag, sent_password(context, call.form), 412)
+    return await _shown(context, call, image, form, after, image.tag, sent_password(context, call), 412)
 
 
 async def _author(context: Context, pk: int, tag: str) -> str:
@@ -155,7 +155,7 @@ async def _shown(
         tag=tag,
         before=orjson.dumps(before).decode(),
         has_password=image.has_password,
-        sealed_password=sealed(context, password),
+        sealed_password=sealed(context, call, password),
         **await form_options(context, call.version, form),
     )
 

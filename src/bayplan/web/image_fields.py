@@ -10,6 +10,8 @@ from bayplan.errors import BayplanError, Conflict, Invalid, Problem
 from bayplan.server.context import Context
 from bayplan.server.images import queries
 from bayplan.web.form import Form
+from bayplan.web.page import PageCall
+from bayplan.web.session import form_token
 
 LABELS = {
     "name": "Name",
@@ -34,8 +36,6 @@ _NULLABLE = ("registry_username", "cuda_version", "min_hardware_generation")
 _FACTS = ("accelerator",)
 _NONE = "none"
 _MOST_TASKS = 12
-# Before what is encrypted for a form: it does not stand for a stored password, nor one for it.
-_PURPOSE = "form:"
 
 _OF_FORM = {
     "missing": "Fill in this field.",
@@ -43,6 +43,8 @@ _OF_FORM = {
     "incomplete_login": "Fill in both the user name and the password, or neither.",
 }
 """By the code of a problem: what a form says in place of the fields' names in the API."""
+_OF_KEYS = (("a pk, or a name", "a name"), ("must be a whole number or must", "must"))
+"""What a program is told of keys, and what a form, whose fields take names, says in its place."""
 _OF_PROGRAMS = re.compile(r" /v1/\S+ (?:lists|shows) them all\.$")
 
 Values = dict[str, Any]
@@ -102,21 +104,27 @@ def merged_form(form: Form, texts: Mapping[str, str], mistakes: Mapping[str, Seq
     return replace(form, values=values | {name: [text] for name, text in texts.items() if text}, mistakes=mistakes)
 
 
-def sent_password(context: Context, form: Form) -> str:
-    """Gives the password that was typed, now or before the form was shown again."""
-    typed = form.exact(PASSWORD)
-    if typed or not form.text(SEALED):
+def sent_password(context: Context, call: PageCall[Any]) -> str:
+    """Gives the password that was typed, now or before the form was shown again in the same session."""
+    typed, kept = call.form.exact(PASSWORD), call.form.text(SEALED)
+    if typed or not kept:
         return typed
     try:
-        opened = context.keyring.decrypt(form.text(SEALED))
+        opened = context.keyring.decrypt(kept)
     except BayplanError:  # of another key, or changed on the way: it is typed again
         return ""
-    return opened.removeprefix(_PURPOSE) if opened.startswith(_PURPOSE) else ""
+    purpose = _purpose(context, call)
+    return opened.removeprefix(purpose) if opened.startswith(purpose) else ""
 
 
-def sealed(context: Context, password: str) -> str:
+def sealed(context: Context, call: PageCall[Any], password: str) -> str:
     """Gives a password as the page may have it, which only this server reads; a page never has the password itself."""
-    return context.keyring.encrypt(f"{_PURPOSE}{password}") if password else ""
+    return context.keyring.encrypt(f"{_purpose(context, call)}{password}") if password else ""
+
+
+def _purpose(context: Context, call: PageCall[Any]) -> str:
+    """What is encrypted with a password: it stands for none that is stored, and for none in another session."""
+    return f"form:{form_token(context.tokens, call.session)}:"
 
 
 async def form_options(context: Context, version: int, form: Form) -> Values:
@@ -145,7 +153,9 @@ def _in_form(problem: Problem) -> Problem:
     first, _, rest = problem.field.partition(".")
     name = rest if first == "facts" and rest in _FACTS else first
     label = LABELS.get(name, name)
-    detail = problem.detail.replace(f"The field '{problem.field}'", label, 1).replace("a pk, or a name", "a name", 1)
+    detail = problem.detail.replace(f"The field '{problem.field}'", label, 1)
+    for of_keys, of_names in _OF_KEYS:
+        detail = detail.replace(of_keys, of_names, 1)
     return Problem(name, problem.code, _OF_FORM.get(problem.code) or _OF_PROGRAMS.sub("", detail))
 
 

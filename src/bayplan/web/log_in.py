@@ -16,7 +16,8 @@ from bayplan.web.page import PageCall, PageRoute
 from bayplan.web.rendering import rendered, see_other
 from bayplan.web.session import COOKIE, own_path, remove_cookie, set_cookie
 
-_MOST_BODY_BYTES = 65_536
+_MOST_BYTES = 65_536
+"""Of a form that anybody may send."""
 _FIELDS = {"username": "user name", "password": "password"}
 
 
@@ -24,10 +25,6 @@ class LogInParameters(Parameters):
     """Where to go on after the log-in."""
 
     next: Annotated[str, LINE] = Field("/", description="The path to go on to.")
-
-
-def _body_limit(most_bytes: int) -> int:
-    return min(most_bytes, _MOST_BODY_BYTES)
 
 
 async def log_in_form(context: Context, call: PageCall[LogInParameters]) -> Response:
@@ -80,6 +77,6 @@ async def log_out(_context: Context, call: PageCall[NoParameters]) -> Response:
 
 PAGES = (
     PageRoute("GET", "/login", log_in_form, PUBLIC, query=LogInParameters),
-    PageRoute("POST", "/login", log_in, PUBLIC, query=LogInParameters, body_limit=_body_limit, most_at_once=None),
-    PageRoute("POST", "/logout", log_out, ANY_USER, body_limit=_body_limit, most_at_once=None),
+    PageRoute("POST", "/login", log_in, PUBLIC, query=LogInParameters, most_bytes=_MOST_BYTES, most_at_once=None),
+    PageRoute("POST", "/logout", log_out, ANY_USER, most_at_once=None),
 )

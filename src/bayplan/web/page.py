@@ -71,10 +71,6 @@ View = Callable[[Any, Any], Awaitable[Response]]
 """A view: takes the server's `Context` and a `PageCall` of its own query."""
 
 
-def _as_set(most_bytes: int) -> int:
-    return most_bytes
-
-
 @dataclass(frozen=True, slots=True)
 class PageRoute:
     """An address for people. Its path may have `{pk}` anywhere, and other parameters as its last step or its last two."""
@@ -87,8 +83,8 @@ class PageRoute:
     """Its word in the navigation; without one it is not there. Which pages are in the bar: `BAR` of web/site.py."""
     query: type[Parameters] | None = NoParameters
     """The model of the query string; None where the view reads it."""
-    body_limit: Callable[[int], int] = _as_set
-    """The most bytes of a form that are read, from the setting `max_body_bytes`."""
+    most_bytes: int = 512 * 1024
+    """Of a form that is read; fewer where the setting `max_body_bytes` says so."""
     most_at_once: int | None = 16
     """Requests that one process handles at once; None where they are quick."""
 

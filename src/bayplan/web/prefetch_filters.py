@@ -21,6 +21,8 @@ ORDER: Mapping[str, Sequence[Mapping[str, Any]]] = {
 """The newest framework first."""
 _VERSION = re.compile(r"[<>=!~:\d]")
 _NAMED_AT_MOST = 8
+_MOST_NAMES, _MOST_MISTAKES = 1_000, 20
+"""Of a field, and of a form: to look for the nearest of 10,000 names takes tens of milliseconds."""
 _GENERATION = "hardware_generation.generation"
 
 Expression = Mapping[str, Any]
@@ -47,7 +49,11 @@ def filter_of(kind: str, texts: Texts, names: RuleNames) -> dict[str, Any]:
     problems: list[Problem] = []
     for field in OF_IMAGES if kind == "images" else OF_NODES:
         made: list[Expression] = []
+        if len(texts.get(field, ())) > _MOST_NAMES:
+            raise Invalid.at(field, "too_long", f"A field can name at most {_MOST_NAMES:,}: use a filter as JSON.")
         for text in texts.get(field, ()):
+            if len(problems) == _MOST_MISTAKES:
+                break
             try:
                 made += _READERS[field](text, names)
             except Invalid as error:

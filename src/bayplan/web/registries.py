@@ -24,7 +24,6 @@ from bayplan.web.listing import ROWS, TableColumn, pager
 from bayplan.web.page import PageCall, PageRoute
 from bayplan.web.rendering import rendered, see_other
 
-_MOST_BODY_BYTES = 65_536
 _UNCHECKED = "unchecked"
 # The registry's error for who uses the API names its field; here it is a box of the form.
 _OF_THE_API, _OF_THE_FORM = "send 'check' false", "remove this tick and type the password twice"
@@ -208,12 +207,8 @@ async def _shown(context: Context, call: PageCall[RotationParameters], form: For
     )
 
 
-def _body_limit(most_bytes: int) -> int:
-    return min(most_bytes, _MOST_BODY_BYTES)
-
-
 PAGES = (
     PageRoute("GET", "/registries", registries, label="Registries", query=RegistriesParameters),
     PageRoute("GET", "/registries/rotate", rotation_form, STAFF, query=RotationParameters),
-    PageRoute("POST", "/registries/rotate", rotate, STAFF, query=RotationParameters, body_limit=_body_limit),
+    PageRoute("POST", "/registries/rotate", rotate, STAFF, query=RotationParameters),
 )

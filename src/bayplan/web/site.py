@@ -19,7 +19,7 @@ from bayplan.server.http.parameters import NoParameters, parse_query
 from bayplan.server.http.parsing import read_body
 from bayplan.server.http.turns import ARRIVED, Turns
 from bayplan.web import rendering, static_files
-from bayplan.web.form import Form, read_form
+from bayplan.web.form import Form, form_in
 from bayplan.web.page import NavigationEntry, PageCall, PageRoute
 from bayplan.web.session import COOKIE, FORM_TOKEN, own_path, refuse_forged, refuse_other_origins
 
@@ -85,9 +85,8 @@ class Site:
         call = self._call(request, authentication)
         self._check_access(page, call.principal)
         if page.method != "GET":
-            limit_bytes = page.body_limit(self._context.settings.max_body_bytes)
-            body = await read_body(request, limit_bytes)
-            call.form = read_form(body, request.headers.get("content-type", ""))
+            body = await read_body(request, min(page.most_bytes, self._context.settings.max_body_bytes))
+            call.form = await form_in(body, request.headers.get("content-type", ""))
             # The form may have come slowly, and its sender may have been revoked meanwhile.
             authentication = await self._authentication(request)
             if authentication is None and not page.access.is_public:

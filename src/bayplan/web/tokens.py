@@ -23,7 +23,6 @@ from bayplan.web.question import RemovalQuestion, ask
 from bayplan.web.rendering import rendered, see_other
 
 _SOON_SECONDS = 7 * 86_400
-_MOST_BODY_BYTES = 65_536
 _ABOVE = [("Tokens", "/tokens")]
 _WORDS: Mapping[str, str] = {
     "read": "read: everything that all users may read",
@@ -31,10 +30,6 @@ _WORDS: Mapping[str, str] = {
     "apply": "apply: also writes to the catalogue",
     "workers": "workers: also join tokens, workers and heartbeats",
 }
-
-
-def _body_limit(most_bytes: int) -> int:
-    return min(most_bytes, _MOST_BODY_BYTES)
 
 
 class TokensParameters(Parameters):
@@ -196,7 +191,7 @@ async def _token(context: Context, call: PageCall[NoParameters]) -> Mapping[str,
 
 PAGES = (
     PageRoute("GET", "/tokens", tokens, ANY_USER, label="Tokens", query=TokensParameters),
-    PageRoute("POST", "/tokens", create, ANY_USER, query=TokensParameters, body_limit=_body_limit),
+    PageRoute("POST", "/tokens", create, ANY_USER, query=TokensParameters),
     PageRoute("GET", "/tokens/{pk}/revoke", ask_to_revoke, ANY_USER),
-    PageRoute("POST", "/tokens/{pk}/revoke", revoke, ANY_USER, body_limit=_body_limit),
+    PageRoute("POST", "/tokens/{pk}/revoke", revoke, ANY_USER),
 )

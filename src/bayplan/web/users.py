@@ -29,12 +29,7 @@ _ORDERS = {"user": "username", "seen": "last_login"}
 _STAFF = STAFF.saying(
     "Only staff may see and change users. What you may change of yourself is on your own page: /account."
 )
-_MOST_BODY_BYTES = 65_536
 _ABOVE = [("Users", "/users")]
-
-
-def _body_limit(most_bytes: int) -> int:
-    return min(most_bytes, _MOST_BODY_BYTES)
 
 
 class UsersParameters(Parameters):
@@ -254,12 +249,12 @@ async def _change(
 PAGES = (
     PageRoute("GET", "/users", users, _STAFF, label="Users", query=UsersParameters),
     PageRoute("GET", "/users/new", new_user, _STAFF),
-    PageRoute("POST", "/users/new", add_user, _STAFF, body_limit=_body_limit),
+    PageRoute("POST", "/users/new", add_user, _STAFF),
     PageRoute("GET", "/users/{pk}", user, _STAFF),
-    PageRoute("POST", "/users/{pk}", change_user, _STAFF, body_limit=_body_limit),
+    PageRoute("POST", "/users/{pk}", change_user, _STAFF),
     PageRoute("GET", "/users/{pk}/password", password_form, _STAFF),
-    PageRoute("POST", "/users/{pk}/password", set_password, _STAFF, body_limit=_body_limit),
+    PageRoute("POST", "/users/{pk}/password", set_password, _STAFF),
     PageRoute("GET", "/users/{pk}/deactivate", ask_to_deactivate, _STAFF),
-    PageRoute("POST", "/users/{pk}/deactivate", deactivate, _STAFF, body_limit=_body_limit),
-    PageRoute("POST", "/users/{pk}/activate", activate, _STAFF, body_limit=_body_limit),
+    PageRoute("POST", "/users/{pk}/deactivate", deactivate, _STAFF),
+    PageRoute("POST", "/users/{pk}/activate", activate, _STAFF),
 )

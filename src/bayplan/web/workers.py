@@ -29,7 +29,6 @@ from bayplan.web.rendering import rendered, see_other
 _SILENT_SECONDS = 300
 """By default a worker pings every minute: five missing pings are no jitter."""
 _MOST_NODES, _MOST_VERSIONS, _MOST_FAULT_LETTERS = 8, 3, 120
-_MOST_BODY_BYTES = 65_536
 _ABOVE = [("Nodes", "/nodes"), ("Workers", "/nodes/workers")]
 _COLUMNS = [
     TableColumn("Worker"),
@@ -50,10 +49,6 @@ _JOIN_TOKEN_COLUMNS = [
     TableColumn("Revoke"),
 ]
 _DEFAULTS = {"expires_in": "1h", "uses": "1"}
-
-
-def _body_limit(most_bytes: int) -> int:
-    return min(most_bytes, _MOST_BODY_BYTES)
 
 
 class WorkersParameters(Parameters):
@@ -240,9 +235,9 @@ async def _join_token(context: Context, call: PageCall[NoParameters]) -> Mapping
 
 PAGES = (
     PageRoute("GET", "/nodes/workers", workers, STAFF, query=WorkersParameters),
-    PageRoute("POST", "/nodes/workers", make_join_token, STAFF, query=WorkersParameters, body_limit=_body_limit),
+    PageRoute("POST", "/nodes/workers", make_join_token, STAFF, query=WorkersParameters),
     PageRoute("GET", "/nodes/workers/{worker}", worker, STAFF),
-    PageRoute("POST", "/nodes/workers/{worker}", revoke, STAFF, body_limit=_body_limit),
+    PageRoute("POST", "/nodes/workers/{worker}", revoke, STAFF),
     PageRoute("GET", "/nodes/join-tokens/{pk}/revoke", ask_to_revoke_join_token, STAFF),
-    PageRoute("POST", "/nodes/join-tokens/{pk}/revoke", revoke_join_token, STAFF, body_limit=_body_limit),
+    PageRoute("POST", "/nodes/join-tokens/{pk}/revoke", revoke_join_token, STAFF),
 )

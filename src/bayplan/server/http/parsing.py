@@ -18,8 +18,8 @@ Model = TypeVar("Model", bound=Body)
 # Pydantic adds the branches of a union to the names of fields in an error's place.
 _BRANCHES = frozenset({"int", "str", "float", "bool", "list", *EXPRESSION_TYPES})
 _MOST_PROBLEMS = 100
-# Bodies that are parsed in the event loop; longer ones go to a thread.
-_LOOP_BYTES = 64 * 1024
+LOOP_BYTES = 64 * 1024
+"""Bodies that are parsed in the event loop; longer ones go to a thread."""
 
 
 def pk_from(step: str) -> int:
@@ -43,7 +43,7 @@ async def read_body(request: Request, limit_bytes: int) -> bytes:
 
 async def parsed(body: bytes, model: type[Model]) -> Model:
     """Gives the JSON in a body as `model`, a long one in a thread; raises `Malformed`, or `Invalid` with every problem in it."""
-    return parse(body, model) if len(body) <= _LOOP_BYTES else await asyncio.to_thread(parse, body, model)
+    return parse(body, model) if len(body) <= LOOP_BYTES else await asyncio.to_thread(parse, body, model)
 
 
 def parse(body: bytes, model: type[Model]) -> Model:
