@@ -13,7 +13,7 @@ from bayplan.domain.compatibility.node import Node
 from bayplan.domain.compatibility.node_facts import facts_of
 from bayplan.exports.matrix_csv import matrix_csv
 from bayplan.exports.matrix_markdown import matrix_markdown
-from bayplan.exports.matrix_picture import MEANINGS, SIGNS, MatrixPicture, PicturedImage, picture
+from bayplan.exports.matrix_picture import MEANINGS, SIGNS, MatrixPicture, PicturedImage, kind_titles, picture
 from bayplan.exports.matrix_svg import matrix_svg
 from bayplan.schemas.matrix import MatrixAnswer
 
@@ -109,6 +109,14 @@ def test_titles_totals_and_what_is_stranded() -> None:
 def test_titles_that_nothing_tells_apart_are_numbered() -> None:
     shown = picture(ANSWER, dict.fromkeys(IMAGES, PicturedImage("same:1", "PyTorch 2.4", "12.4.1")))
     assert [row.title.rpartition(" ")[2] for row in shown.rows[1:]] == ["[1]", "[2]"]
+
+
+def test_what_tells_kinds_apart_is_written_as_people_read_it() -> None:
+    a6000 = [A6000 | {"gpu_mem": 51527024640, "wsl": True}, A6000 | {"gpu_mem": 48 << 30, "wsl": False}]
+    assert [title.partition("(")[2] for title in kind_titles(a6000)] == [
+        "memory 49,140 MiB, WSL: yes)",
+        "memory 49,152 MiB, WSL: no)",
+    ]
 
 
 def test_csv_is_read_back_by_a_spreadsheet() -> None:

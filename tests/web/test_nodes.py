@@ -30,6 +30,13 @@ def test_the_fields_choose_nodes(as_user: PageClient, query: str, name: str) -> 
     assert len(links(page, "/nodes")) == 1
 
 
+@pytest.mark.parametrize("query", ["gpu=l4", "driver=<550", "label=zone", "label=!zone,zone!=a"])
+def test_they_choose_what_the_same_fields_of_the_matrix_choose(as_user: PageClient, query: str) -> None:
+    nodes, matrix = (as_user.get(f"{path}?{query}").text for path in ("/nodes", "/matrix"))
+    (number,) = re.findall(r"on ([0-9]+) nodes? of", matrix) or ["0"]
+    assert len(links(nodes, "/nodes")) == int(number)
+
+
 def test_the_list_is_sorted_and_has_all_kinds(as_user: PageClient, site: Server) -> None:
     with site.client() as client:
         order = [{"field": "driver_version", "ascending": False}]
@@ -52,7 +59,7 @@ def test_a_node_has_what_the_api_says_of_it(as_user: PageClient, site: Server) -
         request = {"node": 6, "limit_per_framework": 3, "explain": True}
         answer = client.post("/v1/docker/match", json=request).json()
     page = as_user.get("/nodes/6").text
-    shown = {*links(page.partition("<h2>Driver upgrades")[0], "/images")}
+    shown = {*links(page.partition('<h2 id="upgrades">')[0], "/images")}
     assert shown == {item["image"]["pk"] for item in (*answer["matches"], *answer["rejected"])}
     for line in answer["summary"]:
         assert (line["remedy"] or "") in unescape(page)

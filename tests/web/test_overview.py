@@ -77,6 +77,14 @@ def test_a_server_starts_with_the_examples_and_not_where_something_is(tmp_path: 
     assert "The catalogue is not empty" in done.stderr
 
 
+def test_nothing_is_said_to_run_where_there_is_no_image(service: Service, staff_pages: PageClient) -> None:
+    service.make("nodes", driver_version="390.25", compute_capability="3.7", gpu_name="Tesla K80")
+    shown = text_of(staff_pages)
+    assert "<p>Nothing: no node is silent.</p>" in shown
+    service.make("docker", cpu=True)
+    assert "an image runs on every node" in text_of(staff_pages)
+
+
 def test_what_needs_a_person_is_named(service: Service, staff_pages: PageClient) -> None:
     today = datetime.datetime.now(datetime.UTC).date()
     ends = {"past": -1, "soon": 30, "later": 200}

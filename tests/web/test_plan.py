@@ -202,6 +202,15 @@ def test_nodes_that_lose_a_task_are_marked(site: Server, as_user: PageClient) ->
     assert 0 < page.count("▼ loses a task") <= len(losing)
 
 
+def test_what_runs_on_new_nodes_is_said_in_a_sentence(site: Server, as_user: PageClient) -> None:
+    with site.client() as api:
+        body = {"worker": {"gpu_name": "GH200", "architecture": "arm64", "driver_version": "570"}}
+        runs = api.post("/v1/docker/match", json=body | {"limit": 1_000}).raise_for_status().json()
+    page = as_user.get("/plan?add=2x+GH200,570").text
+    sentence = f"2 new nodes, {len(runs['matches'])} of {runs['considered']} images run."
+    assert sentence in re.sub(r"<[^>]+>", "", page)
+
+
 def test_a_cell_has_both_verdicts_with_their_reasons(site: Server, as_user: PageClient) -> None:
     page = as_user.get("/plan?gpu=a100&to=580.95.05").text
     found = re.search(r'<td class="gains"><a class="grade-(\w+)" href="(/plan/\w+/(\w+)\?to=[\d.]+)', page)

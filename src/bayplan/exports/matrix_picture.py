@@ -51,6 +51,7 @@ _DETAILS: Mapping[str, str] = {
     "hardware_generation": "",
     "accelerator": "",
 }
+_IN_BYTES = ("gpu_mem", "shared_memory_bytes")
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,7 +246,16 @@ def _names(images: Sequence[PicturedImage]) -> list[str]:
 
 
 def _details(worker: Mapping[str, Any]) -> list[str]:
-    return [f"{word} {worker[name]}".strip() if worker[name] is not None else "" for name, word in _DETAILS.items()]
+    return [
+        f"{word} {_detail(name, worker[name])}".strip() if worker[name] is not None else ""
+        for name, word in _DETAILS.items()
+    ]
+
+
+def _detail(name: str, value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return f"{value >> 20:,} MiB" if name in _IN_BYTES else str(value)
 
 
 def _distinct(titles: Sequence[tuple[str, Sequence[str]]]) -> list[str]:

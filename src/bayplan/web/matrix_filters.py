@@ -30,7 +30,7 @@ def nodes_filter(values: Mapping[str, str]) -> dict[str, Any] | None:
     return _filter(
         [
             ("gpu", values.get("gpu", ""), _of_gpu),
-            ("driver", values.get("driver", ""), of_driver),
+            ("driver", values.get("driver", ""), _of_driver),
             ("label", values.get("label", ""), _of_labels),
         ]
     )
@@ -82,7 +82,7 @@ def _of_gpu(text: str) -> list[Expression]:
     return [{"type": "contains", "field": "gpu_name", "sub_string": text, "case_insensitive": True}]
 
 
-def of_driver(text: str) -> list[Expression]:
+def _of_driver(text: str) -> list[Expression]:
     """The nodes with a driver: of a branch, of a release, or on one side of one; raises `Invalid`."""
     return [
         _exact("driver_version", version)

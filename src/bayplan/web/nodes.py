@@ -1,6 +1,5 @@
 """The nodes: by kind and one by one, and what runs on each."""
 
-from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 
@@ -9,7 +8,6 @@ from starlette.responses import Response
 
 from bayplan.clock import timestamp
 from bayplan.domain import units
-from bayplan.domain.labels import label_key
 from bayplan.errors import Invalid
 from bayplan.schemas.filters import Filter
 from bayplan.schemas.match import MatchRequest
@@ -20,7 +18,7 @@ from bayplan.server.prefetch import queries as prefetch_queries
 from bayplan.web.ask import OF_EACH
 from bayplan.web.form import Form, parse_body
 from bayplan.web.listing import ROWS, TableColumn, pager, sorted_column
-from bayplan.web.matrix_filters import of_driver
+from bayplan.web.matrix_filters import OF_NODES, Expression, nodes_filter
 from bayplan.web.page import PageCall, PageRoute
 from bayplan.web.rendering import rendered
 from bayplan.web.upgrades import UPGRADE_COLUMNS, shown_upgrades
@@ -39,7 +37,7 @@ class NodesParameters(Parameters):
     gpu: _Text = Field("", description="A part of the GPU's name.")
     generation: _Text = Field("", description="The generation of the GPU.")
     driver: _Text = Field("", description="A branch, a version or a comparison.")
-    label: _Text = Field("", description="A label, as key or key=value.")
+    label: _Text = Field("", description="Labels, with commas between them.")
     host: _Text = Field("", description="A part of the address or the host name.")
     silent: Flag = Field(False, description="Only nodes whose last heartbeat is more than five minutes ago.")
     sort: _Text = Field("node", description="The column by which they are sorted, downwards with `-` before it.")
@@ -143,25 +141,11 @@ def _value(name: str, value: Any) -> str:
 
 def _filter(query: NodesParameters) -> Filter:
     """The filter that the parameters mean; raises `Invalid` at the field that is wrong."""
-    expressions: list[Mapping[str, Any]] = []
-    if gpu := query.gpu.strip():
-        expressions.append(_contains("gpu_name", gpu))
+    chosen = nodes_filter({name: getattr(query, name).strip() for name in OF_NODES})
+    expressions: list[Expression] = [] if chosen is None else [*chosen["expressions"]]
     if generation := query.generation.strip():
         path = "hardware_generation.generation"
         expressions.append({"type": "exact", "field": path, "value": generation, "case_insensitive": True})
-    if driver := query.driver.strip():
-        try:
-            expressions += of_driver(driver)
-        except Invalid as error:
-            raise Invalid.at("driver", "wrong_type", f"{error.detail[0].upper()}{error.detail[1:]}") from None
-    if label := query.label.strip():
-        key, equals, value = label.partition("=")
-        path = f"labels.{_label_key(key.strip())}"
-        expressions.append(
-            {"type": "exact", "field": path, "value": value.strip()}
-            if equals
-            else {"type": "is_null", "field": path, "invert": True}
-        )
     if host := query.host.strip():
         expressions.append({"type": "or", "sub_expressions": [_contains("ip", host), _contains("hostname", host)]})
     if query.silent:
@@ -170,13 +154,6 @@ def _filter(query: NodesParameters) -> Filter:
     paths = _ORDER.get(query.sort.removeprefix("-"), _ORDER["node"])
     order = [{"field": path, "ascending": not query.sort.startswith("-")} for path in paths]
     return parse_body({"expressions": expressions, "order_by": order}, Filter)
-
-
-def _label_key(text: str) -> str:
-    try:
-        return label_key(text)
-    except Invalid as error:
-        raise Invalid.at("label", error.code, f"The label {error.detail}.") from None
 
 
 def _contains(path: str, text: str) -> dict[str, Any]:

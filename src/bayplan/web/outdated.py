@@ -30,6 +30,7 @@ _COLUMNS = (
     TableColumn("Since", is_number=True),
     TableColumn("Use instead"),
     TableColumn("Runs on", is_number=True),
+    TableColumn("Retire"),
 )
 _OF_NODES = (TableColumn("Node"), TableColumn("Kind"))
 

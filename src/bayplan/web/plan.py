@@ -98,6 +98,7 @@ async def _answer(context: Context, call: PageCall[PlanParameters], wanted: quer
         "gains": gains(planned, fleet.names),
         "comparison": comparison,
         "picture": picture,
+        "added": [head for head in picture.columns if head.mark == "new"],
         "marks": [(mark, *MARKS[mark]) for mark in picture.marks],
         "signs": {mark: sign for mark, (sign, _) in MARKS.items()},
         "row_pages": _pages(call, len(rows), row, len(picture.rows), most_rows, "offset"),
