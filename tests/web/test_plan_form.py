@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 import pytest
 
 from tests.web.conftest import PageClient
-from tests.web.test_every_page import Elements
+from tests.web.test_every_page import MOST_BYTES, Elements
 from tests.web.test_plan import HOSTILE, numbers
 
 
@@ -48,6 +48,7 @@ def test_each_mistake_is_beside_its_field(as_user: PageClient) -> None:
         ({"add": "6000x L4\n6000x L4"}, "add", "10,000 nodes at most"),
         ({"retire": ",".join(map(str, range(1, 200)))}, "retire", "Write at most 100"),
         ({"retire": "x" * 5_000}, "retire", "is longer than any name"),
+        ({"label": "zone" + ",!spare" * 200}, "label", "Write at most 500 letters"),
         ({"image": "train"}, "image", "Write its CUDA release, or cpu"),
         ({"image": "cpu, PyTorch 2.8.0, MXNet 1"}, "image", "'MXNet 1' is no task"),
         ({"image": "CUDA 99.9"}, "image", "99.9"),
@@ -75,3 +76,18 @@ def test_images_are_retired_by_reference_too(as_user: PageClient) -> None:
 def test_a_gpu_that_the_tables_do_not_have_is_noted(as_user: PageClient) -> None:
     page = unescape(as_user.get("/plan?add=RTX+409").text)
     assert "There is no GPU 'RTX 409' in the tables, so what runs on it is not known; did you mean" in page
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        f"/plan?{urlencode({'nodes': ';' * 9_000})}",
+        f"/plan?{urlencode({'nodes': ', '.join(f'{pk}' for pk in range(1, 17)) + ' ' * 9_000})}",
+        f"/images?{urlencode({'q': 'pytorch' + ' ' * 9_000})}",
+        f"/nodes?{urlencode({'gpu': 'A' + ' ' * 9_000})}",
+    ],
+)
+def test_what_pads_a_field_is_not_in_every_link(as_user: PageClient, address: str) -> None:
+    answer = as_user.get(address)
+    assert answer.status_code in (200, 422)
+    assert len(answer.content) < MOST_BYTES

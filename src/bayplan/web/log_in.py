@@ -9,7 +9,7 @@ from bayplan.errors import Invalid, Problem, TooManyAttempts, Unauthenticated
 from bayplan.schemas.auth import UserCredentials
 from bayplan.server.auth.access import ANY_USER, PUBLIC
 from bayplan.server.context import Context
-from bayplan.server.http.parameters import LINE, NoParameters, Parameters
+from bayplan.server.http.parameters import PRINTABLE, NoParameters, Parameters
 from bayplan.server.sessions import queries
 from bayplan.web.form import Form, parse_body
 from bayplan.web.page import PageCall, PageRoute
@@ -24,7 +24,7 @@ _FIELDS = {"username": "user name", "password": "password"}
 class LogInParameters(Parameters):
     """Where to go on after the log-in."""
 
-    next: Annotated[str, LINE] = Field("/", description="The path to go on to.")
+    next: Annotated[str, PRINTABLE] = Field("/", description="The path to go on to.")
 
 
 async def log_in_form(context: Context, call: PageCall[LogInParameters]) -> Response:

@@ -1,6 +1,5 @@
 """What if: a plan of changes as a form, what they lead to; and the driver upgrades worth making."""
 
-from collections.abc import Mapping
 from typing import Annotated
 from urllib.parse import urlencode
 
@@ -23,7 +22,7 @@ from bayplan.web.listing import Pager, address_with, pager
 from bayplan.web.matrix import MOST_COLUMNS, MOST_ROWS
 from bayplan.web.page import PageCall, PageRoute
 from bayplan.web.plan_changes import gains, totals
-from bayplan.web.plan_form import CHOOSING, FIELDS, OF_PLAN, PlanForm, PlanParameters, placed, read_plan, without_field
+from bayplan.web.plan_form import FIELDS, OF_PLAN, PlanForm, PlanParameters, placed, read_plan, without_field
 from bayplan.web.plan_matrix import MARKS, plan_picture
 from bayplan.web.rendering import rendered
 from bayplan.web.upgrades import UPGRADE_COLUMNS, shown_upgrades
@@ -51,7 +50,7 @@ async def plan(context: Context, call: PageCall[PlanParameters]) -> Response:
         if any(name in texts for name in OF_PLAN):
             shown |= await _answer(context, call, read.plan)
         else:
-            shown |= await _upgrades(context, call, read, texts)
+            shown |= await _upgrades(context, call, read)
     except Invalid as error:
         form, status = form.with_mistakes(error), 422
     catalogue = await context.judge.at(call.version)
@@ -91,7 +90,6 @@ async def _answer(context: Context, call: PageCall[PlanParameters], wanted: quer
         rows[row : row + most_rows],
         columns[column : column + MOST_COLUMNS],
     )
-    chosen = {name: text for name, text in query.texts().items() if name in CHOOSING}
     return {
         "answer": planned.answer,
         "totals": totals(planned),
@@ -103,13 +101,10 @@ async def _answer(context: Context, call: PageCall[PlanParameters], wanted: quer
         "signs": {mark: sign for mark, (sign, _) in MARKS.items()},
         "row_pages": _pages(call, len(rows), row, len(picture.rows), most_rows, "offset"),
         "column_pages": _pages(call, len(columns), column, len(picture.columns), MOST_COLUMNS, "column"),
-        "is_choice": bool(chosen),
     }
 
 
-async def _upgrades(
-    context: Context, call: PageCall[PlanParameters], read: PlanForm, texts: Mapping[str, str]
-) -> dict[str, object]:
+async def _upgrades(context: Context, call: PageCall[PlanParameters], read: PlanForm) -> dict[str, object]:
     """The upgrades of the kinds that the chosen nodes are of, so many kinds on a page."""
     fleet = await context.kinds.at(call.version)
     sizes: dict[str, int] = {}
@@ -119,8 +114,7 @@ async def _upgrades(
             sizes[kind.identifier] = size
     offset = call.query.offset if call.query.offset < len(sizes) else 0
     part = dict(list(sizes.items())[offset : offset + _KINDS])
-    kept = {name: text for name, text in texts.items() if name in CHOOSING}
-    kinds = await shown_upgrades(context, call.version, part, kept)
+    kinds = await shown_upgrades(context, call.version, part, read.choice)
     return {
         "kinds": kinds,
         "without": len(part) - len(kinds),

@@ -30,8 +30,6 @@ from bayplan.web.page import PageCall
 
 OF_PLAN = ("to", "add", "remove", "retire", "image")
 """The fields that say what changes."""
-CHOOSING = ("kind", "nodes", *OF_NODES)
-"""The fields that choose nodes; together they choose those that each of them chooses."""
 FIELDS: Mapping[str, str] = {
     "kind": "Kind of nodes",
     "nodes": "Nodes",
@@ -96,6 +94,8 @@ class PlanForm:
     plan: Plan
     chosen: frozenset[int] | None
     """The nodes that the fields choose, None for all."""
+    choice: Mapping[str, str]
+    """The fields that choose them, without their kind; nodes that are named are there by their keys, which are shorter."""
     notes: Sequence[str]
     """What should be known before the answer is read."""
 
@@ -133,7 +133,12 @@ class _Reading:
 
     async def form(self) -> PlanForm:
         """Reads all fields; `problems` has what is wrong with them."""
-        chosen = await self._chosen()
+        for field in ("kind", *OF_NODES, "to"):
+            if len(self._texts.get(field, "")) > _MOST_LETTERS:
+                self._wrong(field, f"Write at most {_MOST_LETTERS} letters.")
+                del self._texts[field]
+        named = await self._nodes("nodes")
+        chosen = await self._chosen(named)
         added, notes = self._added()
         removed = await self._nodes("remove")
         retired = await self._images()
@@ -144,7 +149,10 @@ class _Reading:
             if chosen is not None and not chosen:
                 notes.insert(0, "The fields choose no node, so none gets the driver.")
         plan = Plan(driver, chosen, added, removed or (), retired, image)
-        return PlanForm(plan, chosen, notes)
+        choice = {name: text for name, text in self._texts.items() if name in OF_NODES}
+        if named is not None:
+            choice["nodes"] = ",".join(map(str, sorted(named)))
+        return PlanForm(plan, chosen, choice, notes)
 
     def _wrong(self, field: str, detail: str, code: str = "invalid") -> None:
         detail = without_field(detail)
@@ -169,17 +177,15 @@ class _Reading:
             return []
         return list(dict.fromkeys(items)) if field != "add" else items
 
-    async def _chosen(self) -> frozenset[int] | None:
-        """The nodes that all fields choose, None where none of them is filled in."""
-        parts: list[frozenset[int]] = []
+    async def _chosen(self, named: frozenset[int] | None) -> frozenset[int] | None:
+        """The nodes that all fields choose, None where none of them is filled in; `named` are those of the field `nodes`."""
+        parts = [] if named is None else [named]
         if "kind" in self._texts:
             try:
                 kind = await kind_named(self._context, self._call.version, self._texts["kind"])
                 parts.append(frozenset(kind.nodes))
             except Invalid as error:
                 self._wrong("kind", error.detail, error.code)
-        if (named := await self._nodes("nodes")) is not None:
-            parts.append(named)
         try:
             expressions = nodes_filter(self._texts)
             if expressions is not None:

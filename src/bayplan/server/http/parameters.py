@@ -26,6 +26,7 @@ from bayplan.domain.names import composed
 from bayplan.errors import Invalid, Problem
 
 _MOST_DOCUMENTED = 10**17
+_MOST_LETTERS = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +74,12 @@ def one_of(*choices: str) -> ReadBy:
 
 
 def _read_line(text: str) -> str:
+    if len(text) > _MOST_LETTERS:
+        raise _refused("too_long", f"must have at most {_MOST_LETTERS} characters")
+    return _read_printable(text)
+
+
+def _read_printable(text: str) -> str:
     if not text.isprintable():  # no database takes the character NUL
         raise _refused("not_printable", "must contain printable characters only")
     return composed(text)
@@ -94,8 +101,11 @@ def _read_flag(text: str) -> bool:
     return text.lower() in ("true", "1")
 
 
-LINE = ReadBy(_read_line, {"type": "string"})
+PRINTABLE = ReadBy(_read_printable, {"type": "string"})
 """A printable text, in the form of a name."""
+
+LINE = ReadBy(_read_line, {"type": "string", "maxLength": _MOST_LETTERS})
+"""The same, no longer than names and references are."""
 
 MOMENT = ReadBy(_read_moment, {"type": "string", "format": "date-time"})
 """A time, in the form of the database."""
