@@ -16,6 +16,7 @@ def test_words_are_explained(stranger: Shell) -> None:
     assert ReasonCode.DRIVER_TOO_OLD.meaning in " ".join(stranger.run("explain", "driver-too-old").out.split())
     assert "Default: 8000." in stranger.run("explain", "bayplan-port").out
     assert "did you mean BAYPLAN_PORT" in stranger.run("explain", "BAYPLAN_PROT", code=1).err
+    assert "535.104.05" in stranger.run("explain", "driver").out  # by the name of its option
     words = {*stranger.run("explain", "-q").out.split()}
     settings = {f"BAYPLAN_{name.upper()}" for name in Settings.model_fields}
     fields = {*get_type_hints(ImageAnswer), *get_type_hints(NodeAnswer), *FACT_NAMES}

@@ -28,6 +28,7 @@ def explain(
     Fields are those of images and nodes, and the facts about images; settings are the BAYPLAN_... variables.
     """
     from bayplan.cli import output
+    from bayplan.cli.node_facts import NODE_FACTS, option_of
     from bayplan.domain.nearest import mean, nearest
 
     words = _words.words()
@@ -39,6 +40,8 @@ def explain(
         )
     key = word.removeprefix("{").removesuffix("}").replace("-", "_")
     key = key.upper() if key.lower().startswith("bayplan_") else key.lower().rpartition(".")[2]
+    if key not in words:
+        key = next((name for name in NODE_FACTS if option_of(name) == f"--{key.replace('_', '-')}"), key)
     if key not in words:
         near = nearest(word, words)
         advice = mean(near) if near else "`bayplan explain` lists all words."

@@ -103,6 +103,10 @@ def _undecided(pairing: Pairing, condition: StartCondition) -> Reason:
     node = pairing.node
     if node.is_tegra and node.start_cuda is None:
         missing = "the node's driver_cuda_version or l4t_version"
+    elif node.start_cuda is None and any(
+        each.property == "cuda" for each in chain.from_iterable(condition.alternatives)
+    ):
+        missing = "the node's driver_version as nvidia-smi prints it"
     elif _driver_lacks_parts(pairing, condition):
         missing = "the node's driver_version with all its parts, as nvidia-smi prints it"
     elif node.driver_cuda_is_least:
