@@ -169,7 +169,7 @@ class _Bars:
             total=total_bytes or (1 if layers.has_ended else None),
             completed=layers.done_bytes or layers.has_ended,
             amount=f"{units.size(layers.done_bytes)} of {units.size(total_bytes)}" if total_bytes else "",
-            state=f"{layers.layers_done} of {units.count(len(layers.layers), 'layer')}",
+            state=f"{layers.layers_done} of {units.count(len(layers.layers), 'layer')}" if layers.layers else "",
         )
 
     def end(self) -> None:

@@ -25,9 +25,9 @@ def show_status(status: Status) -> None:
     """Prints the server, the worker's name and nodes there, and what the worker could not ask or has not reported yet."""
     show(fields([("server", status["server"]), ("worker", status["worker"]), ("engine", status["engine"] or "none")]))
     if status["nodes"]:
-        show(_nodes(status["nodes"]))
+        show(Text(), _nodes(status["nodes"]))
     if status["facts"]:
-        show(facts_table(status["facts"]))
+        show(Text(), facts_table(status["facts"]))
     for line in _scans(status["scans"]):
         show(Text(line))
     for trouble in status["troubles"]:
@@ -94,7 +94,7 @@ def facts_table(facts: Sequence[FactStatus], *, is_new: bool = False) -> Lines:
         groups.setdefault(key, []).extend([] if fact["gpu"] is None else [fact["gpu"]])
     rows = [
         (
-            name.replace("_", " ") + (f" of GPU {', '.join(map(str, gpus))}" if gpus else ""),
+            name.removesuffix("_bytes").replace("_", " ") + (f" of GPU {', '.join(map(str, gpus))}" if gpus else ""),
             _value(value),
             *(() if is_new else (ago(measured),)),
             "; ".join(filter(None, (source, reason))),

@@ -154,8 +154,13 @@ def _instead(code: ReasonCode, query: MatchQuery, index: CatalogueIndex, images:
         )
         names = set(index.attributes[attribute].within(images))
         near = did_you_mean(value, sorted(names))
-    missing = f"No image {others} has the {plural.removesuffix('s')} {value!r}{f'; {near}' if near else '.'}"
-    existing = f"Images {others} have the {plural} {_listed(names)}." if names else f"There is no image {others}."
+    singular = plural.removesuffix("s")
+    missing = f"No image {others} has the {singular} {value!r}{f'; {near}' if near else '.'}"
+    existing = (
+        f"Images {others} have the {plural if len(names) > 1 else singular} {_listed(names)}."
+        if names
+        else f"There is no image {others}."
+    )
     return SummaryLine(code, images.bit_count(), f"{missing} {existing}")
 
 
