@@ -207,7 +207,7 @@ def test_what_runs_on_new_nodes_is_said_in_a_sentence(site: Server, as_user: Pag
         body = {"worker": {"gpu_name": "GH200", "architecture": "arm64", "driver_version": "570"}}
         runs = api.post("/v1/docker/match", json=body | {"limit": 1_000}).raise_for_status().json()
     page = as_user.get("/plan?add=2x+GH200,570").text
-    sentence = f"2 new nodes, {len(runs['matches'])} of {runs['considered']} images run."
+    sentence = f"On the 2 new nodes (GH200, driver 570), {len(runs['matches'])} of {runs['considered']} images run."
     assert sentence in re.sub(r"<[^>]+>", "", page)
 
 
