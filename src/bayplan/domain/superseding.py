@@ -101,9 +101,9 @@ def _of_family(members: list[tuple[_Version, VersionedImage]]) -> dict[int, Newe
     for _, group in groupby(members, key=lambda member: member[0].release):
         of_release = list(group)
         for version, image in of_release:
-            found = _newer(version, image, newer.values())
-            if found is not None:
-                replaced[image.pk] = found
+            replacement = _newer(version, image, newer.values())
+            if replacement is not None:
+                replaced[image.pk] = replacement
         for version, image in of_release:
             if image.is_usable:
                 same = version.is_pre_release, version.words, image.platforms, image.tasks, image.kinds

@@ -18,9 +18,9 @@ from bayplan.server.context import Context
 from bayplan.server.http.parameters import LINE, NoParameters, Offset, Parameters
 from bayplan.server.http.responses import UNCACHED
 from bayplan.server.matrix import queries
+from bayplan.web.filters import OF_IMAGES, OF_NODES, images_filter, names, nodes_filter
 from bayplan.web.form import Form, parse_body
 from bayplan.web.listing import Pager, address_with
-from bayplan.web.matrix_filters import OF_IMAGES, OF_NODES, images_filter, names, nodes_filter
 from bayplan.web.page import PageCall, PageRoute
 from bayplan.web.rendering import rendered
 

@@ -16,9 +16,9 @@ from bayplan.server.fleet import queries as fleet_queries
 from bayplan.server.http.parameters import LINE, Flag, Offset, Parameters
 from bayplan.server.prefetch import queries as prefetch_queries
 from bayplan.web.ask import OF_EACH
+from bayplan.web.filters import OF_NODES, Expression, nodes_filter
 from bayplan.web.form import Form, parse_body
 from bayplan.web.listing import ROWS, TableColumn, pager, sorted_column
-from bayplan.web.matrix_filters import OF_NODES, Expression, nodes_filter
 from bayplan.web.page import PageCall, PageRoute
 from bayplan.web.rendering import rendered
 from bayplan.web.upgrades import UPGRADE_COLUMNS, shown_upgrades

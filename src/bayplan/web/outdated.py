@@ -1,4 +1,4 @@
-"""The images that are out of date, narrowed by reason; and the nodes on which no image runs."""
+"""The images that are out of date, narrowed by reason."""
 
 from typing import Annotated
 
@@ -30,9 +30,7 @@ _COLUMNS = (
     TableColumn("Since", is_number=True),
     TableColumn("Use instead"),
     TableColumn("Runs on", is_number=True),
-    TableColumn("Retire"),
 )
-_OF_NODES = (TableColumn("Node"), TableColumn("Kind"))
 
 
 class OutdatedPageParameters(Parameters):
@@ -40,12 +38,6 @@ class OutdatedPageParameters(Parameters):
 
     reason: Annotated[str, one_of("", *OutdatedCode)] = Field("", description="The reason.")
     offset: Offset = Field(0, description="How many images are left out.")
-
-
-class StrandedPageParameters(Parameters):
-    """Which part of the nodes on which no image runs."""
-
-    offset: Offset = Field(0, description="How many nodes are left out.")
 
 
 async def outdated(context: Context, call: PageCall[OutdatedPageParameters]) -> Response:
@@ -82,27 +74,4 @@ async def outdated(context: Context, call: PageCall[OutdatedPageParameters]) -> 
     )
 
 
-async def stranded(context: Context, call: PageCall[StrandedPageParameters]) -> Response:
-    """Shows the nodes on which no image runs, those of the largest kinds first."""
-    summary, fleet = await context.kinds.summary(call.version), await context.kinds.at(call.version)
-    kinds = [] if summary is None else summary.stranded_kinds
-    nodes = [(pk, title) for kind, title in kinds for pk in kind.nodes]
-    shown = nodes[call.query.offset : call.query.offset + ROWS]
-    return await rendered(
-        context,
-        call,
-        "stranded.html",
-        "Without an image · Nodes",
-        is_known=summary is not None,
-        kinds=kinds[:ROWS],
-        more_kinds=max(0, len(kinds) - ROWS),
-        nodes=[(pk, fleet.names[pk], title) for pk, title in shown if pk in fleet.names],
-        columns=_OF_NODES,
-        place=pager(call.request, len(nodes), call.query.offset, len(shown)),
-    )
-
-
-PAGES = (
-    PageRoute("GET", "/images/outdated", outdated, query=OutdatedPageParameters),
-    PageRoute("GET", "/nodes/stranded", stranded, query=StrandedPageParameters),
-)
+PAGES = (PageRoute("GET", "/images/outdated", outdated, query=OutdatedPageParameters),)

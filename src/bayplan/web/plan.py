@@ -21,8 +21,8 @@ from bayplan.web.kinds import kind_options
 from bayplan.web.listing import Pager, address_with, pager
 from bayplan.web.matrix import MOST_COLUMNS, MOST_ROWS
 from bayplan.web.page import PageCall, PageRoute
-from bayplan.web.plan_changes import gains, totals
 from bayplan.web.plan_form import FIELDS, OF_PLAN, PlanForm, PlanParameters, placed, read_plan, without_field
+from bayplan.web.plan_gains import gains, totals
 from bayplan.web.plan_matrix import MARKS, plan_picture
 from bayplan.web.rendering import rendered
 from bayplan.web.upgrades import UPGRADE_COLUMNS, shown_upgrades
@@ -70,10 +70,10 @@ async def plan(context: Context, call: PageCall[PlanParameters]) -> Response:
     )
 
 
-async def _answer(context: Context, call: PageCall[PlanParameters], wanted: queries.Plan) -> dict[str, object]:
+async def _answer(context: Context, call: PageCall[PlanParameters], changes: queries.Plan) -> dict[str, object]:
     query = call.query
     try:
-        planned = await queries.planned(context, wanted, call.version)
+        planned = await queries.planned(context, changes, call.version)
     except Invalid as error:
         raise placed(error) from None
     fleet = await context.kinds.at(call.version)

@@ -22,10 +22,10 @@ from bayplan.server.http.parameters import Offset, Parameters, ReadBy
 from bayplan.server.matching.queries import CatalogueSnapshot
 from bayplan.server.what_if import queries
 from bayplan.server.what_if.queries import Plan
+from bayplan.web.filters import OF_NODES, names, nodes_filter
 from bayplan.web.form import parse_body
 from bayplan.web.formats import short
 from bayplan.web.kinds import kind_named
-from bayplan.web.matrix_filters import OF_NODES, names, nodes_filter
 from bayplan.web.page import PageCall
 
 OF_PLAN = ("to", "add", "remove", "retire", "image")

@@ -14,7 +14,7 @@ from bayplan.domain.compatibility.groups import ImageGroup, KindOfNodes, groups_
 from bayplan.domain.compatibility.index import CatalogueIndex
 from bayplan.domain.compatibility.node import Node
 from bayplan.domain.compatibility.node_verdicts import NodeVerdicts
-from bayplan.domain.compatibility.verdict import MATCHED_BY_DEFAULT, SEVERITY, Grade, ReasonCode
+from bayplan.domain.compatibility.verdict import MATCHED_BY_DEFAULT, Grade, ReasonCode
 from bayplan.errors import Invalid
 
 MOST_VERDICTS = 1_000_000
@@ -116,13 +116,8 @@ def _column(
     verdicts: NodeVerdicts, every: Bits, cells: dict[tuple[Grade, tuple[ReasonCode, ...]], Cell]
 ) -> Sequence[Cell]:
     """The cells of all images of a small index on one kind of nodes, in its order; equal cells are one object."""
-    blocks = [(reason, images) for reason, images, _ in verdicts.general]
-    blocks += [(reason, images & verdicts.uses_gpu) for reason, images, _ in verdicts.gpu]
-    blocks.sort(
-        key=lambda block: SEVERITY[block[0].grade]
-    )  # stable: otherwise in the order of the rules, as in a verdict
     parts: dict[tuple[ReasonCode, ...], Bits] = {(): every} if every else {}
-    for reason, images in blocks:
+    for reason, images in verdicts.reasons():
         split: dict[tuple[ReasonCode, ...], Bits] = {}
         for codes, members in parts.items():
             for after, some in (((*codes, reason.code), members & images), (codes, members & ~images)):

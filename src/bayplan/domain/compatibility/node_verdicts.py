@@ -10,7 +10,7 @@ from bayplan.domain.compatibility.judge import RuleResults, Trials
 from bayplan.domain.compatibility.order import ImageOrder
 from bayplan.domain.compatibility.remedies import Try, is_blocked, offer
 from bayplan.domain.compatibility.siblings import Siblings
-from bayplan.domain.compatibility.verdict import ORDER, Grade, Reason, Remedy, Verdict
+from bayplan.domain.compatibility.verdict import ORDER, SEVERITY, Grade, Reason, Remedy, Verdict
 
 Block = tuple[Reason, Bits, int]
 """A reason, the images that it is for, and the number of its rule."""
@@ -50,6 +50,12 @@ class NodeVerdicts:
         for grade in grades:
             images |= self.grades.get(grade, 0)
         return images
+
+    def reasons(self) -> list[tuple[Reason, Bits]]:
+        """The reasons, each with the images that it counts for: the worst first, of equal ones in the order of the rules."""
+        blocks = [(reason, images) for reason, images, _ in self.general]
+        blocks += [(reason, images & self.uses_gpu) for reason, images, _ in self.gpu]
+        return sorted(blocks, key=lambda block: SEVERITY[block[0].grade])
 
     def grades_by_pk(self) -> dict[int, Grade]:
         """The grade of every image, by its pk."""

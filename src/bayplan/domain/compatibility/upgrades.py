@@ -17,7 +17,7 @@ from bayplan.domain.compatibility.node_capabilities import NodeCapabilities
 from bayplan.domain.compatibility.node_verdicts import NodeVerdicts
 from bayplan.domain.compatibility.overrides import overridden, takes_driver
 from bayplan.domain.compatibility.tables import DriverBranch, Tables
-from bayplan.domain.compatibility.verdict import MATCHED_BY_DEFAULT, SEVERITY, Grade, ReasonCode
+from bayplan.domain.compatibility.verdict import MATCHED_BY_DEFAULT, Grade, ReasonCode
 from bayplan.domain.versions import DriverVersion
 
 LONG_TERM = "long-term support"
@@ -155,11 +155,8 @@ def _codes(verdicts: NodeVerdicts, groups: Bits) -> dict[int, ReasonCode]:
     """The code of the worst reason against each of these groups."""
     if not groups:
         return {}
-    blocks = [(reason, images) for reason, images, _ in verdicts.general]
-    blocks += [(reason, images & verdicts.uses_gpu) for reason, images, _ in verdicts.gpu]
-    blocks.sort(key=lambda block: SEVERITY[block[0].grade])
     codes: dict[int, ReasonCode] = {}
-    for reason, images in blocks:
+    for reason, images in verdicts.reasons():
         codes |= dict.fromkeys(places(images & groups), reason.code)
         groups &= ~images
     return dict(sorted(codes.items()))

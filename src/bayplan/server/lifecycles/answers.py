@@ -5,12 +5,11 @@ from datetime import date
 
 import orjson
 
-from bayplan.domain.compatibility.what_if import NodesChange
 from bayplan.domain.outdated import OutdatedReason
 from bayplan.schemas.outdated import NamedImageAnswer, RetirementAnswer
 from bayplan.server.lifecycles.outdated import AgedImage
 from bayplan.server.lifecycles.queries import Name, OutdatedList, Retirement, first_day
-from bayplan.server.matching.queries import reason_answer
+from bayplan.server.what_if.queries import nodes_change_answer
 
 
 def outdated_answer(listed: OutdatedList) -> bytes:
@@ -60,20 +59,10 @@ def retirement_answer(retirement: Retirement) -> RetirementAnswer:
     return {
         "version": retirement.version,
         "images": [_named(pk, retirement.images) for pk in retirement.images],
-        "nodes": [_nodes(change) for change in retirement.nodes],  # type: ignore[misc]  # grades are words
+        "nodes": [nodes_change_answer(change) for change in retirement.nodes],  # type: ignore[misc]  # grades are words
         "rules": [{"rule": rule, "images": list(images), "left": left} for rule, images, left in retirement.rules],
         "inventories": [{"image": pk, "workers": workers} for pk, workers in retirement.inventories.items()],
         "successors": [
             {**_named(pk, retirement.names), "successor": successor} for pk, successor in retirement.successors
         ],
-    }
-
-
-def _nodes(change: NodesChange) -> dict[str, object]:
-    return {
-        "task": change.task,
-        "nodes": list(change.nodes),
-        "image": change.image,
-        "grade": change.grade,
-        "reasons": [reason_answer(reason) for reason in change.reasons],
     }

@@ -14,13 +14,13 @@ from bayplan.domain.compatibility.matrix import Matrix
 from bayplan.domain.compatibility.overrides import overridden
 from bayplan.domain.compatibility.upgrades import Upgrades, upgrades
 from bayplan.domain.compatibility.verdict import Verdict
-from bayplan.domain.compatibility.what_if import Fleet, WhatIf, what_if
+from bayplan.domain.compatibility.what_if import Fleet, NodesChange, WhatIf, what_if
 from bayplan.errors import Invalid, NotFound
 from bayplan.schemas.filters import Filter
 from bayplan.schemas.match import WorkerFacts
 from bayplan.schemas.what_if import AddedNodes, WhatIfChange, WhatIfRequest
 from bayplan.server.context import Context
-from bayplan.server.matching.queries import CatalogueSnapshot, load_nodes, today
+from bayplan.server.matching.queries import CatalogueSnapshot, load_nodes, reason_answer, today
 from bayplan.server.matrix import queries as matrix_queries
 from bayplan.server.matrix.queries import GroupOnKind
 from bayplan.server.what_if.changes import ChangedFleet, new_image
@@ -94,6 +94,17 @@ async def planned(context: Context, plan: Plan, version: int) -> PlannedFleet:
         return after, answer, compared(answer)
 
     return PlannedFleet(catalogue, before, *await asyncio.to_thread(work))
+
+
+def nodes_change_answer(change: NodesChange) -> dict[str, object]:
+    """Gives nodes that gain or lose a task as the API answers them."""
+    return {
+        "task": change.task,
+        "nodes": list(change.nodes),
+        "image": change.image,
+        "grade": change.grade,
+        "reasons": [reason_answer(reason) for reason in change.reasons],
+    }
 
 
 async def nodes_of(context: Context, principal: Principal, specification: Filter) -> frozenset[int]:

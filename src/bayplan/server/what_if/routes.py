@@ -6,7 +6,7 @@ import orjson
 from starlette.responses import Response
 
 from bayplan.domain.compatibility.verdict import Grade
-from bayplan.domain.compatibility.what_if import Fleet, ImagesChange, NodesChange
+from bayplan.domain.compatibility.what_if import Fleet, ImagesChange
 from bayplan.schemas.what_if import WhatIfAnswer, WhatIfRequest
 from bayplan.server.auth.access import USERS
 from bayplan.server.context import Context
@@ -26,7 +26,10 @@ async def what_if(context: Context, call: Call[NoParameters, WhatIfRequest]) -> 
         "before": _side(before, answer.before),
         "after": _side(after, answer.after),
         "images": {"gained": _images(answer.images_gained), "lost": _images(answer.images_lost)},
-        "nodes": {"gained": _nodes(answer.nodes_gained), "lost": _nodes(answer.nodes_lost)},
+        "nodes": {
+            "gained": [queries.nodes_change_answer(change) for change in answer.nodes_gained],
+            "lost": [queries.nodes_change_answer(change) for change in answer.nodes_lost],
+        },
     }
     return json_answer(orjson.dumps(content))
 
@@ -45,19 +48,6 @@ def _images(changes: Sequence[ImagesChange]) -> list[dict[str, object]]:
             "images": list(change.images),
             "nodes": change.nodes,
             "node": change.node,
-            "grade": change.grade,
-            "reasons": [reason_answer(reason) for reason in change.reasons],
-        }
-        for change in changes
-    ]
-
-
-def _nodes(changes: Sequence[NodesChange]) -> list[dict[str, object]]:
-    return [
-        {
-            "task": change.task,
-            "nodes": list(change.nodes),
-            "image": change.image,
             "grade": change.grade,
             "reasons": [reason_answer(reason) for reason in change.reasons],
         }
