@@ -30,6 +30,8 @@ def test_who_is_not_logged_in_comes_back_to_the_page(as_nobody: PageClient) -> N
     form = as_nobody.get(sent.headers["location"])
     assert 'action="/login?next=/%3Fa%3Db%2520c%26d%3D%25C3%25A9"' in form.text
     assert logged_in(as_nobody, "/?a=b%20c&d=%C3%A9").headers["location"] == "/?a=b%20c&d=%C3%A9"
+    odd = as_nobody.get("/nodes/workers/a%3Fb%20%C3%A9").headers["location"]
+    assert odd == "/login?next=/nodes/workers/a%253Fb%2520%25C3%25A9"
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from tests.cli.test_images import rows
 from tests.process import Server
 from tests.web.cells import main_text, mistake, table
 from tests.web.conftest import STAFF, PageClient, page_client
+from tests.web.forms import filled
 
 OLD, NEW = "the old long password", "the new long password"
 
@@ -96,10 +97,8 @@ def test_mistakes_of_a_new_user_are_all_beside_their_fields(office_staff: PageCl
 
 def test_staff_change_a_user(office: Server, office_staff: PageClient) -> None:
     pk = added(office, "to-change", email="old@example.org")
-    tag = re.search(r'name="tag" value="([^"]+)"', office_staff.get(f"/users/{pk}").text)
-    assert tag is not None
     fields = {"username": "changed", "first_name": "<b>", "last_name": "", "email": "", "is_staff": "true"}
-    done = office_staff.post(f"/users/{pk}", tag=tag[1], **fields)
+    done = office_staff.post(f"/users/{pk}", **fields)
     assert "Changed changed." in notice(office_staff, done)
     now = user(office, pk)
     assert {name: now[name] for name in ("username", "first_name", "email", "is_staff")} == {
@@ -108,11 +107,22 @@ def test_staff_change_a_user(office: Server, office_staff: PageClient) -> None:
         "email": "",
         "is_staff": True,
     }
-    assert "Nothing was changed." in notice(office_staff, office_staff.post(f"/users/{pk}", tag=tag[1], **fields))
-    late = office_staff.post(f"/users/{pk}", tag=tag[1], username="too-late")
+    assert "Nothing was changed." in notice(office_staff, office_staff.post(f"/users/{pk}", **fields))
+
+
+def test_two_who_change_a_user_at_once_lose_nothing(office: Server, office_staff: PageClient) -> None:
+    pk = added(office, "of-two")
+    opened = filled(office_staff.get(f"/users/{pk}"))
+    assert office_staff.post(f"/users/{pk}", **{**opened, "first_name": "First", "is_staff": "true"}).status_code == 303
+    assert office_staff.post(f"/users/{pk}", **{**opened, "last_name": "Last"}).status_code == 303
+    now = user(office, pk)
+    assert (now["first_name"], now["last_name"], now["is_staff"]) == ("First", "Last", True)
+    late = office_staff.post(f"/users/{pk}", **{**opened, "first_name": "Other", "email": "a@example.org"})
     assert late.status_code == 412
-    assert "was changed since you loaded it" in main_text(late.text)
-    assert user(office, pk)["username"] == "changed"
+    assert "Somebody else changed this" in mistake(late.text, "first_name")
+    assert user(office, pk) == now
+    assert office_staff.post(f"/users/{pk}", **filled(late)).status_code == 303
+    assert user(office, pk) == {**now, "first_name": "Other", "email": "a@example.org"}
 
 
 def test_a_new_password_for_another_user_ends_their_sessions(office: Server, office_staff: PageClient) -> None:
@@ -257,3 +267,13 @@ def test_no_page_and_no_log_has_a_password(office: Server, office_staff: PageCli
     for password in (OLD, NEW, STAFF[1]):
         assert password not in pages
         assert password not in office.log
+
+
+@pytest.mark.parametrize(
+    "path", ["/account", "/users/new", "/users/1", "/tokens", "/nodes/workers", "/prefetch/new", "/images/new"]
+)
+def test_after_a_mistake_the_focus_is_on_it_and_the_words_are_the_forms(office_staff: PageClient, path: str) -> None:
+    wrong = office_staff.post(path, password="x", username="", expires_in="soon", before_username="admin")
+    assert wrong.status_code == 422
+    assert re.findall(r"<(\w+)[^>]* autofocus", wrong.text) == ["div"]
+    assert "The field " not in main_text(wrong.text)

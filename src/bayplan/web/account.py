@@ -23,7 +23,7 @@ async def account(context: Context, call: PageCall[NoParameters]) -> Response:
 
 async def _shown(context: Context, call: PageCall[NoParameters], form: Form, status: int) -> Response:
     assert call.principal.user is not None  # the page is for users
-    myself, _ = await loaded(context, call, call.principal.user)
+    myself = await loaded(context, call, call.principal.user)
     return await rendered(
         context,
         call,

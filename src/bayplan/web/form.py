@@ -60,7 +60,8 @@ class Form:
         mistakes: dict[str, list[str]] = {}
         for problem in error.problems:
             name = problem.field.partition(".")[0]
-            mistakes.setdefault("" if name == "body" else name, []).append(problem.detail)
+            sentence = problem.detail.replace(f"The field '{problem.field}'", "This field", 1)
+            mistakes.setdefault("" if name == "body" else name, []).append(sentence)
         return replace(self, mistakes=mistakes or {"": [error.public_detail]})
 
 

@@ -15,6 +15,10 @@ FORM_TOKEN = "form_token"  # noqa: S105  # the name of a field
 _FORGED = (
     "This form was not sent from a page of this server, or its page is older than your session: open the page again."
 )
+_FROM_ELSEWHERE = (
+    "This form was not sent from a page of this server. If it was, a reverse proxy changes the header Host: let it pass "
+    "Host on as it comes."
+)
 
 
 def set_cookie(request: Request, response: Response, name: str, value: str, seconds: int) -> None:
@@ -36,14 +40,13 @@ def form_token(tokens: TokenIssuer, session: str) -> str:
 
 def refuse_other_origins(request: Request) -> None:
     """Raises `Forbidden` for a form that a browser sends from a page of another server."""
-    site = request.headers.get("sec-fetch-site")
+    site, origin = request.headers.get("sec-fetch-site"), request.headers.get("origin")
     if site is not None:  # a browser sets it, and no page can
-        is_own = site in ("same-origin", "none")
-    else:  # over plain HTTP it is sent to this machine alone
-        origin = request.headers.get("origin")
-        is_own = origin is None or urlsplit(origin).netloc == request.headers.get("host")
-    if not is_own:
-        raise Forbidden(_FORGED, code="forged")
+        if site not in ("same-origin", "none"):
+            raise Forbidden(_FORGED, code="forged")
+    # Over plain HTTP it is sent to this machine alone.
+    elif origin is not None and urlsplit(origin).netloc != request.headers.get("host"):
+        raise Forbidden(_FROM_ELSEWHERE, code="forged")
 
 
 def refuse_forged(tokens: TokenIssuer, session: str, sent: str) -> None:

@@ -135,9 +135,9 @@ class Site:
             return None
 
     def _to_log_in(self, page: PageRoute, request: Request) -> Response:
-        url = request.url
-        path = url.path if page.method == "GET" or page.path in self._paths else "/"
-        query = f"?{url.query}" if url.query and page.method == "GET" else ""
+        path, query = request.scope["path"], request.url.query
+        path = path if page.method == "GET" or page.path in self._paths else "/"
+        query = f"?{query}" if query and page.method == "GET" else ""
         following = own_path(f"{quote(path)}{query}")
         return rendering.see_other(
             request, "/login" if following == "/" else f"/login?next={quote(following, safe='/')}"

@@ -7,12 +7,13 @@ import orjson
 from pydantic import Field
 from starlette.responses import Response
 
-from bayplan.errors import Conflict, Invalid, PreconditionFailed
+from bayplan.errors import Conflict, Invalid
 from bayplan.schemas.users import UserCreate, UserPatch
 from bayplan.server.auth.access import STAFF
 from bayplan.server.context import Context
 from bayplan.server.crud import queries as crud
 from bayplan.server.http.parameters import LINE, ListParameters, NoParameters, Offset, Parameters
+from bayplan.server.http.responses import fingerprint
 from bayplan.server.resources import RESOURCES
 from bayplan.server.users import queries
 from bayplan.web import new_password
@@ -24,12 +25,14 @@ from bayplan.web.rendering import rendered, see_other
 
 _USERS = next(resource for resource in RESOURCES if resource.name == "users")
 _TEXTS = ("username", "first_name", "last_name", "email")
+_CHANGED = (*_TEXTS, "is_staff")
 _SEARCHED = ("username", "first_name", "last_name", "email")
 _ORDERS = {"user": "username", "seen": "last_login"}
 _STAFF = STAFF.saying(
     "Only staff may see and change users. What you may change of yourself is on your own page: /account."
 )
 _ABOVE = [("Users", "/users")]
+_NOT_YOURS = "Somebody else changed this after you opened this page. Save again to put what you chose in its place."
 
 
 class UsersParameters(Parameters):
@@ -120,7 +123,7 @@ async def user(context: Context, call: PageCall[NoParameters]) -> Response:
 
 
 async def _shown(context: Context, call: PageCall[NoParameters], form: Form, status: int) -> Response:
-    existing, tag = await loaded(context, call, call.pk)
+    existing = await loaded(context, call, call.pk)
     return await rendered(
         context,
         call,
@@ -131,7 +134,7 @@ async def _shown(context: Context, call: PageCall[NoParameters], form: Form, sta
         user=existing,
         name=name_of(existing),
         rights=rights_of(existing),
-        tag=tag,
+        before={name: _mark(existing[name]) for name in _CHANGED},
         above=_ABOVE,
         is_oneself=call.pk == call.principal.user,
     )
@@ -139,15 +142,28 @@ async def _shown(context: Context, call: PageCall[NoParameters], form: Form, sta
 
 async def change_user(context: Context, call: PageCall[NoParameters]) -> Response:
     """Changes a user, or shows the form with what is wrong."""
+    form = call.form
+    existing = await loaded(context, call, call.pk)
+    now = {name: _mark(existing[name]) for name in _CHANGED}
+    before = {name: form.exact(f"before_{name}", mark) for name, mark in now.items()}
     try:
-        values = {**_values(call.form), "is_staff": call.form.is_checked("is_staff")}
-        changes = parse_body(values, UserPatch).model_dump(exclude_unset=True)
-        existing, _ = await loaded(context, call, call.pk)
-        if all(existing[name] == value for name, value in changes.items()):  # the history has no entry of nothing
+        values = {**_values(form), "is_staff": form.is_checked("is_staff")}
+        typed = parse_body(values, UserPatch).model_dump(exclude_unset=True)
+        # What somebody else changed meanwhile, and this person did not, stays.
+        changes = {
+            name: value for name, value in typed.items() if _mark(value) != before[name] and value != existing[name]
+        }
+        if not changes:  # the history has no entry of nothing
             return see_other(call.request, f"/users/{call.pk}", "Nothing was changed.")
-        changed = await _change(context, call, changes, if_match=call.form.text("tag") or None)
-    except (Invalid, Conflict, PreconditionFailed) as error:
-        return await _shown(context, call, call.form.with_mistakes(error), status_of(error))
+        if theirs := [name for name in changes if now[name] != before[name]]:
+            wrong = Form(
+                {name: [str(value)] for name, value in (existing | changes).items() if value is not False},
+                {name: [_NOT_YOURS] for name in theirs},
+            )
+            return await _shown(context, call, wrong, 412)
+        changed = await _change(context, call, changes)
+    except (Invalid, Conflict) as error:
+        return await _shown(context, call, form.with_mistakes(error), status_of(error))
     return see_other(call.request, f"/users/{call.pk}", f"Changed {changed['username']}.")
 
 
@@ -157,7 +173,7 @@ async def password_form(context: Context, call: PageCall[NoParameters]) -> Respo
 
 
 async def _password_form(context: Context, call: PageCall[NoParameters], form: Form, status: int) -> Response:
-    existing, _ = await loaded(context, call, call.pk)
+    existing = await loaded(context, call, call.pk)
     above = [*_ABOVE, (existing["username"], f"/users/{call.pk}")]
     title = f"New password · {existing['username']} · Users"
     return await rendered(
@@ -193,7 +209,7 @@ async def ask_to_deactivate(context: Context, call: PageCall[NoParameters]) -> R
 
 
 async def _question(context: Context, call: PageCall[NoParameters], form: Form, status: int) -> Response:
-    existing, _ = await loaded(context, call, call.pk)
+    existing = await loaded(context, call, call.pk)
     username, path = existing["username"], f"/users/{call.pk}"
     staff = " (staff)" if existing["is_staff"] else ""
     asked = RemovalQuestion(
@@ -226,23 +242,24 @@ def _values(form: Form) -> dict[str, object]:
     return {name: form.text(name) for name in _TEXTS}
 
 
+def _mark(value: str | bool) -> str:
+    """What a form sends back of a value with which it was shown: names can be long."""
+    return fingerprint(str(value).encode())
+
+
 def _sender(call: PageCall[Any]) -> crud.Sender:
     return crud.Sender(call.principal, call.address)
 
 
-async def loaded(context: Context, call: PageCall[Any], pk: int) -> tuple[Mapping[str, Any], str]:
-    """Gives a user and their entity tag; raises `NotFound`."""
-    existing, tag = await crud.load(context, call.principal, _USERS, pk, (), call.version, context.disclosure())
+async def loaded(context: Context, call: PageCall[Any], pk: int) -> dict[str, Any]:
+    """Gives a user; raises `NotFound`."""
+    existing, _ = await crud.load(context, call.principal, _USERS, pk, (), call.version, context.disclosure())
     assert isinstance(existing, dict)  # only images come as JSON
-    return existing, tag
+    return existing
 
 
-async def _change(
-    context: Context, call: PageCall[Any], changes: dict[str, Any], *, if_match: str | None = None
-) -> dict[str, Any]:
-    written = await crud.change(
-        context, _sender(call), _USERS, call.pk, changes, (), action="change", if_match=if_match
-    )
+async def _change(context: Context, call: PageCall[Any], changes: dict[str, Any]) -> dict[str, Any]:
+    written = await crud.change(context, _sender(call), _USERS, call.pk, changes, (), action="change", if_match=None)
     return written.content
 
 
