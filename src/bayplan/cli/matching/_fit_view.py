@@ -22,11 +22,15 @@ NAMED_AT_MOST = 4
 def show_fit(answer: FitAnswer, image: Text, changes: Mapping[str, Any]) -> None:
     """Prints the kinds of nodes, best first, each with the number and the names of its nodes."""
     kinds = answer["kinds"]
-    running = sum(len(kind["nodes"]) for kind in kinds if kind["grade"] in RUNS)
+    running, undecided = (
+        sum(len(kind["nodes"]) for kind in kinds if kind["grade"] in grades) for grades in (RUNS, ("unknown",))
+    )
     what_if = ", ".join(
         f"{NODE_FACTS[name].title} {words('none' if value is None else value)}" for name, value in changes.items()
     )
-    head = fields([("Image", image), ("With", what_if or None), ("Result", _result(running, answer["considered"]))])
+    head = fields(
+        [("Image", image), ("With", what_if or None), ("Result", _result(running, undecided, answer["considered"]))]
+    )
     if not kinds:
         return show(head)
     notes = Notes("node")
@@ -88,9 +92,8 @@ def _names(nodes: Sequence[NodeOfKind], hosts: Mapping[str, str]) -> str:
     return ", ".join(f"{hosts[node['ip']]}#{node['index']}" for node in nodes[:NAMED_AT_MOST]) + more
 
 
-def _result(running: int, considered: int) -> str:
+def _result(running: int, undecided: int, considered: int) -> str:
     if not considered:
         return "There are no nodes; `bayplan nodes add` and `bayplan worker join` add some."
-    if not running:
-        return f"It runs on none of {count(considered, 'node')}."
-    return f"It runs on {running:,} of {count(considered, 'node')}."
+    not_known = f"; for {undecided:,} it is not known" if undecided else ""
+    return f"It runs on {f'{running:,}' if running else 'none'} of {count(considered, 'node')}{not_known}."
