@@ -81,7 +81,9 @@ def test_nodes_and_images_come_and_go(shell: Shell, tmp_path: Path) -> None:
         (("--add", "8x H100,newest"), 2, "newest, which is no driver"),
         (("--retire", "pytorhc:2.4"), 1, "pytor"),
         (("--remove-node", "nowhere"), 1, "nowhere"),
-        (("--driver", "new"), 1, "changes.0.set.driver_version"),
+        (("--driver", "new"), 1, "--driver: 'new' is not a driver version"),
+        (("--set", "driver=new"), 1, "--set: 'new' is not a driver version"),
+        (("--driver", "580", "--nodes", "driver=R5"), 1, "--nodes driver=R5: write a branch (535)"),
         (("-f", "no such file.yaml"), 1, "cannot be read"),
     ],
 )

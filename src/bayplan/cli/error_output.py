@@ -124,7 +124,7 @@ def in_commands(text: str) -> str:
     return _FIELD.sub(_typed_option, text)
 
 
-_FIELD = re.compile(r"The field '(?:worker\.|facts\.)?(\w+)'")
+_FIELD = re.compile(r"The field '(?:worker\.|facts\.|changes\.\d+\.(set)\.)?(\w+)'")
 
 
 def _typed_option(match: re.Match[str]) -> str:
@@ -132,9 +132,11 @@ def _typed_option(match: re.Match[str]) -> str:
     from bayplan.cli.images._fact_options import option_of as option_of_image
     from bayplan.cli.node_facts import option_of
 
-    name = match[1]
+    name = match[2]
     typed = {argument.partition("=")[0] for argument in sys.argv[1:]}
-    options = (f"--{name.replace('_', '-')}", option_of(name), option_of_image(name))
+    options: tuple[str, ...] = (f"--{name.replace('_', '-')}", option_of(name), option_of_image(name))
+    if match[1]:  # a change: of the options, or of the file, which the field leads into
+        options = () if typed & {"-f", "--file"} else (option_of(name), "--set")
     return next((option for option in options if option in typed), match[0])
 
 

@@ -127,7 +127,7 @@ def _document(path: str) -> object:
 def chosen(client: Client, texts: Sequence[str]) -> list[Expression]:
     """The nodes in texts such as "gpu=RTX 4090", "driver=<550", "generation=Ampere" and "label=zone=a". Raises `UsageError`."""
     from bayplan.cli.node_labels import selected
-    from bayplan.cli.nodes._filters import chosen_nodes
+    from bayplan.cli.nodes._filters import chosen_nodes, of_driver
 
     values: dict[str, list[str]] = {"gpu": [], "driver": [], "generation": [], "label": []}
     for text in texts:
@@ -138,7 +138,10 @@ def chosen(client: Client, texts: Sequence[str]) -> list[Expression]:
             )
         values[key.strip().lower()].append(value.strip())
     expressions: list[Expression] = [*selected(values["label"])]
-    for name in ("gpu", "driver", "generation"):
-        for value in values[name]:
-            expressions += chosen_nodes(client, **{"gpu": None, "driver": None, "generation": None, name: value})
+    for gpu in values["gpu"]:
+        expressions += chosen_nodes(client, gpu=gpu, generation=None, driver=None)
+    for driver in values["driver"]:
+        expressions += of_driver(driver, f"--nodes driver={driver}")
+    for generation in values["generation"]:
+        expressions += chosen_nodes(client, gpu=None, generation=generation, driver=None)
     return expressions

@@ -16,7 +16,7 @@ def chosen_nodes(client: Client, *, gpu: str | None, generation: str | None, dri
     """The expressions for these options. Raises `NotFound` for a generation that there is not, and `Invalid` for a driver."""
     expressions: list[Expression] = []
     if driver is not None:
-        expressions += of_driver(driver)
+        expressions += of_driver(driver, f"--driver {driver}")
     if gpu is not None:
         expressions.append(contains("gpu_name", gpu, case_insensitive=True))
     if generation is not None:
@@ -25,12 +25,12 @@ def chosen_nodes(client: Client, *, gpu: str | None, generation: str | None, dri
     return expressions
 
 
-def of_driver(text: str) -> list[Expression]:
-    """The nodes with a driver: of a branch, of a release, or on one side of one. Raises `Invalid`."""
+def of_driver(text: str, typed: str) -> list[Expression]:
+    """The nodes with a driver: of a branch, of a release, or on one side of one. Raises `Invalid`, which names what was typed."""
     try:
         bounds = driver_bounds(text)
     except Invalid as error:
-        raise Invalid(f"--driver {text}: {error.detail}") from None
+        raise Invalid(f"{typed}: {error.detail}") from None
     return [
         exact("driver_version", version) if operator == "==" else compare("driver_version", operator, version)  # type: ignore[arg-type]  # one of the four
         for operator, version in bounds
