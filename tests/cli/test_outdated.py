@@ -24,7 +24,7 @@ def test_images_that_are_out_of_date(shell: Shell) -> None:
     by_day = shell.run("images", "outdated", "--reason", "end_of_life,superseded", "--sort-by", "until", "-q").out
     first, *_ = sorted(answer["images"], key=lambda image: image["reasons"][0]["until"])
     assert by_day.splitlines()[0] == f"{first['name']}:{first['version']}"
-    assert "No image is out of date." in shell.run("images", "outdated", "--reason", "deprecated").out
+    assert "No image is out of date." in shell.run("images", "outdated", "--reason", "in_no_inventory").out
     assert "did you mean deprecated" in shell.run("images", "outdated", "--reason", "depricated", code=2).err
 
 
