@@ -94,7 +94,7 @@ def open_context(
         AuditRecorder(db, settings.audit_days, lambda: timestamp(clock()), lambda: timestamp(steady())),
         images,
         judge,
-        WholeMatrix(db, judge),
+        WholeMatrix(judge, kinds),
         kinds,
         OutdatedImages(db, judge, kinds),
         ImageLists(db, images, judge),

@@ -5,8 +5,10 @@ from typing import Any
 
 from bayplan.db.engines import open_database
 from bayplan.db.keyring import Keyring
+from bayplan.domain.compatibility.matrix import matrix
 from bayplan.server.matching.kept_kinds import KeptKinds
-from bayplan.server.matching.queries import Judge
+from bayplan.server.matching.queries import Judge, load_nodes, today
+from bayplan.server.matrix.whole import WholeMatrix
 from bayplan.server.snapshot import ImageSnapshots
 from tests import catalogue
 from tests.conftest import Service
@@ -57,7 +59,7 @@ def test_the_summary_is_that_of_the_matrix_after_any_writes(service: Service) ->
     try:
         judge = Judge(db, ImageSnapshots(db, Keyring(None, service.settings.home / "secrets.key")), None)
         kinds = KeptKinds(db, judge)
-        carried = 0
+        whole, carried = WholeMatrix(judge, kinds), 0
         for _ in range(WRITES):
             version = service.loop.run(db.version())
             kept = service.loop.run(kinds.at(version))
@@ -72,6 +74,10 @@ def test_the_summary_is_that_of_the_matrix_after_any_writes(service: Service) ->
             assert {pk: (name.ip, name.index) for pk, name in kept.names.items()} == {
                 node["pk"]: (node["ip"], node["index"]) for node in listed
             }
+            kept_matrix, index = service.loop.run(whole.at(version)).matrix, service.loop.run(judge.at(version)).index
+            anew = matrix(index, index.every, service.loop.run(load_nodes(db)), today())
+            assert (kept_matrix.groups, kept_matrix.kinds) == (anew.groups, anew.kinds)
+            assert kept_matrix.columns == anew.columns
             write(service, dice)
         assert carried > WRITES // 2
     finally:

@@ -7,7 +7,6 @@ from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass
 from operator import attrgetter
 
-from bayplan.domain.compatibility.gfx import amd_code
 from bayplan.domain.compatibility.image_requirements import ImageRequirements
 
 _OF_CPU_BUILD = (
@@ -52,7 +51,7 @@ DERIVED_FACTS: Mapping[str, DerivedFact] = {
     "rocm": DerivedFact(("rocm_version", "framework_version"), lambda requirements: requirements.rocm),
     "amd_code": DerivedFact(
         ("kernel_architectures", "framework", "framework_version"),
-        lambda requirements: amd_code(requirements.declared, requirements.tables),
+        lambda requirements: requirements.amd_code,
     ),
     "accelerator": DerivedFact(_ACCELERATOR_FIELDS, lambda requirements: requirements.accelerator),
     "framework_accelerator": DerivedFact(

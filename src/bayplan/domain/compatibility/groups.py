@@ -5,12 +5,12 @@ rule reads have the same verdicts on every image. The identifier is a hash of ju
 version of the catalogue, and in another catalogue.
 """
 
-import hashlib
 from collections.abc import Hashable, Iterable
-from dataclasses import dataclass, field, fields, is_dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from bayplan.domain.compatibility.bits import Bits, places
+from bayplan.domain.compatibility.identifiers import identifier_of
 from bayplan.domain.compatibility.image_requirements import ImageRequirements
 from bayplan.domain.compatibility.index import CatalogueIndex
 from bayplan.domain.compatibility.node import Node
@@ -18,8 +18,6 @@ from bayplan.domain.compatibility.node_capabilities import NodeCapabilities
 from bayplan.domain.compatibility.rules import RULES, RuleSet
 from bayplan.domain.compatibility.tables import Tables
 from bayplan.domain.versions import ComputeCapability, DriverVersion
-
-_DIGEST_BYTES = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +52,7 @@ def groups_of(index: CatalogueIndex, images: Bits) -> list[ImageGroup]:
             facts = index.facts_read(requirements)
             group = by_facts.get(facts)
             if group is None:
-                group = by_facts[facts] = ImageGroup(identifier_of(facts), requirements, place)
+                group = by_facts[facts] = ImageGroup(index.identifier(requirements), requirements, place)
             by_requirements[requirements] = group
         group.images.append(entries[place][2])
     return list(by_facts.values())
@@ -74,11 +72,6 @@ def kinds_of(nodes: Iterable[tuple[int, Node]], tables: Tables, rules: RuleSet =
             by_node[node] = kind
         kind.nodes.append(pk)
     return sorted(by_facts.values(), key=lambda kind: _order(NodeCapabilities(kind.node, tables), kind.identifier))
-
-
-def identifier_of(facts: Hashable) -> str:
-    """A short hash of facts: equal facts have the same one, in every process."""
-    return hashlib.blake2b(_canonical(facts).encode(), digest_size=_DIGEST_BYTES).hexdigest()
 
 
 def _order(node: NodeCapabilities, identifier: str) -> tuple[Any, ...]:
@@ -101,15 +94,3 @@ def _downwards(version: ComputeCapability | DriverVersion | None) -> tuple[int, 
         return (1,)
     parts = (version.major, version.minor) if isinstance(version, ComputeCapability) else version.parts
     return (0, *(-part for part in parts))
-
-
-def _canonical(value: object) -> str:
-    """A text that is equal for equal values."""
-    if is_dataclass(value):
-        members = [(each.name, getattr(value, each.name)) for each in fields(value) if each.compare]
-        # Without those that say nothing: an identifier stays when there is a new fact, for all that do not have it.
-        texts = [f"{name}={_canonical(member)}" for name, member in members if member is not None]
-        return f"{type(value).__name__}({','.join(texts)})"
-    if isinstance(value, tuple):
-        return f"({','.join(map(_canonical, value))})"
-    return repr(value)

@@ -8,8 +8,8 @@ from collections.abc import Hashable
 from dataclasses import dataclass, replace
 
 from bayplan.domain.compatibility.framework_label import FrameworkLabel, framework_label
-from bayplan.domain.compatibility.gfx import is_target
-from bayplan.domain.compatibility.image import FRAMEWORK, Image, RuntimeCompilation
+from bayplan.domain.compatibility.gfx import amd_code, is_target
+from bayplan.domain.compatibility.image import FRAMEWORK, Image, KernelArchitectures, RuntimeCompilation
 from bayplan.domain.compatibility.kernels import parse_kernels
 from bayplan.domain.compatibility.library_build import Builds, LibraryBuild
 from bayplan.domain.compatibility.platform import platform
@@ -53,6 +53,11 @@ class ImageRequirements:
         libraries = image.kernel_architectures or ()
         for_gpu = any(fact is not None for fact in others) or any(texts for _, texts in libraries)
         return self.label.cpu and not for_gpu and image.accelerator in (None, "cuda")
+
+    @once
+    def amd_code(self) -> KernelArchitectures | None:
+        """The targets of AMD's GPUs that its libraries were built for, as the tables know those of its framework's build."""
+        return amd_code(self.declared, self.tables)
 
     @once
     def works_on_cpu(self) -> bool:

@@ -14,6 +14,7 @@ from weakref import WeakKeyDictionary, WeakValueDictionary
 from bayplan.domain.compatibility.bits import Bits, from_places, move, places
 from bayplan.domain.compatibility.columns import GroupColumn
 from bayplan.domain.compatibility.fact_columns import FactColumns, FactLayout, all_facts
+from bayplan.domain.compatibility.identifiers import identifier_of
 from bayplan.domain.compatibility.image import Image
 from bayplan.domain.compatibility.image_requirements import ImageRequirements, without_read_facts
 from bayplan.domain.compatibility.judge_all import NodeKind, Part, judge_all
@@ -50,6 +51,7 @@ class CatalogueIndex:
     _by_architecture: Mapping[str, FactColumns]
     _requirements: WeakValueDictionary[Image, ImageRequirements]
     _facts_read: WeakKeyDictionary[ImageRequirements, Hashable]
+    _identifiers: WeakKeyDictionary[ImageRequirements, str]
     _kind: Callable[[Node, datetime.date], NodeKind]
 
     @classmethod
@@ -80,6 +82,7 @@ class CatalogueIndex:
             facts,
             by_architecture,
             parsed,
+            WeakKeyDictionary(),
             WeakKeyDictionary(),
             _kinds_kept(tables, rules),
         )
@@ -155,6 +158,13 @@ class CatalogueIndex:
         if facts is None:
             facts = self._facts_read[requirements] = all_facts(self._layout, requirements)
         return facts
+
+    def identifier(self, requirements: ImageRequirements) -> str:
+        """The identifier of the group of images that are equal to one in all that rules read."""
+        identifier = self._identifiers.get(requirements)
+        if identifier is None:
+            identifier = self._identifiers[requirements] = identifier_of(self.facts_read(requirements))
+        return identifier
 
     def __len__(self) -> int:
         return len(self.order.entries)

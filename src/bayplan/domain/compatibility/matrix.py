@@ -59,12 +59,23 @@ def matrix(
     today: datetime.date,
     judged: Matrix | None = None,
 ) -> Matrix:
-    """The matrix of these images and these nodes.
+    """The matrix of these images and these nodes, as `matrix_of_kinds` gives it."""
+    return matrix_of_kinds(index, images, kinds_of(nodes, index.tables, index.rules), today, judged)
+
+
+def matrix_of_kinds(
+    index: CatalogueIndex,
+    images: Bits,
+    kinds: Sequence[KindOfNodes],
+    today: datetime.date,
+    judged: Matrix | None = None,
+) -> Matrix:
+    """The matrix of these images and these kinds of nodes, in their order.
 
     Cells that `judged` has, a matrix by the same tables and rules on the same day, are taken from it. Raises Invalid at `filter`
     where it would have more than `MOST_VERDICTS`.
     """
-    groups, kinds = groups_of(index, images), kinds_of(nodes, index.tables, index.rules)
+    groups = groups_of(index, images)
     if len(groups) * len(kinds) > MOST_VERDICTS:
         detail = (
             f"{len(groups):,} groups of images by {len(kinds):,} kinds of nodes are too many verdicts for one answer "

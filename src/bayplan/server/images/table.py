@@ -82,16 +82,19 @@ class ImageTable:
 
     def __init__(self, rows: Iterable[ImageRow]) -> None:
         self.rows: Sequence[ImageRow] = sorted(rows, key=attrgetter("by_name"))
+        self._keys: dict[str, list[Key]] = {}
+
+    @cached_property
+    def _facets(self) -> Mapping[str, Mapping[str, Bits]]:
         members: dict[str, dict[str, list[int]]] = {name: {} for name in FACETS}
         for place, row in enumerate(self.rows):
             for name, values in FACETS.items():
                 for value in values(row):
                     members[name].setdefault(value, []).append(place)
-        self._facets = {
+        return {
             name: {value: from_places(having, len(self.rows)) for value, having in values.items()}
             for name, values in members.items()
         }
-        self._keys: dict[str, list[Key]] = {}
 
     @cached_property
     def _by_pk(self) -> Mapping[int, ImageRow]:

@@ -174,11 +174,10 @@ def _running(index: CatalogueIndex, fleet: FleetKinds, pks: Collection[int], day
     """The places of the kinds that run each image; none for deleted ones."""
     requirements: dict[int, ImageRequirements] = {}
     place_of: dict[ImageRequirements, int] = {}
-    for pk in pks:
-        place = index.order.place(pk)
-        if place is not None:
-            requirements[pk] = index.order.entries[place][3]
-            place_of.setdefault(requirements[pk], place)
+    for place in places(index.images_of(pks)):
+        entry = index.order.entries[place]
+        requirements[entry[2]] = entry[3]
+        place_of.setdefault(entry[3], place)
     groups = {needs: (index.facts_read(needs), day) for needs in place_of}
     kinds = _running_groups(index, fleet, groups, place_of)
     return {pk: kinds[requirements[pk]] if pk in requirements else 0 for pk in pks}
@@ -299,7 +298,9 @@ def _on_kinds(
 ) -> ImageOnKinds:
     rules = catalogue.index.rules
     requirements = ImageRequirements(catalogue.images[pk], catalogue.tables)
-    graded = _graded(fleet, requirements, day, rules)
+    place = catalogue.index.order.place(pk)
+    # Those of the index are equal for equal images, and have the same grades, though not the same words.
+    graded = _graded(fleet, requirements if place is None else catalogue.index.order.entries[place][3], day, rules)
     grades: dict[Grade, tuple[int, int]] = {}
     for each, size, _ in graded:
         kinds, nodes = grades.get(each, (0, 0))

@@ -2,7 +2,7 @@
 
 import re
 
-from bayplan.domain.compatibility.gfx import amd_code, grade_on_targets, parse_target
+from bayplan.domain.compatibility.gfx import grade_on_targets, parse_target
 from bayplan.domain.compatibility.image import framework_kernels
 from bayplan.domain.compatibility.pairing import Pairing
 from bayplan.domain.compatibility.rules.reasons import CATALOGUE, advice, built_with, caveat, no, other_image, unknown
@@ -105,7 +105,7 @@ def _words(accelerator: str) -> str:
 
 def amd_target(pairing: Pairing) -> Reason | None:
     """Rule 14: the image has code for the node's target, or for the generic target of LLVM that lists it."""
-    node, libraries = pairing.node, amd_code(pairing.image.declared, pairing.tables)
+    node, libraries = pairing.node, pairing.image.amd_code
     if not node.targets:
         name = f" of {node.reported.gpu_name!r}" if node.reported.gpu_name else ""
         return unknown(
@@ -166,7 +166,7 @@ def _override(pairing: Pairing) -> str:
         for target in pairing.node.targets
         if (parsed := parse_target(target)) is not None and (row := families.get(parsed.processor)) is not None
     }
-    for _, code in amd_code(pairing.image.declared, pairing.tables) or ():
+    for _, code in pairing.image.amd_code or ():
         for text in code:
             parsed = parse_target(text)
             row = None if parsed is None else families.get(parsed.processor)
