@@ -79,20 +79,18 @@ class ImageTables:
         changed = None if last is None else await changes_since(self._db, version)
         if last is None or changed is None or not _REFERRED.isdisjoint(changed.pks):
             version = await self._db.version()
-            rows = await self._all(await self._judge.at(version))
-            return await asyncio.to_thread(ImageTable, rows.values()), version
+            every = await self._all(await self._judge.at(version))
+            return await asyncio.to_thread(ImageTable, every.values()), version
         pks = sorted(changed.pks.get("docker", ()))
         if not pks:
             return last, changed.version
         catalogue = await self._judge.at(changed.version)
-        rows = {row.pk: row for row in last.rows}
-        for pk in pks:
-            rows.pop(pk, None)
+        rows: list[ImageRow] = []
         for at in range(0, len(pks), _ROWS_AT_ONCE):
             some = await self._db.fetch(_BY_PK, _as_they_are, pks_parameter(pks[at : at + _ROWS_AT_ONCE]))
-            rows |= {row[0]: _row(row, catalogue) for row in some}
+            rows += [_row(row, catalogue) for row in some]
             await asyncio.sleep(0)
-        return await asyncio.to_thread(ImageTable, rows.values()), changed.version
+        return await asyncio.to_thread(last.with_changes, pks, rows), changed.version
 
     async def _all(self, catalogue: CatalogueSnapshot) -> dict[int, ImageRow]:
         rows: dict[int, ImageRow] = {}

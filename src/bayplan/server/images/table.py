@@ -3,16 +3,19 @@
 Rows are places, and each value of a facet is the set of the rows that have it, as bits.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from bisect import bisect_left
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from operator import attrgetter
 from typing import Any
 
-from bayplan.domain.compatibility.bits import Bits, from_places, places
+from bayplan.domain.compatibility.bits import Bits, from_places, move, places
 from bayplan.domain.versions import sort_key
 
 DELETED = "deleted"
+# So many changed rows move what is known of the others; for more it is quicker to count all anew.
+_MOST_MOVED = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +86,30 @@ class ImageTable:
     def __init__(self, rows: Iterable[ImageRow]) -> None:
         self.rows: Sequence[ImageRow] = sorted(rows, key=attrgetter("by_name"))
         self._keys: dict[str, list[Key]] = {}
+
+    def with_changes(self, pks: Collection[int], rows: Collection[ImageRow]) -> "ImageTable":
+        """Gives the table with these rows in place of those of the images with these pks."""
+        gone = sorted(self._place(row) for pk in pks if (row := self.get(pk)) is not None)
+        kept = list(self.rows)
+        for place in reversed(gone):
+            del kept[place]
+        table = ImageTable((*kept, *rows))
+        if "_facets" in self.__dict__ and len(pks) <= _MOST_MOVED:
+            new = sorted(map(table._place, rows))
+            moved = move(gone, new, len(self.rows))
+            facets = {
+                name: {value: after for value, having in values.items() if (after := moved(having))}
+                for name, values in self._facets.items()
+            }
+            for place in new:
+                for name, values in FACETS.items():
+                    for value in values(table.rows[place]):
+                        facets[name][value] = facets[name].get(value, 0) | 1 << place
+            table._facets = facets
+        return table
+
+    def _place(self, row: ImageRow) -> int:
+        return bisect_left(self.rows, row.by_name, key=attrgetter("by_name"))
 
     @cached_property
     def _facets(self) -> Mapping[str, Mapping[str, Bits]]:
