@@ -130,7 +130,12 @@ def _facts(node: dict[str, Any]) -> list[tuple[str, str]]:
     generation = node["hardware_generation"]
     if generation is not None:
         facts["hardware_generation"] = generation["generation"]
-    return [(name.removesuffix("_bytes").replace("_", " "), _value(name, value)) for name, value in facts.items()]
+    return [(_word(name), _value(name, value)) for name, value in facts.items()]
+
+
+def _word(name: str) -> str:
+    word = name.removesuffix("_bytes").replace("_", " ")
+    return f"{word}ory" if word.endswith(" mem") else word
 
 
 def _value(name: str, value: Any) -> str:

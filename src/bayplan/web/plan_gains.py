@@ -81,8 +81,16 @@ def gains(planned: PlannedFleet, names: Mapping[int, NodeName]) -> list[Gains]:
     answer = planned.answer
     namer = _Names(planned, names)
     lists = (
-        ("Images that gain their first node", False, [namer.of_images(each) for each in answer.images_gained]),
-        ("Images that lose their last node", True, [namer.of_images(each) for each in answer.images_lost]),
+        (
+            "Images that gain their first node",
+            False,
+            [namer.of_images(each, "runs on {}, such as") for each in answer.images_gained],
+        ),
+        (
+            "Images that lose their last node",
+            True,
+            [namer.of_images(each, "ran on {}; now on") for each in answer.images_lost],
+        ),
         ("Nodes that gain a task", False, [namer.of_nodes(each) for each in _merged(answer.nodes_gained)]),
         ("Nodes that lose a task", True, [namer.of_nodes(each) for each in _merged(answer.nodes_lost)]),
     )
@@ -108,13 +116,13 @@ class _Names:
     planned: PlannedFleet
     nodes: Mapping[int, NodeName]
 
-    def of_images(self, change: ImagesChange) -> Gain:
+    def of_images(self, change: ImagesChange, words: str) -> Gain:
         where = f"{change.nodes:,} node{'' if change.nodes == 1 else 's'}"
         return Gain(
             "",
             [self._image(pk) for pk in change.images[:_NAMED_AT_MOST]],
             max(0, len(change.images) - _NAMED_AT_MOST),
-            f"ran on {where}, all of them removed" if change.node is None else f"{where}; on",
+            f"ran on {where}, all of them removed" if change.node is None else words.format(where),
             None if change.node is None else self._node(change.node),
             change.grade,
             _deciding(change.reasons),
