@@ -167,8 +167,8 @@ def _require_gpu(facts: Facts, tables: Tables) -> None:
     near = mean(list(tables.machines.gpu_names.nearest(name)))
     raise _wrong(
         "unknown_gpu",
-        f"There is no GPU {name!r} in the tables; {near + ' For' if near else 'for'} another one add its compute capability, "
-        f"as in `{name}, capability 8.9`.",
+        f"There is no GPU {name!r} in the tables; {near + ' For' if near else 'for'} another one of NVIDIA add its compute "
+        f"capability, as in `{name}, capability 8.9`, and for one of AMD its target, as in `{name}, gfx942`.",
     )
 
 

@@ -12,7 +12,6 @@ from starlette.responses import Response
 from bayplan.domain import nvidia_smi
 from bayplan.domain.compatibility.index import CatalogueIndex
 from bayplan.domain.compatibility.verdict import ReasonCode
-from bayplan.domain.names import composed
 from bayplan.domain.node_names import node_named
 from bayplan.domain.versions import sort_key
 from bayplan.domain.worker_text import EXAMPLE, typed_worker, written_worker
@@ -22,6 +21,7 @@ from bayplan.server.context import Context
 from bayplan.server.http.parameters import NoParameters, Offset, Parameters, ReadBy
 from bayplan.server.matching.queries import MatchedImages
 from bayplan.web.form import Form, parse_body
+from bayplan.web.formats import visible
 from bayplan.web.kinds import kind_named, kind_options
 from bayplan.web.listing import ROWS, address_with, pager
 from bayplan.web.page import PageCall, PageRoute
@@ -43,12 +43,7 @@ _MOST_PASTED_BYTES = 4 * 1024 * 1024
 _OPTION = "write --cpu-only"
 
 
-def _read_typed(text: str) -> str:
-    """A text as it is typed; what cannot be seen in it, such as controls of direction, is left out."""
-    return composed("".join(letter if letter.isprintable() else " " * letter.isspace() for letter in text))
-
-
-_Text = Annotated[str, ReadBy(_read_typed, {"type": "string"})]
+_Text = Annotated[str, ReadBy(visible, {"type": "string"})]
 
 
 class AskParameters(Parameters):

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from bayplan.domain import units
+from bayplan.domain.names import composed
 from bayplan.domain.units import count as count
 from bayplan.exports.value_words import moment
 
@@ -54,6 +55,11 @@ def value_in_words(name: str, value: object) -> str:
 def short(text: str, letters: int) -> str:
     """Gives a text of at most so many letters, the last one "…" where some are left out."""
     return text if len(text) <= letters else f"{text[: letters - 1]}…"
+
+
+def visible(text: str) -> str:
+    """Gives a text as it is typed; what cannot be seen in it, such as controls of direction, is left out."""
+    return composed("".join(letter if letter.isprintable() else " " * letter.isspace() for letter in text))
 
 
 FILTERS: Mapping[str, Callable[..., Any]] = {

@@ -10,7 +10,6 @@ from pydantic import Field
 
 from bayplan.domain.added_nodes import added_nodes
 from bayplan.domain.compatibility.tables import Tables
-from bayplan.domain.names import composed
 from bayplan.domain.nearest import mean
 from bayplan.domain.node_names import NodeName, node_named
 from bayplan.errors import Invalid, Problem
@@ -24,7 +23,7 @@ from bayplan.server.what_if import queries
 from bayplan.server.what_if.queries import Plan
 from bayplan.web.filters import OF_NODES, names, nodes_filter
 from bayplan.web.form import parse_body
-from bayplan.web.formats import short
+from bayplan.web.formats import short, visible
 from bayplan.web.kinds import kind_named
 from bayplan.web.page import PageCall
 
@@ -55,12 +54,7 @@ _FIELD_OF = {"driver": "to", "added": "add", "image": "image"}
 
 
 def _read_lines(text: str) -> str:
-    """A text of several lines as it is typed; what cannot be seen in it, such as controls of direction, is left out."""
-    lines = text.replace("\r\n", "\n").split("\n")
-    return "\n".join(
-        composed("".join(letter if letter.isprintable() else " " * letter.isspace() for letter in line))
-        for line in lines
-    )
+    return "\n".join(map(visible, text.replace("\r\n", "\n").split("\n")))
 
 
 _Text = Annotated[str, ReadBy(_read_lines, {"type": "string"})]
