@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections import Counter
 from collections.abc import Iterator
 from html import unescape
 from pathlib import Path
@@ -250,9 +251,16 @@ def test_upgrades_are_those_of_the_api_and_can_be_tried(site: Server, as_user: P
                 assert ("best" in row) == upgrade["best"]
                 assert all(broken["code"] in row for broken in upgrade["breaks"])
         assert single.count(">Try it<") == len(kind["upgrades"])
+        assert "is the best for" not in single
     assert page.count(">Try it<") == sum(len(kind["upgrades"]) for kind in answer["kinds"])
     assert page.count("best</span>") == len(answer["kinds"])
     assert 'href="/plan?kind=' in as_user.get("/nodes").text
+    best = Counter(row["driver_version"] for kind in answer["kinds"] for row in kind["upgrades"] if row["best"])
+    driver, number = best.most_common(1)[0]
+    sentence = f"<strong>{driver}</strong> is the best for {number} of the {len(answer['kinds'])} kinds below."
+    assert f'{sentence} <a href="/plan?to={driver}#answer">Try it on all nodes</a>' in page
+    of_a_driver = as_user.get("/plan?driver=535").text
+    assert f'<a href="/plan?driver=535&amp;to={driver}#answer">Try it on all that are chosen</a>' in of_a_driver
 
 
 def test_by_keyboard_alone_from_the_form_to_the_answer_and_its_reasons(logged_in: Page) -> None:

@@ -1,5 +1,6 @@
 """What if: a plan of changes as a form, what they lead to; and the driver upgrades worth making."""
 
+from collections import Counter
 from typing import Annotated
 from urllib.parse import urlencode
 
@@ -115,8 +116,15 @@ async def _upgrades(context: Context, call: PageCall[PlanParameters], read: Plan
     offset = call.query.offset if call.query.offset < len(sizes) else 0
     part = dict(list(sizes.items())[offset : offset + _KINDS])
     kinds = await shown_upgrades(context, call.version, part, read.choice)
+    best = Counter(upgrade.driver for kind in kinds for upgrade in kind.upgrades if upgrade.is_best).most_common(1)
+    of_kind = {"kind": call.query.kind.strip()} if call.query.kind.strip() else {}
     return {
         "kinds": kinds,
+        "best": [
+            (driver, number, f"/plan?{urlencode({**read.choice, **of_kind, 'to': driver})}#answer")
+            for driver, number in best
+            if len(kinds) > 1
+        ],
         "without": len(part) - len(kinds),
         "with_driver": len(sizes),
         "place": pager(call.request, len(sizes), offset, len(part), _KINDS),
