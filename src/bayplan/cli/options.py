@@ -280,6 +280,16 @@ Framework = Annotated[
     str | None,
     typer.Option(metavar="SPEC", help="Only images with that framework: pytorch, 'PyTorch 2.4', 'pytorch>=2.1,<3'."),
 ]
+NodeGpu = Annotated[
+    str | None, typer.Option(metavar="TEXT", help="Only nodes with that text in the GPU's name, like L4.")
+]
+NodeGeneration = Annotated[
+    str | None, typer.Option(metavar="NAME", help="Only nodes with GPUs of that generation: Ampere, ...")
+]
+NodeDriver = Annotated[
+    str | None,
+    typer.Option(metavar="VERSION", help="Only nodes with that driver: 535 (a branch), 535.104.05, '<550'."),
+]
 Grades = Annotated[
     list[str] | None,
     typer.Option(

@@ -1,13 +1,14 @@
 """The fields that choose images and nodes on pages, as filters of the API."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from bayplan.domain.framework_spec import FrameworkSpec
 from bayplan.domain.nearest import did_you_mean
-from bayplan.domain.node_selectors import driver_bounds, label_parts, label_test
+from bayplan.domain.node_selectors import driver_bounds
 from bayplan.errors import Invalid, Problem
 from bayplan.server.matching.queries import CatalogueSnapshot
+from bayplan.web.label_filter import of_labels
 
 OF_IMAGES, OF_NODES = ("framework", "domain", "task"), ("gpu", "driver", "label")
 
@@ -31,7 +32,7 @@ def nodes_filter(values: Mapping[str, str]) -> dict[str, Any] | None:
         [
             ("gpu", values.get("gpu", ""), _of_gpu),
             ("driver", values.get("driver", ""), _of_driver),
-            ("label", values.get("label", ""), _of_labels),
+            ("label", values.get("label", ""), of_labels),
         ]
     )
 
@@ -90,22 +91,6 @@ def _of_driver(text: str) -> list[Expression]:
         else {"type": "compare", "field": "driver_version", "operator": operator, "value": version}
         for operator, version in driver_bounds(text)
     ]
-
-
-def _of_labels(text: str) -> list[Expression]:
-    return [_of_label(part) for part in label_parts(text)]
-
-
-def _of_label(text: str) -> Expression:
-    try:
-        test = label_test(text)
-    except Invalid as error:
-        raise Invalid(f"{text!r} {error.detail}", code=error.code) from None
-    field = f"labels.{test.key}"
-    if not test.values:
-        return {"type": "is_null", "field": field, "invert": not test.is_inverted}
-    values: Sequence[Expression] = [_exact(field, value) for value in test.values]
-    return {"type": "or", "sub_expressions": values, "invert": test.is_inverted}
 
 
 def _exact(field: str, value: str, *, case_insensitive: bool = False) -> Expression:

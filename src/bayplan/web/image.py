@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from itertools import groupby
 from typing import Annotated, Any, cast
 
 from pydantic import Field
@@ -16,12 +15,13 @@ from bayplan.domain.node_names import NodeName
 from bayplan.errors import Invalid
 from bayplan.exports.compose import compose
 from bayplan.exports.dra import dra
+from bayplan.exports.floor_words import gpu_rows
 from bayplan.exports.history_words import Names, field_texts, keys_of
 from bayplan.exports.kubernetes import kubernetes
 from bayplan.exports.matrix_picture import kind_title
 from bayplan.exports.nfd import nfd
 from bayplan.exports.slurm import slurm
-from bayplan.schemas.floors import DriverRangeAnswer, FloorAnswer, GpuFloorAnswer, PlatformFloorAnswer
+from bayplan.schemas.floors import FloorAnswer, PlatformFloorAnswer
 from bayplan.server.checks import queries as checks
 from bayplan.server.context import Context
 from bayplan.server.floors import queries as floors
@@ -42,7 +42,6 @@ _NODES_NAMED = 4
 _WORKERS = 50
 _CHANGES = 20
 _CHECKS = 10
-_ALL_CLASSES = 3
 _EXPORTS = (
     ("Kubernetes: a Pod with a node affinity", kubernetes),
     ("Kubernetes with DRA: a Pod that claims its GPU", dra),
@@ -159,7 +158,7 @@ async def image(context: Context, call: PageCall[ImageParameters]) -> Response:
         inventory_tones=_INVENTORY_TONES,
         floor=floor,
         platforms=[
-            (platform, _floor_fields(platform), list(_gpu_rows(platform["gpus"] or ())))
+            (platform, _floor_fields(platform), list(gpu_rows(platform["gpus"] or ())))
             for platform in floor["platforms"]
         ],
         exports=list(_exports(floor)) if shown.row.state != "deleted" else [],
@@ -239,27 +238,6 @@ def _floor_fields(platform: PlatformFloorAnswer) -> list[tuple[str, str]]:
         ("GPUs", platform["gpu_count"] and str(platform["gpu_count"])),
     )
     return [(label, str(words)) for label, words in fields if words]
-
-
-def _gpu_rows(gpus: Sequence[GpuFloorAnswer]) -> Iterator[tuple[str, str, str]]:
-    """A line for all GPUs that need the same drivers: compute capabilities, classes, drivers."""
-    for (classes, drivers), equal in groupby(sorted(gpus, key=_needs), key=_needs):
-        capabilities = sorted(
-            (each["compute_capability"] for each in equal), key=lambda text: tuple(map(int, text.split(".")))
-        )
-        yield ", ".join(capabilities), classes, drivers
-
-
-def _needs(gpu: GpuFloorAnswer) -> tuple[str, str]:
-    classes = gpu["classes"]
-    named = "all" if len(classes) == _ALL_CLASSES else ", ".join(each.replace("_", " ") for each in classes)
-    return named, "; ".join(map(_drivers, reversed(gpu["drivers"]))) or "none"
-
-
-def _drivers(span: DriverRangeAnswer) -> str:
-    first, below = span["first"], span["below"]
-    start = "any" if first is None and below is None else "" if first is None else f"from {first}"
-    return " ".join(part for part in (span["grade"], start, f"below {below}" if below else "") if part)
 
 
 def _exports(floor: FloorAnswer) -> Iterator[tuple[str, str]]:

@@ -9,9 +9,9 @@ from bayplan.domain.framework_spec import FrameworkSpec
 from bayplan.domain.names import composed
 from bayplan.domain.nearest import did_you_mean
 from bayplan.domain.node_names import NodeName, node_named, nodes_of_machine
-from bayplan.domain.node_selectors import label_parts, label_test
 from bayplan.errors import Invalid, Problem
 from bayplan.server.images.queries import ImageRow
+from bayplan.web.label_filter import of_labels
 
 OF_IMAGES, OF_NODES = ("task", "domain", "framework", "image"), ("node", "generation", "label")
 ORDER: Mapping[str, Sequence[Mapping[str, Any]]] = {
@@ -178,24 +178,6 @@ def _of_node(text: str, names: RuleNames) -> list[Expression]:
     return [_both(_exact("ip", node.ip), _exact("index", node.index))]
 
 
-def _of_labels(text: str, _names: RuleNames) -> list[Expression]:
-    return [_of_label(part) for part in label_parts(text)]
-
-
-def _of_label(text: str) -> Expression:
-    try:
-        test = label_test(text)
-    except Invalid as error:
-        raise Invalid(f"{text!r} {error.detail}", code=error.code) from None
-    field = f"labels.{test.key}"
-    inverted = {"invert": True} if test.is_inverted else {}
-    if not test.values:
-        return {"type": "is_null", "field": field, **({} if test.is_inverted else {"invert": True})}
-    if len(test.values) == 1:
-        return _exact(field, test.values[0], **inverted)
-    return {**_any_of(_exact(field, value) for value in test.values), **inverted}
-
-
 _READERS: Mapping[str, Callable[[str, RuleNames], list[Expression]]] = {
     "task": _of_task,
     "domain": _of_domain,
@@ -203,7 +185,7 @@ _READERS: Mapping[str, Callable[[str, RuleNames], list[Expression]]] = {
     "image": _of_image,
     "generation": _of_generation,
     "node": _of_node,
-    "label": _of_labels,
+    "label": lambda text, _names: of_labels(text),
 }
 
 

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import groupby
 from typing import TYPE_CHECKING, cast
 
 from rich.text import Text
 
 from bayplan.cli.output import MUTED, Column, Lines, fields, memory, show, table
+from bayplan.exports.floor_words import gpu_rows
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
-    from bayplan.schemas.floors import DriverRangeAnswer, FloorAnswer, GpuFloorAnswer, PlatformFloorAnswer
+    from bayplan.schemas.floors import FloorAnswer, PlatformFloorAnswer
 
-_ALL_CLASSES = 3
 _ACCELERATORS = {"cuda": "CUDA", "rocm": "ROCm"}
 
 
@@ -48,32 +47,8 @@ def _parts(platform: PlatformFloorAnswer) -> Iterator[Text | Lines]:
     if platform["gpus"]:
         columns = (Column("compute capability", gives_way=True), Column("GPUs"), Column("drivers", gives_way=True))
         yield Text()
-        yield table(columns, list(_rows(platform["gpus"])))
+        yield table(columns, list(gpu_rows(platform["gpus"])))
     for reason in platform["out_of_use"]:
         yield Text(f"Not used: {reason['detail']}")
     for reason in platform["missing"]:
         yield Text(f"Not known: {reason['detail']}")
-
-
-def _rows(gpus: Sequence[GpuFloorAnswer]) -> Iterator[tuple[str, str, str]]:
-    by_drivers = sorted(gpus, key=_needs)
-    for (classes, drivers), equal in groupby(by_drivers, key=_needs):
-        capabilities = sorted((each["compute_capability"] for each in equal), key=_numbers)
-        yield ", ".join(capabilities), classes, drivers
-
-
-def _needs(gpu: GpuFloorAnswer) -> tuple[str, str]:
-    classes = gpu["classes"]
-    named = "all" if len(classes) == _ALL_CLASSES else ", ".join(each.replace("_", " ") for each in classes)
-    return named, "; ".join(map(_drivers, reversed(gpu["drivers"]))) or "none"
-
-
-def _drivers(span: DriverRangeAnswer) -> str:
-    first, below = span["first"], span["below"]
-    start = "any" if first is None and below is None else f"from {first}" if first is not None else ""
-    end = "" if below is None else f"below {below}"
-    return f"{span['grade']} {' '.join(part for part in (start, end) if part)}"
-
-
-def _numbers(capability: str) -> tuple[int, ...]:
-    return tuple(map(int, capability.split(".")))

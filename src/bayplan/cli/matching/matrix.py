@@ -5,7 +5,18 @@ from typing import Annotated
 import typer
 
 from bayplan.cli.node_labels import LabelSelectors, selected
-from bayplan.cli.options import TABLE, Domain, Framework, OutputFormat, Picture, Server, Task
+from bayplan.cli.options import (
+    TABLE,
+    Domain,
+    Framework,
+    NodeDriver,
+    NodeGeneration,
+    NodeGpu,
+    OutputFormat,
+    Picture,
+    Server,
+    Task,
+)
 
 
 def matrix(
@@ -13,16 +24,9 @@ def matrix(
     domain: Domain = None,
     framework: Framework = None,
     name: Annotated[str | None, typer.Option(metavar="TEXT", help="Only images whose name contains it.")] = None,
-    gpu: Annotated[
-        str | None, typer.Option(metavar="TEXT", help="Only nodes with that text in the GPU's name, like L4.")
-    ] = None,
-    generation: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Only nodes with GPUs of that generation: Ampere, ...")
-    ] = None,
-    driver: Annotated[
-        str | None,
-        typer.Option(metavar="VERSION", help="Only nodes with that driver: 535 (a branch), 535.104.05, '<550'."),
-    ] = None,
+    gpu: NodeGpu = None,
+    generation: NodeGeneration = None,
+    driver: NodeDriver = None,
     label: LabelSelectors = None,
     server: Server = None,
     output_format: Picture = TABLE,

@@ -5,23 +5,16 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from bayplan.cli.node_labels import LabelSelectors, selected
-from bayplan.cli.options import TABLE, Output, Server, SortBy
+from bayplan.cli.options import TABLE, NodeDriver, NodeGeneration, NodeGpu, Output, Server, SortBy
 
 if TYPE_CHECKING:
     from bayplan.client.filters import Expression
 
 
 def list_(
-    gpu: Annotated[
-        str | None, typer.Option(metavar="TEXT", help="Only nodes with that text in the GPU's name, like L4.")
-    ] = None,
-    generation: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Only nodes with GPUs of that generation: Ampere, ...")
-    ] = None,
-    driver: Annotated[
-        str | None,
-        typer.Option(metavar="VERSION", help="Only nodes with that driver: 535 (a branch), 535.104.05, '<550'."),
-    ] = None,
+    gpu: NodeGpu = None,
+    generation: NodeGeneration = None,
+    driver: NodeDriver = None,
     label: LabelSelectors = None,
     silent: Annotated[bool, typer.Option("--silent", help="Only nodes without a heartbeat in five minutes.")] = False,
     limit: Annotated[int | None, typer.Option(min=1, metavar="N", help="Show at most that many.")] = None,

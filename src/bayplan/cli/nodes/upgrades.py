@@ -1,24 +1,13 @@
 """`bayplan nodes upgrades`: shows the driver upgrades that are worth making."""
 
-from typing import Annotated
-
-import typer
-
 from bayplan.cli.node_labels import LabelSelectors, selected
-from bayplan.cli.options import TABLE, Output, Server
+from bayplan.cli.options import TABLE, NodeDriver, NodeGeneration, NodeGpu, Output, Server
 
 
 def upgrades(
-    gpu: Annotated[
-        str | None, typer.Option(metavar="TEXT", help="Only nodes with that text in the GPU's name, like L4.")
-    ] = None,
-    generation: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Only nodes with GPUs of that generation: Ampere, ...")
-    ] = None,
-    driver: Annotated[
-        str | None,
-        typer.Option(metavar="VERSION", help="Only nodes with that driver: 535 (a branch), 535.104.05, '<550'."),
-    ] = None,
+    gpu: NodeGpu = None,
+    generation: NodeGeneration = None,
+    driver: NodeDriver = None,
     label: LabelSelectors = None,
     server: Server = None,
     output_format: Output = TABLE,
