@@ -37,7 +37,9 @@ def test_an_image_is_deprecated_and_undeprecated(shared: Service, staff: PageCli
     assert near.status_code == 422
     assert "must be a date such as" in mistake(near, "since")
     assert filled(near)["successor"] == "newer-on:2"
-    assert "did you mean newer-one:2" in mistake(sent(staff, page, successor="newer-on:2"), "successor")
+    assert "did you mean newer-one:2" in mistake(near, "successor")
+    nothing = mistake(sent(staff, page, successor="zz"), "successor")
+    assert nothing.endswith("give a key, or a name and a version such as 'pytorch:2.7.1'.")
     assert "cannot be its own successor" in mistake(sent(staff, page, successor=str(image["pk"])), "successor")
     assert "today" in mistake(sent(staff, page, since="2999-01-01"), "since")
     answer = sent(staff, page, successor="newer-one:2", why="too old", since="2026-01-31")

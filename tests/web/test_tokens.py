@@ -81,7 +81,7 @@ def test_the_list_is_that_of_the_command(office: Server, office_staff: PageClien
 @pytest.mark.parametrize(
     ("fields", "field", "sentence"),
     [
-        ({"name": "", "scopes": "read"}, "name", "at least 1"),
+        ({"name": "", "scopes": "read"}, "name", "Fill in this field."),
         ({"name": "x" * 101, "scopes": "read"}, "name", "100"),
         ({"name": "a"}, "scopes", "Choose what the token may do."),
         ({"name": "a", "scopes": "everything"}, "scopes", "must be"),

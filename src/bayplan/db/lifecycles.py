@@ -83,7 +83,7 @@ async def changed(tx: Transaction, image: int, old: Lifecycle, values: Mapping[s
     if fields["since"] > today:
         raise Invalid.at("since", "in_future", f"`since` can be today ({today}, UTC) or an earlier day.")
     if values.get("successor") is not None:
-        fields["successor"] = await _successor(tx.fetch, values["successor"])
+        fields["successor"] = await successor_named(tx.fetch, values["successor"])
     if fields["successor"] == image:
         raise Invalid.at("successor", "own_successor", "An image cannot be its own successor: name another one.")
     return Lifecycle(**fields)
@@ -131,8 +131,8 @@ def differences(old: Lifecycle, new: Lifecycle) -> FieldChanges:
     return {f"lifecycle.{name}": (before[name], after[name]) for name in before if before[name] != after[name]}
 
 
-async def _successor(fetch: Fetch, key: int | str) -> int:
-    """The pk of the image with that key, or that name and version. Raises `Invalid`, which names the nearest ones."""
+async def successor_named(fetch: Fetch, key: int | str) -> int:
+    """Gives the pk of the image with that key, or that name and version; raises `Invalid`, which names the nearest ones."""
     is_there = _COLUMNS.deletion_time.is_(None)
     if isinstance(key, int):
         rows = await fetch(sa.select(_COLUMNS.pk).where(_COLUMNS.pk == key, is_there))

@@ -1,6 +1,7 @@
 """A form that was sent: its values as they were typed, and what is wrong with each."""
 
 import asyncio
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
@@ -8,7 +9,7 @@ from urllib.parse import parse_qsl
 
 import orjson
 
-from bayplan.errors import BayplanError, Malformed
+from bayplan.errors import BayplanError, Malformed, Problem
 from bayplan.schemas.common import Body
 from bayplan.server.http.errors import STATUS
 from bayplan.server.http.parsing import LOOP_BYTES, parse
@@ -16,6 +17,9 @@ from bayplan.server.http.parsing import LOOP_BYTES, parse
 ModelT = TypeVar("ModelT", bound=Body)
 
 _MOST_FIELDS = 10_000
+_OF_EMPTY = ("missing", "string_too_short", "too_short")
+_OF_PROGRAMS = re.compile(r"([.?;]) /v1/\S+ (?:lists|shows) them all\.$")
+_KEY = re.compile(r"\bpk\b")
 _MEDIA_TYPE = "application/x-www-form-urlencoded"
 
 
@@ -60,9 +64,18 @@ class Form:
         mistakes: dict[str, list[str]] = {}
         for problem in error.problems:
             name = problem.field.partition(".")[0]
-            sentence = problem.detail.replace(f"The field '{problem.field}'", "This field", 1)
+            sentence = _in_words(problem, is_empty=not self.exact(name))
             mistakes.setdefault("" if name == "body" else name, []).append(sentence)
         return replace(self, mistakes=mistakes or {"": [error.public_detail]})
+
+
+def _in_words(problem: Problem, *, is_empty: bool) -> str:
+    """A problem in the words of a page, beside its field: the API's name their fields, primary keys and addresses."""
+    field = f"The field '{problem.field}'"
+    if is_empty and problem.code in _OF_EMPTY and problem.detail.startswith(field):
+        return "Fill in this field."
+    sentence = problem.detail.replace(field, "This field", 1).replace(f"`{problem.field}`", "This field", 1)
+    return _KEY.sub("key", _OF_PROGRAMS.sub(lambda found: found[1].replace(";", "."), sentence))
 
 
 def status_of(error: BayplanError) -> int:

@@ -1,11 +1,12 @@
 """Changing an image, and its lifecycle; a change that somebody else made meanwhile is told, and not lost."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import orjson
 from starlette.responses import Response
 
-from bayplan.errors import Conflict, Invalid, Malformed, PreconditionFailed
+from bayplan.errors import BayplanError, Conflict, Invalid, Malformed, PreconditionFailed, Problem
 from bayplan.schemas.docker import ImageCreate
 from bayplan.schemas.lifecycle import LifecyclePatch
 from bayplan.server.auth.access import STAFF
@@ -175,7 +176,7 @@ async def change_lifecycle(context: Context, call: Call) -> Response:
     """Deprecates an image, or takes that back."""
     form, pk = call.form, call.pk
     deprecated = form.text("deprecated") != "false"
-    values: dict[str, object] = {"deprecated": deprecated}
+    values: dict[str, Any] = {"deprecated": deprecated}
     if deprecated:
         values |= {name: form.text(name) or None for name in _LIFECYCLE}
         if form.text("successor").isdecimal():
@@ -189,12 +190,26 @@ async def change_lifecycle(context: Context, call: Call) -> Response:
         detail = f"{author}, after you opened this page. Check it, then save again."
         return await _lifecycle_shown(context, call, form.with_mistakes(Invalid(detail, code=error.code)), 412)
     except (Invalid, Conflict) as error:
-        return await _lifecycle_shown(context, call, form.with_mistakes(error), 422)
+        problems = [*error.problems, *await _problems_of_successor(context, values, error)]
+        wrong = form.with_mistakes(Invalid(error.public_detail, problems=problems))
+        return await _lifecycle_shown(context, call, wrong, 422)
     image = (await queries.load_editable(context, pk)).fields
     name = f"{image['name']}:{image['version']}"
     return see_other(
         call.request, f"/images/{pk}", f"{name} is deprecated." if deprecated else f"{name} is no longer deprecated."
     )
+
+
+async def _problems_of_successor(context: Context, values: Mapping[str, Any], error: BayplanError) -> Sequence[Problem]:
+    """What the change would say of the successor next, where it has refused another field."""
+    successor = values.get("successor")
+    if successor is None or any(problem.field == "successor" for problem in error.problems):
+        return ()
+    try:
+        await lifecycles.require_successor(context, successor)
+    except Invalid as wrong:
+        return wrong.problems
+    return ()
 
 
 async def _lifecycle_shown(context: Context, call: Call, form: Form, status: int = 200) -> Response:

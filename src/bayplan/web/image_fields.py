@@ -1,6 +1,5 @@
 """The fields of an image in forms: what was typed as a body of the API, and every mistake beside its field."""
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -45,7 +44,6 @@ _OF_FORM = {
 """By the code of a problem: what a form says in place of the fields' names in the API."""
 _OF_KEYS = (("a pk, or a name", "a name"), ("must be a whole number or must", "must"))
 """What a program is told of keys, and what a form, whose fields take names, says in its place."""
-_OF_PROGRAMS = re.compile(r" /v1/\S+ (?:lists|shows) them all\.$")
 
 Values = dict[str, Any]
 
@@ -156,7 +154,7 @@ def _in_form(problem: Problem) -> Problem:
     detail = problem.detail.replace(f"The field '{problem.field}'", label, 1)
     for of_keys, of_names in _OF_KEYS:
         detail = detail.replace(of_keys, of_names, 1)
-    return Problem(name, problem.code, _OF_FORM.get(problem.code) or _OF_PROGRAMS.sub("", detail))
+    return Problem(name, problem.code, _OF_FORM.get(problem.code) or detail)
 
 
 def _split(text: str) -> list[str]:

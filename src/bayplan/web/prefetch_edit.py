@@ -134,16 +134,10 @@ def _body(form: Form, names: RuleNames) -> PrefetchCreate:
         body = parse_body(values, PrefetchCreate)
     except Invalid as error:
         problems += error.problems
-        raise Invalid(error.detail, problems=[_in_form(problem) for problem in problems]) from None
+        raise Invalid(error.detail, problems=problems) from None
     if problems:
         raise Invalid("", problems=problems)
     return body
-
-
-def _in_form(problem: Problem) -> Problem:
-    if problem.field == "name" and problem.code in ("missing", "string_too_short", "too_short"):
-        return Problem("name", problem.code, "Fill in this field.")
-    return problem
 
 
 def _filter(form: Form, kind: str, names: RuleNames) -> object:

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import partial
 from typing import Any
 
 import sqlalchemy as sa
@@ -38,6 +39,11 @@ async def change(
     """Changes the lifecycle of an image; raises `NotFound`, `Invalid`, `Conflict` or `PreconditionFailed`."""
     async with context.db.write(by=principal) as tx:
         await lifecycles.change(tx, pk, values, if_match=if_match)
+
+
+async def require_successor(context: Context, key: int | str) -> None:
+    """Raises `Invalid` where there is no image with that key, or that name and version."""
+    await lifecycles.successor_named(partial(fetch_all, context.db), key)
 
 
 @dataclass(frozen=True, slots=True)
