@@ -61,6 +61,11 @@ def test_the_nearest_names(text: str, near: list[str]) -> None:
     assert nearest(text, ["JAX", "PyTorch", "TensorFlow", "TensorRT-LLM"]) == near
 
 
+def test_no_name_is_near_a_long_text() -> None:
+    assert nearest("PyTorch " * 10, ["PyTorch"]) == ["PyTorch"]
+    assert nearest("PyTorch " * 100, ["PyTorch"]) == []
+
+
 def test_did_you_mean_in_words() -> None:
     assert did_you_mean("gpu1", ["gpu11", "gpu12", "gpu13", "cpu"], 3) == "did you mean gpu11, gpu12 or gpu13?"
     assert did_you_mean("x", ["gpu"]) == ""

@@ -5,6 +5,8 @@ from collections.abc import Iterable
 
 MOST_NAMES = 3
 _CUTOFF = 0.6
+_MOST_LETTERS = 300
+"""Of a text that may mean a name: names have at most 200, and to compare takes as long as the text is."""
 _OF_THE_NEAREST = 0.8
 _SEPARATORS = re.compile(r"[-_.\s:/]+")
 
@@ -14,7 +16,7 @@ def nearest(text: str, names: Iterable[str], most: int = MOST_NAMES) -> list[str
     from difflib import SequenceMatcher  # here: most commands need no names
 
     folded = _folded(text)
-    if not folded:
+    if not 0 < len(folded) <= _MOST_LETTERS:
         return []
     matcher = SequenceMatcher(autojunk=False)
     matcher.set_seq2(folded)
