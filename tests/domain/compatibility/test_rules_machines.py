@@ -236,6 +236,9 @@ def test_a_cdi_specification_for_another_driver(mode: str | None, toolkit: str |
     [
         (replace(ORIN, toolkit_version="1.17.0"), "fail to start on Tegra", Grade.NO),
         (replace(A6000, toolkit_version="1.17.0"), "fail to start on Tegra", None),
+        (replace(ORIN, toolkit_version="1.17"), "toolkit 1.17 may have known faults", Grade.CAVEAT),
+        (replace(ORIN, toolkit_version="v1.16"), "toolkit v1.16 may have known faults", Grade.CAVEAT),
+        (replace(A6000, toolkit_version="1.21"), "known faults", None),
         (replace(A6000, toolkit_version="1.17.8", runtime_mode="cdi"), "Alpine", Grade.CAVEAT),
         (replace(A6000, toolkit_version="1.17.8", runtime_mode="legacy"), "Alpine", None),
         (replace(A6000, toolkit_version="1.17.8"), "Alpine", Grade.CAVEAT),

@@ -1,5 +1,6 @@
 """The state of a node's machine: how its runtime starts containers, and which faults of the container toolkit show there."""
 
+import re
 from dataclasses import dataclass
 
 from bayplan.domain.compatibility.container_runtime import CDI_MODES, RuntimeMode
@@ -9,6 +10,8 @@ from bayplan.domain.compatibility.tables import Tables, ToolkitFault
 from bayplan.domain.once import once
 from bayplan.domain.versions import ComputeCapability, DriverVersion, read, sort_key
 
+_BRANCH = re.compile(r"v?[0-9]{1,4}\.[0-9]{1,4}", re.ASCII)
+_LAST_RELEASE = 9999
 _THOR, _ORIN = ComputeCapability(11, 0), ComputeCapability(8, 7)
 
 
@@ -36,17 +39,27 @@ class MachineState:
 
     @once
     def toolkit_faults(self) -> tuple[tuple[ToolkitFault, bool], ...]:
-        """The faults of its toolkit's release that show, or may show, on it; with each whether it surely does."""
+        """The faults of its toolkit's release that show, or may show, on it; with each whether it surely does.
+
+        A version without its last part, such as 1.17, may be any release that begins with it.
+        """
         version = self.reported.toolkit_version
         if version is None:
             return ()
-        key = sort_key(version)
+        is_branch = self.toolkit_is_branch
+        oldest = sort_key(version)
+        newest = sort_key(f"{version.strip()}.{_LAST_RELEASE}") if is_branch else oldest
         faults = [
             (fault, self._shows(fault))
             for fault in self.tables.machines.toolkit_faults
-            if sort_key(fault.first) <= key and (fault.fixed is None or key < sort_key(fault.fixed))
+            if sort_key(fault.first) <= newest and (fault.fixed is None or oldest < sort_key(fault.fixed))
         ]
-        return tuple((fault, shows is True) for fault, shows in faults if shows is not False)
+        return tuple((fault, shows is True and not is_branch) for fault, shows in faults if shows is not False)
+
+    @property
+    def toolkit_is_branch(self) -> bool:
+        """Whether the version of its toolkit has two parts alone, such as 1.17."""
+        return _BRANCH.fullmatch((self.reported.toolkit_version or "").strip()) is not None
 
     @once
     def toolkit_without_faults(self) -> str | None:

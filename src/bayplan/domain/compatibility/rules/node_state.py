@@ -82,11 +82,12 @@ def toolkit_fault(pairing: Pairing) -> Reason | None:
             source=stopping.source,
         )
     texts = dict.fromkeys(fault.fault for fault, _ in shown)
+    has = "may have" if machine.toolkit_is_branch else "has"
     return caveat(
         ReasonCode.TOOLKIT_FAULT,
         needed=None if fixed is None else f">={fixed}",
         found=version,
-        detail=f"The container toolkit {version} has known faults: {'; '.join(texts)}.",
+        detail=f"The container toolkit {version} {has} known faults: {'; '.join(texts)}.",
         remedy=None if fixed is None else f"Upgrade it to {fixed} or later.",
         source="; ".join(dict.fromkeys(fault.source for fault, _ in shown)),
     )
