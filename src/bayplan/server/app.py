@@ -1,5 +1,6 @@
 """Wires the application together, and nothing else."""
 
+import asyncio
 import secrets
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
@@ -42,6 +43,7 @@ from bayplan.server.registries import Registries
 from bayplan.server.routes import ROUTES
 from bayplan.server.scans.runner import ScanRunner
 from bayplan.server.snapshot import ImageSnapshots
+from bayplan.server.warm_up import warm_up
 from bayplan.web.routes import PAGES
 from bayplan.web.site import Site
 
@@ -158,7 +160,12 @@ def create_app(
             context.checks.start()
             context.scans.start()
             retention.start()
-            yield
+            warming = asyncio.create_task(warm_up(context))
+            try:
+                yield
+            finally:
+                warming.cancel()
+                await asyncio.gather(warming, return_exceptions=True)
         finally:
             await retention.stop()
             await close(context)
