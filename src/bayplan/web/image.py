@@ -1,5 +1,6 @@
 """The page of an image: what it is, where every fact comes from, where it runs and why not, and who has it."""
 
+import asyncio
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -161,7 +162,7 @@ async def image(context: Context, call: PageCall[ImageParameters]) -> Response:
             (platform, _floor_fields(platform), list(gpu_rows(platform["gpus"] or ())))
             for platform in floor["platforms"]
         ],
-        exports=list(_exports(floor)) if shown.row.state != "deleted" else [],
+        exports=await asyncio.to_thread(_exports, floor) if shown.row.state != "deleted" else [],
         changes=[(entry, field_texts(entry, changed_names)) for entry in changes],
         columns=_COLUMNS,
     )
@@ -240,11 +241,13 @@ def _floor_fields(platform: PlatformFloorAnswer) -> list[tuple[str, str]]:
     return [(label, str(words)) for label, words in fields if words]
 
 
-def _exports(floor: FloorAnswer) -> Iterator[tuple[str, str]]:
+def _exports(floor: FloorAnswer) -> Sequence[tuple[str, str]]:
     """The files for other programs; an image without use of a GPU has none of those that ask for one."""
+    files = []
     for label, export in _EXPORTS:
         with suppress(Invalid):
-            yield label, export(floor)
+            files.append((label, export(floor)))
+    return files
 
 
 PAGES = (PageRoute("GET", "/images/{pk}", image, query=ImageParameters),)
