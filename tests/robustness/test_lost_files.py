@@ -226,7 +226,7 @@ def test_a_lost_key_ends_the_start_and_no_other_is_made(home: Path) -> None:
     (home / "secrets.key").write_text(new_key())
     assert "--forget-lost" in refusal(lambda: start(home))
     done = run(home, "secrets", "rotate", "--forget-lost")
-    assert "Removed 2 credentials" in done.stdout, done.stderr
+    assert "Removed the credentials of 2 images" in done.stdout, done.stderr
     with running_server(home) as server, server.client() as client:
         image = client.get("/v1/docker/1").json()
         assert (image["registry_username"], image["registry_password"]) == (None, None)

@@ -59,7 +59,9 @@ def test_what_no_token_does_is_named_here_and_everything_else_has_a_scope() -> N
 def test_what_is_written_takes_a_scope_of_staff() -> None:
     for route in API_ROUTES:
         if route.access.scope in ("read", "match"):
-            is_question = route.path.endswith(("/list", "/match", "/matrix", "/what-if", "/inspect", "/fit"))
+            is_question = route.path.endswith(
+                ("/list", "/match", "/matrix", "/what-if", "/inspect", "/fit", "/retirement")
+            )
             assert route.method == "GET" or is_question, route.name
 
 
