@@ -104,4 +104,5 @@ def test_a_server_without_tls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 def test_a_server_that_wants_tls_is_not_spoken_to_without(secured: Registry) -> None:
     # Its answer may be lost when it hangs up on what it has not read.
     expected = ("does not answer as bayplan does (status 400)", f"The connection to http://{secured.host} broke")
-    assert any(sentence in client_error(secured, "http", {}) for sentence in expected)
+    error = client_error(secured, "http", {})
+    assert any(sentence in error for sentence in expected), error

@@ -60,6 +60,7 @@ def test_a_cell_leads_to_its_reasons_and_remedies(site: Server, as_user: PageCli
         assert f"<code>{reason['code']}</code>" in page
         assert reason["detail"] in page
         assert (reason["remedy"] or "") in page
+    assert re.search(r"<dt>gpu memory</dt><dd><bdi>[0-9.]+ GiB<", page)
     for image in groups[some["group"]]:
         assert f'href="/images/{image}"' in page
     for number in kinds[some["kind"]]:

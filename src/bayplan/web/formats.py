@@ -43,13 +43,23 @@ def value_in_words(name: str, value: object) -> str:
         return "-"
     if isinstance(value, bool):
         return "yes" if value else "no"
-    if name.endswith("_bytes") and isinstance(value, int):
+    if name.endswith(("_bytes", "_mem")) and isinstance(value, int):
         return units.memory(value)
     if isinstance(value, dict):
         return "; ".join(f"{key}: {value_in_words('', inner)}" for key, inner in value.items())
     if isinstance(value, list):
         return ", ".join(value_in_words("", inner) for inner in value) or "none"
     return str(value)
+
+
+def facts_in_words(facts: Mapping[str, object]) -> list[tuple[str, str]]:
+    """Gives the names and values of a node's facts that are known: "gpu memory", "80 GiB"."""
+    known = {name.removesuffix("_bytes").replace("_", " "): (name, value) for name, value in facts.items()}
+    return [
+        (f"{word}ory" if word.endswith(" mem") else word, value_in_words(name, value))
+        for word, (name, value) in known.items()
+        if value is not None
+    ]
 
 
 def short(text: str, letters: int) -> str:

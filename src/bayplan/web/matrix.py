@@ -20,6 +20,7 @@ from bayplan.server.http.responses import UNCACHED
 from bayplan.server.matrix import queries
 from bayplan.web.filters import OF_IMAGES, OF_NODES, images_filter, names, nodes_filter
 from bayplan.web.form import Form, parse_body
+from bayplan.web.formats import facts_in_words
 from bayplan.web.listing import Pager, address_with
 from bayplan.web.page import PageCall, PageRoute
 from bayplan.web.rendering import rendered
@@ -113,7 +114,7 @@ async def cell(context: Context, call: PageCall[NoParameters]) -> Response:
         with_driver=f"/plan/{pair.group.identifier}/{pair.kind.identifier}" if pair.worker["driver_version"] else "",
         verdict=pair.verdict,
         reasons=pair.verdict.reasons,
-        facts=[(name.replace("_", " "), value) for name, value in pair.worker.items() if value is not None],
+        facts=facts_in_words(pair.worker),
         images=images,
         more_images=len(pair.group.images) - len(images),
         nodes=sorted(nodes.items()),

@@ -7,7 +7,6 @@ from pydantic import Field
 from starlette.responses import Response
 
 from bayplan.clock import timestamp
-from bayplan.domain import units
 from bayplan.errors import Invalid
 from bayplan.schemas.filters import Filter
 from bayplan.schemas.match import MatchRequest
@@ -18,6 +17,7 @@ from bayplan.server.prefetch import queries as prefetch_queries
 from bayplan.web.ask import OF_EACH
 from bayplan.web.filters import OF_NODES, Expression, nodes_filter
 from bayplan.web.form import Form, parse_body
+from bayplan.web.formats import facts_in_words
 from bayplan.web.listing import ROWS, TableColumn, pager, sorted_column
 from bayplan.web.page import PageCall, PageRoute
 from bayplan.web.rendering import rendered
@@ -26,7 +26,6 @@ from bayplan.web.verdicts import left_out, worker_phrase
 
 _SILENT_AFTER = timedelta(minutes=5)
 _ORDER = {"node": ("ip", "index"), "gpu": ("gpu_name",), "driver": ("driver_version",), "seen": ("last_seen",)}
-_MEMORIES = ("gpu_mem", "cpu_mem", "shared_memory_bytes")
 _NO_FACTS = ("pk", "ip", "index", "hostname", "labels", "last_seen", "hardware_generation")
 _Text = Annotated[str, LINE]
 
@@ -126,22 +125,11 @@ async def node(context: Context, call: PageCall[NodeParameters]) -> Response:
 
 def _facts(node: dict[str, Any]) -> list[tuple[str, str]]:
     """The facts that are known, in words."""
-    facts = {name: value for name, value in node.items() if name not in _NO_FACTS and value is not None}
+    facts = {name: value for name, value in node.items() if name not in _NO_FACTS}
     generation = node["hardware_generation"]
     if generation is not None:
         facts["hardware_generation"] = generation["generation"]
-    return [(_word(name), _value(name, value)) for name, value in facts.items()]
-
-
-def _word(name: str) -> str:
-    word = name.removesuffix("_bytes").replace("_", " ")
-    return f"{word}ory" if word.endswith(" mem") else word
-
-
-def _value(name: str, value: Any) -> str:
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    return units.memory(value) if name in _MEMORIES else str(value)
+    return facts_in_words(facts)
 
 
 def _filter(query: NodesParameters) -> Filter:

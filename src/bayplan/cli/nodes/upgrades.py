@@ -15,7 +15,8 @@ def upgrades(
     """Show the driver upgrades worth making, the best marked.
 
     For each kind of nodes, it shows the maintained driver branches that support its GPU, until when they are maintained, which
-    images they unlock, and which no longer run with them. `bayplan what-if` asks about one of them.
+    images they unlock, and which no longer run with them. With the best one most images run, most of them natively; of equal ones
+    it has long-term support, or is the smallest. `bayplan what-if` asks about one of them.
     """
     from bayplan.cli import connection, output
     from bayplan.cli.nodes import _upgrades_view as upgrades_view
